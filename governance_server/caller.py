@@ -1,0 +1,36 @@
+"""Who is calling: the authenticated identity of the request being served, set by the interceptor and read by handlers."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextvars import ContextVar
+from dataclasses import dataclass, field
+
+__all__ = ["Caller", "current_caller", "set_caller"]
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """An authenticated principal and the request it makes."""
+
+    name: str
+    """`user:ana` or `service:etl`."""
+    purposes: frozenset[str] = frozenset()
+    """Purposes the central team assigned to it, directly."""
+    attributes: Mapping[str, str] = field(default_factory=dict)
+    """What row filters may use as `subject.<name>`."""
+    call_id: str = ""
+    """The id this request has in the log."""
+
+
+_CALLER: ContextVar[Caller] = ContextVar("caller")
+
+
+def set_caller(caller: Caller) -> None:
+    """The caller of everything this thread does until set again."""
+    _CALLER.set(caller)
+
+
+def current_caller() -> Caller:
+    """The caller of the request being served. Raises: LookupError outside of a request."""
+    return _CALLER.get()

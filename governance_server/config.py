@@ -1,0 +1,127 @@
+"""Settings: read once from `MESH_*` at start, validated, frozen and passed in."""
+
+from __future__ import annotations
+
+import ipaddress
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+__all__ = ["InvalidSettings", "Settings", "load_settings"]
+
+
+class InvalidSettings(ValueError):
+    """A setting that cannot be used; the message names the variable and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Everything the server can be told."""
+
+    home: Path
+    """`MESH_HOME`, default `~/.domain-mesh`. Holds database, warehouse, vectors and the administrator's token; mode 0700."""
+    host: str
+    """`MESH_HOST`, default 127.0.0.1. Any address that is not loopback needs TLS. Does not affect the gateway's files port."""
+    port: int
+    """`MESH_PORT`, default 50051; 0 takes a free one. The control server's gRPC port."""
+    gateway_port: int
+    """`MESH_GATEWAY_PORT`, default 50052; 0 takes a free one. The gateway's gRPC port."""
+    files_port: int
+    """`MESH_FILES_PORT`, default 50053; 0 takes a free one. The gateway's HTTP port for governed files, on loopback."""
+    database_url: str
+    """`MESH_DATABASE`, default SQLite in `home`. A SQLAlchemy URL."""
+    vectors_url: str
+    """`MESH_VECTORS`, default LanceDB in `home`. `lancedb:///path` or `weaviate://host:port?grpc_port=n`."""
+    embedder: str
+    """`MESH_EMBEDDER`, default `minilm`. What turns questions into vectors; must be what collections were published with."""
+    drop: Path
+    """`MESH_DROP`, default `<home>/drop`. Where publishers deliver files."""
+    tls_certificate: Path | None
+    """`MESH_TLS_CERTIFICATE`: PEM chain. With the key, both gRPC ports speak TLS."""
+    tls_key: Path | None
+    """`MESH_TLS_KEY`: PEM private key."""
+    call_threads: int
+    """`MESH_CALL_THREADS`, default 8. Threads for unary calls."""
+    max_calls: int
+    """`MESH_MAX_CALLS`, default 256. Unary calls at once, waiting ones included; excess gets RESOURCE_EXHAUSTED."""
+    max_streams: int
+    """`MESH_MAX_STREAMS`, default 128. Streams at once (watchers, reads); excess gets RESOURCE_EXHAUSTED."""
+    max_message_bytes: int
+    """`MESH_MAX_MESSAGE_BYTES`, default 16 MiB. Larger requests get RESOURCE_EXHAUSTED."""
+    publication_ttl_seconds: int
+    """`MESH_PUBLICATION_TTL_SECONDS`, default 86400. After this an uncommitted publication is given up."""
+
+    @property
+    def has_tls(self) -> bool:
+        """True if both ports speak TLS."""
+        return self.tls_certificate is not None
+
+    @property
+    def administrator_token_file(self) -> Path:
+        """Where the first administrator's token is written, mode 0600."""
+        return self.home / "admin.token"
+
+
+def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
+    """The settings of this environment. Raises: InvalidSettings."""
+    env = os.environ if environ is None else environ
+    home = Path(env.get("MESH_HOME", "~/.domain-mesh")).expanduser().resolve()
+    settings = Settings(
+        home=home,
+        host=env.get("MESH_HOST", "127.0.0.1"),
+        port=_integer(env, "MESH_PORT", 50051, maximum=65535),
+        gateway_port=_integer(env, "MESH_GATEWAY_PORT", 50052, maximum=65535),
+        files_port=_integer(env, "MESH_FILES_PORT", 50053, maximum=65535),
+        database_url=env.get("MESH_DATABASE", f"sqlite:///{home}/mesh.db"),
+        vectors_url=env.get("MESH_VECTORS", f"lancedb://{home}/vectors"),
+        embedder=env.get("MESH_EMBEDDER", "minilm"),
+        drop=Path(env.get("MESH_DROP", str(home / "drop"))).expanduser().resolve(),
+        tls_certificate=_path(env, "MESH_TLS_CERTIFICATE"),
+        tls_key=_path(env, "MESH_TLS_KEY"),
+        call_threads=_integer(env, "MESH_CALL_THREADS", 8, minimum=1, maximum=256),
+        max_calls=_integer(env, "MESH_MAX_CALLS", 256, minimum=1),
+        max_streams=_integer(env, "MESH_MAX_STREAMS", 128, minimum=1),
+        max_message_bytes=_integer(env, "MESH_MAX_MESSAGE_BYTES", 16 << 20, minimum=1 << 16),
+        publication_ttl_seconds=_integer(env, "MESH_PUBLICATION_TTL_SECONDS", 86_400, minimum=1),
+    )
+    _check(settings)
+    return settings
+
+
+def _check(settings: Settings) -> None:
+    if (settings.tls_certificate is None) != (settings.tls_key is None):
+        raise InvalidSettings("MESH_TLS_CERTIFICATE and MESH_TLS_KEY belong together: set both or none.")
+    if not settings.has_tls and not _is_loopback(settings.host):
+        raise InvalidSettings(
+            f"MESH_HOST={settings.host} is not loopback and TLS is off: tokens would travel in the clear. "
+            "Set MESH_TLS_CERTIFICATE and MESH_TLS_KEY, or listen on 127.0.0.1."
+        )
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return host == "localhost"
+
+
+def _integer(env: Mapping[str, str], name: str, default: int, *, minimum: int = 0, maximum: int = 2**31 - 1) -> int:
+    text = env.get(name, str(default))
+    try:
+        value = int(text)
+    except ValueError:
+        raise InvalidSettings(f"{name}={text!r} is not a number: use {minimum} to {maximum}.") from None
+    if not minimum <= value <= maximum:
+        raise InvalidSettings(f"{name}={value} is out of range: use {minimum} to {maximum}.")
+    return value
+
+
+def _path(env: Mapping[str, str], name: str) -> Path | None:
+    text = env.get(name)
+    if not text:
+        return None
+    path = Path(text).expanduser()
+    if not path.is_file():
+        raise InvalidSettings(f"{name}={text!r} is not a file: give the path of a PEM file.")
+    return path

@@ -1,0 +1,169 @@
+"""Turns the text of a contract into a Contract, or says everything that keeps it from being one."""
+
+from __future__ import annotations
+
+import contextlib
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from mesh_core.contract.model import Column, Contract, InvalidContract, Port, PortKind, Rule, Violation
+from mesh_core.contract.schema_check import schema_violations
+from mesh_core.contract.yaml_text import UnreadableText, parse_yaml
+from mesh_core.names import InvalidName, check_tag
+
+__all__ = ["load_contract"]
+
+OPERATORS = (
+    "mustBe",
+    "mustNotBe",
+    "mustBeGreaterThan",
+    "mustBeGreaterOrEqualTo",
+    "mustBeLessThan",
+    "mustBeLessOrEqualTo",
+    "mustBeBetween",
+    "mustNotBeBetween",
+)
+_LETTER = re.compile(r"[A-Za-z]")
+
+
+def load_contract(text: str | bytes) -> Contract:
+    """The contract the text describes; `Contract.text` is that text unchanged.
+
+    Args:
+        text: YAML or JSON; bytes are read as UTF-8, with or without a byte order mark.
+
+    Raises:
+        InvalidContract: all violations at once: unreadable YAML (alone), or every departure from the standard.
+
+    Source: ODCS 3.0.0 to 3.2.0.
+    """
+    decoded = _decode(text)
+    try:
+        document = parse_yaml(decoded)
+    except UnreadableText as error:
+        raise InvalidContract((Violation("$", str(error)),)) from error
+    violations = schema_violations(document)
+    if violations or not isinstance(document, dict):
+        raise InvalidContract(violations)
+    return _contract(document, decoded)
+
+
+def _decode(text: str | bytes) -> str:
+    if isinstance(text, str):
+        return text
+    try:
+        return text.decode("utf-8")
+    except UnicodeDecodeError as error:
+        raise InvalidContract((Violation("$", f"byte {error.start} is not UTF-8; save the contract as UTF-8."),)) from error
+
+
+def _contract(document: Mapping[str, Any], text: str) -> Contract:
+    return Contract(
+        api_version=document["apiVersion"],
+        id=document["id"],
+        version=document["version"],
+        name=document.get("name"),
+        domain=document.get("domain"),
+        status=document.get("status"),
+        tags=tuple(document.get("tags", ())),
+        ports=tuple(_port(entry) for entry in document.get("schema", ())),
+        team=_team(document.get("team")),
+        sla=tuple(document.get("slaProperties", ())),
+        custom_properties=_custom(document),
+        text=text,
+        document=document,
+    )
+
+
+def _team(team: list[Any] | Mapping[str, Any] | None) -> Mapping[str, Any]:
+    if isinstance(team, list):
+        return {"members": team}
+    return team or {}
+
+
+def _custom(entry: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {item["property"]: item["value"] for item in entry.get("customProperties", ())}
+
+
+def _port(entry: Mapping[str, Any]) -> Port:
+    is_collection = str(entry.get("physicalType", "")).strip().casefold() == PortKind.COLLECTION.value
+    return Port(
+        name=entry["name"],
+        kind=PortKind.COLLECTION if is_collection else PortKind.TABLE,
+        description=entry.get("description"),
+        columns=_columns(entry.get("properties", ())),
+        quality=_rules(entry),
+        tags=tuple(entry.get("tags", ())),
+        custom_properties=_custom(entry),
+    )
+
+
+def _columns(entries: Iterable[Mapping[str, Any]]) -> tuple[Column, ...]:
+    listed = list(entries)
+    positions = _key_positions(listed)
+    return tuple(_column(entry, position) for entry, position in zip(listed, positions, strict=True))
+
+
+def _key_positions(entries: list[Mapping[str, Any]]) -> list[int | None]:
+    """Positions 1, 2, … by `primaryKeyPosition`, then by order of writing for key columns without a usable one."""
+    keyed = [index for index, entry in enumerate(entries) if entry.get("primaryKey")]
+
+    def order(index: int) -> tuple[bool, int, int]:
+        declared = entries[index].get("primaryKeyPosition", -1)
+        return (declared < 1, declared, index)
+
+    ranked = {index: place for place, index in enumerate(sorted(keyed, key=order), start=1)}
+    return [ranked.get(index) for index in range(len(entries))]
+
+
+def _column(entry: Mapping[str, Any], position: int | None = None) -> Column:
+    pair = entry.get("map") or {}
+    return Column(
+        name=entry.get("name", ""),
+        logical_type=entry.get("logicalType"),
+        physical_type=entry.get("physicalType"),
+        options=entry.get("logicalTypeOptions") or {},
+        required=bool(entry.get("required", False)),
+        unique=bool(entry.get("unique", False)),
+        primary_key_position=position,
+        tags=_tags(entry),
+        description=entry.get("description"),
+        enum=tuple(item["value"] for item in entry.get("enum", ())),
+        quality=_rules(entry),
+        columns=_columns(entry.get("properties") or ()),
+        items=_column(entry["items"]) if entry.get("items") else None,
+        map_key=_column(pair["key"]) if pair else None,
+        map_value=_column(pair["value"]) if pair else None,
+        custom_properties=_custom(entry),
+    )
+
+
+def _tags(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    tags = list(entry.get("tags", ()))
+    word = str(entry.get("classification", "")).strip().lower()
+    if word and _LETTER.search(word):
+        with contextlib.suppress(InvalidName):  # a classification in prose ("internal use only") stays in the document
+            tags.append(check_tag(word))
+    return tuple(dict.fromkeys(tags))
+
+
+def _rules(entry: Mapping[str, Any]) -> tuple[Rule, ...]:
+    return tuple(_rule(item) for item in entry.get("quality") or ())
+
+
+def _rule(entry: Mapping[str, Any]) -> Rule:
+    operator = next((name for name in OPERATORS if name in entry), None)
+    metric = entry.get("metric")
+    return Rule(
+        type=entry.get("type") or ("library" if metric else "text"),
+        metric=metric,
+        operator=operator,
+        threshold=entry.get(operator) if operator else None,
+        unit=entry.get("unit", "rows"),
+        arguments=entry.get("arguments") or {},
+        severity=entry.get("severity"),
+        name=entry.get("name"),
+        description=entry.get("description"),
+        document=entry,
+    )

@@ -1,0 +1,169 @@
+"""The values a contract is made of.
+
+Fields mean what ODCS says they mean; only `Port` and `Column` carry the mesh's names for the standard's schema object and
+property. Whatever has no field of its own is still in `Contract.document`, and `Contract.text` is the file as it was given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Any
+
+__all__ = ["Column", "Contract", "InvalidContract", "Port", "PortKind", "Rule", "Violation"]
+
+
+@dataclass(frozen=True, slots=True)
+class Violation:
+    """One thing that is wrong, at a JSON path such as `$.schema[0].properties[2].name`."""
+
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        """Path and message on one line."""
+        return f"{self.path}: {self.message}"
+
+
+class InvalidContract(ValueError):
+    """A text that is no ODCS contract; `violations` holds everything that is wrong with it, at least one."""
+
+    def __init__(self, violations: tuple[Violation, ...]) -> None:
+        self.violations = violations
+        count = len(violations)
+        lines = "\n".join(f"  {violation}" for violation in violations)
+        super().__init__(f"The contract has {count} violation{'s' if count > 1 else ''} of ODCS; correct each:\n{lines}")
+
+
+class PortKind(StrEnum):
+    """What a port is: a Delta table or a vector collection."""
+
+    TABLE = "table"
+    COLLECTION = "collection"
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One entry of a `quality` list.
+
+    Attributes:
+        type: `library`, `sql`, `custom` or `text`; `library` when the entry names a metric and no type.
+            An entry with neither is a `text` rule: there is nothing in it that could be run.
+        operator: The comparison's name (`mustBe` …); None for rules without one.
+        threshold: The operator's value as written.
+        unit: `rows` unless written otherwise.
+        severity: As written; None when absent.
+        document: The whole entry.
+    """
+
+    type: str
+    metric: str | None
+    operator: str | None
+    threshold: object
+    unit: str
+    arguments: Mapping[str, Any]
+    severity: str | None
+    name: str | None
+    description: str | None
+    document: Mapping[str, Any] = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Column:
+    """One property of a schema object, or a field, item, key or value inside one.
+
+    Attributes:
+        name: Empty for the items of an array and for a map's key and value, which ODCS leaves unnamed.
+        logical_type: ODCS `logicalType`; None when absent.
+        physical_type: ODCS `physicalType`, a hint in the producer's dialect; None when absent.
+        options: ODCS `logicalTypeOptions`.
+        primary_key_position: From 1, among the key's columns; None for a column outside the key. A key column without a
+            usable position takes its place in the order of writing.
+        tags: The property's tags, then its `classification` in lower case when that is a word that can be a tag
+            (`restricted`, `PII` → `pii`, `pii.email`; never a bare number such as PayPal's `4`), each once.
+        enum: The allowed values in order; empty when any value is.
+        columns: The fields of an `object`.
+        items: The items of an `array`.
+        map_key: The keys of a `map`; `map_value` its values.
+    """
+
+    name: str
+    logical_type: str | None = None
+    physical_type: str | None = None
+    options: Mapping[str, Any] = field(default_factory=dict)
+    required: bool = False
+    unique: bool = False
+    primary_key_position: int | None = None
+    tags: tuple[str, ...] = ()
+    description: str | None = None
+    enum: tuple[Any, ...] = ()
+    quality: tuple[Rule, ...] = ()
+    columns: tuple[Column, ...] = ()
+    items: Column | None = None
+    map_key: Column | None = None
+    map_value: Column | None = None
+    custom_properties: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Port:
+    """One schema object: a readable thing of the product."""
+
+    name: str
+    kind: PortKind = PortKind.TABLE
+    description: str | None = None
+    columns: tuple[Column, ...] = ()
+    quality: tuple[Rule, ...] = ()
+    tags: tuple[str, ...] = ()
+    custom_properties: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def primary_key(self) -> tuple[Column, ...]:
+        """The key's columns in key order; empty when the port declares none."""
+        keyed = [(column.primary_key_position, index) for index, column in enumerate(self.columns)]
+        return tuple(self.columns[index] for _, index in sorted((at, index) for at, index in keyed if at is not None))
+
+    def column(self, name: str) -> Column:
+        """The column of that name. Raises: KeyError naming the columns there are."""
+        for column in self.columns:
+            if column.name == name:
+                return column
+        known = ", ".join(column.name for column in self.columns) or "none"
+        raise KeyError(f"port {self.name!r} has no column {name!r}; it has: {known}")
+
+
+@dataclass(frozen=True, slots=True)
+class Contract:
+    """An ODCS data contract.
+
+    Attributes:
+        version: The contract's own version, as written.
+        team: The `team` block in the 3.1 shape: a legacy list of members is put under `members`. Empty when absent.
+        sla: The `slaProperties` entries as written.
+        custom_properties: Property → value; of a property written twice the last value.
+        text: The file as it was given, unchanged.
+        document: The parsed file: plain dicts, lists, strings, numbers, booleans and None. Not to be changed.
+    """
+
+    api_version: str
+    id: str
+    version: str
+    name: str | None
+    domain: str | None
+    status: str | None
+    tags: tuple[str, ...]
+    ports: tuple[Port, ...]
+    team: Mapping[str, Any]
+    sla: tuple[Mapping[str, Any], ...]
+    custom_properties: Mapping[str, Any]
+    text: str = field(repr=False)
+    document: Mapping[str, Any] = field(repr=False, compare=False)
+
+    def port(self, name: str) -> Port:
+        """The port of that name. Raises: KeyError naming the ports there are."""
+        for port in self.ports:
+            if port.name == name:
+                return port
+        known = ", ".join(port.name for port in self.ports) or "none"
+        raise KeyError(f"contract {self.name or self.id!r} has no port {name!r}; it has: {known}")

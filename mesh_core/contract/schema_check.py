@@ -1,0 +1,141 @@
+"""Judges a document by the JSON Schema that the standard ships in its package.
+
+Draft 2019-09 with `unevaluatedProperties`, so that a misspelt field is refused and not dropped. One schema
+(3.2.0) serves every 3.x version.
+Source: ODCS 3.2.0 JSON Schema.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from mesh_core.contract.model import Violation
+
+if TYPE_CHECKING:
+    from jsonschema import Draft201909Validator
+    from jsonschema.exceptions import ValidationError
+
+__all__ = ["schema_violations"]
+
+_SUPPORTED = re.compile(r"v3\.(0\.[0-9]+|1\.0|2\.0)\Z")
+_PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_MAX_MESSAGE = 300
+_OPEN_KEYWORDS = frozenset({"unevaluatedProperties", "additionalProperties"})
+_SECONDARY = _OPEN_KEYWORDS | {"oneOf", "anyOf"}
+
+
+@cache
+def _validator() -> Draft201909Validator:
+    from importlib.resources import files
+
+    from jsonschema import Draft201909Validator
+
+    schema = json.loads((files("open_data_contract_standard") / "schema.json").read_text(encoding="utf-8"))
+    _spare_untyped_properties(schema)
+    return Draft201909Validator(schema)
+
+
+def _spare_untyped_properties(schema: dict[str, Any]) -> None:
+    """A property without `logicalType`, which is optional, is no longer taken for a map or a vector.
+
+    The 3.2.0 schema's `if` tests the value without requiring the field, so an absent one satisfies every branch, and the new
+    `map` branch then demands a `map`. Without this, valid 3.0 and 3.1 contracts are refused.
+    """
+    for branch in schema["$defs"]["SchemaBaseProperty"]["allOf"]:
+        logical_type = branch.get("if", {}).get("properties", {}).get("logicalType", {}).get("const")
+        if logical_type in ("map", "vector"):
+            branch["if"]["required"] = ["logicalType"]
+
+
+@cache
+def _known_fields() -> frozenset[str]:
+    """Every field name that any part of the standard has."""
+    schema: Any = _validator().schema
+    names: set[str] = set()
+    waiting: list[Any] = [schema]
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, dict):
+            names.update(node["properties"] if isinstance(node.get("properties"), dict) else ())
+            waiting.extend(node.values())
+        elif isinstance(node, list):
+            waiting.extend(node)
+    return frozenset(names)
+
+
+def schema_violations(document: object) -> tuple[Violation, ...]:
+    """Every violation of the standard, in document order; empty for a valid contract.
+
+    An unknown field is reported at its own path, a missing one at the object it is missing from.
+    """
+    errors = list(_validator().iter_errors(document))
+    blamed = [tuple(error.absolute_path) for error in errors if error.validator not in _SECONDARY]
+    found = [violation for error in errors for violation in _violations(error, blamed)]
+    if isinstance(document, dict) and not any(violation.path == "$.apiVersion" for violation in found):
+        found.extend(_version_violations(document.get("apiVersion")))
+    return tuple(sorted(set(found), key=lambda violation: _natural(violation.path)))
+
+
+def _version_violations(version: object) -> Iterator[Violation]:
+    if isinstance(version, str) and not _SUPPORTED.match(version):
+        yield Violation("$.apiVersion", f"{version!r} is not supported; write the contract in v3.0.0 to v3.2.0.")
+
+
+def _violations(error: ValidationError, blamed: list[tuple[str | int, ...]]) -> Iterator[Violation]:
+    path = tuple(error.absolute_path)
+    if error.validator in _OPEN_KEYWORDS:
+        # A failed branch leaves the fields it would have allowed unevaluated: then only a field no part of ODCS has is the user's.
+        is_certain = error.validator == "additionalProperties" or not any(other[: len(path)] == path for other in blamed)
+        for key in _unexpected(error):
+            if is_certain or key not in _known_fields():
+                yield Violation(_json_path((*path, key)), f"{key!r} is not a field of ODCS here; remove it or correct its name.")
+        return
+    if error.validator not in _SECONDARY or path not in blamed:
+        yield Violation(_json_path(path), _message(error))
+
+
+def _unexpected(error: ValidationError) -> list[str]:
+    quoted = error.message.rsplit("(", 1)[-1]
+    named = [key for key in error.instance if repr(key) in quoted] if isinstance(error.instance, dict) else []
+    return named or ["?"]
+
+
+def _message(error: ValidationError) -> str:
+    operators = _alternatives(error)
+    if operators and isinstance(error.instance, dict):
+        given = [name for name in operators if name in error.instance]
+        return f"give exactly one of {', '.join(operators)}; it has {', '.join(given) or 'none'}."
+    text = error.message
+    return text if len(text) <= _MAX_MESSAGE else f"{text[: _MAX_MESSAGE - 1]}…"
+
+
+def _alternatives(error: ValidationError) -> list[str]:
+    """The names of a `oneOf` whose branches each require one field, such as the quality operators; else empty."""
+    branches: Any = error.validator_value
+    if error.validator != "oneOf" or not isinstance(error.instance, dict):
+        return []
+    names: list[str] = []
+    for branch in branches:
+        required = branch.get("required", []) if isinstance(branch, dict) else []
+        if len(required) != 1:
+            return []
+        names.extend(required)
+    return names
+
+
+def _json_path(path: tuple[str | int, ...]) -> str:
+    return "$" + "".join(_step(step) for step in path)
+
+
+def _step(step: str | int) -> str:
+    if isinstance(step, int):
+        return f"[{step}]"
+    return f".{step}" if _PLAIN_KEY.match(step) else f"[{json.dumps(step, ensure_ascii=False)}]"
+
+
+def _natural(path: str) -> list[Any]:
+    return [(0, int(part), "") if part.isdigit() else (1, 0, part) for part in re.split(r"([0-9]+)", path)]

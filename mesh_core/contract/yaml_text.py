@@ -1,0 +1,175 @@
+"""Reads YAML that nobody vouches for.
+
+Builds plain values from parser events with a stack of its own, so that nesting cannot exhaust the interpreter's; bounds
+size, depth and what aliases expand to; refuses duplicate keys. Scalars follow the YAML 1.2 core schema, as the standard's own
+tooling does: `NO` and `on` are strings, and so is a date, which ODCS wants as a string.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+
+import yaml
+
+__all__ = ["UnreadableText", "parse_yaml"]
+
+MAX_BYTES = 4 * 1024 * 1024
+MAX_NODES = 500_000
+MAX_DEPTH = 64
+_MAX_DIGITS = 400
+
+_NULL = re.compile(r"(?:~|null|Null|NULL|)\Z")
+_BOOL = re.compile(r"(?:true|True|TRUE|false|False|FALSE)\Z")
+_INT = re.compile(r"[-+]?[0-9]+\Z")
+_OCTAL = re.compile(r"0o[0-7]+\Z")
+_HEX = re.compile(r"0x[0-9a-fA-F]+\Z")
+_FLOAT = re.compile(r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]+)?\Z")
+_STRING_TAGS = frozenset({"!", "tag:yaml.org,2002:str"})
+_PLAIN_TAGS = frozenset({f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool", "int", "float", "map", "seq")})
+
+
+class UnreadableText(ValueError):
+    """A text that is not one acceptable YAML document; the message says where and why."""
+
+
+@dataclass(slots=True)
+class _Open:
+    """A collection being built; `size` counts its nodes with aliases expanded."""
+
+    value: dict[str, Any] | list[Any]
+    anchor: str | None
+    key: str | None = None
+    size: int = 1
+
+
+@dataclass(slots=True)
+class _Builder:
+    stack: list[_Open] = field(default_factory=list)
+    anchors: dict[str, tuple[Any, int]] = field(default_factory=dict)
+    root: Any = None
+
+    def add(self, value: object, size: int, event: yaml.Event) -> None:
+        """The value is in the innermost open collection, or is the document."""
+        if not self.stack:
+            self.root = value
+            return
+        parent = self.stack[-1]
+        parent.size += size
+        if parent.size > MAX_NODES:
+            raise UnreadableText(f"line {_line(event)}: the document has more than {MAX_NODES} nodes once aliases are expanded.")
+        if isinstance(parent.value, list):
+            parent.value.append(value)
+        elif parent.key is None:
+            parent.key = self._key(parent.value, value, event)
+        else:
+            parent.value[parent.key] = value
+            parent.key = None
+
+    def open(self, value: dict[str, Any] | list[Any], anchor: str | None, event: yaml.Event) -> None:
+        """A collection has begun. Raises: UnreadableText when it lies too deep or stands as a key."""
+        if len(self.stack) >= MAX_DEPTH:
+            raise UnreadableText(f"line {_line(event)}: nesting is deeper than {MAX_DEPTH} levels.")
+        if self.stack and isinstance(self.stack[-1].value, dict) and self.stack[-1].key is None:
+            raise UnreadableText(f"line {_line(event)}: a key must be a scalar, not a list or mapping.")
+        self.stack.append(_Open(value, anchor))
+
+    def close(self, event: yaml.Event) -> None:
+        """The innermost collection is complete and in its parent."""
+        done = self.stack.pop()
+        if done.anchor:
+            self.anchors[done.anchor] = (done.value, done.size)
+        self.add(done.value, done.size, event)
+
+    def alias(self, anchor: str, event: yaml.Event) -> None:
+        """What the anchor names stands here too. Raises: UnreadableText for an unknown or still open anchor."""
+        if anchor not in self.anchors:
+            raise UnreadableText(f"line {_line(event)}: alias *{anchor} names nothing complete before it.")
+        self.add(*self.anchors[anchor], event)
+
+    @staticmethod
+    def _key(mapping: dict[str, Any], value: object, event: yaml.Event) -> str:
+        key = value if isinstance(value, str) else getattr(event, "value", None)
+        if key is None:
+            raise UnreadableText(f"line {_line(event)}: a key must be a plain scalar.")
+        if key in mapping:
+            raise UnreadableText(f"line {_line(event)}: the key {key!r} stands twice in one mapping; keep one.")
+        return str(key)
+
+
+def parse_yaml(text: str) -> object:
+    """The one document of the text as dicts with string keys, lists, strings, ints, floats, booleans and None.
+
+    Raises:
+        UnreadableText: not YAML, no or several documents, a duplicate key, an unknown tag, or more than 4 MiB, 64 levels or
+            500,000 nodes (aliases counted as often as they are used).
+    """
+    try:
+        size = len(text.encode("utf-8"))
+    except UnicodeEncodeError as error:
+        raise UnreadableText("the text holds half a surrogate pair; save it as UTF-8.") from error
+    if size > MAX_BYTES:
+        raise UnreadableText(f"the text is {size} bytes; at most {MAX_BYTES} are read.")
+    try:
+        return _build(yaml.parse(text, Loader=yaml.CSafeLoader))
+    except yaml.YAMLError as error:
+        raise UnreadableText(f"this is not YAML: {' '.join(str(error).split())}") from error
+
+
+def _build(events: Iterator[yaml.Event]) -> object:
+    builder = _Builder()
+    documents = 0
+    for event in events:
+        match event:
+            case yaml.DocumentStartEvent():
+                documents += 1
+                if documents > 1:
+                    raise UnreadableText(f"line {_line(event)}: a second document begins; a contract is one document.")
+            case yaml.ScalarEvent():
+                value = _scalar(event)
+                if event.anchor:
+                    builder.anchors[event.anchor] = (value, 1)
+                builder.add(value, 1, event)
+            case yaml.SequenceStartEvent():
+                _check_tag(event.tag, event)
+                builder.open([], event.anchor, event)
+            case yaml.MappingStartEvent():
+                _check_tag(event.tag, event)
+                builder.open({}, event.anchor, event)
+            case yaml.SequenceEndEvent() | yaml.MappingEndEvent():
+                builder.close(event)
+            case yaml.AliasEvent():
+                builder.alias(str(event.anchor), event)
+    if not documents:
+        raise UnreadableText("the text is empty.")
+    return builder.root
+
+
+def _check_tag(tag: str | None, event: yaml.Event) -> None:
+    if tag is not None and tag not in _PLAIN_TAGS:
+        raise UnreadableText(f"line {_line(event)}: the tag {tag} is not read; remove it.")
+
+
+def _scalar(event: yaml.ScalarEvent) -> object:
+    text: str = event.value
+    if event.tag in _STRING_TAGS or (event.tag is None and event.style):
+        return text
+    _check_tag(event.tag, event)
+    if _NULL.match(text):
+        return None
+    if _BOOL.match(text):
+        return text.lower() == "true"
+    if len(text) <= _MAX_DIGITS:
+        if _INT.match(text):
+            return int(text)
+        if _OCTAL.match(text) or _HEX.match(text):
+            return int(text, 0)
+        if _FLOAT.match(text):
+            return float(text)
+    return text
+
+
+def _line(event: yaml.Event) -> int:
+    return event.start_mark.line + 1 if event.start_mark else 0

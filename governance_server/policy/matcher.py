@@ -1,0 +1,145 @@
+"""The matcher compiled for the index: which rule fields select candidates, and what remains to be tested on each.
+
+Derived from the model's own syntax tree, so that the index cannot drift from model.conf. A conjunct that says "this rule field is
+one of these values" (equalities and closures joined by ||) selects; the others become one Python function. Knows no rules.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Callable, Set
+from dataclasses import dataclass
+from typing import Protocol
+
+from governance_server.policy.engine import Request
+from governance_server.policy.model import Model, UnsupportedModel
+from governance_server.rules.policy_rows import Rule
+
+__all__ = ["Bound", "Closures", "Matcher", "compile_matcher"]
+
+_SELECTING = ("dom", "act", "sub", "obj")
+
+
+class Closures(Protocol):
+    """Answers everything reachable from a name, itself included: memberships in a domain, containers, wider purposes."""
+
+    def g(self, name: str, domain: str) -> Set[str]:
+        """The roles and groups of a principal in a domain."""
+        ...
+
+    def g2(self, name: str) -> Set[str]:
+        """The containers and tags of an object."""
+        ...
+
+    def g3(self, name: str) -> Set[str]:
+        """The purposes that include a purpose."""
+        ...
+
+
+Bound = tuple[Set[str], Set[str], Set[str], Callable[[Rule], bool]]
+"""For one request: the domains, actions and subjects a rule must have, and the test that remains."""
+
+
+@dataclass(frozen=True, slots=True)
+class Matcher:
+    """A rule matches if its dom, act and sub are in the bound sets, its obj is in `g2(r.obj)`, and the bound test holds."""
+
+    bind: Callable[[Request, Closures], Bound]
+    source: str
+
+
+def compile_matcher(model: Model) -> Matcher:
+    """The model's matcher, compiled. Raises: UnsupportedModel."""
+    selecting: dict[str, list[ast.expr]] = {}
+    rest: list[ast.expr] = []
+    for conjunct in _operands(model.matcher, ast.And):
+        field = _selected_field(conjunct)
+        if field in _SELECTING and field not in selecting:
+            selecting[field] = _operands(conjunct, ast.Or)
+        else:
+            rest.append(conjunct)
+    _check_selection(selecting, rest)
+    compiler = _Compiler()
+    sets = [compiler.value_set(selecting[field]) for field in ("dom", "act", "sub")]
+    test = compiler.visit(ast.BoolOp(ast.And(), [ast.Constant(True), *rest]))
+    bound = ast.Tuple([*sets, _function(["p"], test)], ast.Load())
+    calls = [ast.parse(call, mode="eval").body for call in compiler.closures]
+    inner = ast.Call(_function(list(compiler.closures.values()), bound), calls, [])
+    tree = ast.fix_missing_locations(ast.Expression(_function(["r", "closures"], inner)))
+    scope: dict[str, object] = {"__builtins__": {}, "frozenset": frozenset}
+    return Matcher(eval(compile(tree, "<matcher of model.conf>", "eval"), scope), ast.unparse(tree))
+
+
+def _operands(node: ast.expr, operator: type[ast.boolop]) -> list[ast.expr]:
+    return node.values if isinstance(node, ast.BoolOp) and isinstance(node.op, operator) else [node]
+
+
+def _selected_field(conjunct: ast.expr) -> str | None:
+    """The one rule field that the conjunct confines to values known from the request, if that is all it does."""
+    fields = {_confined_field(alternative) for alternative in _operands(conjunct, ast.Or)}
+    return fields.pop() if len(fields) == 1 else None
+
+
+def _confined_field(node: ast.expr) -> str | None:
+    match node:
+        case ast.Compare(left=left, ops=[ast.Eq()], comparators=[right]):
+            fields = [_rule_field(left), _rule_field(right)]
+            known = [field for field in fields if field is not None]
+            return known[0] if len(known) == 1 else None
+        case ast.Call(args=[_, target, *_]):
+            return _rule_field(target)
+    return None
+
+
+def _rule_field(node: ast.expr) -> str | None:
+    match node:
+        case ast.Attribute(value=ast.Name(id="p"), attr=field):
+            return field
+    return None
+
+
+def _check_selection(selecting: dict[str, list[ast.expr]], rest: list[ast.expr]) -> None:
+    missing = [field for field in _SELECTING if field not in selecting]
+    if missing:
+        raise UnsupportedModel(f"the matcher must confine each of p.{', p.'.join(missing)} by a conjunct of its own.")
+    if [ast.unparse(node) for node in selecting["obj"]] != ["g2(r.obj, p.obj)"]:
+        raise UnsupportedModel("p.obj must be confined by g2(r.obj, p.obj) and nothing else to be indexed.")
+    used = {ast.unparse(node) for conjunct in [*rest, *selecting["sub"], *selecting["dom"]] for node in ast.walk(conjunct)}
+    if "r.obj" in used:
+        raise UnsupportedModel("r.obj may appear only in g2(r.obj, p.obj), so that one object's rules can serve its parts.")
+
+
+class _Compiler(ast.NodeTransformer):
+    """Turns closure calls into set membership; each distinct closure is asked for once per request."""
+
+    def __init__(self) -> None:
+        self.closures: dict[str, str] = {}
+
+    def visit_Call(self, node: ast.Call) -> ast.expr:
+        """`gN(r.x, y, d)` becomes `y in cK`."""
+        return ast.Compare(node.args[1], [ast.In()], [self._closure(node)])
+
+    def value_set(self, alternatives: list[ast.expr]) -> ast.expr:
+        """The set of values that the alternatives give one rule field."""
+        loose: list[ast.expr] = []
+        sets: list[ast.expr] = []
+        for node in alternatives:
+            if isinstance(node, ast.Call):
+                sets.append(self._closure(node))
+            elif isinstance(node, ast.Compare):
+                loose.append(node.comparators[0] if _rule_field(node.left) else node.left)
+        if loose:
+            sets.append(ast.Set(loose))
+        union = sets[0]
+        for further in sets[1:]:
+            union = ast.BinOp(union, ast.BitOr(), further)
+        return union
+
+    def _closure(self, node: ast.Call) -> ast.Name:
+        call = f"closures.{ast.unparse(node.func)}({', '.join(ast.unparse(arg) for i, arg in enumerate(node.args) if i != 1)})"
+        return ast.Name(self.closures.setdefault(call, f"c{len(self.closures)}"), ast.Load())
+
+
+def _function(names: list[str], body: ast.expr) -> ast.Lambda:
+    arguments = ast.arguments(posonlyargs=[], args=[ast.arg(name) for name in names], kwonlyargs=[], kw_defaults=[], defaults=[])
+    return ast.Lambda(arguments, body)

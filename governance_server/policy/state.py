@@ -1,0 +1,257 @@
+"""The immutable policy state of the index: domain shards, cached closures, and the copy-on-write draft that makes the next one.
+
+A state is never changed once it is published (its closure caches only ever gain or lose entries that its own links imply), so
+readers need no lock. A write copies the shards it touches. Knows nothing of the matcher or of decisions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Set
+from typing import TypeVar
+
+from governance_server.policy.engine import UnknownRow
+from governance_server.rules.policy_rows import Link, Row, Rule, domain_of
+from mesh_core.names import parents
+
+__all__ = ["EMPTY_STATE", "Draft", "Shard", "State"]
+
+_MOST_CACHED = 65_536
+_LONGEST_CACHED_NAME = 512
+
+_Key = tuple[str, str, str]
+_Bucket = dict[str, tuple[Rule, ...]]
+_Closed = dict[str, frozenset[str]]
+_Up = dict[str, tuple[str, ...]]
+_K = TypeVar("_K")
+_V = TypeVar("_V", tuple[str, ...], frozenset[str])
+
+
+class Shard:
+    """The rows of one domain: rules by (section, action, object) and subject, and what its names lead to."""
+
+    __slots__ = ("containers", "objects", "roles", "roles_closed", "rules")
+
+    def __init__(self, origin: Shard | None = None) -> None:
+        self.rules: dict[_Key, _Bucket] = dict(origin.rules) if origin else {}
+        self.objects: dict[tuple[str, str], frozenset[str]] = dict(origin.objects) if origin else {}
+        self.roles: _Up = origin.roles if origin else {}
+        self.containers: _Up = origin.containers if origin else {}
+        self.roles_closed: _Closed = origin.roles_closed if origin else {}
+
+
+class State:
+    """One revision of the policy; implements `matcher.Closures`."""
+
+    __slots__ = ("containers_closed", "purposes", "purposes_closed", "repeats", "revision", "shards")
+
+    def __init__(self, revision: int, shards: dict[str, Shard]) -> None:
+        self.revision = revision
+        self.shards = shards
+        self.purposes: _Up = {}
+        self.repeats: dict[Row, int] = {}
+        self.purposes_closed: _Closed = {}
+        self.containers_closed: _Closed = {}
+
+    def g(self, name: str, domain: str) -> Set[str]:
+        """The roles and groups of a principal in a domain, itself included."""
+        shard = self.shards.get(domain)
+        if shard is None or name not in shard.roles:
+            return frozenset((name,))
+        closed = shard.roles_closed.get(name)
+        return closed if closed is not None else _remember(shard.roles_closed, name, _close(name, shard.roles))
+
+    def g2(self, name: str) -> frozenset[str]:
+        """The containers and tags of an object, itself included, by name and by link."""
+        closed = self.containers_closed.get(name)
+        return closed if closed is not None else _remember(self.containers_closed, name, self._contain(name))
+
+    def g3(self, name: str) -> Set[str]:
+        """The purposes that include a purpose, itself included."""
+        if name not in self.purposes:
+            return frozenset((name,))
+        closed = self.purposes_closed.get(name)
+        return closed if closed is not None else _remember(self.purposes_closed, name, _close(name, self.purposes))
+
+    def _contain(self, name: str) -> frozenset[str]:
+        seen = {name}
+        todo = [name]
+        while todo:
+            child = todo.pop()
+            shard = self.shards.get(domain_of(child))
+            linked = shard.containers.get(child, ()) if shard else ()
+            for parent in (*parents(child), *linked):
+                if parent not in seen:
+                    seen.add(parent)
+                    todo.append(parent)
+        return frozenset(seen)
+
+
+def _close(start: str, up: _Up) -> frozenset[str]:
+    seen = {start}
+    todo = [start]
+    while todo:
+        for name in up.get(todo.pop(), ()):
+            if name not in seen:
+                seen.add(name)
+                todo.append(name)
+    return frozenset(seen)
+
+
+def _remember(cache: _Closed, name: str, closed: frozenset[str]) -> frozenset[str]:
+    """Keeps the closure; names come from callers, so a full cache starts again rather than grow."""
+    if len(cache) >= _MOST_CACHED:
+        cache.clear()
+    if len(name) <= _LONGEST_CACHED_NAME:
+        cache[name] = closed
+    return closed
+
+
+EMPTY_STATE = State(0, {})
+"""Nothing is allowed."""
+
+
+class Draft:
+    """The next state while it is being made; used by one thread and then dropped."""
+
+    def __init__(self, origin: State) -> None:
+        """Starts from the origin, which stays as it is."""
+        self._origin = origin
+        self._shards = dict(origin.shards)
+        self._purposes = origin.purposes
+        self._repeats = dict(origin.repeats)
+        self._own: set[tuple[str, object]] = set()
+        self._containers_changed = False
+        self._purposes_changed = False
+
+    def add(self, row: Row) -> None:
+        """The row, already checked, is part of the draft."""
+        known = self._holds(row)
+        if known:
+            self._repeats[row] = self._repeats.get(row, 0) + 1
+        elif isinstance(row, Rule):
+            bucket = self._bucket(row)
+            bucket[row.sub] = (*bucket.get(row.sub, ()), row)
+            self._note_object(row, present=True)
+        else:
+            up = self._up(row)
+            up[row.child] = (*up.get(row.child, ()), row.parent)
+
+    def add_all(self, rows: Iterable[Row]) -> None:
+        """All rows are part of the draft; linear in their number however many share a place."""
+        places: dict[tuple[str, _Key, str], dict[Rule, None]] = {}
+        for row in rows:
+            if not isinstance(row, Rule):
+                self.add(row)
+                continue
+            place = places.setdefault((row.dom, (row.section, row.act, row.obj), row.sub), {})
+            if row in place:
+                self._repeats[row] = self._repeats.get(row, 0) + 1
+            place[row] = None
+        objects: dict[tuple[str, str, str], set[str]] = {}
+        for (dom, (section, act, obj), sub), rules in places.items():
+            self._shard(dom).rules.setdefault((section, act, obj), {})[sub] = tuple(rules)
+            if section == "p":
+                objects.setdefault((dom, act, sub), set()).add(obj)
+        for (dom, act, sub), names in objects.items():
+            self._shard(dom).objects[act, sub] = frozenset(names)
+
+    def remove(self, row: Row) -> None:
+        """One occurrence of the row is gone. Raises: UnknownRow."""
+        if not self._holds(row):
+            raise UnknownRow(row)
+        repeats = self._repeats.pop(row, 0)
+        if repeats > 1:
+            self._repeats[row] = repeats - 1
+        if repeats:
+            return
+        if isinstance(row, Rule):
+            self._remove_rule(row)
+        else:
+            up = self._up(row)
+            _set_or_drop(up, row.child, tuple(parent for parent in up[row.child] if parent != row.parent))
+
+    def finish(self, revision: int) -> State:
+        """The new state; closures that no changed link can affect stay cached."""
+        state = State(revision, self._shards)
+        state.purposes = self._purposes
+        state.repeats = self._repeats
+        if not self._purposes_changed:
+            state.purposes_closed = self._origin.purposes_closed
+        if not self._containers_changed:
+            state.containers_closed = self._origin.containers_closed
+        return state
+
+    def _holds(self, row: Row) -> bool:
+        if isinstance(row, Rule):
+            shard = self._shards.get(row.dom)
+            bucket = shard.rules.get((row.section, row.act, row.obj), {}) if shard else {}
+            return row in bucket.get(row.sub, ())
+        if row.section == "g3":
+            return row.parent in self._purposes.get(row.child, ())
+        shard = self._shards.get(_home(row))
+        up = {} if shard is None else shard.roles if row.section == "g" else shard.containers
+        return row.parent in up.get(row.child, ())
+
+    def _remove_rule(self, row: Rule) -> None:
+        bucket = self._bucket(row)
+        left = tuple(rule for rule in bucket[row.sub] if rule != row)
+        if left:
+            bucket[row.sub] = left
+            return
+        del bucket[row.sub]
+        self._note_object(row, present=False)
+        if not bucket:
+            del self._shard(row.dom).rules[row.section, row.act, row.obj]
+            self._own.discard((row.dom, (row.section, row.act, row.obj)))
+
+    def _note_object(self, row: Rule, *, present: bool) -> None:
+        """Keeps, per action and subject, the objects of its effects: the reverse index of `visible_objects`."""
+        if row.section == "p":
+            objects = self._shard(row.dom).objects
+            known = objects.get((row.act, row.sub), frozenset())
+            _set_or_drop(objects, (row.act, row.sub), known | {row.obj} if present else known - {row.obj})
+
+    def _shard(self, domain: str) -> Shard:
+        if (domain, "shard") not in self._own:
+            self._own.add((domain, "shard"))
+            self._shards[domain] = Shard(self._shards.get(domain))
+        return self._shards[domain]
+
+    def _bucket(self, row: Rule) -> _Bucket:
+        key = (row.section, row.act, row.obj)
+        rules = self._shard(row.dom).rules
+        if (row.dom, key) not in self._own:
+            self._own.add((row.dom, key))
+            rules[key] = dict(rules.get(key, {}))
+        return rules[key]
+
+    def _up(self, link: Link) -> _Up:
+        """The draft's own copy of the links among which this one lies."""
+        if link.section == "g3":
+            if not self._purposes_changed:
+                self._purposes_changed = True
+                self._purposes = dict(self._purposes)
+            return self._purposes
+        home = _home(link)
+        shard = self._shard(home)
+        fresh = (home, link.section) not in self._own
+        self._own.add((home, link.section))
+        if link.section == "g":
+            if fresh:
+                shard.roles, shard.roles_closed = dict(shard.roles), {}
+            return shard.roles
+        self._containers_changed = True
+        if fresh:
+            shard.containers = dict(shard.containers)
+        return shard.containers
+
+
+def _home(link: Link) -> str:
+    return link.domain if link.section == "g" else domain_of(link.child)
+
+
+def _set_or_drop(target: dict[_K, _V], key: _K, value: _V) -> None:
+    if value:
+        target[key] = value
+    else:
+        target.pop(key, None)

@@ -1,0 +1,170 @@
+"""The Delta log of a port's table: one entry per publication, found again by its app transaction.
+
+Owns every use of deltalake's commit API. delta-rs records app transactions but does not enforce them, appends files of any
+schema, and lets an overwrite bring in a column type the table's protocol does not allow; the checks for all three are here.
+Source: Delta protocol, "Transaction Identifiers", "Add File", "Timestamp without timezone".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable, Schema, Transaction
+from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.transaction import AddAction, create_table_with_add_actions
+
+from governance_server.warehouse.delivered import VerifiedFile
+from governance_server.warehouse.durable import sync_file, sync_folder
+from governance_server.warehouse.errors import StorageUnavailable, VersionConflict
+from governance_server.warehouse.faults import fault_point
+from governance_server.warehouse.schemas import schema_differences, stored_schema
+from governance_server.warehouse.takeover import take_over
+
+__all__ = ["APP_ID", "CommitMode", "commit_version", "find_version", "take_over"]
+
+APP_ID = "domain-mesh"
+"""The app id of our Delta transactions; every port has a log of its own, so one id is enough."""
+
+CommitMode = Literal["overwrite", "append"]
+
+_PUBLICATION_KEY = "domainMesh.publicationId"
+_VERSION_KEY = "domainMesh.productVersion"
+_CONFIGURATION = {"delta.enableExpiredLogCleanup": "false"}
+"""The catalog pins Delta versions for as long as it likes, so no log entry may expire by itself."""
+
+_FIRST_LOOK = 32
+
+
+def commit_version(
+    table_root: Path,
+    files: Sequence[VerifiedFile],
+    schema: pa.Schema,
+    *,
+    publication_id: str,
+    version: int,
+    mode: CommitMode = "overwrite",
+) -> int:
+    """The table's log holds exactly one entry for this product version; returned is its Delta version.
+
+    The files already lie in `table_root`. The table is created if absent; `overwrite` also carries out a change of schema.
+    Repeating it, even after a crash, writes nothing and returns the same number.
+
+    Raises: VersionConflict if the version belongs to another publication, is older than the last one, was overtaken by another
+        writer, or an append has another schema. StorageUnavailable if the log cannot be read or written.
+    """
+    existing = find_version(table_root, publication_id=publication_id, version=version)
+    if existing is not None:
+        _sync_log(table_root, existing)
+        return existing
+    properties = CommitProperties(
+        custom_metadata={_PUBLICATION_KEY: publication_id, _VERSION_KEY: version},
+        app_transactions=[Transaction(APP_ID, version)],
+        max_commit_retries=0,
+    )
+    fault_point("commit_version.before_log")
+    try:
+        delta_version = _write_entry(table_root, files, schema, mode, properties)
+    except CommitFailedError as error:
+        raise VersionConflict(f"Another writer changed {table_root} while version {version} was committed: try again.") from error
+    except (DeltaError, OSError) as error:
+        raise StorageUnavailable(table_root, str(error)) from error
+    fault_point("commit_version.after_log")
+    _sync_log(table_root, delta_version)
+    return delta_version
+
+
+def find_version(table_root: Path, *, publication_id: str, version: int) -> int | None:
+    """The Delta version that carried this product version of this publication; None if the log does not hold it yet.
+
+    Raises: VersionConflict if another publication holds the version or a later one is in the log; StorageUnavailable.
+    """
+    try:
+        if not DeltaTable.is_deltatable(str(table_root)):
+            return None
+        table = DeltaTable(table_root)
+        latest = table.transaction_version(APP_ID)
+        if latest is None or latest < version:
+            return None
+        entry = _entry_of(table, version)
+    except (DeltaError, OSError) as error:
+        raise StorageUnavailable(table_root, str(error)) from error
+    if entry is None:
+        raise VersionConflict(f"The Delta log of {table_root} is already at product version {latest}: {version} comes too late.")
+    if entry.get(_PUBLICATION_KEY) != publication_id:
+        raise VersionConflict(f"Product version {version} in {table_root} belongs to another publication: begin a new one.")
+    return int(entry["version"])
+
+
+def _entry_of(table: DeltaTable, version: int) -> Mapping[str, Any] | None:
+    for limit in (_FIRST_LOOK, None):
+        for entry in table.history(limit):
+            if entry.get(_VERSION_KEY) == version:
+                return dict(entry)
+    return None
+
+
+def _write_entry(
+    table_root: Path, files: Sequence[VerifiedFile], schema: pa.Schema, mode: CommitMode, properties: CommitProperties
+) -> int:
+    actions = [_add_action(table_root, file) for file in files]
+    delta_schema = Schema.from_arrow(stored_schema(schema))
+    if not DeltaTable.is_deltatable(str(table_root)):
+        table_root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        create_table_with_add_actions(
+            str(table_root), delta_schema, actions, configuration=_CONFIGURATION, commit_properties=properties
+        )
+        return 0
+    table = DeltaTable(table_root)
+    if mode == "append":
+        differences = schema_differences(pa.schema(table.schema().to_arrow()), schema)
+        if differences:
+            raise VersionConflict(f"Files cannot be appended to {table_root}: {' '.join(differences)} Publish with overwrite.")
+    following = int(table.version()) + 1
+    if _needs_newer_protocol(schema, table):
+        create_table_with_add_actions(
+            str(table_root),
+            delta_schema,
+            actions,
+            mode="overwrite",
+            configuration=_CONFIGURATION,
+            commit_properties=properties,
+        )
+    else:
+        table.create_write_transaction([*actions], mode, delta_schema, commit_properties=properties)
+    return following
+
+
+def _needs_newer_protocol(schema: pa.Schema, table: DeltaTable) -> bool:
+    features = table.protocol().reader_features or []
+    return "timestampNtz" not in features and any(_has_naive_timestamp(field.type) for field in schema)
+
+
+def _has_naive_timestamp(data_type: pa.DataType) -> bool:
+    if pa.types.is_timestamp(data_type):
+        return data_type.tz is None
+    return any(_has_naive_timestamp(data_type.field(i).type) for i in range(data_type.num_fields))
+
+
+def _add_action(table_root: Path, file: VerifiedFile) -> AddAction:
+    found = (table_root / file.name).stat()
+    return AddAction(
+        path=file.name,
+        size=found.st_size,
+        partition_values={},
+        modification_time=int(found.st_mtime * 1000),
+        data_change=True,
+        stats=file.stats_json,
+    )
+
+
+def _sync_log(table_root: Path, delta_version: int) -> None:
+    log = table_root / "_delta_log"
+    try:
+        sync_file(log / f"{delta_version:020}.json")
+        sync_folder(log)
+        sync_folder(table_root)
+    except OSError as error:
+        raise StorageUnavailable(error.filename or log, error.strerror or str(error)) from error

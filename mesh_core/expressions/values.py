@@ -1,0 +1,85 @@
+"""How two literal values compare: the language's own definition, which every target must reproduce.
+
+Numbers compare exactly, or as doubles if one of them is a double. NaN equals NaN and is greater than every other number; -0.0
+equals 0.0 (PostgreSQL, Polars, DuckDB and Lance agree; Lance counts a NaN with its sign bit set as the smallest number). Strings
+compare by code point. A naive time means UTC; a date beside a time means its midnight. Values of different families do not compare:
+the result is null. Source: SQL:2016 8.2, PostgreSQL "Numeric Types" on NaN.
+"""
+
+from __future__ import annotations
+
+import math
+import operator
+import re
+from collections.abc import Callable, Mapping
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from types import MappingProxyType
+
+from mesh_core.expressions.tree import CompareOperator, Scalar
+
+__all__ = ["FLIPPED", "NEGATED", "as_utc", "compare_values", "like_pattern", "value_in"]
+
+_OPERATORS: Mapping[str, Callable[[int, int], bool]] = MappingProxyType(
+    {"=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
+)
+
+FLIPPED: Mapping[CompareOperator, CompareOperator] = MappingProxyType(
+    {"=": "=", "!=": "!=", "<": ">", "<=": ">=", ">": "<", ">=": "<="}
+)
+"""The operator that says the same with its sides exchanged."""
+
+NEGATED: Mapping[CompareOperator, CompareOperator] = MappingProxyType(
+    {"=": "!=", "!=": "=", "<": ">=", "<=": ">", ">": "<=", ">=": "<"}
+)
+"""The operator that is true exactly where the other is false (null stays null)."""
+
+
+def compare_values(operator_: CompareOperator, left: Scalar, right: Scalar) -> bool | None:
+    """True, false, or null if a side is null or the two do not compare."""
+    order = _order(left, right)
+    return None if order is None else _OPERATORS[operator_](order, 0)
+
+
+def value_in(value: Scalar, candidates: tuple[Scalar, ...]) -> bool | None:
+    """SQL `value IN (candidates)`: true if one is equal, else null if one comparison is null, else false."""
+    results = [compare_values("=", value, candidate) for candidate in candidates]
+    return True if True in results else (None if None in results else False)
+
+
+def like_pattern(pattern: str) -> str:
+    """The regular expression of a LIKE pattern, for a whole-string match: `%` any run, `_` one code point, newlines included."""
+    return "(?s)" + "".join({"%": ".*", "_": "."}.get(character) or re.escape(character) for character in pattern)
+
+
+def as_utc(value: date) -> datetime:
+    """The instant a date or time means: UTC if naive, midnight if a date."""
+    if not isinstance(value, datetime):
+        return datetime(value.year, value.month, value.day, tzinfo=UTC)
+    return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+
+
+def _order(left: Scalar, right: Scalar) -> int | None:
+    match left, right:
+        case (bool() as a, bool() as b):
+            return (a > b) - (a < b)
+        case (bool(), _) | (_, bool()):
+            return None
+        case (str() as a, str() as b):
+            return (a > b) - (a < b)
+        case (int() | float() | Decimal() as a, int() | float() | Decimal() as b):
+            return _number_order(a, b)
+        case (date() as a, date() as b):
+            return (as_utc(a) > as_utc(b)) - (as_utc(a) < as_utc(b))
+        case _:
+            return None
+
+
+def _number_order(left: int | float | Decimal, right: int | float | Decimal) -> int:
+    if isinstance(left, float) or isinstance(right, float):
+        a, b = float(left), float(right)
+        if math.isnan(a) or math.isnan(b):
+            return math.isnan(a) - math.isnan(b)
+        return (a > b) - (a < b)
+    return (left > right) - (left < right)
+

@@ -1,0 +1,68 @@
+"""The catalog: the read side of the journal's resources.
+
+Owns reading committed resources, now or as of a revision. Every answer is one statement on the calling thread's connection.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from governance_server.storage.engine import Database
+from governance_server.storage.resources import ResourceList, Selection, get_resource, list_resources
+
+__all__ = ["Catalog", "CatalogSnapshot"]
+
+_DEFAULT_LIMIT = 50
+
+
+class Catalog:
+    """Reads resources by kind and name."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def revision(self) -> int:
+        """The last committed revision."""
+        return self._database.head().revision
+
+    def get(self, kind: str, name: str, *, as_of: int | None = None) -> bytes | None:
+        """The stored message of one resource; None if it does not exist (then) or that state was erased."""
+        return get_resource(self._database.reader(), kind, name, as_of=as_of)
+
+    def list(
+        self,
+        kind: str,
+        *,
+        domain: str | None = None,
+        prefix: str | None = None,
+        after_name: str = "",
+        limit: int | None = _DEFAULT_LIMIT,
+        as_of: int | None = None,
+    ) -> ResourceList:
+        """Names and stored messages, by name in byte order; see `Selection`. A page goes on from the last name, `after_name`."""
+        selection = Selection(domain=domain, prefix=prefix, after_name=after_name, limit=limit, as_of=as_of)
+        return self.select(kind, selection)
+
+    def select(self, kind: str, selection: Selection) -> ResourceList:
+        """What `list` gives, for a selection that is at hand as a value."""
+        return list_resources(self._database.reader(), kind, selection)
+
+    def snapshot(self, as_of: int | None = None) -> CatalogSnapshot:
+        """The catalog at one revision, the last one if None: its reads agree with each other whatever is committed meanwhile."""
+        return CatalogSnapshot(catalog=self, revision=self.revision() if as_of is None else as_of)
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogSnapshot:
+    """Reads that all see the catalog at `revision`. It holds no transaction: rows carry the revisions they are valid in."""
+
+    catalog: Catalog
+    revision: int
+
+    def get(self, kind: str, name: str) -> bytes | None:
+        """The stored message of one resource at this revision, or None."""
+        return self.catalog.get(kind, name, as_of=self.revision)
+
+    def select(self, kind: str, selection: Selection) -> ResourceList:
+        """Names and stored messages at this revision, by name in byte order."""
+        return self.catalog.select(kind, replace(selection, as_of=self.revision))

@@ -1,0 +1,198 @@
+"""The database: opening it, its connections, and the look-up of its head.
+
+Owns one read connection per thread, write transactions and snapshots. Knows the head tables and no other.
+"""
+
+from __future__ import annotations
+
+import threading
+import weakref
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+from governance_server.storage.drivers import Connection, Driver
+from governance_server.storage.errors import InvalidDatabaseUrl, StorageUnavailable
+from governance_server.storage.schema import ensure_schema
+
+__all__ = ["Database", "Head", "open_database", "transaction"]
+
+_HEAD = "SELECT revision, hash FROM head WHERE id = 1"
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """The journal's last revision and its hash; 0 and 32 zero bytes while it is empty."""
+
+    revision: int
+    hash: bytes
+
+
+def open_database(url: str) -> Database:
+    """The database at `url`, migrated to the packaged schema.
+
+    Args:
+        url: `sqlite:////absolute/path/mesh.db` or `postgresql://user@host/name`.
+
+    Raises:
+        InvalidDatabaseUrl: The URL is of another form, or its driver is not installed.
+        SchemaTooNew: A newer release has migrated the database.
+        StorageUnavailable: It cannot be reached.
+    """
+    driver = _driver(url)
+    try:
+        ensure_schema(driver)
+    except driver.errors as error:
+        raise StorageUnavailable(f"the database {_shown(url)} cannot be opened: {error}") from error
+    return Database(driver)
+
+
+def _driver(url: str) -> Driver:
+    scheme = url.partition(":")[0]
+    if scheme == "sqlite":
+        from governance_server.storage.sqlite import SqliteDriver
+
+        return SqliteDriver(url)
+    if scheme in ("postgresql", "postgres"):
+        from governance_server.storage.postgres import PostgresDriver
+
+        return PostgresDriver(url)
+    raise InvalidDatabaseUrl(
+        f"no database is known for {scheme!r}: use sqlite:////absolute/path/mesh.db or postgresql://user@host/name"
+    )
+
+
+def _shown(url: str) -> str:
+    return url.rpartition("@")[2]
+
+
+class _Held:
+    """A connection that is closed with the thread that uses it."""
+
+    __slots__ = ("__weakref__", "connection")
+
+    def __init__(self, connection: Connection) -> None:
+        self.connection = connection
+
+    def __del__(self) -> None:
+        self.connection.close()
+
+
+class Database:
+    """Connections to one migrated database, for any number of threads.
+
+    Reads run on a connection of the calling thread, outside any transaction, so that each sees everything committed by then.
+    """
+
+    def __init__(self, driver: Driver) -> None:
+        self.driver = driver
+        self.url = _shown(driver.url)
+        self._local = threading.local()
+        self._held: weakref.WeakSet[_Held] = weakref.WeakSet()
+        self._held_lock = threading.Lock()
+        self._write_lock = threading.Lock()
+        self._writing_thread: int | None = None
+        self._is_closed = False
+
+    def reader(self) -> Connection:
+        """This thread's read connection. Begin no transaction on it: a later head look-up would see a past."""
+        held: _Held | None = getattr(self._local, "held", None)
+        if held is None or self._is_closed or not self.driver.is_usable(held.connection):
+            return self._hold()
+        return held.connection
+
+    def head(self) -> Head:
+        """The last committed revision and its hash, whichever process wrote it; microseconds on SQLite."""
+        revision, digest = self.reader().execute(_HEAD).fetchone()
+        return Head(revision, digest)
+
+    def head_of(self, kinds: Iterable[str]) -> int:
+        """The last committed revision that wrote a resource of any of `kinds`; 0 if none has."""
+        wanted = tuple(kinds)
+        if not wanted:
+            return 0
+        marks = ",".join("?" * len(wanted))
+        row = self.reader().execute(f"SELECT max(revision) FROM kind_head WHERE kind IN ({marks})", wanted).fetchone()
+        return row[0] or 0
+
+    @contextmanager
+    def snapshot(self) -> Iterator[Connection]:
+        """A connection of its own, inside a transaction whose reads all see one state."""
+        connection = self.driver.connect()
+        try:
+            self.driver.begin_snapshot(connection)
+            yield connection
+            connection.execute("ROLLBACK")
+        finally:
+            connection.close()
+
+    @contextmanager
+    def write(self, connection: Connection | None = None) -> Iterator[Connection]:
+        """A write transaction, committed when the block ends and rolled back when it raises.
+
+        Args:
+            connection: The connection to use; a new one if absent.
+
+        Raises:
+            RuntimeError: The thread is already inside one: a command of the journal must not write by another way.
+        """
+        with self._exclusive():
+            used = connection or self.driver.connect()
+            try:
+                with transaction(self.driver, used):
+                    yield used
+            finally:
+                if connection is None:
+                    used.close()
+
+    def close(self) -> None:
+        """Every connection is closed; no thread may use the database any more."""
+        self._is_closed = True
+        with self._held_lock:
+            for held in list(self._held):
+                held.connection.close()
+
+    @contextmanager
+    def _exclusive(self) -> Iterator[None]:
+        """Holds this process's turn to write; threads queue here, not in SQLite's sleeping retry."""
+        if self._writing_thread == threading.get_ident():
+            raise RuntimeError("this thread is already inside a write transaction: return what to write from the command instead")
+        with self._write_lock:
+            self._writing_thread = threading.get_ident()
+            try:
+                yield
+            finally:
+                self._writing_thread = None
+
+    def _hold(self) -> Connection:
+        if self._is_closed:
+            raise StorageUnavailable(f"the database {self.url} is closed: the server is shutting down, try another one")
+        try:
+            held = _Held(self.driver.connect())
+        except self.driver.errors as error:
+            raise StorageUnavailable(f"the database {self.url} cannot be reached: {error}") from error
+        self._local.held = held
+        with self._held_lock:
+            self._held.add(held)
+        return held.connection
+
+
+@contextmanager
+def transaction(driver: Driver, connection: Connection) -> Iterator[None]:
+    """A write transaction on `connection`, committed when the block ends and rolled back when it raises."""
+    driver.begin_write(connection)
+    try:
+        yield
+        connection.execute("COMMIT")
+    except BaseException:
+        _roll_back(driver, connection)
+        raise
+
+
+def _roll_back(driver: Driver, connection: Connection) -> None:
+    """Rolls back what may have been rolled back already: a full disk ends SQLite's transaction by itself."""
+    try:
+        connection.execute("ROLLBACK")
+    except driver.errors:
+        if driver.is_usable(connection) and getattr(connection, "in_transaction", False):
+            raise

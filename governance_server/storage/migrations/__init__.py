@@ -1,0 +1,1 @@
+"""Alembic's script folder; `storage.schema` runs it, no ini file is needed."""

@@ -1,0 +1,1 @@
+"""The migrations, in order of their number; a released one is never edited."""

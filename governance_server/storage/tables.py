@@ -1,0 +1,138 @@
+"""The tables, declared once with SQLModel.
+
+Owns names, columns, keys and indexes; migrations are compared with it by a test. Nothing on a hot path imports this module:
+reads and writes go through the raw driver. Times are microseconds since 1970-01-01 UTC. Names sort by bytes on every database.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import sqlalchemy as sa
+from sqlalchemy.dialects import postgresql
+from sqlmodel import Field, SQLModel
+
+__all__ = [
+    "ChangeKindRow",
+    "ChangeRow",
+    "EventRow",
+    "HeadRow",
+    "KindHeadRow",
+    "LeaseRow",
+    "PayloadRow",
+    "RequestRow",
+    "ResourceRow",
+    "StreamHeadRow",
+]
+
+_BYTEWISE: Any = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
+_INTEGER: Any = sa.BigInteger
+_ORDINAL: Any = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # there only INTEGER PRIMARY KEY is the row's address
+_VALID = sa.text("to_revision IS NULL")
+
+
+class HeadRow(SQLModel, table=True):
+    """The journal's head: one row, locked by whoever appends."""
+
+    __tablename__ = "head"
+    id: int = Field(primary_key=True, sa_type=_ORDINAL)
+    revision: int = Field(sa_type=_INTEGER)
+    hash: bytes
+    time_us: int = Field(sa_type=_INTEGER)
+
+
+class KindHeadRow(SQLModel, table=True):
+    """The newest revision that wrote any resource of a kind."""
+
+    __tablename__ = "kind_head"
+    kind: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    revision: int = Field(sa_type=_INTEGER)
+
+
+class ChangeRow(SQLModel, table=True):
+    """One link of the hash chain."""
+
+    __tablename__ = "change"
+    revision: int = Field(primary_key=True, sa_type=_ORDINAL, sa_column_kwargs={"autoincrement": False})
+    time_us: int = Field(sa_type=_INTEGER)
+    principal: str = Field(sa_type=_BYTEWISE)
+    request_id: str = Field(sa_type=_BYTEWISE)
+    kind: str = Field(sa_type=_BYTEWISE)
+    subject: str = Field(sa_type=_BYTEWISE)
+    previous_hash: bytes
+    hash: bytes
+    body_digest: bytes
+
+
+class PayloadRow(SQLModel, table=True):
+    """A change's stored body; null is the tombstone of an erased one."""
+
+    __tablename__ = "payload"
+    revision: int = Field(primary_key=True, sa_type=_ORDINAL, sa_column_kwargs={"autoincrement": False})
+    body: bytes | None = None
+
+
+class ChangeKindRow(SQLModel, table=True):
+    """Which kinds of resources a change wrote, for feeds of a few kinds."""
+
+    __tablename__ = "change_kind"
+    kind: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    revision: int = Field(primary_key=True, sa_type=_INTEGER)
+
+
+class ResourceRow(SQLModel, table=True):
+    """One state of one resource, valid from `from_revision` up to but excluding `to_revision` (null: still valid)."""
+
+    __tablename__ = "resource"
+    __table_args__ = (
+        sa.Index("resource_current", "kind", "name", unique=True, sqlite_where=_VALID, postgresql_where=_VALID),
+        sa.Index("resource_domain", "kind", "domain", "name", "from_revision", "to_revision"),
+    )
+    kind: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    name: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    from_revision: int = Field(primary_key=True, sa_type=_INTEGER)
+    to_revision: int | None = Field(default=None, sa_type=_INTEGER)
+    domain: str = Field(sa_type=_BYTEWISE)
+    body: bytes | None = None
+
+
+class RequestRow(SQLModel, table=True):
+    """The reply given to a request, for its repetition."""
+
+    __tablename__ = "request"
+    principal: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    request_id: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    request_digest: bytes
+    reply: bytes
+    revision: int = Field(sa_type=_INTEGER)
+
+
+class LeaseRow(SQLModel, table=True):
+    """Who holds what until when."""
+
+    __tablename__ = "lease"
+    name: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    holder: str = Field(sa_type=_BYTEWISE)
+    expires_at_us: int = Field(sa_type=_INTEGER)
+
+
+class EventRow(SQLModel, table=True):
+    """One event of a stream that is chained by itself."""
+
+    __tablename__ = "event"
+    stream: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    sequence: int = Field(primary_key=True, sa_type=_INTEGER)
+    received_at_us: int = Field(sa_type=_INTEGER)
+    hash: bytes
+    body: bytes
+
+
+class StreamHeadRow(SQLModel, table=True):
+    """A stream's last event, and the last one that was pruned, from whose hash the chain goes on."""
+
+    __tablename__ = "stream_head"
+    stream: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    sequence: int = Field(sa_type=_INTEGER)
+    hash: bytes
+    pruned_sequence: int = Field(sa_type=_INTEGER)
+    pruned_hash: bytes

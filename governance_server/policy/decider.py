@@ -1,0 +1,72 @@
+"""Questions in the mesh's own words, answered by a policy engine: may this principal do that, and what does it see of a port.
+
+Owns the derivation of an object's domain (from its name, never from the caller) and the collection of a port's rules into a plan.
+Knows nothing of the journal, tokens or data.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+
+from governance_server.policy.engine import Decision, Matches, PolicyEngine, Request
+from governance_server.rules.policy_rows import domain_of
+from governance_server.rules.read_plans import ColumnRules, Denied, ReadPlan, build_plan
+from mesh_core.expressions.binding import bind_subject
+from mesh_core.expressions.tree import Expression, Scalar
+from mesh_core.names import column_object
+
+__all__ = ["Decider", "column_rules"]
+
+
+class Decider:
+    """Bridges one engine and the facts a decision needs; holds no state of its own."""
+
+    def __init__(self, engine: PolicyEngine) -> None:
+        """Asks the engine at whatever revision it serves."""
+        self._engine = engine
+
+    def check(self, principal: str, action: str, *, obj: str, purpose: str, now: str) -> Decision:
+        """The decision on one action; denied if anything is missing or misspelt."""
+        return self._engine.decide(Request(principal, domain_of(obj), obj, action, purpose, now))
+
+    def plan(
+        self,
+        principal: str,
+        port: str,
+        *,
+        columns: Sequence[str],
+        purpose: str,
+        now: str,
+        subject_attributes: Mapping[str, Scalar],
+        filters: Mapping[str, Expression],
+    ) -> ReadPlan | Denied:
+        """What the principal sees of the port, all of it decided at one revision.
+
+        Args:
+            principal: Who reads.
+            port: The port's dotted name.
+            columns: Every column of the port, in order: a guardrail found on any of them filters the rows.
+            purpose: What for; a held one.
+            now: The server's time, `YYYY-MM-DDTHH:MM:SSZ`.
+            subject_attributes: What the verified identity says, for `subject.*` in filters; a missing one is null.
+            filters: Row filters by id, parsed; only those that apply are bound.
+        """
+        request = Request(principal, domain_of(port), port, "read", purpose, now)
+        collected = self._engine.collect(request, [column_object(port, column) for column in columns])
+        rules = [column_rules(column, match) for column, match in zip(columns, collected.matches, strict=True)]
+        needed = {rule.value for column in rules for rule in column.filters} & set(filters)
+        return build_plan(
+            port=port,
+            principal=principal,
+            purpose=purpose,
+            revision=collected.revision,
+            columns=rules,
+            filters={i: bind_subject(filters[i], subject_attributes) for i in sorted(needed)},
+        )
+
+
+def column_rules(column: str, matches: Matches) -> ColumnRules:
+    """What matched the column's object, as the merge wants it."""
+    denies = tuple(rule for rule in matches.p if rule.value != "allow")
+    allows = tuple(rule for rule in matches.p if rule.value == "allow")
+    return ColumnRules(column, allows, denied=bool(denies), masks=matches.p2, filters=matches.p3, denies=denies)

@@ -103,6 +103,7 @@ class PortLineage(_message.Message):
     JOB_FIELD_NUMBER: _builtins.int
     RUN_ID_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
+    ROW_EDGES_FIELD_NUMBER: _builtins.int
     port: _builtins.str
     """The port that was made."""
     job: _builtins.str
@@ -123,6 +124,10 @@ class PortLineage(_message.Message):
     def unknown_inputs(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Inputs whose columns could not be told apart."""
 
+    @_builtins.property
+    def row_edges(self) -> _containers.RepeatedCompositeFieldContainer[Global___ColumnEdge]:
+        """Source columns that decide which rows there are, or their order; target_column is empty, source_column too if unknown."""
+
     def __init__(
         self,
         *,
@@ -133,10 +138,11 @@ class PortLineage(_message.Message):
         job: _builtins.str = ...,
         run_id: _builtins.str = ...,
         version: _builtins.int = ...,
+        row_edges: _abc.Iterable[Global___ColumnEdge] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["edges", b"edges", "inputs", b"inputs", "job", b"job", "port", b"port", "run_id", b"run_id", "unknown_inputs", b"unknown_inputs", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edges", b"edges", "inputs", b"inputs", "job", b"job", "port", b"port", "row_edges", b"row_edges", "run_id", b"run_id", "unknown_inputs", b"unknown_inputs", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

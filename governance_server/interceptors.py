@@ -1,0 +1,221 @@
+"""What surrounds every call: identity, minimum revision, limits, errors and the log line. The only place that knows status codes.
+
+Wraps unary handlers and the iteration of streams alike, so that an error in the middle of a stream arrives as what it is.
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+import threading
+import time
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from typing import Any
+
+import grpc
+
+from domainmesh.v1 import error_reason_pb2 as pb
+from governance_server.authentication import Authenticator
+from governance_server.caller import set_caller
+from governance_server.journal.errors import Overloaded as JournalOverloaded
+from governance_server.journal.errors import RequestIdReused as JournalRequestIdReused
+from governance_server.rules import errors
+from governance_server.storage.engine import Database
+from governance_server.storage.errors import StorageUnavailable
+from mesh_core.names import InvalidName
+
+__all__ = ["CallInterceptor", "StreamPool", "error_detail"]
+
+_LOG = logging.getLogger(__name__)
+
+_STATUS: dict[pb.ErrorReason.ValueType, grpc.StatusCode] = {
+    pb.ERROR_REASON_UNAUTHENTICATED: grpc.StatusCode.UNAUTHENTICATED,
+    pb.ERROR_REASON_ACCESS_DENIED: grpc.StatusCode.PERMISSION_DENIED,
+    pb.ERROR_REASON_PURPOSE_NOT_HELD: grpc.StatusCode.PERMISSION_DENIED,
+    pb.ERROR_REASON_NOT_FOUND: grpc.StatusCode.NOT_FOUND,
+    pb.ERROR_REASON_ALREADY_EXISTS: grpc.StatusCode.ALREADY_EXISTS,
+    pb.ERROR_REASON_REQUEST_ID_REUSED: grpc.StatusCode.ALREADY_EXISTS,
+    pb.ERROR_REASON_INVALID: grpc.StatusCode.INVALID_ARGUMENT,
+    pb.ERROR_REASON_INVALID_CONTRACT: grpc.StatusCode.INVALID_ARGUMENT,
+    pb.ERROR_REASON_INVALID_EXPRESSION: grpc.StatusCode.INVALID_ARGUMENT,
+    pb.ERROR_REASON_CONTRACT_VIOLATED: grpc.StatusCode.FAILED_PRECONDITION,
+    pb.ERROR_REASON_INCOMPATIBLE_CONTRACT: grpc.StatusCode.FAILED_PRECONDITION,
+    pb.ERROR_REASON_WRONG_STATE: grpc.StatusCode.FAILED_PRECONDITION,
+    pb.ERROR_REASON_CONFLICT: grpc.StatusCode.ABORTED,
+    pb.ERROR_REASON_OVERLOADED: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    pb.ERROR_REASON_TOO_LARGE: grpc.StatusCode.RESOURCE_EXHAUSTED,
+    pb.ERROR_REASON_STORAGE_UNAVAILABLE: grpc.StatusCode.UNAVAILABLE,
+    pb.ERROR_REASON_REVISION_NOT_REACHED: grpc.StatusCode.UNAVAILABLE,
+}
+
+_OPEN_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.")
+_REVISION_WAIT_SECONDS = 2.0
+_MAX_PROBLEMS = 100
+
+Behaviour = Callable[[Any, grpc.ServicerContext], Any]
+
+
+class StreamPool:
+    """Threads for streams, apart from those for calls, and a bound on how many run at once.
+
+    A few threads more than the bound exist only to refuse the excess at once instead of letting it queue.
+    """
+
+    _SPARE = 8
+
+    def __init__(self, limit: int) -> None:
+        self.limit = limit
+        self.executor = ThreadPoolExecutor(max_workers=limit + self._SPARE, thread_name_prefix="stream")
+        self._running = 0
+        self._lock = threading.Lock()
+
+    def enter(self) -> None:
+        """One more stream runs. Raises: Overloaded."""
+        with self._lock:
+            if self._running >= self.limit:
+                raise errors.Overloaded(f"{self.limit} streams are open already: close one or try again later.")
+            self._running += 1
+
+    def leave(self) -> None:
+        """One stream less runs."""
+        with self._lock:
+            self._running -= 1
+
+
+class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]  # grpc ships no types for its base class
+    """Authenticates, limits, translates errors and logs, for unary calls and response streams."""
+
+    def __init__(self, *, database: Database, authenticator: Authenticator, streams: StreamPool) -> None:
+        self._database = database
+        self._authenticator = authenticator
+        self._streams = streams
+
+    def intercept_service(
+        self,
+        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
+        handler_call_details: grpc.HandlerCallDetails,
+    ) -> grpc.RpcMethodHandler | None:
+        """The handler, wrapped; health and reflection stay open to everyone."""
+        handler: Any = continuation(handler_call_details)
+        method = str(handler_call_details.method)
+        if handler is None or method.startswith(_OPEN_SERVICES):
+            return handler  # type: ignore[no-any-return]
+        if handler.response_streaming:
+            stream = self._wrap_stream(handler.unary_stream, method)
+            # grpc runs a behaviour that carries this attribute on that pool instead of the server's own.
+            stream.experimental_thread_pool = self._streams.executor  # type: ignore[attr-defined]
+            return grpc.unary_stream_rpc_method_handler(stream, handler.request_deserializer, handler.response_serializer)
+        return grpc.unary_unary_rpc_method_handler(
+            self._wrap_unary(handler.unary_unary, method), handler.request_deserializer, handler.response_serializer
+        )
+
+    def _wrap_unary(self, behaviour: Behaviour, method: str) -> Behaviour:
+        def call(request: object, context: grpc.ServicerContext) -> object:
+            with _Observed(self, method, context) as observed:
+                observed.admit()
+                return behaviour(request, context)
+
+        return call
+
+    def _wrap_stream(self, behaviour: Behaviour, method: str) -> Behaviour:
+        def stream(request: object, context: grpc.ServicerContext) -> Iterator[object]:
+            with _Observed(self, method, context) as observed:
+                self._streams.enter()
+                try:
+                    observed.admit()
+                    yield from behaviour(request, context)
+                finally:
+                    self._streams.leave()
+
+        return stream
+
+    def admit(self, context: grpc.ServicerContext, call_id: str) -> None:
+        """Returns once the caller is known and the revision it demands is reached. Raises: Unauthenticated, RevisionNotReached."""
+        metadata = dict(context.invocation_metadata())
+        set_caller(self._authenticator.authenticate(str(metadata.get("authorization", "")), call_id=call_id))
+        wanted = str(metadata.get("mesh-min-revision", "0"))
+        if not wanted.isdecimal() or len(wanted) > 19:
+            raise errors.Invalid("mesh-min-revision is not a number: send the mesh-revision of an earlier response.")
+        self._wait_for(int(wanted))
+
+    def _wait_for(self, revision: int) -> None:
+        deadline = time.monotonic() + _REVISION_WAIT_SECONDS
+        while self._database.head().revision < revision:
+            if time.monotonic() > deadline:
+                raise errors.RevisionNotReached(f"Revision {revision} is not here yet: try again, or ask another server.")
+            time.sleep(0.01)
+
+    def head_revision(self) -> int:
+        """The journal's newest revision."""
+        return self._database.head().revision
+
+
+class _Observed:
+    """One call: times it, adds the revision, and turns whatever it raises into a status."""
+
+    def __init__(self, interceptor: CallInterceptor, method: str, context: grpc.ServicerContext) -> None:
+        self._interceptor = interceptor
+        self._method = method
+        self._context = context
+        self.call_id = secrets.token_hex(8)
+        self._started = time.perf_counter()
+
+    def admit(self) -> None:
+        self._interceptor.admit(self._context, self.call_id)
+
+    def __enter__(self) -> _Observed:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if error is None:
+            self._context.set_trailing_metadata((("mesh-revision", str(self._interceptor.head_revision())),))
+            self._log("OK")
+        elif isinstance(error, GeneratorExit):
+            self._log("CANCELLED")
+        elif isinstance(error, Exception):
+            self._abort(error)
+
+    def _abort(self, error: Exception) -> None:
+        known = _as_governance_error(error)
+        if known is None:
+            _LOG.error("call failed rpc=%s request_id=%s", self._method, self.call_id, exc_info=error)
+            message = f"The server failed; the details are in its log under request id {self.call_id}."
+            known = errors.GovernanceError(message)
+        status = _STATUS.get(known.reason, grpc.StatusCode.INTERNAL)
+        self._log(status.name)
+        detail = error_detail(known, self.call_id)
+        self._context.set_trailing_metadata((("mesh-error-bin", detail.SerializeToString()),))
+        self._context.abort(status, detail.message)
+
+    def _log(self, code: str) -> None:
+        elapsed = (time.perf_counter() - self._started) * 1000
+        _LOG.info("call rpc=%s request_id=%s code=%s elapsed_ms=%.1f", self._method, self.call_id, code, elapsed)
+
+
+def error_detail(error: errors.GovernanceError, call_id: str) -> pb.ErrorDetail:
+    """The error as a message; at most 100 violations, so that it fits into metadata."""
+    detail = pb.ErrorDetail(reason=error.reason, resource=error.resource, message=error.message, request_id=call_id)
+    for problem in error.problems[:_MAX_PROBLEMS]:
+        if detail.ByteSize() > 6000:
+            break
+        detail.violations.add(path=problem.path[:500], message=problem.message[:1000])
+    left = len(error.problems) - len(detail.violations)
+    if left:
+        detail.violations.add(path="…", message=f"and {left} more")
+    return detail
+
+
+def _as_governance_error(error: Exception) -> errors.GovernanceError | None:
+    if isinstance(error, errors.GovernanceError):
+        return error
+    if isinstance(error, InvalidName):
+        return errors.Invalid(str(error))
+    if isinstance(error, JournalRequestIdReused):
+        return errors.RequestIdReused(str(error))
+    if isinstance(error, JournalOverloaded):
+        return errors.Overloaded(str(error))
+    if isinstance(error, StorageUnavailable):
+        _LOG.error("storage unavailable", exc_info=error)
+        return errors.Unavailable("The mesh's storage did not take the change, and nothing of it was stored: try again, and check disk space.")
+    return None

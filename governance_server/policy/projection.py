@@ -1,0 +1,359 @@
+"""The live policy: a fold of the journal that answers who may do what, always at the newest revision.
+
+Owns catching up with the journal and the facts decisions need (products, lineage, tags, purposes, parsed filters). Every question
+first catches up with the head of the kinds it depends on, so nothing is ever answered from a revoked past (design §3).
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from itertools import chain
+from typing import TypeVar
+
+from domainmesh.v1 import domain_pb2, grant_pb2, lineage_pb2, principal_pb2, product_pb2
+
+from governance_server.caller import Caller
+from governance_server.policy.engine import Decision, PolicyEngine, Request, Visibility
+from governance_server.policy.indexed_engine import IndexedEngine
+from governance_server.rules import kinds, policy_facts
+from governance_server.rules.apply import ResourceWrite
+from governance_server.rules.errors import AccessDenied, PurposeNotHeld
+from governance_server.rules.policy_rows import PolicyDelta, Row, domain_of
+from governance_server.rules.read_plans import ColumnRules, Denied, ReadPlan, build_plan
+from governance_server.rules.tags import propagate
+from governance_server.storage.catalog import Catalog
+from governance_server.storage.engine import Database
+from mesh_core.expressions.binding import bind_subject
+from mesh_core.expressions.tree import Expression
+from mesh_core.lineage import PortLineage
+from mesh_core.lineage_wire import lineage_from_wire
+from mesh_core.names import InvalidName, column_object, parse_port
+
+__all__ = ["NO_PURPOSE", "Facts", "PolicyProjection"]
+
+NO_PURPOSE = "unspecified"
+"""The purpose of a read that states none; only rules for any purpose match it."""
+
+_EXEMPT = "exempt:"
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class Facts:
+    """What the journal says at one revision, by name; read it under the projection's lock only."""
+
+    products: dict[str, product_pb2.Product] = field(default_factory=dict)
+    lineages: dict[str, PortLineage] = field(default_factory=dict)
+    principals: dict[str, principal_pb2.Principal] = field(default_factory=dict)
+    purposes: dict[str, principal_pb2.Purpose] = field(default_factory=dict)
+    filters: dict[str, Expression] = field(default_factory=dict)
+    rows: dict[tuple[str, str], tuple[Row, ...]] = field(default_factory=dict)
+    derived: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    """Column object → tag that came along lineage → its path, origin first."""
+    exempting: frozenset[str] = frozenset()
+    """Purposes that exempt from some guardrail: held by the centre's assignment only."""
+
+
+class PolicyProjection:
+    """Answers decisions from the journal's head, or from one fixed revision."""
+
+    def __init__(self, database: Database, *, now: Callable[[], datetime], as_of: int | None = None) -> None:
+        self._database = database
+        self._catalog = Catalog(database)
+        self._now = now
+        self._as_of = as_of
+        self._lock = threading.RLock()
+        self._revision = -1
+        self._facts = Facts()
+        self._engine: PolicyEngine = IndexedEngine()
+
+    # -- questions ---------------------------------------------------------------------------------------------------
+
+    def authorise(self, caller: Caller, action: str, obj: str) -> int:
+        """The revision at which the caller may do it. Raises: AccessDenied."""
+        decision = self.check(caller.name, action, obj)
+        if not decision.allowed:
+            raise denied(action, obj)
+        return decision.revision
+
+    def check(self, principal: str, action: str, obj: str, purpose: str = "") -> Decision:
+        """The decision on one action; the domain is derived from the object's name."""
+        with self._lock:
+            self._catch_up()
+            return self._engine.decide(self._request(principal, action, obj, purpose))
+
+    def visibility(self, principal: str) -> Visibility:
+        """What the principal may discover."""
+        with self._lock:
+            self._catch_up()
+            return self._engine.visible_objects(principal, "discover", NO_PURPOSE, self._time())
+
+    def plan(self, caller: Caller, port: str, purpose: str) -> ReadPlan:
+        """What the caller sees of the port for the purpose. Raises: AccessDenied, PurposeNotHeld."""
+        outcome = self.explain(caller, port, purpose)
+        if isinstance(outcome, Denied):
+            raise denied("read", port)
+        return outcome
+
+    def explain(self, caller: Caller, port: str, purpose: str) -> ReadPlan | Denied:
+        """As `plan`, but a denial is an answer that carries its reasons. Raises: AccessDenied, PurposeNotHeld."""
+        with self._lock:
+            self._catch_up()
+            found = self.find_port(port)
+            if found is None:
+                raise denied("read", port)
+            self._check_purpose(caller, port, purpose)
+            request = self._request(caller.name, "read", port, purpose)
+            columns = [column.name for column in found.columns]
+            collected = self._engine.collect(request, [column_object(port, c) for c in columns])
+            rules = tuple(
+                ColumnRules(
+                    name=name,
+                    allows=tuple(r for r in match.p if r.value == "allow"),
+                    denied=any(r.value == "deny" for r in match.p),
+                    masks=match.p2,
+                    filters=match.p3,
+                )
+                for name, match in zip(columns, collected.matches, strict=True)
+            )
+            attributes = {**caller.attributes, "name": caller.name}
+            needed = {rule.value for column in rules for rule in column.filters}
+            filters = {i: bind_subject(self._facts.filters[i], attributes) for i in needed if i in self._facts.filters}
+            return build_plan(
+                port=port, principal=caller.name, purpose=purpose, revision=self._revision, columns=rules, filters=filters
+            )
+
+    def caller_of(self, principal: str) -> Caller | None:
+        """The named principal as a caller, for questions about others; None if unknown."""
+        with self._lock:
+            self._catch_up()
+            found = self._facts.principals.get(principal)
+            if found is None:
+                return None
+            return Caller(name=principal, purposes=frozenset(found.purposes), attributes=dict(found.attributes))
+
+    def find_port(self, name: str) -> product_pb2.Port | None:
+        """The port as the catalog has it now, None if there is none."""
+        with self._lock:
+            self._catch_up()
+            try:
+                parsed = parse_port(name)
+            except InvalidName:
+                return None
+            product = self._facts.products.get(parsed.product_name)
+            return next((port for port in product.ports if port.name == name), None) if product else None
+
+    def facts(self) -> Facts:
+        """The facts at the head; a caller must not change them."""
+        with self._lock:
+            self._catch_up()
+            return self._facts
+
+    @property
+    def revision(self) -> int:
+        """The revision answers reflect, after catching up."""
+        with self._lock:
+            self._catch_up()
+            return self._revision
+
+    # -- purposes ----------------------------------------------------------------------------------------------------
+
+    def _check_purpose(self, caller: Caller, port: str, purpose: str) -> None:
+        if not purpose:
+            return
+        wider = self._wider(purpose)
+        if wider & caller.purposes:
+            return
+        if purpose in self._facts.purposes and not wider & self._facts.exempting:
+            request = self._request(caller.name, "read", port, purpose)
+            objects = [port, *(column_object(port, c.name) for c in getattr(self.find_port(port), "columns", ()))]
+            rules = chain.from_iterable(m.p for m in self._engine.collect(request, objects).matches)
+            if any(rule.purpose in wider and rule.value == "allow" for rule in rules):
+                return
+        raise PurposeNotHeld(
+            f"You do not hold the purpose {purpose!r} for {port}: request access for it with `mesh request {port} --purpose {purpose}`, "
+            "or ask the governance team to assign it to you.",
+            resource=port,
+        )
+
+    def _wider(self, purpose: str) -> frozenset[str]:
+        """The purpose and everything above it."""
+        seen: dict[str, None] = {}
+        current = purpose
+        while current and current not in seen:
+            seen[current] = None
+            known = self._facts.purposes.get(current)
+            current = known.parent if known else ""
+        return frozenset(seen)
+
+    # -- catching up -------------------------------------------------------------------------------------------------
+
+    def _catch_up(self) -> None:
+        if self._as_of is not None:
+            if self._revision < 0:
+                self._load(self._as_of)
+            return
+        head = self._database.head_of(kinds.POLICY_KINDS)
+        if self._revision >= head:
+            return
+        if self._revision < 0 or not self._follow():
+            self._load(None)
+
+    def _load(self, as_of: int | None) -> None:
+        """Everything is read anew at one revision."""
+        snapshot = self._catalog.snapshot(as_of)
+        facts = Facts()
+        for kind in sorted(kinds.POLICY_KINDS):
+            for name, body in snapshot.list(kind, limit=None):
+                _replace(facts, kind, name, body)
+        _derive(facts)
+        rows = [*policy_facts.BASE_ROWS, *chain.from_iterable(facts.rows.values())]
+        engine = IndexedEngine()
+        _feed(engine, rows, snapshot.revision)
+        self._engine, self._facts, self._revision = engine, facts, snapshot.revision
+
+    def _follow(self) -> bool:
+        """True once the changes since the last revision are applied; False if they must be read anew."""
+        from governance_server.journal.feed import read_changes
+
+        head = self._database.head().revision
+        changes = read_changes(self._database.reader(), self._revision, 1000, None)
+        if not changes or changes[-1].revision < head or any(change.body is None for change in changes):
+            return False
+        writes = [write for change in changes for write in change.writes if write.kind in kinds.POLICY_KINDS]
+        before = {key: self._facts.rows.get(key, ()) for key in self._touched(writes)}
+        for write in writes:
+            _replace(self._facts, write.kind, write.name, write.body)
+        if any(write.kind in (kinds.PRODUCT, kinds.LINEAGE) for write in writes):
+            _derive(self._facts)
+        if any(write.kind == kinds.GUARDRAIL for write in writes):
+            self._facts.exempting = _exempting(self._facts)
+        self._engine.apply(_delta(before, self._facts.rows), revision=changes[-1].revision)
+        self._revision = changes[-1].revision
+        return True
+
+    def _touched(self, writes: Sequence[ResourceWrite]) -> set[tuple[str, str]]:
+        touched = {(write.kind, write.name) for write in writes}
+        if any(kind in (kinds.PRODUCT, kinds.LINEAGE) for kind, _ in touched):
+            touched.add(_DERIVED)
+        return touched
+
+    def _request(self, principal: str, action: str, obj: str, purpose: str) -> Request:
+        return Request(
+            sub=principal, dom=domain_of(obj), obj=obj, act=action, purpose=purpose or NO_PURPOSE, now=self._time()
+        )
+
+    def _time(self) -> str:
+        return self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+_DERIVED = ("derived tags", "")
+
+
+def denied(action: str, obj: str) -> AccessDenied:
+    """The one refusal, the same whether the thing is forbidden or does not exist."""
+    return AccessDenied(
+        f"You may not {action} {obj}, or it does not exist: find what you may see with `mesh discover`, "
+        f"and ask for access with `mesh request {obj.partition('#')[0]} --purpose … --reason …`.",
+        resource=obj,
+    )
+
+
+def _replace(facts: Facts, kind: str, name: str, body: bytes | None) -> None:
+    """The facts say what the resource's new state says."""
+    rows = tuple(dict.fromkeys(_rows(facts, kind, name, body)))  # a row counts once for each resource that says it
+    if rows:
+        facts.rows[kind, name] = rows
+    else:
+        facts.rows.pop((kind, name), None)
+
+
+def _rows(facts: Facts, kind: str, name: str, body: bytes | None) -> Iterable[Row]:
+    if kind == kinds.PRODUCT:
+        product = _kept(facts.products, name, body, product_pb2.Product.FromString)
+        return policy_facts.product_rows(product) if product else ()
+    if kind == kinds.LINEAGE:
+        _kept(facts.lineages, name, body, lambda data: lineage_from_wire(lineage_pb2.PortLineage.FromString(data)))
+        return ()
+    if kind == kinds.PRINCIPAL:
+        principal = _kept(facts.principals, name, body, principal_pb2.Principal.FromString)
+        return policy_facts.principal_rows(principal) if principal else ()
+    if kind == kinds.PURPOSE:
+        purpose = _kept(facts.purposes, name, body, principal_pb2.Purpose.FromString)
+        return policy_facts.purpose_rows(purpose) if purpose else ()
+    if body is None:
+        facts.filters.pop(name, None)
+        return ()
+    if kind == kinds.DOMAIN:
+        return policy_facts.domain_rows(domain_pb2.Domain.FromString(body))
+    return _rule_rows(facts, kind, name, body)
+
+
+def _rule_rows(facts: Facts, kind: str, name: str, body: bytes) -> Iterator[Row]:
+    rule: grant_pb2.Grant | grant_pb2.Guardrail
+    rule = grant_pb2.Grant.FromString(body) if kind == kinds.GRANT else grant_pb2.Guardrail.FromString(body)
+    facts.filters.pop(name, None)
+    if rule.row_filter:
+        from mesh_core.expressions.sql import parse_filter
+
+        facts.filters[name] = parse_filter(rule.row_filter, None)
+    return policy_facts.grant_rows(rule) if isinstance(rule, grant_pb2.Grant) else policy_facts.guardrail_rows(rule)
+
+
+def _kept(store: dict[str, _T], name: str, body: bytes | None, parse: Callable[[bytes], _T]) -> _T | None:
+    if body is None:
+        store.pop(name, None)
+        return None
+    store[name] = parse(body)
+    return store[name]
+
+
+def _derive(facts: Facts) -> None:
+    """Tags have flowed along lineage and are links like any other."""
+    declared = {
+        column_object(port.name, column.name): frozenset(column.tags)
+        for product in facts.products.values()
+        for port in product.ports
+        for column in port.columns
+        if column.tags
+    }
+    paths = propagate(declared, facts.lineages.values())
+    facts.derived = {
+        obj: {tag: path for tag, path in tags.items() if tag not in declared.get(obj, frozenset())} for obj, tags in paths.items()
+    }
+    facts.rows[_DERIVED] = tuple(_derived_links(facts.derived))
+    facts.exempting = _exempting(facts)
+
+
+def _derived_links(derived: Mapping[str, Mapping[str, object]]) -> Iterator[Row]:
+    for obj, tags in derived.items():
+        for tag in tags:
+            yield policy_facts.tag_link(obj, tag)
+
+
+def _exempting(facts: Facts) -> frozenset[str]:
+    links = (row for rows in facts.rows.values() for row in rows if getattr(row, "section", "") == "g3")
+    return frozenset(link.child for link in links if link.parent.startswith(_EXEMPT))  # type: ignore[union-attr]
+
+
+def _delta(before: Mapping[tuple[str, str], tuple[Row, ...]], after: Mapping[tuple[str, str], tuple[Row, ...]]) -> PolicyDelta:
+    add: list[Row] = []
+    remove: list[Row] = []
+    for key, old in before.items():
+        new = after.get(key, ())
+        old_set, new_set = set(old), set(new)
+        add.extend(row for row in dict.fromkeys(new) if row not in old_set)
+        remove.extend(row for row in dict.fromkeys(old) if row not in new_set)
+    return PolicyDelta(add=tuple(add), remove=tuple(remove))
+
+
+def _feed(engine: PolicyEngine, rows: Iterable[Row], revision: int) -> None:
+    from governance_server.rules.policy_rows import Link, Rule
+
+    unique = list(rows)
+    engine.load(
+        (row for row in unique if isinstance(row, Rule)), (row for row in unique if isinstance(row, Link)), revision=revision
+    )

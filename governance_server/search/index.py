@@ -1,0 +1,137 @@
+"""Catalog search: products and ports by words in names, descriptions, columns and tags; an exact name is always first.
+
+Ranking is by stages that never mix: exact name, then name words, then column and tag words, then description words (constant scores
+per stage, so that no pile of weak matches beats a strong one). What the caller may not discover is taken out before anything is ranked.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from domainmesh.v1 import product_pb2
+from governance_server.policy.engine import Visibility
+from governance_server.policy.projection import PolicyProjection
+from mesh_core.names import column_object
+
+__all__ = ["SearchHit", "SearchIndex"]
+
+_WORD = re.compile(r"[A-Z]+(?![a-z])|[A-Z]?[a-z]+|[0-9]+|[^\W\d_a-zA-Z]+")
+_EXACT, _NAME, _COLUMN, _TEXT = 1000, 100, 10, 1
+_KINDS = {product_pb2.PORT_KIND_TABLE: "table", product_pb2.PORT_KIND_COLLECTION: "collection"}
+
+
+@dataclass(frozen=True, slots=True)
+class SearchHit:
+    """One thing found, with why."""
+
+    name: str
+    kind: str
+    description: str
+    matched: tuple[str, ...]
+    tags: tuple[str, ...]
+    update_time: Timestamp
+
+
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """One product or port as it is searched."""
+
+    name: str
+    kind: str
+    description: str
+    name_words: frozenset[str]
+    columns: tuple[tuple[str, frozenset[str]], ...]
+    text_words: frozenset[str]
+    tags: tuple[str, ...]
+    update_time: Timestamp
+
+
+def words(text: str) -> frozenset[str]:
+    """The words of a text: camelCase and snake_case split before lower-casing, a plural `s` taken off."""
+    found = (word.lower() for word in _WORD.findall(text))
+    return frozenset(word[:-1] if len(word) > 3 and word.endswith("s") and not word.endswith("ss") else word for word in found)
+
+
+class SearchIndex:
+    """Finds things in the catalog as it is at the journal's head."""
+
+    def __init__(self, policy: PolicyProjection) -> None:
+        self._policy = policy
+        self._revision = -1
+        self._entries: tuple[_Entry, ...] = ()
+
+    def find(self, query: str, *, visible: Visibility, tag: str = "", domain: str = "", limit: int = 50) -> list[SearchHit]:
+        """At most `limit` hits, best first; everything discoverable by name when the query is empty."""
+        self._catch_up()
+        wanted = words(query)
+        scored = []
+        for entry in self._entries:
+            if domain and not (entry.name + ".").startswith(domain + "."):
+                continue
+            if tag and not any(t == tag or t.startswith(tag + ".") for t in entry.tags):
+                continue
+            score, matched = _score(entry, query.strip(), wanted)
+            if score and visible.allows(entry.name):
+                scored.append((-score, entry.name, entry, matched))
+        scored.sort(key=lambda row: row[:2])
+        return [SearchHit(e.name, e.kind, e.description, matched, e.tags, e.update_time) for _, _, e, matched in scored[:limit]]
+
+    def _catch_up(self) -> None:
+        facts = self._policy.facts()
+        if self._policy.revision == self._revision:
+            return
+        entries: list[_Entry] = []
+        for product in facts.products.values():
+            entries.extend(_entries(product, facts.derived))
+        self._entries, self._revision = tuple(entries), self._policy.revision
+
+
+def _entries(product: product_pb2.Product, derived: dict[str, dict[str, tuple[str, ...]]]) -> list[_Entry]:
+    result = []
+    all_tags: set[str] = set(product.tags)
+    for port in product.ports:
+        tags = set(port.tags)
+        for column in port.columns:
+            tags.update(column.tags, derived.get(column_object(port.name, column.name), ()))
+        all_tags |= tags
+        result.append(
+            _Entry(
+                name=port.name, kind=_KINDS.get(port.kind, "table"), description=port.description, name_words=words(port.name),
+                columns=tuple((c.name, words(c.name)) for c in port.columns),
+                text_words=words(" ".join([port.description, product.title, *(c.description for c in port.columns)])),
+                tags=tuple(sorted(tags)), update_time=product.update_time,
+            )
+        )  # fmt: skip
+    result.append(
+        _Entry(
+            name=product.name, kind="product", description=product.description or product.title, name_words=words(product.name),
+            columns=(), text_words=words(f"{product.title} {product.description}"), tags=tuple(sorted(all_tags)),
+            update_time=product.update_time,
+        )
+    )  # fmt: skip
+    return result
+
+
+def _score(entry: _Entry, query: str, wanted: frozenset[str]) -> tuple[int, tuple[str, ...]]:
+    if not query:
+        return 1, ()
+    lowered = query.lower()
+    if lowered in (entry.name.lower(), entry.name.rpartition(".")[2].lower()):
+        return 2 * _EXACT if lowered == entry.name.lower() else _EXACT, ("exact name",)
+    if not wanted:
+        return 0, ()
+    score = 0
+    matched: list[str] = []
+    for word in sorted(wanted):
+        if word in entry.name_words:
+            score, matched = score + _NAME, [*matched, f"name {word}"]
+        elif hit := next((name for name, parts in entry.columns if word in parts), None):
+            score, matched = score + _COLUMN, [*matched, f"column {hit}"]
+        elif hit := next((tag for tag in entry.tags if word in words(tag)), None):
+            score, matched = score + _COLUMN, [*matched, f"tag {hit}"]
+        elif word in entry.text_words:
+            score, matched = score + _TEXT, [*matched, f"description {word}"]
+    return score, tuple(matched)

@@ -1,0 +1,198 @@
+"""PrincipalService and TokenService: who there is, what proves it, and for what data may be read."""
+
+from __future__ import annotations
+
+from datetime import UTC, timedelta
+
+import grpc
+
+from domainmesh.v1 import principal_pb2, principal_service_pb2 as pb, principal_service_pb2_grpc
+from governance_server.authentication import mint_token
+from governance_server.caller import Caller, current_caller
+from governance_server.journal.command import Outcome, Transaction
+from governance_server.policy.projection import NO_PURPOSE
+from governance_server.rules import kinds
+from governance_server.rules.errors import AccessDenied, AlreadyExists, Conflict, GovernanceError, Invalid, NotFound
+from governance_server.services.backend import Backend, Page, read, stamp, store
+from mesh_core.names import MESH, check_principal, check_purpose
+
+__all__ = ["PrincipalService", "TokenService"]
+
+_FIELDS = ("title", "groups", "roles", "purposes", "attributes", "is_disabled", "is_administrator")
+_MAX_TOKEN_AGE, _DEFAULT_TOKEN_AGE = timedelta(days=366), timedelta(days=90)
+
+
+class PrincipalService(principal_service_pb2_grpc.PrincipalServiceServicer):
+    """Serves principals and purposes."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def CreatePrincipal(self, request: pb.CreatePrincipalRequest, context: grpc.ServicerContext) -> principal_pb2.Principal:
+        """Creates a principal."""
+
+        def run(tx: Transaction, caller: Caller) -> Outcome:
+            self._backend.policy.authorise(caller, "administer", MESH)
+            principal = principal_pb2.Principal()
+            principal.CopyFrom(request.principal)
+            _check(principal)
+            if tx.get(kinds.PRINCIPAL, principal.name) is not None:
+                raise AlreadyExists(f"Principal {principal.name!r} exists already: update it instead.", resource=principal.name)
+            principal.create_time.CopyFrom(stamp(tx.time))
+            principal.etag = str(tx.revision)
+            write = store(kinds.PRINCIPAL, principal.name, principal)
+            return Outcome("principal.created", principal.name, (write,), principal.SerializeToString())
+
+        return principal_pb2.Principal.FromString(self._backend.submit(request, request.request_id, run).reply)
+
+    def GetPrincipal(self, request: pb.GetPrincipalRequest, context: grpc.ServicerContext) -> principal_pb2.Principal:
+        """Returns one principal; the caller itself when the name is empty."""
+        caller = current_caller()
+        name = check_principal(request.name or caller.name)
+        if name != caller.name:
+            self._backend.policy.authorise(caller, "administer", MESH)
+        body = self._backend.catalog.get(kinds.PRINCIPAL, name, as_of=request.as_of or None)
+        if body is None:
+            raise NotFound(f"There is no principal {name!r}: create it with `mesh admin create-principal`.", resource=name)
+        return principal_pb2.Principal.FromString(body)
+
+    def ListPrincipals(self, request: pb.ListPrincipalsRequest, context: grpc.ServicerContext) -> pb.ListPrincipalsResponse:
+        """Lists principals by name."""
+        self._backend.policy.authorise(current_caller(), "administer", MESH)
+        page = Page.of(request.page_size, request.page_token)
+        rows = self._backend.catalog.list(kinds.PRINCIPAL, limit=page.size + 1, after_name=page.after)
+        found = [principal_pb2.Principal.FromString(body) for _, body in rows[: page.size]]
+        more = Page.token(found[-1].name) if len(rows) > page.size else ""
+        return pb.ListPrincipalsResponse(principals=found, next_page_token=more)
+
+    def UpdatePrincipal(self, request: pb.UpdatePrincipalRequest, context: grpc.ServicerContext) -> principal_pb2.Principal:
+        """Changes the fields named by the mask."""
+        fields = set(request.update_mask.paths)
+        if not fields or fields - set(_FIELDS):
+            raise Invalid(f"update_mask must name one or more of {', '.join(_FIELDS)}.", resource=request.principal.name)
+
+        def run(tx: Transaction, caller: Caller) -> Outcome:
+            self._backend.policy.authorise(caller, "administer", MESH)
+            principal = read(tx, kinds.PRINCIPAL, check_principal(request.principal.name), principal_pb2.Principal)
+            if request.principal.etag and request.principal.etag != principal.etag:
+                raise Conflict(f"{principal.name!r} has changed since you read it: read it again.", resource=principal.name)
+            wanted = principal_pb2.Principal()
+            wanted.CopyFrom(request.principal)
+            for field in _FIELDS:
+                (principal if field in fields else wanted).ClearField(field)  # type: ignore[arg-type]  # names of fields
+            wanted.ClearField("create_time")
+            principal.MergeFrom(wanted)
+            principal.etag = str(tx.revision)
+            _check(principal)
+            write = store(kinds.PRINCIPAL, principal.name, principal)
+            return Outcome("principal.updated", principal.name, (write,), principal.SerializeToString())
+
+        return principal_pb2.Principal.FromString(self._backend.submit(request, request.request_id, run).reply)
+
+    def CreatePurpose(self, request: pb.CreatePurposeRequest, context: grpc.ServicerContext) -> principal_pb2.Purpose:
+        """Creates a purpose."""
+
+        def run(tx: Transaction, caller: Caller) -> Outcome:
+            self._backend.policy.authorise(caller, "administer", MESH)
+            purpose = request.purpose
+            if check_purpose(purpose.name) == NO_PURPOSE:
+                raise Invalid(f"{NO_PURPOSE!r} stands for no purpose: choose another name.", resource=purpose.name)
+            if tx.get(kinds.PURPOSE, purpose.name) is not None:
+                raise AlreadyExists(f"Purpose {purpose.name!r} exists already.", resource=purpose.name)
+            if purpose.parent:
+                read(tx, kinds.PURPOSE, purpose.parent, principal_pb2.Purpose)
+            write = store(kinds.PURPOSE, purpose.name, purpose)
+            return Outcome("purpose.created", purpose.name, (write,), purpose.SerializeToString())
+
+        return principal_pb2.Purpose.FromString(self._backend.submit(request, request.request_id, run).reply)
+
+    def ListPurposes(self, request: pb.ListPurposesRequest, context: grpc.ServicerContext) -> pb.ListPurposesResponse:
+        """Lists purposes by name."""
+        page = Page.of(request.page_size, request.page_token)
+        rows = self._backend.catalog.list(kinds.PURPOSE, limit=page.size + 1, after_name=page.after)
+        found = [principal_pb2.Purpose.FromString(body) for _, body in rows[: page.size]]
+        more = Page.token(found[-1].name) if len(rows) > page.size else ""
+        return pb.ListPurposesResponse(purposes=found, next_page_token=more)
+
+
+class TokenService(principal_service_pb2_grpc.TokenServiceServicer):
+    """Serves tokens. Everyone manages its own; the central team those of everybody."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def CreateToken(self, request: pb.CreateTokenRequest, context: grpc.ServicerContext) -> pb.CreateTokenResponse:
+        """Creates a token; its secret is in the response and nowhere else."""
+        minted = mint_token()
+
+        def run(tx: Transaction, caller: Caller) -> Outcome:
+            owner = check_principal(request.principal or caller.name)
+            self._authorise(caller, owner)
+            read(tx, kinds.PRINCIPAL, owner, principal_pb2.Principal)
+            expires = request.expire_time.ToDatetime(tzinfo=UTC) if request.HasField("expire_time") else tx.time + _DEFAULT_TOKEN_AGE
+            if not tx.time < expires <= tx.time + _MAX_TOKEN_AGE:
+                raise Invalid("expire_time must lie in the future and at most one year ahead.", resource=owner)
+            token = principal_pb2.Token(
+                id=minted.id, principal=owner, description=request.description, create_time=stamp(tx.time), expire_time=stamp(expires)
+            )
+            stored = principal_pb2.StoredToken(token=token, secret_sha256=minted.secret_sha256)
+            return Outcome("token.created", owner, (store(kinds.TOKEN, token.id, stored),), token.SerializeToString())
+
+        receipt = self._backend.submit(request, request.request_id, run)
+        token = principal_pb2.Token.FromString(receipt.reply)
+        return pb.CreateTokenResponse(token=token, secret="" if receipt.replayed else minted.text)
+
+    def ListTokens(self, request: pb.ListTokensRequest, context: grpc.ServicerContext) -> pb.ListTokensResponse:
+        """Lists tokens without their secrets."""
+        caller = current_caller()
+        owner = check_principal(request.principal or caller.name)
+        self._authorise(caller, owner)
+        page = Page.of(request.page_size, request.page_token)
+        rows = self._backend.catalog.list(kinds.TOKEN, limit=None, after_name=page.after)
+        tokens = (principal_pb2.StoredToken.FromString(body).token for _, body in rows)
+        found = [token for token in tokens if token.principal == owner]
+        more = Page.token(found[page.size - 1].id) if len(found) > page.size else ""
+        return pb.ListTokensResponse(tokens=found[: page.size], next_page_token=more)
+
+    def RevokeToken(self, request: pb.RevokeTokenRequest, context: grpc.ServicerContext) -> principal_pb2.Token:
+        """Revokes a token; the next call with it is refused."""
+
+        def run(tx: Transaction, caller: Caller) -> Outcome:
+            body = tx.get(kinds.TOKEN, request.id)
+            stored = principal_pb2.StoredToken.FromString(body) if body is not None else principal_pb2.StoredToken()
+            if stored.token.principal != caller.name:
+                self._authorise(caller, stored.token.principal or "nobody")
+            if body is None:
+                raise NotFound(f"There is no token {request.id!r}: list tokens with `mesh token list`.", resource=request.id)
+            if stored.token.revoke_time.seconds:
+                return Outcome("token.revoked", stored.token.principal, (), stored.token.SerializeToString())
+            stored.token.revoke_time.CopyFrom(stamp(tx.time))
+            write = store(kinds.TOKEN, request.id, stored)
+            return Outcome("token.revoked", stored.token.principal, (write,), stored.token.SerializeToString())
+
+        return principal_pb2.Token.FromString(self._backend.submit(request, request.request_id, run).reply)
+
+    def _authorise(self, caller: Caller, owner: str) -> None:
+        if owner == caller.name:
+            return
+        try:
+            self._backend.policy.authorise(caller, "administer", MESH)
+        except GovernanceError:
+            raise AccessDenied("You may manage your own tokens only: ask the governance team for those of others.") from None
+
+
+def _check(principal: principal_pb2.Principal) -> None:
+    check_principal(principal.name)
+    if not principal.name.startswith(("user:", "service:", "group:")):
+        raise Invalid(f"{principal.name!r} cannot be a principal: use user:, service: or group:.", resource=principal.name)
+    for group in principal.groups:
+        if not check_principal(group).startswith("group:"):
+            raise Invalid(f"{group!r} is not a group: write it as group:name.", resource=principal.name)
+    for role in principal.roles:
+        if not check_principal(role).startswith("role:") or role.startswith(("role:owner-of-", "role:administrator")):
+            raise Invalid(f"{role!r} cannot be given as a mesh-wide role.", resource=principal.name)
+    for purpose in principal.purposes:
+        check_purpose(purpose)
+    for attribute in principal.attributes:
+        if not attribute.isidentifier():
+            raise Invalid(f"Attribute {attribute!r} cannot be used in a filter: use letters, digits and _.", resource=principal.name)

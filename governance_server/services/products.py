@@ -1,0 +1,139 @@
+"""ProductService: the catalog. Shows only what the caller may discover; columns carry their declared and derived tags."""
+
+from __future__ import annotations
+
+import grpc
+
+from domainmesh.v1 import product_pb2, product_service_pb2 as pb, product_service_pb2_grpc
+from governance_server.caller import current_caller
+from governance_server.policy.engine import Visibility
+from governance_server.policy.projection import PolicyProjection, denied
+from governance_server.rules import kinds
+from governance_server.rules.errors import InvalidContractText, NotFound, Problem
+from governance_server.search.index import SearchIndex
+from governance_server.services.backend import Backend, Page
+from mesh_core.names import column_object, parse_product
+
+__all__ = ["ProductService", "with_derived_tags"]
+
+
+class ProductService(product_service_pb2_grpc.ProductServiceServicer):
+    """Serves the catalog."""
+
+    def __init__(self, backend: Backend, search: SearchIndex) -> None:
+        self._backend = backend
+        self._search = search
+
+    def GetProduct(self, request: pb.GetProductRequest, context: grpc.ServicerContext) -> product_pb2.Product:
+        """Returns one product with its ports."""
+        policy, product = self._visible(request.name, request.as_of)
+        return with_derived_tags(policy, product, policy.visibility(current_caller().name))
+
+    def ListProducts(self, request: pb.ListProductsRequest, context: grpc.ServicerContext) -> pb.ListProductsResponse:
+        """Lists products by name."""
+        page = Page.of(request.page_size, request.page_token)
+        policy = self._backend.policy_at(request.as_of)
+        visible = policy.visibility(current_caller().name)
+        rows = self._backend.catalog.list(
+            kinds.PRODUCT, domain=request.domain or None, limit=None, after_name=page.after, as_of=request.as_of or None
+        )
+        found = [body for name, body in rows if visible.allows(name)]
+        products = [with_derived_tags(policy, product_pb2.Product.FromString(body), visible) for body in found[: page.size]]
+        more = Page.token(products[-1].name) if len(found) > page.size else ""
+        return pb.ListProductsResponse(products=products, next_page_token=more)
+
+    def Discover(self, request: pb.DiscoverRequest, context: grpc.ServicerContext) -> pb.DiscoverResponse:
+        """Finds products and ports; an exact name is always first."""
+        page = Page.of(request.page_size, request.page_token)
+        caller = current_caller()
+        visible = self._backend.policy.visibility(caller.name)
+        readable = self._backend.policy.readable(caller.name)
+        start = int(page.after) if page.after.isdecimal() else 0
+        found = self._search.find(request.query, visible=visible, tag=request.tag, domain=request.domain, limit=start + page.size + 1)
+        hits = [
+            pb.DiscoverHit(
+                name=hit.name, kind=hit.kind, description=hit.description, matched=hit.matched, tags=hit.tags,
+                is_readable=readable(hit.name), update_time=hit.update_time,
+            )
+            for hit in found[start : start + page.size]
+        ]  # fmt: skip
+        more = Page.token(str(start + page.size)) if len(found) > start + page.size else ""
+        return pb.DiscoverResponse(hits=hits, next_page_token=more)
+
+    def GetContract(self, request: pb.GetContractRequest, context: grpc.ServicerContext) -> product_pb2.Contract:
+        """Returns a contract, byte for byte as published."""
+        _, product = self._visible(request.product, request.as_of)
+        name = kinds.versioned_name(product.name, request.version or product.version)
+        body = self._backend.catalog.get(kinds.CONTRACT, name, as_of=request.as_of or None)
+        if body is None:
+            raise NotFound(f"{product.name} has no version {request.version}: list them with `mesh show {product.name}`.", resource=product.name)
+        return product_pb2.Contract.FromString(body)
+
+    def ValidateContract(self, request: pb.ValidateContractRequest, context: grpc.ServicerContext) -> pb.ValidateContractResponse:
+        """Checks a contract without storing it."""
+        from mesh_core.contract import servable_problems
+
+        contract = parse_contract(request.text)
+        return pb.ValidateContractResponse(
+            api_version=contract.api_version, id=contract.id, version=contract.version,
+            recorded_only=recorded_only(contract.text),
+            not_servable=[f"{problem.path}: {problem.message}" for problem in servable_problems(contract)],
+        )  # fmt: skip
+
+    def GetRelease(self, request: pb.GetReleaseRequest, context: grpc.ServicerContext) -> product_pb2.Release:
+        """Returns one release."""
+        _, product = self._visible(request.product, 0)
+        body = self._backend.catalog.get(kinds.RELEASE, kinds.versioned_name(product.name, request.version or product.version))
+        if body is None:
+            raise NotFound(f"{product.name} has no version {request.version}.", resource=product.name)
+        return product_pb2.Release.FromString(body)
+
+    def ListReleases(self, request: pb.ListReleasesRequest, context: grpc.ServicerContext) -> pb.ListReleasesResponse:
+        """Lists releases, newest first."""
+        _, product = self._visible(request.product, 0)
+        page = Page.of(request.page_size, request.page_token)
+        rows = self._backend.catalog.list(kinds.RELEASE, prefix=f"{product.name}/", limit=None)
+        newest = [body for name, body in reversed(rows) if not page.after or name < page.after]
+        releases = [product_pb2.Release.FromString(body) for body in newest[: page.size]]
+        last = kinds.versioned_name(product.name, releases[-1].version) if releases else ""
+        return pb.ListReleasesResponse(releases=releases, next_page_token=Page.token(last) if len(newest) > page.size else "")
+
+    def _visible(self, name: str, as_of: int) -> tuple[PolicyProjection, product_pb2.Product]:
+        parse_product(name)
+        policy = self._backend.policy_at(as_of)
+        policy.authorise(current_caller(), "discover", name)
+        body = self._backend.catalog.get(kinds.PRODUCT, name, as_of=as_of or None)
+        if body is None:
+            raise denied("discover", name)
+        return policy, product_pb2.Product.FromString(body)
+
+
+def parse_contract(text: str):  # type: ignore[no-untyped-def]  # noqa: ANN201  # the type is only known after the heavy import
+    """The contract. Raises: InvalidContractText with every violation."""
+    from mesh_core.contract import InvalidContract, load_contract
+
+    try:
+        return load_contract(text)
+    except InvalidContract as error:
+        problems = [Problem(v.path, v.message) for v in error.violations]
+        raise InvalidContractText("The contract is not a valid ODCS document: mend what is listed.", problems=problems) from error
+
+
+def recorded_only(text: str) -> list[str]:
+    """What of the contract the mesh keeps and shows without enforcing it, in words."""
+    import yaml
+
+    document = yaml.safe_load(text)
+    sections = ("slaProperties", "servers", "team", "roles", "price", "support")
+    return [f"{section}: recorded, not enforced" for section in sections if document.get(section)]
+
+
+def with_derived_tags(policy: PolicyProjection, product: product_pb2.Product, visible: Visibility) -> product_pb2.Product:
+    """The product with the tags that flowed into its columns; what the caller may not discover on a path is `?`."""
+    derived = policy.facts().derived
+    for port in product.ports:
+        for column in port.columns:
+            for tag, path in sorted(derived.get(column_object(port.name, column.name), {}).items()):
+                shown = [step if visible.allows(step) else "?" for step in path]
+                column.derived_tags.add(tag=tag, path=shown)
+    return product

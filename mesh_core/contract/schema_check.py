@@ -88,7 +88,7 @@ def _version_violations(version: object) -> Iterator[Violation]:
 def _violations(error: ValidationError, blamed: list[tuple[str | int, ...]]) -> Iterator[Violation]:
     path = tuple(error.absolute_path)
     if error.validator in _OPEN_KEYWORDS:
-        # A failed branch leaves the fields it would have allowed unevaluated: then only a field no part of ODCS has is the user's.
+        # A failed branch leaves the fields it would allow unevaluated: then only a field no part of ODCS has is the user's.
         is_certain = error.validator == "additionalProperties" or not any(other[: len(path)] == path for other in blamed)
         for key in _unexpected(error):
             if is_certain or key not in _known_fields():

@@ -1,0 +1,178 @@
+"""LanceDB as a vector store: embedded, one table per collection in a local folder.
+
+Owns the search (exact vector search, BM25, our fusion: LanceDB's own hybrid knows no relative scores) and the life of tables.
+Loaded only when such a store is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
+from typing import Any
+
+import lancedb
+import lancedb.query
+import pyarrow as pa
+import pyarrow.compute as pc
+from lancedb.index import FTS
+
+from mesh_core.expressions.binding import is_true
+from mesh_core.expressions.sql import to_sql
+from mesh_core.vectors.fusion import CANDIDATES, fused_order
+from mesh_core.vectors.identifiers import collection_identifier
+from mesh_core.vectors.lancedb_rows import RETURNED, LanceRows, attribute_arrow_field, stored_passage, table_schema
+from mesh_core.vectors.passages import Hit, Passage, check_vector
+from mesh_core.vectors.scopes import TagSetMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
+from mesh_core.vectors.staging import check_version, stage, unstage
+from mesh_core.vectors.store import DEFAULT_ALPHA, AllowedScope, CollectionMissing, StageResult
+
+__all__ = ["LanceDbStore"]
+
+_match_query: Any = lancedb.query.MatchQuery  # its type names every defaulted argument as required
+
+_KEEP_FILES = timedelta(hours=1)
+
+
+class LanceDbStore:
+    """A folder of LanceDB tables. Every call sees the newest commit of any process."""
+
+    def __init__(self, folder: str) -> None:
+        self._database: Any = lancedb.connect(folder, read_consistency_interval=timedelta(0))
+        self._tag_sets = TagSetMemory()
+
+    def ensure_collection(self, name: str, *, dimensions: int, attributes: Mapping[str, type]) -> None:
+        """See VectorStore."""
+        check_declaration(name, dimensions=dimensions, attributes=attributes)
+        try:
+            rows = self._rows(name)
+        except CollectionMissing:
+            self._create(name, table_schema(dimensions=dimensions, attributes=attributes))
+            return
+        missing = missing_attributes(name, wanted=(dimensions, attributes), stored=(rows.dimensions, rows.attributes))
+        if missing:
+            self._table(name).add_columns([attribute_arrow_field(attribute, kind) for attribute, kind in missing.items()])
+
+    def drop_collection(self, name: str) -> None:
+        """See VectorStore."""
+        for table in _tables(name):
+            self._database.drop_table(table, ignore_missing=True)
+        self._tag_sets.forget(name)
+
+    def stage(self, collection: str, version: int, passages: Iterable[Passage]) -> StageResult:
+        """See VectorStore. The keyword index covers the version when this returns."""
+        self._tag_sets.forget(collection)
+        result = stage(self._rows(collection), collection=collection, version=version, passages=passages)
+        self._table(collection).optimize(cleanup_older_than=_KEEP_FILES)
+        return result
+
+    def unstage(self, collection: str, version: int) -> None:
+        """See VectorStore."""
+        unstage(self._rows(collection), collection=collection, version=version)
+        self._table(collection).optimize(cleanup_older_than=_KEEP_FILES)
+
+    def search(
+        self,
+        collection: str,
+        *,
+        text: str,
+        vector: Sequence[float],
+        version: int,
+        scope: AllowedScope,
+        limit: int,
+        alpha: float = DEFAULT_ALPHA,
+    ) -> list[Hit]:
+        """See VectorStore."""
+        if scope.is_empty or limit < 1:
+            return []
+        table = self._table(collection)
+        rows = LanceRows(table, None)
+        asked = check_vector(vector, dimensions=rows.dimensions, what="the question")
+        where = self._where(collection, version=version, scope=scope, attributes=rows.attributes)
+        wanted = max(CANDIDATES, limit)
+        found: list[pa.Table] = []
+        dense: dict[str, float] = {}
+        sparse: dict[str, float] = {}
+        if alpha > 0 or not text.strip():
+            query = table.search(asked, query_type="vector", vector_column_name="vector").distance_type("cosine")
+            dense = _scores(query.bypass_vector_index(), where=where, limit=wanted, score="_distance", found=found)
+            dense = {key: -distance for key, distance in dense.items()}
+        if alpha < 1 and text.strip():
+            words = _match_query(text, "indexed_text")
+            query = table.search(words, query_type="fts")
+            sparse = _scores(query, where=where, limit=wanted, score="_score", found=found)
+        best = fused_order(dense, sparse, alpha=alpha)[:limit]
+        return [Hit(stored_passage(row), rank) for rank, row in enumerate(_rows_of(best, found), start=1)]
+
+    def count(self, collection: str, version: int) -> int:
+        """See VectorStore."""
+        check_version(version)
+        count: int = self._table(collection).count_rows(_at(version))
+        return count
+
+    def close(self) -> None:
+        """See VectorStore. LanceDB holds no connection; its files are closed as they are collected."""
+        self._tag_sets.clear()
+
+    def _create(self, name: str, schema: pa.Schema) -> None:
+        identifier, tag_sets = _tables(name)
+        tags = pa.schema([("tag_set", pa.string()), ("tags", pa.list_(pa.string()))])
+        self._database.create_table(tag_sets, schema=tags, exist_ok=True)
+        table = self._database.create_table(identifier, schema=schema)
+        table.create_index("indexed_text", config=FTS(with_position=False))
+
+    def _table(self, name: str, *, tag_sets: bool = False) -> Any:  # noqa: ANN401  (lancedb ships no types)
+        try:
+            return self._database.open_table(_tables(name)[int(tag_sets)])
+        except ValueError as error:
+            raise CollectionMissing(
+                f"there is no collection {name}: create it with ensure_collection (publishing does so)."
+            ) from error
+
+    def _rows(self, name: str) -> LanceRows:
+        return LanceRows(self._table(name), self._table(name, tag_sets=True))
+
+    def _where(self, collection: str, *, version: int, scope: AllowedScope, attributes: Mapping[str, type]) -> str:
+        """The one pre-filter of both searches: version, permitted rows, permitted tag sets."""
+        check_version(version)
+        conditions = [_at(version)]
+        if not is_true(scope.filter):
+            bound = over_fields(scope.filter, collection=collection, attributes=attributes)
+            conditions.append(f"({to_sql(bound, dialect='datafusion')})")
+        if scope.excluded_tags:
+            known = self._tag_sets.known(collection, version, lambda: self._read_tag_sets(collection))
+            allowed = allowed_tag_sets(known, scope.excluded_tags)
+            quoted = ", ".join(f"'{identity}'" for identity in allowed)
+            conditions.append(f"tag_set in ({quoted})" if allowed else "false")
+        return " and ".join(conditions)
+
+    def _read_tag_sets(self, collection: str) -> Mapping[str, Sequence[str]]:
+        table = self._table(collection, tag_sets=True).to_arrow()
+        return dict(zip(table["tag_set"].to_pylist(), table["tags"].to_pylist(), strict=True))
+
+
+def _tables(name: str) -> tuple[str, str]:
+    """The tables of a collection: its rows, and the tag sets that occur in them."""
+    identifier = collection_identifier(name)
+    return identifier, f"{identifier}.tags"
+
+
+def _at(version: int) -> str:
+    return f"valid_from <= {version} and valid_to > {version}"
+
+
+def _scores(query: Any, *, where: str, limit: int, score: str, found: list[pa.Table]) -> dict[str, float]:  # noqa: ANN401
+    """The best candidates' scores by key; their rows are appended to `found`."""
+    table = query.where(where, prefilter=True).limit(limit).select([*RETURNED, score]).to_arrow()
+    found.append(table.select(RETURNED))
+    return dict(zip(table["key"].to_pylist(), table[score].to_pylist(), strict=True))
+
+
+def _rows_of(keys: Sequence[str], found: Sequence[pa.Table]) -> list[dict[str, Any]]:
+    """The found rows of these keys, in the keys' order."""
+    if not keys:
+        return []
+    table = pa.concat_tables(found)
+    rows: list[dict[str, Any]] = table.take(
+        pc.index_in(pa.array(keys, pa.string()), value_set=table["key"].combine_chunks())
+    ).to_pylist()
+    return rows

@@ -1,0 +1,179 @@
+"""The vector store seam: one Protocol, two adapters, and the scope without which nothing can be searched.
+
+Owns the promises every adapter keeps (versions as intervals, pre-filtering, ranks only). The adapters own their stores' words;
+this module imports neither until a store is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Protocol
+from urllib.parse import parse_qs, unquote, urlsplit
+
+from mesh_core.expressions.binding import is_false
+from mesh_core.expressions.tree import Expression
+from mesh_core.vectors.passages import Hit, Passage
+
+__all__ = [
+    "DEFAULT_ALPHA",
+    "FIRST_VERSION",
+    "OPEN",
+    "AllowedScope",
+    "CollectionMismatch",
+    "CollectionMissing",
+    "StageResult",
+    "StagingConflict",
+    "StoreUnavailable",
+    "VectorStore",
+    "VectorStoreError",
+    "open_store",
+]
+
+OPEN = 2**31 - 1
+"""`valid_to` of a passage that no version has closed; never null, so that every filter is a positive one."""
+
+FIRST_VERSION = 1
+
+DEFAULT_ALPHA = 0.75
+"""The dense part of the fused score; the rest is BM25. The least bad constant over the measured sets."""
+
+
+class VectorStoreError(Exception):
+    """Something a vector store could not do; the message names the collection and the way out."""
+
+
+class CollectionMissing(VectorStoreError):
+    """The collection was never created or has been dropped."""
+
+
+class CollectionMismatch(VectorStoreError):
+    """The collection exists with other dimensions or attribute types, or a filter names an undeclared attribute."""
+
+
+class StagingConflict(VectorStoreError):
+    """The version cannot be staged or unstaged because a later one already is, or a passage id occurs twice."""
+
+
+class StoreUnavailable(VectorStoreError):
+    """The store cannot be reached, or refused a write after retries."""
+
+
+@dataclass(frozen=True, slots=True)
+class AllowedScope:
+    """What a reader may find: passages whose attributes make `filter` true and that carry none of `excluded_tags`.
+
+    `filter` is over declared attribute names, with subjects already bound; TRUE allows every passage, FALSE none.
+    `excluded_tags` are exact tags: who excludes a tag passes its narrower ones too.
+    """
+
+    filter: Expression
+    excluded_tags: frozenset[str] = field(default_factory=frozenset)
+
+    @property
+    def is_empty(self) -> bool:
+        """True if nothing may be found, so that no store need be asked."""
+        return is_false(self.filter)
+
+
+@dataclass(frozen=True, slots=True)
+class StageResult:
+    """What a version changed: passages it added, took over unchanged, and closed. A repetition gives the same numbers."""
+
+    added: int
+    kept: int
+    closed: int
+
+
+class VectorStore(Protocol):
+    """Passages with vectors in named collections, readable at any staged version.
+
+    A passage is visible to readers of the versions in [valid_from, valid_to). Safe to use from several threads for reading;
+    one writer per collection at a time (the publication's lease).
+    """
+
+    def ensure_collection(self, name: str, *, dimensions: int, attributes: Mapping[str, type]) -> None:
+        """The collection exists with these dimensions and at least these attributes (str, int, float or bool).
+
+        Raises:
+            CollectionMismatch: it exists with other dimensions, or with another type for an attribute.
+        """
+
+    def drop_collection(self, name: str) -> None:
+        """The collection and all its versions are gone; nothing happens if it never was."""
+
+    def stage(self, collection: str, version: int, passages: Iterable[Passage]) -> StageResult:
+        """At `version` the collection holds exactly `passages`; readers of earlier versions see no change.
+
+        May be repeated after a crash or with other passages; `passages` is consumed in batches.
+
+        Raises:
+            InvalidPassage: a passage breaks a rule; repair with `unstage`.
+            StagingConflict: a later version is staged, or an id occurs twice.
+            StoreUnavailable: objects could not be written after retries.
+            CollectionMissing: there is no such collection.
+        """
+
+    def unstage(self, collection: str, version: int) -> None:
+        """Everything `stage(version)` did is undone: its passages are gone, what it closed is open again. May be repeated.
+
+        Raises:
+            StagingConflict: a later version is staged; unstage that one first.
+            CollectionMissing: there is no such collection.
+        """
+
+    def search(
+        self,
+        collection: str,
+        *,
+        text: str,
+        vector: Sequence[float],
+        version: int,
+        scope: AllowedScope,
+        limit: int,
+        alpha: float = DEFAULT_ALPHA,
+    ) -> list[Hit]:
+        """The best `limit` passages of `version` inside `scope`, best first; fewer only if the scope holds fewer candidates.
+
+        BM25 over the indexed text and cosine over the vectors, each scaled to [0, 1] over its best candidates and added with
+        weights 1 - alpha and alpha. Version and scope restrict both searches before they rank; equal scores keep one fixed order.
+
+        Raises:
+            InvalidPassage: the vector has other dimensions or is not finite.
+            CollectionMismatch: the filter names an undeclared attribute, or the store cannot evaluate it.
+            CollectionMissing: there is no such collection.
+        """
+
+    def count(self, collection: str, version: int) -> int:
+        """How many passages readers of `version` could see if everything were allowed."""
+
+    def close(self) -> None:
+        """Connections are released; the store cannot be used any more."""
+
+
+def open_store(url: str, *, api_key: str | None = None) -> VectorStore:
+    """A store for `lancedb:///absolute/folder` or `weaviate://host:http_port?grpc_port=…[&secure=true]` (setting `MESH_VECTORS`).
+
+    Raises:
+        VectorStoreError: the URL is of neither form.
+        StoreUnavailable: the server does not answer.
+    """
+    parts = urlsplit(url)
+    if parts.scheme == "lancedb" and not parts.netloc and parts.path.startswith("/"):
+        from mesh_core.vectors.lancedb_store import LanceDbStore
+
+        return LanceDbStore(unquote(parts.path))
+    if parts.scheme == "weaviate" and parts.hostname:
+        from mesh_core.vectors.weaviate_store import WeaviateStore
+
+        options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        return WeaviateStore(
+            parts.hostname,
+            http_port=parts.port or 8080,
+            grpc_port=int(options.get("grpc_port", "50051")),
+            secure=options.get("secure") == "true",
+            api_key=api_key,
+        )
+    raise VectorStoreError(
+        f"{url!r} names no vector store: use lancedb:///absolute/folder or weaviate://host:8080?grpc_port=50051."
+    )

@@ -1,0 +1,227 @@
+"""Weaviate as a vector store: one collection per port on a server that only the governance server can reach.
+
+Owns the connection, the search (Weaviate fuses the scores itself) and the life of collections. Loaded when one is opened.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from typing import Any
+
+import weaviate
+from weaviate.classes.init import Auth
+from weaviate.classes.query import Filter, HybridFusion
+from weaviate.exceptions import WeaviateBaseError
+
+from mesh_core.expressions.binding import is_true
+from mesh_core.expressions.errors import Unsupported
+from mesh_core.expressions.weaviate import Everything, Nothing, to_weaviate
+from mesh_core.vectors.identifiers import collection_identifier
+from mesh_core.vectors.passages import Hit, InvalidPassage, Passage, check_vector
+from mesh_core.vectors.scopes import TagSetMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
+from mesh_core.vectors.staging import check_version, stage, unstage
+from mesh_core.vectors.store import (
+    DEFAULT_ALPHA,
+    AllowedScope,
+    CollectionMismatch,
+    CollectionMissing,
+    StageResult,
+    StoreUnavailable,
+)
+from mesh_core.vectors.weaviate_rows import (
+    RETURNED,
+    TAG_SETS,
+    WeaviateRows,
+    attribute_property,
+    collection_settings,
+    exact,
+    read_declaration,
+    stored_passage,
+    tag_sets_settings,
+)
+
+__all__ = ["WeaviateStore"]
+
+_MOST_TAG_SETS = 10_000
+
+
+class WeaviateStore:
+    """Collections on one Weaviate server. Raises: StoreUnavailable, if it does not answer."""
+
+    def __init__(self, host: str, *, http_port: int, grpc_port: int, secure: bool = False, api_key: str | None = None) -> None:
+        self._address = f"{host}:{http_port}"
+        self._tag_sets = TagSetMemory()
+        self._declared: dict[str, tuple[int, dict[str, type]]] = {}
+        with self._reported():
+            self._client = weaviate.connect_to_custom(
+                http_host=host,
+                http_port=http_port,
+                http_secure=secure,
+                grpc_host=host,
+                grpc_port=grpc_port,
+                grpc_secure=secure,
+                auth_credentials=Auth.api_key(api_key) if api_key else None,
+                skip_init_checks=True,  # they ask a package registry for a newer client
+            )
+        if not self._client.is_ready():
+            self._client.close()
+            raise StoreUnavailable(f"Weaviate at {self._address} does not answer as ready: start it, or correct MESH_VECTORS.")
+
+    def ensure_collection(self, name: str, *, dimensions: int, attributes: Mapping[str, type]) -> None:
+        """See VectorStore."""
+        check_declaration(name, dimensions=dimensions, attributes=attributes)
+        identifier = collection_identifier(name)
+        with self._reported():
+            if not self._client.collections.exists(TAG_SETS):
+                self._client.collections.create(TAG_SETS, **tag_sets_settings())
+            if not self._client.collections.exists(identifier):
+                settings = collection_settings(dimensions=dimensions, attributes=attributes)
+                self._client.collections.create(identifier, **settings)
+            collection = self._client.collections.use(identifier)
+            missing = missing_attributes(name, wanted=(dimensions, attributes), stored=read_declaration(collection))
+            for attribute, kind in missing.items():
+                collection.config.add_property(attribute_property(attribute, kind))
+        self._declared.pop(name, None)
+
+    def drop_collection(self, name: str) -> None:
+        """See VectorStore."""
+        with self._reported():
+            self._client.collections.delete(collection_identifier(name))
+            if self._client.collections.exists(TAG_SETS):
+                self._client.collections.use(TAG_SETS).data.delete_many(where=_of(name))
+        self._tag_sets.forget(name)
+        self._declared.pop(name, None)
+
+    def stage(self, collection: str, version: int, passages: Iterable[Passage]) -> StageResult:
+        """See VectorStore."""
+        self._tag_sets.forget(collection)
+        with self._reported():
+            return stage(self._rows(collection), collection=collection, version=version, passages=passages)
+
+    def unstage(self, collection: str, version: int) -> None:
+        """See VectorStore."""
+        with self._reported():
+            unstage(self._rows(collection), collection=collection, version=version)
+
+    def search(
+        self,
+        collection: str,
+        *,
+        text: str,
+        vector: Sequence[float],
+        version: int,
+        scope: AllowedScope,
+        limit: int,
+        alpha: float = DEFAULT_ALPHA,
+    ) -> list[Hit]:
+        """See VectorStore."""
+        if scope.is_empty or limit < 1:
+            return []
+        check_version(version)
+        with self._reported(collection):
+            asked, where = self._question(collection, vector=vector, version=version, scope=scope)
+            if where is None:
+                return []
+            answer = self._client.collections.use(collection_identifier(collection)).query.hybrid(
+                query=text,
+                vector=asked,
+                alpha=alpha if text.strip() else 1,
+                limit=limit,
+                filters=where,
+                query_properties=["indexed_text"],
+                fusion_type=HybridFusion.RELATIVE_SCORE,
+                return_properties=list(RETURNED),
+            )
+        return [Hit(stored_passage(item.properties), rank) for rank, item in enumerate(answer.objects, start=1)]
+
+    def count(self, collection: str, version: int) -> int:
+        """See VectorStore."""
+        check_version(version)
+        with self._reported(collection):
+            found = self._client.collections.use(collection_identifier(collection)).aggregate.over_all(
+                filters=_at(version), total_count=True
+            )
+        return int(found.total_count or 0)
+
+    def close(self) -> None:
+        """See VectorStore."""
+        self._client.close()
+
+    def _rows(self, name: str) -> WeaviateRows:
+        identifier = collection_identifier(name)
+        if not self._client.collections.exists(identifier):
+            raise _missing(name)
+        use = self._client.collections.use
+        return WeaviateRows(use(identifier), use(TAG_SETS), name)
+
+    def _question(
+        self, collection: str, *, vector: Sequence[float], version: int, scope: AllowedScope
+    ) -> tuple[list[float], Any]:
+        """The checked vector and the pre-filter (None: nothing is allowed); a stale declaration is refreshed once."""
+        for is_fresh in (collection not in self._declared, True):
+            if is_fresh:
+                self._declared[collection] = self._declaration(collection)
+            dimensions, attributes = self._declared[collection]
+            try:
+                asked = check_vector(vector, dimensions=dimensions, what="the question")
+                return asked.tolist(), self._where(collection, version=version, scope=scope, attributes=attributes)
+            except (InvalidPassage, CollectionMismatch):
+                if is_fresh:
+                    raise
+        raise AssertionError("the second turn returns or raises")
+
+    def _declaration(self, name: str) -> tuple[int, dict[str, type]]:
+        identifier = collection_identifier(name)
+        if not self._client.collections.exists(identifier):
+            raise _missing(name)
+        return read_declaration(self._client.collections.use(identifier))
+
+    def _where(self, collection: str, *, version: int, scope: AllowedScope, attributes: Mapping[str, type]) -> Any:  # noqa: ANN401
+        """The one pre-filter of both searches: version, permitted rows, permitted tag sets; None if no tag set is permitted."""
+        where = _at(version)
+        if not is_true(scope.filter):
+            bound = over_fields(scope.filter, collection=collection, attributes=attributes, text=exact)
+            try:
+                permitted = to_weaviate(bound)
+            except Unsupported as error:
+                raise CollectionMismatch(f"Weaviate cannot evaluate the filter on {collection}: {error}") from error
+            if isinstance(permitted, Nothing):
+                return None
+            if not isinstance(permitted, Everything):
+                where = where & permitted
+        if scope.excluded_tags:
+            known = self._tag_sets.known(collection, version, lambda: self._read_tag_sets(collection))
+            allowed = allowed_tag_sets(known, scope.excluded_tags)
+            if not allowed:
+                return None
+            where = where & Filter.by_property("tag_set").contains_any(allowed)
+        return where
+
+    def _read_tag_sets(self, collection: str) -> Mapping[str, Sequence[str]]:
+        found = self._client.collections.use(TAG_SETS).query.fetch_objects(filters=_of(collection), limit=_MOST_TAG_SETS)
+        rows: Iterator[dict[str, Any]] = (dict(item.properties) for item in found.objects)
+        return {row["tag_set"]: row.get("tags") or () for row in rows}
+
+    @contextmanager
+    def _reported(self, collection: str | None = None) -> Iterator[None]:
+        """Weaviate's errors leave as ours."""
+        try:
+            yield
+        except WeaviateBaseError as error:
+            if collection is not None and not self._client.collections.exists(collection_identifier(collection)):
+                raise _missing(collection) from error
+            what = f" for {collection}" if collection else ""
+            raise StoreUnavailable(f"Weaviate at {self._address} failed{what}: {error}") from error
+
+
+def _missing(name: str) -> CollectionMissing:
+    return CollectionMissing(f"there is no collection {name}: create it with ensure_collection (publishing does so).")
+
+
+def _of(collection: str) -> Any:  # noqa: ANN401
+    return Filter.by_property("collection").equal(collection)
+
+
+def _at(version: int) -> Any:  # noqa: ANN401
+    return Filter.by_property("valid_from").less_or_equal(version) & Filter.by_property("valid_to").greater_than(version)

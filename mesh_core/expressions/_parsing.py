@@ -1,8 +1,8 @@
 """Reads a filter's SQL text; see `mesh_core.expressions.sql`.
 
 sqlglot's tokenizer (DuckDB) splits the text; the grammar over its tokens is our own and lists what is allowed. sqlglot's own
-parser is not used: it recurses some 25 frames a level (a filter nested 40 deep overflows the stack), and it keeps what matters, like
-the NOT of `NOT LIKE`, in attributes that an allow-list of node classes does not see.
+parser is not used: it recurses some 25 frames a level (a filter nested 40 deep overflows the stack), and it keeps what matters,
+like the NOT of `NOT LIKE`, in attributes that an allow-list of node classes does not see.
 """
 
 from __future__ import annotations

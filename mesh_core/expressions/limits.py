@@ -134,7 +134,7 @@ def _check_literal(value: object) -> None:
         case int() if abs(value) >= 10**MAX_DIGITS:
             raise InvalidExpression(f"An integer literal has more than {MAX_DIGITS} digits.")
         case Decimal() if not _fits_decimal(value):
-            raise InvalidExpression(f"A decimal literal must be finite, with at most {MAX_DIGITS} digits on each side of the point.")
+            raise InvalidExpression(f"A decimal literal must be finite, with at most {MAX_DIGITS} digits on a side of the point.")
         case str() | int() | float() | Decimal() | date():
             return
         case _:

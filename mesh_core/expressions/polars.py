@@ -1,7 +1,7 @@
 """Compiles an expression to polars: total on any data of the schema's types, with SQL's three-valued logic.
 
-Literals are first fitted to the columns' types, so polars never converts a value and never raises; what does not compare is null, which
-a filter drops. NaN and -0.0 behave as in `mesh_core.expressions.values`. Imports polars; import this module on first use.
+Literals are first fitted to the columns' types, so polars never converts a value and never raises; what does not compare is null,
+which a filter drops. NaN and -0.0 behave as in `mesh_core.expressions.values`. Imports polars; import this module on first use.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ def to_polars(expression: Expression, schema: pl.Schema) -> pl.Expr:
 
 
 def column_types(schema: pl.Schema) -> dict[str, ColumnType]:
-    """The types of a frame's columns, for `fitting.fit`; times of day, durations, binaries and nested types only allow IS NULL."""
+    """The types of a frame's columns, for `fitting.fit`; times of day, durations, binaries, nested types only allow IS NULL."""
     return {name: _column_type(dtype) for name, dtype in schema.items()}
 
 
@@ -76,15 +76,17 @@ def _column_type(dtype: pl.DataType) -> ColumnType:
     if dtype.is_float():
         return ColumnType(Family.NUMBER, is_double=True)
     if dtype.is_integer():
-        low, high = (Decimal(pl.select(bound).item()) for bound in (dtype.min(), dtype.max()))  # type: ignore[attr-defined]
-        return ColumnType(Family.NUMBER, step=Decimal(1), low=low, high=high)
+        bits = int("".join(character for character in str(dtype) if character.isdigit()))
+        low, high = (0, 2**bits - 1) if dtype.is_unsigned_integer() else (-(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
+        return ColumnType(Family.NUMBER, step=Decimal(1), low=Decimal(low), high=Decimal(high))
     return ColumnType(Family.OTHER)
 
 
 def _time_type(dtype: pl.Datetime) -> ColumnType:
     zoned = dtype.time_zone is not None
     if dtype.time_unit == "ns":  # 1677-09-21 to 2262-04-11; literals carry microseconds
-        return ColumnType(Family.TIME, Decimal("0.000001"), Decimal("-9223372036.854775"), Decimal("9223372036.854775"), is_zoned=zoned)
+        high = Decimal("9223372036.854775")
+        return ColumnType(Family.TIME, Decimal("0.000001"), -high, high, is_zoned=zoned)
     return ColumnType(Family.TIME, Decimal(1) / _UNITS_A_SECOND[dtype.time_unit], is_zoned=zoned)
 
 
@@ -101,7 +103,8 @@ def _predicate(node: Expression, schema: pl.Schema) -> pl.Expr:
         case In(Column(name), values):
             return _membership(name, [value.value for value in values if isinstance(value, Literal)], schema)
         case Like(Column(name), pattern):
-            return _readable(name, schema).str.contains(rf"\A(?:{like_pattern(pattern)})\z")
+            regex = rf"\A(?:{like_pattern(pattern, pl.escape_regex)})\z"
+            return _readable(name, schema).str.contains(regex, strict=False)  # a pattern too large for the engine gives null
         case IsNull(Column(name)):
             return pl.col(name).is_null()
         case Not(operand):
@@ -162,7 +165,7 @@ def _comparable(left: str, right: str, schema: pl.Schema) -> tuple[pl.Expr, pl.E
         common = pl.Decimal(38, scale)  # a value that does not fit becomes null, which a filter drops
         return pl.col(left).cast(common, strict=False), pl.col(right).cast(common, strict=False)
     if first.is_integer():
-        return pl.col(left).cast(pl.Int128), pl.col(right).cast(pl.Int128)
+        return pl.col(left).cast(pl.Int128, strict=False), pl.col(right).cast(pl.Int128, strict=False)
     return _readable(left, schema), _readable(right, schema)
 
 

@@ -1,7 +1,7 @@
 """SQL text of the expression language: parsing what people write, rendering what engines run.
 
-The text is a SQL predicate in the DuckDB dialect: comparisons, AND, OR, NOT, IN, BETWEEN, LIKE, IS [NOT] NULL, literals, column names
-and `subject.<attribute>`. `parse_filter(to_sql(e)) == e`. Knows nothing of polars, Weaviate or the wire.
+The text is a SQL predicate in the DuckDB dialect: comparisons, AND, OR, NOT, IN, BETWEEN, LIKE, IS [NOT] NULL, literals, column
+names and `subject.<attribute>`. `parse_filter(to_sql(e)) == e`. Knows nothing of polars, Weaviate or the wire.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """The closed expression language of row filters and pushed-down predicates: the tree and nothing else.
 
 Every node is total: evaluating it can give null but can never raise (design §6), so it may run on rows the reader must not see.
-Null semantics are SQL's three-valued logic; a filter keeps the rows where it is true. Knows nothing of SQL text, polars, the wire.
+Null semantics are SQL's three-valued logic; a filter keeps the rows where it is true. Knows nothing of SQL, polars, the wire.
 """
 
 from __future__ import annotations

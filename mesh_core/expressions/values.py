@@ -2,8 +2,8 @@
 
 Numbers compare exactly, or as doubles if one of them is a double. NaN equals NaN and is greater than every other number; -0.0
 equals 0.0 (PostgreSQL, Polars, DuckDB and Lance agree; Lance counts a NaN with its sign bit set as the smallest number). Strings
-compare by code point. A naive time means UTC; a date beside a time means its midnight. Values of different families do not compare:
-the result is null. Source: SQL:2016 8.2, PostgreSQL "Numeric Types" on NaN.
+compare by code point. A naive time means UTC; a date beside a time means its midnight. Values of different families do not
+compare: the result is null. Source: SQL:2016 8.2, PostgreSQL "Numeric Types" on NaN.
 """
 
 from __future__ import annotations
@@ -47,9 +47,9 @@ def value_in(value: Scalar, candidates: tuple[Scalar, ...]) -> bool | None:
     return True if True in results else (None if None in results else False)
 
 
-def like_pattern(pattern: str) -> str:
+def like_pattern(pattern: str, escape: Callable[[str], str] = re.escape) -> str:
     """The regular expression of a LIKE pattern, for a whole-string match: `%` any run, `_` one code point, newlines included."""
-    return "(?s)" + "".join({"%": ".*", "_": "."}.get(character) or re.escape(character) for character in pattern)
+    return "(?s)" + "".join({"%": ".*", "_": "."}.get(character) or escape(character) for character in pattern)
 
 
 def as_utc(value: date) -> datetime:

@@ -57,16 +57,19 @@ class Appender:
         Raises:
             RequestIdReused: The request id belongs to another request.
             OutcomeRejected: The outcome cannot be stored.
-            Exception: Whatever the command itself raises. In every case nothing of the command is written.
+            Exception: Whatever the command itself raises. In every case nothing of the command is written. After any other
+                error of the driver (a full disk, a lost connection) the transaction cannot be used any more.
         """
         self._connection.execute("SAVEPOINT command")
         try:
             result = self._decide(command)
-        except BaseException as error:
-            self._connection.execute("ROLLBACK TO SAVEPOINT command")
-            self._connection.execute("RELEASE SAVEPOINT command")
-            if isinstance(error, self._driver.statement_errors):
-                raise OutcomeRejected(f"the outcome of {command.principal}'s command cannot be stored: {error}") from error
+        except self._driver.statement_errors as error:
+            self._undo()
+            raise OutcomeRejected(f"the outcome of {command.principal}'s command cannot be stored: {error}") from error
+        except self._driver.errors:
+            raise
+        except BaseException:
+            self._undo()
             raise
         self._connection.execute("RELEASE SAVEPOINT command")
         return result
@@ -78,6 +81,10 @@ class Appender:
             for kind, revision in self._moved_kinds.items():
                 self._connection.execute(_MOVE_KIND_HEAD, (kind, revision))
         return int(self._revision)
+
+    def _undo(self) -> None:
+        self._connection.execute("ROLLBACK TO SAVEPOINT command")
+        self._connection.execute("RELEASE SAVEPOINT command")
 
     def _decide(self, command: Command) -> tuple[Receipt, Outcome | None]:
         _check_texts(command.principal, command.request_id)

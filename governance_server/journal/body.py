@@ -25,12 +25,9 @@ def encode_body(writes: Iterable[ResourceWrite]) -> bytes:
     """The bytes to store for `writes`, in their order."""
     parts: list[bytes] = []
     for write in writes:
-        encoded = _field(_KIND, write.kind.encode()) + _field(_NAME, write.name.encode())
-        if write.body is None:
-            encoded += bytes((_REMOVED, 1))
-        elif write.body:
-            encoded += _field(_RESOURCE, write.body)
-        parts.append(_field(_WRITES, encoded))
+        removed = bytes((_REMOVED, 1)) if write.body is None else b""
+        encoded = _field(_KIND, write.kind.encode()) + _field(_NAME, write.name.encode()) + _field(_RESOURCE, write.body or b"")
+        parts.append(bytes((_WRITES,)) + _varint(len(encoded + removed)) + encoded + removed)
     return b"".join(parts)
 
 
@@ -67,7 +64,7 @@ def _decode_write(data: bytes) -> ResourceWrite:
 
 
 def _field(tag: int, data: bytes) -> bytes:
-    return bytes((tag,)) + _varint(len(data)) + data
+    return bytes((tag,)) + _varint(len(data)) + data if data else b""
 
 
 def _varint(value: int) -> bytes:

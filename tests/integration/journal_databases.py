@@ -1,0 +1,77 @@
+"""Databases and commands for the journal's and the storage's tests."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime
+from functools import cache
+from pathlib import Path
+from tempfile import mkdtemp
+
+import pytest
+
+from governance_server.journal.command import Command, Outcome, Transaction
+from governance_server.journal.journal import Journal
+from governance_server.rules.apply import ResourceWrite
+from governance_server.storage.engine import Database, open_database
+from tests.shared_data import ROOT
+
+POSTGRES_SETTING = "MESH_TEST_POSTGRES"
+CHILD_ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+PYTHON = sys.executable
+
+
+def now() -> datetime:
+    return datetime.now(UTC)
+
+
+@cache
+def _migrated_file() -> Path:
+    path = Path(mkdtemp(prefix="journal-")) / "template.db"
+    open_database(f"sqlite:///{path}").close()
+    return path
+
+
+def sqlite_url(folder: Path) -> str:
+    """A migrated SQLite file in `folder`, copied from a template: migrating each one would take most of the tests' time."""
+    path = folder / "mesh.db"
+    shutil.copy(_migrated_file(), path)
+    return f"sqlite:///{path}"
+
+
+@contextmanager
+def postgres_url() -> Iterator[str]:
+    """A new PostgreSQL database on the server that MESH_TEST_POSTGRES names; skips where there is none."""
+    server = os.environ.get(POSTGRES_SETTING)
+    if not server:
+        pytest.skip(f"no PostgreSQL server: set {POSTGRES_SETTING}=postgresql://user@host/postgres")
+    psycopg = pytest.importorskip("psycopg")
+    name = f"mesh_{uuid.uuid4().hex}"
+    with psycopg.connect(server, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        yield server.rpartition("/")[0] + "/" + name
+        connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@contextmanager
+def running_journal(database: Database, **options: object) -> Iterator[Journal]:
+    journal = Journal(database, **{"clock": now, **options})  # type: ignore[arg-type]
+    try:
+        yield journal
+    finally:
+        journal.close()
+
+
+def writing(*writes: tuple[str, str, bytes | None], request_id: str = "", digest: bytes = b"", reply: bytes = b"") -> Command:
+    """A command that writes these (kind, name, body)."""
+    rows = tuple(ResourceWrite(*write) for write in writes)
+
+    def run(transaction: Transaction) -> Outcome:
+        return Outcome("test.written", writes[0][1] if writes else "", rows, reply)
+
+    return Command("user:ana", request_id, digest, run)

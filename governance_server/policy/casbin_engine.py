@@ -57,9 +57,14 @@ class _Specification:
         self.revision = revision
         self.rules = [row for row, count in rows.items() if count and isinstance(row, Rule)]
         self.links = [row for row, count in rows.items() if count and isinstance(row, Link)]
-        self._enforcer = casbin.Enforcer(casbin.Enforcer.new_model(path=str(_MODEL)))
+        self._enforcer: casbin.Enforcer = casbin.Enforcer(casbin.Enforcer.new_model(path=str(_MODEL)))
+        self._rows = {
+            section: [(rule, _parameters(rule, self._enforcer)) for rule in self.rules if rule.section == section]
+            for section in ("p", "p2", "p3")
+        }
         self._fill()
         self._forget()
+        self._expressions = {section: self._expression(section) for section in ("p", "p2", "p3")}
 
     def _fill(self) -> None:
         sections = self._enforcer.model["p"]
@@ -100,24 +105,23 @@ class _Specification:
         if not is_complete(request):
             return ()
         self._make_known(request.obj)
+        expression = self._expressions[section]
+        asked = dict(zip(self._enforcer.model["r"]["r"].tokens, _values(request), strict=True))
+        return in_order(rule for rule, row in self._rows[section] if expression.eval({**asked, **row}) is True)
+
+    def _expression(self, section: RuleSection) -> Any:  # noqa: ANN401  # casbin is untyped
+        """The matcher of the model, said of another rule section, in casbin's own evaluator."""
         model = self._enforcer.model
         functions = self._enforcer.fm.get_functions()
         functions.update({key: generate_g_function(ast.rm) for key, ast in model["g"].items()})
-        text = re.sub(r"\bp_", f"{section}_", model["m"]["m"].value)
-        expression = self._enforcer._get_expression(text, functions)
-        asked = dict(zip(model["r"]["r"].tokens, _values(request), strict=True))
-        tokens = model["p"][section].tokens
-        rules = [rule for rule in self.rules if rule.section == section]
-        return in_order(
-            rule for rule in rules if expression.eval({**asked, **dict(zip(tokens, _casbin_row(rule), strict=True))}) is True
-        )
+        return self._enforcer._get_expression(re.sub(r"\bp_", f"{section}_", model["m"]["m"].value), functions)
 
 
 class CasbinEngine:
     """`PolicyEngine` by stock casbin: slow, plainly right."""
 
     def __init__(self) -> None:
-        self._lock = threading.Lock()
+        self._lock = threading.Lock()  # while loading too: casbin parses, which CPython 3.11 cannot do in two threads
         self._loaded = _Specification(Counter(), 0)
 
     @property
@@ -129,9 +133,8 @@ class CasbinEngine:
         """The given rows are the policy, or nothing has changed. Raises: UnreadableRule."""
         rows: Counter[Row] = Counter(check_rule(rule) for rule in rules)
         rows.update(check_link(link) for link in links)
-        fresh = _Specification(rows, revision)
         with self._lock:
-            self._loaded = fresh
+            self._loaded = _Specification(rows, revision)
 
     def apply(self, delta: PolicyDelta, *, revision: int) -> None:
         """The delta is part of the policy, or nothing has changed. Raises: UnreadableRule, UnknownRow."""
@@ -142,9 +145,8 @@ class CasbinEngine:
             if not rows[row]:
                 raise UnknownRow(row)
             rows[row] -= 1
-        fresh = _Specification(rows, revision)
         with self._lock:
-            self._loaded = fresh
+            self._loaded = _Specification(rows, revision)
 
     def decide(self, request: Request) -> Decision:
         """What `Enforcer.enforce` says, with the rules that decided."""
@@ -206,10 +208,14 @@ def _ancestors(loaded: _Specification, obj: str) -> frozenset[str]:
     return close_over(obj, known)
 
 
+def _parameters(rule: Rule, enforcer: casbin.Enforcer) -> dict[str, str]:
+    return dict(zip(enforcer.model["p"][rule.section].tokens, _casbin_row(rule), strict=True))
+
+
 def _values(request: Request) -> tuple[str, ...]:
     return (request.sub, request.dom, request.obj, request.act, request.purpose, request.now)
 
 
 def _casbin_row(rule: Rule) -> list[str]:
-    row: list[Any] = [rule.sub, rule.dom, rule.obj, rule.act, rule.purpose, rule.unless, rule.nbf, rule.exp, rule.value]
+    row = [rule.sub, rule.dom, rule.obj, rule.act, rule.purpose, rule.unless, rule.nbf, rule.exp, rule.value]
     return [*row, rule.kind, rule.rid] if rule.section == "p3" else [*row, rule.rid]

@@ -10,8 +10,8 @@ import threading
 from collections.abc import Iterable, Sequence
 
 from governance_server.policy.engine import Collected, Decision, Matches, Request, Visibility, in_order, is_complete
-from governance_server.policy.matcher import Bound, Matcher, compile_matcher
-from governance_server.policy.model import MODEL_PATH, read_model
+from governance_server.policy.matcher import Bound, Matcher, matcher_of
+from governance_server.policy.model import MODEL_PATH
 from governance_server.policy.state import EMPTY_STATE, Draft, State
 from governance_server.rules.policy_rows import ANY, Link, PolicyDelta, Rule, RuleSection, check_link, check_rule, domain_of
 
@@ -26,7 +26,7 @@ class IndexedEngine:
 
     def __init__(self, *, model: str | None = None) -> None:
         """Compiles the model (the text of a model.conf; default: this package's own). Raises: UnsupportedModel."""
-        self._matcher: Matcher = compile_matcher(read_model(MODEL_PATH.read_text("utf-8") if model is None else model))
+        self._matcher: Matcher = matcher_of(MODEL_PATH.read_text("utf-8") if model is None else model)
         self._state: State = EMPTY_STATE
         self._writing = threading.Lock()
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import ast
 from collections.abc import Callable, Set
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 from governance_server.policy.engine import Request
-from governance_server.policy.model import Model, UnsupportedModel
+from governance_server.policy.model import Model, UnsupportedModel, read_model
 from governance_server.rules.policy_rows import Rule
 
-__all__ = ["Bound", "Closures", "Matcher", "compile_matcher"]
+__all__ = ["Bound", "Closures", "Matcher", "compile_matcher", "matcher_of"]
 
 _SELECTING = ("dom", "act", "sub", "obj")
 
@@ -46,6 +47,15 @@ class Matcher:
 
     bind: Callable[[Request, Closures], Bound]
     source: str
+
+
+@lru_cache(maxsize=16)
+def matcher_of(text: str) -> Matcher:
+    """The compiled matcher of a model.conf text; kept, as `ast.parse` is slow and not safe for threads in CPython 3.11.
+
+    Raises: UnsupportedModel.
+    """
+    return compile_matcher(read_model(text))
 
 
 def compile_matcher(model: Model) -> Matcher:

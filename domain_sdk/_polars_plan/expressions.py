@@ -21,7 +21,7 @@ from domain_sdk._polars_plan.dependencies import (
 from domain_sdk._polars_plan.traversal import PlanReader, UnreadablePlan, View
 from mesh_core.lineage import Subtype, Transformation
 
-__all__ = ["ExpressionWalk"]
+__all__ = ["ExpressionWalk", "children"]
 
 _FUNCTION_NAMES = {"n_unique": "count_distinct", "implode": "list"}
 _RESIZING_KINDS = frozenset({"Filter", "Explode", "Gather", "Slice"})
@@ -60,7 +60,7 @@ def _step(subtype: Subtype) -> Transformation:
     return Transformation.of(subtype)
 
 
-def _children(kind: str, view: View) -> _Children | None:
+def children(kind: str, view: View) -> _Children | None:
     """Each child with the step its values take, or None for a kind we do not know."""
     if kind in {"Len", "Literal"}:
         return []
@@ -115,7 +115,7 @@ class ExpressionWalk:
                 found |= through(step, self._frame.columns[view.name])
             elif kind == "Literal":
                 found |= through(step, unknown(self._collected))
-            elif kind == "Column" or _children(kind, view) is None:
+            elif kind == "Column" or children(kind, view) is None:
                 found |= through(step, unknown(self._frame.ports))
         return frozenset(found)
 
@@ -139,7 +139,7 @@ class ExpressionWalk:
                 continue
             kind = type(view).__name__
             yield node, kind, view, outer
-            stack.extend((child, outer.after(step)) for child, step in _children(kind, view) or [])
+            stack.extend((child, outer.after(step)) for child, step in children(kind, view) or [])
 
 
 def _may_resize(view: View) -> bool:

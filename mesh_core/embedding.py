@@ -125,9 +125,10 @@ class MiniLm:
         hidden = self._normalise(hidden.reshape(-1, self.dimensions), "embeddings.LayerNorm")
         for layer in range(self._shape["num_hidden_layers"]):
             hidden = self._layer(hidden, mask, f"encoder.layer.{layer}.")
-        summed: Vectors = (hidden.reshape(*ids.shape, -1) * mask[:, :, None]).sum(axis=1)
-        mean: Vectors = summed / lengths[:, None].astype(np.float32)
-        return mean
+        shown = mask[:, :, None].astype(np.float32)
+        pooled: Vectors = (hidden.reshape(*ids.shape, -1) * shown).sum(axis=1)
+        pooled /= shown.sum(axis=1)
+        return pooled
 
     def _layer(self, hidden: Vectors, mask: npt.NDArray[np.bool_], prefix: str) -> Vectors:
         attended = self._linear(self._attend(hidden, mask, prefix + "attention.self."), prefix + "attention.output.dense")
@@ -254,4 +255,5 @@ def _polynomial(x: Vectors, coefficients: Sequence[float]) -> Vectors:
 
 def _normalised(rows: Vectors) -> Vectors:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    return (rows / np.maximum(lengths, np.float32(1e-12))).astype(np.float32, copy=False)
+    scaled: Vectors = (rows / np.maximum(lengths, np.float32(1e-12))).astype(np.float32, copy=False)
+    return scaled

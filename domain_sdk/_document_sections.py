@@ -1,0 +1,149 @@
+"""Where a document can be cut: sections under their headings, blocks (paragraphs, list items, code) and pieces of long blocks.
+
+Works on offsets only, so that every piece is an exact slice of the text. Knows Markdown's headings, lists and fences, not files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+__all__ = ["Section", "Span", "blocks", "pieces", "plain_text", "sections"]
+
+_ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))??(?:[ \t]+#+)?[ \t]*$")
+_SETEXT = re.compile(r" {0,3}(=+|-{2,})[ \t]*$")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_RULE = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*$")
+_ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])[ \t]")
+_LINE = re.compile(r"[^\n]*\n|[^\n]+")
+_SENTENCE = re.compile(r"(?<=[.!?…。！？])[\"')\]]*\s+")
+_WORD = re.compile(r"\S+")
+_LINK = re.compile(r"!?\[([^\]\[]*)\](?:\([^()\s]*(?:\([^()]*\)[^()\s]*)*(?:\s+\"[^\"]*\")?\)|\[[^\]]*\])")
+_TEMPLATE_LINK = re.compile(r"!?\[([^\]\[]*)\]\(\{%.*?%\}[^)]*\)", re.DOTALL)
+_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_EMPHASIS = re.compile(r"(\*\*|__|\*|`+)(?=\S)(.+?)(?<=\S)\1")
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """Characters [start, end) of a text."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Section:
+    """The body under one heading; `path` holds the headings above it, outermost first, without markup."""
+
+    path: tuple[str, ...]
+    span: Span
+
+
+@dataclass(frozen=True, slots=True)
+class _Line:
+    start: int
+    text: str
+    is_code: bool
+
+    @property
+    def end(self) -> int:
+        return self.start + len(self.text)
+
+
+def sections(text: str, *, has_headings: bool = True) -> Iterator[Section]:
+    """The sections in order; together they cover everything but the heading lines. Without headings the text is one section."""
+    path: list[tuple[int, str]] = []
+    start = 0
+    if has_headings:
+        for line, level, title in _headings(_lines(text)):
+            yield Section(tuple(title for _, title in path), Span(start, line.start))
+            path = [(above, name) for above, name in path if above < level]
+            path.append((level, title))
+            start = line.end
+    yield Section(tuple(title for _, title in path), Span(start, len(text)))
+
+
+def blocks(text: str, section: Section) -> Iterator[Span]:
+    """The section's blocks in order, white space trimmed: paragraphs, top-level list items with what they contain, code."""
+    start: int | None = None
+    was_code = False
+    for line in _lines(text[section.span.start : section.span.end]):
+        is_blank = not line.is_code and (not line.text.strip() or _RULE.match(line.text) is not None)
+        is_break = is_blank or (line.is_code and not was_code) or (not line.is_code and _ITEM.match(line.text) is not None)
+        here = section.span.start + line.start
+        if is_break and start is not None:
+            yield from _trimmed(text, start, here)
+            start = None
+        if not is_blank and start is None:
+            start = here
+        was_code = line.is_code
+    if start is not None:
+        yield from _trimmed(text, start, section.span.end)
+
+
+def pieces(text: str, block: Span, *, max_words: int) -> Iterator[Span]:
+    """The block in pieces of at most `max_words`, cut behind sentences where possible, else behind words."""
+    words = [Span(block.start + m.start(), block.start + m.end()) for m in _WORD.finditer(text[block.start : block.end])]
+    ends = {block.start + m.end() for m in _SENTENCE.finditer(text[block.start : block.end])}
+    first = 0
+    while first < len(words):
+        last = min(first + max_words, len(words))
+        if last < len(words):
+            behind_sentence = [i for i in range(first + 1, last + 1) if words[i].start in ends]
+            last = behind_sentence[-1] if behind_sentence else last
+        yield Span(words[first].start, words[last - 1].end)
+        first = last
+
+
+def plain_text(markdown: str) -> str:
+    """The text as it reads: link targets, tags and emphasis are dropped, words stay. For indexing, never for quoting."""
+    shown = _LINK.sub(r"\1", _TEMPLATE_LINK.sub(r"\1", markdown))
+    return _EMPHASIS.sub(r"\2", _TAG.sub(" ", shown)).strip()
+
+
+def _lines(text: str) -> Iterator[_Line]:
+    """The lines with their offsets; fences and what they enclose are code."""
+    fence = ""
+    for match in _LINE.finditer(text):
+        line = match.group()
+        found = _FENCE.match(line)
+        closes = bool(fence and found and found.group(1).startswith(fence) and not line.strip().strip(fence[0]))
+        yield _Line(match.start(), line, is_code=bool(fence or found))
+        if closes:
+            fence = ""
+        elif found and not fence:
+            fence = found.group(1)
+
+
+def _headings(lines: Iterator[_Line]) -> Iterator[tuple[_Line, int, str]]:
+    """Heading lines with level and title. A setext heading is one line that holds both its lines."""
+    before = previous = _Line(0, "", is_code=False)
+    for line in lines:
+        atx = None if line.is_code else _ATX.match(line.text.rstrip("\n"))
+        setext = None if line.is_code else _SETEXT.match(line.text.rstrip("\n"))
+        if atx and atx.group(2):
+            yield line, len(atx.group(1)), plain_text(atx.group(2))
+        elif setext and _is_lone_paragraph_line(previous, before):
+            whole = _Line(previous.start, previous.text + line.text, is_code=False)
+            yield whole, 1 if setext.group(1)[0] == "=" else 2, plain_text(previous.text)
+        before, previous = previous, line
+
+
+def _is_lone_paragraph_line(line: _Line, above: _Line) -> bool:
+    text = line.text.strip()
+    return (
+        bool(text)
+        and not line.is_code
+        and not above.text.strip()
+        and not _ITEM.match(text)
+        and not _ATX.match(text)
+        and "|" not in text
+    )
+
+
+def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:
+    body = text[start:end]
+    if body.strip():
+        yield Span(start + len(body) - len(body.lstrip()), start + len(body.rstrip()))

@@ -6,15 +6,17 @@ be ordered join. Knows nothing of rules or plans.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import reduce
 
 from governance_server.rules.row_conditions import Conjunction, Disjunction, absorb, covers, write, write_all
 from mesh_core.expressions.tree import TRUE, Expression
-from mesh_core.masks import Mask
+from mesh_core.masks import Mask, is_stricter, join_all
 
-__all__ = ["Branch", "Share", "branches_of", "join_all"]
+__all__ = ["Branch", "Share", "branches_of"]
+
+_SPELT_OUT = 16
+"""Conjunctions up to which the rows of two grants are written as one disjunction."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,46 +49,47 @@ def branches_of(shares: Sequence[Share], rows: Disjunction) -> tuple[Branch, ...
     Given `rows` (everything the reader sees), a branch that every remaining row reaches has the condition TRUE and is the last.
     """
     groups = _grouped(shares)
-    branches: list[Branch] = []
-    reached: Disjunction = frozenset()
+    sequence = _Sequence(rows)
     for i, group in enumerate(groups):
         rivals = [other for other in groups[i + 1 :] if not _is_ordered(group.mask, other.mask)]
         if rivals:
             contested = absorb(conjunction for rival in rivals for conjunction in rival.rows)
-            mask = join_all([group.mask, *(rival.mask for rival in rivals)])
-            branches.append(Branch(_both(group.rows, contested, rows), mask))
-            if branches[-1].condition == TRUE:
-                return tuple(branches)
-        reached = absorb([*reached, *group.rows])
-        if covers(reached, rows):
-            return (*branches, Branch(TRUE, group.mask))
-        branches.append(Branch(write(group.rows), group.mask))
-    return tuple(branches)
+            sequence.add_both(group.rows, contested, join_all([group.mask, *(rival.mask for rival in rivals)]))
+        sequence.add(group.rows, group.mask)
+    return tuple(sequence.branches)
 
 
-def join_all(masks: Iterable[Mask | None]) -> Mask | None:
-    """The least mask at least as strict as all of them; None if there is none or all are clear."""
-    return reduce(join, masks, None)
+class _Sequence:
+    """Branches in the making: what earlier ones have caught needs no further branch."""
 
+    def __init__(self, rows: Disjunction) -> None:
+        self.branches: list[Branch] = []
+        self._rows = rows
+        self._caught: Disjunction = frozenset()
 
-def join(left: Mask | None, right: Mask | None) -> Mask | None:
-    """The least mask at least as strict as both."""
-    if left is None or left == right:
-        return right
-    return left if right is None else Mask.REPLACE_WITH_NULL
+    def add(self, where: Disjunction, mask: Mask | None) -> None:
+        if covers(self._caught, self._rows) or covers(self._caught, where):
+            return
+        self._caught = absorb([*self._caught, *where])
+        self.branches.append(Branch(TRUE if covers(self._caught, self._rows) else write(where), mask))
 
-
-def _both(left: Disjunction, right: Disjunction, rows: Disjunction) -> Expression:
-    """Where both hold, said as shortly as the visible rows allow."""
-    needed = [one for one in (left, right) if not covers(one, rows)]
-    return write_all(frozenset(), *(write(one) for one in needed))
+    def add_both(self, left: Disjunction, right: Disjunction, mask: Mask | None) -> None:
+        """A branch for the rows of both; spelt out while that is short, so that later branches can be told to be caught."""
+        if covers(left, self._rows):
+            self.add(right, mask)
+        elif covers(right, self._rows):
+            self.add(left, mask)
+        elif len(left) * len(right) <= _SPELT_OUT:
+            self.add(absorb(one | other for one in left for other in right), mask)
+        elif not covers(self._caught, self._rows):
+            self.branches.append(Branch(write_all(frozenset(), write(left), write(right)), mask))
 
 
 def _grouped(shares: Sequence[Share]) -> list[_Group]:
     """One group per mask, less strict first, without rows that a less strict group shows anyway."""
     groups: list[_Group] = []
     for mask in sorted({share.mask for share in shares}, key=_strictness):
-        looser = [group for group in groups if _is_at_most(group.mask, mask)]
+        looser = [group for group in groups if is_stricter(mask, group.mask)]
         rows = absorb(share.condition for share in shares if share.mask == mask)
         left = frozenset(one for one in rows if not any(covers(group.rows, [one]) for group in looser))
         if left:
@@ -96,12 +99,8 @@ def _grouped(shares: Sequence[Share]) -> list[_Group]:
 
 def _strictness(mask: Mask | None) -> tuple[int, str]:
     """A total order that respects strictness: a stricter mask has more masks below it."""
-    return sum(_is_at_most(other, mask) for other in (None, *Mask)), mask or ""
-
-
-def _is_at_most(loose: Mask | None, strict: Mask | None) -> bool:
-    return join(loose, strict) == strict
+    return sum(is_stricter(mask, other) for other in (None, *Mask)), mask or ""
 
 
 def _is_ordered(left: Mask | None, right: Mask | None) -> bool:
-    return _is_at_most(left, right) or _is_at_most(right, left)
+    return left == right or is_stricter(left, right) or is_stricter(right, left)

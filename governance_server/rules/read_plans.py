@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
-from governance_server.rules.column_branches import Branch, Share, branches_of, join_all
+from governance_server.rules.column_branches import Branch, Share, branches_of
 from governance_server.rules.policy_rows import Rule
 from governance_server.rules.row_conditions import (
     ALWAYS,
@@ -25,7 +25,7 @@ from governance_server.rules.row_conditions import (
 )
 from mesh_core.expressions.binding import attributes
 from mesh_core.expressions.tree import TRUE, Expression
-from mesh_core.masks import Mask
+from mesh_core.masks import Mask, join_all
 
 __all__ = ["Branch", "ColumnPlan", "ColumnRules", "Denied", "ReadPlan", "Reason", "build_plan"]
 
@@ -157,9 +157,9 @@ def build_plan(
     merge = _Merge(columns, filters)
     guards = _guard_condition(merge)
     conditions = _grant_conditions(merge, guards)
-    guard_masks = {column.name: _guard_mask(merge, column) for column in columns}
+    guard_masks = _guard_masks(merge)
     shares = {column.name: _shares(merge, column, conditions) for column in columns}
-    shown = [c.name for c in columns if shares[c.name] and not isinstance(guard_masks[c.name], str)]
+    shown = [c.name for c in columns if shares[c.name] and c.name in guard_masks]
     hidden = tuple(c.name for c in columns if c.name not in set(shown))
     for column in columns:
         if column.name in hidden and not column.denied and not column.allows:
@@ -167,7 +167,7 @@ def build_plan(
     if guards is None or not shown:
         return Denied(port, principal, purpose, revision, tuple(merge.reasons))
     rows = absorb(share.condition for name in shown for share in shares[name])
-    plans = tuple(ColumnPlan(name, branches_of(shares[name], rows), _known(guard_masks[name])) for name in shown)
+    plans = tuple(ColumnPlan(name, branches_of(shares[name], rows), guard_masks[name]) for name in shown)
     row_filter = _row_filter(guards, rows)
     return ReadPlan(port, principal, purpose, revision, row_filter, plans, hidden, tuple(merge.reasons))
 
@@ -209,17 +209,19 @@ def _grant_conditions(merge: _Merge, guards: Conjunction | None) -> dict[str, Co
     return conditions
 
 
-def _guard_mask(merge: _Merge, column: ColumnRules) -> Mask | str | None:
-    """The strictest of the guardrails' masks; the text of one that is unknown."""
-    known: list[Mask] = []
-    for rule in sorted({rule for rule in column.masks if rule.kind == "guard"}):
-        mask = _mask(rule)
-        if mask is None:
+def _guard_masks(merge: _Merge) -> dict[str, Mask | None]:
+    """Column → the strictest of the guardrails' masks; a column with an unknown one is left out and so stays hidden."""
+    found: dict[str, Mask | None] = {}
+    for column in merge.columns:
+        rules = sorted({rule for rule in column.masks if rule.kind == "guard"})
+        unknown = [rule for rule in rules if _mask(rule) is None]
+        for rule in unknown:
             merge.say(rule.rid, "deny", f"Guardrail {rule.rid} hides {column.name}: its mask {rule.value!r} is unknown.")
-            return rule.value
-        known.append(mask)
-        merge.say(rule.rid, "mask", f"Guardrail {rule.rid} masks {column.name} with {mask}.")
-    return join_all(known)
+        if not unknown:
+            found[column.name] = join_all(map(_mask, rules))
+            for rule in rules:
+                merge.say(rule.rid, "mask", f"Guardrail {rule.rid} masks {column.name} with {rule.value}.")
+    return found
 
 
 def _shares(merge: _Merge, column: ColumnRules, conditions: Mapping[str, Conjunction]) -> tuple[Share, ...]:
@@ -246,7 +248,3 @@ def _shares(merge: _Merge, column: ColumnRules, conditions: Mapping[str, Conjunc
 
 def _mask(rule: Rule) -> Mask | None:
     return Mask(rule.value) if rule.value in set(Mask) else None
-
-
-def _known(mask: Mask | str | None) -> Mask | None:
-    return mask if isinstance(mask, Mask) else None

@@ -72,14 +72,12 @@ def all_of(filters: Iterable[Expression]) -> Conjunction:
 
 
 def absorb(conjunctions: Iterable[Conjunction]) -> Disjunction:
-    """The disjunction without the conjunctions that another one already contains."""
-    smallest_first = sorted(set(conjunctions), key=len)
+    """The disjunction without the conjunctions that another one already contains, or that can never hold."""
+    smallest_first = sorted({one for one in conjunctions if not _NEVER <= one}, key=len)
     kept: list[Conjunction] = []
     for conjunction in smallest_first:
         if not any(other <= conjunction for other in kept):
             kept.append(conjunction)
-    if len(kept) > 1:
-        kept = [conjunction for conjunction in kept if conjunction != _NEVER]
     return frozenset(kept)
 
 

@@ -33,6 +33,8 @@ class Settings:
     """`MESH_DATABASE`, default SQLite in `home`. A SQLAlchemy URL."""
     vectors_url: str
     """`MESH_VECTORS`, default LanceDB in `home`. `lancedb:///path` or `weaviate://host:port?grpc_port=n`."""
+    vectors_api_key: str | None
+    """`MESH_VECTORS_API_KEY`: the vector store's key, held by the server alone."""
     embedder: str
     """`MESH_EMBEDDER`, default `minilm`. What turns questions into vectors; must be what collections were published with."""
     drop: Path
@@ -75,6 +77,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         files_port=_integer(env, "MESH_FILES_PORT", 50053, maximum=65535),
         database_url=env.get("MESH_DATABASE", f"sqlite:///{home}/mesh.db"),
         vectors_url=env.get("MESH_VECTORS", f"lancedb://{home}/vectors"),
+        vectors_api_key=env.get("MESH_VECTORS_API_KEY") or None,
         embedder=env.get("MESH_EMBEDDER", "minilm"),
         drop=Path(env.get("MESH_DROP", str(home / "drop"))).expanduser().resolve(),
         tls_certificate=_path(env, "MESH_TLS_CERTIFICATE"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
@@ -30,7 +31,7 @@ from mesh_core.expressions.binding import bind_subject
 from mesh_core.expressions.tree import Expression
 from mesh_core.lineage import PortLineage
 from mesh_core.lineage_wire import lineage_from_wire
-from mesh_core.names import InvalidName, column_object, parse_port
+from mesh_core.names import InvalidName, column_object, parse_port, tag_object
 
 __all__ = ["NO_PURPOSE", "Facts", "PolicyProjection"]
 
@@ -67,6 +68,7 @@ class PolicyProjection:
         self._as_of = as_of
         self._lock = threading.RLock()
         self._revision = -1
+        self._is_pinned = False
         self._facts = Facts()
         self._engine: PolicyEngine = IndexedEngine()
 
@@ -126,6 +128,19 @@ class PolicyProjection:
                 port=port, principal=caller.name, purpose=purpose, revision=self._revision, columns=rules, filters=filters
             )
 
+    def bound_tags(self, caller: Caller, port: str, tags: Iterable[str], purpose: str) -> frozenset[str]:
+        """Those of the tags that a denial, mask or filter binds for this caller: what carries one must not be shown as it is."""
+        with self._lock:
+            self._catch_up()
+            wanted = list(tags)
+            request = self._request(caller.name, "read", port, purpose)
+            found = self._engine.collect(request, [tag_object(tag) for tag in wanted]).matches
+            return frozenset(
+                tag
+                for tag, match in zip(wanted, found, strict=True)
+                if match.p2 or match.p3 or any(rule.value == "deny" for rule in match.p)
+            )
+
     def caller_of(self, principal: str) -> Caller | None:
         """The named principal as a caller, for questions about others; None if unknown."""
         with self._lock:
@@ -146,11 +161,42 @@ class PolicyProjection:
             product = self._facts.products.get(parsed.product_name)
             return next((port for port in product.ports if port.name == name), None) if product else None
 
+    def product_of(self, resource: str) -> product_pb2.Product | None:
+        """The product that a product's or port's name points at, None if there is none or the name is another kind's."""
+        with self._lock:
+            self._catch_up()
+            return self._facts.products.get(".".join(resource.split(".")[:2]))
+
+    def readable(self, principal: str) -> Callable[[str], bool]:
+        """Tells of a product or port whether the principal may read some of it now, without stating a purpose."""
+        with self._lock:
+            self._catch_up()
+            visible = self._engine.visible_objects(principal, "read", NO_PURPOSE, self._time())
+            products = self._facts.products
+
+        def may_read(name: str) -> bool:
+            product = products.get(".".join(name.split(".")[:2]))
+            ports = [port for port in product.ports if name in (port.name, product.name)] if product else []
+            return any(visible.allows(column_object(port.name, column.name)) for port in ports for column in port.columns)
+
+        return may_read
+
     def facts(self) -> Facts:
         """The facts at the head; a caller must not change them."""
         with self._lock:
             self._catch_up()
             return self._facts
+
+    @contextmanager
+    def pinned(self) -> Iterator[int]:
+        """Within the block this thread's answers all come from one revision, which it is given; other threads wait."""
+        with self._lock:
+            self._catch_up()
+            self._is_pinned = True
+            try:
+                yield self._revision
+            finally:
+                self._is_pinned = False
 
     @property
     def revision(self) -> int:
@@ -174,8 +220,8 @@ class PolicyProjection:
             if any(rule.purpose in wider and rule.value == "allow" for rule in rules):
                 return
         raise PurposeNotHeld(
-            f"You do not hold the purpose {purpose!r} for {port}: request access for it with `mesh request {port} --purpose {purpose}`, "
-            "or ask the governance team to assign it to you.",
+            f"You do not hold the purpose {purpose!r} for {port}: request access for it with "
+            f"`mesh request {port} --purpose {purpose}`, or ask the governance team to assign it to you.",
             resource=port,
         )
 
@@ -192,6 +238,8 @@ class PolicyProjection:
     # -- catching up -------------------------------------------------------------------------------------------------
 
     def _catch_up(self) -> None:
+        if self._is_pinned:
+            return
         if self._as_of is not None:
             if self._revision < 0:
                 self._load(self._as_of)

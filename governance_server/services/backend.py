@@ -82,6 +82,10 @@ class Backend:
         )
         return self.journal.submit(command)
 
+    def journal_as(self, principal: str, run: Callable[[Transaction], Outcome]) -> Receipt:
+        """The receipt of a step the server takes by itself in the name of the principal who began the work."""
+        return self.journal.submit(Command(principal=principal, request_id="", request_digest=b"", run=run))
+
     def policy_at(self, as_of: int) -> PolicyProjection:
         """The policy as of a revision, 0 for the live one; validity is judged at that revision's own time. Raises: Invalid."""
         if not as_of:

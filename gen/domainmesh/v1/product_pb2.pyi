@@ -89,6 +89,7 @@ class Product(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     LAST_VERSION_FIELD_NUMBER: _builtins.int
+    OPEN_PUBLICATIONS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name, like `finance.ledger`."""
     title: _builtins.str
@@ -119,6 +120,10 @@ class Product(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When the version now served was published."""
 
+    @_builtins.property
+    def open_publications(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Publications begun and neither committed nor given up."""
+
     def __init__(
         self,
         *,
@@ -133,10 +138,11 @@ class Product(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         last_version: _builtins.int = ...,
+        open_publications: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract_version", b"contract_version", "create_time", b"create_time", "description", b"description", "last_version", b"last_version", "name", b"name", "ports", b"ports", "status", b"status", "tags", b"tags", "title", b"title", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract_version", b"contract_version", "create_time", b"create_time", "description", b"description", "last_version", b"last_version", "name", b"name", "open_publications", b"open_publications", "ports", b"ports", "status", b"status", "tags", b"tags", "title", b"title", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -157,6 +163,7 @@ class Port(_message.Message):
     DELTA_VERSION_FIELD_NUMBER: _builtins.int
     EMBEDDING_MODEL_FIELD_NUMBER: _builtins.int
     DIMENSIONS_FIELD_NUMBER: _builtins.int
+    PASSAGE_TAGS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its three-part name, like `finance.ledger.entries`."""
     kind: Global___PortKind.ValueType
@@ -179,6 +186,10 @@ class Port(_message.Message):
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Tags of the whole port."""
 
+    @_builtins.property
+    def passage_tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Every tag that some passage of a collection carries."""
+
     def __init__(
         self,
         *,
@@ -191,10 +202,11 @@ class Port(_message.Message):
         delta_version: _builtins.int = ...,
         embedding_model: _builtins.str = ...,
         dimensions: _builtins.int = ...,
+        passage_tags: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "delta_version", b"delta_version", "description", b"description", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "kind", b"kind", "name", b"name", "row_count", b"row_count", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "delta_version", b"delta_version", "description", b"description", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "kind", b"kind", "name", b"name", "passage_tags", b"passage_tags", "row_count", b"row_count", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,183 @@
+"""The server's command line: `python -m governance_server serve` (control server and its gateway) or `gateway` (the gateway alone).
+
+`mesh serve` and `mesh gateway` start these. Prints one JSON line when ready; logs go to standard error.
+"""
+
+from __future__ import annotations
+
+import json
+import logging
+import os
+import signal
+import subprocess
+import sys
+import threading
+from dataclasses import replace
+from types import FrameType
+
+from governance_server.config import InvalidSettings, Settings, load_settings
+from governance_server.storage.errors import StorageError
+
+_LOG = logging.getLogger("governance_server")
+_USAGE = "usage: python -m governance_server serve | gateway | rebuild"
+
+
+def main(arguments: list[str]) -> int:
+    """Runs the command; the exit status is 0 after an orderly end, 2 for what the caller must mend."""
+    if len(arguments) != 1 or arguments[0] not in _COMMANDS:
+        print(_USAGE, file=sys.stderr)
+        return 2
+    logging.basicConfig(
+        level=os.environ.get("MESH_LOG_LEVEL", "WARNING").upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
+    )
+    stop = threading.Event()
+
+    def ask_to_stop(signal_number: int, frame: FrameType | None) -> None:
+        stop.set()
+
+    signal.signal(signal.SIGTERM, ask_to_stop)
+    signal.signal(signal.SIGINT, ask_to_stop)
+    try:
+        return _COMMANDS[arguments[0]](load_settings(), stop)
+    except (InvalidSettings, StorageError, OSError) as error:
+        print(f"mesh {arguments[0]}: {error}", file=sys.stderr)
+        return 2
+
+
+def _serve(settings: Settings, stop: threading.Event) -> int:
+    from governance_server.app import build_control
+
+    gateway = _GatewayProcess(settings, stop)
+    control = build_control(settings, gateway=lambda: gateway.address)
+    try:
+        gateway.start()
+        ready = {
+            "url": _url(settings, control.port),
+            "gateway": gateway.address,
+            "home": str(settings.home),
+            "administrator_token_file": str(settings.administrator_token_file),
+            "is_first_start": control.is_first_start,
+        }
+        print(json.dumps(ready), flush=True)
+        threading.Thread(target=_recover, args=(control.publisher,), name="recovery", daemon=True).start()
+        stop.wait()
+    finally:
+        gateway.stop()
+        control.stop()
+    return 0
+
+
+def _recover(publisher: object) -> None:
+    """What a crash left half-done is rolled forward; a failure is logged and the next publication tries again."""
+    from governance_server.publishing.publisher import Publisher
+
+    assert isinstance(publisher, Publisher)
+    try:
+        committed, aborted = publisher.repair()
+        if committed or aborted:
+            _LOG.warning("recovered publications committed=%s aborted=%s", committed, aborted)
+    except Exception:  # the thread's edge: nothing above it would see the error
+        _LOG.exception("recovery of publications failed")
+
+
+def _gateway(settings: Settings, stop: threading.Event) -> int:
+    from governance_server.app import build_gateway
+
+    gateway = build_gateway(settings)
+    print(json.dumps({"gateway": f"{settings.host}:{gateway.port}", "files": gateway.files.port}), flush=True)
+    if os.environ.get("MESH_PARENT_PIPE"):
+        threading.Thread(target=_stop_with_parent, args=(stop,), name="parent", daemon=True).start()
+    stop.wait()
+    gateway.stop()
+    return 0
+
+
+def _stop_with_parent(stop: threading.Event) -> None:
+    """Standard input is a pipe from the control server: it ends when that process does, however it does."""
+    sys.stdin.buffer.read()
+    stop.set()
+
+
+def _rebuild(settings: Settings, stop: threading.Event) -> int:
+    from governance_server.journal.rebuild import rebuild
+    from governance_server.storage.engine import open_database
+
+    report = rebuild(open_database(settings.database_url))
+    print(json.dumps({"changes": report.changes, "rows": report.rows, "was_equal": report.was_equal}))
+    return 0
+
+
+class _GatewayProcess:
+    """The gateway as a child process: started once, restarted when it dies, ended with the server."""
+
+    def __init__(self, settings: Settings, stop: threading.Event) -> None:
+        self._settings = settings
+        self._stop = stop
+        self._process: subprocess.Popen[str] | None = None
+        self.address = ""
+
+    def start(self) -> None:
+        """The gateway serves. Raises: OSError with its own message if it cannot."""
+        self._launch(self._settings)
+        threading.Thread(target=self._keep, name="gateway-keeper", daemon=True).start()
+
+    def stop(self) -> None:
+        """The gateway has ended."""
+        self._stop.set()
+        if self._process is not None and self._process.poll() is None:
+            self._process.terminate()
+            try:
+                self._process.wait(5)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+
+    def _launch(self, settings: Settings) -> None:
+        environment = {**os.environ, **_environment(settings), "MESH_PARENT_PIPE": "1"}
+        process = subprocess.Popen(
+            [sys.executable, "-m", "governance_server", "gateway"],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, start_new_session=True,
+        )  # fmt: skip
+        assert process.stdout is not None
+        line = process.stdout.readline()
+        if not line:
+            raise OSError(f"the gateway did not start (exit status {process.wait()}): its message is above")
+        ready = json.loads(line)
+        self._process, self.address = process, ready["gateway"]
+        self._settings = replace(settings, gateway_port=int(self.address.rpartition(":")[2]), files_port=int(ready["files"]))
+
+    def _keep(self) -> None:
+        while not self._stop.is_set():
+            process = self._process
+            if process is not None:
+                status = process.wait()
+                if self._stop.is_set():
+                    return
+                _LOG.error("gateway ended status=%s, starting it again", status)
+            try:
+                self._launch(self._settings)
+            except OSError:
+                _LOG.exception("gateway did not start again")
+                self._process = None
+                self._stop.wait(1)
+
+
+def _environment(settings: Settings) -> dict[str, str]:
+    return {
+        "MESH_HOME": str(settings.home),
+        "MESH_HOST": settings.host,
+        "MESH_PORT": str(settings.port),
+        "MESH_GATEWAY_PORT": str(settings.gateway_port),
+        "MESH_FILES_PORT": str(settings.files_port),
+        "MESH_DATABASE": settings.database_url,
+    }
+
+
+def _url(settings: Settings, port: int) -> str:
+    return f"{'https' if settings.has_tls else 'http'}://{settings.host}:{port}"
+
+
+_COMMANDS = {"serve": _serve, "gateway": _gateway, "rebuild": _rebuild}
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

@@ -1,0 +1,58 @@
+"""The first start: the first administrator, whose token goes to a 0600 file and nowhere else."""
+
+from __future__ import annotations
+
+import os
+from datetime import timedelta
+from pathlib import Path
+
+from domainmesh.v1 import principal_pb2
+from governance_server.authentication import mint_token
+from governance_server.journal.command import Command, Outcome, Transaction
+from governance_server.journal.journal import Journal
+from governance_server.rules import kinds
+from governance_server.services.backend import stamp, store
+from governance_server.storage.catalog import Catalog
+from governance_server.storage.engine import Database
+
+__all__ = ["FIRST_ADMINISTRATOR", "ensure_administrator"]
+
+FIRST_ADMINISTRATOR = "user:admin"
+_AGE = timedelta(days=365)
+
+
+def ensure_administrator(database: Database, journal: Journal, token_file: Path) -> bool:
+    """True if this was the first start: the administrator now exists and its token is in the file. Raises: OSError."""
+    if Catalog(database).get(kinds.PRINCIPAL, FIRST_ADMINISTRATOR) is not None:
+        return False
+    minted = mint_token()
+    # Written before it is journaled: a crash in between leaves a token that proves nothing, and the next start replaces it.
+    _write_secret(token_file, minted.text)
+
+    def run(tx: Transaction) -> Outcome:
+        if tx.get(kinds.PRINCIPAL, FIRST_ADMINISTRATOR) is not None:
+            return Outcome("principal.created", FIRST_ADMINISTRATOR, (), b"exists")
+        principal = principal_pb2.Principal(
+            name=FIRST_ADMINISTRATOR, title="First administrator", is_administrator=True, create_time=stamp(tx.time), etag=str(tx.revision)
+        )
+        token = principal_pb2.Token(
+            id=minted.id, principal=FIRST_ADMINISTRATOR, description="first start", create_time=stamp(tx.time),
+            expire_time=stamp(tx.time, plus=_AGE),
+        )  # fmt: skip
+        stored = principal_pb2.StoredToken(token=token, secret_sha256=minted.secret_sha256)
+        writes = (store(kinds.PRINCIPAL, FIRST_ADMINISTRATOR, principal), store(kinds.TOKEN, minted.id, stored))
+        return Outcome("principal.created", FIRST_ADMINISTRATOR, writes, b"")
+
+    receipt = journal.submit(Command(principal="service:bootstrap", request_id="", request_digest=b"", run=run))
+    return receipt.reply == b""
+
+
+def _write_secret(path: Path, text: str) -> None:
+    temporary = path.with_suffix(".new")
+    temporary.unlink(missing_ok=True)
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(text + "\n")
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)

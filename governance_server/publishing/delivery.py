@@ -1,0 +1,145 @@
+"""Checking a delivery: are these the files of this contract, do their footers keep its promises, and is the lineage about them?"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from pathlib import Path
+
+from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2
+from governance_server.rules.errors import ContractViolated, Invalid, Problem
+from governance_server.warehouse.delivered import DeliveredFile, VerifiedFile
+from governance_server.warehouse.layout import Warehouse
+from mesh_core.contract import Contract, Port, PortKind
+from mesh_core.names import InvalidName, parse_port
+
+__all__ = ["check_lineage", "check_quality", "verified_files", "verify_delivery"]
+
+
+def verify_delivery(
+    warehouse: Warehouse,
+    publication: publication_pb2.Publication,
+    contract: Contract,
+    delivered: Sequence[publication_pb2.DeliveredPort],
+) -> list[publication_pb2.VerifiedPort]:
+    """What was delivered, verified port by port. Raises: Invalid, ContractViolated with the problems of all ports."""
+    by_name = _by_name(publication.product, contract, delivered)
+    problems: list[Problem] = []
+    verified = []
+    for port in contract.ports:
+        name = f"{publication.product}.{port.name}"
+        verified.append(_verify_port(warehouse, publication.id, port, by_name[name], problems))
+    if problems:
+        raise ContractViolated(
+            f"The delivered files break the contract of {publication.product}: deliver what it says.",
+            resource=publication.product,
+            problems=problems,
+        )
+    return verified
+
+
+def _by_name(
+    product: str, contract: Contract, delivered: Sequence[publication_pb2.DeliveredPort]
+) -> dict[str, publication_pb2.DeliveredPort]:
+    by_name = {port.port: port for port in delivered}
+    wanted = {f"{product}.{port.name}" for port in contract.ports}
+    problems = [Problem(name, "not delivered") for name in sorted(wanted - set(by_name))]
+    problems += [Problem(name, "not a port of the contract") for name in sorted(set(by_name) - wanted)]
+    if len(by_name) < len(delivered):
+        problems.append(Problem("ports", "a port is delivered twice"))
+    if problems:
+        raise Invalid("All ports of a product are published together: deliver every one of them once.", problems=problems)
+    return by_name
+
+
+def _verify_port(
+    warehouse: Warehouse, publication_id: str, port: Port, delivered: publication_pb2.DeliveredPort, problems: list[Problem]
+) -> publication_pb2.VerifiedPort:
+    from governance_server.warehouse.errors import DeliveryRejected
+    from governance_server.warehouse.verify import verify_files
+
+    folder = warehouse.find_drop_folder(publication_id, port.name)
+    files = [DeliveredFile(name=f.name, size=f.size_bytes, rows=f.row_count) for f in delivered.files]
+    verified: Sequence[VerifiedFile] = ()
+    try:
+        verified = verify_files(folder, files, storage_schema_of(port))
+        if port.custom_properties.get("verification") == "full" and port.kind == PortKind.TABLE:
+            problems.extend(_recheck(folder, files, port))
+    except DeliveryRejected as error:
+        problems.extend(Problem(delivered.port, text) for text in error.problems)
+    kind = product_pb2.PORT_KIND_TABLE if port.kind == PortKind.TABLE else product_pb2.PORT_KIND_COLLECTION
+    return publication_pb2.VerifiedPort(
+        port=delivered.port, kind=kind, embedding_model=delivered.embedding_model, dimensions=delivered.dimensions,
+        files=[
+            publication_pb2.VerifiedFile(name=f.name, size_bytes=f.size, row_count=f.rows, stats=f.stats_json) for f in verified
+        ],
+    )  # fmt: skip
+
+
+def storage_schema_of(port: Port):  # type: ignore[no-untyped-def]  # noqa: ANN201  # pyarrow ships no types
+    """The Arrow schema the port's files must have: passages for a collection, the contract's storage types for a table."""
+    if port.kind == PortKind.COLLECTION:
+        from mesh_core.vectors.schema import PASSAGE_SCHEMA
+
+        return PASSAGE_SCHEMA
+    from mesh_core.types import storage_schema
+
+    return storage_schema(port)
+
+
+def _recheck(folder: Path, files: Sequence[DeliveredFile], port: Port) -> Iterator[Problem]:
+    """Every rule of the contract, run again over the delivered rows."""
+    import polars as pl
+    import pyarrow.parquet as pq
+
+    from mesh_core.quality import Checker
+
+    checker = Checker(port)
+    for file in files:
+        for batch in pq.ParquetFile(folder / file.name).iter_batches(batch_size=262_144):
+            frame = pl.from_arrow(batch)
+            assert isinstance(frame, pl.DataFrame)
+            checker.observe(frame)
+    for violation in checker.finish().violations:
+        yield Problem(f"{port.name}.{violation.column or ''}".rstrip("."), violation.message)
+
+
+def verified_files(port: publication_pb2.VerifiedPort) -> list[VerifiedFile]:
+    """The port's verified files as values."""
+    return [VerifiedFile(name=f.name, size=f.size_bytes, rows=f.row_count, stats_json=f.stats) for f in port.files]
+
+
+def check_quality(product: str, results: Iterable[product_pb2.QualityResult]) -> None:
+    """Returns if no blocking check failed. Raises: ContractViolated with every failed one."""
+    failed = [
+        Problem(f"{r.port}.{r.column}".rstrip("."), r.message)
+        for r in results
+        if r.is_blocking and r.status == product_pb2.QUALITY_STATUS_FAILED
+    ]
+    if failed:
+        raise ContractViolated(
+            f"The publisher's own checks of {product} failed: mend the data and publish again.", resource=product, problems=failed
+        )
+
+
+def check_lineage(product: product_pb2.Product, lineages: Iterable[lineage_pb2.PortLineage]) -> None:
+    """Returns if the lineage is about this product's ports and columns. Raises: Invalid with every problem."""
+    columns = {port.name: {column.name for column in port.columns} for port in product.ports}
+    problems: list[Problem] = []
+    for lineage in lineages:
+        if lineage.port not in columns:
+            problems.append(Problem(lineage.port, "lineage of a port that is not published here"))
+            continue
+        sources = [i.port for i in lineage.inputs] + [e.source_port for e in lineage.edges] + list(lineage.unknown_inputs)
+        problems += [Problem(source, text) for source in sorted(set(sources)) if (text := _name_problem(source))]
+        targets = {edge.target_column for edge in lineage.edges} - columns[lineage.port]
+        problems += [Problem(f"{lineage.port}.{name}", "lineage of a column the contract does not have") for name in sorted(targets)]
+    if problems:
+        raise Invalid(f"The lineage of {product.name} cannot be understood.", resource=product.name, problems=problems)
+
+
+def _name_problem(port: str) -> str:
+    try:
+        parse_port(port)
+    except InvalidName as error:
+        return str(error)
+    return ""

@@ -1,0 +1,39 @@
+"""What the catalog says of a contract: product and ports as messages."""
+
+from __future__ import annotations
+
+from domainmesh.v1 import product_pb2
+from mesh_core.contract import Column, Contract, Port, PortKind
+
+__all__ = ["describe", "port_entry"]
+
+_KINDS = {PortKind.TABLE: product_pb2.PORT_KIND_TABLE, PortKind.COLLECTION: product_pb2.PORT_KIND_COLLECTION}
+
+
+def describe(entry: product_pb2.Product, contract: Contract) -> None:
+    """The entry's title, description, status, tags and ports are the contract's; counters and times stay."""
+    description = contract.document.get("description")
+    entry.title = contract.name or entry.name
+    entry.description = str(description.get("purpose", "")) if isinstance(description, dict) else ""
+    entry.status = contract.status or ""
+    entry.contract_version = contract.version
+    del entry.tags[:]
+    entry.tags.extend(contract.tags)
+    del entry.ports[:]
+    entry.ports.extend(port_entry(entry.name, port) for port in contract.ports)
+
+
+def port_entry(product: str, port: Port) -> product_pb2.Port:
+    """The catalog's entry of a port, without what a release fills in."""
+    return product_pb2.Port(
+        name=f"{product}.{port.name}", kind=_KINDS[port.kind], description=port.description or "", tags=port.tags,
+        columns=[_column(column) for column in port.columns],
+    )  # fmt: skip
+
+
+def _column(column: Column) -> product_pb2.Column:
+    return product_pb2.Column(
+        name=column.name, logical_type=column.logical_type or "", physical_type=column.physical_type or "",
+        description=column.description or "", is_required=column.required,
+        primary_key_position=column.primary_key_position or 0, tags=column.tags,
+    )  # fmt: skip

@@ -1,0 +1,42 @@
+"""The product's lease: one commit at a time, across processes, renewed while it lasts and free soon after a crash."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+from governance_server.rules.errors import Conflict
+from governance_server.storage.leases import Leases
+
+__all__ = ["product_lease"]
+
+_TTL_SECONDS, _RENEWAL_SECONDS = 6.0, 2.0
+
+
+@contextmanager
+def product_lease(
+    leases: Leases, product: str, holder: str, *, patience_seconds: float, now: Callable[[], float] = time.monotonic
+) -> Iterator[None]:
+    """Within the block this holder alone commits the product. Raises: Conflict when it stays taken for that long."""
+    name = f"publish:{product}"
+    deadline = now() + patience_seconds
+    while not leases.acquire(name, holder, _TTL_SECONDS):
+        if now() > deadline:
+            raise Conflict(f"Another publication of {product} is being committed: try again in a moment.", resource=product)
+        time.sleep(0.05)
+    done = threading.Event()
+
+    def renew() -> None:
+        while not done.wait(_RENEWAL_SECONDS):
+            leases.renew(name, holder, _TTL_SECONDS)
+
+    keeper = threading.Thread(target=renew, name=f"lease {product}", daemon=True)
+    keeper.start()
+    try:
+        yield
+    finally:
+        done.set()
+        keeper.join()
+        leases.release(name, holder)

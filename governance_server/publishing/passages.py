@@ -1,0 +1,95 @@
+"""Indexing a delivered collection: from Parquet files in the drop folder into the vector store, under the publication's version."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from domainmesh.v1 import product_pb2, publication_pb2
+from governance_server.rules.errors import ContractViolated, Problem, Unavailable
+from governance_server.vector_access import VectorAccess, attribute_types
+from governance_server.warehouse.layout import Warehouse
+
+__all__ = ["PassageIndexer"]
+
+_BATCH_ROWS = 1000
+
+
+class PassageIndexer:
+    """Writes passages of publications into the vector store."""
+
+    def __init__(self, vectors: VectorAccess, warehouse: Warehouse) -> None:
+        self._vectors = vectors
+        self._warehouse = warehouse
+
+    def check(self, entry: product_pb2.Product, verified: Sequence[publication_pb2.VerifiedPort]) -> None:
+        """Returns if each collection's vectors are what its contract and this server's embedder say. Raises: ContractViolated."""
+        problems = []
+        for port in verified:
+            if port.kind != product_pb2.PORT_KIND_COLLECTION:
+                continue
+            model, dimensions = self._vectors.model, self._vectors.dimensions
+            if (port.embedding_model, port.dimensions) != (model, dimensions):
+                problems.append(
+                    Problem(
+                        port.port,
+                        f"embedded with {port.embedding_model or 'no stated model'} ({port.dimensions} dimensions); "
+                        f"this mesh asks its questions with {model} ({dimensions}): embed with that model",
+                    )
+                )
+        if problems:
+            raise ContractViolated(f"The vectors of {entry.name} cannot be searched here.", resource=entry.name, problems=problems)
+
+    def stage(self, port: publication_pb2.VerifiedPort, folder: Path, version: int) -> None:
+        """The collection holds exactly the delivered passages as of `version`; readers of earlier versions see no change."""
+        from mesh_core.vectors.passages import InvalidPassage
+        from mesh_core.vectors.store import VectorStoreError
+
+        files = [folder / file.name for file in port.files]
+        try:
+            store = self._vectors.store
+            store.ensure_collection(port.port, dimensions=port.dimensions, attributes=attribute_types())
+            store.stage(port.port, version, _passages(files))
+        except InvalidPassage as error:
+            raise ContractViolated(f"A passage of {port.port} cannot be indexed: {error}", resource=port.port) from error
+        except VectorStoreError as error:
+            raise Unavailable(f"The vector store did not take {port.port}: {error}", resource=port.port) from error
+
+    def describe(self, entry: product_pb2.Product, publication: publication_pb2.Publication) -> None:
+        """The entry's collections say their model, dimensions and passage tags."""
+        verified = {port.port: port for port in publication.verified_ports}
+        for port in entry.ports:
+            if port.kind != product_pb2.PORT_KIND_COLLECTION:
+                continue
+            found = verified[port.name]
+            port.embedding_model, port.dimensions = found.embedding_model, found.dimensions
+            folder = self._warehouse.find_drop_folder(publication.id, port.name.rpartition(".")[2])
+            port.passage_tags.extend(sorted(_tags([folder / file.name for file in found.files])))
+
+
+def _passages(files: Sequence[Path]) -> Iterator[object]:
+    import pyarrow.parquet as pq
+
+    from mesh_core.vectors.schema import passages_in
+
+    for file in files:
+        for batch in pq.ParquetFile(file).iter_batches(batch_size=_BATCH_ROWS):
+            for passage in passages_in(batch):
+                yield _with_attributes(passage)
+
+
+def _with_attributes(passage):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # a Passage; its module is heavy
+    """The passage with what row filters may use: document, title and heading."""
+    from dataclasses import replace
+
+    return replace(passage, attributes={"document": passage.document, "title": passage.title, "heading": passage.heading})
+
+
+def _tags(files: Sequence[Path]) -> set[str]:
+    import pyarrow.parquet as pq
+
+    found: set[str] = set()
+    for file in files:
+        for tags in pq.read_table(file, columns=["tags"]).column("tags").to_pylist():
+            found.update(tags)
+    return found

@@ -1,0 +1,335 @@
+"""Publications: each step of the protocol, and rolling a half-done one forward.
+
+A publication is OPEN until its delivery is verified, COMMITTING once the intent is journaled (from then on it is rolled forward whatever
+happens), COMMITTED when all ports became visible in one change. Readers are pinned by the catalog and see none of this (ADR 0001).
+"""
+
+from __future__ import annotations
+
+import logging
+import secrets
+from collections.abc import Iterator
+from datetime import UTC, timedelta
+
+from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2, publication_service_pb2 as pb
+from governance_server.caller import Caller
+from governance_server.journal.command import Outcome, Transaction
+from governance_server.lineage.emit import LineageEmitter
+from governance_server.policy.projection import denied
+from governance_server.publishing.delivery import check_lineage, check_quality, storage_schema_of, verified_files, verify_delivery
+from governance_server.publishing.entries import describe
+from governance_server.publishing.lease import product_lease
+from governance_server.publishing.passages import PassageIndexer
+from governance_server.rules import kinds
+from governance_server.rules.apply import ResourceWrite
+from governance_server.rules.compatibility import check_compatible
+from governance_server.rules.errors import Conflict, InvalidContractText, Precondition, Problem
+from governance_server.services.backend import Backend, Reader, read, stamp, store
+from governance_server.services.products import parse_contract
+from governance_server.storage.leases import Leases
+from governance_server.warehouse.faults import fault_point
+from governance_server.warehouse.layout import Warehouse
+from mesh_core.contract import Contract, servable_problems
+from mesh_core.names import parse_product
+
+__all__ = ["Publisher"]
+
+_LOG = logging.getLogger(__name__)
+_PATIENCE_SECONDS = 10.0
+_OPEN = publication_pb2.PUBLICATION_STATE_OPEN
+_COMMITTING = publication_pb2.PUBLICATION_STATE_COMMITTING
+_COMMITTED = publication_pb2.PUBLICATION_STATE_COMMITTED
+_ABORTED = publication_pb2.PUBLICATION_STATE_ABORTED
+
+
+class Publisher:
+    """Runs the publication protocol."""
+
+    def __init__(self, backend: Backend, *, warehouse: Warehouse, passages: PassageIndexer, emitter: LineageEmitter) -> None:
+        self._backend = backend
+        self._warehouse = warehouse
+        self._passages = passages
+        self._emitter = emitter
+        self._leases = Leases(backend.database, clock=backend.now)
+
+    # -- begin -------------------------------------------------------------------------------------------------------
+
+    def begin(self, request: pb.BeginPublicationRequest) -> publication_pb2.Publication:
+        """An open publication with write locations. Raises: AccessDenied, InvalidContractText, IncompatibleContract."""
+        domain, _ = parse_product(request.product)
+        publication_id = secrets.token_hex(16)
+        ttl = timedelta(seconds=self._backend.settings.publication_ttl_seconds)
+
+        def run(tx: Transaction, caller: Caller) -> Outcome:
+            self._backend.policy.authorise(caller, "write", request.product)
+            if tx.get(kinds.DOMAIN, domain) is None:
+                raise denied("write", request.product)
+            contract = _servable(request.contract_text, request.product)
+            product = self._product(tx, request.product)
+            wanted = _described(product, contract)
+            check_compatible(product, wanted)
+            publication = publication_pb2.Publication(
+                id=publication_id, product=request.product, version=product.last_version + 1, base_version=product.version,
+                state=_OPEN, principal=caller.name, create_time=stamp(tx.time), expire_time=stamp(tx.time, plus=ttl),
+                contract_text=request.contract_text,
+            )  # fmt: skip
+            for port in wanted.ports:
+                path = self._warehouse.find_drop_folder(publication_id, port.name.rpartition(".")[2])
+                publication.locations.add(port=port.name, kind=port.kind, path=str(path))
+            if request.validate_only:
+                publication.ClearField("id")
+                publication.ClearField("locations")
+                return Outcome("publication.begun", request.product, (), publication.SerializeToString())
+            product.last_version = publication.version
+            product.open_publications.append(publication_id)
+            writes = (store(kinds.PUBLICATION, publication_id, publication), store(kinds.PRODUCT, product.name, product))
+            return Outcome("publication.begun", request.product, writes, publication.SerializeToString())
+
+        receipt = self._backend.submit(request, request.request_id, run)
+        publication = publication_pb2.Publication.FromString(receipt.reply)
+        for location in publication.locations:
+            self._warehouse.drop_folder(publication.id, location.port.rpartition(".")[2])
+        fault_point("publish.begun")
+        return publication
+
+    # -- commit ------------------------------------------------------------------------------------------------------
+
+    def commit(self, request: pb.CommitPublicationRequest, caller: Caller) -> product_pb2.Release:
+        """All ports are visible together. Raises: AccessDenied, ContractViolated, Conflict, Precondition, Unavailable."""
+        publication = self.get(request.id, caller, action="write")
+        with product_lease(self._leases, publication.product, secrets.token_hex(8), patience_seconds=_PATIENCE_SECONDS):
+            self._roll_forward_others(publication)
+            publication = self.get(request.id, caller, action="write")
+            if publication.state == _OPEN:
+                publication = self._intend(publication, request)
+            if publication.state == _COMMITTING:
+                return self._roll_forward(publication)
+        if publication.state == _COMMITTED:
+            name = kinds.versioned_name(publication.product, publication.version)
+            return read(self._backend.catalog, kinds.RELEASE, name, product_pb2.Release)
+        raise Precondition(f"Publication {publication.id} was given up: {publication.abort_reason} Begin a new one.", resource=publication.id)
+
+    def _intend(
+        self, publication: publication_pb2.Publication, request: pb.CommitPublicationRequest
+    ) -> publication_pb2.Publication:
+        """The publication is verified and will be rolled forward whatever happens. Raises: ContractViolated, Conflict, Invalid."""
+        contract = parse_contract(publication.contract_text)
+        check_quality(publication.product, request.quality)
+        described = _described(product_pb2.Product(name=publication.product), contract)
+        check_lineage(described, request.lineage)
+        verified = verify_delivery(self._warehouse, publication, contract, request.ports)
+        self._passages.check(described, verified)
+        fault_point("publish.verified")
+
+        def run(tx: Transaction, caller: Caller) -> Outcome:
+            self._backend.policy.authorise(caller, "write", publication.product)
+            current = read(tx, kinds.PUBLICATION, publication.id, publication_pb2.Publication)
+            product = self._product(tx, publication.product)
+            if current.state != _OPEN:
+                return Outcome("publication.committing", current.product, (), current.SerializeToString())
+            if product.version != current.base_version:
+                raise Conflict(
+                    f"{product.name} was published meanwhile (version {product.version}): begin a new publication.", resource=product.name
+                )
+            current.state = _COMMITTING
+            current.verified_ports.extend(verified)
+            current.lineage.extend(request.lineage)
+            current.quality.extend(request.quality)
+            write = store(kinds.PUBLICATION, current.id, current)
+            return Outcome("publication.committing", current.product, (write,), current.SerializeToString())
+
+        receipt = self._backend.submit(request, "", run)
+        fault_point("publish.intent")
+        return publication_pb2.Publication.FromString(receipt.reply)
+
+    def _roll_forward(self, publication: publication_pb2.Publication) -> product_pb2.Release:
+        """A verified publication is visible; may be repeated after a crash at any point."""
+        contract = parse_contract(publication.contract_text)
+        entry = _described(product_pb2.Product(name=publication.product), contract)
+        release = product_pb2.Release(
+            product=publication.product, version=publication.version, contract_version=contract.version, quality=publication.quality,
+            principal=publication.principal, publication=publication.id,
+        )  # fmt: skip
+        for port, verified in zip(contract.ports, publication.verified_ports, strict=True):
+            release.ports.append(self._write_port(publication, port.name, verified, storage_schema_of(port)))
+            fault_point("publish.port_written")
+        self._passages.describe(entry, publication)
+        self._emitter.emit(publication, entry, release)
+        fault_point("publish.before_final")
+        receipt = self._backend.journal_as(publication.principal, lambda tx: self._finish(tx, publication, contract, entry, release))
+        fault_point("publish.final")
+        self._warehouse.discard(publication.id)
+        return product_pb2.Release.FromString(receipt.reply)
+
+    def _write_port(
+        self, publication: publication_pb2.Publication, port: str, verified: publication_pb2.VerifiedPort, schema: object
+    ) -> product_pb2.ReleasedPort:
+        folder = self._warehouse.find_drop_folder(publication.id, port)
+        files = verified_files(verified)
+        released = product_pb2.ReleasedPort(
+            port=verified.port, kind=verified.kind, delta_version=-1, row_count=sum(f.rows for f in files),
+            size_bytes=sum(f.size for f in files),
+        )  # fmt: skip
+        if verified.kind == product_pb2.PORT_KIND_COLLECTION:
+            self._passages.stage(verified, folder, publication.version)
+        else:
+            from governance_server.warehouse.delta_log import commit_version, take_over
+
+            table = self._warehouse.port_location(verified.port)
+            taken = take_over(folder, files, table, publication.id)
+            fault_point("publish.taken_over")
+            released.delta_version = commit_version(
+                table, taken, schema, publication_id=publication.id, version=publication.version
+            )
+        return released
+
+    def _finish(
+        self,
+        tx: Transaction,
+        publication: publication_pb2.Publication,
+        contract: Contract,
+        entry: product_pb2.Product,
+        release: product_pb2.Release,
+    ) -> Outcome:
+        product = self._product(tx, publication.product)
+        name = kinds.versioned_name(product.name, publication.version)
+        if publication.id not in product.open_publications:
+            return Outcome("publication.committed", product.name, (), read(tx, kinds.RELEASE, name, product_pb2.Release).SerializeToString())
+        previous = {lineage_name for lineage_name, _ in tx.list(kinds.LINEAGE, prefix=f"{product.name}.")}
+        _settle(product, entry, contract, release, stamp(tx.time))
+        product.open_publications.remove(publication.id)
+        publication.state = _COMMITTED
+        release.publish_time.CopyFrom(stamp(tx.time))
+        text = product_pb2.Contract(
+            product=product.name, version=contract.version, api_version=contract.api_version, text=publication.contract_text
+        )
+        lineages = {lineage.port: lineage for lineage in _lineages(publication)}
+        writes = [
+            store(kinds.PRODUCT, product.name, product), store(kinds.RELEASE, name, release), store(kinds.CONTRACT, name, text),
+            store(kinds.PUBLICATION, publication.id, _settled(publication)),
+            *(store(kinds.LINEAGE, port, lineage) for port, lineage in lineages.items()),
+            *(ResourceWrite(kinds.LINEAGE, port, None) for port in sorted(previous - set(lineages))),
+        ]  # fmt: skip
+        return Outcome("publication.committed", product.name, tuple(writes), release.SerializeToString())
+
+    # -- abort and repair --------------------------------------------------------------------------------------------
+
+    def abort(self, request: pb.AbortPublicationRequest, caller: Caller) -> publication_pb2.Publication:
+        """The publication is given up and its files are gone. Raises: AccessDenied, Precondition."""
+        self.get(request.id, caller, action="write")
+
+        def run(tx: Transaction, caller: Caller) -> Outcome:
+            publication = read(tx, kinds.PUBLICATION, request.id, publication_pb2.Publication)
+            self._backend.policy.authorise(caller, "write", publication.product)
+            if publication.state in (_COMMITTING, _COMMITTED):
+                raise Precondition(f"Publication {request.id} is verified already and will become visible.", resource=request.id)
+            return self._aborted(tx, publication, request.reason or "aborted by the publisher.")
+
+        receipt = self._backend.submit(request, request.request_id, run)
+        self._warehouse.discard(request.id)
+        return publication_pb2.Publication.FromString(receipt.reply)
+
+    def repair(self, product: str = "") -> tuple[list[str], list[str]]:
+        """Ids of publications rolled forward and given up: COMMITTING ones, and OPEN ones past their time."""
+        committed: list[str] = []
+        aborted: list[str] = []
+        for publication in self._unfinished(product):
+            with product_lease(self._leases, publication.product, secrets.token_hex(8), patience_seconds=_PATIENCE_SECONDS):
+                current = read(self._backend.catalog, kinds.PUBLICATION, publication.id, publication_pb2.Publication)
+                if current.state == _COMMITTING:
+                    self._roll_forward(current)
+                    committed.append(current.id)
+                elif current.state == _OPEN and current.expire_time.ToDatetime(tzinfo=UTC) <= self._backend.now():
+                    self._give_up(current, "its time ran out.")
+                    aborted.append(current.id)
+        return committed, aborted
+
+    def _roll_forward_others(self, publication: publication_pb2.Publication) -> None:
+        for other in self._unfinished(publication.product):
+            if other.id != publication.id and other.state == _COMMITTING:
+                _LOG.warning("rolling forward publication=%s product=%s", other.id, other.product)
+                self._roll_forward(other)
+
+    def _unfinished(self, product: str) -> Iterator[publication_pb2.Publication]:
+        for name, entry in list(self._backend.policy.facts().products.items()):
+            if product in ("", name):
+                for publication_id in list(entry.open_publications):
+                    yield read(self._backend.catalog, kinds.PUBLICATION, publication_id, publication_pb2.Publication)
+
+    def _give_up(self, publication: publication_pb2.Publication, reason: str) -> None:
+        self._backend.journal_as(publication.principal, lambda tx: self._aborted(tx, publication, reason))
+        self._warehouse.discard(publication.id)
+
+    def _aborted(self, tx: Transaction, publication: publication_pb2.Publication, reason: str) -> Outcome:
+        if publication.state == _ABORTED:
+            return Outcome("publication.aborted", publication.product, (), publication.SerializeToString())
+        product = self._product(tx, publication.product)
+        publication.state, publication.abort_reason = _ABORTED, reason
+        if publication.id in product.open_publications:
+            product.open_publications.remove(publication.id)
+        writes = (store(kinds.PUBLICATION, publication.id, publication), store(kinds.PRODUCT, product.name, product))
+        return Outcome("publication.aborted", publication.product, writes, publication.SerializeToString())
+
+    # -- shared ------------------------------------------------------------------------------------------------------
+
+    def get(self, publication_id: str, caller: Caller, *, action: str) -> publication_pb2.Publication:
+        """The publication, if the caller may act on its product. Raises: AccessDenied."""
+        body = self._backend.catalog.get(kinds.PUBLICATION, publication_id)
+        publication = publication_pb2.Publication.FromString(body) if body is not None else None
+        if publication is None or not self._backend.policy.check(caller.name, action, publication.product).allowed:
+            raise denied("use the publication", publication_id)
+        return publication
+
+    def _product(self, source: Reader, name: str) -> product_pb2.Product:
+        body = source.get(kinds.PRODUCT, name)
+        return product_pb2.Product.FromString(body) if body is not None else product_pb2.Product(name=name)
+
+
+def _servable(text: str, product: str) -> Contract:
+    contract: Contract = parse_contract(text)
+    problems = [Problem(p.path, p.message) for p in servable_problems(contract)]
+    if not contract.ports:
+        problems.append(Problem("$.schema", "a product needs at least one schema object: it becomes a port"))
+    if problems:
+        raise InvalidContractText(f"The mesh cannot serve the contract of {product}: mend what is listed.", resource=product, problems=problems)
+    return contract
+
+
+def _described(product: product_pb2.Product, contract: Contract) -> product_pb2.Product:
+    entry = product_pb2.Product()
+    entry.CopyFrom(product)
+    describe(entry, contract)
+    return entry
+
+
+def _settle(
+    product: product_pb2.Product, entry: product_pb2.Product, contract: Contract, release: product_pb2.Release, time: object
+) -> None:
+    """The product is what the release made of it."""
+    describe(product, contract)
+    del product.ports[:]
+    product.ports.extend(entry.ports)
+    released = {port.port: port for port in release.ports}
+    for port in product.ports:
+        port.row_count, port.delta_version = released[port.name].row_count, released[port.name].delta_version
+    if not product.version:
+        product.create_time.CopyFrom(time)  # type: ignore[arg-type]  # a Timestamp
+    product.update_time.CopyFrom(time)  # type: ignore[arg-type]  # a Timestamp
+    product.version = release.version
+
+
+def _lineages(publication: publication_pb2.Publication) -> Iterator[lineage_pb2.PortLineage]:
+    for lineage in publication.lineage:
+        lineage.version = publication.version
+        yield lineage
+
+
+def _settled(publication: publication_pb2.Publication) -> publication_pb2.Publication:
+    """The publication without what its release holds already."""
+    settled = publication_pb2.Publication()
+    settled.CopyFrom(publication)
+    for field in ("verified_ports", "lineage", "quality", "contract_text", "locations"):
+        settled.ClearField(field)  # type: ignore[arg-type]  # names of fields
+    return settled
+
+

@@ -1,0 +1,104 @@
+"""DecisionService: may X do Y, in bulk, and why."""
+
+from __future__ import annotations
+
+import grpc
+
+from domainmesh.v1 import decision_service_pb2 as pb, decision_service_pb2_grpc
+from governance_server.caller import Caller, current_caller
+from governance_server.policy.projection import PolicyProjection, denied
+from governance_server.rules.errors import Invalid, PurposeNotHeld, TooLarge
+from governance_server.rules.policy_rows import ACTIONS
+from governance_server.rules.read_plans import Denied
+from governance_server.services.backend import Backend
+from governance_server.services.plans import plan_to_wire
+from mesh_core.names import MESH, check_column, check_principal, parse_port
+
+__all__ = ["DecisionService"]
+
+_MAX_CHECKS = 1000
+
+
+class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
+    """Serves decisions."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def Check(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:
+        """Says whether an action is allowed."""
+        return self._check(self._backend.policy_at(request.as_of), current_caller(), request)
+
+    def CheckMany(self, request: pb.CheckManyRequest, context: grpc.ServicerContext) -> pb.CheckManyResponse:
+        """Says it for up to 1,000 questions, all decided at one revision."""
+        if len(request.checks) > _MAX_CHECKS:
+            raise TooLarge(f"{len(request.checks)} checks in one call: send at most {_MAX_CHECKS}.")
+        policy = self._backend.policy_at(request.as_of)
+        caller = current_caller()
+        with policy.pinned() as revision:
+            results = [self._check(policy, caller, item) for item in request.checks]
+        return pb.CheckManyResponse(results=results, revision=revision)
+
+    def Explain(self, request: pb.ExplainRequest, context: grpc.ServicerContext) -> pb.ExplainResponse:
+        """Says what of a port a principal sees, and why."""
+        parse_port(request.port)
+        caller = current_caller()
+        policy = self._backend.policy_at(request.as_of)
+        subject = self._subject(policy, caller, request.principal, request.port)
+        may_grant = policy.check(caller.name, "grant", request.port).allowed
+        if not may_grant and not policy.check(caller.name, "discover", request.port).allowed:
+            raise denied("explain", request.port)
+        try:
+            outcome = policy.explain(subject, request.port, request.purpose)
+        except PurposeNotHeld as error:
+            return pb.ExplainResponse(reasons=["purpose not held"], next_step=error.message, revision=policy.revision)
+        if isinstance(outcome, Denied):
+            step = f"mesh request {request.port} --purpose … --reason …"
+            return pb.ExplainResponse(reasons=_words(outcome), next_step=step, revision=policy.revision)
+        plan = plan_to_wire(outcome, shows_filter=may_grant)
+        return pb.ExplainResponse(is_allowed=True, plan=plan, reasons=plan.reasons, revision=outcome.revision)
+
+    def _check(self, policy: PolicyProjection, caller: Caller, item: pb.CheckRequest) -> pb.CheckResponse:
+        if item.action not in ACTIONS:
+            raise Invalid(f"{item.action!r} is no action: use one of {', '.join(sorted(ACTIONS))}.", resource=item.resource)
+        resource = _object(item.resource)
+        subject = self._subject(policy, caller, item.principal, resource)
+        if item.action == "read" and resource.count(".") == 2 and "#" not in resource:
+            return self._check_read(policy, subject, resource, item.purpose)
+        decision = policy.check(subject.name, item.action, resource, item.purpose)
+        reasons = [f"{rule.rid}: {rule.value}" for rule in decision.rules] or ["no rule matches"]
+        return pb.CheckResponse(is_allowed=decision.allowed, reasons=reasons, revision=decision.revision)
+
+    def _check_read(self, policy: PolicyProjection, subject: Caller, port: str, purpose: str) -> pb.CheckResponse:
+        """A port may be read if at least one of its columns may."""
+        try:
+            outcome = policy.explain(subject, port, purpose)
+        except PurposeNotHeld:
+            return pb.CheckResponse(reasons=["purpose not held"], revision=policy.revision)
+        if isinstance(outcome, Denied):
+            return pb.CheckResponse(reasons=_words(outcome), revision=policy.revision)
+        return pb.CheckResponse(
+            is_allowed=True, reasons=[f"{r.rule}: {r.text}" for r in outcome.reasons], revision=outcome.revision
+        )
+
+    def _subject(self, policy: PolicyProjection, caller: Caller, principal: str, resource: str) -> Caller:
+        """The one the question is about. Raises: AccessDenied."""
+        if principal in ("", caller.name):
+            return caller
+        check_principal(principal)
+        allowed = self._backend.policy.check(caller.name, "grant", resource).allowed
+        if not allowed and not self._backend.policy.check(caller.name, "administer", MESH).allowed:
+            raise denied("ask about others on", resource)
+        return policy.caller_of(principal) or Caller(name=principal)
+
+
+def _object(resource: str) -> str:
+    """The policy object: `a.b.c.col` is read as the column `a.b.c#col`."""
+    parts = resource.split(".", 3)
+    if len(parts) == 4 and "#" not in resource:
+        return f"{parse_port('.'.join(parts[:3]))}#{check_column(parts[3])}"
+    return resource
+
+
+def _words(outcome: Denied) -> list[str]:
+    return [f"{reason.rule}: {reason.text}" for reason in outcome.reasons] or ["no grant matches"]

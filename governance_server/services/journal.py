@@ -1,0 +1,73 @@
+"""JournalService: the journal, listed, watched and proven. For the central team."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import grpc
+
+from domainmesh.v1 import journal_pb2, journal_service_pb2 as pb, journal_service_pb2_grpc
+from governance_server.caller import current_caller
+from governance_server.rules.apply import Change
+from governance_server.rules.errors import AccessDenied, Invalid
+from governance_server.services.backend import Backend, Page, stamp
+from mesh_core.names import MESH
+
+__all__ = ["JournalService"]
+
+_WATCH_SECONDS, _WATCH_PAGE = 30.0, 100
+
+
+class JournalService(journal_service_pb2_grpc.JournalServiceServicer):
+    """Serves the journal."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def ListChanges(self, request: pb.ListChangesRequest, context: grpc.ServicerContext) -> pb.ListChangesResponse:
+        """Lists changes, oldest first."""
+        self._backend.policy.authorise(current_caller(), "administer", MESH)
+        page = Page.of(request.page_size, request.page_token)
+        if page.after and not page.after.isdecimal():
+            raise Invalid("page_token is not one this server gave out: leave it empty to start anew.")
+        after = int(page.after) if page.after else request.after_revision
+        changes = self._backend.journal.read_changes(after, page.size + 1, request.kinds or None)
+        shown = changes[: page.size]
+        more = Page.token(str(shown[-1].revision)) if len(changes) > page.size else ""
+        return pb.ListChangesResponse(changes=[_change(c, request.include_body) for c in shown], next_page_token=more)
+
+    def WatchChanges(self, request: pb.WatchChangesRequest, context: grpc.ServicerContext) -> Iterator[journal_pb2.Change]:
+        """Streams changes as they are accepted; ends when the right to see them does."""
+        caller = current_caller()
+        gone = threading.Event()
+        context.add_callback(gone.set)
+        after = request.after_revision
+        while not gone.is_set():
+            if not self._backend.policy.check(caller.name, "administer", MESH).allowed:
+                raise AccessDenied("You may not administer mesh any more.", resource=MESH)
+            head = self._backend.journal.wait_for(after + 1, _WATCH_SECONDS)
+            while after < head and not gone.is_set():
+                changes = self._backend.journal.read_changes(after, _WATCH_PAGE, request.kinds or None)
+                for change in changes:
+                    yield _change(change, True)
+                after = changes[-1].revision if len(changes) == _WATCH_PAGE else head
+
+    def VerifyJournal(self, request: pb.VerifyJournalRequest, context: grpc.ServicerContext) -> pb.VerifyJournalResponse:
+        """Recomputes the hash chain and compares the tables with it."""
+        self._backend.policy.authorise(current_caller(), "administer", MESH)
+        result = self._backend.journal.verify(deep=request.include_tables)
+        return pb.VerifyJournalResponse(
+            is_intact=result.ok, checked=result.checked, head_hash=self._backend.database.head().hash,
+            problems=[f"revision {problem.revision}: {problem.text}" for problem in result.problems],
+        )  # fmt: skip
+
+
+def _change(change: Change, include_body: bool) -> journal_pb2.Change:
+    message = journal_pb2.Change(
+        revision=change.revision, time=stamp(change.time), principal=change.principal, request_id=change.request_id, kind=change.kind,
+        subject=change.subject, body_digest=change.body_digest, previous_hash=change.previous_hash, hash=change.hash,
+    )  # fmt: skip
+    if include_body and change.body is not None:
+        message.body.ParseFromString(change.body)
+    return message

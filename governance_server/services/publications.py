@@ -1,0 +1,65 @@
+"""PublicationService: the publication protocol on the wire."""
+
+from __future__ import annotations
+
+import grpc
+
+from domainmesh.v1 import product_pb2, publication_pb2, publication_service_pb2 as pb, publication_service_pb2_grpc
+from governance_server.caller import current_caller
+from governance_server.publishing.publisher import Publisher
+from governance_server.rules.errors import Unavailable
+from governance_server.services.backend import Backend
+from governance_server.warehouse.errors import WarehouseError
+from mesh_core.names import MESH
+
+__all__ = ["PublicationService"]
+
+
+class PublicationService(publication_service_pb2_grpc.PublicationServiceServicer):
+    """Serves publications."""
+
+    def __init__(self, backend: Backend, publisher: Publisher) -> None:
+        self._backend = backend
+        self._publisher = publisher
+
+    def BeginPublication(self, request: pb.BeginPublicationRequest, context: grpc.ServicerContext) -> publication_pb2.Publication:
+        """Opens a publication and hands out write locations."""
+        with _storage(request.product):
+            return self._publisher.begin(request)
+
+    def CommitPublication(self, request: pb.CommitPublicationRequest, context: grpc.ServicerContext) -> product_pb2.Release:
+        """Verifies what was delivered and makes all ports visible together, or none."""
+        with _storage(request.id):
+            return self._publisher.commit(request, current_caller())
+
+    def AbortPublication(self, request: pb.AbortPublicationRequest, context: grpc.ServicerContext) -> publication_pb2.Publication:
+        """Gives a publication up and removes its files."""
+        with _storage(request.id):
+            return self._publisher.abort(request, current_caller())
+
+    def GetPublication(self, request: pb.GetPublicationRequest, context: grpc.ServicerContext) -> publication_pb2.Publication:
+        """Returns one publication."""
+        return self._publisher.get(request.id, current_caller(), action="write")
+
+    def RepairPublications(
+        self, request: pb.RepairPublicationsRequest, context: grpc.ServicerContext
+    ) -> pb.RepairPublicationsResponse:
+        """Ends what crashed publishers and servers left behind."""
+        self._backend.policy.authorise(current_caller(), "administer", MESH)
+        with _storage(request.product):
+            committed, aborted = self._publisher.repair(request.product)
+        return pb.RepairPublicationsResponse(committed=committed, aborted=aborted)
+
+
+class _storage:  # noqa: N801  # reads as a word in `with _storage(name):`
+    """Turns what the warehouse raises into the server's errors."""
+
+    def __init__(self, resource: str) -> None:
+        self._resource = resource
+
+    def __enter__(self) -> None:
+        """Nothing to do."""
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
+        if isinstance(error, WarehouseError):
+            raise Unavailable(str(error), resource=self._resource) from error

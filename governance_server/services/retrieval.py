@@ -1,0 +1,109 @@
+"""RetrievalService: governed retrieval from collections. Runs in the gateway.
+
+The plan becomes a filter in front of the search, never behind it: rows by attributes, and passages carrying a tag that any guardrail
+binds for this caller are left out. Ranks are given, scores are not (they tell of hidden passages).
+"""
+
+from __future__ import annotations
+
+import grpc
+
+from domainmesh.v1 import product_pb2, retrieval_service_pb2 as pb, retrieval_service_pb2_grpc
+from governance_server.caller import current_caller
+from governance_server.policy.projection import denied
+from governance_server.rules import kinds
+from governance_server.rules.errors import AccessDenied, Invalid, NotFound, Precondition, Unavailable
+from governance_server.rules.read_plans import ColumnPlan, ReadPlan
+from governance_server.services.backend import Backend
+from governance_server.vector_access import VectorAccess
+from mesh_core.expressions.binding import conjoin, disjoin
+from mesh_core.masks import Mask, join_all
+from mesh_core.names import parse_port
+
+__all__ = ["RetrievalService"]
+
+_MAX_LIMIT, _DEFAULT_LIMIT, _MAX_QUERY = 100, 5, 4000
+
+
+class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
+    """Serves retrieval."""
+
+    def __init__(self, backend: Backend, vectors: VectorAccess) -> None:
+        self._backend = backend
+        self._vectors = vectors
+
+    def Retrieve(self, request: pb.RetrieveRequest, context: grpc.ServicerContext) -> pb.RetrieveResponse:
+        """Returns the passages nearest to the question among those the caller may see."""
+        parse_port(request.port)
+        if not request.query.strip() or len(request.query) > _MAX_QUERY or request.limit > _MAX_LIMIT:
+            raise Invalid(f"Ask a question of 1 to {_MAX_QUERY} characters, for at most {_MAX_LIMIT} passages.", resource=request.port)
+        caller = current_caller()
+        plan = self._backend.policy.plan(caller, request.port, request.purpose)
+        port = self._backend.policy.find_port(request.port)
+        product = self._backend.policy.product_of(request.port)
+        if port is None or product is None:
+            raise denied("read", request.port)
+        if port.kind != product_pb2.PORT_KIND_COLLECTION:
+            raise Invalid(f"{request.port} is a table: read it with `mesh read {request.port}`.", resource=request.port)
+        version = self._version(product, request.version)
+        excluded = self._backend.policy.bound_tags(caller, request.port, port.passage_tags, request.purpose)
+        passages = self._search(request, plan, port, version, excluded)
+        return pb.RetrieveResponse(passages=passages, revision=plan.revision, version=version)
+
+    def _version(self, product: product_pb2.Product, version: int) -> int:
+        if version in (0, product.version):
+            return product.version
+        if self._backend.catalog.get(kinds.RELEASE, kinds.versioned_name(product.name, version)) is None:
+            raise NotFound(f"{product.name} has no version {version}.", resource=product.name)
+        return version
+
+    def _search(
+        self, request: pb.RetrieveRequest, plan: ReadPlan, port: product_pb2.Port, version: int, excluded: frozenset[str]
+    ) -> list[pb.Passage]:
+        from mesh_core.vectors.store import AllowedScope, CollectionMismatch, VectorStoreError
+
+        columns = {column.name: column for column in plan.columns}
+        text = columns.get("text")
+        if text is None or join_all([text.guard_mask, *(branch.mask for branch in text.branches)]) is not None:
+            raise AccessDenied(
+                f"The text of {port.name} is masked or hidden for you, so it cannot be searched: request access to its text.",
+                resource=port.name,
+            )
+        if self._vectors.model != port.embedding_model:
+            raise Precondition(f"{port.name} was embedded with {port.embedding_model}, this gateway asks with {self._vectors.model}.")
+        scope = AllowedScope(
+            filter=conjoin([plan.row_filter, disjoin(branch.condition for branch in text.branches)]), excluded_tags=excluded
+        )
+        vector = self._vectors.embedder.embed([request.query])[0]
+        try:
+            hits = self._vectors.store.search(
+                port.name, text=request.query, vector=vector, version=version, scope=scope, limit=request.limit or _DEFAULT_LIMIT
+            )
+        except CollectionMismatch as error:
+            raise Precondition(f"{port.name} cannot be searched under its policy: {error}", resource=port.name) from error
+        except VectorStoreError as error:
+            raise Unavailable(f"{port.name} cannot be searched: {error}", resource=port.name) from error
+        return [_passage(hit.rank, hit.passage, columns) for hit in hits]
+
+
+def _passage(rank: int, passage, columns: dict[str, ColumnPlan]) -> pb.Passage:  # type: ignore[no-untyped-def]  # noqa: ANN001
+    return pb.Passage(
+        rank=rank, text=passage.text, document=_shown("document", passage.document, columns),
+        title=_shown("title", passage.title, columns), heading=_shown("heading", passage.heading, columns), start=passage.start,
+        end=passage.end, page=passage.page or 0, tags=passage.tags, id=passage.id,
+    )  # fmt: skip
+
+
+def _shown(name: str, value: str, columns: dict[str, ColumnPlan]) -> str:
+    """The value under the strictest of the column's masks; nothing if the contract has the column and the plan hides it."""
+    from mesh_core.masks.values import mask_value
+
+    column = columns.get(name)
+    if column is None:
+        return ""
+    mask = join_all([column.guard_mask, *(branch.mask for branch in column.branches)])
+    if mask is None:
+        return value
+    if mask in (Mask.REPLACE_WITH_NULL, Mask.SHA_256_QUERY_LOCAL):
+        return ""
+    return str(mask_value(value, mask, "string") or "")

@@ -1,0 +1,66 @@
+"""The server's vector store and embedder, each opened on first use; the only place that holds the store's key."""
+
+from __future__ import annotations
+
+import threading
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from mesh_core.embedding import Embedder
+    from mesh_core.vectors.store import VectorStore
+
+__all__ = ["VectorAccess", "attribute_types"]
+
+
+def attribute_types() -> dict[str, type]:
+    """What row filters on a collection may use, by name."""
+    return {"document": str, "title": str, "heading": str}
+
+
+class VectorAccess:
+    """Opens store and embedder when they are first needed; safe from several threads."""
+
+    def __init__(self, url: str, embedder: str, *, api_key: str | None) -> None:
+        self._url = url
+        self._embedder_name = embedder
+        self._api_key = api_key
+        self._lock = threading.Lock()
+        self._store: VectorStore | None = None
+        self._embedder: Embedder | None = None
+
+    @property
+    def store(self) -> VectorStore:
+        """The store. Raises: mesh_core.vectors.store.VectorStoreError."""
+        with self._lock:
+            if self._store is None:
+                from mesh_core.vectors.store import open_store
+
+                self._store = open_store(self._url, api_key=self._api_key)
+            return self._store
+
+    @property
+    def embedder(self) -> Embedder:
+        """The embedder that questions are asked with."""
+        with self._lock:
+            if self._embedder is None:
+                from mesh_core.embedding import open_embedder
+
+                self._embedder = open_embedder(self._embedder_name)
+            return self._embedder
+
+    @property
+    def model(self) -> str:
+        """The model's id."""
+        return self.embedder.model
+
+    @property
+    def dimensions(self) -> int:
+        """The length of its vectors."""
+        return self.embedder.dimensions
+
+    def close(self) -> None:
+        """Connections are released."""
+        with self._lock:
+            if self._store is not None:
+                self._store.close()
+                self._store = None

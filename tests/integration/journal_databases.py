@@ -22,7 +22,7 @@ from governance_server.storage.engine import Database, open_database
 from tests.shared_data import ROOT
 
 POSTGRES_SETTING = "MESH_TEST_POSTGRES"
-CHILD_ENVIRONMENT = {**os.environ, "PYTHONPATH": str(ROOT)}
+CHILD_ENVIRONMENT = {**os.environ, "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")])}
 PYTHON = sys.executable
 
 
@@ -53,7 +53,7 @@ def postgres_url() -> Iterator[str]:
     psycopg = pytest.importorskip("psycopg")
     name = f"mesh_{uuid.uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")
+        connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
         yield server.rpartition("/")[0] + "/" + name
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

@@ -1,1 +1,120 @@
-"""."""
+"""The SDK of a data mesh in which governance acts: find, ask for, read, trace and publish data products.
+
+    from domain_sdk import Mesh
+
+    mesh = Mesh.connect()
+    frame = mesh.scan("finance.ledger.entries", purpose="forecasting")
+
+Importing this package loads neither polars, pyarrow nor gRPC; they are loaded by the first call that needs them.
+"""
+
+from __future__ import annotations
+
+from domain_sdk.access import (
+    AccessRequest,
+    AccessRequestState,
+    Decision,
+    Explanation,
+    Grant,
+    Guardrail,
+    ReadPlan,
+    VisibleColumn,
+)
+from domain_sdk.admin import Admin
+from domain_sdk.audit import Audit, Change, JournalProof
+from domain_sdk.catalog import ColumnEntry, DerivedTag, DomainEntry, Hit, PortEntry, PortKind, ProductEntry
+from domain_sdk.collections import Passage
+from domain_sdk.domain import Domain, Transform
+from domain_sdk.errors import (
+    AccessDenied,
+    AlreadyExists,
+    Conflict,
+    ContractViolated,
+    DeadlineExceeded,
+    IncompatibleContract,
+    InternalError,
+    InvalidContract,
+    InvalidExpression,
+    InvalidRequest,
+    MeshError,
+    NotConfigured,
+    NotFound,
+    Overloaded,
+    PurposeNotHeld,
+    RequestIdReused,
+    RevisionNotReached,
+    ServerUnreachable,
+    StorageUnavailable,
+    TooLarge,
+    Unauthenticated,
+    Violation,
+    WrongState,
+)
+from domain_sdk.identity import NewToken, Principal, Purpose, ServerStatus, Token
+from domain_sdk.lineage import LineageEdge, LineageGraph, LineageNode
+from domain_sdk.mesh import Mesh
+from domain_sdk.product import Product
+from domain_sdk.release import Preview, QualityResult, QualityStatus, Release, ReleasedPort
+
+__all__ = [
+    "AccessDenied",
+    "AccessRequest",
+    "AccessRequestState",
+    "Admin",
+    "AlreadyExists",
+    "Audit",
+    "Change",
+    "ColumnEntry",
+    "Conflict",
+    "ContractViolated",
+    "DeadlineExceeded",
+    "Decision",
+    "DerivedTag",
+    "Domain",
+    "DomainEntry",
+    "Explanation",
+    "Grant",
+    "Guardrail",
+    "Hit",
+    "IncompatibleContract",
+    "InternalError",
+    "InvalidContract",
+    "InvalidExpression",
+    "InvalidRequest",
+    "JournalProof",
+    "LineageEdge",
+    "LineageGraph",
+    "LineageNode",
+    "Mesh",
+    "MeshError",
+    "NewToken",
+    "NotConfigured",
+    "NotFound",
+    "Overloaded",
+    "Passage",
+    "PortEntry",
+    "PortKind",
+    "Preview",
+    "Principal",
+    "Product",
+    "ProductEntry",
+    "Purpose",
+    "PurposeNotHeld",
+    "QualityResult",
+    "QualityStatus",
+    "ReadPlan",
+    "Release",
+    "ReleasedPort",
+    "RequestIdReused",
+    "RevisionNotReached",
+    "ServerStatus",
+    "ServerUnreachable",
+    "StorageUnavailable",
+    "Token",
+    "TooLarge",
+    "Transform",
+    "Unauthenticated",
+    "Violation",
+    "VisibleColumn",
+    "WrongState",
+]

@@ -1,0 +1,193 @@
+"""One port of a publication: what was given is checked and written as files in one pass.
+
+Owns the choice of how each kind of input is streamed. Knows nothing of the server: it gets a folder (or none, for checks
+only) and says what it wrote and found.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pyarrow as pa
+
+from domain_sdk._write import ArrowStream, DeliveredFile, write_port
+from domain_sdk.collections import embedded_passages, embedder_for_publishing, is_document_paths
+from domain_sdk.errors import ContractViolated, InvalidRequest, Violation
+from domain_sdk.release import QualityResult, QualityStatus
+from mesh_core.contract import Port, PortKind
+from mesh_core.quality import Checker, Report, frame_batches
+from mesh_core.types import UnknownType, plan_types, storage_schema
+
+__all__ = ["Delivered", "deliver"]
+
+RowHook = Callable[[int, int | None], None]
+"""Called with the rows done so far, and how many there are, None if that is not known."""
+
+
+@dataclass(frozen=True, slots=True)
+class Delivered:
+    """What became of one port."""
+
+    port: str
+    """Three-part name."""
+    files: tuple[DeliveredFile, ...]
+    """Empty if nothing was written, or there were no rows."""
+    quality: tuple[QualityResult, ...]
+    embedding_model: str = ""
+    dimensions: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Raw:
+    """Rows as given: a schema and batches that can be read once."""
+
+    schema: pl.Schema
+    batches: Callable[[], Iterator[pl.DataFrame]]
+    total: int | None
+
+
+def deliver(port: Port, name: str, given: Any, *, folder: Path | None, hook: RowHook) -> Delivered:  # noqa: ANN401 # see _raw
+    """The port's rows were checked and, unless there is no folder or they cannot be stored, lie in it as files.
+
+    Args:
+        port: The contract's port.
+        name: Its three-part name.
+        given: A polars frame, an Arrow stream or, for a collection, document paths.
+        folder: Where files go; None to check only.
+        hook: Told of progress.
+
+    Raises:
+        InvalidRequest: what was given is of no kind that this port can be made from.
+        ContractViolated: documents cannot be read, or an embedding is of the wrong size.
+        StorageUnavailable: the folder cannot be written.
+    """
+    if port.kind is PortKind.COLLECTION:
+        return _deliver_passages(port, name, given, folder=folder, hook=hook)
+    return _deliver_table(port, name, given, folder=folder, hook=hook)
+
+
+def _deliver_table(port: Port, name: str, given: Any, *, folder: Path | None, hook: RowHook) -> Delivered:  # noqa: ANN401 # see _raw
+    raw = _raw(name, given)
+    plan = plan_types(raw.schema, port)
+    is_lossy = any(column.conversion.loss is not None for column in plan.columns)
+    checker = Checker(port)
+    with closing(checker):
+        if folder is None or plan.problems:
+            _observe_all(checker, raw, hook)
+            return Delivered(name, (), _quality(name, checker.finish()))
+        schema = _storage(port, name, raw.schema)
+        files: list[DeliveredFile]
+        progress = _row_progress(hook, raw.total)
+        if isinstance(given, pl.LazyFrame | pl.DataFrame) and not is_lossy:
+            checker.observe(pl.DataFrame(schema=plan.schema()))
+            files = write_port(given.select(plan.select()), folder, schema, checker=_Watching(checker), progress=progress)
+        else:
+            files = write_port(_checked_stream(raw, checker, schema), folder, schema, progress=progress)
+        return Delivered(name, tuple(files), _quality(name, checker.finish()))
+
+
+class _Watching:
+    """Shows a checker rows that are in storage types already, so that what it gives back is the same."""
+
+    def __init__(self, checker: Checker) -> None:
+        self._checker = checker
+
+    def observe(self, batch: pl.DataFrame) -> None:
+        """The batch is counted in."""
+        self._checker.observe(batch)
+
+
+def _checked_stream(raw: _Raw, checker: Checker, schema: pa.Schema) -> pa.RecordBatchReader:
+    """The rows in storage types; values that do not fit are null in it and counted by the checker."""
+    target = pa.schema([field.with_nullable(True) for field in schema])
+    checker.observe(pl.DataFrame(schema=raw.schema))
+
+    def batches() -> Iterator[pa.RecordBatch]:
+        for batch in raw.batches():
+            stored = checker.observe(batch).to_arrow(compat_level=pl.CompatLevel.oldest())
+            yield from stored.cast(target).to_batches()
+
+    return pa.RecordBatchReader.from_batches(target, batches())
+
+
+def _observe_all(checker: Checker, raw: _Raw, hook: RowHook) -> None:
+    checker.observe(pl.DataFrame(schema=raw.schema))
+    done = 0
+    for batch in raw.batches():
+        checker.observe(batch)
+        done += batch.height
+        hook(done, raw.total)
+
+
+def _raw(name: str, given: Any) -> _Raw:  # noqa: ANN401 # any of the kinds told apart here
+    if isinstance(given, pl.DataFrame):
+        return _Raw(given.schema, lambda: given.iter_slices(131_072), given.height)
+    if isinstance(given, pl.LazyFrame):
+        return _Raw(given.collect_schema(), lambda: frame_batches(given), None)
+    if isinstance(given, ArrowStream | pa.RecordBatchReader):
+        reader = given if isinstance(given, pa.RecordBatchReader) else pa.RecordBatchReader.from_stream(given)
+        return _Raw(pl.DataFrame(reader.schema.empty_table()).schema, lambda: map(pl.DataFrame, reader), None)
+    raise InvalidRequest(
+        f"A table cannot be made from {type(given).__name__}: give a polars frame or an Arrow stream.", resource=name
+    )
+
+
+def _storage(port: Port, name: str, frame_schema: pl.Schema) -> pa.Schema:
+    try:
+        return storage_schema(port, frame_schema)
+    except UnknownType as error:
+        raise ContractViolated(str(error), resource=name) from error
+
+
+def _deliver_passages(port: Port, name: str, given: Any, *, folder: Path | None, hook: RowHook) -> Delivered:  # noqa: ANN401 # see _raw
+    from mesh_core.vectors.schema import PASSAGE_SCHEMA
+
+    if not is_document_paths(given):
+        raise InvalidRequest(
+            f"A collection cannot be made from {type(given).__name__}: give a pattern, folder or paths.", resource=name
+        )
+    embedder = embedder_for_publishing()
+    _check_dimensions(port, name, embedder.dimensions, embedder.model)
+    reader = embedded_passages(given, embedder, port=name)
+    if folder is None:
+        done = 0
+        for batch in reader:
+            done += batch.num_rows
+            hook(done, None)
+        return Delivered(name, (), (), embedder.model, embedder.dimensions)
+    files = write_port(reader, folder, PASSAGE_SCHEMA, progress=_row_progress(hook, None))
+    return Delivered(name, tuple(files), (), embedder.model, embedder.dimensions)
+
+
+def _check_dimensions(port: Port, name: str, dimensions: int, model: str) -> None:
+    for column in port.columns:
+        promised = column.options.get("dimensions")
+        if column.logical_type == "vector" and promised is not None and promised != dimensions:
+            wrong = Violation(column.name, f"the contract promises {promised} dimensions, {model} makes {dimensions}.")
+            raise ContractViolated("The embedding does not fit the contract.", resource=name, violations=[wrong])
+
+
+def _row_progress(hook: RowHook, total: int | None) -> Callable[[int], None]:
+    return lambda done: hook(done, total)
+
+
+def _quality(name: str, report: Report) -> tuple[QualityResult, ...]:
+    return tuple(
+        QualityResult(
+            port=name,
+            column=it.column,
+            check=it.check,
+            status=QualityStatus(it.outcome.value),
+            is_blocking=it.is_blocking,
+            failing_rows=it.failing_rows,
+            total_rows=it.total_rows,
+            message=it.message,
+            samples=tuple(f"row {sample.row}: {sample.value}" for sample in it.samples),
+        )
+        for it in report.results
+    )

@@ -1,0 +1,137 @@
+"""Identity calls: principals, purposes, tokens and the server itself, from the wire to values."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from domainmesh.v1 import principal_pb2, principal_service_pb2
+from domainmesh.v1.principal_service_pb2_grpc import PrincipalServiceStub, TokenServiceStub
+from domainmesh.v1.server_service_pb2 import GetServerInfoRequest
+from domainmesh.v1.server_service_pb2_grpc import ServerServiceStub
+
+from domain_sdk._paging import all_items
+from domain_sdk._times import Until, from_timestamp, to_timestamp
+from domain_sdk._transport import Transport
+from domain_sdk.errors import Conflict
+from domain_sdk.identity import NewToken, Principal, Purpose, ServerStatus, Token
+
+__all__ = [
+    "create_principal",
+    "create_purpose",
+    "create_token",
+    "get_principal",
+    "get_status",
+    "list_principals",
+    "list_purposes",
+    "list_tokens",
+    "revoke_token",
+    "update_principal",
+]
+
+
+def get_status(transport: Transport) -> ServerStatus:
+    """What the server is and what waits for the caller."""
+    info = transport.call(transport.control(ServerServiceStub).GetServerInfo, GetServerInfoRequest())
+    return ServerStatus(
+        url=transport.url,
+        version=info.version,
+        revision=info.revision,
+        gateway=info.gateway,
+        principal=info.principal,
+        product_count=info.product_count,
+        pending_request_count=info.pending_request_count,
+    )
+
+
+def get_principal(transport: Transport, name: str = "") -> Principal:
+    """The principal; the caller itself when the name is empty."""
+    request = principal_service_pb2.GetPrincipalRequest(name=name)
+    return _principal(transport.call(transport.control(PrincipalServiceStub).GetPrincipal, request))
+
+
+def list_principals(transport: Transport) -> list[Principal]:
+    """Every principal, by name."""
+    method = transport.control(PrincipalServiceStub).ListPrincipals
+    request = principal_service_pb2.ListPrincipalsRequest()
+    return [_principal(it) for it in all_items(transport, method, request, field="principals")]
+
+
+def create_principal(transport: Transport, principal: principal_pb2.Principal) -> Principal:
+    """The principal exists."""
+    request = principal_service_pb2.CreatePrincipalRequest(principal=principal)
+    return _principal(transport.call(transport.control(PrincipalServiceStub).CreatePrincipal, request))
+
+
+def update_principal(transport: Transport, principal: principal_pb2.Principal, fields: Sequence[str]) -> Principal:
+    """The named fields of the principal have the new values."""
+    request = principal_service_pb2.UpdatePrincipalRequest(principal=principal)
+    request.update_mask.paths.extend(fields)
+    return _principal(transport.call(transport.control(PrincipalServiceStub).UpdatePrincipal, request))
+
+
+def create_purpose(transport: Transport, purpose: Purpose) -> Purpose:
+    """The purpose exists."""
+    sent = principal_pb2.Purpose(name=purpose.name, parent=purpose.parent, description=purpose.description)
+    request = principal_service_pb2.CreatePurposeRequest(purpose=sent)
+    return _purpose(transport.call(transport.control(PrincipalServiceStub).CreatePurpose, request))
+
+
+def list_purposes(transport: Transport) -> list[Purpose]:
+    """Every purpose, by name."""
+    method = transport.control(PrincipalServiceStub).ListPurposes
+    request = principal_service_pb2.ListPurposesRequest()
+    return [_purpose(it) for it in all_items(transport, method, request, field="purposes")]
+
+
+def create_token(transport: Transport, *, principal: str = "", description: str = "", until: Until | None = None) -> NewToken:
+    """The token exists and its secret is in the reply. Not retried: a replayed call would return no secret."""
+    request = principal_service_pb2.CreateTokenRequest(
+        principal=principal, description=description, expire_time=to_timestamp(until)
+    )
+    response = transport.call(transport.control(TokenServiceStub).CreateToken, request, is_retried=False)
+    if not response.secret:
+        raise Conflict(f"Token {response.token.id} was made but its secret is lost: revoke it and make another.")
+    return NewToken(_token(response.token), response.secret)
+
+
+def list_tokens(transport: Transport, principal: str = "") -> list[Token]:
+    """The principal's tokens without their secrets; the caller's own when the name is empty."""
+    method = transport.control(TokenServiceStub).ListTokens
+    request = principal_service_pb2.ListTokensRequest(principal=principal)
+    return [_token(it) for it in all_items(transport, method, request, field="tokens")]
+
+
+def revoke_token(transport: Transport, id: str) -> Token:
+    """The token is revoked; the next call with it is refused."""
+    request = principal_service_pb2.RevokeTokenRequest(id=id)
+    return _token(transport.call(transport.control(TokenServiceStub).RevokeToken, request))
+
+
+def _principal(message: principal_pb2.Principal) -> Principal:
+    return Principal(
+        name=message.name,
+        title=message.title,
+        groups=tuple(message.groups),
+        roles=tuple(message.roles),
+        purposes=tuple(message.purposes),
+        attributes=dict(message.attributes),
+        is_disabled=message.is_disabled,
+        is_administrator=message.is_administrator,
+        create_time=from_timestamp(message, "create_time"),
+        etag=message.etag,
+    )
+
+
+def _purpose(message: principal_pb2.Purpose) -> Purpose:
+    return Purpose(message.name, message.parent, message.description)
+
+
+def _token(message: principal_pb2.Token) -> Token:
+    return Token(
+        id=message.id,
+        principal=message.principal,
+        description=message.description,
+        create_time=from_timestamp(message, "create_time"),
+        expire_time=from_timestamp(message, "expire_time"),
+        revoke_time=from_timestamp(message, "revoke_time"),
+    )

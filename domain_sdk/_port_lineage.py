@@ -1,0 +1,86 @@
+"""Where each published port came from: read from its query plan, declared by the publisher, or said to be unknown; never guessed.
+
+Imports polars: loaded on first use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from typing import Any
+
+import polars as pl
+
+from domain_sdk._polars_plan.lineage import Source, column_lineage
+from domain_sdk._polars_plan.traversal import UnreadablePlan
+from domain_sdk.errors import InvalidRequest
+from domain_sdk.read import ScanFrame, governed_scans
+from mesh_core.lineage import ColumnEdge, InputVersion, PortLineage, Subtype, Transformation
+from mesh_core.names import InvalidName, parse_port
+
+__all__ = ["DeclaredColumns", "declared_lineage", "planned_lineage"]
+
+DeclaredColumns = Mapping[str, Sequence[str]]
+"""Column → the source columns it is made of, like `sales.orders.orders.amount` or `sales.orders.orders#amount`."""
+
+
+def planned_lineage(given: Any, *, port: str, scans: Sequence[ScanFrame], inputs: Sequence[str]) -> PortLineage:  # noqa: ANN401 # any kind of rows
+    """The lineage of a lazy frame from its plan; of anything else, `scans` and `inputs` as sources whose columns are unknown.
+
+    Args:
+        given: What the port is made from.
+        port: Three-part name of the port.
+        scans: Every source that was handed to the function that made it; found in the plan when empty.
+        inputs: Ports the publisher says it was made of besides.
+    """
+    known = {scan.scan.port: scan.scan.planned().version for scan in scans}
+    found = _from_plan(given, port=port, scans=scans) if isinstance(given, pl.LazyFrame) else None
+    if found is None:
+        versions = tuple(InputVersion(source, version) for source, version in sorted(known.items()))
+        found = PortLineage(target_port=port, inputs=versions, edges=(), unknown_inputs=tuple(sorted(known)))
+    return replace(found, unknown_inputs=tuple(sorted({*found.unknown_inputs, *inputs})))
+
+
+def _from_plan(frame: pl.LazyFrame, *, port: str, scans: Sequence[ScanFrame]) -> PortLineage | None:
+    """None if this frame's plan cannot be read."""
+    try:
+        used = list(scans) or governed_scans(frame)
+        return column_lineage(frame, target_port=port, sources=[_source(scan) for scan in used])
+    except UnreadablePlan:
+        return None
+
+
+def _source(scan: ScanFrame) -> Source:
+    planned = scan.scan.planned()
+    return Source(
+        port=scan.scan.port,
+        version=planned.version,
+        frame=scan.frame,
+        was_collected=scan.scan.was_read,
+        masked_columns=planned.masked_columns,
+    )
+
+
+def declared_lineage(columns: DeclaredColumns, *, port: str, inputs: Sequence[str]) -> PortLineage:
+    """The lineage as the publisher states it: every named column as a direct transformation of its sources.
+
+    Raises:
+        InvalidRequest: a source is not a column of a port.
+    """
+    step = Transformation.of(Subtype.TRANSFORMATION)
+    edges = [ColumnEdge(*_column(source), column, step) for column, sources in columns.items() for source in sources]
+    return PortLineage(target_port=port, inputs=(), edges=tuple(sorted(set(edges))), unknown_inputs=tuple(sorted(set(inputs))))
+
+
+def _column(name: str) -> tuple[str, str]:
+    port, separator, column = name.partition("#")
+    if not separator:
+        parts = name.split(".", 3)
+        port, column = ".".join(parts[:3]), parts[3] if len(parts) == 4 else ""
+    try:
+        parse_port(port)
+    except InvalidName as error:
+        raise InvalidRequest(f"{name!r} is no source column: write it as domain.product.port.column.") from error
+    if not column:
+        raise InvalidRequest(f"{name!r} names no column: write it as domain.product.port.column.")
+    return port, column

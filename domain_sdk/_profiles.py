@@ -1,0 +1,141 @@
+"""Who to call and as whom: arguments, then environment, then the profile that `mesh login` saved.
+
+Owns `~/.config/domain-mesh/profile.json` (XDG_CONFIG_HOME respected, readable by its owner only). A saved token is only ever sent
+to the server it was saved for. Never looks at the administrator's token file.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from domain_sdk.errors import InvalidRequest, NotConfigured
+
+__all__ = ["Profile", "Profiles", "find_connection", "load_profiles", "profile_path", "remove_profile", "save_profile"]
+
+DEFAULT_NAME = "default"
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """A server and the token that proves who calls it."""
+
+    url: str
+    """Like `http://127.0.0.1:50051` or `https://mesh.example.com`."""
+    token: str
+    """The bearer token; never shown in the representation."""
+
+    def __repr__(self) -> str:
+        """The URL, without the token."""
+        return f"Profile(url={self.url!r}, token='…')"
+
+
+@dataclass(frozen=True, slots=True)
+class Profiles:
+    """All saved profiles and which one is used unasked."""
+
+    current: str = DEFAULT_NAME
+    """The name used when none is given."""
+    by_name: Mapping[str, Profile] = field(default_factory=dict)
+    """The profiles."""
+
+
+def profile_path(environ: Mapping[str, str] = os.environ) -> Path:
+    """Where profiles are kept: `$XDG_CONFIG_HOME/domain-mesh/profile.json`, by default below `~/.config`."""
+    configured = environ.get("XDG_CONFIG_HOME")
+    folder = Path(configured) if configured else Path(environ.get("HOME") or Path.home()) / ".config"
+    return folder / "domain-mesh" / "profile.json"
+
+
+def load_profiles(environ: Mapping[str, str] = os.environ) -> Profiles:
+    """The saved profiles; none if the file does not exist.
+
+    Raises:
+        NotConfigured: the file cannot be read, is malformed, or others may read it.
+    """
+    path = profile_path(environ)
+    try:
+        if os.name == "posix" and path.stat().st_mode & 0o077:
+            raise NotConfigured(f"The profile file {path} can be read by others, so it is not used: run `chmod 600 {path}`.")
+        document = json.loads(path.read_text(encoding="utf-8"))
+        profiles = {str(name): Profile(url=str(it["url"]), token=str(it["token"])) for name, it in document["profiles"].items()}
+        return Profiles(current=str(document.get("current", DEFAULT_NAME)), by_name=profiles)
+    except FileNotFoundError:
+        return Profiles()
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        raise NotConfigured(f"The profile file {path} cannot be used: {error}.") from error
+
+
+def save_profile(profile: Profile, *, name: str = DEFAULT_NAME, environ: Mapping[str, str] = os.environ) -> Path:
+    """The profile is saved under the name and is the one used unasked; the file is readable by its owner only."""
+    saved = load_profiles(environ)
+    return _write(Profiles(current=name, by_name={**saved.by_name, name: profile}), environ)
+
+
+def remove_profile(name: str = DEFAULT_NAME, *, environ: Mapping[str, str] = os.environ) -> bool:
+    """The profile is gone; False if there was none."""
+    saved = load_profiles(environ)
+    if name not in saved.by_name:
+        return False
+    left = {other: profile for other, profile in saved.by_name.items() if other != name}
+    current = saved.current if saved.current in left else next(iter(left), DEFAULT_NAME)
+    _write(Profiles(current=current, by_name=left), environ)
+    return True
+
+
+def _write(profiles: Profiles, environ: Mapping[str, str]) -> Path:
+    path = profile_path(environ)
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    document = {
+        "current": profiles.current,
+        "profiles": {name: {"url": profile.url, "token": profile.token} for name, profile in profiles.by_name.items()},
+    }
+    handle, scratch = tempfile.mkstemp(prefix=".profile-", dir=path.parent)  # mkstemp creates it 0600
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8") as file:
+            json.dump(document, file, indent=2)
+        Path(scratch).replace(path)
+    except BaseException:
+        Path(scratch).unlink(missing_ok=True)
+        raise
+    return path
+
+
+def find_connection(
+    url: str | None = None, token: str | None = None, *, profile: str | None = None, environ: Mapping[str, str] = os.environ
+) -> Profile:
+    """The server and token to use: arguments, else MESH_URL and MESH_TOKEN, else the profile.
+
+    MESH_TOKEN belongs to MESH_URL and a profile's token to its URL: another URL given as argument is not sent either.
+
+    Raises:
+        NotConfigured: no server or no token is known, or the named profile does not exist.
+        InvalidRequest: a named profile and another URL were given together.
+    """
+    if profile is not None:
+        return _named(profile, url=url, token=token, environ=environ)
+    env_url = environ.get("MESH_URL") or None
+    wanted_url = url or env_url
+    env_token = environ.get("MESH_TOKEN") if env_url in (None, wanted_url) else None
+    wanted_token = token or env_token or None
+    if wanted_url and wanted_token:
+        return Profile(wanted_url, wanted_token)
+    saved = load_profiles(environ)
+    for candidate in (saved.by_name.get(saved.current), *saved.by_name.values()):
+        if candidate is not None and wanted_url in (None, candidate.url):
+            return Profile(candidate.url, wanted_token or candidate.token)
+    raise NotConfigured(f"No token is known for {wanted_url}." if wanted_url else "No mesh server is known.")
+
+
+def _named(name: str, *, url: str | None, token: str | None, environ: Mapping[str, str]) -> Profile:
+    saved = load_profiles(environ).by_name
+    if name not in saved:
+        known = ", ".join(sorted(saved)) or "none"
+        raise NotConfigured(f"There is no profile {name!r} (saved: {known}).")
+    if url not in (None, saved[name].url):
+        raise InvalidRequest(f"Profile {name!r} is for {saved[name].url}, not {url}: give the URL or the profile, not both.")
+    return Profile(saved[name].url, token or saved[name].token)

@@ -1,0 +1,52 @@
+"""Points in time between Python and the wire; always UTC-aware on the Python side."""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time
+from typing import TYPE_CHECKING
+
+from domain_sdk.errors import InvalidRequest
+
+if TYPE_CHECKING:
+    from google.protobuf.message import Message
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+__all__ = ["Until", "from_timestamp", "to_instant", "to_timestamp"]
+
+Until = date | datetime | str
+"""An exclusive end: a datetime (naive means UTC), a date (00:00 UTC of that day) or either in ISO 8601."""
+
+
+def to_instant(until: Until) -> datetime:
+    """The instant in UTC; of a date, its first.
+
+    Raises:
+        InvalidRequest: the text is neither a date nor a datetime in ISO 8601.
+    """
+    if isinstance(until, str):
+        try:
+            return to_instant(datetime.fromisoformat(until))
+        except ValueError as error:
+            raise InvalidRequest(f"{until!r} is no point in time: write 2027-01-01 or 2027-01-01T12:00:00Z.") from error
+    if not isinstance(until, datetime):
+        return datetime.combine(until, time.min, tzinfo=UTC)
+    return until.replace(tzinfo=UTC) if until.tzinfo is None else until.astimezone(UTC)
+
+
+def to_timestamp(until: Until | None) -> Timestamp | None:
+    """The instant on the wire; None stays None."""
+    if until is None:
+        return None
+    from google.protobuf.timestamp_pb2 import Timestamp
+
+    sent = Timestamp()
+    sent.FromDatetime(to_instant(until))
+    return sent
+
+
+def from_timestamp(message: Message, field: str) -> datetime | None:
+    """The instant in the message's field; None if it is not set."""
+    if not message.HasField(field):
+        return None
+    received: datetime = getattr(message, field).ToDatetime(tzinfo=UTC)
+    return received

@@ -1,0 +1,229 @@
+"""`mesh.admin`: what the central team sets up: domains, principals, tokens, purposes, guardrails.
+
+Owns the arguments of these calls; whether one is allowed is the server's decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
+
+from domain_sdk._times import Until
+from domain_sdk.errors import InvalidRequest
+from domain_sdk.identity import NewToken, Principal, Purpose, Token
+
+if TYPE_CHECKING:
+    from domain_sdk._transport import Transport
+    from domain_sdk.access import Guardrail
+    from domain_sdk.catalog import DomainEntry
+
+__all__ = ["Admin"]
+
+Roles = Mapping[str, Sequence[str]]
+"""Role → the principals that have it."""
+
+
+class Admin:
+    """Administration of the mesh; most of it needs `administer` on `mesh`. Reached as `mesh.admin`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def create_domain(
+        self,
+        name: str,
+        *,
+        title: str = "",
+        description: str = "",
+        owners: Sequence[str] = (),
+        members: Sequence[str] = (),
+        roles: Roles | None = None,
+    ) -> DomainEntry:
+        """The domain exists; its owners may do everything in it.
+
+        Raises:
+            AlreadyExists: there is a domain of that name.
+        """
+        from domainmesh.v1 import domain_pb2
+
+        from domain_sdk import _catalog_calls
+
+        sent = domain_pb2.Domain(name=name, title=title, description=description, owners=owners, members=members)
+        sent.roles.extend(domain_pb2.DomainRole(name=role, members=who) for role, who in (roles or {}).items())
+        return _catalog_calls.create_domain(self._transport, sent)
+
+    def update_domain(
+        self,
+        name: str,
+        *,
+        title: str | None = None,
+        description: str | None = None,
+        owners: Sequence[str] | None = None,
+        members: Sequence[str] | None = None,
+        roles: Roles | None = None,
+        etag: str = "",
+    ) -> DomainEntry:
+        """What was given has the new value; None leaves it. With an etag, only if nobody changed the domain since.
+
+        Raises:
+            Conflict: the etag is stale.
+        """
+        from domainmesh.v1 import domain_pb2
+
+        from domain_sdk import _catalog_calls
+
+        given = {"title": title, "description": description, "owners": owners, "members": members, "roles": roles}
+        fields = [field for field, value in given.items() if value is not None]
+        sent = domain_pb2.Domain(
+            name=name, title=title or "", description=description or "", owners=owners, members=members, etag=etag
+        )
+        sent.roles.extend(domain_pb2.DomainRole(name=role, members=who) for role, who in (roles or {}).items())
+        return _catalog_calls.update_domain(self._transport, sent, fields)
+
+    def create_principal(
+        self,
+        name: str,
+        *,
+        title: str = "",
+        groups: Sequence[str] = (),
+        roles: Sequence[str] = (),
+        purposes: Sequence[str] = (),
+        attributes: Mapping[str, str] | None = None,
+        is_administrator: bool = False,
+    ) -> Principal:
+        """The principal exists; it can call once it has a token.
+
+        Raises:
+            AlreadyExists: there is a principal of that name.
+        """
+        from domainmesh.v1 import principal_pb2
+
+        from domain_sdk import _identity_calls
+
+        sent = principal_pb2.Principal(
+            name=name,
+            title=title,
+            groups=groups,
+            roles=roles,
+            purposes=purposes,
+            attributes=attributes,
+            is_administrator=is_administrator,
+        )
+        return _identity_calls.create_principal(self._transport, sent)
+
+    def update_principal(
+        self,
+        name: str,
+        *,
+        title: str | None = None,
+        groups: Sequence[str] | None = None,
+        roles: Sequence[str] | None = None,
+        purposes: Sequence[str] | None = None,
+        attributes: Mapping[str, str] | None = None,
+        is_disabled: bool | None = None,
+        is_administrator: bool | None = None,
+        etag: str = "",
+    ) -> Principal:
+        """What was given has the new value; None leaves it. A disabled principal's tokens are refused from the next call on.
+
+        Raises:
+            Conflict: the etag is stale.
+        """
+        from domainmesh.v1 import principal_pb2
+
+        from domain_sdk import _identity_calls
+
+        given = {
+            "title": title,
+            "groups": groups,
+            "roles": roles,
+            "purposes": purposes,
+            "attributes": attributes,
+            "is_disabled": is_disabled,
+            "is_administrator": is_administrator,
+        }
+        changed = {field: value for field, value in given.items() if value is not None}
+        sent = principal_pb2.Principal(name=name, etag=etag, **changed)  # type: ignore[arg-type] # checked by the signature
+        return _identity_calls.update_principal(self._transport, sent, list(changed))
+
+    def principals(self) -> list[Principal]:
+        """Every principal, by name."""
+        from domain_sdk import _identity_calls
+
+        return _identity_calls.list_principals(self._transport)
+
+    def create_token(self, principal: str = "", *, description: str = "", until: Until | None = None) -> NewToken:
+        """A token of the principal (the caller when empty), good for 90 days if not said. Its secret is shown once."""
+        from domain_sdk import _identity_calls
+
+        return _identity_calls.create_token(self._transport, principal=principal, description=description, until=until)
+
+    def tokens(self, principal: str = "") -> list[Token]:
+        """The principal's tokens without their secrets; the caller's own when empty."""
+        from domain_sdk import _identity_calls
+
+        return _identity_calls.list_tokens(self._transport, principal)
+
+    def revoke_token(self, id: str) -> Token:
+        """The token is refused from the next call on."""
+        from domain_sdk import _identity_calls
+
+        return _identity_calls.revoke_token(self._transport, id)
+
+    def create_purpose(self, name: str, *, parent: str = "", description: str = "") -> Purpose:
+        """The purpose exists; what is granted for its parent is granted for it."""
+        from domain_sdk import _identity_calls
+
+        return _identity_calls.create_purpose(self._transport, Purpose(name, parent, description))
+
+    def purposes(self) -> list[Purpose]:
+        """Every purpose, by name."""
+        from domain_sdk import _identity_calls
+
+        return _identity_calls.list_purposes(self._transport)
+
+    def create_guardrail(
+        self,
+        id: str,
+        resource: str,
+        *,
+        mask: str = "",
+        rows: str = "",
+        deny_read: bool = False,
+        exempt: Sequence[str] = (),
+        description: str = "",
+    ) -> Guardrail:
+        """The guardrail binds every domain. Give exactly one of `mask`, `rows` (a SQL predicate) and `deny_read`.
+
+        Raises:
+            InvalidRequest: not exactly one rule was given, or the server refuses it.
+        """
+        from domainmesh.v1 import grant_pb2
+
+        from domain_sdk import _access_calls
+
+        if sum(map(bool, (mask, rows, deny_read))) != 1:
+            raise InvalidRequest(f"Guardrail {id} needs one rule: give mask=, rows= or deny_read=True.", resource=resource)
+        sent = grant_pb2.Guardrail(id=id, resource=resource, description=description, exempt=exempt)
+        if mask:
+            sent.mask = mask
+        elif rows:
+            sent.row_filter = rows
+        else:
+            sent.deny_read = True
+        return _access_calls.create_guardrail(self._transport, sent)
+
+    def delete_guardrail(self, id: str) -> Guardrail:
+        """The guardrail binds no more."""
+        from domain_sdk import _access_calls
+
+        return _access_calls.delete_guardrail(self._transport, id)
+
+    def repair(self, product: str = "") -> tuple[list[str], list[str]]:
+        """What crashed publishers and servers left behind is ended: the publications rolled forward, and those given up."""
+        from domainmesh.v1.publication_service_pb2 import RepairPublicationsRequest
+        from domainmesh.v1.publication_service_pb2_grpc import PublicationServiceStub
+
+        method = self._transport.control(PublicationServiceStub).RepairPublications
+        response = self._transport.call(method, RepairPublicationsRequest(product=product))
+        return list(response.committed), list(response.aborted)

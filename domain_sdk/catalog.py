@@ -1,0 +1,115 @@
+"""What the mesh has, as values: domains, products, ports, columns and search hits.
+
+Owns how catalog entries look to a user. Knows nothing of the wire or of how they are fetched.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+
+__all__ = ["ColumnEntry", "DerivedTag", "DomainEntry", "Hit", "PortEntry", "PortKind", "ProductEntry"]
+
+
+class PortKind(StrEnum):
+    """What kind of thing a port is."""
+
+    UNSPECIFIED = "unspecified"
+    TABLE = "table"
+    COLLECTION = "collection"
+
+
+@dataclass(frozen=True, slots=True)
+class DomainEntry:
+    """A business domain that owns data products and their policies."""
+
+    name: str
+    title: str
+    description: str
+    owners: tuple[str, ...]
+    """Principals who administer the domain."""
+    members: tuple[str, ...]
+    """Principals who work in the domain."""
+    roles: dict[str, tuple[str, ...]]
+    """Roles that exist within the domain only, each with its members."""
+    create_time: datetime | None
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class DerivedTag:
+    """A tag that came along lineage."""
+
+    tag: str
+    path: tuple[str, ...]
+    """The columns it came through, origin first; those the caller may not discover are `?`."""
+
+
+@dataclass(frozen=True, slots=True)
+class ColumnEntry:
+    """One column of a port."""
+
+    name: str
+    logical_type: str
+    physical_type: str
+    description: str
+    is_required: bool
+    primary_key_position: int
+    """From 1; 0 if it is not part of the key."""
+    tags: tuple[str, ...]
+    """Tags the contract declares."""
+    derived_tags: tuple[DerivedTag, ...]
+    """Tags that flowed down lineage."""
+
+
+@dataclass(frozen=True, slots=True)
+class PortEntry:
+    """One readable thing of a product."""
+
+    name: str
+    """Three parts, like `finance.ledger.entries`."""
+    kind: PortKind
+    description: str
+    columns: tuple[ColumnEntry, ...]
+    tags: tuple[str, ...]
+    row_count: int
+    """Rows or passages of the version now served."""
+    embedding_model: str
+    """Of a collection; empty for a table."""
+    dimensions: int
+    """Of a collection's vectors; 0 for a table."""
+
+
+@dataclass(frozen=True, slots=True)
+class ProductEntry:
+    """What a domain publishes, described by one contract."""
+
+    name: str
+    title: str
+    description: str
+    status: str
+    """The contract's status, like `active`."""
+    version: int
+    """The version now served; 0 before the first release."""
+    contract_version: str
+    tags: tuple[str, ...]
+    ports: tuple[PortEntry, ...]
+    create_time: datetime | None
+    update_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Hit:
+    """One thing found by a search."""
+
+    name: str
+    kind: str
+    """`product`, `table` or `collection`."""
+    description: str
+    matched: tuple[str, ...]
+    """Why it matched, like `name` or `column email`."""
+    tags: tuple[str, ...]
+    is_readable: bool
+    """True if the caller may read it now without stating a purpose."""
+    update_time: datetime | None

@@ -1,0 +1,137 @@
+"""Collections: governed retrieval of passages, and documents on their way into a collection.
+
+Owns the `Passage` a user sees and the stream of embedded passages that is published. Knows nothing of vector stores: the server
+indexes what is delivered (ADR 0001, decision 4).
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from domain_sdk.errors import ContractViolated, InvalidRequest, NotConfigured, Violation
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from domain_sdk._transport import Transport
+    from mesh_core.embedding import Embedder
+
+__all__ = ["DocumentPaths", "Passage", "embedded_passages", "embedder_for_publishing", "is_document_paths", "retrieve"]
+
+DocumentPaths = str | Path | Sequence[str | Path]
+"""A glob pattern, a folder, a file, or several files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Passage:
+    """A passage of a document, as a governed retrieval gives it."""
+
+    rank: int
+    """Its place in the answer, from 1. There are no scores: they would tell of hidden passages."""
+    text: str
+    """Masked as the plan says."""
+    document: str
+    title: str
+    heading: str
+    """The headings above it, joined by ` > `."""
+    start: int
+    """Where it starts in the document's text, in characters."""
+    end: int
+    """Where it ends, exclusive."""
+    page: int | None
+    """From 1; None if the document has no pages."""
+    tags: tuple[str, ...]
+    id: str
+    port: str
+    """The collection it is from."""
+    version: int
+    """The product's version that was searched."""
+
+
+def retrieve(
+    transport: Transport, port: str, query: str, *, limit: int = 5, purpose: str = "", version: int = 0
+) -> list[Passage]:
+    """The passages nearest to the question, best first, among those the caller may see.
+
+    Raises:
+        InvalidRequest: the limit is not between 1 and 100.
+    """
+    from domainmesh.v1.retrieval_service_pb2 import RetrieveRequest
+    from domainmesh.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
+
+    if not 1 <= limit <= 100:
+        raise InvalidRequest(f"A retrieval gives 1 to 100 passages, not {limit}.", resource=port)
+    request = RetrieveRequest(port=port, query=query, limit=limit, purpose=purpose, version=version)
+    response = transport.call(transport.gateway(RetrievalServiceStub).Retrieve, request)
+    return [
+        Passage(
+            rank=it.rank,
+            text=it.text,
+            document=it.document,
+            title=it.title,
+            heading=it.heading,
+            start=it.start,
+            end=it.end,
+            page=it.page or None,
+            tags=tuple(it.tags),
+            id=it.id,
+            port=port,
+            version=response.version,
+        )
+        for it in response.passages
+    ]
+
+
+def is_document_paths(given: object) -> bool:
+    """True for a pattern, a path or a sequence of them."""
+    if isinstance(given, str | Path):
+        return True
+    return isinstance(given, Sequence) and bool(given) and all(isinstance(it, str | Path) for it in given)
+
+
+def embedder_for_publishing() -> Embedder:
+    """The embedder that MESH_EMBEDDER names, by default the mesh's own; the server must be told the same one.
+
+    Raises:
+        NotConfigured: it is unknown or its model is not installed.
+    """
+    from mesh_core.embedding import EmbedderUnavailable, open_embedder
+
+    try:
+        return open_embedder(os.environ.get("MESH_EMBEDDER") or "minilm")
+    except EmbedderUnavailable as error:
+        raise NotConfigured(f"Documents cannot be embedded: {error}") from error
+
+
+def embedded_passages(given: DocumentPaths, embedder: Embedder, *, port: str) -> pa.RecordBatchReader:
+    """The documents' passages with their vectors, in the passage schema, made as they are read.
+
+    Raises:
+        ContractViolated: while reading, if a document cannot be read (all of them are listed, after the last) or there is none.
+    """
+    import pyarrow as pa
+
+    from domain_sdk.documents import DocumentProblem, embed_passages, passages, read_documents
+    from mesh_core.vectors.schema import MODEL_KEY, PASSAGE_SCHEMA
+
+    problems: list[DocumentProblem] = []
+    paths = given if isinstance(given, str | Path) else [Path(path) for path in given]
+    texts = (text for document in read_documents(paths, on_problem=problems.append) for text in passages(document))
+
+    def batches() -> pa.RecordBatch:
+        count = 0
+        for batch in embed_passages(texts, embedder):
+            count += batch.num_rows
+            yield batch
+        found = [Violation(str(problem.path), problem.reason) for problem in problems]
+        if not count and not found:
+            found = [Violation(str(given), "no document was found; give a folder, a pattern or files.")]
+        if found:
+            raise ContractViolated(f"The documents of {port} cannot be published.", resource=port, violations=found)
+
+    schema = PASSAGE_SCHEMA.with_metadata({MODEL_KEY: embedder.model.encode()})
+    return pa.RecordBatchReader.from_batches(schema, batches())

@@ -1,0 +1,77 @@
+"""Who calls and what answers, as values: principals, tokens, purposes and the server's status."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+
+__all__ = ["NewToken", "Principal", "Purpose", "ServerStatus", "Token"]
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who calls; proven by a token, never declared by the caller."""
+
+    name: str
+    """`user:ana`, `service:etl` or `group:analysts`."""
+    title: str
+    groups: tuple[str, ...]
+    roles: tuple[str, ...]
+    purposes: tuple[str, ...]
+    """Purposes the central team assigned to it."""
+    attributes: Mapping[str, str]
+    """What row filters may use as `subject.<name>`."""
+    is_disabled: bool
+    is_administrator: bool
+    create_time: datetime | None
+    etag: str
+
+
+@dataclass(frozen=True, slots=True)
+class Token:
+    """A bearer token, without its secret."""
+
+    id: str
+    principal: str
+    description: str
+    create_time: datetime | None
+    expire_time: datetime | None
+    revoke_time: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class NewToken:
+    """A token just made, with the secret that is shown once."""
+
+    token: Token
+    secret: str = field(repr=False)
+    """What to send as bearer token; kept nowhere else."""
+
+
+@dataclass(frozen=True, slots=True)
+class Purpose:
+    """A purpose for which data may be read."""
+
+    name: str
+    parent: str
+    """The wider purpose; empty if none."""
+    description: str
+
+
+@dataclass(frozen=True, slots=True)
+class ServerStatus:
+    """What the server is and what waits for the caller."""
+
+    url: str
+    version: str
+    revision: int
+    """The journal's newest revision."""
+    gateway: str
+    """The gateway's address."""
+    principal: str
+    """Who the caller is."""
+    product_count: int
+    """Products the caller may discover."""
+    pending_request_count: int
+    """Access requests that wait for the caller's decision."""

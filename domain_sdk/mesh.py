@@ -1,0 +1,376 @@
+"""`Mesh`: the way into a data mesh. Find, ask for, read and trace data products; `domain()` leads to publishing.
+
+Owns the public calls and their arguments; each is a thin step to the module that does the work, loaded on first use so that
+importing the SDK stays cheap. Whether a call is allowed is always the server's decision.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Literal
+
+from domain_sdk._times import Until, to_timestamp
+from domain_sdk.admin import Admin
+from domain_sdk.audit import Audit
+
+if TYPE_CHECKING:
+    from types import TracebackType
+
+    import polars as pl
+
+    from domain_sdk._transport import Transport
+    from domain_sdk.access import AccessRequest, Decision, Explanation, Grant, Guardrail
+    from domain_sdk.catalog import DomainEntry, Hit, PortEntry, ProductEntry
+    from domain_sdk.collections import Passage
+    from domain_sdk.domain import Domain
+    from domain_sdk.identity import Principal, ServerStatus
+    from domain_sdk.lineage import Direction, LineageGraph
+    from domain_sdk.read import GovernedScan, Via
+
+__all__ = ["Mesh"]
+
+Action = Literal["discover", "request", "read", "write", "grant", "administer"]
+
+
+class Mesh:
+    """A mesh as one principal sees it. Made by `Mesh.connect()`; safe to share between threads; close it or use `with`.
+
+    Every call may raise a `MeshError`, whose class says why it failed.
+    """
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+        self.admin = Admin(transport)
+        self.audit = Audit(transport)
+
+    @classmethod
+    def connect(
+        cls,
+        url: str | None = None,
+        token: str | None = None,
+        *,
+        profile: str | None = None,
+        ca_file: str | None = None,
+        timeout_seconds: float = 30.0,
+    ) -> Mesh:
+        """The mesh at the URL. Nothing is sent before the first call.
+
+        Args:
+            url: `https://host[:port]`, or `http://127.0.0.1:port` on this machine. Else MESH_URL, else the profile.
+            token: The bearer token. Else MESH_TOKEN, else the profile's.
+            profile: A saved profile to use by name.
+            ca_file: PEM file with the certificates to trust instead of the system's. Else MESH_CA.
+            timeout_seconds: How long a single answer may take; streams are not bound by it.
+
+        Raises:
+            NotConfigured: no server or no token is known.
+            InvalidRequest: the URL is malformed, or would send the token unencrypted to another machine.
+        """
+        from domain_sdk._profiles import find_connection
+        from domain_sdk._transport import Transport
+
+        found = find_connection(url, token, profile=profile)
+        trusted = ca_file or os.environ.get("MESH_CA") or None
+        return cls(Transport(found.url, found.token, ca_file=trusted, timeout_seconds=timeout_seconds))
+
+    def close(self) -> None:
+        """The connections are closed and what still runs is cancelled."""
+        self._transport.close()
+
+    def __enter__(self) -> Mesh:
+        """The mesh itself; leaving the block closes it."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """The mesh is closed."""
+        self.close()
+
+    def __repr__(self) -> str:
+        """The address, without the token."""
+        return f"Mesh({self._transport.url!r})"
+
+    @property
+    def revision(self) -> int:
+        """The newest journal revision this client has seen; later calls are answered no older than that."""
+        return self._transport.revision
+
+    def whoami(self) -> Principal:
+        """Who the token says the caller is."""
+        from domain_sdk import _identity_calls
+
+        return _identity_calls.get_principal(self._transport)
+
+    def status(self) -> ServerStatus:
+        """What the server is and what waits for the caller."""
+        from domain_sdk import _identity_calls
+
+        return _identity_calls.get_status(self._transport)
+
+    # Catalog
+
+    def domain(self, name: str) -> Domain:
+        """The handle of a domain: its products, and what it may publish. Asks the server nothing yet."""
+        from domain_sdk.domain import Domain
+
+        return Domain(self, name)
+
+    def domains(self) -> list[DomainEntry]:
+        """The domains the caller may discover, by name."""
+        from domain_sdk import _catalog_calls
+
+        return _catalog_calls.list_domains(self._transport)
+
+    def products(self, domain: str = "") -> list[ProductEntry]:
+        """The products the caller may discover, by name; of one domain if it is given."""
+        from domain_sdk import _catalog_calls
+
+        return _catalog_calls.list_products(self._transport, domain)
+
+    def discover(self, query: str = "", *, tag: str = "", domain: str = "", limit: int = 20) -> list[Hit]:
+        """Products and ports that match the words, best first; an exact name is always first."""
+        from domain_sdk import _catalog_calls
+
+        return _catalog_calls.discover(self._transport, query, tag=tag, domain=domain, limit=limit)
+
+    def show(self, name: str) -> DomainEntry | ProductEntry | PortEntry:
+        """The domain, product or port of that name."""
+        from domain_sdk import _catalog_calls
+
+        return _catalog_calls.show(self._transport, name)
+
+    def lineage(self, name: str, *, depth: int = 5, direction: Direction = "both") -> LineageGraph:
+        """The graph around a port (`finance.ledger.entries`) or column (`finance.ledger.entries.amount`)."""
+        from domain_sdk.lineage import fetch_lineage
+
+        return fetch_lineage(self._transport, name, depth=depth, direction=direction)
+
+    # Reading
+
+    def scan(
+        self,
+        port: str,
+        *,
+        purpose: str | None = None,
+        version: int | None = None,
+        via: Via = "auto",
+        timeout_seconds: float | None = None,
+    ) -> pl.LazyFrame:
+        """The port as a lazy frame that shows exactly what policy lets the caller see; the version is pinned on first use.
+
+        Columns, translatable predicates and limits written on it are pushed to the gateway. A denial shows when it is
+        used: as the `MeshError` when rows are read, inside polars' ComputeError when the schema is resolved.
+
+        Args:
+            port: Three-part name.
+            purpose: Why it is read; must be one the caller holds.
+            version: The product's version; the one now served when None.
+            via: `stream`, `files` (governed Parquet files), or `auto`: files when nothing was pushed down and the port is large.
+            timeout_seconds: How long one read may take; for ever when None.
+        """
+        from domain_sdk import read
+
+        return read.scan(self._source(port, purpose=purpose, version=version, via=via, timeout_seconds=timeout_seconds))
+
+    def read(
+        self,
+        port: str,
+        *,
+        columns: Sequence[str] | None = None,
+        where: pl.Expr | None = None,
+        limit: int | None = None,
+        purpose: str | None = None,
+        version: int | None = None,
+        via: Via = "auto",
+        timeout_seconds: float | None = None,
+    ) -> pl.DataFrame:
+        """The rows as an eager frame: the columns in the order given (all visible ones when None), where the predicate is true.
+
+        Raises:
+            AccessDenied: the caller may not read the port for this purpose.
+        """
+        from domain_sdk import read
+
+        source = self._source(port, purpose=purpose, version=version, via=via, timeout_seconds=timeout_seconds)
+        source.planned()
+        return read.collect(source, columns=columns, where=where, limit=limit)
+
+    def _source(
+        self,
+        port: str,
+        *,
+        purpose: str | None = None,
+        version: int | None = None,
+        via: Via = "auto",
+        timeout_seconds: float | None = None,
+    ) -> GovernedScan:
+        from domainmesh.v1.read_service_pb2 import PlanReadRequest
+
+        from domain_sdk.read import GovernedScan
+
+        request = PlanReadRequest(port=port, purpose=purpose or "", version=version or 0)
+        return GovernedScan(self._transport, request, via=via, timeout_seconds=timeout_seconds)
+
+    def retrieve(
+        self, port: str, query: str, *, limit: int = 5, purpose: str | None = None, version: int | None = None
+    ) -> list[Passage]:
+        """The passages of a collection nearest to the question, best first, among those the caller may see."""
+        from domain_sdk.collections import retrieve
+
+        return retrieve(self._transport, port, query, limit=limit, purpose=purpose or "", version=version or 0)
+
+    # Access
+
+    def request(
+        self,
+        resource: str,
+        *,
+        purpose: str = "",
+        until: Until | None = None,
+        columns: Sequence[str] = (),
+        reason: str = "",
+    ) -> AccessRequest:
+        """A filed request for a grant on a product or port; `wait()` on it returns once somebody decided."""
+        from domainmesh.v1.access_request_pb2 import AccessRequest as Message
+
+        from domain_sdk import _access_calls
+
+        sent = Message(resource=resource, purpose=purpose, columns=columns, expire_time=to_timestamp(until), reason=reason)
+        return _access_calls.create_request(self._transport, sent)
+
+    def requests(self, *, state: str = "", resource: str = "", limit: int | None = None) -> list[AccessRequest]:
+        """The caller's own requests and those it may decide, newest first; only in a state like `requested`, if given."""
+        from domain_sdk import _access_calls
+
+        return _access_calls.list_requests(self._transport, state=state, resource=resource, limit=limit)
+
+    def approve(
+        self,
+        id: str,
+        *,
+        rows: str = "",
+        masks: Mapping[str, str] | None = None,
+        columns: Sequence[str] = (),
+        until: Until | None = None,
+        reason: str = "",
+    ) -> AccessRequest:
+        """The request is approved and its grant exists, possibly for less than was asked.
+
+        Args:
+            id: The request's id.
+            rows: A SQL predicate that keeps the rows given; all when empty.
+            masks: Column → mask.
+            columns: Only these; those asked for when empty.
+            until: Exclusive end; as asked when None.
+            reason: What the requester gets to read.
+        """
+        from domainmesh.v1.access_request_service_pb2 import ApproveAccessRequestRequest
+
+        from domain_sdk import _access_calls
+
+        sent = ApproveAccessRequestRequest(
+            id=id,
+            row_filter=rows,
+            masks=_access_calls.to_masks(masks or {}),
+            columns=columns,
+            expire_time=to_timestamp(until),
+            reason=reason,
+        )
+        return _access_calls.approve_request(self._transport, sent)
+
+    def deny(self, id: str, *, reason: str = "") -> AccessRequest:
+        """The request is denied."""
+        from domain_sdk import _access_calls
+
+        return _access_calls.deny_request(self._transport, id, reason)
+
+    def withdraw(self, id: str) -> AccessRequest:
+        """The caller's own request is taken back."""
+        from domain_sdk import _access_calls
+
+        return _access_calls.withdraw_request(self._transport, id)
+
+    def grant(
+        self,
+        subject: str,
+        resource: str,
+        *,
+        actions: Sequence[Action] = ("discover", "read"),
+        purpose: str = "",
+        rows: str = "",
+        masks: Mapping[str, str] | None = None,
+        columns: Sequence[str] = (),
+        since: Until | None = None,
+        until: Until | None = None,
+        deny: bool = False,
+        reason: str = "",
+    ) -> Grant:
+        """The grant holds: the subject may (or, with `deny`, may not) do the actions on the resource.
+
+        Args:
+            subject: A principal, group, role, `domain:sales` (its members) or `*`.
+            resource: `mesh`, a domain, product or port.
+            actions: None implies another.
+            purpose: What it is for; any when empty.
+            rows: A SQL predicate that keeps the rows given; all when empty.
+            masks: Column → mask.
+            columns: Only these; all when empty.
+            since: From when on, inclusive; at once when None.
+            until: Until when, exclusive; for ever when None.
+            deny: Take instead of give; overrides every allow.
+            reason: Why it exists.
+        """
+        from domainmesh.v1 import grant_pb2
+
+        from domain_sdk import _access_calls
+
+        sent = grant_pb2.Grant(
+            subject=subject,
+            resource=resource,
+            actions=actions,
+            effect=grant_pb2.EFFECT_DENY if deny else grant_pb2.EFFECT_ALLOW,
+            purpose=purpose,
+            columns=columns,
+            row_filter=rows,
+            masks=_access_calls.to_masks(masks or {}),
+            start_time=to_timestamp(since),
+            expire_time=to_timestamp(until),
+            reason=reason,
+        )
+        return _access_calls.create_grant(self._transport, sent)
+
+    def grants(self, *, resource: str = "", subject: str = "") -> list[Grant]:
+        """The grants on the resource and what it contains, and to the subject, by id."""
+        from domain_sdk import _access_calls
+
+        return _access_calls.list_grants(self._transport, resource=resource, subject=subject)
+
+    def revoke(self, id: str, *, reason: str = "") -> Grant:
+        """The grant is revoked; the next read that needs it is denied."""
+        from domain_sdk import _access_calls
+
+        return _access_calls.revoke_grant(self._transport, id, reason)
+
+    def guardrails(self) -> list[Guardrail]:
+        """The rules of the central team that bind every domain, by id."""
+        from domain_sdk import _access_calls
+
+        return _access_calls.list_guardrails(self._transport)
+
+    def check(self, action: Action, resource: str, *, principal: str = "", purpose: str | None = None) -> Decision:
+        """Whether the principal (the caller when empty) may do the action, and why; true in a condition if it may."""
+        from domainmesh.v1.decision_service_pb2 import CheckRequest
+
+        from domain_sdk import _access_calls
+
+        sent = CheckRequest(principal=principal, action=action, resource=resource, purpose=purpose or "")
+        return _access_calls.check(self._transport, sent)
+
+    def explain(self, port: str, *, principal: str = "", purpose: str | None = None) -> Explanation:
+        """What the principal (the caller when empty) sees of the port, why, and what could be done about a denial."""
+        from domainmesh.v1.decision_service_pb2 import ExplainRequest
+
+        from domain_sdk import _access_calls
+
+        sent = ExplainRequest(port=port, principal=principal, purpose=purpose or "")
+        return _access_calls.explain(self._transport, sent)

@@ -1,0 +1,143 @@
+"""`Product`: the handle of a data product: publish it, preview that, look at its releases and contract."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from domain_sdk.errors import InvalidContract, InvalidRequest, NotFound
+
+if TYPE_CHECKING:
+    from domain_sdk._progress import Progress
+    from domain_sdk.catalog import ProductEntry
+    from domain_sdk.mesh import Mesh
+    from domain_sdk.publish import DeclaredLineage
+    from domain_sdk.release import Preview, Release
+
+__all__ = ["Product", "contract_text"]
+
+
+class Product:
+    """A product of a domain. Made by `mesh.domain("finance").product("ledger", contract=…)`."""
+
+    def __init__(self, mesh: Mesh, name: str, contract: str | Path | None) -> None:
+        self.mesh = mesh
+        self.name = name
+        self._contract = contract
+
+    def __repr__(self) -> str:
+        """The name."""
+        return f"Product({self.name!r})"
+
+    def contract(self, version: int = 0) -> str:
+        """The contract given to this handle, else the published one, byte for byte; with a version, the one of that release.
+
+        Raises:
+            InvalidRequest: no contract was given and none was published.
+        """
+        from domain_sdk import _catalog_calls
+
+        if self._contract is not None and not version:
+            return contract_text(self._contract)
+        try:
+            return _catalog_calls.get_contract(self.mesh._transport, self.name, version)
+        except NotFound as error:
+            raise InvalidRequest(f"{self.name} has no contract yet: give one to product(…, contract=…).") from error
+
+    def publish(
+        self,
+        frames: Mapping[str, Any] | None = None,
+        /,
+        *,
+        lineage: DeclaredLineage | None = None,
+        inputs: Sequence[str] = (),
+        progress: Progress = None,
+        **ports: Any,  # noqa: ANN401 # frames, Arrow streams or document paths; checked against the contract's ports
+    ) -> Release:
+        """All ports of the product are published as one release, checked against the contract, or nothing is.
+
+        Args:
+            frames: Port → what it holds; for port names that are no Python names.
+            lineage: Port → column → source columns, where it is known and not to be read from a query plan.
+            inputs: Ports that an eager frame was made of; their columns count as unknown sources.
+            progress: A hook `(port, rows done, rows in all)`, or False for silence; a bar on a terminal when None.
+            **ports: Port = what it holds: a polars frame (lazy frames are streamed), anything with an Arrow stream, or for a
+                collection a pattern, folder or paths of documents.
+
+        Raises:
+            InvalidRequest: a port is missing or unknown; all of them are named.
+            InvalidContract: the contract is not valid; every violation is listed.
+            IncompatibleContract: the contract would break consumers.
+            ContractViolated: the data breaks the contract; every violation of every port is listed.
+            Conflict: somebody else published in between.
+        """
+        from domain_sdk.publish import Publishing
+
+        publishing = Publishing(self.mesh._transport, self.name, self.contract(), lineage=lineage, inputs=inputs)
+        return publishing.publish(_together(frames, ports), progress)
+
+    def preview(
+        self,
+        frames: Mapping[str, Any] | None = None,
+        /,
+        *,
+        lineage: DeclaredLineage | None = None,
+        inputs: Sequence[str] = (),
+        progress: Progress = None,
+        **ports: Any,  # noqa: ANN401 # as in publish
+    ) -> Preview:
+        """What `publish` would find, with nothing written; broken rules are in the result and not raised.
+
+        Raises:
+            InvalidRequest: a port is missing or unknown; all of them are named.
+            IncompatibleContract: the contract would break consumers.
+        """
+        from domain_sdk.publish import Publishing
+
+        publishing = Publishing(self.mesh._transport, self.name, self.contract(), lineage=lineage, inputs=inputs)
+        return publishing.preview(_together(frames, ports), progress)
+
+    def show(self) -> ProductEntry:
+        """The product's catalog entry with its ports."""
+        found = self.mesh.show(self.name)
+        from domain_sdk.catalog import ProductEntry
+
+        if not isinstance(found, ProductEntry):
+            raise NotFound(f"{self.name} is not a product.", resource=self.name)
+        return found
+
+    def release(self, version: int = 0) -> Release:
+        """One release; the one now served when the version is 0."""
+        from domain_sdk import _catalog_calls
+
+        return _catalog_calls.get_release(self.mesh._transport, self.name, version)
+
+    def releases(self, limit: int | None = None) -> list[Release]:
+        """The releases, newest first."""
+        from domain_sdk import _catalog_calls
+
+        return _catalog_calls.list_releases(self.mesh._transport, self.name, limit)
+
+
+def contract_text(contract: str | Path) -> str:
+    """The contract's text: of a path the file's, byte for byte; text with a line break is taken as it is.
+
+    Raises:
+        InvalidContract: the file cannot be read.
+    """
+    if isinstance(contract, str) and ("\n" in contract or contract.lstrip().startswith("{")):
+        return contract
+    try:
+        return Path(contract).read_bytes().decode("utf-8")
+    except OSError as error:
+        raise InvalidContract(f"The contract file {contract} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise InvalidContract(f"The contract file {contract} is not UTF-8 (byte {error.start}): save it as UTF-8.") from error
+
+
+def _together(frames: Mapping[str, Any] | None, ports: Mapping[str, Any]) -> dict[str, Any]:
+    twice = sorted(set(frames or {}) & set(ports))
+    if twice:
+        raise InvalidRequest(f"Given twice, in the mapping and by name: {', '.join(twice)}.")
+    return {**(frames or {}), **ports}

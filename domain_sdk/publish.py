@@ -1,0 +1,213 @@
+"""Publishing: begin, deliver every port's files in one checked pass, commit; or give the publication up, whatever went wrong.
+
+Owns the client's half of the publication protocol (design §4). The server decides whether to accept; nothing is visible before.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import logging
+import uuid
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from domainmesh.v1 import product_pb2, publication_pb2, publication_service_pb2
+from domainmesh.v1.publication_service_pb2_grpc import PublicationServiceStub
+
+from domain_sdk._catalog_calls import to_release
+from domain_sdk._delivery import Delivered, deliver
+from domain_sdk._port_lineage import DeclaredColumns, declared_lineage, planned_lineage
+from domain_sdk._progress import Progress, ProgressHook, reporting
+from domain_sdk._transport import Transport
+from domain_sdk.errors import ContractViolated, InvalidContract, InvalidRequest, MeshError, Violation, WrongState
+from domain_sdk.read import ScanFrame
+from domain_sdk.release import Preview, QualityResult, Release
+from mesh_core.contract import Contract, load_contract
+from mesh_core.contract import InvalidContract as InvalidContractText
+from mesh_core.lineage import PortLineage
+from mesh_core.lineage_wire import lineage_to_wire
+
+__all__ = ["DeclaredLineage", "Publishing"]
+
+_LOG = logging.getLogger(__name__)
+
+_COMMIT_SECONDS = 1800.0
+_ABORT_SECONDS = 5.0
+
+DeclaredLineage = Mapping[str, PortLineage | DeclaredColumns]
+"""Port → its lineage, or column → source columns."""
+
+
+class Publishing:
+    """One product and its contract, ready to be previewed or published."""
+
+    def __init__(
+        self,
+        transport: Transport,
+        product: str,
+        contract_text: str,
+        *,
+        lineage: DeclaredLineage | None = None,
+        inputs: Sequence[str] = (),
+        scans: Sequence[ScanFrame] = (),
+        job: str = "",
+    ) -> None:
+        self._transport = transport
+        self._product = product
+        self._contract = _loaded(contract_text, product)
+        self._declared = lineage or {}
+        self._inputs = inputs
+        self._scans = scans
+        self._job = job or product
+
+    def port_names(self) -> list[str]:
+        """The contract's ports, in order."""
+        return [port.name for port in self._contract.ports]
+
+    def publish(self, frames: Mapping[str, Any], progress: Progress = None) -> Release:
+        """All ports are released together, or none; see `Product.publish` for what is raised."""
+        self._check_ports(frames)
+        lineage = self._lineage(frames)
+        publication = self._begin(validate_only=False)
+        try:
+            with reporting(progress) as hook:
+                folders = {location.port: _folder(location) for location in publication.locations}
+                delivered = self._deliver(frames, folders, hook)
+            _refuse_violations(self._product, [result for port in delivered for result in port.quality])
+            return self._commit(publication.id, delivered, lineage)
+        except BaseException as error:
+            self._abort(publication.id, error)
+            raise
+
+    def preview(self, frames: Mapping[str, Any], progress: Progress = None) -> Preview:
+        """What publishing would find, with nothing written."""
+        self._check_ports(frames)
+        lineage = self._lineage(frames)
+        self._begin(validate_only=True)
+        with reporting(progress) as hook:
+            delivered = self._deliver(frames, {}, hook)
+        return Preview(self._product, tuple(result for port in delivered for result in port.quality), tuple(lineage))
+
+    def _name(self, port: str) -> str:
+        return f"{self._product}.{port}"
+
+    def _check_ports(self, frames: Mapping[str, Any]) -> None:
+        expected = self.port_names()
+        wrong = [Violation(name, "nothing was given for this port.") for name in expected if name not in frames]
+        named = {*frames, *self._declared}
+        wrong += [Violation(name, "the contract has no such port.") for name in sorted(named - set(expected))]
+        if wrong:
+            raise InvalidRequest(
+                f"What was given does not match the ports of {self._product}: {', '.join(expected) or 'none'}.",
+                resource=self._product,
+                violations=wrong,
+            )
+
+    def _lineage(self, frames: Mapping[str, Any]) -> list[PortLineage]:
+        return [self._port_lineage(port, frames[port]) for port in self.port_names()]
+
+    def _port_lineage(self, port: str, given: Any) -> PortLineage:  # noqa: ANN401 # any kind of rows
+        declared = self._declared.get(port)
+        if isinstance(declared, PortLineage):
+            return declared
+        if declared is not None:
+            return declared_lineage(declared, port=self._name(port), inputs=self._inputs)
+        return planned_lineage(given, port=self._name(port), scans=self._scans, inputs=self._inputs)
+
+    def _begin(self, *, validate_only: bool) -> publication_pb2.Publication:
+        request = publication_service_pb2.BeginPublicationRequest(
+            product=self._product, contract_text=self._contract.text, validate_only=validate_only
+        )
+        return self._transport.call(self._transport.control(PublicationServiceStub).BeginPublication, request)
+
+    def _deliver(self, frames: Mapping[str, Any], folders: Mapping[str, Path], hook: ProgressHook) -> list[Delivered]:
+        delivered = []
+        for port in self._contract.ports:
+            name = self._name(port.name)
+            delivered.append(
+                deliver(
+                    port,
+                    name,
+                    frames[port.name],
+                    folder=folders.get(name),
+                    hook=lambda done, total, name=name: hook(name, done, total),  # type: ignore[misc] # binds the loop's value
+                )
+            )
+        return delivered
+
+    def _commit(self, id: str, delivered: Sequence[Delivered], lineage: Sequence[PortLineage]) -> Release:
+        run_id = str(uuid.uuid4())
+        request = publication_service_pb2.CommitPublicationRequest(
+            id=id,
+            ports=[_delivered_message(port) for port in delivered],
+            quality=[_quality_message(result) for port in delivered for result in port.quality],
+            lineage=[lineage_to_wire(it, job=self._job, run_id=run_id) for it in lineage],
+        )
+        method = self._transport.control(PublicationServiceStub).CommitPublication
+        return to_release(self._transport.call(method, request, timeout_seconds=_COMMIT_SECONDS), lineage)
+
+    def _abort(self, id: str, error: BaseException) -> None:
+        """The publication is given up if the server can be told; else it expires there."""
+        reason = error.reason if isinstance(error, MeshError) else type(error).__name__  # no message: it may hold data values
+        request = publication_service_pb2.AbortPublicationRequest(id=id, reason=reason)
+        method = self._transport.control(PublicationServiceStub).AbortPublication
+        with contextlib.suppress(MeshError):
+            self._transport.call(method, request, timeout_seconds=_ABORT_SECONDS, is_retried=False)
+            return
+        _LOG.warning("abort_not_delivered publication=%s product=%s", id, self._product)
+
+
+def _loaded(text: str, product: str) -> Contract:
+    try:
+        return load_contract(text)
+    except InvalidContractText as error:
+        violations = [Violation(it.path, it.message) for it in error.violations]
+        raise InvalidContract(f"The contract of {product} is not valid ODCS.", resource=product, violations=violations) from error
+
+
+def _folder(location: publication_pb2.WriteLocation) -> Path:
+    path = Path(location.path)
+    if not path.is_dir():
+        raise WrongState(
+            f"The server wants the files of {location.port} in {path}, which does not exist on this machine: "
+            "publish where the server's drop folder (MESH_DROP) is mounted.",
+            resource=location.port,
+        )
+    return path
+
+
+def _refuse_violations(product: str, quality: Sequence[QualityResult]) -> None:
+    broken = [result for result in quality if result.is_violation and result.is_blocking]
+    if broken:
+        raise ContractViolated(
+            f"The data breaks the contract of {product} in {len(broken)} {'way' if len(broken) == 1 else 'ways'}.",
+            resource=product,
+            violations=[_violation(result) for result in broken],
+        )
+
+
+def _violation(result: QualityResult) -> Violation:
+    shown = f" ({', '.join(result.samples[:3])})" if result.samples else ""
+    return Violation(f"{result.port}: {result.check}", f"{result.message}{shown}")
+
+
+def _delivered_message(delivered: Delivered) -> publication_pb2.DeliveredPort:
+    files = [publication_pb2.DeliveredFile(name=it.name, size_bytes=it.size, row_count=it.rows) for it in delivered.files]
+    return publication_pb2.DeliveredPort(
+        port=delivered.port, files=files, embedding_model=delivered.embedding_model, dimensions=delivered.dimensions
+    )
+
+
+def _quality_message(result: QualityResult) -> product_pb2.QualityResult:
+    return product_pb2.QualityResult(
+        port=result.port,
+        column=result.column,
+        check=result.check,
+        status=product_pb2.QualityStatus.Value(f"QUALITY_STATUS_{result.status.name}"),
+        is_blocking=result.is_blocking,
+        failing_rows=result.failing_rows,
+        total_rows=result.total_rows,
+        message=result.message,
+        samples=result.samples,
+    )

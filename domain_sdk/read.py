@@ -1,0 +1,233 @@
+"""Governed reads: `mesh.scan` as a polars IO source that pushes columns, predicate and limit to the gateway.
+
+The home of polars' IO source API, which is unstable: `tests/unit/test_sdk_polars_canary.py` pins what is relied on. What a read
+may show is the gateway's decision; the consumer's predicate is always applied here again, in full.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from dataclasses import dataclass
+from typing import Any, Literal, cast
+
+import polars as pl
+from domainmesh.v1.read_service_pb2 import PlanReadRequest, PrepareFilesRequest, ReadRequest, ReadResponse
+from domainmesh.v1.read_service_pb2_grpc import ReadServiceStub
+from polars.io.plugins import register_io_source
+
+from domain_sdk._access_calls import to_plan
+from domain_sdk._arrow_stream import decode_frames, frame_schema
+from domain_sdk._transport import Transport
+from domain_sdk.access import ReadPlan
+from domain_sdk.errors import InvalidRequest
+
+__all__ = ["FILES_FROM_ROWS", "GovernedScan", "PlannedScan", "ScanFrame", "Via", "collect", "governed_scans", "scan"]
+
+Via = Literal["auto", "stream", "files"]
+
+FILES_FROM_ROWS = 500_000
+"""From this many rows on, an unfiltered read goes by governed files."""
+
+_BATCH_ROWS = 262_144
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedScan:
+    """What the gateway said a read would give."""
+
+    schema: pl.Schema
+    """The visible columns with the types they are shown in."""
+    plan: ReadPlan
+    version: int
+    """The product's version the scan is pinned to."""
+    row_count_hint: int
+    """About how many rows; 0 if rows are filtered."""
+
+    @property
+    def masked_columns(self) -> frozenset[str]:
+        """Columns of which no row shows the raw value."""
+        return frozenset(column.name for column in self.plan.columns if column.mask)
+
+
+@dataclass(frozen=True, slots=True)
+class ScanFrame:
+    """A scan found in a query plan."""
+
+    scan: GovernedScan
+    frame: pl.LazyFrame
+    """A frame that is exactly this scan, by the identity of its scan function."""
+
+
+class GovernedScan:
+    """One port, read as one purpose: what polars calls to get frames. Planned once, on first use, and pinned to that version."""
+
+    def __init__(
+        self, transport: Transport, request: PlanReadRequest, *, via: Via = "auto", timeout_seconds: float | None = None
+    ) -> None:
+        if via not in ("auto", "stream", "files"):
+            raise InvalidRequest(f"{via!r} is no way to read: use auto, stream or files.", resource=request.port)
+        self.port = request.port
+        self._transport = transport
+        self._request = request
+        self._via = via
+        self._timeout_seconds = timeout_seconds
+        self._lock = threading.Lock()
+        self._planned: PlannedScan | None = None
+        self._reads = 0
+
+    def __repr__(self) -> str:
+        """The port and what it is read for."""
+        return f"GovernedScan({self.port!r}, purpose={self._request.purpose!r})"
+
+    @property
+    def was_read(self) -> bool:
+        """True once polars has asked for rows."""
+        return self._reads > 0
+
+    def planned(self) -> PlannedScan:
+        """What a read gives; asked for once.
+
+        Raises:
+            MeshError: the caller may not read the port for this purpose, or the gateway cannot be reached.
+        """
+        with self._lock:
+            if self._planned is None:
+                response = self._transport.call(self._transport.gateway(ReadServiceStub).PlanRead, self._request)
+                self._planned = PlannedScan(
+                    schema=frame_schema(response.arrow_schema),
+                    plan=to_plan(response.plan),
+                    version=response.version,
+                    row_count_hint=response.row_count_hint,
+                )
+            return self._planned
+
+    def schema(self) -> pl.Schema:
+        """The visible columns with the types they are shown in. Raises: MeshError."""
+        return self.planned().schema
+
+    def __call__(
+        self, with_columns: list[str] | None, predicate: pl.Expr | None, n_rows: int | None, batch_size: int | None
+    ) -> Iterator[pl.DataFrame]:
+        """The frames polars asked for: exactly these columns, only rows the predicate keeps, at most `n_rows`."""
+        self._reads += 1
+        planned = self.planned()
+        columns = with_columns if with_columns is not None else list(planned.schema)
+        if self._goes_by_files(planned, is_selective=predicate is not None or n_rows is not None):
+            frames = self._from_files(columns, predicate)
+        else:
+            frames = self._from_stream(columns, predicate, n_rows)
+        return _cut(frames, n_rows, {name: planned.schema[name] for name in columns})
+
+    def _goes_by_files(self, planned: PlannedScan, *, is_selective: bool) -> bool:
+        if self._via == "auto":
+            return not is_selective and planned.row_count_hint >= FILES_FROM_ROWS
+        return self._via == "files"
+
+    def _from_stream(self, columns: Sequence[str], predicate: pl.Expr | None, n_rows: int | None) -> Iterator[pl.DataFrame]:
+        planned = self.planned()
+        request = ReadRequest(port=self.port, purpose=self._request.purpose, version=planned.version)
+        needed = _needed(columns, predicate, planned.schema)
+        request.columns.extend(needed)
+        is_pushed = _push(request, predicate, planned.schema)
+        if n_rows is not None and is_pushed:
+            request.limit = max(n_rows, 1)  # 0 would mean all
+        method = self._transport.gateway(ReadServiceStub).Read
+        responses = self._transport.stream(method, request, timeout_seconds=self._timeout_seconds)
+        with closing(responses):
+            for frame in decode_frames(_arrow_parts(responses)):
+                yield (frame if predicate is None else frame.filter(predicate)).select(columns)
+
+    def _from_files(self, columns: Sequence[str], predicate: pl.Expr | None) -> Iterator[pl.DataFrame]:
+        request = PrepareFilesRequest(port=self.port, purpose=self._request.purpose, version=self.planned().version)
+        method = self._transport.gateway(ReadServiceStub).PrepareFiles
+        prepared = self._transport.call(method, request, timeout_seconds=self._timeout_seconds or 600.0)
+        urls = [file.url for file in prepared.files]
+        if not urls:
+            return
+        frame = pl.scan_parquet(urls)
+        kept = frame if predicate is None else frame.filter(predicate)
+        yield from kept.select(columns).collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
+
+
+def scan(source: GovernedScan) -> pl.LazyFrame:
+    """A lazy frame of the source; nothing is asked before its schema or rows are needed."""
+    return register_io_source(
+        source, schema=source.schema, validate_schema=True, is_pure=True, explain_name="mesh", explain_detail=source.port
+    )
+
+
+def collect(
+    source: GovernedScan, *, columns: Sequence[str] | None = None, where: pl.Expr | None = None, limit: int | None = None
+) -> pl.DataFrame:
+    """The rows, read now: these columns in this order, where the predicate is true, at most `limit`.
+
+    Raises:
+        MeshError: the read failed.
+    """
+    schema = source.schema()
+    wanted = list(schema) if columns is None else list(columns)
+    unknown = [name for name in wanted if name not in schema]
+    if unknown:
+        raise InvalidRequest(f"Not visible: {', '.join(unknown)}. Visible: {', '.join(schema)}.", resource=source.port)
+    frames = list(source(wanted, where, limit, None))
+    return pl.concat(frames).select(wanted)
+
+
+def governed_scans(frame: pl.LazyFrame) -> list[ScanFrame]:
+    """The distinct scans of this SDK that the frame's plan reads."""
+    from domain_sdk._polars_plan.traversal import scan_functions
+
+    found: dict[int, Any] = {id(function): function for function in scan_functions(frame)}
+    return [
+        ScanFrame(function.io_source, _same_scan(function))
+        for function in found.values()
+        if isinstance(getattr(function, "io_source", None), GovernedScan)
+    ]
+
+
+def _same_scan(function: Any) -> pl.LazyFrame:  # noqa: ANN401 # polars' own wrapper around our source
+    return pl.LazyFrame._scan_python_function(
+        schema=function.io_source.schema, scan_fn=function, pyarrow=False, validate_schema=True, is_pure=True
+    )
+
+
+def _arrow_parts(responses: Iterator[ReadResponse]) -> Iterator[bytes]:
+    return (response.arrow for response in responses if response.WhichOneof("part") == "arrow")
+
+
+def _needed(columns: Sequence[str], predicate: pl.Expr | None, schema: pl.Schema) -> list[str]:
+    """What must be read: the columns and those the predicate looks at, in the port's order; never none, to count rows."""
+    wanted = set(columns) | (set(predicate.meta.root_names()) if predicate is not None else set())
+    return [name for name in schema if name in wanted] or list(schema)[:1]
+
+
+def _push(request: ReadRequest, predicate: pl.Expr | None, schema: pl.Schema) -> bool:
+    """The request carries what can be told of the predicate; True if that is all of it."""
+    if predicate is None:
+        return True
+    from domain_sdk._polars_plan.predicates import to_expression
+    from mesh_core.expressions.wire import to_wire
+
+    expression, is_complete = to_expression(predicate, schema)
+    if expression is not None:
+        request.predicate.CopyFrom(to_wire(expression))
+    return is_complete
+
+
+def _cut(frames: Iterator[pl.DataFrame], n_rows: int | None, schema: dict[str, pl.DataType]) -> Iterator[pl.DataFrame]:
+    """At most `n_rows` rows; one empty frame if there are none. Closing it closes `frames`."""
+    left = n_rows
+    has_frame = False
+    with closing(cast("Any", frames)):
+        for frame in frames:
+            taken = frame if left is None else frame.head(left)
+            has_frame = True
+            yield taken
+            if left is not None:
+                left -= taken.height
+                if left <= 0:
+                    return
+    if not has_frame:
+        yield pl.DataFrame(schema=schema)

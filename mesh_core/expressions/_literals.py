@@ -20,14 +20,12 @@ def number(text: str) -> int | float | Decimal:
     if sum(character.isdigit() for character in text) > 2 * MAX_DIGITS:
         raise InvalidExpression(f"The number {text[:20]}… has too many digits: at most {MAX_DIGITS} before and after the point.")
     try:
-        if "e" in text.lower():
-            value = float(text)
-            if math.isinf(value):
-                raise InvalidExpression(f"The number {text} is out of range of a double.")
-            return value
-        return Decimal(text) if "." in text else int(text)
+        value = float(text) if "e" in text.lower() else Decimal(text) if "." in text else int(text)
     except (ValueError, InvalidOperation) as error:
         raise InvalidExpression(f"{text} is not a number.") from error
+    if isinstance(value, float) and math.isinf(value):
+        raise InvalidExpression(f"The number {text} is out of range of a double.")
+    return value
 
 
 def _date(text: str) -> date:

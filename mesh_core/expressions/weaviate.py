@@ -188,12 +188,12 @@ def _value(value: Scalar) -> int | float | str | datetime:
 def _unsupported(node: Expression) -> Unsupported:
     match node:
         case IsNull():
-            return Unsupported("IS NULL needs a null filter, which shows objects without the property: filter by a tag.")
+            return Unsupported("IS NULL needs a null filter, which also finds objects without the property: use a tag.")
         case Like():
-            return Unsupported("NOT LIKE needs a negative filter, which shows objects without the property: list what is allowed.")
+            return Unsupported("NOT LIKE needs a negative filter, which finds objects without the property: say what may pass.")
         case Compare(_, Column(left), Column(right)):
             return Unsupported(f"Weaviate cannot compare the properties {left!r} and {right!r}: compare with a literal.")
         case Compare(_, Subject(name), _) | Compare(_, _, Subject(name)) | Subject(name):
             return Unsupported(f"subject.{name} is not bound to a value: call bind_subject first.")
         case _:
-            return Unsupported(f"{type(node).__name__} with an unbound subject has no filter in Weaviate: call bind_subject first.")
+            return Unsupported(f"{type(node).__name__} over an unbound subject has no filter: call bind_subject first.")

@@ -1,7 +1,7 @@
 """Column masks: the closed vocabulary, their strictness and which types each accepts.
 
-The nine actions of Iceberg REST read restrictions, so that every path can honour the same plan (design §5). The lattice and the type
-matrix are here; `values` is the specification of each mask in plain Python, `polars` its vectorised form.
+The nine actions of Iceberg REST read restrictions, so that every path can honour the same plan (design §5). The lattice and the
+type matrix are here; `values` is the specification of each mask in plain Python, `polars` its vectorised form.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ _NEXT_STRICTER: Mapping[Mask, Mask] = MappingProxyType(
         # A year can be computed from the month shown, never the reverse.
         Mask.TRUNCATE_TO_MONTH: Mask.TRUNCATE_TO_YEAR,
         Mask.TRUNCATE_TO_YEAR: Mask.REPLACE_WITH_NULL,
-        # The text masks show different parts of a value. mask-alphanum could stand above one of first-4 and last-4, but not above
-        # both, or the join of the two would not be null; so it stands above neither.
+        # The text masks show different parts of a value. mask-alphanum could stand above one of first-4 and last-4, but not
+        # above both, or the join of the two would not be null; so it stands above neither.
         Mask.SHOW_FIRST_4: Mask.REPLACE_WITH_NULL,
         Mask.SHOW_LAST_4: Mask.REPLACE_WITH_NULL,
         Mask.MASK_ALPHANUM: Mask.REPLACE_WITH_NULL,
@@ -49,7 +49,7 @@ _NEXT_STRICTER: Mapping[Mask, Mask] = MappingProxyType(
         Mask.MASK_TO_FIXED_VALUE: Mask.REPLACE_WITH_NULL,
     }
 )
-"""The order: a tree with replace-with-null at its root. Two masks of different branches have no common mask but the root, which is
+"""The order: a tree with replace-with-null at its root. Two masks of different branches share no mask but the root, which is
 what makes `join` associative: the outcome of merging rules cannot depend on their order."""
 
 _TEXT_MASKS = frozenset({Mask.MASK_ALPHANUM, Mask.SHOW_FIRST_4, Mask.SHOW_LAST_4})

@@ -105,10 +105,12 @@ def _truncated(column: pl.Expr, every: str, dtype: pl.DataType) -> pl.Expr:
         units = _UNITS_A_SECOND[dtype.time_unit]
         first = _FIRST_NS_SECOND * units if dtype.time_unit == "ns" else _FIRST_SECOND * units
         last = 2**63 - 1 if dtype.time_unit == "ns" else _END_SECOND * units - 1
-        ticks, naive = column.cast(pl.Int64), pl.Datetime(dtype.time_unit)
+        ticks = column.cast(pl.Int64)
+        naive: pl.DataType = pl.Datetime(dtype.time_unit)
     else:
         first, last = _FIRST_DAY, _END_DAY - 1
-        ticks, naive = column.cast(pl.Int32), pl.Date()
+        ticks = column.cast(pl.Int32)
+        naive = pl.Date()
     low, high = pl.lit(first, dtype=pl.Int64), pl.lit(last, dtype=pl.Int64)
     inside = pl.when(ticks.is_between(low, high)).then(ticks)
     start = inside.clip(low, high).cast(naive).dt.truncate(every)

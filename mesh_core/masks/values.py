@@ -25,7 +25,9 @@ MIN_SALT_BYTES = 16
 _KEPT = frozenset("(),.-@")
 
 
-def mask_value(value: MaskedValue, mask: Mask, logical_type: str, *, query_salt: bytes = b"", integer_bytes: int = 8) -> MaskedValue:
+def mask_value(
+    value: MaskedValue, mask: Mask, logical_type: str, *, query_salt: bytes = b"", integer_bytes: int = 8
+) -> MaskedValue:
     """The masked value, of the same type; null stays null.
 
     Args:
@@ -69,7 +71,7 @@ def hash_text(text: str, salt: bytes) -> str:
 
 
 def hash_integer(value: int, salt: bytes, width: int) -> int:
-    """A signed integer of the same width: the first `width` bytes, little-endian, of the SHA-256 of the salt's text and the value."""
+    """A signed integer of `width` bytes: the first, little-endian, of the SHA-256 of the salt's text and the value's bytes."""
     digest = hashlib.sha256(salt.hex().encode() + value.to_bytes(width, "little", signed=True)).digest()
     return int.from_bytes(digest[:width], "little", signed=True)
 
@@ -77,7 +79,7 @@ def hash_integer(value: int, salt: bytes, width: int) -> int:
 def check_salt(query_salt: bytes) -> bytes:
     """The salt, if it is long enough. Raises: ValueError."""
     if len(query_salt) < MIN_SALT_BYTES:
-        raise ValueError(f"sha-256-query-local needs at least {MIN_SALT_BYTES} random bytes a query, {len(query_salt)} are given.")
+        raise ValueError(f"sha-256-query-local needs {MIN_SALT_BYTES} random bytes a query or more, {len(query_salt)} are given.")
     return query_salt
 
 

@@ -54,7 +54,7 @@ FOREVER = "9999-12-31T23:59:59Z"
 
 _EFFECTS = frozenset({"allow", "deny"})
 _MASKS = frozenset(Mask)
-_PLAIN = re.compile(r"[A-Za-z0-9_.:@+/=#-]+\Z")
+_PLAIN = re.compile(r"(?!#)[A-Za-z0-9_.:@+/=#-]+(?<!#)\Z")
 _TIME = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ\Z", re.ASCII)
 
 
@@ -195,14 +195,14 @@ def _check_texts(row: Row, fields: tuple[str, ...], *, wildcard: bool) -> None:
             continue
         if wildcard and text == ANY:
             continue
-        problem = _problem(text)
+        problem = _problem(text, names_an_object=field in ("obj", "child", "parent"))
         if problem:
             raise _unreadable(row, field, problem)
 
 
-def _problem(text: str) -> str | None:
+def _problem(text: str, *, names_an_object: bool) -> str | None:
     """Why the text is refused. The column part of an object is a contract's own name and may hold any printable character."""
-    name, mark, column = text.partition("#")
+    name, mark, column = text.partition("#") if names_an_object else (text, "", "")
     if not name or text == NO_EXEMPTION or (mark and not column):
         return "name something: empty names match what nobody meant"
     if not text.isprintable():

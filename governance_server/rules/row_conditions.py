@@ -73,7 +73,7 @@ def all_of(filters: Iterable[Expression]) -> Conjunction:
 
 def absorb(conjunctions: Iterable[Conjunction]) -> Disjunction:
     """The disjunction without the conjunctions that another one already contains, or that can never hold."""
-    smallest_first = sorted({one for one in conjunctions if not _NEVER <= one}, key=len)
+    smallest_first = sorted({one for one in conjunctions if not one >= _NEVER}, key=len)
     kept: list[Conjunction] = []
     for conjunction in smallest_first:
         if not any(other <= conjunction for other in kept):

@@ -1,4 +1,4 @@
-"""The server's command line: `python -m governance_server serve` (control server and its gateway) or `gateway` (the gateway alone).
+"""The server's command line: `python -m governance_server serve`, or `gateway` for the gateway alone.
 
 `mesh serve` and `mesh gateway` start these. Prints one JSON line when ready; logs go to standard error.
 """
@@ -76,7 +76,7 @@ def _recover(publisher: object) -> None:
         committed, aborted = publisher.repair()
         if committed or aborted:
             _LOG.warning("recovered publications committed=%s aborted=%s", committed, aborted)
-    except Exception:  # the thread's edge: nothing above it would see the error
+    except Exception:  # noqa: BLE001  # the thread's edge: nothing above it would see the error
         _LOG.exception("recovery of publications failed")
 
 
@@ -94,7 +94,8 @@ def _gateway(settings: Settings, stop: threading.Event) -> int:
 
 def _stop_with_parent(stop: threading.Event) -> None:
     """Standard input is a pipe from the control server: it ends when that process does, however it does."""
-    sys.stdin.buffer.read()
+    while os.read(sys.stdin.fileno(), 1024):
+        pass
     stop.set()
 
 
@@ -102,8 +103,10 @@ def _rebuild(settings: Settings, stop: threading.Event) -> int:
     from governance_server.journal.rebuild import rebuild
     from governance_server.storage.engine import open_database
 
-    report = rebuild(open_database(settings.database_url))
-    print(json.dumps({"changes": report.changes, "rows": report.rows, "was_equal": report.was_equal}))
+    report = rebuild(open_database(settings.database_url), swap=True)
+    print(
+        json.dumps({"changes": report.changes, "rows": report.rows, "differences": report.differences, "swapped": report.swapped})
+    )
     return 0
 
 

@@ -1,4 +1,4 @@
-"""The composition root: the only place that wires parts together. Control server and gateway are two selections of the same parts."""
+"""The composition root: the only place that wires parts; control server and gateway are two selections of the same ones."""
 
 from __future__ import annotations
 
@@ -9,9 +9,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import grpc
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
-
 from domainmesh.v1 import (
     access_request_service_pb2,
     access_request_service_pb2_grpc,
@@ -38,6 +35,9 @@ from domainmesh.v1 import (
     server_service_pb2,
     server_service_pb2_grpc,
 )
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
 from governance_server.authentication import Authenticator
 from governance_server.bootstrap import ensure_administrator
 from governance_server.config import Settings

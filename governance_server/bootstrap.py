@@ -7,6 +7,7 @@ from datetime import timedelta
 from pathlib import Path
 
 from domainmesh.v1 import principal_pb2
+
 from governance_server.authentication import mint_token
 from governance_server.journal.command import Command, Outcome, Transaction
 from governance_server.journal.journal import Journal
@@ -33,7 +34,11 @@ def ensure_administrator(database: Database, journal: Journal, token_file: Path)
         if tx.get(kinds.PRINCIPAL, FIRST_ADMINISTRATOR) is not None:
             return Outcome("principal.created", FIRST_ADMINISTRATOR, (), b"exists")
         principal = principal_pb2.Principal(
-            name=FIRST_ADMINISTRATOR, title="First administrator", is_administrator=True, create_time=stamp(tx.time), etag=str(tx.revision)
+            name=FIRST_ADMINISTRATOR,
+            title="First administrator",
+            is_administrator=True,
+            create_time=stamp(tx.time),
+            etag=str(tx.revision),
         )
         token = principal_pb2.Token(
             id=minted.id, principal=FIRST_ADMINISTRATOR, description="first start", create_time=stamp(tx.time),

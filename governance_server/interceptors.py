@@ -11,11 +11,11 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from typing import Any, TypeAlias, cast
 
 import grpc
-
 from domainmesh.v1 import error_reason_pb2 as pb
+
 from governance_server.authentication import Authenticator
 from governance_server.caller import set_caller
 from governance_server.journal.errors import Overloaded as JournalOverloaded
@@ -54,6 +54,7 @@ _REVISION_WAIT_SECONDS = 2.0
 _MAX_PROBLEMS = 100
 
 Behaviour = Callable[[Any, grpc.ServicerContext], Any]
+_Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
 
 class StreamPool:
@@ -83,7 +84,7 @@ class StreamPool:
             self._running -= 1
 
 
-class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]  # grpc ships no types for its base class
+class CallInterceptor(grpc.ServerInterceptor):
     """Authenticates, limits, translates errors and logs, for unary calls and response streams."""
 
     def __init__(self, *, database: Database, authenticator: Authenticator, streams: StreamPool) -> None:
@@ -93,14 +94,14 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]  # grpc shi
 
     def intercept_service(
         self,
-        continuation: Callable[[grpc.HandlerCallDetails], grpc.RpcMethodHandler | None],
+        continuation: Callable[[grpc.HandlerCallDetails], _Handler | None],
         handler_call_details: grpc.HandlerCallDetails,
-    ) -> grpc.RpcMethodHandler | None:
+    ) -> _Handler | None:
         """The handler, wrapped; health and reflection stay open to everyone."""
         handler: Any = continuation(handler_call_details)
         method = str(handler_call_details.method)
         if handler is None or method.startswith(_OPEN_SERVICES):
-            return handler  # type: ignore[no-any-return]
+            return cast(_Handler, handler)
         if handler.response_streaming:
             stream = self._wrap_stream(handler.unary_stream, method)
             # grpc runs a behaviour that carries this attribute on that pool instead of the server's own.
@@ -131,7 +132,7 @@ class CallInterceptor(grpc.ServerInterceptor):  # type: ignore[misc]  # grpc shi
         return stream
 
     def admit(self, context: grpc.ServicerContext, call_id: str) -> None:
-        """Returns once the caller is known and the revision it demands is reached. Raises: Unauthenticated, RevisionNotReached."""
+        """Returns once the caller is known and its revision reached. Raises: Unauthenticated, RevisionNotReached."""
         metadata = dict(context.invocation_metadata())
         set_caller(self._authenticator.authenticate(str(metadata.get("authorization", "")), call_id=call_id))
         wanted = str(metadata.get("mesh-min-revision", "0"))
@@ -217,5 +218,7 @@ def _as_governance_error(error: Exception) -> errors.GovernanceError | None:
         return errors.Overloaded(str(error))
     if isinstance(error, StorageUnavailable):
         _LOG.error("storage unavailable", exc_info=error)
-        return errors.Unavailable("The mesh's storage did not take the change, and nothing of it was stored: try again, and check disk space.")
+        return errors.Unavailable(
+            "The mesh's storage did not take the change, and nothing of it was stored: try again, and check disk space."
+        )
     return None

@@ -1,6 +1,7 @@
 """Tickets for governed files: a URL that is worth something only while its holder's token is valid and its plan unchanged.
 
-Owns what the gateway remembers of files it announced. Every request for one is decided anew (design §6): the token is authenticated
+Owns what the gateway remembers of files it announced. Every request for one is decided anew (design §6): the token is
+authenticated
 again and the plan compared; a ticket is an address, not a right.
 """
 

@@ -27,6 +27,7 @@ from governance_server.rules.read_plans import ColumnRules, Denied, ReadPlan, bu
 from governance_server.rules.tags import propagate
 from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import Database
+from governance_server.storage.resources import Selection
 from mesh_core.expressions.binding import bind_subject
 from mesh_core.expressions.tree import Expression
 from mesh_core.lineage import PortLineage
@@ -255,7 +256,7 @@ class PolicyProjection:
         snapshot = self._catalog.snapshot(as_of)
         facts = Facts()
         for kind in sorted(kinds.POLICY_KINDS):
-            for name, body in snapshot.list(kind, limit=None):
+            for name, body in snapshot.select(kind, Selection()):
                 _replace(facts, kind, name, body)
         _derive(facts)
         rows = [*policy_facts.BASE_ROWS, *chain.from_iterable(facts.rows.values())]
@@ -290,9 +291,7 @@ class PolicyProjection:
         return touched
 
     def _request(self, principal: str, action: str, obj: str, purpose: str) -> Request:
-        return Request(
-            sub=principal, dom=domain_of(obj), obj=obj, act=action, purpose=purpose or NO_PURPOSE, now=self._time()
-        )
+        return Request(sub=principal, dom=domain_of(obj), obj=obj, act=action, purpose=purpose or NO_PURPOSE, now=self._time())
 
     def _time(self) -> str:
         return self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
@@ -368,10 +367,9 @@ def _derive(facts: Facts) -> None:
         for column in port.columns
         if column.tags
     }
-    paths = propagate(declared, facts.lineages.values())
-    facts.derived = {
-        obj: {tag: path for tag, path in tags.items() if tag not in declared.get(obj, frozenset())} for obj, tags in paths.items()
-    }
+    columns = {port.name: [c.name for c in port.columns] for product in facts.products.values() for port in product.ports}
+    paths = propagate(declared, facts.lineages.values(), columns=columns)
+    facts.derived = {obj: dict(tags) for obj, tags in paths.items()}
     facts.rows[_DERIVED] = tuple(_derived_links(facts.derived))
     facts.exempting = _exempting(facts)
 

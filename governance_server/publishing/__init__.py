@@ -1,1 +1,1 @@
-"""The publication protocol of design §4: begin, verify, intend, write, make visible; and the recovery from a crash at any step."""
+"""The publication protocol of design §4: begin, verify, intend, write, make visible; and recovery from a crash anywhere."""

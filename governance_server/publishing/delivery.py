@@ -1,16 +1,21 @@
-"""Checking a delivery: are these the files of this contract, do their footers keep its promises, and is the lineage about them?"""
+"""Checking a delivery: are these the files of this contract, do their footers keep it, and is the lineage about them?"""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2
+
 from governance_server.rules.errors import ContractViolated, Invalid, Problem
 from governance_server.warehouse.delivered import DeliveredFile, VerifiedFile
 from governance_server.warehouse.layout import Warehouse
 from mesh_core.contract import Contract, Port, PortKind
 from mesh_core.names import InvalidName, parse_port
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["check_lineage", "check_quality", "verified_files", "verify_delivery"]
 
@@ -75,7 +80,7 @@ def _verify_port(
     )  # fmt: skip
 
 
-def storage_schema_of(port: Port):  # type: ignore[no-untyped-def]  # noqa: ANN201  # pyarrow ships no types
+def storage_schema_of(port: Port) -> pa.Schema:
     """The Arrow schema the port's files must have: passages for a collection, the contract's storage types for a table."""
     if port.kind == PortKind.COLLECTION:
         from mesh_core.vectors.schema import PASSAGE_SCHEMA
@@ -132,7 +137,9 @@ def check_lineage(product: product_pb2.Product, lineages: Iterable[lineage_pb2.P
         sources = [i.port for i in lineage.inputs] + [e.source_port for e in lineage.edges] + list(lineage.unknown_inputs)
         problems += [Problem(source, text) for source in sorted(set(sources)) if (text := _name_problem(source))]
         targets = {edge.target_column for edge in lineage.edges} - columns[lineage.port]
-        problems += [Problem(f"{lineage.port}.{name}", "lineage of a column the contract does not have") for name in sorted(targets)]
+        problems += [
+            Problem(f"{lineage.port}.{name}", "lineage of a column the contract does not have") for name in sorted(targets)
+        ]
     if problems:
         raise Invalid(f"The lineage of {product.name} cannot be understood.", resource=product.name, problems=problems)
 

@@ -1,14 +1,20 @@
-"""Indexing a delivered collection: from Parquet files in the drop folder into the vector store, under the publication's version."""
+"""Indexing a delivered collection: from Parquet files in the drop folder into the vector store."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from domainmesh.v1 import product_pb2, publication_pb2
+
 from governance_server.rules.errors import ContractViolated, Problem, Unavailable
 from governance_server.vector_access import VectorAccess, attribute_types
 from governance_server.warehouse.layout import Warehouse
+
+if TYPE_CHECKING:
+    from mesh_core.vectors.passages import Passage
 
 __all__ = ["PassageIndexer"]
 
@@ -38,7 +44,9 @@ class PassageIndexer:
                     )
                 )
         if problems:
-            raise ContractViolated(f"The vectors of {entry.name} cannot be searched here.", resource=entry.name, problems=problems)
+            raise ContractViolated(
+                f"The vectors of {entry.name} cannot be searched here.", resource=entry.name, problems=problems
+            )
 
     def stage(self, port: publication_pb2.VerifiedPort, folder: Path, version: int) -> None:
         """The collection holds exactly the delivered passages as of `version`; readers of earlier versions see no change."""
@@ -67,7 +75,7 @@ class PassageIndexer:
             port.passage_tags.extend(sorted(_tags([folder / file.name for file in found.files])))
 
 
-def _passages(files: Sequence[Path]) -> Iterator[object]:
+def _passages(files: Sequence[Path]) -> Iterator[Passage]:
     import pyarrow.parquet as pq
 
     from mesh_core.vectors.schema import passages_in
@@ -78,10 +86,8 @@ def _passages(files: Sequence[Path]) -> Iterator[object]:
                 yield _with_attributes(passage)
 
 
-def _with_attributes(passage):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202  # a Passage; its module is heavy
+def _with_attributes(passage: Passage) -> Passage:
     """The passage with what row filters may use: document, title and heading."""
-    from dataclasses import replace
-
     return replace(passage, attributes={"document": passage.document, "title": passage.title, "heading": passage.heading})
 
 

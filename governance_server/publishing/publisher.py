@@ -1,6 +1,7 @@
 """Publications: each step of the protocol, and rolling a half-done one forward.
 
-A publication is OPEN until its delivery is verified, COMMITTING once the intent is journaled (from then on it is rolled forward whatever
+A publication is OPEN until its delivery is verified, COMMITTING once the intent is journaled (from then on it is rolled
+forward whatever
 happens), COMMITTED when all ports became visible in one change. Readers are pinned by the catalog and see none of this (ADR 0001).
 """
 
@@ -11,7 +12,10 @@ import secrets
 from collections.abc import Iterator
 from datetime import UTC, timedelta
 
-from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2, publication_service_pb2 as pb
+from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2
+from domainmesh.v1 import publication_service_pb2 as pb
+from google.protobuf.timestamp_pb2 import Timestamp
+
 from governance_server.caller import Caller
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.lineage.emit import LineageEmitter
@@ -107,12 +111,17 @@ class Publisher:
         if publication.state == _COMMITTED:
             name = kinds.versioned_name(publication.product, publication.version)
             return read(self._backend.catalog, kinds.RELEASE, name, product_pb2.Release)
-        raise Precondition(f"Publication {publication.id} was given up: {publication.abort_reason} Begin a new one.", resource=publication.id)
+        raise Precondition(
+            f"Publication {publication.id} was given up: {publication.abort_reason} Begin a new one.", resource=publication.id
+        )
 
     def _intend(
         self, publication: publication_pb2.Publication, request: pb.CommitPublicationRequest
     ) -> publication_pb2.Publication:
-        """The publication is verified and will be rolled forward whatever happens. Raises: ContractViolated, Conflict, Invalid."""
+        """The publication is verified and will be rolled forward whatever happens. 
+
+        Raises: ContractViolated, Conflict, Invalid.
+        """
         contract = parse_contract(publication.contract_text)
         check_quality(publication.product, request.quality)
         described = _described(product_pb2.Product(name=publication.product), contract)
@@ -129,7 +138,8 @@ class Publisher:
                 return Outcome("publication.committing", current.product, (), current.SerializeToString())
             if product.version != current.base_version:
                 raise Conflict(
-                    f"{product.name} was published meanwhile (version {product.version}): begin a new publication.", resource=product.name
+                    f"{product.name} was published meanwhile (version {product.version}): begin a new publication.",
+                    resource=product.name,
                 )
             current.state = _COMMITTING
             current.verified_ports.extend(verified)
@@ -147,7 +157,8 @@ class Publisher:
         contract = parse_contract(publication.contract_text)
         entry = _described(product_pb2.Product(name=publication.product), contract)
         release = product_pb2.Release(
-            product=publication.product, version=publication.version, contract_version=contract.version, quality=publication.quality,
+            product=publication.product, version=publication.version, contract_version=contract.version,
+            quality=publication.quality,
             principal=publication.principal, publication=publication.id,
         )  # fmt: skip
         for port, verified in zip(contract.ports, publication.verified_ports, strict=True):
@@ -156,13 +167,15 @@ class Publisher:
         self._passages.describe(entry, publication)
         self._emitter.emit(publication, entry, release)
         fault_point("publish.before_final")
-        receipt = self._backend.journal_as(publication.principal, lambda tx: self._finish(tx, publication, contract, entry, release))
+        receipt = self._backend.journal_as(
+            publication.principal, lambda tx: self._finish(tx, publication, contract, entry, release)
+        )
         fault_point("publish.final")
         self._warehouse.discard(publication.id)
         return product_pb2.Release.FromString(receipt.reply)
 
     def _write_port(
-        self, publication: publication_pb2.Publication, port: str, verified: publication_pb2.VerifiedPort, schema: object
+        self, publication: publication_pb2.Publication, port: str, verified: publication_pb2.VerifiedPort, schema: pa.Schema
     ) -> product_pb2.ReleasedPort:
         folder = self._warehouse.find_drop_folder(publication.id, port)
         files = verified_files(verified)
@@ -194,7 +207,9 @@ class Publisher:
         product = self._product(tx, publication.product)
         name = kinds.versioned_name(product.name, publication.version)
         if publication.id not in product.open_publications:
-            return Outcome("publication.committed", product.name, (), read(tx, kinds.RELEASE, name, product_pb2.Release).SerializeToString())
+            return Outcome(
+                "publication.committed", product.name, (), read(tx, kinds.RELEASE, name, product_pb2.Release).SerializeToString()
+            )
         previous = {lineage_name for lineage_name, _ in tx.list(kinds.LINEAGE, prefix=f"{product.name}.")}
         _settle(product, entry, contract, release, stamp(tx.time))
         product.open_publications.remove(publication.id)
@@ -291,7 +306,9 @@ def _servable(text: str, product: str) -> Contract:
     if not contract.ports:
         problems.append(Problem("$.schema", "a product needs at least one schema object: it becomes a port"))
     if problems:
-        raise InvalidContractText(f"The mesh cannot serve the contract of {product}: mend what is listed.", resource=product, problems=problems)
+        raise InvalidContractText(
+            f"The mesh cannot serve the contract of {product}: mend what is listed.", resource=product, problems=problems
+        )
     return contract
 
 
@@ -303,7 +320,7 @@ def _described(product: product_pb2.Product, contract: Contract) -> product_pb2.
 
 
 def _settle(
-    product: product_pb2.Product, entry: product_pb2.Product, contract: Contract, release: product_pb2.Release, time: object
+    product: product_pb2.Product, entry: product_pb2.Product, contract: Contract, release: product_pb2.Release, time: Timestamp
 ) -> None:
     """The product is what the release made of it."""
     describe(product, contract)
@@ -313,8 +330,8 @@ def _settle(
     for port in product.ports:
         port.row_count, port.delta_version = released[port.name].row_count, released[port.name].delta_version
     if not product.version:
-        product.create_time.CopyFrom(time)  # type: ignore[arg-type]  # a Timestamp
-    product.update_time.CopyFrom(time)  # type: ignore[arg-type]  # a Timestamp
+        product.create_time.CopyFrom(time)
+    product.update_time.CopyFrom(time)
     product.version = release.version
 
 
@@ -331,5 +348,3 @@ def _settled(publication: publication_pb2.Publication) -> publication_pb2.Public
     for field in ("verified_ports", "lineage", "quality", "contract_text", "locations"):
         settled.ClearField(field)  # type: ignore[arg-type]  # names of fields
     return settled
-
-

@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from domainmesh.v1 import grant_pb2, product_pb2
+
 from governance_server.rules.errors import Invalid, InvalidFilter, Problem
 from governance_server.rules.policy_facts import grant_rows, guardrail_rows
 from governance_server.rules.policy_rows import ACTIONS, ANY, Link, Row, Rule, UnreadableRule, check_link, check_rule
@@ -42,7 +43,8 @@ def settle_resource(grant: grant_pb2.Grant, product: product_pb2.Product | None)
         return
     if product is None or grant.resource != product.name or len(product.ports) != 1:
         raise Invalid(
-            "Columns, masks and a row filter belong to one port: name the port, like finance.ledger.entries.", resource=grant.resource
+            "Columns, masks and a row filter belong to one port: name the port, like finance.ledger.entries.",
+            resource=grant.resource,
         )
     grant.resource = product.ports[0].name
 
@@ -89,7 +91,9 @@ def _shape_problems(grant: grant_pb2.Grant, now: datetime) -> list[Problem]:
         problems.append(Problem("effect", "say EFFECT_ALLOW or EFFECT_DENY"))
     unknown = sorted(set(grant.actions) - ACTIONS)
     if unknown or not grant.actions:
-        problems.append(Problem("actions", f"use one or more of {', '.join(sorted(ACTIONS))}; got {', '.join(unknown) or 'none'}"))
+        problems.append(
+            Problem("actions", f"use one or more of {', '.join(sorted(ACTIONS))}; got {', '.join(unknown) or 'none'}")
+        )
     if grant.HasField("expire_time") and grant.expire_time.ToDatetime(tzinfo=UTC) <= now:
         problems.append(Problem("expire_time", "lies in the past: choose a time to come"))
     if grant.effect == grant_pb2.EFFECT_DENY and (grant.masks or grant.row_filter):
@@ -109,7 +113,9 @@ def _column_problems(grant: grant_pb2.Grant, port: product_pb2.Port) -> list[Pro
             problems.append(Problem("masks", f"{mask.mask!r} is no mask: use one of {', '.join(Mask)}"))
         elif Mask(mask.mask) not in allowed_masks(types[mask.column]):
             usable = ", ".join(sorted(allowed_masks(types[mask.column])))
-            problems.append(Problem("masks", f"{mask.mask} cannot mask {mask.column} ({types[mask.column]}): use one of {usable}"))
+            problems.append(
+                Problem("masks", f"{mask.mask} cannot mask {mask.column} ({types[mask.column]}): use one of {usable}")
+            )
     if len({mask.column for mask in grant.masks}) < len(grant.masks):
         problems.append(Problem("masks", "a column is masked twice"))
     return problems

@@ -1,6 +1,7 @@
 """Catalog search: products and ports by words in names, descriptions, columns and tags; an exact name is always first.
 
-Ranking is by stages that never mix: exact name, then name words, then column and tag words, then description words (constant scores
+Ranking is by stages that never mix: exact name, then name words, then column and tag words, then description words (constant
+scores
 per stage, so that no pile of weak matches beats a strong one). What the caller may not discover is taken out before anything is ranked.
 """
 
@@ -9,9 +10,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from domainmesh.v1 import product_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from domainmesh.v1 import product_pb2
 from governance_server.policy.engine import Visibility
 from governance_server.policy.projection import PolicyProjection
 from mesh_core.names import column_object
@@ -85,7 +86,8 @@ class SearchIndex:
             return
         entries: list[_Entry] = []
         for product in facts.products.values():
-            entries.extend(_entries(product, facts.derived))
+            if product.version:
+                entries.extend(_entries(product, facts.derived))
         self._entries, self._revision = tuple(entries), self._policy.revision
 
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from datetime import UTC
 
 import grpc
+from domainmesh.v1 import access_request_pb2 as messages
+from domainmesh.v1 import access_request_service_pb2 as pb
+from domainmesh.v1 import access_request_service_pb2_grpc, grant_pb2
 
-from domainmesh.v1 import access_request_pb2 as messages, access_request_service_pb2 as pb, access_request_service_pb2_grpc, grant_pb2
 from governance_server.caller import Caller, current_caller
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.policy.projection import denied
@@ -28,7 +30,9 @@ class AccessRequestService(access_request_service_pb2_grpc.AccessRequestServiceS
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
-    def CreateAccessRequest(self, request: pb.CreateAccessRequestRequest, context: grpc.ServicerContext) -> messages.AccessRequest:
+    def CreateAccessRequest(
+        self, request: pb.CreateAccessRequestRequest, context: grpc.ServicerContext
+    ) -> messages.AccessRequest:
         """Files a request."""
         new_id = f"r-{self._backend.new_id()}"
 
@@ -60,7 +64,9 @@ class AccessRequestService(access_request_service_pb2_grpc.AccessRequestServiceS
             raise denied("see the request", request.id)
         return found
 
-    def ListAccessRequests(self, request: pb.ListAccessRequestsRequest, context: grpc.ServicerContext) -> pb.ListAccessRequestsResponse:
+    def ListAccessRequests(
+        self, request: pb.ListAccessRequestsRequest, context: grpc.ServicerContext
+    ) -> pb.ListAccessRequestsResponse:
         """Lists the caller's own requests and those it may decide, newest first."""
         page = Page.of(request.page_size, request.page_token)
         rows = self._backend.catalog.list(kinds.ACCESS_REQUEST, limit=None)
@@ -80,7 +86,9 @@ class AccessRequestService(access_request_service_pb2_grpc.AccessRequestServiceS
         more = Page.token(str(start + page.size)) if len(found) > start + page.size else ""
         return pb.ListAccessRequestsResponse(access_requests=found[start : start + page.size], next_page_token=more)
 
-    def ApproveAccessRequest(self, request: pb.ApproveAccessRequestRequest, context: grpc.ServicerContext) -> messages.AccessRequest:
+    def ApproveAccessRequest(
+        self, request: pb.ApproveAccessRequestRequest, context: grpc.ServicerContext
+    ) -> messages.AccessRequest:
         """Approves: the grant is created in the same transaction."""
         new_id = f"g-{self._backend.new_id()}"
 
@@ -111,7 +119,9 @@ class AccessRequestService(access_request_service_pb2_grpc.AccessRequestServiceS
 
         return messages.AccessRequest.FromString(self._backend.submit(request, request.request_id, run).reply)
 
-    def WithdrawAccessRequest(self, request: pb.WithdrawAccessRequestRequest, context: grpc.ServicerContext) -> messages.AccessRequest:
+    def WithdrawAccessRequest(
+        self, request: pb.WithdrawAccessRequestRequest, context: grpc.ServicerContext
+    ) -> messages.AccessRequest:
         """Takes one's own request back."""
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
@@ -162,7 +172,9 @@ def _decide(asked: messages.AccessRequest, caller: Caller, tx: Transaction, reas
     asked.decide_time.CopyFrom(stamp(tx.time))
 
 
-def _grant(asked: messages.AccessRequest, decision: pb.ApproveAccessRequestRequest, caller: Caller, grant_id: str) -> grant_pb2.Grant:
+def _grant(
+    asked: messages.AccessRequest, decision: pb.ApproveAccessRequestRequest, caller: Caller, grant_id: str
+) -> grant_pb2.Grant:
     grant = grant_pb2.Grant(
         id=grant_id, subject=asked.requester, resource=asked.resource, actions=_READ_ACTIONS, effect=grant_pb2.EFFECT_ALLOW,
         purpose=asked.purpose, columns=decision.columns or asked.columns, row_filter=decision.row_filter, masks=decision.masks,

@@ -1,6 +1,7 @@
 """What every service works with: settings, journal, catalog, policy, clock and ids; and the few steps all of them share.
 
-A service parses, hands a command to `submit`, and answers. The command authorises and decides on the writer thread, under the locked
+A service parses, hands a command to `submit`, and answers. The command authorises and decides on the writer thread, under
+the locked
 head (ADR 0001, decision 2), so no permission can be revoked between the check and the write.
 """
 
@@ -74,12 +75,10 @@ class Backend:
     new_id: Callable[[], str]
 
     def submit(self, request: Message, request_id: str, run: Callable[[Transaction, Caller], Outcome]) -> Receipt:
-        """The receipt of a command of the current caller, once it is durable. Raises: GovernanceError and the journal's errors."""
+        """The receipt of a command of the current caller, once durable. Raises: GovernanceError and the journal's errors."""
         caller = current_caller()
         digest = hashlib.sha256(type(request).__name__.encode() + b"\0" + request.SerializeToString(deterministic=True)).digest()
-        command = Command(
-            principal=caller.name, request_id=request_id, request_digest=digest, run=lambda tx: run(tx, caller)
-        )
+        command = Command(principal=caller.name, request_id=request_id, request_digest=digest, run=lambda tx: run(tx, caller))
         return self.journal.submit(command)
 
     def journal_as(self, principal: str, run: Callable[[Transaction], Outcome]) -> Receipt:
@@ -107,7 +106,9 @@ def read(source: Reader, kind: str, name: str, message: type[_M]) -> _M:
     """The resource's current state. Raises: NotFound; check permission first, so that existence does not leak."""
     body = source.get(kind, name)
     if body is None:
-        raise NotFound(f"There is no {kind.replace('_', ' ')} {name!r}: check the spelling, or list what there is.", resource=name)
+        raise NotFound(
+            f"There is no {kind.replace('_', ' ')} {name!r}: check the spelling, or list what there is.", resource=name
+        )
     return message.FromString(body)
 
 

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import grpc
+from domainmesh.v1 import domain_pb2, domain_service_pb2_grpc
+from domainmesh.v1 import domain_service_pb2 as pb
 
-from domainmesh.v1 import domain_pb2, domain_service_pb2 as pb, domain_service_pb2_grpc
 from governance_server.caller import Caller, current_caller
 from governance_server.journal.command import Outcome, Transaction
+from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.errors import AlreadyExists, Conflict, Invalid, NotFound
-from governance_server.rules.policy_rows import UnreadableRule, check_link, check_rule
 from governance_server.rules.policy_facts import domain_rows
-from governance_server.rules.policy_rows import Link
-from governance_server.policy.projection import denied
+from governance_server.rules.policy_rows import Link, UnreadableRule, check_link, check_rule
 from governance_server.services.backend import Backend, Page, read, stamp, store
 from mesh_core.names import MESH, check_domain, check_principal
 
@@ -37,7 +37,9 @@ class DomainService(domain_service_pb2_grpc.DomainServiceServicer):
             domain.CopyFrom(request.domain)
             _check(domain)
             if tx.get(kinds.DOMAIN, domain.name) is not None:
-                raise AlreadyExists(f"Domain {domain.name!r} exists already: update it, or choose another name.", resource=domain.name)
+                raise AlreadyExists(
+                    f"Domain {domain.name!r} exists already: update it, or choose another name.", resource=domain.name
+                )
             domain.create_time.CopyFrom(stamp(tx.time))
             domain.etag = str(tx.revision)
             writes = () if request.validate_only else (store(kinds.DOMAIN, domain.name, domain),)
@@ -67,7 +69,9 @@ class DomainService(domain_service_pb2_grpc.DomainServiceServicer):
         """Changes the fields named by the mask."""
         fields = frozenset(request.update_mask.paths)
         if not fields or fields - _CENTRAL_FIELDS - _OWNER_FIELDS:
-            raise Invalid("update_mask must name one or more of title, description, owners, members, roles.", resource=request.domain.name)
+            raise Invalid(
+                "update_mask must name one or more of title, description, owners, members, roles.", resource=request.domain.name
+            )
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
             name = check_domain(request.domain.name)
@@ -77,7 +81,9 @@ class DomainService(domain_service_pb2_grpc.DomainServiceServicer):
             except NotFound:
                 raise denied("administer", name) from None
             if request.domain.etag and request.domain.etag != domain.etag:
-                raise Conflict(f"Domain {name!r} has changed since you read it: read it again and repeat the change.", resource=name)
+                raise Conflict(
+                    f"Domain {name!r} has changed since you read it: read it again and repeat the change.", resource=name
+                )
             for field in fields:
                 domain.ClearField(field)  # type: ignore[arg-type]  # one of the names checked above
             wanted = domain_pb2.Domain()

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import grpc
+from domainmesh.v1 import grant_pb2, grant_service_pb2_grpc
+from domainmesh.v1 import grant_service_pb2 as pb
 
-from domainmesh.v1 import grant_pb2, grant_service_pb2 as pb, grant_service_pb2_grpc
 from governance_server.caller import Caller, current_caller
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.policy.projection import denied
@@ -131,14 +132,18 @@ class GuardrailService(grant_service_pb2_grpc.GuardrailServiceServicer):
             guardrail.CopyFrom(request.guardrail)
             check_tag(guardrail.id)
             if tx.get(kinds.GUARDRAIL, guardrail.id) is not None:
-                raise AlreadyExists(f"Guardrail {guardrail.id!r} exists already: delete it first, or choose another id.", resource=guardrail.id)
+                raise AlreadyExists(
+                    f"Guardrail {guardrail.id!r} exists already: delete it first, or choose another id.", resource=guardrail.id
+                )
             guardrail.creator = caller.name
             guardrail.create_time.CopyFrom(stamp(tx.time))
             check_guardrail(guardrail, self._backend.policy.product_of(guardrail.resource))
             for exempt in guardrail.exempt:
                 name = exempt.removeprefix("purpose:")
                 if exempt.startswith("purpose:") and tx.get(kinds.PURPOSE, name) is None:
-                    raise Invalid(f"There is no purpose {name!r} to exempt: create it first.", resource=exemption_role(guardrail.id))
+                    raise Invalid(
+                        f"There is no purpose {name!r} to exempt: create it first.", resource=exemption_role(guardrail.id)
+                    )
             writes = () if request.validate_only else (store(kinds.GUARDRAIL, guardrail.id, guardrail),)
             return Outcome("guardrail.created", guardrail.id, writes, guardrail.SerializeToString())
 

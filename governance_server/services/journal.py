@@ -6,8 +6,9 @@ import threading
 from collections.abc import Iterator
 
 import grpc
+from domainmesh.v1 import journal_pb2, journal_service_pb2_grpc
+from domainmesh.v1 import journal_service_pb2 as pb
 
-from domainmesh.v1 import journal_pb2, journal_service_pb2 as pb, journal_service_pb2_grpc
 from governance_server.caller import current_caller
 from governance_server.rules.apply import Change
 from governance_server.rules.errors import AccessDenied, Invalid
@@ -65,7 +66,8 @@ class JournalService(journal_service_pb2_grpc.JournalServiceServicer):
 
 def _change(change: Change, include_body: bool) -> journal_pb2.Change:
     message = journal_pb2.Change(
-        revision=change.revision, time=stamp(change.time), principal=change.principal, request_id=change.request_id, kind=change.kind,
+        revision=change.revision, time=stamp(change.time), principal=change.principal, request_id=change.request_id,
+        kind=change.kind,
         subject=change.subject, body_digest=change.body_digest, previous_hash=change.previous_hash, hash=change.hash,
     )  # fmt: skip
     if include_body and change.body is not None:

@@ -5,8 +5,9 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 
 import grpc
+from domainmesh.v1 import principal_pb2, principal_service_pb2_grpc
+from domainmesh.v1 import principal_service_pb2 as pb
 
-from domainmesh.v1 import principal_pb2, principal_service_pb2 as pb, principal_service_pb2_grpc
 from governance_server.authentication import mint_token
 from governance_server.caller import Caller, current_caller
 from governance_server.journal.command import Outcome, Transaction
@@ -129,11 +130,17 @@ class TokenService(principal_service_pb2_grpc.TokenServiceServicer):
             owner = check_principal(request.principal or caller.name)
             self._authorise(caller, owner)
             read(tx, kinds.PRINCIPAL, owner, principal_pb2.Principal)
-            expires = request.expire_time.ToDatetime(tzinfo=UTC) if request.HasField("expire_time") else tx.time + _DEFAULT_TOKEN_AGE
+            expires = (
+                request.expire_time.ToDatetime(tzinfo=UTC) if request.HasField("expire_time") else tx.time + _DEFAULT_TOKEN_AGE
+            )
             if not tx.time < expires <= tx.time + _MAX_TOKEN_AGE:
                 raise Invalid("expire_time must lie in the future and at most one year ahead.", resource=owner)
             token = principal_pb2.Token(
-                id=minted.id, principal=owner, description=request.description, create_time=stamp(tx.time), expire_time=stamp(expires)
+                id=minted.id,
+                principal=owner,
+                description=request.description,
+                create_time=stamp(tx.time),
+                expire_time=stamp(expires),
             )
             stored = principal_pb2.StoredToken(token=token, secret_sha256=minted.secret_sha256)
             return Outcome("token.created", owner, (store(kinds.TOKEN, token.id, stored),), token.SerializeToString())
@@ -195,4 +202,6 @@ def _check(principal: principal_pb2.Principal) -> None:
         check_purpose(purpose)
     for attribute in principal.attributes:
         if not attribute.isidentifier():
-            raise Invalid(f"Attribute {attribute!r} cannot be used in a filter: use letters, digits and _.", resource=principal.name)
+            raise Invalid(
+                f"Attribute {attribute!r} cannot be used in a filter: use letters, digits and _.", resource=principal.name
+            )

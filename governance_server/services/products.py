@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-import grpc
+from itertools import islice
+from typing import TYPE_CHECKING
 
-from domainmesh.v1 import product_pb2, product_service_pb2 as pb, product_service_pb2_grpc
+import grpc
+from domainmesh.v1 import product_pb2, product_service_pb2_grpc
+from domainmesh.v1 import product_service_pb2 as pb
+
 from governance_server.caller import current_caller
 from governance_server.policy.engine import Visibility
 from governance_server.policy.projection import PolicyProjection, denied
@@ -14,7 +18,10 @@ from governance_server.search.index import SearchIndex
 from governance_server.services.backend import Backend, Page
 from mesh_core.names import column_object, parse_product
 
-__all__ = ["ProductService", "with_derived_tags"]
+if TYPE_CHECKING:
+    from mesh_core.contract import Contract
+
+__all__ = ["ProductService", "parse_contract", "recorded_only", "with_derived_tags"]
 
 
 class ProductService(product_service_pb2_grpc.ProductServiceServicer):
@@ -37,8 +44,9 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         rows = self._backend.catalog.list(
             kinds.PRODUCT, domain=request.domain or None, limit=None, after_name=page.after, as_of=request.as_of or None
         )
-        found = [body for name, body in rows if visible.allows(name)]
-        products = [with_derived_tags(policy, product_pb2.Product.FromString(body), visible) for body in found[: page.size]]
+        every = (product_pb2.Product.FromString(body) for name, body in rows if visible.allows(name))
+        found = list(islice((product for product in every if product.version), page.size + 1))
+        products = [with_derived_tags(policy, product, visible) for product in found[: page.size]]
         more = Page.token(products[-1].name) if len(found) > page.size else ""
         return pb.ListProductsResponse(products=products, next_page_token=more)
 
@@ -49,7 +57,9 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         visible = self._backend.policy.visibility(caller.name)
         readable = self._backend.policy.readable(caller.name)
         start = int(page.after) if page.after.isdecimal() else 0
-        found = self._search.find(request.query, visible=visible, tag=request.tag, domain=request.domain, limit=start + page.size + 1)
+        found = self._search.find(
+            request.query, visible=visible, tag=request.tag, domain=request.domain, limit=start + page.size + 1
+        )
         hits = [
             pb.DiscoverHit(
                 name=hit.name, kind=hit.kind, description=hit.description, matched=hit.matched, tags=hit.tags,
@@ -66,7 +76,10 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         name = kinds.versioned_name(product.name, request.version or product.version)
         body = self._backend.catalog.get(kinds.CONTRACT, name, as_of=request.as_of or None)
         if body is None:
-            raise NotFound(f"{product.name} has no version {request.version}: list them with `mesh show {product.name}`.", resource=product.name)
+            raise NotFound(
+                f"{product.name} has no version {request.version}: list them with `mesh show {product.name}`.",
+                resource=product.name,
+            )
         return product_pb2.Contract.FromString(body)
 
     def ValidateContract(self, request: pb.ValidateContractRequest, context: grpc.ServicerContext) -> pb.ValidateContractResponse:
@@ -103,12 +116,13 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         policy = self._backend.policy_at(as_of)
         policy.authorise(current_caller(), "discover", name)
         body = self._backend.catalog.get(kinds.PRODUCT, name, as_of=as_of or None)
-        if body is None:
+        product = product_pb2.Product.FromString(body or b"")
+        if not product.version:
             raise denied("discover", name)
-        return policy, product_pb2.Product.FromString(body)
+        return policy, product
 
 
-def parse_contract(text: str):  # type: ignore[no-untyped-def]  # noqa: ANN201  # the type is only known after the heavy import
+def parse_contract(text: str) -> Contract:
     """The contract. Raises: InvalidContractText with every violation."""
     from mesh_core.contract import InvalidContract, load_contract
 

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import grpc
+from domainmesh.v1 import product_pb2, publication_pb2, publication_service_pb2_grpc
+from domainmesh.v1 import publication_service_pb2 as pb
 
-from domainmesh.v1 import product_pb2, publication_pb2, publication_service_pb2 as pb, publication_service_pb2_grpc
 from governance_server.caller import current_caller
 from governance_server.publishing.publisher import Publisher
 from governance_server.rules.errors import Unavailable
@@ -51,7 +52,7 @@ class PublicationService(publication_service_pb2_grpc.PublicationServiceServicer
         return pb.RepairPublicationsResponse(committed=committed, aborted=aborted)
 
 
-class _storage:  # noqa: N801  # reads as a word in `with _storage(name):`
+class _storage:  # reads as a word in `with _storage(name):`
     """Turns what the warehouse raises into the server's errors."""
 
     def __init__(self, resource: str) -> None:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 import grpc
+from domainmesh.v1 import product_pb2, read_service_pb2_grpc
+from domainmesh.v1 import read_service_pb2 as pb
 
-from domainmesh.v1 import product_pb2, read_service_pb2 as pb, read_service_pb2_grpc
 from governance_server.caller import Caller, current_caller
 from governance_server.gateway.tickets import Tickets
 from governance_server.policy.projection import denied
@@ -54,12 +54,18 @@ class ReadService(read_service_pb2_grpc.ReadServiceServicer):
         target = self._target(current_caller(), request.port, request.purpose, request.version)
         with _understood(target.plan.port):
             batches = PolarsScanner().scan(
-                target.plan, table_root=target.table_root, delta_version=target.delta_version, columns=None, predicate=None, limit=0
+                target.plan,
+                table_root=target.table_root,
+                delta_version=target.delta_version,
+                columns=None,
+                predicate=None,
+                limit=0,
             )
             schema = next(iter(batches)).schema
         may_grant = self._backend.policy.check(current_caller().name, "grant", request.port).allowed
         return pb.PlanReadResponse(
-            plan=plan_to_wire(target.plan, shows_filter=may_grant), arrow_schema=schema.serialize().to_pybytes(), version=target.version,
+            plan=plan_to_wire(target.plan, shows_filter=may_grant), arrow_schema=schema.serialize().to_pybytes(),
+            version=target.version,
             row_count_hint=target.port.row_count if target.plan.row_filter == TRUE else 0,
         )  # fmt: skip
 
@@ -79,10 +85,9 @@ class ReadService(read_service_pb2_grpc.ReadServiceServicer):
                 columns=list(request.columns) or None, predicate=predicate, limit=request.limit or None,
             )  # fmt: skip
             is_current = self._watch(caller, request, target)
-            with closing(encode(batches)) as messages:
-                for message in messages:
-                    is_current()
-                    yield pb.ReadResponse(arrow=message)
+            for message in encode(batches):
+                is_current()
+                yield pb.ReadResponse(arrow=message)
 
     def PrepareFiles(self, request: pb.PrepareFilesRequest, context: grpc.ServicerContext) -> pb.PrepareFilesResponse:
         """Returns URLs of Parquet files that hold exactly what the plan gives."""
@@ -111,7 +116,7 @@ class ReadService(read_service_pb2_grpc.ReadServiceServicer):
         if product is None or found is None:
             raise denied("read", port)
         if found.kind != product_pb2.PORT_KIND_TABLE:
-            raise Invalid(f"{port} is a collection: ask it with `mesh retrieve {port} \"…\"`.", resource=port)
+            raise Invalid(f'{port} is a collection: ask it with `mesh retrieve {port} "…"`.', resource=port)
         table_root = self._warehouse.port_location(str(name))
         if version in (0, product.version):
             return _Target(plan, found, product.version, table_root, found.delta_version, plan.digest())
@@ -136,7 +141,9 @@ class ReadService(read_service_pb2_grpc.ReadServiceServicer):
             if newest == revision:
                 return
             if self._backend.policy.plan(caller, request.port, request.purpose).digest() != target.digest:
-                raise AccessDenied(f"Your access to {request.port} changed while it was read: read it again.", resource=request.port)
+                raise AccessDenied(
+                    f"Your access to {request.port} changed while it was read: read it again.", resource=request.port
+                )
             revision = newest
 
         return check
@@ -160,7 +167,7 @@ def _cut(plan: ReadPlan, port: str, table_root: Path, delta_version: int) -> Rea
     return replace(plan, columns=tuple(column for column in plan.columns if column.name in schema))
 
 
-class _understood:  # noqa: N801  # reads as a word in `with _understood(port):`
+class _understood:  # reads as a word in `with _understood(port):`
     """Turns what a scan raises into the server's errors."""
 
     def __init__(self, port: str) -> None:

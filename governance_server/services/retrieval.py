@@ -1,14 +1,18 @@
 """RetrievalService: governed retrieval from collections. Runs in the gateway.
 
-The plan becomes a filter in front of the search, never behind it: rows by attributes, and passages carrying a tag that any guardrail
+The plan becomes a filter in front of the search, never behind it: rows by attributes, and passages carrying a tag that any
+guardrail
 binds for this caller are left out. Ranks are given, scores are not (they tell of hidden passages).
 """
 
 from __future__ import annotations
 
-import grpc
+from typing import TYPE_CHECKING
 
-from domainmesh.v1 import product_pb2, retrieval_service_pb2 as pb, retrieval_service_pb2_grpc
+import grpc
+from domainmesh.v1 import product_pb2, retrieval_service_pb2_grpc
+from domainmesh.v1 import retrieval_service_pb2 as pb
+
 from governance_server.caller import current_caller
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
@@ -19,6 +23,9 @@ from governance_server.vector_access import VectorAccess
 from mesh_core.expressions.binding import conjoin, disjoin
 from mesh_core.masks import Mask, join_all
 from mesh_core.names import parse_port
+
+if TYPE_CHECKING:
+    from mesh_core.vectors.passages import StoredPassage
 
 __all__ = ["RetrievalService"]
 
@@ -36,7 +43,9 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         """Returns the passages nearest to the question among those the caller may see."""
         parse_port(request.port)
         if not request.query.strip() or len(request.query) > _MAX_QUERY or request.limit > _MAX_LIMIT:
-            raise Invalid(f"Ask a question of 1 to {_MAX_QUERY} characters, for at most {_MAX_LIMIT} passages.", resource=request.port)
+            raise Invalid(
+                f"Ask a question of 1 to {_MAX_QUERY} characters, for at most {_MAX_LIMIT} passages.", resource=request.port
+            )
         caller = current_caller()
         plan = self._backend.policy.plan(caller, request.port, request.purpose)
         port = self._backend.policy.find_port(request.port)
@@ -70,7 +79,9 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
                 resource=port.name,
             )
         if self._vectors.model != port.embedding_model:
-            raise Precondition(f"{port.name} was embedded with {port.embedding_model}, this gateway asks with {self._vectors.model}.")
+            raise Precondition(
+                f"{port.name} was embedded with {port.embedding_model}, this gateway asks with {self._vectors.model}."
+            )
         scope = AllowedScope(
             filter=conjoin([plan.row_filter, disjoin(branch.condition for branch in text.branches)]), excluded_tags=excluded
         )
@@ -86,7 +97,7 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         return [_passage(hit.rank, hit.passage, columns) for hit in hits]
 
 
-def _passage(rank: int, passage, columns: dict[str, ColumnPlan]) -> pb.Passage:  # type: ignore[no-untyped-def]  # noqa: ANN001
+def _passage(rank: int, passage: StoredPassage, columns: dict[str, ColumnPlan]) -> pb.Passage:
     return pb.Passage(
         rank=rank, text=passage.text, document=_shown("document", passage.document, columns),
         title=_shown("title", passage.title, columns), heading=_shown("heading", passage.heading, columns), start=passage.start,

@@ -13,7 +13,7 @@ from datetime import datetime
 from governance_server.journal.body import encode_body
 from governance_server.journal.chain import Link, link_hash
 from governance_server.journal.command import Command, Outcome, Receipt, Transaction
-from governance_server.journal.errors import OutcomeRejected, RequestIdReused
+from governance_server.journal.errors import InvalidText, OutcomeRejected, RequestIdReused
 from governance_server.rules.apply import Change, ResourceWrite, apply
 from governance_server.storage.drivers import Connection, Driver
 from governance_server.storage.resources import write_rows
@@ -175,9 +175,9 @@ def _check_texts(*texts: str) -> None:
         try:
             text.encode()
         except UnicodeEncodeError as error:
-            raise OutcomeRejected(f"{text!a} is no valid Unicode text: send UTF-8") from error
+            raise InvalidText(f"{text!a} is no valid Unicode text: send UTF-8") from error
         if "\x00" in text:
-            raise OutcomeRejected(f"{text!a} contains a zero character, which no database stores: leave it out")
+            raise InvalidText(f"{text!a} contains a zero character, which no database stores: leave it out")
 
 
 def _check_writes(writes: tuple[ResourceWrite, ...]) -> None:

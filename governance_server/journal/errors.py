@@ -1,24 +1,28 @@
-"""What a submitted command can fail with, besides its own domain errors.
+"""What a submitted command can fail with, besides its own domain errors; what a caller can understand is a `GovernanceError`.
 
-JournalError
-├── RequestIdReused     the request id was used for another request
-├── OutcomeRejected     the command decided something the journal cannot store
-├── Overloaded          too many commands wait
-├── JournalClosed       the server is shutting down
-└── JournalDamaged      the stored journal contradicts itself
+    JournalError
+    ├── RequestIdReused     the request id was used for another request
+    ├── Overloaded          too many commands wait
+    ├── JournalClosed       the server is shutting down
+    ├── OutcomeRejected     the command decided something the journal cannot store: a defect of the command
+    │   └── InvalidText     a text of the caller that no database stores
+    └── JournalDamaged      the stored journal contradicts itself
+
 Storage failures are `governance_server.storage.errors.StorageUnavailable`.
 """
 
 from __future__ import annotations
 
-__all__ = ["JournalClosed", "JournalDamaged", "JournalError", "OutcomeRejected", "Overloaded", "RequestIdReused"]
+from governance_server.rules import errors
+
+__all__ = ["InvalidText", "JournalClosed", "JournalDamaged", "JournalError", "OutcomeRejected", "Overloaded", "RequestIdReused"]
 
 
 class JournalError(Exception):
     """Base of what the journal itself raises."""
 
 
-class RequestIdReused(JournalError):
+class RequestIdReused(JournalError, errors.RequestIdReused):
     """The same principal has used this request id for a request with another content."""
 
     def __init__(self, principal: str, request_id: str) -> None:
@@ -27,16 +31,20 @@ class RequestIdReused(JournalError):
         self.request_id = request_id
 
 
-class OutcomeRejected(JournalError):
-    """A command's texts or its outcome cannot be stored; nothing of it is."""
-
-
-class Overloaded(JournalError):
+class Overloaded(JournalError, errors.Overloaded):
     """The queue of commands is full; this one was not taken."""
 
 
-class JournalClosed(JournalError):
+class JournalClosed(JournalError, errors.Unavailable):
     """The journal takes no more commands."""
+
+
+class OutcomeRejected(JournalError):
+    """A command's outcome cannot be stored; nothing of it is."""
+
+
+class InvalidText(OutcomeRejected, errors.Invalid):
+    """A principal, request id, name or kind holds text that not every database stores."""
 
 
 class JournalDamaged(JournalError):

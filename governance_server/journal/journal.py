@@ -12,6 +12,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 from typing import TypeAlias
@@ -168,7 +169,7 @@ class Journal:
     def _execute(self, jobs: list[_Job], answers: list[_Answer]) -> int:
         """Runs and commits the jobs up to and including the first that touches policy; `answers` gets one for each that ran."""
         if self._connection is None:
-            self._connection = self._database.driver.connect()
+            self._connection = self._database.connect()
         with self._database.write(self._connection) as connection:
             appender = Appender(self._database.driver, connection, self._clock)
             for job in jobs:
@@ -191,10 +192,7 @@ class Journal:
         _LOG.error("journal.commit_failed commands=%d error=%s", len(jobs), type(error).__name__, exc_info=error)
         self._drop_connection()
         for job in jobs:
-            failure = StorageUnavailable(
-                f"the journal in {self._database.url} could not be written ({error}): nothing of the group counts; "
-                "once storage works again, repeat the request with the same request id"
-            )
+            failure = StorageUnavailable(f"the change was not journaled: {error}; repeat the request with the same request id")
             failure.__cause__ = error
             job.future.set_exception(failure)
 
@@ -206,4 +204,5 @@ class Journal:
     def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None
         if connection is not None:
-            connection.close()
+            with suppress(*self._database.driver.errors):  # a broken connection may fail to close; it is given up either way
+                connection.close()

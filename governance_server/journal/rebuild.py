@@ -57,6 +57,11 @@ class RebuildReport:
     differences: tuple[str, ...]
     swapped: bool
 
+    @property
+    def was_equal(self) -> bool:
+        """True if the live tables were the fold of the journal."""
+        return not self.differences
+
 
 def rebuild(database: Database, *, swap: bool = False, progress: Callable[[int], None] | None = None) -> RebuildReport:
     """The live tables are compared with the fold of the journal and, with `swap`, replaced by it in one transaction.

@@ -1,6 +1,7 @@
 """The catalog: the read side of the journal's resources.
 
-Owns reading committed resources, now or as of a revision. Every answer is one statement on the calling thread's connection.
+Owns reading committed resources, now or as of a revision. Every answer is one statement on the calling thread's connection,
+and raises StorageUnavailable if the database fails.
 """
 
 from __future__ import annotations
@@ -27,7 +28,10 @@ class Catalog:
 
     def get(self, kind: str, name: str, *, as_of: int | None = None) -> bytes | None:
         """The stored message of one resource; None if it does not exist (then) or that state was erased."""
-        return get_resource(self._database.reader(), kind, name, as_of=as_of)
+        try:
+            return get_resource(self._database.reader(), kind, name, as_of=as_of)
+        except self._database.driver.errors as error:
+            raise self._database.unavailable(error) from error
 
     def list(
         self,
@@ -45,7 +49,10 @@ class Catalog:
 
     def select(self, kind: str, selection: Selection) -> ResourceList:
         """What `list` gives, for a selection that is at hand as a value."""
-        return list_resources(self._database.reader(), kind, selection)
+        try:
+            return list_resources(self._database.reader(), kind, selection)
+        except self._database.driver.errors as error:
+            raise self._database.unavailable(error) from error
 
     def snapshot(self, as_of: int | None = None) -> CatalogSnapshot:
         """The catalog at one revision, the last one if None: its reads agree with each other whatever is committed meanwhile."""

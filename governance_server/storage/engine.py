@@ -15,7 +15,7 @@ from governance_server.storage.drivers import Connection, Driver
 from governance_server.storage.errors import InvalidDatabaseUrl, StorageUnavailable
 from governance_server.storage.schema import ensure_schema
 
-__all__ = ["Database", "Head", "open_database", "transaction"]
+__all__ = ["Database", "Head", "open_database"]
 
 _HEAD = "SELECT revision, hash FROM head WHERE id = 1"
 
@@ -103,7 +103,10 @@ class Database:
 
     def head(self) -> Head:
         """The last committed revision and its hash, whichever process wrote it; microseconds on SQLite."""
-        revision, digest = self.reader().execute(_HEAD).fetchone()
+        try:
+            revision, digest = self.reader().execute(_HEAD).fetchone()
+        except self.driver.errors as error:
+            raise self.unavailable(error) from error
         return Head(revision, digest)
 
     def head_of(self, kinds: Iterable[str]) -> int:
@@ -112,13 +115,27 @@ class Database:
         if not wanted:
             return 0
         marks = ",".join("?" * len(wanted))
-        row = self.reader().execute(f"SELECT max(revision) FROM kind_head WHERE kind IN ({marks})", wanted).fetchone()
+        try:
+            row = self.reader().execute(f"SELECT max(revision) FROM kind_head WHERE kind IN ({marks})", wanted).fetchone()
+        except self.driver.errors as error:
+            raise self.unavailable(error) from error
         return row[0] or 0
+
+    def unavailable(self, error: Exception) -> StorageUnavailable:
+        """The driver's error as ours."""
+        return StorageUnavailable(f"the database {self.url} failed: {error}; nothing was written, try again once it works")
+
+    def connect(self) -> Connection:
+        """A connection of its own, to be closed by the caller."""
+        try:
+            return self.driver.connect()
+        except self.driver.errors as error:
+            raise self.unavailable(error) from error
 
     @contextmanager
     def snapshot(self) -> Iterator[Connection]:
         """A connection of its own, inside a transaction whose reads all see one state."""
-        connection = self.driver.connect()
+        connection = self.connect()
         try:
             self.driver.begin_snapshot(connection)
             yield connection
@@ -135,15 +152,19 @@ class Database:
 
         Raises:
             RuntimeError: The thread is already inside one: a command of the journal must not write by another way.
+            StorageUnavailable: The database failed; nothing was written.
         """
         with self._exclusive():
-            used = connection or self.driver.connect()
             try:
-                with transaction(self.driver, used):
-                    yield used
-            finally:
-                if connection is None:
-                    used.close()
+                used = connection or self.driver.connect()
+                try:
+                    with _transaction(self.driver, used):
+                        yield used
+                finally:
+                    if connection is None:
+                        used.close()
+            except self.driver.errors as error:
+                raise self.unavailable(error) from error
 
     def close(self) -> None:
         """Every connection is closed; no thread may use the database any more."""
@@ -167,10 +188,7 @@ class Database:
     def _hold(self) -> Connection:
         if self._is_closed:
             raise StorageUnavailable(f"the database {self.url} is closed: the server is shutting down, try another one")
-        try:
-            held = _Held(self.driver.connect())
-        except self.driver.errors as error:
-            raise StorageUnavailable(f"the database {self.url} cannot be reached: {error}") from error
+        held = _Held(self.connect())
         self._local.held = held
         with self._held_lock:
             self._held.add(held)
@@ -178,7 +196,7 @@ class Database:
 
 
 @contextmanager
-def transaction(driver: Driver, connection: Connection) -> Iterator[None]:
+def _transaction(driver: Driver, connection: Connection) -> Iterator[None]:
     """A write transaction on `connection`, committed when the block ends and rolled back when it raises."""
     driver.begin_write(connection)
     try:

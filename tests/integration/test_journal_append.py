@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from governance_server.journal.command import Command, Outcome, Receipt, Transaction
-from governance_server.journal.errors import JournalClosed, OutcomeRejected, Overloaded, RequestIdReused
+from governance_server.journal.errors import InvalidText, JournalClosed, OutcomeRejected, Overloaded, RequestIdReused
 from governance_server.rules.apply import ResourceWrite
 from governance_server.storage.catalog import Catalog
 from governance_server.storage.drivers import Connection
@@ -130,8 +130,8 @@ def test_a_refused_command_fails_alone_and_writes_nothing(database: Database) ->
             Receipt,
             DomainRefusal,
             OutcomeRejected,
-            OutcomeRejected,
-            OutcomeRejected,
+            InvalidText,
+            InvalidText,
             TypeError,
             Receipt,
         ]

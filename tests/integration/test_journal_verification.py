@@ -78,7 +78,7 @@ def test_what_was_written_verifies(database: Database) -> None:
     assert verify(database, 4) == Verification(2, ())
 
 
-@settings(max_examples=250, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(place=FLIPS, data=st.data())
 def test_a_flipped_bit_in_any_column_of_the_journal_is_found(
     written_bytes: bytes, place: tuple[str, str], data: st.DataObject

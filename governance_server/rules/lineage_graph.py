@@ -1,0 +1,219 @@
+"""The graph of ports and columns: what something was made of, and what was made of it.
+
+Nodes are ports (`finance.ledger.entries`) and column objects (`finance.ledger.entries#amount`). A walk from a port follows ports;
+a walk from a column follows columns, and ports from where the columns are not known. Knows nothing of storage, tags or who asks:
+what the caller may see is a function it is given.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from enum import StrEnum
+from itertools import islice
+from typing import NamedTuple
+
+from mesh_core.lineage import ANY_COLUMN, PortLineage, RowEdge, Subtype, Transformation
+from mesh_core.names import column_object
+
+__all__ = ["Direction", "Graph", "GraphEdge", "Node", "Page", "Subgraph"]
+
+_UNKNOWN = Transformation.of(Subtype.TRANSFORMATION)
+
+
+class Direction(StrEnum):
+    """Which way to walk."""
+
+    UPSTREAM = "upstream"
+    DOWNSTREAM = "downstream"
+
+
+class GraphEdge(NamedTuple):
+    """From source to target, by id. `transformation` is None between ports. A tuple: a walk makes a hundred thousand of them."""
+
+    source: str
+    target: str
+    transformation: Transformation | None
+
+
+class Node(NamedTuple):
+    """A node that was reached. `id` is its name, or an id that means nothing outside this answer if `is_hidden`."""
+
+    id: str
+    is_hidden: bool
+    distance: int
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Which part of a walk to return: nodes from `offset` on, at most `limit`."""
+
+    offset: int = 0
+    limit: int = 1_000_000
+
+
+_FIRST = Page()
+
+
+@dataclass(frozen=True, slots=True)
+class Subgraph:
+    """One page of a walk: nodes nearest first (the first page starts with the one asked for) and edges to nodes up to this page.
+
+    Attributes:
+        nodes: this page's nodes.
+        edges: every edge whose later end, in the order of the nodes, is on this page.
+        is_complete: False if depth or page size cut anything off.
+        next_offset: where the next page starts, None on the last.
+    """
+
+    nodes: tuple[Node, ...]
+    edges: tuple[GraphEdge, ...]
+    is_complete: bool
+    next_offset: int | None
+
+
+class Graph:
+    """The lineage of every port, indexed both ways. Building is linear; replacing one port's lineage costs what that port has."""
+
+    def __init__(self, lineages: Iterable[PortLineage] = ()) -> None:
+        """Of several lineages of one port the last counts."""
+        self._lineages: dict[str, PortLineage] = {}
+        self._into: dict[str, list[GraphEdge]] = {}
+        self._out_of: dict[str, dict[str, list[GraphEdge]]] = {}
+        for lineage in lineages:
+            self.put(lineage)
+
+    def put(self, lineage: PortLineage) -> None:
+        """The port has this lineage and no other."""
+        self.remove(lineage.target_port)
+        self._lineages[lineage.target_port] = lineage
+        for edge in _edges(lineage):
+            self._into.setdefault(edge.target, []).append(edge)
+            self._out_of.setdefault(edge.source, {}).setdefault(lineage.target_port, []).append(edge)
+
+    def remove(self, port: str) -> None:
+        """The port has no lineage; what was made of it stays."""
+        lineage = self._lineages.pop(port, None)
+        for edge in _edges(lineage) if lineage is not None else ():
+            self._into.pop(edge.target, None)
+            self._out_of.get(edge.source, {}).pop(port, None)
+
+    def upstream(self, node: str, depth: int) -> Subgraph:
+        """What the node was made of, up to `depth` steps, everything visible. See `walk`."""
+        return self.walk(node, Direction.UPSTREAM, depth=depth, is_visible=_everything)
+
+    def downstream(self, node: str, depth: int) -> Subgraph:
+        """What was made of the node, up to `depth` steps, everything visible. See `walk`."""
+        return self.walk(node, Direction.DOWNSTREAM, depth=depth, is_visible=_everything)
+
+    def walk(
+        self,
+        start: str,
+        direction: Direction,
+        *,
+        depth: int,
+        is_visible: Callable[[str], bool],
+        page: Page = _FIRST,
+    ) -> Subgraph:
+        """The nodes within `depth` steps of `start` and the edges walked; what is not visible keeps its place, not its name.
+
+        Walks terminate on cycles. Hidden nodes are numbered in the order of the walk, the same on each page of the same graph.
+        """
+        step = self._sources if direction is Direction.UPSTREAM else self._targets
+        distances, edges, is_cut = _breadth_first(start, step, depth)
+        hidden = {node: f"hidden:{i}" for i, node in enumerate(distances) if not is_visible(node)}
+        end = page.offset + page.limit
+        is_whole = page.offset == 0 and end >= len(distances)
+        walked = edges if is_whole else _on_page(edges, distances, range(page.offset, end))
+        nodes = tuple(
+            Node(hidden.get(n, n), n in hidden, distance) for n, distance in islice(distances.items(), page.offset, end)
+        )
+        return Subgraph(nodes, _renamed(walked, hidden), is_whole and not is_cut, None if end >= len(distances) else end)
+
+    def _sources(self, node: str) -> Iterable[tuple[str, GraphEdge]]:
+        """Each neighbour upstream with the edge to it."""
+        edges = self._into.get(node, [])
+        if "#" not in node:
+            return [(e.source, e) for e in edges if e.transformation is None]
+        found = [(e.source, e) for e in edges]
+        lineage = self._lineages.get(node.partition("#")[0])
+        if lineage is not None:
+            found += [(_row_source(e), GraphEdge(_row_source(e), node, e.transformation)) for e in lineage.row_edges]
+            if not any(e.transformation is not None and e.transformation.is_direct for e in edges):
+                found += [(port, GraphEdge(port, node, _UNKNOWN)) for port in lineage.unknown_inputs]
+        return found
+
+    def _targets(self, node: str) -> Iterable[tuple[str, GraphEdge]]:
+        """Each neighbour downstream with the edge to it; a target port stands for all its columns."""
+        edges = _by_port(self._out_of.get(node))
+        if "#" not in node:
+            return [(e.target, e) for e in edges if e.transformation is None]
+        of_any_column = _by_port(self._out_of.get(node.partition("#")[0]))
+        rewritten = [GraphEdge(node, e.target, e.transformation) for e in of_any_column if e.transformation is not None]
+        return [(e.target, e) for e in (*edges, *rewritten)]
+
+
+def _everything(_: str) -> bool:
+    return True
+
+
+def _by_port(edges: Mapping[str, list[GraphEdge]] | None) -> Iterable[GraphEdge]:
+    if not edges:
+        return ()
+    if len(edges) == 1:
+        return next(iter(edges.values()))
+    return [edge for port in sorted(edges) for edge in edges[port]]
+
+
+def _renamed(edges: list[GraphEdge], hidden: Mapping[str, str]) -> tuple[GraphEdge, ...]:
+    if not hidden:
+        return tuple(edges)
+    return tuple(GraphEdge(hidden.get(e.source, e.source), hidden.get(e.target, e.target), e.transformation) for e in edges)
+
+
+def _on_page(edges: Iterable[GraphEdge], distances: Mapping[str, int], positions: range) -> list[GraphEdge]:
+    """The edges whose later end lies at one of the positions."""
+    order = {node: position for position, node in enumerate(distances)}
+    return [e for e in edges if max(order[e.source], order[e.target]) in positions]
+
+
+def _row_source(edge: RowEdge) -> str:
+    return edge.source_port if edge.source_column == ANY_COLUMN else column_object(edge.source_port, edge.source_column)
+
+
+def _edges(lineage: PortLineage) -> Iterator[GraphEdge]:
+    """Port to port without a transformation; with one column to column, and to the port what decides its rows or is unknown."""
+    target = lineage.target_port
+    for dataset_edge in lineage.dataset_edges:
+        yield GraphEdge(dataset_edge.source_port, target, None)
+    for edge in lineage.edges:
+        source = column_object(edge.source_port, edge.source_column)
+        yield GraphEdge(source, column_object(target, edge.target_column), edge.transformation)
+    for row_edge in lineage.row_edges:
+        yield GraphEdge(_row_source(row_edge), target, row_edge.transformation)
+    for port in lineage.unknown_inputs:
+        yield GraphEdge(port, target, _UNKNOWN)
+
+
+def _breadth_first(
+    start: str, step: Callable[[str], Iterable[tuple[str, GraphEdge]]], depth: int
+) -> tuple[dict[str, int], list[GraphEdge], bool]:
+    """Distances in the order of the walk, every edge between nodes within the depth, and whether something lies beyond it."""
+    distances = {start: 0}
+    edges: list[GraphEdge] = []
+    is_cut = False
+    level = [start]
+    while level:
+        following: list[str] = []
+        distance = distances[level[0]] + 1
+        for node in level:
+            for neighbour, edge in step(node):
+                if neighbour not in distances:
+                    if distance > depth:
+                        is_cut = True
+                        continue
+                    distances[neighbour] = distance
+                    following.append(neighbour)
+                edges.append(edge)
+        level = following
+    return distances, edges, is_cut

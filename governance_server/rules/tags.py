@@ -1,0 +1,90 @@
+"""Which tags flow down lineage into which columns, and along which path.
+
+Tags flow along DIRECT edges, whatever the tag, and stop at a breaker with evidence (design §5): an edge that was masked, a count,
+a sum or a mean, or a rescan of the column that found nothing. INDIRECT edges carry no tags. From an unknown input every tag of
+every column flows into every target column without a DIRECT edge: nobody can show that it is not in there. Always computed from
+scratch, so a source that is retracted takes exactly its derived tags with it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from types import MappingProxyType
+
+from mesh_core.lineage import PortLineage, Transformation
+from mesh_core.names import column_object
+
+__all__ = ["Path", "breaker", "propagate"]
+
+Path = tuple[str, ...]
+"""Column objects from the one that declares the tag to the one that inherits it."""
+
+_Flows = Mapping[str, frozenset[str]]
+_NOTHING: Mapping[str, frozenset[str]] = MappingProxyType({})
+
+
+def breaker(transformation: Transformation) -> str | None:
+    """Why no tag flows along an edge, in words; None if tags flow."""
+    if not transformation.is_direct:
+        return f"only decides ({transformation.subtype})"
+    if transformation.masking:
+        return "was masked"
+    return f"is a {transformation.function}" if transformation.is_breaker else None
+
+
+def propagate(
+    declared: Mapping[str, frozenset[str]],
+    lineages: Iterable[PortLineage],
+    *,
+    columns: Mapping[str, Sequence[str]],
+    rescanned: Mapping[str, frozenset[str]] = _NOTHING,
+    inherits: Callable[[str], bool] = lambda tag: True,
+) -> Mapping[str, Mapping[str, Path]]:
+    """The derived tags of each column object that has some, each with its path: the shortest, of equals the first by name.
+
+    Args:
+        declared: the tags each column object declares; these are not repeated as derived.
+        lineages: the current lineage of each port, in any order.
+        columns: the columns of each port; those without any edge are known from here only.
+        rescanned: tags that a rescan of a column's own values found no trace of: they neither stay nor pass on.
+        inherits: whether a tag flows at all.
+    """
+    flows = _flows(list(lineages), columns)
+    derived: dict[str, dict[str, Path]] = {}
+    for tag in sorted({tag for tags in declared.values() for tag in tags if inherits(tag)}):
+        origins = {column for column, tags in declared.items() if tag in tags}
+        cleared = {column for column, tags in rescanned.items() if tag in tags} - origins
+        for column, path in _paths(origins, cleared, flows).items():
+            derived.setdefault(column, {})[tag] = path
+    return derived
+
+
+def _flows(lineages: Sequence[PortLineage], columns: Mapping[str, Sequence[str]]) -> _Flows:
+    """Where the tags of a column flow, and those of a whole port (under the port's name)."""
+    flows: dict[str, set[str]] = {}
+    for lineage in lineages:
+        direct = {e.target_column for e in lineage.edges if e.transformation.is_direct}
+        for edge in lineage.edges:
+            if breaker(edge.transformation) is None:
+                source = column_object(edge.source_port, edge.source_column)
+                flows.setdefault(source, set()).add(column_object(lineage.target_port, edge.target_column))
+        loose = {column_object(lineage.target_port, c) for c in columns.get(lineage.target_port, ()) if c not in direct}
+        for port in lineage.unknown_inputs:
+            flows.setdefault(port, set()).update(loose)
+    return {source: frozenset(targets) for source, targets in flows.items()}
+
+
+def _paths(origins: set[str], cleared: set[str], flows: _Flows) -> dict[str, Path]:
+    """The best path to every column reached from an origin, level by level; origins themselves are not reached."""
+    found: dict[str, Path] = {}
+    level: dict[str, Path] = {column: (column,) for column in origins}
+    none: frozenset[str] = frozenset()
+    while level:
+        following: dict[str, Path] = {}
+        for column, path in level.items():
+            for target in flows.get(column, none) | flows.get(column.partition("#")[0], none):
+                if target not in found and target not in origins and target not in cleared:
+                    following[target] = min(following.get(target, (*path, target)), (*path, target))
+        found |= following
+        level = following
+    return found

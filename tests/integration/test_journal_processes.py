@@ -94,3 +94,42 @@ def test_two_processes_append_to_one_database_in_one_order(database: Database) -
     assert stored(database) == promised
     with running_journal(database) as journal:
         assert journal.verify(deep=True).ok
+
+
+FAILING_DISK = """
+import os, resource, sys
+from concurrent.futures import ThreadPoolExecutor
+from governance_server.journal.journal import Journal
+from governance_server.storage.engine import open_database
+from governance_server.storage.errors import StorageUnavailable
+from tests.integration.journal_databases import now, writing
+
+database = open_database(sys.argv[1])
+journal = Journal(database, clock=now)
+hard = resource.getrlimit(resource.RLIMIT_FSIZE)[1]
+
+def attempt(number):
+    try:
+        return journal.submit(writing(("grant", f"d.n{number}", bytes(3000)), request_id=str(number), digest=b"d")).revision
+    except StorageUnavailable:
+        return 0
+
+resource.setrlimit(resource.RLIMIT_FSIZE, (int(sys.argv[2]), hard))
+with ThreadPoolExecutor(4) as pool:
+    first = list(pool.map(attempt, range(60)))
+assert 0 in first and max(first) == database.head().revision, first
+assert journal.verify(deep=True).ok
+resource.setrlimit(resource.RLIMIT_FSIZE, (hard, hard))
+again = [attempt(number) for number in range(60)]
+assert all(revision == before for revision, before in zip(again, first) if before), (first, again)
+assert sorted(again) == list(range(1, 61)), again
+assert journal.verify(deep=True).ok
+os._exit(0)
+"""
+
+
+@pytest.mark.parametrize("limit_bytes", [100_000, 200_000])
+def test_a_write_that_fails_below_sqlite_loses_and_repeats_nothing(tmp_path: Path, limit_bytes: int) -> None:
+    command = [PYTHON, "-c", FAILING_DISK, sqlite_url(tmp_path), str(limit_bytes)]
+    child = subprocess.run(command, env=CHILD_ENVIRONMENT, capture_output=True, text=True, timeout=50, check=False)
+    assert child.returncode == 0, child.stderr[-3000:]

@@ -1,0 +1,34 @@
+"""Fixtures every test may use."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.servers import RunningServer
+
+pytest_plugins = ["tests.integration.weaviate_server"]
+
+
+@pytest.fixture
+def new_server(tmp_path: Path) -> Iterator[Callable[..., RunningServer]]:
+    """Starts servers of the test's own."""
+    started: list[RunningServer] = []
+
+    def start(name: str = "mesh", **environment: str) -> RunningServer:
+        started.append(RunningServer(tmp_path / name, **environment))
+        return started[-1]
+
+    yield start
+    for server in started:
+        server.stop()
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    """One server for all tests of a module."""
+    running = RunningServer(tmp_path_factory.mktemp("server") / "mesh")
+    yield running
+    running.stop()

@@ -1,0 +1,81 @@
+"""Real servers for tests: started as `mesh serve` starts them, on free loopback ports, ended by process id."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from domain_sdk import Mesh
+
+__all__ = ["RunningServer"]
+
+
+class RunningServer:
+    """A server in a process of its own, with its gateway."""
+
+    def __init__(self, home: Path, **environment: str) -> None:
+        self.home = home
+        self.environment = environment
+        self.process: subprocess.Popen[str] | None = None
+        self.ready: dict[str, Any] = {}
+        self.start()
+
+    def start(self, extra: Mapping[str, str] | None = None) -> None:
+        """The server serves; its ports stay the same over restarts."""
+        ports = {"MESH_PORT": "0", "MESH_GATEWAY_PORT": "0", "MESH_FILES_PORT": "0"}
+        environment = {**os.environ, **ports, "MESH_HOME": str(self.home), **self.environment, **(extra or {})}
+        self.log = self.home.parent / f"{self.home.name}.log"
+        with self.log.open("a") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "governance_server", "serve"], env=environment, stdout=subprocess.PIPE, stderr=log, text=True
+            )
+        assert self.process.stdout is not None
+        line = self.process.stdout.readline()
+        assert line, f"the server did not start: {self.log.read_text()[-2000:]}"
+        self.ready = json.loads(line)
+
+    @property
+    def url(self) -> str:
+        return str(self.ready["url"])
+
+    @property
+    def admin_token(self) -> str:
+        return Path(self.ready["administrator_token_file"]).read_text().strip()
+
+    def admin(self) -> Mesh:
+        """The mesh as its first administrator."""
+        return Mesh.connect(self.url, self.admin_token)
+
+    def user(self, name: str, **principal: Any) -> Mesh:
+        """The mesh as a principal, which is created if it does not exist."""
+        with self.admin() as mesh:
+            if name not in {p.name for p in mesh.admin.principals()}:
+                mesh.admin.create_principal(name, **principal)
+            return Mesh.connect(self.url, mesh.admin.create_token(name).secret)
+
+    def kill(self) -> None:
+        """The server is dead by SIGKILL; its gateway ends by itself."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGKILL)
+        self.wait()
+
+    def wait(self) -> int:
+        """The exit status, once the process has ended."""
+        assert self.process is not None
+        status = self.process.wait(30)
+        if self.process.stdout is not None:
+            self.process.stdout.close()
+        return status
+
+    def stop(self) -> None:
+        """The server has ended in good order."""
+        assert self.process is not None
+        if self.process.poll() is None:
+            self.process.terminate()
+            self.wait()

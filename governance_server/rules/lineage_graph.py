@@ -7,10 +7,11 @@ what the caller may see is a function it is given.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
+from sys import intern
 from typing import NamedTuple
 
 from mesh_core.lineage import ANY_COLUMN, PortLineage, RowEdge, Subtype, Transformation
@@ -119,8 +120,7 @@ class Graph:
 
         Walks terminate on cycles. Hidden nodes are numbered in the order of the walk, the same on each page of the same graph.
         """
-        step = self._sources if direction is Direction.UPSTREAM else self._targets
-        distances, edges, is_cut = _breadth_first(start, step, depth)
+        distances, edges, is_cut = self._breadth_first(start, direction, depth)
         hidden = {node: f"hidden:{i}" for i, node in enumerate(distances) if not is_visible(node)}
         end = page.offset + page.limit
         is_whole = page.offset == 0 and end >= len(distances)
@@ -130,34 +130,57 @@ class Graph:
         )
         return Subgraph(nodes, _renamed(walked, hidden), is_whole and not is_cut, None if end >= len(distances) else end)
 
-    def _sources(self, node: str) -> Iterable[tuple[str, GraphEdge]]:
-        """Each neighbour upstream with the edge to it."""
+    def _breadth_first(self, start: str, direction: Direction, depth: int) -> tuple[dict[str, int], list[GraphEdge], bool]:
+        """Distances in the order of the walk, every edge between nodes within the depth, and whether something lies beyond it."""
+        is_upstream = direction is Direction.UPSTREAM
+        distances = {start: 0}
+        edges: list[GraphEdge] = []
+        is_cut = False
+        level, distance = [start], 0
+        while level:
+            following: list[str] = []
+            distance += 1
+            for node in level:
+                for edge in self._sources(node) if is_upstream else self._targets(node):
+                    neighbour = edge.source if is_upstream else edge.target
+                    if neighbour not in distances:
+                        if distance > depth:
+                            is_cut = True
+                            continue
+                        distances[neighbour] = distance
+                        following.append(neighbour)
+                    edges.append(edge)
+            level = following
+        return distances, edges, is_cut
+
+    def _sources(self, node: str) -> Sequence[GraphEdge]:
+        """The edges to each neighbour upstream."""
         edges = self._into.get(node, [])
         if "#" not in node:
-            return [(e.source, e) for e in edges if e.transformation is None]
-        found = [(e.source, e) for e in edges]
+            return [e for e in edges if e.transformation is None]
         lineage = self._lineages.get(node.partition("#")[0])
-        if lineage is not None:
-            found += [(_row_source(e), GraphEdge(_row_source(e), node, e.transformation)) for e in lineage.row_edges]
-            if not any(e.transformation is not None and e.transformation.is_direct for e in edges):
-                found += [(port, GraphEdge(port, node, _UNKNOWN)) for port in lineage.unknown_inputs]
+        if lineage is None:
+            return edges
+        found = [*edges, *(GraphEdge(_row_source(e), node, e.transformation) for e in lineage.row_edges)]
+        if not any(e.transformation is not None and e.transformation.is_direct for e in edges):
+            found += [GraphEdge(port, node, _UNKNOWN) for port in lineage.unknown_inputs]
         return found
 
-    def _targets(self, node: str) -> Iterable[tuple[str, GraphEdge]]:
-        """Each neighbour downstream with the edge to it; a target port stands for all its columns."""
+    def _targets(self, node: str) -> Sequence[GraphEdge]:
+        """The edges to each neighbour downstream; a target port stands for all its columns."""
         edges = _by_port(self._out_of.get(node))
         if "#" not in node:
-            return [(e.target, e) for e in edges if e.transformation is None]
+            return [e for e in edges if e.transformation is None]
         of_any_column = _by_port(self._out_of.get(node.partition("#")[0]))
         rewritten = [GraphEdge(node, e.target, e.transformation) for e in of_any_column if e.transformation is not None]
-        return [(e.target, e) for e in (*edges, *rewritten)]
+        return [*edges, *rewritten] if rewritten else edges
 
 
 def _everything(_: str) -> bool:
     return True
 
 
-def _by_port(edges: Mapping[str, list[GraphEdge]] | None) -> Iterable[GraphEdge]:
+def _by_port(edges: Mapping[str, list[GraphEdge]] | None) -> Sequence[GraphEdge]:
     if not edges:
         return ()
     if len(edges) == 1:
@@ -187,33 +210,9 @@ def _edges(lineage: PortLineage) -> Iterator[GraphEdge]:
     for dataset_edge in lineage.dataset_edges:
         yield GraphEdge(dataset_edge.source_port, target, None)
     for edge in lineage.edges:
-        source = column_object(edge.source_port, edge.source_column)
-        yield GraphEdge(source, column_object(target, edge.target_column), edge.transformation)
+        source = intern(column_object(edge.source_port, edge.source_column))
+        yield GraphEdge(source, intern(column_object(target, edge.target_column)), edge.transformation)
     for row_edge in lineage.row_edges:
         yield GraphEdge(_row_source(row_edge), target, row_edge.transformation)
     for port in lineage.unknown_inputs:
         yield GraphEdge(port, target, _UNKNOWN)
-
-
-def _breadth_first(
-    start: str, step: Callable[[str], Iterable[tuple[str, GraphEdge]]], depth: int
-) -> tuple[dict[str, int], list[GraphEdge], bool]:
-    """Distances in the order of the walk, every edge between nodes within the depth, and whether something lies beyond it."""
-    distances = {start: 0}
-    edges: list[GraphEdge] = []
-    is_cut = False
-    level = [start]
-    while level:
-        following: list[str] = []
-        distance = distances[level[0]] + 1
-        for node in level:
-            for neighbour, edge in step(node):
-                if neighbour not in distances:
-                    if distance > depth:
-                        is_cut = True
-                        continue
-                    distances[neighbour] = distance
-                    following.append(neighbour)
-                edges.append(edge)
-        level = following
-    return distances, edges, is_cut

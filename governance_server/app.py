@@ -39,6 +39,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from governance_server.authentication import Authenticator
+from governance_server.backend import Backend
 from governance_server.bootstrap import ensure_administrator
 from governance_server.config import Settings
 from governance_server.gateway.tickets import Tickets
@@ -53,7 +54,6 @@ from governance_server.publishing.publisher import Publisher
 from governance_server.rules import kinds
 from governance_server.search.index import SearchIndex
 from governance_server.services.access_requests import AccessRequestService
-from governance_server.services.backend import Backend
 from governance_server.services.decisions import DecisionService
 from governance_server.services.domains import DomainService
 from governance_server.services.grants import GrantService, GuardrailService

@@ -9,10 +9,10 @@ from pathlib import Path
 from domainmesh.v1 import principal_pb2
 
 from governance_server.authentication import mint_token
+from governance_server.backend import stamp, store
 from governance_server.journal.command import Command, Outcome, Transaction
 from governance_server.journal.journal import Journal
 from governance_server.rules import kinds
-from governance_server.services.backend import stamp, store
 from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import Database
 

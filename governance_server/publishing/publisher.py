@@ -11,12 +11,15 @@ import logging
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, timedelta
+from typing import TYPE_CHECKING
 
 from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2
 from domainmesh.v1 import publication_service_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from governance_server.backend import Backend, Reader, read, stamp, store
 from governance_server.caller import Caller
+from governance_server.contracts import parse_contract
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.lineage.emit import LineageEmitter
 from governance_server.policy.projection import denied
@@ -28,13 +31,14 @@ from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.compatibility import check_compatible
 from governance_server.rules.errors import Conflict, InvalidContractText, Precondition, Problem
-from governance_server.services.backend import Backend, Reader, read, stamp, store
-from governance_server.services.products import parse_contract
 from governance_server.storage.leases import Leases
 from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.layout import Warehouse
 from mesh_core.contract import Contract, servable_problems
 from mesh_core.names import parse_product
+
+if TYPE_CHECKING:
+    import pyarrow as pa
 
 __all__ = ["Publisher"]
 
@@ -118,7 +122,7 @@ class Publisher:
     def _intend(
         self, publication: publication_pb2.Publication, request: pb.CommitPublicationRequest
     ) -> publication_pb2.Publication:
-        """The publication is verified and will be rolled forward whatever happens. 
+        """The publication is verified and will be rolled forward whatever happens.
 
         Raises: ContractViolated, Conflict, Invalid.
         """

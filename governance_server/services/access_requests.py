@@ -9,13 +9,13 @@ from domainmesh.v1 import access_request_pb2 as messages
 from domainmesh.v1 import access_request_service_pb2 as pb
 from domainmesh.v1 import access_request_service_pb2_grpc, grant_pb2
 
+from governance_server.backend import Backend, Page, stamp, store
 from governance_server.caller import Caller, current_caller
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.errors import AccessDenied, Invalid, Precondition
 from governance_server.rules.grants import check_resource, contains
-from governance_server.services.backend import Backend, Page, stamp, store
 from governance_server.services.grants import prepare_grant
 
 __all__ = ["AccessRequestService", "pending_for"]

@@ -6,12 +6,12 @@ import grpc
 from domainmesh.v1 import decision_service_pb2 as pb
 from domainmesh.v1 import decision_service_pb2_grpc
 
+from governance_server.backend import Backend
 from governance_server.caller import Caller, current_caller
 from governance_server.policy.projection import PolicyProjection, denied
 from governance_server.rules.errors import Invalid, PurposeNotHeld, TooLarge
 from governance_server.rules.policy_rows import ACTIONS
 from governance_server.rules.read_plans import Denied
-from governance_server.services.backend import Backend
 from governance_server.services.plans import plan_to_wire
 from mesh_core.names import MESH, check_column, check_principal, parse_port
 

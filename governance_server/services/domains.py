@@ -6,6 +6,7 @@ import grpc
 from domainmesh.v1 import domain_pb2, domain_service_pb2_grpc
 from domainmesh.v1 import domain_service_pb2 as pb
 
+from governance_server.backend import Backend, Page, read, stamp, store
 from governance_server.caller import Caller, current_caller
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.policy.projection import denied
@@ -13,7 +14,6 @@ from governance_server.rules import kinds
 from governance_server.rules.errors import AlreadyExists, Conflict, Invalid, NotFound
 from governance_server.rules.policy_facts import domain_rows
 from governance_server.rules.policy_rows import Link, UnreadableRule, check_link, check_rule
-from governance_server.services.backend import Backend, Page, read, stamp, store
 from mesh_core.names import MESH, check_domain, check_principal
 
 __all__ = ["DomainService"]

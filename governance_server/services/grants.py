@@ -8,6 +8,7 @@ import grpc
 from domainmesh.v1 import grant_pb2, grant_service_pb2_grpc
 from domainmesh.v1 import grant_service_pb2 as pb
 
+from governance_server.backend import Backend, Page, Reader, read, stamp, store
 from governance_server.caller import Caller, current_caller
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.policy.projection import denied
@@ -16,7 +17,6 @@ from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AlreadyExists, Invalid
 from governance_server.rules.grants import check_grant, check_guardrail, contains, settle_resource
 from governance_server.rules.policy_facts import exemption_role
-from governance_server.services.backend import Backend, Page, Reader, read, stamp, store
 from mesh_core.names import MESH, check_tag
 
 __all__ = ["GrantService", "GuardrailService", "end_grant", "prepare_grant"]

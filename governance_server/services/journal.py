@@ -9,10 +9,10 @@ import grpc
 from domainmesh.v1 import journal_pb2, journal_service_pb2_grpc
 from domainmesh.v1 import journal_service_pb2 as pb
 
+from governance_server.backend import Backend, Page, stamp
 from governance_server.caller import current_caller
 from governance_server.rules.apply import Change
 from governance_server.rules.errors import AccessDenied, Invalid
-from governance_server.services.backend import Backend, Page, stamp
 from mesh_core.names import MESH
 
 __all__ = ["JournalService"]

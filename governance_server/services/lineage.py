@@ -6,11 +6,11 @@ import grpc
 from domainmesh.v1 import lineage_pb2, lineage_service_pb2_grpc
 from domainmesh.v1 import lineage_service_pb2 as pb
 
+from governance_server.backend import Backend, Page, stamp
 from governance_server.caller import current_caller
 from governance_server.policy.projection import Facts, denied
 from governance_server.rules.errors import Invalid
 from governance_server.rules.lineage_graph import Direction, Graph, GraphEdge, Node
-from governance_server.services.backend import Backend, Page, stamp
 from governance_server.storage.events import EventLog
 from mesh_core.names import MESH, check_column, column_object, parse_port
 

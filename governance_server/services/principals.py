@@ -9,12 +9,12 @@ from domainmesh.v1 import principal_pb2, principal_service_pb2_grpc
 from domainmesh.v1 import principal_service_pb2 as pb
 
 from governance_server.authentication import mint_token
+from governance_server.backend import Backend, Page, read, stamp, store
 from governance_server.caller import Caller, current_caller
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.policy.projection import NO_PURPOSE
 from governance_server.rules import kinds
 from governance_server.rules.errors import AccessDenied, AlreadyExists, Conflict, GovernanceError, Invalid, NotFound
-from governance_server.services.backend import Backend, Page, read, stamp, store
 from mesh_core.names import MESH, check_principal, check_purpose
 
 __all__ = ["PrincipalService", "TokenService"]

@@ -3,25 +3,22 @@
 from __future__ import annotations
 
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import grpc
 from domainmesh.v1 import product_pb2, product_service_pb2_grpc
 from domainmesh.v1 import product_service_pb2 as pb
 
+from governance_server.backend import Backend, Page
 from governance_server.caller import current_caller
+from governance_server.contracts import parse_contract, recorded_only
 from governance_server.policy.engine import Visibility
 from governance_server.policy.projection import PolicyProjection, denied
 from governance_server.rules import kinds
-from governance_server.rules.errors import InvalidContractText, NotFound, Problem
+from governance_server.rules.errors import NotFound
 from governance_server.search.index import SearchIndex
-from governance_server.services.backend import Backend, Page
 from mesh_core.names import column_object, parse_product
 
-if TYPE_CHECKING:
-    from mesh_core.contract import Contract
-
-__all__ = ["ProductService", "parse_contract", "recorded_only", "with_derived_tags"]
+__all__ = ["ProductService", "with_derived_tags"]
 
 
 class ProductService(product_service_pb2_grpc.ProductServiceServicer):
@@ -120,26 +117,6 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         if not product.version:
             raise denied("discover", name)
         return policy, product
-
-
-def parse_contract(text: str) -> Contract:
-    """The contract. Raises: InvalidContractText with every violation."""
-    from mesh_core.contract import InvalidContract, load_contract
-
-    try:
-        return load_contract(text)
-    except InvalidContract as error:
-        problems = [Problem(v.path, v.message) for v in error.violations]
-        raise InvalidContractText("The contract is not a valid ODCS document: mend what is listed.", problems=problems) from error
-
-
-def recorded_only(text: str) -> list[str]:
-    """What of the contract the mesh keeps and shows without enforcing it, in words."""
-    import yaml
-
-    document = yaml.safe_load(text)
-    sections = ("slaProperties", "servers", "team", "roles", "price", "support")
-    return [f"{section}: recorded, not enforced" for section in sections if document.get(section)]
 
 
 def with_derived_tags(policy: PolicyProjection, product: product_pb2.Product, visible: Visibility) -> product_pb2.Product:

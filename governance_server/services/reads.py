@@ -10,13 +10,13 @@ import grpc
 from domainmesh.v1 import product_pb2, read_service_pb2_grpc
 from domainmesh.v1 import read_service_pb2 as pb
 
+from governance_server.backend import Backend
 from governance_server.caller import Caller, current_caller
 from governance_server.gateway.tickets import Tickets
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.errors import AccessDenied, Invalid, InvalidFilter, NotFound, Precondition, Unavailable
 from governance_server.rules.read_plans import ReadPlan
-from governance_server.services.backend import Backend
 from governance_server.services.plans import plan_to_wire
 from governance_server.warehouse.layout import Warehouse
 from mesh_core.expressions.errors import InvalidExpression

@@ -13,12 +13,12 @@ import grpc
 from domainmesh.v1 import product_pb2, retrieval_service_pb2_grpc
 from domainmesh.v1 import retrieval_service_pb2 as pb
 
+from governance_server.backend import Backend
 from governance_server.caller import current_caller
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.errors import AccessDenied, Invalid, NotFound, Precondition, Unavailable
 from governance_server.rules.read_plans import ColumnPlan, ReadPlan
-from governance_server.services.backend import Backend
 from governance_server.vector_access import VectorAccess
 from mesh_core.expressions.binding import conjoin, disjoin
 from mesh_core.masks import Mask, join_all

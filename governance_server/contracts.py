@@ -1,0 +1,32 @@
+"""Contracts as the server meets them: parsing with the server's own error, and what of one is only recorded."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from governance_server.rules.errors import InvalidContractText, Problem
+
+if TYPE_CHECKING:
+    from mesh_core.contract import Contract
+
+__all__ = ["parse_contract", "recorded_only"]
+
+
+def parse_contract(text: str) -> Contract:
+    """The contract. Raises: InvalidContractText with every violation."""
+    from mesh_core.contract import InvalidContract, load_contract
+
+    try:
+        return load_contract(text)
+    except InvalidContract as error:
+        problems = [Problem(v.path, v.message) for v in error.violations]
+        raise InvalidContractText("The contract is not a valid ODCS document: mend what is listed.", problems=problems) from error
+
+
+def recorded_only(text: str) -> list[str]:
+    """What of the contract the mesh keeps and shows without enforcing it, in words."""
+    import yaml
+
+    document = yaml.safe_load(text)
+    sections = ("slaProperties", "servers", "team", "roles", "price", "support")
+    return [f"{section}: recorded, not enforced" for section in sections if document.get(section)]

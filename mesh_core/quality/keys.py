@@ -127,17 +127,17 @@ class KeyTracker:
     def _group(self, candidates: pl.Series) -> pl.DataFrame:
         """The keys that truly repeat among the candidates, with their count and first row."""
         names = list(self.columns)
-        merged: pl.DataFrame | None = None
-        first_row = 0
+        parts: list[pl.DataFrame] = []
+        first_row, limit = 0, _MAX_CANDIDATES
         for keys in self._blocks():
             suspects = keys.with_row_index(_ROW, first_row).filter(_row_hashes(keys).is_in(candidates.implode()))
-            suspects = suspects.drop_nulls(names)
-            counted = suspects.group_by(names).agg(pl.len().cast(pl.Int64).alias(_COUNT), pl.col(_ROW).min())
-            both = counted if merged is None else pl.concat([merged, counted])
-            merged = both.group_by(names).agg(pl.col(_COUNT).sum(), pl.col(_ROW).min())
+            counted = suspects.drop_nulls(names).group_by(names).agg(pl.len().cast(pl.Int64).alias(_COUNT), pl.col(_ROW).min())
+            parts.append(counted)
             first_row += keys.height
-        assert merged is not None
-        return merged.filter(pl.col(_COUNT) > 1)
+            if sum(part.height for part in parts) > limit:
+                parts = [_merged(parts, names)]
+                limit = max(_MAX_CANDIDATES, 2 * parts[0].height)
+        return _merged(parts, names).filter(pl.col(_COUNT) > 1)
 
     def _blocks(self) -> Iterator[pl.DataFrame]:
         for path in self._spilled:
@@ -152,6 +152,10 @@ def _canonical(name: str, dtype: pl.DataType) -> pl.Expr:
 
 def _row_hashes(keys: pl.DataFrame) -> pl.Series:
     return keys.hash_rows(_SEED)
+
+
+def _merged(parts: list[pl.DataFrame], names: list[str]) -> pl.DataFrame:
+    return pl.concat(parts).group_by(names).agg(pl.col(_COUNT).sum(), pl.col(_ROW).min())
 
 
 def _rises(keys: pl.DataFrame) -> bool:

@@ -16,6 +16,7 @@ __all__ = ["fault", "suspicion"]
 _Argument: TypeAlias = Any  # a value as the contract writes it
 _Predicate = Callable[[pl.Expr, pl.DataType], pl.Expr]
 _TOLERANCE = 1e-9
+_NARROW_TOLERANCE = 1e-6
 _COMPARE: Mapping[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
     "lt": lambda value, limit: value < limit,
     "le": lambda value, limit: value <= limit,
@@ -89,7 +90,8 @@ def _compared(operator: str, *, is_upper: bool) -> Callable[[_Argument, pl.Expr,
 
     def compare(argument: _Argument, value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
         limit = bound(argument, dtype, is_upper=is_upper != is_exclusive)
-        outside = _COMPARE[operator](value, pl.lit(limit))
+        # At the column's own precision: 0.1 stored in 32 bits is not above a maximum of 0.1.
+        outside = _COMPARE[operator](value, pl.lit(limit, dtype=dtype) if dtype.is_float() else pl.lit(limit))
         return (outside | value.is_nan()) if dtype.is_float() else outside
 
     return compare
@@ -98,8 +100,9 @@ def _compared(operator: str, *, is_upper: bool) -> Callable[[_Argument, pl.Expr,
 def _multiple(argument: _Argument, value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     step = fraction(argument)
     if dtype.is_float():
-        ratio = value * step.denominator / step.numerator
-        return ((ratio - ratio.round()).abs() > _TOLERANCE * pl.max_horizontal(ratio.abs(), 1.0)) | ~value.is_finite()
+        tolerance = _TOLERANCE if dtype == pl.Float64 else _NARROW_TOLERANCE
+        ratio = value.cast(pl.Float64) * step.denominator / step.numerator
+        return ((ratio - ratio.round()).abs() > tolerance * pl.max_horizontal(ratio.abs(), 1.0)) | ~value.is_finite()
     if isinstance(dtype, pl.Decimal):
         unscaled_step = step.numerator * int(10**dtype.scale)
         return ((value.to_physical().cast(pl.Int128) * step.denominator) % unscaled_step).ne(0)

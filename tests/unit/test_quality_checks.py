@@ -8,6 +8,8 @@ from typing import Any
 
 import polars as pl
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mesh_core.contract import Column, Port, load_contract
 from mesh_core.quality import MASKED, Checker, CheckResult, Kind, Outcome, Report, check_frame, compile_checks
@@ -42,6 +44,7 @@ def faults(column: str, values: pl.Series | list[Any]) -> int:
 
 INTEGER = "name: a, logicalType: integer, logicalTypeOptions"
 NUMBER = "name: a, logicalType: number, logicalTypeOptions"
+REAL = "name: a, logicalType: number, physicalType: real, logicalTypeOptions"
 DECIMAL = "name: a, logicalType: number, physicalType: 'decimal(10,2)', logicalTypeOptions"
 STRING = "name: a, logicalType: string, logicalTypeOptions"
 DATE = "name: a, logicalType: date, logicalTypeOptions"
@@ -73,6 +76,8 @@ TIMESTAMP = "name: a, logicalType: timestamp, logicalTypeOptions"
         (f"{{{NUMBER}: {{minimum: 0}}}}", [0.0, -0.1, float("nan"), None], 2),
         (f"{{{NUMBER}: {{maximum: 0.3}}}}", [0.3, 0.1 + 0.2, float("inf")], 2),
         (f"{{{NUMBER}: {{multipleOf: 0.01}}}}", [0.07, 1.15, 1.151, float("inf")], 2),
+        (f"{{{REAL}: {{maximum: 0.1}}}}", pl.Series([0.1, 0.2], dtype=pl.Float32), 1),
+        (f"{{{REAL}: {{multipleOf: 0.01}}}}", pl.Series([0.07, 0.075], dtype=pl.Float32), 1),
         (f"{{{DECIMAL}: {{maximum: 0.1}}}}", [Decimal("0.10"), Decimal("0.11")], 1),
         (f"{{{DECIMAL}: {{minimum: 0.005}}}}", [Decimal("0.00"), Decimal("0.01")], 1),
         (f"{{{DECIMAL}: {{multipleOf: 0.05}}}}", [Decimal("0.15"), Decimal("0.16")], 1),
@@ -323,6 +328,25 @@ def test_the_same_checks_on_a_lazy_frame_give_the_same_report() -> None:
     port = port_of(f"  - {{{INTEGER}: {{minimum: 5}}}}\n")
     frame = pl.DataFrame({"a": range(1000)})
     assert check_frame(frame.lazy(), port) == report(port, frame)
+
+
+@settings(deadline=None, max_examples=40)
+@given(
+    st.lists(st.tuples(st.one_of(st.none(), st.integers(-5, 5)), st.one_of(st.none(), st.sampled_from(["a", "bb", "ccc"])))),
+    st.lists(st.integers(1, 7), min_size=1),
+)
+def test_the_report_does_not_depend_on_how_the_rows_are_cut_into_batches(rows: list[tuple[Any, ...]], sizes: list[int]) -> None:
+    port = port_of(
+        "  - {name: a, logicalType: integer, primaryKey: true, logicalTypeOptions: {format: u8, maximum: 4, multipleOf: 2}}\n"
+        "  - {name: b, logicalType: string, required: true, unique: true, logicalTypeOptions: {maxLength: 2}}\n"
+    )
+    frame = pl.DataFrame(rows, schema={"a": pl.Int64, "b": pl.String}, orient="row")
+    pieces, start = [frame.clear()], 0
+    for index in range(len(rows)):
+        size = sizes[index % len(sizes)]
+        pieces.append(frame[start : start + size])
+        start += size
+    assert report(port, *pieces) == report(port, frame)
 
 
 def test_every_contract_of_the_standard_compiles_to_uniquely_named_checks() -> None:

@@ -32,7 +32,7 @@ def expected(rows: list[tuple[Any, ...]]) -> int:
     return sum(count - 1 for count in counts.values())
 
 
-@settings(deadline=None)
+@settings(deadline=None, max_examples=60)
 @given(ROWS, st.integers(1, 5), st.sampled_from([1, 10**9]))
 def test_repeats_equal_a_count_by_hand(rows: list[tuple[Any, ...]], size: int, memory_bytes: int) -> None:
     found = tracked(rows, {"a": pl.Int64, "b": pl.String}, size=size, memory_bytes=memory_bytes)

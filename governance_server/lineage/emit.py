@@ -10,12 +10,16 @@ from __future__ import annotations
 import json
 from collections.abc import Callable
 from datetime import datetime
+from typing import TYPE_CHECKING
+from uuid import UUID
 
 from domainmesh.v1 import product_pb2, publication_pb2
 
 from governance_server.storage.events import EventLog
-from mesh_core.lineage import PortLineage
 from mesh_core.lineage_wire import lineage_from_wire
+
+if TYPE_CHECKING:
+    from governance_server.lineage.run_events import OutputPort
 
 __all__ = ["LineageEmitter"]
 
@@ -29,20 +33,34 @@ class LineageEmitter:
 
     def emit(self, publication: publication_pb2.Publication, entry: product_pb2.Product, release: product_pb2.Release) -> None:
         """The publication's run is in the event stream."""
-        from governance_server.lineage.run_events import OutputPort, run_event
+        from governance_server.lineage.run_events import Publication, run_event
 
-        lineages = {lineage.port: lineage_from_wire(lineage) for lineage in publication.lineage}
-        rows = {port.port: (port.row_count, port.size_bytes) for port in release.ports}
-        outputs = [
-            OutputPort(
-                lineage=lineages.get(port.name, PortLineage(port.name, (), ())),
-                columns=tuple((column.name, column.logical_type) for column in port.columns),
-                version=publication.version,
-                rows=rows[port.name][0],
-                size_bytes=rows[port.name][1],
-            )
-            for port in entry.ports
-        ]
         job = next((lineage.job for lineage in publication.lineage if lineage.job), publication.product)
-        event = run_event(job=job, run_id=publication.id, time=self._now(), outputs=outputs)
+        event = run_event(
+            Publication(
+                job=job,
+                run_id=UUID(publication.id),
+                version=publication.version,
+                event_time=self._now(),
+                outputs=tuple(_output(port, release) for port in entry.ports),
+                lineages=tuple(lineage_from_wire(lineage) for lineage in publication.lineage),
+            )
+        )
         self._events.append_events([json.dumps(event).encode()])
+
+
+def _output(port: product_pb2.Port, release: product_pb2.Release) -> OutputPort:
+    from governance_server.lineage.run_events import Assertion, OutputPort
+
+    released = next(it for it in release.ports if it.port == port.name)
+    return OutputPort(
+        port=port.name,
+        columns=tuple((column.name, column.physical_type or column.logical_type) for column in port.columns),
+        row_count=released.row_count,
+        size_bytes=released.size_bytes,
+        assertions=tuple(
+            Assertion(rule=it.check, has_passed=it.status == product_pb2.QUALITY_STATUS_PASSED, column=it.column)
+            for it in release.quality
+            if it.port == port.name and it.status != product_pb2.QUALITY_STATUS_RECORDED
+        ),
+    )

@@ -350,5 +350,5 @@ def _settled(publication: publication_pb2.Publication) -> publication_pb2.Public
     settled = publication_pb2.Publication()
     settled.CopyFrom(publication)
     for field in ("verified_ports", "lineage", "quality", "contract_text", "locations"):
-        settled.ClearField(field)  # type: ignore[arg-type]  # names of fields
+        settled.ClearField(field)
     return settled

@@ -1,0 +1,242 @@
+"""Writes one port's rows as Parquet files: one pass, bounded memory, every batch shown to the quality checker on its way.
+
+Takes frames and streams that are in the port's storage types already and never converts a value. Writes no Delta log: what it
+writes is invisible until the server has verified it. Knows nothing of contracts, publications or the wire.
+"""
+
+from __future__ import annotations
+
+import uuid
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Protocol, TypeAlias, runtime_checkable
+
+import polars as pl
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from domain_sdk.errors import ContractViolated, StorageUnavailable, Violation
+
+__all__ = ["ArrowStream", "BatchObserver", "DeliveredFile", "Rows", "write_port"]
+
+_GROUP_ROWS = 131_072
+_GROUP_BYTES = 64 << 20
+_READ_ROWS = 65_536
+_FILE_BYTES = 128 << 20
+
+
+@runtime_checkable
+class ArrowStream(Protocol):
+    """Anything that hands its rows out by the Arrow C stream interface: pyarrow, pandas, DuckDB, delta-rs and others."""
+
+    def __arrow_c_stream__(self, requested_schema: object | None = None) -> object:
+        """A capsule of an Arrow C stream."""
+        ...
+
+
+class BatchObserver(Protocol):
+    """What looks at every batch that is written."""
+
+    def observe(self, batch: pl.DataFrame) -> None:
+        """The batch was taken into account."""
+        ...
+
+
+Rows: TypeAlias = pl.DataFrame | pl.LazyFrame | pa.Table | pa.RecordBatchReader | ArrowStream
+"""What a port can be written from. Lazy frames and readers are consumed in a stream."""
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveredFile:
+    """One written Parquet file: plain name, size in bytes, number of rows."""
+
+    name: str
+    size: int
+    rows: int
+
+
+def write_port(
+    frame: Rows,
+    folder: Path,
+    schema: pa.Schema,
+    *,
+    checker: BatchObserver | None = None,
+    progress: Callable[[int], None] | None = None,
+) -> list[DeliveredFile]:
+    """The rows lie in `folder` as Parquet files of about 128 MB, in order; no file at all for no rows.
+
+    If anything stops it, Ctrl-C included, none of its files is left.
+
+    Args:
+        frame: Columns exactly as in `schema`: names, types, order.
+        folder: An existing folder that is the caller's alone.
+        schema: The port's storage schema. Nulls in its required columns are written; reporting them is the checker's work.
+        checker: Sees every batch, in order, before it is written.
+        progress: Called after every row group with the number of rows handed to the writer so far.
+
+    Raises:
+        ContractViolated: The columns are not those of the schema; all differences are listed.
+        StorageUnavailable: The folder cannot be written, for example because the disk is full.
+    """
+    expected = pl.DataFrame(schema.empty_table()).schema
+    rows = 0
+    with _FileSeries(folder, pa.schema([f.with_nullable(True) for f in schema])) as series:
+        for batch in _groups(_batches(frame, expected)):
+            if checker is not None:
+                checker.observe(batch)
+            series.write(batch)
+            rows += batch.height
+            if progress is not None:
+                progress(rows)
+    return series.finished
+
+
+def _batches(frame: Rows, expected: pl.Schema) -> Iterator[pl.DataFrame]:
+    """The frame in batches of at most `_READ_ROWS` rows or whatever the stream gives, each with the expected columns."""
+    if isinstance(frame, pl.LazyFrame):
+        _check_schema(frame.collect_schema(), expected)
+        yield from frame.collect_batches(chunk_size=_READ_ROWS, maintain_order=True, lazy=True, engine="streaming")
+        return
+    if isinstance(frame, pl.DataFrame):
+        _check_schema(frame.schema, expected)
+        yield from frame.iter_slices(_GROUP_ROWS)
+        return
+    reader = frame if isinstance(frame, pa.RecordBatchReader) else pa.RecordBatchReader.from_stream(frame)
+    _check_schema(pl.DataFrame(reader.schema.empty_table()).schema, expected)
+    for batch in reader:
+        yield from pl.DataFrame(batch).iter_slices(_GROUP_ROWS)
+
+
+def _check_schema(actual: pl.Schema, expected: pl.Schema) -> None:
+    if actual == expected and list(actual) == list(expected):
+        return
+    violations = [Violation(name, "the column is missing.") for name in expected if name not in actual]
+    violations += [Violation(name, "the contract has no such column.") for name in actual if name not in expected]
+    for name in (name for name in expected if name in actual and actual[name] != expected[name]):
+        violations.append(Violation(name, f"the column is {actual[name]}, the contract stores {expected[name]}."))
+    if not violations:
+        violations.append(Violation("", f"the columns are in another order than the contract's: {', '.join(expected)}."))
+    raise ContractViolated("The rows do not have the contract's columns.", violations=violations)
+
+
+def _groups(batches: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The same rows in batches that make good row groups: large, but bounded in rows and bytes."""
+    waiting: list[pl.DataFrame] = []
+    rows, size = 0, 0.0
+    for batch in batches:
+        for part in _bounded(batch):
+            if waiting and (rows + part.height > _GROUP_ROWS or size + part.estimated_size() > _GROUP_BYTES):
+                yield pl.concat(waiting, rechunk=True)
+                waiting, rows, size = [], 0, 0.0
+            waiting.append(part)
+            rows += part.height
+            size += part.estimated_size()
+    if rows:
+        yield pl.concat(waiting, rechunk=True)
+
+
+def _bounded(batch: pl.DataFrame) -> Iterator[pl.DataFrame]:
+    size = batch.estimated_size()
+    if size <= _GROUP_BYTES:
+        yield batch
+        return
+    yield from batch.iter_slices(max(1, batch.height * _GROUP_BYTES // int(size)))
+
+
+class _FileSeries:
+    """Parquet files written one after the other; on leaving with an exception, none of them remains.
+
+    One row group is encoded in a thread of its own while the next one is read and checked; a third is never in memory.
+    """
+
+    def __init__(self, folder: Path, schema: pa.Schema) -> None:
+        self.finished: list[DeliveredFile] = []
+        self._folder = folder
+        self._schema = schema
+        self._open: _OpenFile | None = None
+        self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mesh-write")
+        self._encoding: Future[None] | None = None
+
+    def __enter__(self) -> _FileSeries:
+        return self
+
+    def write(self, batch: pl.DataFrame) -> None:
+        """The batch is going to be one row group; the one before it is written. Raises: StorageUnavailable."""
+        self._settle()
+        self._encoding = self._encoder.submit(self._encode, batch)
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        is_complete = False
+        try:
+            if kind is None:
+                self._settle()
+                self._encoder.submit(self._finish).result()
+                is_complete = True
+        except OSError as failure:
+            raise _cannot_write(self._folder, failure) from failure
+        finally:
+            self._encoder.shutdown(wait=True)
+            if not is_complete:
+                self._remove()
+
+    def _settle(self) -> None:
+        encoding, self._encoding = self._encoding, None
+        try:
+            if encoding is not None:
+                encoding.result()
+        except OSError as error:
+            raise _cannot_write(self._folder, error) from error
+
+    def _encode(self, batch: pl.DataFrame) -> None:
+        table = batch.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(self._schema)
+        if self._open is None:
+            self._open = _OpenFile(self._folder, self._schema)
+        if self._open.write(table) >= _FILE_BYTES:
+            self._finish()
+
+    def _finish(self) -> None:
+        if self._open is not None:
+            self.finished.append(self._open.finish(f"part-{len(self.finished):05}.parquet"))
+            self._open = None
+
+    def _remove(self) -> None:
+        if self._open is not None:
+            self._open.abandon()
+        for file in self.finished:
+            (self._folder / file.name).unlink(missing_ok=True)
+
+
+class _OpenFile:
+    """One file under a temporary name."""
+
+    def __init__(self, folder: Path, schema: pa.Schema) -> None:
+        self._path = folder / f".{uuid.uuid4().hex}.partial"
+        self._sink = pa.OSFile(str(self._path), "wb")
+        self._writer = pq.ParquetWriter(self._sink, schema, compression="zstd", compression_level=1, store_schema=False)
+        self._rows = 0
+
+    def write(self, table: pa.Table) -> int:
+        """The table is one more row group; returned is the file's size so far."""
+        self._writer.write_table(table, row_group_size=max(1, table.num_rows))
+        self._rows += table.num_rows
+        return int(self._sink.tell())
+
+    def finish(self, name: str) -> DeliveredFile:
+        """The file is complete and has its final name."""
+        self._writer.close()
+        self._sink.close()
+        final = self._path.with_name(name)
+        self._path.rename(final)
+        return DeliveredFile(name, final.stat().st_size, self._rows)
+
+    def abandon(self) -> None:
+        """The file is gone."""
+        self._path.unlink(missing_ok=True)
+        self._sink.close()
+
+
+def _cannot_write(folder: Path, error: OSError) -> StorageUnavailable:
+    return StorageUnavailable(f"The data files could not be written to {folder} ({error}): make room or check its permissions.")

@@ -12,6 +12,7 @@ from typing import cast
 
 from governance_server.storage.drivers import Connection, Row
 from governance_server.storage.errors import InvalidDatabaseUrl
+from governance_server.storage.schema import SQLITE_SCRIPT, run_migrations
 
 __all__ = ["SqliteDriver"]
 
@@ -72,14 +73,33 @@ class SqliteDriver:
         return None if row is None else str(row[0])
 
     def upgrade(self) -> None:
-        """Migrates the file to the packaged schema under its write lock, then all of it is there or none."""
+        """The file has the packaged schema; all of it is written under its write lock, or none."""
+        self._enter_wal()
+        connection = self.connect()
+        try:
+            is_done = self._create(connection)
+        finally:
+            connection.close()
+        if not is_done:
+            self.migrate()
+
+    def _create(self, connection: Connection) -> bool:
+        """True if the file was empty and has the packaged schema now."""
+        connection.execute("BEGIN IMMEDIATE")
+        if self.schema_version(connection) is not None:
+            connection.execute("ROLLBACK")
+            return False
+        for statement in SQLITE_SCRIPT.read_text("utf-8").split("\n\n"):
+            connection.execute(statement)
+        connection.execute("COMMIT")
+        return True
+
+    def migrate(self) -> None:
+        """Alembic has applied every missing migration."""
         from sqlalchemy import create_engine, event
         from sqlalchemy.engine import Connection as EngineConnection
         from sqlalchemy.pool import NullPool
 
-        from governance_server.storage.schema import run_migrations
-
-        self._enter_wal()
         engine = create_engine("sqlite://", creator=self.connect, poolclass=NullPool)
 
         @event.listens_for(engine, "begin")

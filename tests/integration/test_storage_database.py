@@ -11,7 +11,8 @@ import pytest
 
 from governance_server.storage.engine import Database, Head, open_database
 from governance_server.storage.errors import InvalidDatabaseUrl, SchemaTooNew, StorageUnavailable
-from governance_server.storage.schema import PACKAGED_HEAD, alembic_config
+from governance_server.storage.schema import PACKAGED_HEAD, SQLITE_SCRIPT, alembic_config, sqlite_script
+from governance_server.storage.sqlite import SqliteDriver
 from tests.integration.journal_databases import CHILD_ENVIRONMENT, PYTHON, postgres_url, running_journal, sqlite_url, writing
 
 STARTER = """
@@ -49,14 +50,15 @@ def test_processes_that_start_at_once_on_an_empty_database_migrate_it_once(empty
     assert outputs == ["0\n"] * 3
 
 
-def test_a_database_at_the_packaged_schema_opens_without_importing_alembic(tmp_path: Path) -> None:
+def test_a_sqlite_file_is_made_and_opened_without_importing_alembic(tmp_path: Path) -> None:
     script = (
         "import sys; from governance_server.storage.engine import open_database; open_database(sys.argv[1]); "
         "from governance_server.journal.journal import Journal; "
         "print(sorted({'alembic', 'sqlmodel', 'sqlalchemy', 'psycopg'} & set(sys.modules)))"
     )
-    command = [PYTHON, "-c", script, sqlite_url(tmp_path)]
-    assert subprocess.run(command, env=CHILD_ENVIRONMENT, capture_output=True, text=True, check=True).stdout == "[]\n"
+    for url in (sqlite_url(tmp_path), f"sqlite:///{tmp_path}/new.db"):
+        command = [PYTHON, "-c", script, url]
+        assert subprocess.run(command, env=CHILD_ENVIRONMENT, capture_output=True, text=True, check=True).stdout == "[]\n"
 
 
 def test_the_migrations_give_exactly_the_declared_tables(empty_url: str) -> None:
@@ -76,6 +78,31 @@ def test_the_migrations_give_exactly_the_declared_tables(empty_url: str) -> None
         assert compare_metadata(context, SQLModel.metadata) == []
     engine.dispose()
     assert ScriptDirectory.from_config(alembic_config()).get_heads() == [PACKAGED_HEAD]
+
+
+def test_a_new_sqlite_file_is_what_the_migrations_make_of_an_empty_one(tmp_path: Path) -> None:
+    created = open_database(f"sqlite:///{tmp_path}/created.db")
+    migrated = SqliteDriver(f"sqlite:///{tmp_path}/migrated.db")
+    migrated.migrate()
+    tables = ("head", "alembic_version", "kind_head")
+    states = []
+    for connection in (created.driver.connect(), migrated.connect()):
+        schema = connection.execute("SELECT type, name, tbl_name, sql FROM sqlite_master ORDER BY name").fetchall()
+        texts = [[" ".join(str(value).split()) for value in row] for row in schema]
+        states.append((texts, [connection.execute(f"SELECT * FROM {table}").fetchall() for table in tables]))
+        connection.close()
+    assert states[0] == states[1]
+    assert SQLITE_SCRIPT.read_text("utf-8") == sqlite_script(), "write it anew from storage.schema.sqlite_script()"
+    created.close()
+
+
+def test_migrating_a_migrated_file_changes_nothing(tmp_path: Path) -> None:
+    database = open_database(sqlite_url(tmp_path))
+    with running_journal(database) as journal:
+        journal.submit(writing(("grant", "finance.a", b"1")))
+    database.driver.upgrade()
+    assert database.head().revision == 1
+    database.close()
 
 
 def test_a_database_of_a_newer_release_is_not_touched(tmp_path: Path) -> None:

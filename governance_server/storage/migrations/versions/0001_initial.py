@@ -20,7 +20,7 @@ def upgrade() -> None:
     _create_journal()
     _create_resource()
     _create_streams_and_leases()
-    zero = "'\\x" + "00" * 32 + "'" if op.get_bind().dialect.name == "postgresql" else "x'" + "00" * 32 + "'"
+    zero = "'\\x" + "00" * 32 + "'" if op.get_context().dialect.name == "postgresql" else "x'" + "00" * 32 + "'"
     op.execute(f"INSERT INTO head (id, revision, hash, time_us) VALUES (1, 0, {zero}, 0)")
 
 

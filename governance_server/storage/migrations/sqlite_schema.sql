@@ -1,0 +1,97 @@
+CREATE TABLE alembic_version (
+    version_num VARCHAR(32) NOT NULL,
+    CONSTRAINT alembic_version_pkc PRIMARY KEY (version_num)
+);
+
+-- Running upgrade  -> 0001
+
+CREATE TABLE head (
+    id INTEGER NOT NULL,
+    revision BIGINT NOT NULL,
+    hash BLOB NOT NULL,
+    time_us BIGINT NOT NULL,
+    PRIMARY KEY (id)
+);
+
+CREATE TABLE kind_head (
+    kind TEXT NOT NULL,
+    revision BIGINT NOT NULL,
+    PRIMARY KEY (kind)
+);
+
+CREATE TABLE change (
+    revision INTEGER NOT NULL,
+    time_us BIGINT NOT NULL,
+    principal TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    subject TEXT NOT NULL,
+    previous_hash BLOB NOT NULL,
+    hash BLOB NOT NULL,
+    body_digest BLOB NOT NULL,
+    PRIMARY KEY (revision)
+);
+
+CREATE TABLE payload (
+    revision INTEGER NOT NULL,
+    body BLOB,
+    PRIMARY KEY (revision)
+);
+
+CREATE TABLE change_kind (
+    kind TEXT NOT NULL,
+    revision BIGINT NOT NULL,
+    PRIMARY KEY (kind, revision)
+);
+
+CREATE TABLE request (
+    principal TEXT NOT NULL,
+    request_id TEXT NOT NULL,
+    request_digest BLOB NOT NULL,
+    reply BLOB NOT NULL,
+    revision BIGINT NOT NULL,
+    PRIMARY KEY (principal, request_id)
+);
+
+CREATE TABLE resource (
+    kind TEXT NOT NULL,
+    name TEXT NOT NULL,
+    from_revision BIGINT NOT NULL,
+    to_revision BIGINT,
+    domain TEXT NOT NULL,
+    body BLOB,
+    PRIMARY KEY (kind, name, from_revision)
+);
+
+CREATE UNIQUE INDEX resource_current ON resource (kind, name) WHERE to_revision IS NULL;
+
+CREATE INDEX resource_domain ON resource (kind, domain, name, from_revision, to_revision);
+
+CREATE TABLE lease (
+    name TEXT NOT NULL,
+    holder TEXT NOT NULL,
+    expires_at_us BIGINT NOT NULL,
+    PRIMARY KEY (name)
+);
+
+CREATE TABLE event (
+    stream TEXT NOT NULL,
+    sequence BIGINT NOT NULL,
+    received_at_us BIGINT NOT NULL,
+    hash BLOB NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (stream, sequence)
+);
+
+CREATE TABLE stream_head (
+    stream TEXT NOT NULL,
+    sequence BIGINT NOT NULL,
+    hash BLOB NOT NULL,
+    pruned_sequence BIGINT NOT NULL,
+    pruned_hash BLOB NOT NULL,
+    PRIMARY KEY (stream)
+);
+
+INSERT INTO head (id, revision, hash, time_us) VALUES (1, 0, x'0000000000000000000000000000000000000000000000000000000000000000', 0);
+
+INSERT INTO alembic_version (version_num) VALUES ('0001') RETURNING version_num;

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Sequence
 from governance_server.policy.engine import Collected, Decision, Matches, Request, Visibility, in_order, is_complete
 from governance_server.policy.matcher import Bound, Matcher, matcher_of
 from governance_server.policy.model import MODEL_PATH
-from governance_server.policy.state import EMPTY_STATE, Draft, State
+from governance_server.policy.state import Draft, Places, State
 from governance_server.rules.policy_rows import ANY, Link, PolicyDelta, Rule, RuleSection, check_link, check_rule, domain_of
 
 __all__ = ["IndexedEngine"]
@@ -27,7 +27,7 @@ class IndexedEngine:
     def __init__(self, *, model: str | None = None) -> None:
         """Compiles the model (the text of a model.conf; default: this package's own). Raises: UnsupportedModel."""
         self._matcher: Matcher = matcher_of(MODEL_PATH.read_text("utf-8") if model is None else model)
-        self._state: State = EMPTY_STATE
+        self._state = State(0, {})
         self._writing = threading.Lock()
 
     @property
@@ -37,7 +37,7 @@ class IndexedEngine:
 
     def load(self, rules: Iterable[Rule], links: Iterable[Link], *, revision: int) -> None:
         """The given rows are the policy, or nothing has changed. Raises: UnreadableRule."""
-        draft = Draft(EMPTY_STATE)
+        draft = Draft(State(0, {}))
         draft.add_all(check_rule(rule) for rule in rules)
         draft.add_all(check_link(link) for link in links)
         with self._writing:
@@ -70,6 +70,7 @@ class IndexedEngine:
         if not is_complete(request):
             return Collected(state.revision, tuple(Matches(obj, (), (), ()) for obj in objects))
         bound = self._matcher.bind(request, state)
+        places = [_places(state, bound, section) for section in _SECTIONS]
         at: dict[str, tuple[list[Rule], ...] | None] = {}
         merged: dict[frozenset[str], tuple[tuple[Rule, ...], ...]] = {}
         found = []
@@ -77,7 +78,7 @@ class IndexedEngine:
             containers = state.g2(obj)
             for name in containers:
                 if name not in at:
-                    hits = tuple(_hits(state, bound, section, (name,)) for section in _SECTIONS)
+                    hits = tuple(_hits(of_section, (name,), bound) for of_section in places)
                     at[name] = hits if any(hits) else None
             relevant = frozenset(name for name in containers if at[name] is not None) if obj else frozenset()
             if relevant not in merged:
@@ -109,7 +110,7 @@ class IndexedEngine:
             for shard in shards
             for name in state.g2(obj)
             for section in _SECTIONS
-            if (bucket := shard.rules.get((section, act, name)))
+            if (bucket := shard.rules.get((section, act), {}).get(name))
         ]
         return in_order(rule for bucket in buckets for rules in bucket.values() for rule in rules)
 
@@ -120,23 +121,26 @@ class IndexedEngine:
     def _matched(self, state: State, section: RuleSection, request: Request) -> list[Rule]:
         if not is_complete(request):
             return []
-        return _hits(state, self._matcher.bind(request, state), section, state.g2(request.obj))
+        bound = self._matcher.bind(request, state)
+        return _hits(_places(state, bound, section), state.g2(request.obj), bound)
 
 
-def _hits(state: State, bound: Bound, section: RuleSection, containers: Iterable[str]) -> list[Rule]:
+def _places(state: State, bound: Bound, section: RuleSection) -> list[Places]:
+    """Where rules of the section lie that may concern the request: by object, one for each of its domains."""
+    domains, actions, _, _ = bound
+    shards = [shard for domain in domains if (shard := state.shards.get(domain)) is not None]
+    return [places for shard in shards for act in actions if (places := shard.rules.get((section, act)))]
+
+
+def _hits(places: list[Places], containers: Iterable[str], bound: Bound) -> list[Rule]:
     """The rules at the containers that match; a crowded place is entered by the principal's few roles, not searched."""
-    domains, actions, subjects, holds = bound
+    _, _, subjects, holds = bound
     found: list[Rule] = []
-    for shard in [shard for domain in domains if (shard := state.shards.get(domain)) and shard.rules]:
-        for act in actions:
-            for name in containers:
-                bucket = shard.rules.get((section, act, name))
-                if bucket is None:
-                    continue
-                names = subjects if len(subjects) < len(bucket) else bucket
-                for subject in names:
-                    if subject in bucket and subject in subjects:
-                        found += [rule for rule in bucket[subject] if holds(rule)]
+    for place in places:
+        for name in containers:
+            bucket = place.get(name)
+            if bucket is not None:
+                found += [rule for subject in bucket.keys() & subjects for rule in bucket[subject] if holds(rule)]
     return found
 
 
@@ -151,7 +155,7 @@ def _note(state: State, bound: Bound, domain: str, *, skip: frozenset[str], into
         for subject in subjects - skip if home == ANY and domain != ANY else subjects:
             for act in actions:
                 for obj in shard.objects.get((act, subject), ()):
-                    for rule in shard.rules["p", act, obj][subject]:
+                    for rule in shard.rules["p", act][obj][subject]:
                         if holds(rule):
                             (allowed if rule.value == "allow" else denied).add((domain, obj))
 

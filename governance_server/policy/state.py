@@ -13,13 +13,14 @@ from governance_server.policy.engine import UnknownRow
 from governance_server.rules.policy_rows import Link, Row, Rule, domain_of
 from mesh_core.names import parents
 
-__all__ = ["EMPTY_STATE", "Draft", "Shard", "State"]
+__all__ = ["Draft", "Places", "Shard", "State"]
 
 _MOST_CACHED = 65_536
 _LONGEST_CACHED_NAME = 512
 
-_Key = tuple[str, str, str]
 _Bucket = dict[str, tuple[Rule, ...]]
+Places = dict[str, _Bucket]
+"""Rules by object and subject."""
 _Closed = dict[str, frozenset[str]]
 _Up = dict[str, tuple[str, ...]]
 _K = TypeVar("_K")
@@ -27,12 +28,12 @@ _V = TypeVar("_V", tuple[str, ...], frozenset[str])
 
 
 class Shard:
-    """The rows of one domain: rules by (section, action, object) and subject, and what its names lead to."""
+    """The rows of one domain: rules by (section, action), object and subject, and what its names lead to."""
 
     __slots__ = ("containers", "objects", "roles", "roles_closed", "rules")
 
     def __init__(self, origin: Shard | None = None) -> None:
-        self.rules: dict[_Key, _Bucket] = dict(origin.rules) if origin else {}
+        self.rules: dict[tuple[str, str], Places] = dict(origin.rules) if origin else {}
         self.objects: dict[tuple[str, str], frozenset[str]] = dict(origin.objects) if origin else {}
         self.roles: _Up = origin.roles if origin else {}
         self.containers: _Up = origin.containers if origin else {}
@@ -99,15 +100,11 @@ def _close(start: str, up: _Up) -> frozenset[str]:
 
 def _remember(cache: _Closed, name: str, closed: frozenset[str]) -> frozenset[str]:
     """Keeps the closure; names come from callers, so a full cache starts again rather than grow."""
-    if len(cache) >= _MOST_CACHED:
-        cache.clear()
     if len(name) <= _LONGEST_CACHED_NAME:
+        if len(cache) >= _MOST_CACHED:
+            cache.clear()
         cache[name] = closed
     return closed
-
-
-EMPTY_STATE = State(0, {})
-"""Nothing is allowed."""
 
 
 class Draft:
@@ -137,19 +134,19 @@ class Draft:
             up[row.child] = (*up.get(row.child, ()), row.parent)
 
     def add_all(self, rows: Iterable[Row]) -> None:
-        """All rows are part of the draft; linear in their number however many share a place."""
-        places: dict[tuple[str, _Key, str], dict[Rule, None]] = {}
+        """All rows are part of the draft, which held no rules; linear in their number however many share a place."""
+        together: dict[tuple[str, str, str, str, str], dict[Rule, None]] = {}
         for row in rows:
             if not isinstance(row, Rule):
                 self.add(row)
                 continue
-            place = places.setdefault((row.dom, (row.section, row.act, row.obj), row.sub), {})
-            if row in place:
+            group = together.setdefault((row.dom, row.section, row.act, row.obj, row.sub), {})
+            if row in group:
                 self._repeats[row] = self._repeats.get(row, 0) + 1
-            place[row] = None
+            group[row] = None
         objects: dict[tuple[str, str, str], set[str]] = {}
-        for (dom, (section, act, obj), sub), rules in places.items():
-            self._shard(dom).rules.setdefault((section, act, obj), {})[sub] = tuple(rules)
+        for (dom, section, act, obj, sub), rules in together.items():
+            self._shard(dom).rules.setdefault((section, act), {}).setdefault(obj, {})[sub] = tuple(rules)
             if section == "p":
                 objects.setdefault((dom, act, sub), set()).add(obj)
         for (dom, act, sub), names in objects.items():
@@ -184,8 +181,8 @@ class Draft:
     def _holds(self, row: Row) -> bool:
         if isinstance(row, Rule):
             shard = self._shards.get(row.dom)
-            bucket = shard.rules.get((row.section, row.act, row.obj), {}) if shard else {}
-            return row in bucket.get(row.sub, ())
+            places = shard.rules.get((row.section, row.act), {}) if shard else {}
+            return row in places.get(row.obj, {}).get(row.sub, ())
         if row.section == "g3":
             return row.parent in self._purposes.get(row.child, ())
         shard = self._shards.get(_home(row))
@@ -201,7 +198,7 @@ class Draft:
         del bucket[row.sub]
         self._note_object(row, present=False)
         if not bucket:
-            del self._shard(row.dom).rules[row.section, row.act, row.obj]
+            del self._shard(row.dom).rules[row.section, row.act][row.obj]
             self._own.discard((row.dom, (row.section, row.act, row.obj)))
 
     def _note_object(self, row: Rule, *, present: bool) -> None:
@@ -218,12 +215,15 @@ class Draft:
         return self._shards[domain]
 
     def _bucket(self, row: Rule) -> _Bucket:
-        key = (row.section, row.act, row.obj)
+        kind, place = (row.section, row.act), (row.section, row.act, row.obj)
         rules = self._shard(row.dom).rules
-        if (row.dom, key) not in self._own:
-            self._own.add((row.dom, key))
-            rules[key] = dict(rules.get(key, {}))
-        return rules[key]
+        if (row.dom, kind) not in self._own:
+            self._own.add((row.dom, kind))
+            rules[kind] = dict(rules.get(kind, {}))
+        if (row.dom, place) not in self._own:
+            self._own.add((row.dom, place))
+            rules[kind][row.obj] = dict(rules[kind].get(row.obj, {}))
+        return rules[kind][row.obj]
 
     def _up(self, link: Link) -> _Up:
         """The draft's own copy of the links among which this one lies."""

@@ -7,7 +7,6 @@ refused, so that it never becomes an allow and never silently stops being a deny
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal
@@ -29,7 +28,6 @@ __all__ = [
     "Rule",
     "RuleSection",
     "UnreadableRule",
-    "check_grant",
     "check_link",
     "check_rule",
     "domain_of",
@@ -151,18 +149,6 @@ def check_link(link: Link) -> Link:
     if link.child == link.parent:
         raise _unreadable(link, "parent", "link two different names")
     return link
-
-
-def check_grant(rules: Iterable[Rule]) -> None:
-    """Returns if the rows of each grant stand or fall together, so that no row filter or mask can lapse before its allow.
-
-    Rows that share a `rid` must agree on subject, domain, purpose, exemption and validity. Raises: UnreadableRule.
-    """
-    seen: dict[tuple[str, str], tuple[str, ...]] = {}
-    for rule in rules:
-        terms = (rule.sub, rule.dom, rule.purpose, rule.unless, rule.nbf, rule.exp, rule.kind)
-        if seen.setdefault((rule.rid, rule.act), terms) != terms:
-            raise _unreadable(rule, "rid", "give all rows of one grant the same subject, domain, purpose, exemption and validity")
 
 
 def _check_value(rule: Rule) -> None:

@@ -167,7 +167,8 @@ def build_plan(
     if guards is None or not shown:
         return Denied(port, principal, purpose, revision, tuple(merge.reasons))
     rows = absorb(share.condition for name in shown for share in shares[name])
-    plans = tuple(ColumnPlan(name, branches_of(shares[name], rows), guard_masks[name]) for name in shown)
+    branches = {same: branches_of(same, rows) for same in {shares[name] for name in shown}}
+    plans = tuple(ColumnPlan(name, branches[shares[name]], guard_masks[name]) for name in shown)
     row_filter = _row_filter(guards, rows)
     return ReadPlan(port, principal, purpose, revision, row_filter, plans, hidden, tuple(merge.reasons))
 
@@ -205,7 +206,8 @@ def _grant_conditions(merge: _Merge, guards: Conjunction | None) -> dict[str, Co
         names = [c.name for c in merge.columns if not c.denied and any(rule.rid == rid for rule in c.allows)]
         rows = "the rows that pass its filter" if condition else "every row"
         if names:
-            merge.say(rid, "grant", f"Grant {rid} gives {', '.join(names)} on {rows}.")
+            what = "every column" if len(names) == len(merge.columns) else ", ".join(names)
+            merge.say(rid, "grant", f"Grant {rid} gives {what} on {rows}.")
     return conditions
 
 

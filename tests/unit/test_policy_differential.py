@@ -137,6 +137,7 @@ def test_no_difference_in_two_thousand_seeded_requests():
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(300)
 def test_no_difference_in_twenty_thousand_seeded_requests():
     asked, allowed, different = compare(2, IndexedEngine(), wanted=20_000)
     assert different == 0

@@ -3,14 +3,13 @@
 import dataclasses
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from governance_server.policy.indexed_engine import IndexedEngine
 from governance_server.rules.policy_rows import (
     Link,
     UnreadableRule,
-    check_grant,
     check_link,
     check_rule,
     domain_of,
@@ -122,18 +121,10 @@ def test_an_unreadable_link_is_refused(link):
         check_link(link)
 
 
-def test_rows_of_one_grant_must_stand_and_fall_together():
-    allow = rule("user:a", "fin.pay", rid="g")
-    row_filter = rule("user:a", "fin.pay", section="p3", value="mine", rid="g")
-    check_grant([allow, row_filter])
-    for change in ({"exp": "2026-01-01T00:00:00Z"}, {"purpose": "risk"}, {"unless": "lawful"}, {"sub": "user:b"}, {"dom": "*"}):
-        with pytest.raises(UnreadableRule, match="one grant"):
-            check_grant([allow, dataclasses.replace(row_filter, **change)])
-
-
 FIELDS = ["sub", "obj", "purpose", "unless", "nbf", "exp", "value", "rid", "dom", "act"]
 
 
+@settings(deadline=None)
 @given(st.sampled_from(FIELDS), st.text(max_size=12))
 def test_a_deny_with_any_text_in_any_field_is_refused_or_denies_or_is_about_something_else(field, text):
     ban = dataclasses.replace(deny("user:a", "fin.pay"), **{field: text})

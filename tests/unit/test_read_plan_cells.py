@@ -1,9 +1,13 @@
 """Cell-exactness: generated grants and rows, the plan executed cell by cell against a brute-force reading of design §5."""
 
-from hypothesis import given, settings
+import random
+
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from governance_server.rules.read_plans import ColumnRules, Denied, build_plan
+from governance_server.rules import column_branches, read_plans
+from governance_server.rules.read_plans import Branch, ColumnRules, Denied, build_plan
+from governance_server.rules.row_conditions import write
 from mesh_core.expressions.tree import FALSE, TRUE, And, Column, Compare, IsNull, Literal, Or
 from mesh_core.masks import Mask
 from tests.unit.policy_samples import rule
@@ -140,7 +144,7 @@ def build(some_grants, guard, columns=None):
     return build_plan(port="hr.people.staff", principal="user:a", purpose="x", revision=1, columns=rules, filters=FILTERS)
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(grants, guards)
 def test_every_cell_is_shown_exactly_as_the_grants_and_guardrails_say(some_grants, guard):
     plan = build(some_grants, guard)
@@ -152,7 +156,7 @@ def test_every_cell_is_shown_exactly_as_the_grants_and_guardrails_say(some_grant
     assert planned_cells(plan) == expected_cells(some_grants, guard)
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(grants, guards, st.randoms(use_true_random=False))
 def test_the_order_of_rules_changes_nothing_that_is_served(some_grants, guard, dice):
     plan = build(some_grants, guard)
@@ -169,7 +173,7 @@ def test_the_order_of_rules_changes_nothing_that_is_served(some_grants, guard, d
         assert again.digest() == plan.digest()
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(grants, guards)
 def test_a_plan_without_obligations_shows_every_cell_clear(some_grants, guard):
     plan = build(some_grants, guard)
@@ -177,7 +181,7 @@ def test_a_plan_without_obligations_shows_every_cell_clear(some_grants, guard):
         assert planned_cells(plan) == {n: dict.fromkeys(COLUMNS, (None, None)) for n in range(len(ROWS))}
 
 
-@settings(max_examples=150, deadline=None)
+@settings(max_examples=150, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(grants, guards)
 def test_branches_end_at_the_first_that_always_holds_and_never_repeat(some_grants, guard):
     plan = build(some_grants, guard)
@@ -189,3 +193,61 @@ def test_branches_end_at_the_first_that_always_holds_and_never_repeat(some_grant
         assert len(set(conditions)) == len(conditions)
         clear = [branch for branch in column.branches if branch.mask is None]
         assert column.branches[: len(clear)] == tuple(clear)
+
+
+# -- mutants of the merge must be caught -------------------------------------------------------------------------------
+
+
+def random_grants(dice):
+    def some(names, most):
+        return set(dice.sample(names, dice.randint(0, most)))
+
+    given = [
+        {"filters": some(sorted(FILTERS), 2), "columns": {name: some(MASKS, 1) for name in some(COLUMNS, 3)}}
+        for _ in range(dice.randint(1, 4))
+    ]
+    return given, {"filters": some(["team-a", "senior"], 1), "masks": dict.fromkeys(some(COLUMNS, 1), MASKS[0]), "denied": set()}
+
+
+def differs(wanted=1_500):
+    dice = random.Random(11)
+    for _ in range(wanted):
+        some_grants, guard = random_grants(dice)
+        plan = build(some_grants, guard)
+        if isinstance(plan, Denied):
+            if any(grant["columns"] for grant in some_grants):
+                return True
+        elif planned_cells(plan) != expected_cells(some_grants, guard):
+            return True
+    return False
+
+
+def test_the_merge_itself_does_not_differ():
+    assert not differs()
+
+
+def test_a_merge_that_ignores_guard_filters_is_caught(monkeypatch):
+    monkeypatch.setattr(read_plans, "_row_filter", lambda guards, rows: write(rows))
+    assert differs()
+
+
+def test_a_merge_that_takes_any_filter_of_a_grant_is_caught(monkeypatch):
+    honest = read_plans._Merge.conjunction
+    monkeypatch.setattr(read_plans._Merge, "conjunction", lambda merge, ids: honest(merge, sorted(ids)[:1]))
+    assert differs()
+
+
+def test_a_merge_that_shows_a_column_on_every_visible_row_is_caught(monkeypatch):
+    honest = column_branches.branches_of
+    monkeypatch.setattr(read_plans, "branches_of", lambda shares, rows: (Branch(TRUE, honest(shares, rows)[0].mask),))
+    assert differs()
+
+
+def test_a_merge_that_forgets_masks_without_order_is_caught(monkeypatch):
+    monkeypatch.setattr(column_branches, "_is_ordered", lambda left, right: True)
+    assert differs()
+
+
+def test_a_merge_that_puts_strict_masks_first_is_caught(monkeypatch):
+    monkeypatch.setattr(column_branches, "_strictness", lambda mask: (mask is None, mask or ""))
+    assert differs()

@@ -1,1 +1,1 @@
-"""."""
+"""OpenLineage at the edge: the only package that imports openlineage, on first use."""

@@ -234,17 +234,21 @@ def _first_heading(text: str, media_type: str) -> str:
 
 def _packed(text: str, section: Section, *, max_words: int, overlap_words: int) -> Iterator[Span]:
     """Spans of neighbouring blocks, filled up to `max_words`."""
-    packed: list[tuple[Span, int]] = []
+
+    def words(start: int, end: int) -> int:
+        return len(text[start:end].split())
+
+    packed: list[Span] = []
     for block in blocks(text, section):
         for piece in pieces(text, block, max_words=max_words):
-            words = len(text[piece.start : piece.end].split())
-            if packed and sum(count for _, count in packed) + words > max_words:
-                yield Span(packed[0][0].start, packed[-1][0].end)
+            if packed and words(packed[0].start, piece.end) > max_words:
+                yield Span(packed[0].start, packed[-1].end)
                 last = packed[-1]
-                packed = [last] if last[1] <= min(overlap_words, max_words - words) else []
-            packed.append((piece, words))
+                is_short = words(last.start, last.end) <= overlap_words and words(last.start, piece.end) <= max_words
+                packed = [last] if is_short else []
+            packed.append(piece)
     if packed:
-        yield Span(packed[0][0].start, packed[-1][0].end)
+        yield Span(packed[0].start, packed[-1].end)
 
 
 def _passage(document: Document, section: Section, span: Span) -> PassageText:

@@ -160,12 +160,16 @@ def open_store(url: str, *, api_key: str | None = None) -> VectorStore:
     """
     parts = urlsplit(url)
     if parts.scheme == "lancedb" and not parts.netloc and parts.path.startswith("/"):
-        from mesh_core.vectors.lancedb_store import LanceDbStore
-
+        try:
+            from mesh_core.vectors.lancedb_store import LanceDbStore
+        except ModuleNotFoundError as error:
+            raise VectorStoreError(f"{url} needs {error.name}: install domain-mesh[server].") from error
         return LanceDbStore(unquote(parts.path))
     if parts.scheme == "weaviate" and parts.hostname:
-        from mesh_core.vectors.weaviate_store import WeaviateStore
-
+        try:
+            from mesh_core.vectors.weaviate_store import WeaviateStore
+        except ModuleNotFoundError as error:
+            raise VectorStoreError(f"{url} needs {error.name}: install domain-mesh[weaviate].") from error
         options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
         return WeaviateStore(
             parts.hostname,

@@ -212,7 +212,9 @@ class WeaviateStore:
             if collection is not None and not self._client.collections.exists(collection_identifier(collection)):
                 raise _missing(collection) from error
             what = f" for {collection}" if collection else ""
-            raise StoreUnavailable(f"Weaviate at {self._address} failed{what}: {error}") from error
+            raise StoreUnavailable(
+                f"Weaviate at {self._address} failed{what}: {error} Check that it runs, MESH_VECTORS and the API key."
+            ) from error
 
 
 def _missing(name: str) -> CollectionMissing:

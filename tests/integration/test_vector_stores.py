@@ -5,7 +5,9 @@ from __future__ import annotations
 import itertools
 import zlib
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,11 +34,12 @@ from mesh_core.vectors.store import (
     CollectionMissing,
     StageResult,
     StagingConflict,
+    StoreUnavailable,
     VectorStore,
     VectorStoreError,
     open_store,
 )
-from tests.integration.weaviate_server import weaviate_url  # noqa: F401  (a fixture)
+from tests.integration.weaviate_server import running_weaviate, weaviate_binary, weaviate_url  # noqa: F401  (a fixture)
 
 EVERYTHING = AllowedScope(TRUE)
 _NUMBERS = itertools.count(1)
@@ -510,3 +513,53 @@ def test_a_number_that_is_no_version_is_refused(store: VectorStore, collection: 
 def test_a_url_that_names_no_store_is_refused_with_both_forms(url: str) -> None:
     with pytest.raises(VectorStoreError, match=r"lancedb:///.*weaviate://"):
         open_store(url)
+
+
+def test_an_absent_server_is_named() -> None:
+    with pytest.raises(StoreUnavailable, match=r"(?s)127\.0\.0\.1:1 .*MESH_VECTORS"):
+        open_store("weaviate://127.0.0.1:1?grpc_port=2")
+
+
+def test_objects_that_fail_are_tried_again_and_then_reported() -> None:
+    from types import SimpleNamespace
+
+    from mesh_core.vectors.weaviate_rows import _insert_all
+
+    class Flaky:
+        def __init__(self, failures: list[list[int]]) -> None:
+            self.data = self
+            self.failures = failures
+            self.batches: list[list[str]] = []
+
+        def insert_many(self, objects: list[str]) -> SimpleNamespace:
+            self.batches.append(objects)
+            return SimpleNamespace(
+                errors={position: SimpleNamespace(message="shard is busy") for position in self.failures.pop(0)}
+            )
+
+    flaky = Flaky([[0, 2], [1], []])
+    _insert_all(flaky, ["a", "b", "c"], what="passages")
+    assert flaky.batches == [["a", "b", "c"], ["a", "c"], ["c"]]
+    with pytest.raises(StoreUnavailable, match=r"1 passages could not be stored after 3 attempts \(shard is busy\)"):
+        _insert_all(Flaky([[1], [0], [0]]), ["a", "b"], what="passages")
+
+
+@pytest.mark.slow
+@pytest.mark.weaviate
+def test_a_server_with_keys_refuses_strangers_and_keeps_its_passages_over_a_restart(tmp_path: Path) -> None:
+    keys = {
+        "AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED": "false",
+        "AUTHENTICATION_APIKEY_ENABLED": "true",
+        "AUTHENTICATION_APIKEY_ALLOWED_KEYS": "right",
+        "AUTHENTICATION_APIKEY_USERS": "mesh",
+    }
+    with running_weaviate(weaviate_binary(), tmp_path, keys) as url:
+        with closing(open_store(url, api_key="right")) as store:
+            store.ensure_collection("a.b.c", dimensions=8, attributes={})
+            store.stage("a.b.c", 1, [passage(f"p{number}", vector=unit(1, number)) for number in range(50)])
+        for key in (None, "wrong"):
+            with pytest.raises(StoreUnavailable), closing(open_store(url, api_key=key)) as store:
+                store.count("a.b.c", 1)
+    with running_weaviate(weaviate_binary(), tmp_path, keys) as url, closing(open_store(url, api_key="right")) as store:
+        hits = store.search("a.b.c", text="", vector=unit(1), version=1, scope=EVERYTHING, limit=3)
+    assert [hit.passage.id for hit in hits] == ["p0", "p1", "p2"]

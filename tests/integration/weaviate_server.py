@@ -9,9 +9,10 @@ import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 import pytest
 
@@ -41,12 +42,14 @@ def weaviate_binary() -> Path:
 
 
 @contextmanager
-def running_weaviate(binary: Path, folder: Path) -> Iterator[str]:
-    """The server runs while the block does; its data and log lie in `folder`, so a second run there finds the data again."""
+def running_weaviate(binary: Path, folder: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
+    """The server runs while the block does; data and log lie in `folder`, where a second run finds them again."""
     ports = _free_ports()
     command = [str(binary), "--host", "127.0.0.1", "--port", str(ports["http"]), "--scheme", "http"]
     with (folder / "log").open("ab") as log:
-        process = subprocess.Popen(command, env=_environment(folder / "data", ports), stdout=log, stderr=log, cwd=folder)
+        process = subprocess.Popen(
+            command, env={**_environment(folder / "data", ports), **settings}, stdout=log, stderr=log, cwd=folder
+        )
         try:
             _wait_until_ready(process, ports["http"], folder / "log")
             yield f"weaviate://127.0.0.1:{ports['http']}?grpc_port={ports['grpc']}"

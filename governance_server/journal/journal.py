@@ -102,7 +102,10 @@ class Journal:
 
     def read_changes(self, after: int, limit: int, kinds: Iterable[str] | None = None) -> list[Change]:
         """The committed changes after revision `after`, oldest first, at most `limit`; with `kinds` only those that wrote one."""
-        return read_changes(self._database.reader(), after, limit, kinds)
+        try:
+            return read_changes(self._database.reader(), after, limit, kinds)
+        except self._database.driver.errors as error:
+            raise self._database.unavailable(error) from error
 
     def wait_for(self, revision: int, timeout_seconds: float) -> int:
         """The head's revision, as soon as it is at least `revision`, or after `timeout_seconds`, or when the journal closes.

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from domain_sdk._polars_plan.dependencies import Dependencies, FrameLineage, indirect
 from domain_sdk._polars_plan.expressions import ExpressionWalk
-from domain_sdk._polars_plan.traversal import PlanNode, PlanReader, View
+from domain_sdk._polars_plan.traversal import PlanNode, PlanReader, UnreadablePlan, View
 from mesh_core.lineage import Subtype
 
 __all__ = ["joined"]
@@ -51,8 +51,16 @@ def _columns(reader: PlanReader, view: View, inputs: tuple[FrameLineage, FrameLi
 
 def _key_pairs(reader: PlanReader, view: View) -> list[tuple[str, str]]:
     """The key columns of both sides, where both are plain columns."""
-    sides = [(reader.expression(le.node), reader.expression(r.node)) for le, r in zip(view.left_on, view.right_on, strict=True)]
-    return [(le.name, r.name) for le, r in sides if type(le).__name__ == type(r).__name__ == "Column"]
+    pairs = [(_column(reader, le.node), _column(reader, r.node)) for le, r in zip(view.left_on, view.right_on, strict=True)]
+    return [(le, r) for le, r in pairs if le is not None and r is not None]
+
+
+def _column(reader: PlanReader, expression_id: int) -> str | None:
+    try:
+        view = reader.expression(expression_id)
+    except UnreadablePlan:
+        return None
+    return str(view.name) if type(view).__name__ == "Column" else None
 
 
 def _merged(left: FrameLineage, right: FrameLineage, *, dropped: set[str], suffix: str) -> dict[str, Dependencies]:

@@ -54,9 +54,10 @@ def _ports(inputs: Sequence[FrameLineage]) -> frozenset[str]:
     return frozenset(port for i in inputs for port in i.ports)
 
 
-def _stacked(node: PlanNode, inputs: Sequence[FrameLineage]) -> FrameLineage:
-    none: Dependencies = frozenset()
-    columns = {name: frozenset(d for i in inputs for d in i.columns.get(name, none)) for name in node.names}
+def _stacked(node: PlanNode, inputs: Sequence[FrameLineage]) -> FrameLineage | None:
+    if any(set(i.columns) != set(node.names) for i in inputs):
+        return None
+    columns = {name: frozenset(d for i in inputs for d in i.columns[name]) for name in node.names}
     keys = node.view.key if node.kind == "MergeSorted" else []
     sort = frozenset(d for name in keys for d in indirect(Subtype.SORT, columns[name]))
     return FrameLineage(columns, _rows(inputs) | sort, _ports(inputs))

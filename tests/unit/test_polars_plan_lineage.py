@@ -239,6 +239,32 @@ def test_a_python_function_in_an_expression_counts_what_polars_reads_for_it(orde
     assert lineage.unknown_inputs == ()
 
 
+def test_a_join_on_a_python_function_decides_rows_by_unknown_columns(orders, customers):
+    key = c.customer.map_elements(hash, return_dtype=pl.Int64)
+    frame = orders.frame.select("id", "customer").join(customers.frame, left_on=key, right_on="customer")
+    lineage = _lineage(frame, orders, customers)
+    assert {(e.source_port, e.source_column) for e in lineage.row_edges} == {
+        (orders.name, ANY_COLUMN),
+        (customers.name, "customer"),
+    }
+    assert {e.target_column for e in lineage.edges} == {"id", "customer", "customer_right", "name", "amount"}
+
+
+def test_a_pivot_takes_its_values_and_is_decided_by_its_names(orders):
+    frame = orders.frame.pivot(on="customer", on_columns=[7, 8], index="id", values="amount", aggregate_function="max")
+    edges = _edges(_lineage(frame, orders))
+    assert {("amount", "AGGREGATION max", "7"), ("customer", "FILTER", "7"), ("id", "IDENTITY", "id")} <= edges
+
+
+def test_sql_over_frames_is_read_like_any_plan(orders):
+    frame = pl.SQLContext(orders=orders.frame).execute(
+        "select customer, max(amount) as top from orders where id > 1 group by customer having max(amount) > 5"
+    )
+    lineage = _lineage(frame, orders)
+    assert ("amount", "AGGREGATION max", "top") in _edges(lineage)
+    assert {("id", "FILTER"), ("customer", "GROUP_BY"), ("amount", "FILTER")} <= _rows(lineage)
+
+
 def test_values_collected_inside_the_function_make_the_port_an_unknown_input(orders, customers):
     top = customers.frame.select(c.name.max()).collect().item()
     lineage = _lineage(orders.frame.select("id", best=pl.lit(top)), orders, customers)

@@ -21,7 +21,7 @@ from domain_sdk._access_calls import to_plan
 from domain_sdk._arrow_stream import decode_frames, frame_schema
 from domain_sdk._transport import Transport
 from domain_sdk.access import ReadPlan
-from domain_sdk.errors import InvalidRequest
+from domain_sdk.errors import InvalidRequest, MeshError, StorageUnavailable
 
 __all__ = ["FILES_FROM_ROWS", "GovernedScan", "PlannedScan", "ScanFrame", "Via", "collect", "governed_scans", "scan"]
 
@@ -31,6 +31,7 @@ FILES_FROM_ROWS = 500_000
 """From this many rows on, an unfiltered read goes by governed files."""
 
 _BATCH_ROWS = 262_144
+_RELEASE_SECONDS = 0.25
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,7 +119,7 @@ class GovernedScan:
             frames = self._from_files(columns, predicate)
         else:
             frames = self._from_stream(columns, predicate, n_rows)
-        return _cut(frames, n_rows, {name: planned.schema[name] for name in columns})
+        return _released(_cut(frames, n_rows, {name: planned.schema[name] for name in columns}))
 
     def _goes_by_files(self, planned: PlannedScan, *, is_selective: bool) -> bool:
         if self._via == "auto":
@@ -148,7 +149,24 @@ class GovernedScan:
             return
         frame = pl.scan_parquet(urls)
         kept = frame if predicate is None else frame.filter(predicate)
-        yield from kept.select(columns).collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
+        try:
+            yield from kept.select(columns).collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True)
+        except (OSError, pl.exceptions.PolarsError) as error:
+            raise self._file_failure() from error
+
+    def _file_failure(self) -> MeshError:
+        """Why a governed file was refused: the gateway is asked, because the file's answer has no reason in it."""
+        request = PlanReadRequest()
+        request.CopyFrom(self._request)
+        request.version = self.planned().version
+        try:
+            self._transport.call(self._transport.gateway(ReadServiceStub).PlanRead, request)
+        except MeshError as denied:
+            return denied
+        return StorageUnavailable(
+            f"The governed files of {self.port} could not be read, or what they may show has changed meanwhile.",
+            resource=self.port,
+        )
 
 
 def scan(source: GovernedScan) -> pl.LazyFrame:
@@ -214,6 +232,26 @@ def _push(request: ReadRequest, predicate: pl.Expr | None, schema: pl.Schema) ->
     if expression is not None:
         request.predicate.CopyFrom(to_wire(expression))
     return is_complete
+
+
+def _released(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
+    """The frames; the call behind them ends soon after polars wants no more.
+
+    Polars lets go of a source on a thread without the interpreter lock, which takes effect only when Python next enters polars. Until
+    then the gateway would hold the stream; so a thread enters it now and then.
+    """
+    is_done = threading.Event()
+    threading.Thread(target=_enter_polars_until, args=(is_done,), name="mesh-scan-release", daemon=True).start()
+    try:
+        with closing(cast("Any", frames)):
+            yield from frames
+    finally:
+        is_done.set()
+
+
+def _enter_polars_until(is_done: threading.Event) -> None:
+    while not is_done.wait(_RELEASE_SECONDS):
+        pl.Series([0]).len()
 
 
 def _cut(frames: Iterator[pl.DataFrame], n_rows: int | None, schema: dict[str, pl.DataType]) -> Iterator[pl.DataFrame]:

@@ -1,0 +1,259 @@
+"""The transport against real gRPC: tokens, revisions, retries, deadlines and failures as errors."""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+import time
+from collections.abc import Callable
+from typing import Any
+
+import grpc
+import pytest
+from domainmesh.v1 import domain_pb2, domain_service_pb2, domain_service_pb2_grpc, journal_pb2, journal_service_pb2_grpc
+from domainmesh.v1.error_reason_pb2 import ErrorDetail, ErrorReason, Violation
+from domainmesh.v1.server_service_pb2 import GetServerInfoRequest, GetServerInfoResponse
+from domainmesh.v1.server_service_pb2_grpc import ServerServiceStub
+
+from domain_sdk import Mesh, errors
+from domain_sdk._transport import Transport
+from tests.integration.sdk_fakes import Context, ScriptedServer, fail, serving
+
+
+def _ok(context: Context) -> GetServerInfoResponse:
+    return GetServerInfoResponse(version="fake")
+
+
+def _failing(code: grpc.StatusCode, reason: str = "", text: str = "it failed") -> Callable[[Context], Any]:
+    detail = ErrorDetail(reason=ErrorReason.Value(f"ERROR_REASON_{reason}"), message=text) if reason else None
+    return lambda context: fail(context, code, detail, text)
+
+
+def _call(transport: Transport, **options: Any) -> GetServerInfoResponse:
+    return transport.call(transport.control(ServerServiceStub).GetServerInfo, GetServerInfoRequest(), **options)
+
+
+def test_every_call_carries_the_token_and_the_newest_revision_seen() -> None:
+    def at(revision: int) -> Callable[[Context], GetServerInfoResponse]:
+        def step(context: Context) -> GetServerInfoResponse:
+            context.set_trailing_metadata((("mesh-revision", str(revision)),))
+            return GetServerInfoResponse()
+
+        return step
+
+    server = ScriptedServer(at(5), at(9), at(7), _ok)
+    with serving(server.register) as address:
+        transport = Transport(address, "secret")
+        for _ in range(4):
+            _call(transport)
+        transport.close()
+    assert [call["authorization"] for call in server.calls] == ["Bearer secret"] * 4
+    assert [call.get("mesh-min-revision") for call in server.calls] == [None, "5", "9", "9"]
+    assert transport.revision == 9
+
+
+def test_the_revision_of_a_failed_call_is_remembered_too() -> None:
+    def denied(context: Context) -> Any:
+        detail = ErrorDetail(reason=ErrorReason.ERROR_REASON_ACCESS_DENIED)
+        context.set_trailing_metadata((("mesh-revision", "42"), ("mesh-error-bin", detail.SerializeToString())))
+        context.abort(grpc.StatusCode.PERMISSION_DENIED, "")
+
+    with serving(ScriptedServer(denied).register) as address:
+        transport = Transport(address, "t")
+        with pytest.raises(errors.AccessDenied):
+            _call(transport)
+        assert transport.revision == 42
+
+
+@pytest.mark.parametrize("code", [grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED])
+def test_a_transient_failure_is_retried_until_it_passes(code: grpc.StatusCode) -> None:
+    server = ScriptedServer(_failing(code), _failing(code), _ok)
+    with serving(server.register) as address:
+        assert _call(Transport(address, "t")).version == "fake"
+    assert len(server.calls) == 3
+
+
+@pytest.mark.parametrize(
+    ("code", "reason", "kind"),
+    [
+        (grpc.StatusCode.PERMISSION_DENIED, "PURPOSE_NOT_HELD", errors.PurposeNotHeld),
+        (grpc.StatusCode.ABORTED, "CONFLICT", errors.Conflict),
+        (grpc.StatusCode.INTERNAL, "INTERNAL", errors.InternalError),
+        (grpc.StatusCode.RESOURCE_EXHAUSTED, "TOO_LARGE", errors.TooLarge),
+        (grpc.StatusCode.FAILED_PRECONDITION, "", errors.WrongState),
+        (grpc.StatusCode.UNAUTHENTICATED, "", errors.Unauthenticated),
+        (grpc.StatusCode.DATA_LOSS, "", errors.MeshError),
+    ],
+)
+def test_any_other_failure_is_raised_at_once(code: grpc.StatusCode, reason: str, kind: type[errors.MeshError]) -> None:
+    server = ScriptedServer(_failing(code, reason))
+    with serving(server.register) as address, pytest.raises(errors.MeshError) as caught:
+        _call(Transport(address, "t"))
+    assert type(caught.value) is kind
+    assert isinstance(caught.value.__cause__, grpc.RpcError)
+    assert len(server.calls) == 1
+
+
+def test_the_detail_of_a_failure_becomes_the_errors_attributes() -> None:
+    detail = ErrorDetail(
+        reason=ErrorReason.ERROR_REASON_CONTRACT_VIOLATED,
+        resource="finance.ledger",
+        message="The data breaks the contract.",
+        violations=[Violation(path="a", message="m1"), Violation(path="b", message="m2")],
+        request_id="r-9",
+    )
+    with serving(ScriptedServer(lambda c: fail(c, grpc.StatusCode.FAILED_PRECONDITION, detail)).register) as address:
+        with pytest.raises(errors.ContractViolated) as caught:
+            _call(Transport(address, "t"))
+    error = caught.value
+    assert (error.reason, error.resource, error.request_id) == ("CONTRACT_VIOLATED", "finance.ledger", "r-9")
+    assert [(it.path, it.message) for it in error.violations] == [("a", "m1"), ("b", "m2")]
+
+
+def test_a_reason_of_a_later_server_is_kept() -> None:
+    detail = ErrorDetail(reason=999, message="new")  # type: ignore[arg-type]
+    with serving(ScriptedServer(lambda c: fail(c, grpc.StatusCode.FAILED_PRECONDITION, detail)).register) as address:
+        with pytest.raises(errors.MeshError, match="new") as caught:
+            _call(Transport(address, "t"))
+    assert caught.value.reason == "UNKNOWN_999"
+
+
+def test_a_server_that_does_not_answer_is_named() -> None:
+    with pytest.raises(errors.ServerUnreachable, match="http://127.0.0.1:9 does not answer"):
+        Mesh.connect("http://127.0.0.1:9", "t", timeout_seconds=5).status()
+
+
+def test_retries_end_with_the_last_failure_and_never_outlast_the_deadline() -> None:
+    server = ScriptedServer(_failing(grpc.StatusCode.UNAVAILABLE, "STORAGE_UNAVAILABLE"))
+    with serving(server.register) as address:
+        started = time.monotonic()
+        with pytest.raises(errors.StorageUnavailable):
+            _call(Transport(address, "t"), timeout_seconds=0.5)
+        assert time.monotonic() - started < 2
+    assert 2 <= len(server.calls) <= 5
+
+
+def test_a_call_that_takes_too_long_is_given_up() -> None:
+    def slow(context: Context) -> GetServerInfoResponse:
+        time.sleep(0.5)
+        return GetServerInfoResponse()
+
+    with serving(ScriptedServer(slow).register) as address, pytest.raises(errors.DeadlineExceeded):
+        _call(Transport(address, "t"), timeout_seconds=0.1)
+
+
+def test_ctrl_c_cancels_the_call() -> None:
+    has_begun, was_cancelled = threading.Event(), threading.Event()
+
+    def hanging(context: Context) -> GetServerInfoResponse:
+        context.add_callback(was_cancelled.set)
+        has_begun.set()
+        was_cancelled.wait(20)
+        return GetServerInfoResponse()
+
+    def interrupt() -> None:
+        has_begun.wait(10)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    with serving(ScriptedServer(hanging).register) as address:
+        threading.Thread(target=interrupt).start()
+        with pytest.raises(KeyboardInterrupt):
+            _call(Transport(address, "t"))
+        assert was_cancelled.wait(5)
+
+
+def test_a_writes_retries_share_one_request_id_and_the_callers_message_is_left_alone() -> None:
+    seen: list[str] = []
+
+    class Domains(domain_service_pb2_grpc.DomainServiceServicer):
+        def CreateDomain(self, request: Any, context: Context) -> Any:  # noqa: N802
+            seen.append(request.request_id)
+            if len(seen) == 1:
+                context.abort(grpc.StatusCode.UNAVAILABLE, "")
+            return request.domain
+
+    with serving(lambda s: domain_service_pb2_grpc.add_DomainServiceServicer_to_server(Domains(), s)) as address:
+        transport = Transport(address, "t")
+        request = domain_service_pb2.CreateDomainRequest(domain=domain_pb2.Domain(name="x"))
+        stub = transport.control(domain_service_pb2_grpc.DomainServiceStub)
+        transport.call(stub.CreateDomain, request)
+        transport.call(stub.CreateDomain, request)
+    assert seen[0] == seen[1] != seen[2]
+    assert all(seen)
+    assert request.request_id == ""
+
+
+class _Journal(journal_service_pb2_grpc.JournalServiceServicer):
+    """Streams for ever, or fails at a given entry."""
+
+    def __init__(self, fail_first_calls: int = 0, fail_at: int = 0) -> None:
+        self.fail_first_calls = fail_first_calls
+        self.fail_at = fail_at
+        self.calls = 0
+        self.was_cancelled = threading.Event()
+
+    def WatchChanges(self, request: Any, context: Context) -> Any:  # noqa: N802
+        self.calls += 1
+        context.add_callback(self.was_cancelled.set)
+        if self.calls <= self.fail_first_calls:
+            context.abort(grpc.StatusCode.UNAVAILABLE, "")
+        for revision in range(1, 1_000_000):
+            if revision == self.fail_at:
+                fail(context, grpc.StatusCode.UNAVAILABLE, ErrorDetail(reason=ErrorReason.ERROR_REASON_STORAGE_UNAVAILABLE))
+            if not context.is_active():
+                return
+            yield journal_pb2.Change(revision=revision)
+            time.sleep(0.001)
+
+    def register(self, server: grpc.Server) -> None:
+        journal_service_pb2_grpc.add_JournalServiceServicer_to_server(self, server)
+
+
+def test_closing_a_stream_cancels_the_call() -> None:
+    journal = _Journal()
+    with serving(journal.register) as address:
+        changes = Mesh.connect(address, "t").audit.watch()
+        assert [next(changes).revision for _ in range(3)] == [1, 2, 3]
+        changes.close()  # type: ignore[attr-defined] # a generator
+        assert journal.was_cancelled.wait(5)
+
+
+def test_a_stream_is_retried_only_while_nothing_has_come() -> None:
+    journal = _Journal(fail_first_calls=2, fail_at=3)
+    with serving(journal.register) as address:
+        changes = Mesh.connect(address, "t").audit.watch()
+        assert [next(changes).revision for _ in range(2)] == [1, 2]
+        with pytest.raises(errors.StorageUnavailable):
+            next(changes)
+    assert journal.calls == 3
+
+
+def test_the_gateway_is_asked_for_once_and_only_when_needed() -> None:
+    server = ScriptedServer(gateway="127.0.0.1:9")
+    with serving(server.register) as address:
+        transport = Transport(address, "t")
+        assert server.calls == []
+        for _ in range(2):
+            transport.gateway(ServerServiceStub)
+    assert len(server.calls) == 1
+
+
+def test_a_server_without_gateway_says_so() -> None:
+    with serving(ScriptedServer().register) as address, pytest.raises(errors.WrongState, match="no gateway"):
+        Transport(address, "t").gateway(ServerServiceStub)
+
+
+def test_a_closed_mesh_connects_anew() -> None:
+    with serving(ScriptedServer().register) as address:
+        with Mesh.connect(address, "t") as mesh:
+            assert mesh.status().version == "fake"
+        assert mesh.status().version == "fake"
+        mesh.close()
+
+
+def test_a_large_answer_that_is_refused_here_is_not_asked_for_again() -> None:
+    server = ScriptedServer(lambda c: GetServerInfoResponse(version="x" * (65 << 20)))
+    with serving(server.register) as address, pytest.raises(errors.TooLarge):
+        _call(Transport(address, "t"))
+    assert len(server.calls) == 1

@@ -1,0 +1,53 @@
+"""The lineage graph as text."""
+
+from __future__ import annotations
+
+from domain_sdk.lineage import LineageEdge, LineageGraph, LineageNode
+
+
+def _node(id: str, *tags: str, is_hidden: bool = False) -> LineageNode:
+    return LineageNode(id, is_hidden, "" if is_hidden else "table", tags)
+
+
+def _edge(source: str, target: str, subtype: str = "", *, is_masking: bool = False) -> LineageEdge:
+    return LineageEdge(source, target, "DIRECT" if subtype else "", subtype, is_masking)
+
+
+def test_sources_stand_before_what_was_made_and_hidden_nodes_have_no_name() -> None:
+    graph = LineageGraph(
+        nodes=(_node("b", "pii"), _node("a"), _node("x1", is_hidden=True), _node("c")),
+        edges=(_edge("a", "b", "AGGREGATION", is_masking=True), _edge("x1", "a"), _edge("b", "c")),
+        is_complete=False,
+    )
+    assert graph.tree().splitlines() == [
+        "b [pii]",
+        "  <- a (aggregation, masked)",
+        "    <- (hidden)",
+        "  -> c",
+        "(cut: ask with a greater depth)",
+    ]
+
+
+def test_what_lies_below_a_node_is_shown_once() -> None:
+    graph = LineageGraph(
+        nodes=tuple(map(_node, "dbca")),
+        edges=(_edge("b", "d"), _edge("c", "d"), _edge("a", "b"), _edge("a", "c"), _edge("z", "a")),
+        is_complete=True,
+    )
+    assert graph.tree().splitlines() == ["d", "  <- b", "    <- a", "      <- z", "  <- c", "    <- a …"]
+
+
+def test_a_cycle_ends() -> None:
+    graph = LineageGraph(nodes=(_node("a"), _node("b")), edges=(_edge("a", "b"), _edge("b", "a")), is_complete=True)
+    assert graph.tree().splitlines() == ["a", "  <- b", "    <- a …", "  -> b", "    -> a …"]
+
+
+def test_a_chain_deeper_than_the_interpreters_stack_is_drawn() -> None:
+    names = [f"n{i}" for i in range(5000)]
+    edges = tuple(_edge(source, target) for source, target in zip(names[1:], names, strict=False))
+    graph = LineageGraph(nodes=tuple(map(_node, names)), edges=edges, is_complete=True)
+    assert len(graph.tree().splitlines()) == 5000
+
+
+def test_an_empty_graph_has_no_lines() -> None:
+    assert LineageGraph((), (), is_complete=True).tree() == ""

@@ -1,0 +1,62 @@
+"""The SDK's public names are frozen here: a change of this list is a change of the API."""
+
+from __future__ import annotations
+
+import dataclasses
+import subprocess
+import sys
+
+import domain_sdk
+
+FROZEN = """
+AccessDenied AccessRequest AccessRequestState Admin AlreadyExists Audit Change ColumnEntry Conflict ContractViolated DeadlineExceeded
+Decision DerivedTag Domain DomainEntry Explanation Grant Guardrail Hit IncompatibleContract InternalError InvalidContract
+InvalidExpression InvalidRequest JournalProof LineageEdge LineageGraph LineageNode Mesh MeshError NewToken NotConfigured NotFound
+Overloaded Passage PortEntry PortKind Preview Principal Product ProductEntry Purpose PurposeNotHeld QualityResult QualityStatus ReadPlan
+Release ReleasedPort RequestIdReused RevisionNotReached ServerStatus ServerUnreachable StorageUnavailable Token TooLarge Transform
+Unauthenticated Violation VisibleColumn WrongState
+""".split()
+
+MESH = """
+admin approve audit check close connect deny discover domain domains explain grant grants guardrails lineage products read request
+requests retrieve revision revoke scan show status whoami withdraw
+""".split()
+
+
+def test_the_public_names_are_the_frozen_ones() -> None:
+    assert domain_sdk.__all__ == FROZEN
+    assert all(hasattr(domain_sdk, name) for name in FROZEN)
+
+
+def test_the_methods_of_a_mesh_are_the_frozen_ones() -> None:
+    mesh = domain_sdk.Mesh.connect("http://127.0.0.1:1", "token")
+    assert [name for name in dir(mesh) if not name.startswith("_")] == MESH
+
+
+def test_every_public_name_and_method_is_documented() -> None:
+    for name in FROZEN:
+        member = getattr(domain_sdk, name)
+        assert member.__doc__, name
+        assert not member.__doc__.startswith(f"{name}("), f"{name} has only the docstring that dataclass makes"
+        for attribute, value in vars(member).items():
+            if callable(value) and not attribute.startswith("_") and not isinstance(value, type):
+                assert value.__doc__, f"{name}.{attribute}"
+
+
+def test_values_are_frozen_dataclasses() -> None:
+    values = [getattr(domain_sdk, name) for name in FROZEN if dataclasses.is_dataclass(getattr(domain_sdk, name))]
+    assert len(values) > 25
+    assert all(value.__dataclass_params__.frozen for value in values)
+
+
+def test_importing_the_sdk_loads_no_heavy_library() -> None:
+    code = "import domain_sdk, sys; print(*sorted(sys.modules))"
+    loaded = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout.split()
+    heavy = {"polars", "pyarrow", "grpc", "google.protobuf", "numpy", "yaml", "rich", "jsonschema"}
+    assert heavy.isdisjoint(loaded)
+
+
+def test_importing_the_sdk_is_fast() -> None:
+    code = "import time; start = time.perf_counter(); import domain_sdk; print(time.perf_counter() - start)"
+    runs = [subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout for _ in range(3)]
+    assert min(map(float, runs)) < 0.15

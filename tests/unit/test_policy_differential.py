@@ -15,7 +15,7 @@ from governance_server.rules.policy_rows import Link, PolicyDelta, Rule, Unreada
 from tests.unit.policy_samples import ACTS, DOMAINS, MOMENTS, OBJECTS, PURPOSES, SUBJECTS, TIMES, ask, links, requests, rules
 
 MODEL = MODEL_PATH.read_text("utf-8")
-RELAXED = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+RELAXED = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 
 
 def differences(specification, engine, request):

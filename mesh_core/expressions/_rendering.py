@@ -8,6 +8,7 @@ from decimal import Decimal
 from typing import Literal as OneOf
 
 from mesh_core.expressions.errors import Unsupported
+from mesh_core.expressions.filters import as_filter
 from mesh_core.expressions.limits import check_expression
 from mesh_core.expressions.tree import (
     And,
@@ -38,7 +39,7 @@ def render(expression: Expression, dialect: Dialect) -> str:
         InvalidExpression: If the expression is outside the language.
         Unsupported: For datafusion, if a subject is unbound or two different columns are compared.
     """
-    return _predicate(check_expression(expression), dialect)
+    return _predicate(as_filter(expression) if dialect == "datafusion" else check_expression(expression), dialect)
 
 
 def _predicate(node: Expression, dialect: Dialect) -> str:
@@ -59,8 +60,6 @@ def _predicate(node: Expression, dialect: Dialect) -> str:
             return " AND ".join(_operand(operand, dialect) for operand in operands)
         case Or(operands):
             return " OR ".join(_operand(operand, dialect) for operand in operands)
-        case Literal(None) if dialect == "datafusion":
-            return "CAST(NULL AS BOOLEAN)"
         case _:
             return _term(node, dialect)
 

@@ -14,7 +14,10 @@ from typing import Any
 
 import polars as pl
 
+from mesh_core.expressions.binding import columns
+from mesh_core.expressions.errors import unknown_column
 from mesh_core.expressions.fitting import fit
+from mesh_core.expressions.limits import check_expression
 from mesh_core.expressions.tree import (
     And,
     Column,
@@ -52,7 +55,10 @@ def to_polars(expression: Expression, schema: pl.Schema) -> pl.Expr:
         InvalidExpression: If it is outside the language or names a column that is not in the schema.
         Unsupported: If a subject attribute is not bound yet.
     """
-    return _predicate(fit(expression, column_types(schema)), schema)
+    used = columns(check_expression(expression))
+    for name in sorted(used - set(schema)):
+        raise unknown_column(name, schema)
+    return _predicate(fit(expression, {name: _column_type(schema[name]) for name in used}), schema)
 
 
 def column_types(schema: pl.Schema) -> dict[str, ColumnType]:

@@ -37,8 +37,9 @@ def parse_filter(sql: str, columns: Mapping[str, str] | None = None) -> Expressi
 def to_sql(expression: Expression, dialect: Dialect = "duckdb") -> str:
     """The expression as SQL text, all names and values quoted.
 
-    `duckdb` is for showing and storing: it parses back to the same expression. `datafusion` is for LanceDB and DataFusion: fit
-    the expression to the table's column types first (`fitting.fit`), so that the engine need not convert any value.
+    `duckdb` is for showing and storing: it parses back to the same expression. `datafusion` is a filter for LanceDB, DataFusion:
+    true on the same rows and never null (see `filters`); fit the expression to the column types first (`fitting.fit`), so that
+    the engine need not convert any value.
 
     Raises:
         InvalidExpression: If the expression is outside the language.

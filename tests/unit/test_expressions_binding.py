@@ -6,12 +6,14 @@ import polars as pl
 from hypothesis import given, settings
 
 from mesh_core.expressions.binding import attributes, bind_subject, columns, conjoin, disjoin, is_true, simplify
+from mesh_core.expressions.filters import as_filter
 from mesh_core.expressions.fitting import fit
 from mesh_core.expressions.sql import parse_filter
 from mesh_core.expressions.tree import FALSE, TRUE, And, Column, Compare, Expression, In, Literal, Not, Subject
 from mesh_core.expressions.types import logical_type
 from tests.expression_cases import EXPRESSIONS, LOGICAL_TYPES, ROWS, evaluate
 
+TYPES = {name: logical_type(kind) for name, kind in LOGICAL_TYPES.items()}
 REGION = Compare("=", Column("region"), Subject("region"))
 
 
@@ -76,6 +78,12 @@ def test_simplifying_twice_changes_nothing_more(expression: Expression) -> None:
 
 @given(ROWS, EXPRESSIONS)
 @settings(max_examples=120, deadline=None)
+def test_a_filter_is_true_on_the_same_rows_and_null_on_none(row: dict[str, object], expression: Expression) -> None:
+    fitted = fit(expression, TYPES)
+    assert evaluate(as_filter(fitted), row) is (evaluate(expression, row) is True)
+
+
+@given(ROWS, EXPRESSIONS)
+@settings(max_examples=120, deadline=None)
 def test_fitting_keeps_the_answer_on_every_row(row: dict[str, object], expression: Expression) -> None:
-    types = {name: logical_type(kind) for name, kind in LOGICAL_TYPES.items()}
-    assert evaluate(fit(expression, types), row) == evaluate(expression, row)
+    assert evaluate(fit(expression, TYPES), row) == evaluate(expression, row)

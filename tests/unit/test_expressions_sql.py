@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -123,10 +124,8 @@ def test_a_double_keeps_every_bit_in_text(value: float) -> None:
 @given(st.text(max_size=30))
 @settings(max_examples=200)
 def test_any_text_is_parsed_or_refused_and_nothing_else(sql: str) -> None:
-    try:
-        parse_filter(sql)
-    except InvalidExpression as refusal:
-        assert str(refusal)
+    with contextlib.suppress(InvalidExpression):
+        assert parse_filter(sql) == parse_filter(to_sql(parse_filter(sql)))
 
 
 @given(st.text(st.characters(codec="utf-8"), min_size=1, max_size=20), st.text(st.characters(codec="utf-8"), max_size=20))
@@ -141,7 +140,7 @@ def test_deep_nesting_is_refused_quickly_without_exhausting_the_stack(template: 
     opening = template.partition("{")[0]
     sql = opening * levels + "a = 1" + ")" * (levels * opening.count("("))
     started = time.perf_counter()
-    with pytest.raises(InvalidExpression, match="nested deeper|characters"):
+    with pytest.raises(InvalidExpression, match=r"nested deeper|characters"):
         parse_filter(sql)
     assert time.perf_counter() - started < 2
 
@@ -179,7 +178,7 @@ def test_columns_and_their_types_are_checked_where_they_are_known(sql: str, name
 
 def test_what_fits_the_columns_passes() -> None:
     columns = LOGICAL_TYPES | {"place": "object"}
-    sql = "id = 1.5 AND active AND born < TIMESTAMP '2020-01-01 00:00:00' AND place IS NULL AND seen = subject.since AND id = NULL"
+    sql = "id = 1.5 AND active AND born < TIMESTAMP '2020-01-01 00:00:00' AND place IS NULL AND seen = subject.since OR id = NULL"
     assert parse_filter(sql, columns) == parse_filter(sql)
 
 
@@ -188,4 +187,4 @@ def test_text_for_an_engine_leaves_nothing_to_the_engine() -> None:
         to_sql(Compare("=", A, Subject("region")), "datafusion")
     with pytest.raises(Unsupported, match="can raise"):
         to_sql(Compare("=", A, Column("b")), "datafusion")
-    assert to_sql(Like(A, "50\\%"), "datafusion") == "\"a\" LIKE '50\\\\%'"
+    assert to_sql(Like(A, "50\\%"), "datafusion") == "\"a\" LIKE '50\\\\%' AND NOT (\"a\" IS NULL)"

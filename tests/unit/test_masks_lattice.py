@@ -55,7 +55,7 @@ def test_the_order_of_rules_does_not_change_the_outcome() -> None:
 
 
 @pytest.mark.parametrize("mask", [Mask.MASK_ALPHANUM, Mask.SHOW_FIRST_4, Mask.SHOW_LAST_4])
-@pytest.mark.parametrize("logical_type", ["integer", "number", "boolean", "date", "timestamp", "time", "array", "object", "vector"])
+@pytest.mark.parametrize("logical_type", ["integer", "number", "boolean", "date", "timestamp", "time", "array", "object"])
 def test_a_text_mask_is_refused_on_what_is_not_text(mask: Mask, logical_type: str) -> None:
     with pytest.raises(MaskNotApplicable, match=f"{mask} is not defined for type {logical_type}"):
         check_mask(mask, logical_type)

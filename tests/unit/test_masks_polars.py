@@ -95,7 +95,8 @@ def test_a_date_outside_the_calendar_becomes_null() -> None:
 
 def test_a_masked_frame_stays_lazy_and_streams() -> None:
     rows = 10_000
-    frame = pl.LazyFrame({"x": [f"name {n % 100}" for n in range(rows)], "t": [datetime(2024, 1, 1) + timedelta(hours=n) for n in range(rows)]})
+    names, times = [f"name {n % 100}" for n in range(rows)], [datetime(2024, 1, 1) + timedelta(hours=n) for n in range(rows)]
+    frame = pl.LazyFrame({"x": names, "t": times})
     masked = frame.select(
         mask_expression(pl.col("x"), Mask.SHA_256_GLOBAL, pl.String(), query_salt=SALT),
         mask_expression(pl.col("t"), Mask.TRUNCATE_TO_MONTH, pl.Datetime("us"), query_salt=SALT),

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["PassageIndexer"]
 
 _BATCH_ROWS = 1000
+_MAX_PROBLEMS = 100
 
 
 class PassageIndexer:
@@ -28,9 +29,12 @@ class PassageIndexer:
         self._vectors = vectors
         self._warehouse = warehouse
 
-    def check(self, entry: product_pb2.Product, verified: Sequence[publication_pb2.VerifiedPort]) -> None:
-        """Returns if each collection's vectors are what its contract and this server's embedder say. Raises: ContractViolated."""
-        problems = []
+    def check(self, publication_id: str, verified: Sequence[publication_pb2.VerifiedPort]) -> None:
+        """Returns if every passage of every collection can be indexed and searched here. Raises: ContractViolated.
+
+        Whatever could stop the indexing must be found here: after the intent there is no way back.
+        """
+        problems: list[Problem] = []
         for port in verified:
             if port.kind != product_pb2.PORT_KIND_COLLECTION:
                 continue
@@ -75,15 +79,40 @@ class PassageIndexer:
             port.passage_tags.extend(sorted(_tags([folder / file.name for file in found.files])))
 
 
+def _passage_problems(port: publication_pb2.VerifiedPort, folder: Path) -> list[Problem]:
+    """Every passage that no store may take, and ids that occur twice; the first hundred."""
+    from mesh_core.vectors.passages import InvalidPassage, check_passage
+
+    problems: list[Problem] = []
+    seen: set[str] = set()
+    try:
+        for passage in _passages([folder / file.name for file in port.files]):
+            try:
+                check_passage(passage, dimensions=port.dimensions, attributes=attribute_types())
+            except InvalidPassage as error:
+                problems.append(Problem(port.port, str(error)))
+            if passage.id in seen:
+                problems.append(Problem(port.port, f"passage {passage.id!r} occurs twice"))
+            seen.add(passage.id)
+            if len(problems) >= _MAX_PROBLEMS:
+                break
+    except InvalidPassage as error:
+        problems.append(Problem(port.port, str(error)))
+    return problems
+
+
 def _passages(files: Sequence[Path]) -> Iterator[Passage]:
+    import pyarrow as pa
     import pyarrow.parquet as pq
 
-    from mesh_core.vectors.schema import passages_in
+    from mesh_core.vectors.schema import PASSAGE_SCHEMA, passages_in
 
     for file in files:
         for batch in pq.ParquetFile(file).iter_batches(batch_size=_BATCH_ROWS):
-            for passage in passages_in(batch):
-                yield _with_attributes(passage)
+            # Files may hold strings and lists in another flavour (large, view): the same values, checked at verification.
+            for plain in pa.Table.from_batches([batch]).cast(PASSAGE_SCHEMA).to_batches():
+                for passage in passages_in(plain):
+                    yield _with_attributes(passage)
 
 
 def _with_attributes(passage: Passage) -> Passage:

@@ -131,7 +131,7 @@ class Publisher:
         described = _described(product_pb2.Product(name=publication.product), contract)
         check_lineage(described, request.lineage)
         verified = verify_delivery(self._warehouse, publication, contract, request.ports)
-        self._passages.check(described, verified)
+        self._passages.check(publication.id, verified)
         fault_point("publish.verified")
 
         def run(tx: Transaction, caller: Caller) -> Outcome:

@@ -1,0 +1,84 @@
+"""Writes docs/api.md from proto/: every service, RPC, message, field and enum value with its comment."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet
+
+ROOT = Path(__file__).resolve().parent.parent
+HEAD = """# API reference
+
+Generated from `proto/domainmesh/v1` by `make gen`; do not edit. Every call needs `authorization: Bearer <token>`; every response carries
+the trailing metadata `mesh-revision`, the journal revision it reflects. A client may send `mesh-min-revision` to demand that revision
+or a later one. Errors carry an `ErrorDetail` in the trailing metadata `mesh-error-bin`. `ReadService` and `RetrievalService` are served by
+the gateway, whose address `ServerService.GetServerInfo` gives; everything else by the control server.
+"""
+
+
+def main() -> None:
+    """docs/api.md is what the protos say."""
+    files = _descriptors()
+    text = HEAD + "".join(_services(files)) + "".join(_types(files))
+    (ROOT / "docs" / "api.md").write_text(text)
+
+
+def _descriptors() -> list[FileDescriptorProto]:
+    with tempfile.NamedTemporaryFile() as out:
+        protos = sorted(str(path.relative_to(ROOT / "proto")) for path in (ROOT / "proto").rglob("*.proto"))
+        command = [sys.executable, "-m", "grpc_tools.protoc", "-Iproto", "--include_source_info", f"--descriptor_set_out={out.name}"]
+        subprocess.run([*command, *protos], cwd=ROOT, check=True)
+        return list(FileDescriptorSet.FromString(Path(out.name).read_bytes()).file)
+
+
+def _comments(file: FileDescriptorProto) -> dict[tuple[int, ...], str]:
+    return {tuple(it.path): " ".join(it.leading_comments.split()) for it in file.source_code_info.location if it.leading_comments}
+
+
+def _services(files: list[FileDescriptorProto]) -> Iterator[str]:
+    yield "\n## Services\n"
+    for file in files:
+        comments = _comments(file)
+        for number, service in enumerate(file.service):
+            yield f"\n### {service.name}\n{comments.get((6, number), '')}\n\n| RPC | |\n|---|---|\n"
+            for index, method in enumerate(service.method):
+                request, response = (name.rpartition(".")[2] for name in (method.input_type, method.output_type))
+                stream = "stream of " if method.server_streaming else ""
+                yield f"| `{service.name}.{method.name}`({request}) → {stream}{response} | {comments.get((6, number, 2, index), '')} |\n"
+
+
+def _types(files: list[FileDescriptorProto]) -> Iterator[str]:
+    yield "\n## Messages and enums\n"
+    for file in files:
+        comments = _comments(file)
+        for number, message in enumerate(file.message_type):
+            yield from _message(message, comments, (4, number))
+        for number, enum in enumerate(file.enum_type):
+            yield from _enum(enum, comments, (5, number))
+
+
+def _message(message: DescriptorProto, comments: dict[tuple[int, ...], str], path: tuple[int, ...]) -> Iterator[str]:
+    yield f"\n### {message.name}\n{comments.get(path, '')}\n"
+    if message.field:
+        yield "\n| field | type | |\n|---|---|---|\n"
+    for index, field in enumerate(message.field):
+        yield f"| `{field.name}` | {_type(field)} | {comments.get((*path, 2, index), '')} |\n"
+
+
+def _enum(enum: EnumDescriptorProto, comments: dict[tuple[int, ...], str], path: tuple[int, ...]) -> Iterator[str]:
+    yield f"\n### {enum.name}\n{comments.get(path, '')}\n\n| value | |\n|---|---|\n"
+    for index, value in enumerate(enum.value):
+        yield f"| `{value.name}` = {value.number} | {comments.get((*path, 2, index), '')} |\n"
+
+
+def _type(field: FieldDescriptorProto) -> str:
+    name = field.type_name.rpartition(".")[2] or FieldDescriptorProto.Type.Name(field.type).removeprefix("TYPE_").lower()
+    return f"repeated {name}" if field.label == FieldDescriptorProto.LABEL_REPEATED else name
+
+
+if __name__ == "__main__":
+    main()

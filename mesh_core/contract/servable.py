@@ -45,7 +45,7 @@ def _columns_problems(columns: tuple[Column, ...], path: str) -> Iterator[Violat
     yield from _distinct(path, "column", [column.name for column in columns])
     for index, column in enumerate(columns):
         place = f"{path}[{index}]"
-        yield from _name_problem(check_column, column.name, place)
+        yield from _name_problem(_check_column, column.name, place)
         yield from _column_problems(column, place)
 
 
@@ -56,6 +56,12 @@ def _column_problems(column: Column, path: str) -> Iterator[Violation]:
     yield from _columns_problems(column.columns, f"{path}.properties")
     if column.items is not None:
         yield from _column_problems(column.items, f"{path}.items")
+
+
+def _check_column(name: str) -> str:
+    if name == "*" or (name.startswith("^") and name.endswith("$")):
+        raise InvalidName(f"{name!r} is not a valid column name: dataframes read it as a pattern of names; use a plain name.")
+    return check_column(name)
 
 
 def _name_problem(check: Callable[[str], str], name: str, path: str) -> Iterator[Violation]:

@@ -37,7 +37,15 @@ def compile_checks(port: Port) -> tuple[Check, ...]:
         checks.extend(_column_checks(column, (column.name,), is_alone=len(port.primary_key) == 1))
         checks.extend(_rule_checks(column.quality, column))
     checks.extend(_rule_checks(port.quality, None, port))
-    return tuple(replace(check, is_personal=True) for check in checks) if is_port_personal else tuple(checks)
+    return tuple(replace(check, is_personal=check.is_personal or is_port_personal) for check in _renamed(checks))
+
+
+def _renamed(checks: list[Check]) -> Iterator[Check]:
+    """The checks under distinct names: a column `a.b` and a field `b` of `a` would share theirs."""
+    seen: dict[str, int] = {}
+    for check in checks:
+        times = seen[check.name] = seen.get(check.name, 0) + 1
+        yield check if times == 1 else replace(check, name=f"{check.name}#{times}")
 
 
 def is_personal(column: Column) -> bool:
@@ -129,7 +137,8 @@ def _rule_checks(rules: tuple[Rule, ...], column: Column | None, port: Port | No
 
 def _rule_check(rule: Rule, name: str, column: Column | None, port: Port | None) -> Check:
     kind = Kind(rule.metric) if rule.type == "library" and rule.metric else Kind(rule.type if rule.type in RECORDED else "text")
-    columns = (column.name,) if column else tuple(str(item) for item in rule.arguments.get("properties") or ())
+    listed = rule.arguments.get("properties")
+    columns = (column.name,) if column else tuple(str(item) for item in listed) if isinstance(listed, list) else ()
     read = [column] if column else [item for item in port.columns if item.name in columns] if port else []
     return Check(
         name=f"{column.name}.{name}" if column else name,

@@ -26,7 +26,7 @@ _PARTITIONS = 64
 _SHIFT = np.uint64(58)
 _SEED = 0x5EED
 _MAX_CANDIDATES = 4_000_000
-_ROW, _COUNT = "__row", "__count"
+_ROW, _COUNT = "row", "count"
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +47,7 @@ class KeyTracker:
 
     def __init__(self, columns: tuple[str, ...], *, memory_bytes: int, directory: Path | None = None) -> None:
         self.columns = columns
+        self._names = [f"key{index}" for index in range(len(columns))]
         self._memory_bytes = memory_bytes
         self._parent = directory
         self._held_bytes = 0
@@ -59,7 +60,9 @@ class KeyTracker:
 
     def add(self, batch: pl.DataFrame) -> None:
         """The batch's keys are counted in; the batch's columns are kept by reference until memory_bytes is passed."""
-        keys = batch.select(_canonical(name, batch.schema[name]) for name in self.columns)
+        keys = batch.select(
+            _canonical(name, batch.schema[name]).alias(key) for name, key in zip(self.columns, self._names, strict=True)
+        )
         if not keys.height:
             return
         self._is_rising = self._is_rising and _rises(keys if self._last is None else pl.concat([self._last, keys]))
@@ -126,7 +129,7 @@ class KeyTracker:
 
     def _group(self, candidates: pl.Series) -> pl.DataFrame:
         """The keys that truly repeat among the candidates, with their count and first row."""
-        names = list(self.columns)
+        names = self._names
         parts: list[pl.DataFrame] = []
         first_row, limit = 0, _MAX_CANDIDATES
         for keys in self._blocks():

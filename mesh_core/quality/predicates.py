@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from fractions import Fraction
 from typing import Any, TypeAlias
 
 import polars as pl
 
 from mesh_core.quality.check import ITEMS, Check, Kind
 from mesh_core.quality.formats import FORMATS, UnknownPattern, matches
-from mesh_core.quality.values import NotEvaluable, allowed, bound, fraction
+from mesh_core.quality.values import NotEvaluable, allowed, bound, fraction, reciprocal
 
 __all__ = ["fault", "suspicion"]
 
 _Argument: TypeAlias = Any  # a value as the contract writes it
 _Predicate = Callable[[pl.Expr, pl.DataType], pl.Expr]
+_LONGEST = 2**40
 _TOLERANCE = 1e-9
 _NARROW_TOLERANCE = 1e-6
 _COMPARE: Mapping[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
@@ -56,7 +58,7 @@ def suspicion(check: Check, schema: Mapping[str, pl.DataType]) -> pl.Expr | None
     A string of at most n bytes has at most n characters, and only bytes are counted without reading the text.
     """
     if check.kind is Kind.MAX_LENGTH and len(check.path) == 1 and schema[check.path[0]] == pl.String:
-        return pl.col(check.path[0]).str.len_bytes() > pl.lit(check.argument)
+        return pl.col(check.path[0]).str.len_bytes() > pl.lit(min(int(str(check.argument)), _LONGEST))
     return None
 
 
@@ -101,16 +103,19 @@ def _multiple(argument: _Argument, value: pl.Expr, dtype: pl.DataType) -> pl.Exp
     step = fraction(argument)
     if dtype.is_float():
         tolerance = _TOLERANCE if dtype == pl.Float64 else _NARROW_TOLERANCE
-        ratio = value.cast(pl.Float64) * step.denominator / step.numerator
+        ratio = value.cast(pl.Float64) * reciprocal(step)
         return ((ratio - ratio.round()).abs() > tolerance * pl.max_horizontal(ratio.abs(), 1.0)) | ~value.is_finite()
     if isinstance(dtype, pl.Decimal):
-        unscaled_step = step.numerator * int(10**dtype.scale)
-        return ((value.to_physical().cast(pl.Int128) * step.denominator) % unscaled_step).ne(0)
+        return _remainder(value.to_physical().cast(pl.Int128), step * 10**dtype.scale, 10 ** (dtype.precision or 38))
     if not dtype.is_integer():
         raise NotEvaluable(f"multipleOf is not defined for {dtype}")
-    if step.denominator == 1:
-        return (value % step.numerator).ne(0)
-    return ((value.cast(pl.Int128) * step.denominator) % step.numerator).ne(0)
+    return _remainder(value.cast(pl.Int128), step, 2**63)
+
+
+def _remainder(value: pl.Expr, step: Fraction, largest: int) -> pl.Expr:
+    if max(step.numerator, step.denominator * largest) >= 2**127:
+        raise NotEvaluable(f"multipleOf {step} is too fine or too large to be evaluated exactly")
+    return ((value * step.denominator) % step.numerator).ne(0)
 
 
 def _length(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
@@ -136,7 +141,7 @@ def _properties(value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
 
 def _measured(measure: _Predicate, operator: str) -> Callable[[_Argument, pl.Expr, pl.DataType], pl.Expr]:
     def compare(argument: _Argument, value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
-        return _COMPARE[operator](measure(value, dtype), pl.lit(argument))
+        return _COMPARE[operator](measure(value, dtype), pl.lit(min(argument, _LONGEST)))
 
     return compare
 
@@ -164,6 +169,8 @@ def _dimensions(argument: _Argument, value: pl.Expr, dtype: pl.DataType) -> pl.E
 
 def _missing(argument: _Argument, value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     listed = argument.get("missingValues", [None])
+    if not isinstance(listed, list):
+        raise NotEvaluable("arguments.missingValues is not a list")
     values = value.is_in(allowed(listed, dtype).implode()).fill_null(False)
     return values | value.is_null() if None in listed else values
 
@@ -171,6 +178,8 @@ def _missing(argument: _Argument, value: pl.Expr, dtype: pl.DataType) -> pl.Expr
 def _invalid(argument: _Argument, value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     faults = []
     if argument.get("validValues") is not None:
+        if not isinstance(argument["validValues"], list):
+            raise NotEvaluable("arguments.validValues is not a list")
         faults.append(_not_listed(argument["validValues"], value, dtype))
     if argument.get("pattern") is not None:
         faults.append(_mismatched(str(argument["pattern"]), value, dtype))

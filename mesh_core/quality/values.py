@@ -5,13 +5,14 @@ from __future__ import annotations
 import datetime as dt
 import math
 from collections.abc import Iterable
-from decimal import Decimal, InvalidOperation
+from decimal import Context, Decimal, InvalidOperation
 from fractions import Fraction
 
 import polars as pl
 
-__all__ = ["NotEvaluable", "allowed", "bound", "fraction"]
+__all__ = ["NotEvaluable", "allowed", "bound", "fraction", "reciprocal"]
 
+_FARTHEST = 2**100
 _JDK = (
     ("yyyy", "%Y"),
     ("uuuu", "%Y"),
@@ -30,7 +31,7 @@ class NotEvaluable(ValueError):
 
 
 def bound(written: object, dtype: pl.DataType, *, is_upper: bool) -> object:
-    """The bound in the column's type. A fractional bound of an integer column is moved to the next integer inside.
+    """The bound in the column's type, moved inside to the next value that an integer or decimal column can hold.
 
     Args:
         written: A number, or (text, JDK format or None) for dates, timestamps and times.
@@ -42,11 +43,28 @@ def bound(written: object, dtype: pl.DataType, *, is_upper: bool) -> object:
     """
     if isinstance(written, tuple):
         return _temporal(str(written[0]), written[1], dtype)
-    if isinstance(written, bool) or not isinstance(written, (int, float)) or not dtype.is_numeric():
+    if isinstance(written, bool) or not isinstance(written, (int, float)) or not dtype.is_numeric() or not _is_finite(written):
         raise NotEvaluable(f"the bound {written!r} does not fit a column of {dtype}")
     if dtype.is_integer():
-        return math.floor(written) if is_upper else math.ceil(written)
-    return Decimal(str(written)) if dtype.is_decimal() else float(written)
+        return max(-_FARTHEST, min(_FARTHEST, math.floor(written) if is_upper else math.ceil(written)))
+    if isinstance(dtype, pl.Decimal):
+        return _stepped(written, dtype, is_upper=is_upper)
+    return float(written)
+
+
+def _is_finite(written: float) -> bool:
+    try:
+        return math.isfinite(written)
+    except OverflowError:  # an integer past the largest float
+        return False
+
+
+def _stepped(written: float, dtype: pl.Decimal, *, is_upper: bool) -> Decimal:
+    """The bound moved to the next value of the column's scale inside, at most one step beyond its largest value."""
+    unscaled = Fraction(str(written)) * 10**dtype.scale
+    limit = 10 ** (dtype.precision or 38) - 1
+    stepped = max(-limit, min(limit, math.floor(unscaled) if is_upper else math.ceil(unscaled)))
+    return Decimal(stepped).scaleb(-dtype.scale, Context(prec=80))
 
 
 def _temporal(text: str, pattern: str | None, dtype: pl.DataType) -> object:
@@ -105,9 +123,16 @@ def _number(written: object, dtype: pl.DataType) -> object | None:
         number = Decimal(str(written))
     except InvalidOperation:
         return None
-    if dtype.is_integer():
-        return int(number) if number.is_finite() and number == number.to_integral_value() else None
-    return number if dtype.is_decimal() else float(number)
+    if not number.is_finite():
+        return None
+    if dtype.is_float():
+        return float(number)
+    step = dtype.scale if isinstance(dtype, pl.Decimal) else 0
+    unscaled = Fraction(number) * 10**step
+    largest = 10 ** (dtype.precision or 38) if isinstance(dtype, pl.Decimal) else 2**63
+    if unscaled.denominator != 1 or not -largest <= unscaled < largest:
+        return None
+    return number if isinstance(dtype, pl.Decimal) else int(number)
 
 
 def fraction(written: object) -> Fraction:
@@ -115,3 +140,11 @@ def fraction(written: object) -> Fraction:
     if isinstance(written, bool) or not isinstance(written, (int, float)) or written <= 0 or math.isinf(written):
         raise NotEvaluable(f"{written!r} is not a positive number")
     return Fraction(str(written))
+
+
+def reciprocal(step: Fraction) -> float:
+    """One over the step as a float. Raises: NotEvaluable when a float cannot hold it."""
+    try:
+        return float(1 / step)
+    except OverflowError as error:
+        raise NotEvaluable("multipleOf is too fine to be evaluated on floats") from error

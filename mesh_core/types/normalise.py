@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -89,8 +90,9 @@ def plan_types(schema: pl.Schema, port: Port) -> TypePlan:
     one is a problem, and so is a column the contract does not have. A port without properties takes the frame's own columns.
     """
     declared = port.columns or tuple(Column(name) for name in schema)
-    found = [_column_plan(column, schema) for column in declared]
-    names = {column.name for column in declared}
+    times = Counter(column.name for column in declared)
+    names = set(times)
+    found = [_column_plan(column, schema, times[column.name]) for column in declared]
     unexpected = [_unexpected(name, names) for name in schema if name not in names]
     plans = tuple(item for item in found if isinstance(item, ColumnPlan))
     return TypePlan(
@@ -124,7 +126,11 @@ def _value_problems(frame: pl.LazyFrame, plan: TypePlan) -> list[TypeProblem]:
     ]
 
 
-def _column_plan(column: Column, schema: pl.Schema) -> ColumnPlan | TypeProblem:
+def _column_plan(column: Column, schema: pl.Schema, times: int) -> ColumnPlan | TypeProblem:
+    if times > 1:
+        return TypeProblem(ProblemKind.TYPE, column.name, f"the contract declares this column {times} times; keep one.")
+    if column.name == "*" or (column.name.startswith("^") and column.name.endswith("$")):
+        return TypeProblem(ProblemKind.TYPE, column.name, "dataframes read this name as a pattern of names; rename the column.")
     try:
         target = target_of(column)
         if column.name not in schema:

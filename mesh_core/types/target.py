@@ -11,6 +11,7 @@ The rules, where ODCS leaves a choice:
 - `timestamp` has microseconds and no zone, unless `timezone: true` or a physical type with zone (`timestamptz`) asks for UTC.
   `date` with a physical type of timestamp or time means that type: ODCS 3.0 had no other way to say it.
 - `time` is held as int64 microseconds after midnight: Delta has no time of day.
+  `int8` is taken for PostgreSQL's eight bytes: where a dialect means eight bits, 64 lose nothing.
 - `string` is a string; `format: binary` or a binary physical type bytes.
 - `map` is a list of (key, value) structs, the shape dataframes read a map as. `vector` is a list of its element type, float16 and
   bfloat16 as 32-bit floats, `binary` as booleans; floats are rounded to the element type: that is what a vector's
@@ -57,10 +58,10 @@ _FORMATS: dict[str, pl.DataType] = {
 _PHYSICAL: dict[str, pl.DataType] = {
     name: dtype
     for names, dtype in (
-        ("tinyint byte int8", pl.Int8()),
+        ("tinyint byte", pl.Int8()),
         ("smallint short int2 int16 smallserial", pl.Int16()),
         ("int integer int4 int32 mediumint serial", pl.Int32()),
-        ("bigint long int64 bigserial", pl.Int64()),
+        ("bigint long int64 bigserial int8", pl.Int64()),
         ("real float4 float32", pl.Float32()),
         ("float double float8 float64 double_precision", pl.Float64()),
         ("money", pl.Decimal(19, 4)),

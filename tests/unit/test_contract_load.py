@@ -199,7 +199,7 @@ def test_odd_but_valid_files_load_and_their_problems_are_told_apart() -> None:
     odd = contract(
         "- name: my table\n  tags: [has space]\n  properties: [{name: a, logicalType: string}, {name: A, logicalType: string}]\n"
         "- {name: docs, physicalType: collection, properties: [{name: text, logicalType: string}]}\n"
-        "- {name: bare, properties: [{name: x}]}\n"
+        "- {name: bare, properties: [{name: x}, {name: '*', logicalType: string}]}\n"
     )
     assert [problem.path for problem in servable_problems(odd)] == [
         "$.schema[0].name",
@@ -207,6 +207,7 @@ def test_odd_but_valid_files_load_and_their_problems_are_told_apart() -> None:
         "$.schema[0].properties[1].name",
         "$.schema[1].properties",
         "$.schema[2].properties[0].logicalType",
+        "$.schema[2].properties[1].name",
     ]
 
 

@@ -72,7 +72,11 @@ class GovernedFiles:
             return FileSet(digest, own)
         cache = FileCache(self.cache_root, self.max_bytes)
         folder = cache.get_or_build(digest, lambda into: _write(plan, source, into, self.new_salt()))
-        return FileSet(digest, _listed(folder))
+        try:
+            return FileSet(digest, _listed(folder))
+        except FileNotFoundError:  # another process made room meanwhile
+            folder = cache.get_or_build(digest, lambda into: _write(plan, source, into, self.new_salt()))
+            return FileSet(digest, _listed(folder))
 
 
 def prepare(plan: ReadPlan, table_root: Path, delta_version: int, cache_root: Path) -> FileSet:

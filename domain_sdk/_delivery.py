@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from domain_sdk.collections import embedded_passages, embedder_for_publishing, i
 from domain_sdk.errors import ContractViolated, InvalidRequest, Violation
 from domain_sdk.release import QualityResult, QualityStatus
 from mesh_core.contract import Port, PortKind
-from mesh_core.quality import Checker, Report, frame_batches
+from mesh_core.quality import Checker, Kind, Report, frame_batches
 from mesh_core.types import UnknownType, plan_types, storage_schema
 
 __all__ = ["Delivered", "deliver"]
@@ -86,9 +86,20 @@ def _deliver_table(port: Port, name: str, given: Any, *, folder: Path | None, ho
         if isinstance(given, pl.LazyFrame | pl.DataFrame) and not is_lossy:
             checker.observe(pl.DataFrame(schema=plan.schema()))
             files = write_port(given.select(plan.select()), folder, schema, checker=_Watching(checker), progress=progress)
+            quality = _as_given(_quality(name, checker.finish()), port, raw.schema)
         else:
             files = write_port(_checked_stream(raw, checker, schema), folder, schema, progress=progress)
-        return Delivered(name, tuple(files), _quality(name, checker.finish()))
+            quality = _quality(name, checker.finish())
+        return Delivered(name, tuple(files), quality)
+
+
+def _as_given(quality: tuple[QualityResult, ...], port: Port, schema: pl.Schema) -> tuple[QualityResult, ...]:
+    """The results with what they say of the columns as they were given: the checker saw them already in storage types."""
+    checker = Checker(port)
+    with closing(checker):
+        checker.observe(pl.DataFrame(schema=schema))
+        said = {it.check: it.message for it in checker.finish().results if it.kind is Kind.SCHEMA}
+    return tuple(replace(it, message=said.get(it.check, it.message)) for it in quality)
 
 
 class _Watching:

@@ -237,8 +237,8 @@ def _push(request: ReadRequest, predicate: pl.Expr | None, schema: pl.Schema) ->
 def _released(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:
     """The frames; the call behind them ends soon after polars wants no more.
 
-    Polars lets go of a source on a thread without the interpreter lock, which takes effect only when Python next enters polars. Until
-    then the gateway would hold the stream; so a thread enters it now and then.
+    Polars lets go of a source on a thread without the interpreter lock, which takes effect only when Python next enters polars.
+    Until then the gateway would hold the stream; so a thread enters it now and then.
     """
     is_done = threading.Event()
     threading.Thread(target=_enter_polars_until, args=(is_done,), name="mesh-scan-release", daemon=True).start()

@@ -46,7 +46,7 @@ class ScriptedServer(server_service_pb2_grpc.ServerServiceServicer):
         self.gateway = gateway
         self.calls: list[dict[str, Any]] = []
 
-    def GetServerInfo(  # noqa: N802
+    def GetServerInfo(
         self, request: server_service_pb2.GetServerInfoRequest, context: Context
     ) -> server_service_pb2.GetServerInfoResponse:
         self.calls.append({item.key: item.value for item in context.invocation_metadata()})
@@ -77,9 +77,7 @@ class FakeGateway(read_service_pb2_grpc.ReadServiceServicer):
         self.has_ended = threading.Event()
         self.urls: list[str] = []
 
-    def PlanRead(  # noqa: N802
-        self, request: read_service_pb2.PlanReadRequest, context: Context
-    ) -> read_service_pb2.PlanReadResponse:
+    def PlanRead(self, request: read_service_pb2.PlanReadRequest, context: Context) -> read_service_pb2.PlanReadResponse:
         self.plans.append(request)
         columns = [
             read_pb2.PlannedColumn(name=name, mask="show-first-4" if name in self.masked else "") for name in self.frame.columns
@@ -91,9 +89,7 @@ class FakeGateway(read_service_pb2_grpc.ReadServiceServicer):
             plan=plan, arrow_schema=schema, version=request.version or 7, row_count_hint=self.row_count_hint
         )
 
-    def Read(  # noqa: N802
-        self, request: read_service_pb2.ReadRequest, context: Context
-    ) -> Iterator[read_service_pb2.ReadResponse]:
+    def Read(self, request: read_service_pb2.ReadRequest, context: Context) -> Iterator[read_service_pb2.ReadResponse]:
         self.reads.append(request)
         context.add_callback(self.has_ended.set)
         frame = self.frame.select(list(request.columns) or self.frame.columns)
@@ -105,7 +101,7 @@ class FakeGateway(read_service_pb2_grpc.ReadServiceServicer):
             self.sent_batches += 1
             yield read_service_pb2.ReadResponse(arrow=batch.serialize().to_pybytes())
 
-    def PrepareFiles(  # noqa: N802
+    def PrepareFiles(
         self, request: read_service_pb2.PrepareFilesRequest, context: Context
     ) -> read_service_pb2.PrepareFilesResponse:
         self.prepared.append(request)

@@ -162,7 +162,7 @@ def test_the_scans_in_a_plan_are_found_with_version_and_masked_columns() -> None
 @pytest.fixture
 def folder(tmp_path: Path) -> Iterator[tuple[Path, str]]:
     class Ranges(http.server.BaseHTTPRequestHandler):
-        def do_GET(self) -> None:  # noqa: N802
+        def do_GET(self) -> None:
             content = (tmp_path / self.path.lstrip("/")).read_bytes()
             asked = re.match(r"bytes=(\d*)-(\d*)", self.headers.get("Range", ""))
             first, last = 0, len(content) - 1
@@ -176,7 +176,7 @@ def folder(tmp_path: Path) -> Iterator[tuple[Path, str]]:
             if self.command == "GET":
                 self.wfile.write(content[first : last + 1])
 
-        do_HEAD = do_GET  # noqa: N815
+        do_HEAD = do_GET
 
         def log_message(self, format: str, *args: object) -> None:
             pass

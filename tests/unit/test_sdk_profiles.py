@@ -19,7 +19,7 @@ def env(tmp_path: Path) -> dict[str, str]:
 
 
 def test_without_anything_the_error_says_what_to_do(env: dict[str, str]) -> None:
-    with pytest.raises(NotConfigured, match="mesh login.*MESH_URL and MESH_TOKEN"):
+    with pytest.raises(NotConfigured, match=r"mesh login.*MESH_URL and MESH_TOKEN"):
         find_connection(environ=env)
 
 

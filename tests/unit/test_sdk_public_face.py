@@ -8,19 +8,98 @@ import sys
 
 import domain_sdk
 
-FROZEN = """
-AccessDenied AccessRequest AccessRequestState Admin AlreadyExists Audit Change ColumnEntry Conflict ContractViolated DeadlineExceeded
-Decision DerivedTag Domain DomainEntry Explanation Grant Guardrail Hit IncompatibleContract InternalError InvalidContract
-InvalidExpression InvalidRequest JournalProof LineageEdge LineageGraph LineageNode Mesh MeshError NewToken NotConfigured NotFound
-Overloaded Passage PortEntry PortKind Preview Principal Product ProductEntry Purpose PurposeNotHeld QualityResult QualityStatus ReadPlan
-Release ReleasedPort RequestIdReused RevisionNotReached ServerStatus ServerUnreachable StorageUnavailable Token TooLarge Transform
-Unauthenticated Violation VisibleColumn WrongState
-""".split()
+FROZEN = [
+    "AccessDenied",
+    "AccessRequest",
+    "AccessRequestState",
+    "Admin",
+    "AlreadyExists",
+    "Audit",
+    "Change",
+    "ColumnEntry",
+    "Conflict",
+    "ContractViolated",
+    "DeadlineExceeded",
+    "Decision",
+    "DerivedTag",
+    "Domain",
+    "DomainEntry",
+    "Explanation",
+    "Grant",
+    "Guardrail",
+    "Hit",
+    "IncompatibleContract",
+    "InternalError",
+    "InvalidContract",
+    "InvalidExpression",
+    "InvalidRequest",
+    "JournalProof",
+    "LineageEdge",
+    "LineageGraph",
+    "LineageNode",
+    "Mesh",
+    "MeshError",
+    "NewToken",
+    "NotConfigured",
+    "NotFound",
+    "Overloaded",
+    "Passage",
+    "PortEntry",
+    "PortKind",
+    "Preview",
+    "Principal",
+    "Product",
+    "ProductEntry",
+    "Purpose",
+    "PurposeNotHeld",
+    "QualityResult",
+    "QualityStatus",
+    "ReadPlan",
+    "Release",
+    "ReleasedPort",
+    "RequestIdReused",
+    "RevisionNotReached",
+    "ServerStatus",
+    "ServerUnreachable",
+    "StorageUnavailable",
+    "Token",
+    "TooLarge",
+    "Transform",
+    "Unauthenticated",
+    "Violation",
+    "VisibleColumn",
+    "WrongState",
+]
 
-MESH = """
-admin approve audit check close connect deny discover domain domains explain grant grants guardrails lineage products read request
-requests retrieve revision revoke scan show status whoami withdraw
-""".split()
+MESH = [
+    "admin",
+    "approve",
+    "audit",
+    "check",
+    "close",
+    "connect",
+    "deny",
+    "discover",
+    "domain",
+    "domains",
+    "explain",
+    "grant",
+    "grants",
+    "guardrails",
+    "lineage",
+    "products",
+    "read",
+    "request",
+    "requests",
+    "retrieve",
+    "revision",
+    "revoke",
+    "scan",
+    "show",
+    "status",
+    "whoami",
+    "withdraw",
+]
 
 
 def test_the_public_names_are_the_frozen_ones() -> None:

@@ -250,9 +250,29 @@ def test_a_stale_writer_does_not_overwrite_a_newer_version(tmp_path, monkeypatch
         return original(schema, table)
 
     monkeypatch.setattr(delta_log, "_needs_newer_protocol", overtaken)
-    with pytest.raises(VersionConflict, match="Another writer"):
+    with pytest.raises(VersionConflict, match="too late"):
         publish(tmp_path, 2, pa.table({"a": [2]}))
     assert read(tmp_path) == [{"a": 3}]
+
+
+@pytest.mark.parametrize("is_new", [True, False], ids=["new table", "existing table"])
+def test_two_servers_that_finish_the_same_publication_agree(tmp_path, monkeypatch, is_new):
+    from governance_server.warehouse import delta_log
+
+    if not is_new:
+        publish(tmp_path, 1, pa.table({"a": [1]}))
+    original = delta_log._add_action
+
+    def overtaken(table_root, file):
+        monkeypatch.setattr(delta_log, "_add_action", original)
+        others = commit_version(table_root, [file], pa.schema([("a", pa.int64())]), publication_id=publication(2), version=2)
+        assert others == (0 if is_new else 1)
+        return original(table_root, file)
+
+    monkeypatch.setattr(delta_log, "_add_action", overtaken)
+    publish(tmp_path, 2, pa.table({"a": [2]}))
+    assert read(tmp_path) == [{"a": 2}]
+    assert DeltaTable(tmp_path / "table").version() == (0 if is_new else 1)
 
 
 def test_verified_files_carry_what_was_declared(tmp_path):

@@ -17,7 +17,7 @@ from mesh_core.names import InvalidName, parse_port
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["check_lineage", "check_quality", "verified_files", "verify_delivery"]
+__all__ = ["check_lineage", "check_quality", "unstorable", "verified_files", "verify_delivery"]
 
 
 def verify_delivery(
@@ -89,6 +89,17 @@ def storage_schema_of(port: Port) -> pa.Schema:
     from mesh_core.types import storage_schema
 
     return storage_schema(port)
+
+
+def unstorable(port: Port) -> str:
+    """Why the port's columns have no storage types; empty if they have."""
+    from mesh_core.types import UnknownType
+
+    try:
+        storage_schema_of(port)
+    except UnknownType as error:
+        return str(error)
+    return ""
 
 
 def _recheck(folder: Path, files: Sequence[DeliveredFile], port: Port) -> Iterator[Problem]:

@@ -12,7 +12,7 @@ from governance_server.storage.leases import Leases
 
 __all__ = ["product_lease"]
 
-_TTL_SECONDS, _RENEWAL_SECONDS = 6.0, 2.0
+_TTL_SECONDS, _RENEWAL_SECONDS = 3.0, 1.0
 
 
 @contextmanager

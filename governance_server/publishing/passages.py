@@ -11,6 +11,7 @@ from domainmesh.v1 import product_pb2, publication_pb2
 
 from governance_server.rules.errors import ContractViolated, Problem, Unavailable
 from governance_server.vector_access import VectorAccess, attribute_types
+from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.layout import Warehouse
 
 if TYPE_CHECKING:
@@ -59,7 +60,7 @@ class PassageIndexer:
         try:
             store = self._vectors.store
             store.ensure_collection(port.port, dimensions=port.dimensions, attributes=attribute_types())
-            store.stage(port.port, version, _passages(files))
+            store.stage(port.port, version, _interruptible(_passages(files)))
         except InvalidPassage as error:
             raise ContractViolated(f"A passage of {port.port} cannot be indexed: {error}", resource=port.port) from error
         except VectorStoreError as error:
@@ -111,6 +112,12 @@ def _passages(files: Sequence[Path]) -> Iterator[Passage]:
             for plain in pa.Table.from_batches([batch]).cast(PASSAGE_SCHEMA).to_batches():
                 for passage in passages_in(plain):
                     yield _with_attributes(passage)
+
+
+def _interruptible(passages: Iterator[Passage]) -> Iterator[Passage]:
+    for passage in passages:
+        yield passage
+        fault_point("publish.passage")
 
 
 def _with_attributes(passage: Passage) -> Passage:

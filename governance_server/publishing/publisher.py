@@ -1,8 +1,8 @@
 """Publications: each step of the protocol, and rolling a half-done one forward.
 
 A publication is OPEN until its delivery is verified, COMMITTING once the intent is journaled (from then on it is rolled
-forward whatever
-happens), COMMITTED when all ports became visible in one change. Readers are pinned by the catalog and see none of this (ADR 0001).
+forward whatever happens), COMMITTED when all ports became visible in one change. Readers are pinned by the catalog and see none
+of this (ADR 0001).
 """
 
 from __future__ import annotations
@@ -18,12 +18,19 @@ from domainmesh.v1 import publication_service_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from governance_server.backend import Backend, Reader, read, stamp, store
-from governance_server.caller import Caller
+from governance_server.caller import Caller, current_caller
 from governance_server.contracts import parse_contract
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.lineage.emit import LineageEmitter
 from governance_server.policy.projection import denied
-from governance_server.publishing.delivery import check_lineage, check_quality, storage_schema_of, verified_files, verify_delivery
+from governance_server.publishing.delivery import (
+    check_lineage,
+    check_quality,
+    storage_schema_of,
+    unstorable,
+    verified_files,
+    verify_delivery,
+)
 from governance_server.publishing.entries import describe
 from governance_server.publishing.lease import product_lease
 from governance_server.publishing.passages import PassageIndexer
@@ -65,6 +72,9 @@ class Publisher:
     def begin(self, request: pb.BeginPublicationRequest) -> publication_pb2.Publication:
         """An open publication with write locations. Raises: AccessDenied, InvalidContractText, IncompatibleContract."""
         domain, _ = parse_product(request.product)
+        # Parsed before the command is queued, so that a large contract keeps no other writer waiting; decided again inside.
+        self._backend.policy.authorise(current_caller(), "write", request.product)
+        contract = _servable(request.contract_text, request.product)
         publication_id = secrets.token_hex(16)
         ttl = timedelta(seconds=self._backend.settings.publication_ttl_seconds)
 
@@ -72,7 +82,6 @@ class Publisher:
             self._backend.policy.authorise(caller, "write", request.product)
             if tx.get(kinds.DOMAIN, domain) is None:
                 raise denied("write", request.product)
-            contract = _servable(request.contract_text, request.product)
             product = self._product(tx, request.product)
             wanted = _described(product, contract)
             check_compatible(product, wanted)
@@ -314,6 +323,7 @@ def _servable(text: str, product: str) -> Contract:
         for port in contract.ports
         if not port.columns
     ]
+    problems += [Problem(f"$.schema[?(@.name=='{port.name}')]", text) for port in contract.ports if (text := unstorable(port))]
     if problems:
         raise InvalidContractText(
             f"The mesh cannot serve the contract of {product}: mend what is listed.", resource=product, problems=problems

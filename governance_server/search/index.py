@@ -1,8 +1,8 @@
 """Catalog search: products and ports by words in names, descriptions, columns and tags; an exact name is always first.
 
 Ranking is by stages that never mix: exact name, then name words, then column and tag words, then description words (constant
-scores
-per stage, so that no pile of weak matches beats a strong one). What the caller may not discover is taken out before anything is ranked.
+scores per stage, so that no pile of weak matches beats a strong one). What the caller may not discover is taken out before
+anything is ranked.
 """
 
 from __future__ import annotations

@@ -52,7 +52,8 @@ class JournalService(journal_service_pb2_grpc.JournalServiceServicer):
                 changes = self._backend.journal.read_changes(after, _WATCH_PAGE, request.kinds or None)
                 for change in changes:
                     yield _change(change, True)
-                after = changes[-1].revision if len(changes) == _WATCH_PAGE else max([head, *(change.revision for change in changes)])
+                last = max((change.revision for change in changes), default=0)
+                after = last if len(changes) == _WATCH_PAGE else max(head, last)
 
     def VerifyJournal(self, request: pb.VerifyJournalRequest, context: grpc.ServicerContext) -> pb.VerifyJournalResponse:
         """Recomputes the hash chain and compares the tables with it."""

@@ -4,18 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from domainmesh.v1 import (
-    access_request_pb2,
-    access_request_service_pb2,
-    decision_service_pb2,
-    grant_pb2,
-    grant_service_pb2,
-    read_pb2,
-)
-from domainmesh.v1.access_request_service_pb2_grpc import AccessRequestServiceStub
-from domainmesh.v1.decision_service_pb2_grpc import DecisionServiceStub
-from domainmesh.v1.grant_service_pb2_grpc import GrantServiceStub, GuardrailServiceStub
-
 from domain_sdk._enums import enum_member
 from domain_sdk._paging import all_items
 from domain_sdk._times import from_timestamp
@@ -31,6 +19,17 @@ from domain_sdk.access import (
     VisibleColumn,
 )
 from domain_sdk.errors import InvalidRequest
+from domainmesh.v1 import (
+    access_request_pb2,
+    access_request_service_pb2,
+    decision_service_pb2,
+    grant_pb2,
+    grant_service_pb2,
+    read_pb2,
+)
+from domainmesh.v1.access_request_service_pb2_grpc import AccessRequestServiceStub
+from domainmesh.v1.decision_service_pb2_grpc import DecisionServiceStub
+from domainmesh.v1.grant_service_pb2_grpc import GrantServiceStub, GuardrailServiceStub
 
 __all__ = [
     "approve_request",

@@ -4,10 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from domainmesh.v1 import domain_pb2, domain_service_pb2, product_pb2, product_service_pb2
-from domainmesh.v1.domain_service_pb2_grpc import DomainServiceStub
-from domainmesh.v1.product_service_pb2_grpc import ProductServiceStub
-
 from domain_sdk._enums import enum_member
 from domain_sdk._paging import all_items
 from domain_sdk._times import from_timestamp
@@ -15,6 +11,9 @@ from domain_sdk._transport import Transport
 from domain_sdk.catalog import ColumnEntry, DerivedTag, DomainEntry, Hit, PortEntry, PortKind, ProductEntry
 from domain_sdk.errors import NotFound
 from domain_sdk.release import QualityResult, QualityStatus, Release, ReleasedPort
+from domainmesh.v1 import domain_pb2, domain_service_pb2, product_pb2, product_service_pb2
+from domainmesh.v1.domain_service_pb2_grpc import DomainServiceStub
+from domainmesh.v1.product_service_pb2_grpc import ProductServiceStub
 from mesh_core.lineage import PortLineage
 
 __all__ = [

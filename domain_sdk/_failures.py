@@ -10,11 +10,11 @@ import contextlib
 from collections.abc import Sequence
 
 import grpc
-from domainmesh.v1.error_reason_pb2 import ErrorDetail, ErrorReason
 from google.protobuf.message import DecodeError
 
 from domain_sdk import errors
 from domain_sdk.errors import MeshError, Violation
+from domainmesh.v1.error_reason_pb2 import ErrorDetail, ErrorReason
 
 __all__ = ["is_transient", "to_mesh_error", "trailing_metadata"]
 

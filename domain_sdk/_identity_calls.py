@@ -4,16 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from domainmesh.v1 import principal_pb2, principal_service_pb2
-from domainmesh.v1.principal_service_pb2_grpc import PrincipalServiceStub, TokenServiceStub
-from domainmesh.v1.server_service_pb2 import GetServerInfoRequest
-from domainmesh.v1.server_service_pb2_grpc import ServerServiceStub
-
 from domain_sdk._paging import all_items
 from domain_sdk._times import Until, from_timestamp, to_timestamp
 from domain_sdk._transport import Transport
 from domain_sdk.errors import Conflict
 from domain_sdk.identity import NewToken, Principal, Purpose, ServerStatus, Token
+from domainmesh.v1 import principal_pb2, principal_service_pb2
+from domainmesh.v1.principal_service_pb2_grpc import PrincipalServiceStub, TokenServiceStub
+from domainmesh.v1.server_service_pb2 import GetServerInfoRequest
+from domainmesh.v1.server_service_pb2_grpc import ServerServiceStub
 
 __all__ = [
     "create_principal",

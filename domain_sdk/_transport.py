@@ -16,13 +16,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import grpc
-from domainmesh.v1.server_service_pb2 import GetServerInfoRequest
-from domainmesh.v1.server_service_pb2_grpc import ServerServiceStub
 from google.protobuf.message import Message
 
 from domain_sdk import errors
 from domain_sdk._endpoint import Endpoint, parse_endpoint
 from domain_sdk._failures import is_transient, to_mesh_error, trailing_metadata
+from domainmesh.v1.server_service_pb2 import GetServerInfoRequest
+from domainmesh.v1.server_service_pb2_grpc import ServerServiceStub
 
 __all__ = ["Transport"]
 

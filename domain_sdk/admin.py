@@ -44,9 +44,8 @@ class Admin:
         Raises:
             AlreadyExists: there is a domain of that name.
         """
-        from domainmesh.v1 import domain_pb2
-
         from domain_sdk import _catalog_calls
+        from domainmesh.v1 import domain_pb2
 
         sent = domain_pb2.Domain(name=name, title=title, description=description, owners=owners, members=members)
         sent.roles.extend(domain_pb2.DomainRole(name=role, members=who) for role, who in (roles or {}).items())
@@ -68,9 +67,8 @@ class Admin:
         Raises:
             Conflict: the etag is stale.
         """
-        from domainmesh.v1 import domain_pb2
-
         from domain_sdk import _catalog_calls
+        from domainmesh.v1 import domain_pb2
 
         given = {"title": title, "description": description, "owners": owners, "members": members, "roles": roles}
         fields = [field for field, value in given.items() if value is not None]
@@ -96,9 +94,8 @@ class Admin:
         Raises:
             AlreadyExists: there is a principal of that name.
         """
-        from domainmesh.v1 import principal_pb2
-
         from domain_sdk import _identity_calls
+        from domainmesh.v1 import principal_pb2
 
         sent = principal_pb2.Principal(
             name=name,
@@ -129,9 +126,8 @@ class Admin:
         Raises:
             Conflict: the etag is stale.
         """
-        from domainmesh.v1 import principal_pb2
-
         from domain_sdk import _identity_calls
+        from domainmesh.v1 import principal_pb2
 
         given = {
             "title": title,
@@ -198,9 +194,8 @@ class Admin:
         Raises:
             InvalidRequest: not exactly one rule was given, or the server refuses it.
         """
-        from domainmesh.v1 import grant_pb2
-
         from domain_sdk import _access_calls
+        from domainmesh.v1 import grant_pb2
 
         if sum(map(bool, (mask, rows, deny_read))) != 1:
             raise InvalidRequest(f"Guardrail {id} needs one rule: give mask=, rows= or deny_read=True.", resource=resource)

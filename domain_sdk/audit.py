@@ -10,9 +10,8 @@ from typing import TYPE_CHECKING
 from domain_sdk._times import from_timestamp
 
 if TYPE_CHECKING:
-    from domainmesh.v1.journal_pb2 import Change as ChangeMessage
-
     from domain_sdk._transport import Transport
+    from domainmesh.v1.journal_pb2 import Change as ChangeMessage
 
 __all__ = ["Audit", "Change", "JournalProof"]
 
@@ -65,10 +64,9 @@ class Audit:
 
     def changes(self, *, after: int = 0, kinds: Sequence[str] = (), limit: int | None = None) -> list[Change]:
         """The changes after a revision, oldest first; only of these kinds, if any."""
+        from domain_sdk._paging import all_items
         from domainmesh.v1.journal_service_pb2 import ListChangesRequest
         from domainmesh.v1.journal_service_pb2_grpc import JournalServiceStub
-
-        from domain_sdk._paging import all_items
 
         method = self._transport.control(JournalServiceStub).ListChanges
         request = ListChangesRequest(after_revision=after, kinds=kinds)

@@ -13,9 +13,8 @@ from typing import TYPE_CHECKING, Literal
 from domain_sdk.errors import InvalidRequest
 
 if TYPE_CHECKING:
-    from domainmesh.v1.lineage_service_pb2 import GetLineageResponse
-
     from domain_sdk._transport import Transport
+    from domainmesh.v1.lineage_service_pb2 import GetLineageResponse
 
 __all__ = ["Direction", "LineageEdge", "LineageGraph", "LineageNode", "fetch_lineage"]
 

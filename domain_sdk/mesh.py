@@ -204,9 +204,8 @@ class Mesh:
         via: Via = "auto",
         timeout_seconds: float | None = None,
     ) -> GovernedScan:
-        from domainmesh.v1.read_service_pb2 import PlanReadRequest
-
         from domain_sdk.read import GovernedScan
+        from domainmesh.v1.read_service_pb2 import PlanReadRequest
 
         request = PlanReadRequest(port=port, purpose=purpose or "", version=version or 0)
         return GovernedScan(self._transport, request, via=via, timeout_seconds=timeout_seconds)
@@ -231,9 +230,8 @@ class Mesh:
         reason: str = "",
     ) -> AccessRequest:
         """A filed request for a grant on a product or port; `wait()` on it returns once somebody decided."""
-        from domainmesh.v1.access_request_pb2 import AccessRequest as Message
-
         from domain_sdk import _access_calls
+        from domainmesh.v1.access_request_pb2 import AccessRequest as Message
 
         sent = Message(resource=resource, purpose=purpose, columns=columns, expire_time=to_timestamp(until), reason=reason)
         return _access_calls.create_request(self._transport, sent)
@@ -264,9 +262,8 @@ class Mesh:
             until: Exclusive end; as asked when None.
             reason: What the requester gets to read.
         """
-        from domainmesh.v1.access_request_service_pb2 import ApproveAccessRequestRequest
-
         from domain_sdk import _access_calls
+        from domainmesh.v1.access_request_service_pb2 import ApproveAccessRequestRequest
 
         sent = ApproveAccessRequestRequest(
             id=id,
@@ -320,9 +317,8 @@ class Mesh:
             deny: Take instead of give; overrides every allow.
             reason: Why it exists.
         """
-        from domainmesh.v1 import grant_pb2
-
         from domain_sdk import _access_calls
+        from domainmesh.v1 import grant_pb2
 
         sent = grant_pb2.Grant(
             subject=subject,
@@ -359,18 +355,16 @@ class Mesh:
 
     def check(self, action: Action, resource: str, *, principal: str = "", purpose: str | None = None) -> Decision:
         """Whether the principal (the caller when empty) may do the action, and why; true in a condition if it may."""
-        from domainmesh.v1.decision_service_pb2 import CheckRequest
-
         from domain_sdk import _access_calls
+        from domainmesh.v1.decision_service_pb2 import CheckRequest
 
         sent = CheckRequest(principal=principal, action=action, resource=resource, purpose=purpose or "")
         return _access_calls.check(self._transport, sent)
 
     def explain(self, port: str, *, principal: str = "", purpose: str | None = None) -> Explanation:
         """What the principal (the caller when empty) sees of the port, why, and what could be done about a denial."""
-        from domainmesh.v1.decision_service_pb2 import ExplainRequest
-
         from domain_sdk import _access_calls
+        from domainmesh.v1.decision_service_pb2 import ExplainRequest
 
         sent = ExplainRequest(port=port, principal=principal, purpose=purpose or "")
         return _access_calls.explain(self._transport, sent)

@@ -12,9 +12,6 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from domainmesh.v1 import product_pb2, publication_pb2, publication_service_pb2
-from domainmesh.v1.publication_service_pb2_grpc import PublicationServiceStub
-
 from domain_sdk._catalog_calls import to_release
 from domain_sdk._delivery import Delivered, deliver
 from domain_sdk._port_lineage import DeclaredColumns, declared_lineage, planned_lineage
@@ -23,6 +20,8 @@ from domain_sdk._transport import Transport
 from domain_sdk.errors import ContractViolated, InvalidContract, InvalidRequest, MeshError, Violation, WrongState
 from domain_sdk.read import ScanFrame
 from domain_sdk.release import Preview, QualityResult, Release
+from domainmesh.v1 import product_pb2, publication_pb2, publication_service_pb2
+from domainmesh.v1.publication_service_pb2_grpc import PublicationServiceStub
 from mesh_core.contract import Contract, load_contract
 from mesh_core.contract import InvalidContract as InvalidContractText
 from mesh_core.lineage import PortLineage

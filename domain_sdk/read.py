@@ -13,8 +13,6 @@ from dataclasses import dataclass
 from typing import Any, Literal, cast
 
 import polars as pl
-from domainmesh.v1.read_service_pb2 import PlanReadRequest, PrepareFilesRequest, ReadRequest, ReadResponse
-from domainmesh.v1.read_service_pb2_grpc import ReadServiceStub
 from polars.io.plugins import register_io_source
 
 from domain_sdk._access_calls import to_plan
@@ -22,6 +20,8 @@ from domain_sdk._arrow_stream import decode_frames, frame_schema
 from domain_sdk._transport import Transport
 from domain_sdk.access import ReadPlan
 from domain_sdk.errors import InvalidRequest, MeshError, StorageUnavailable
+from domainmesh.v1.read_service_pb2 import PlanReadRequest, PrepareFilesRequest, ReadRequest, ReadResponse
+from domainmesh.v1.read_service_pb2_grpc import ReadServiceStub
 
 __all__ = ["FILES_FROM_ROWS", "GovernedScan", "PlannedScan", "ScanFrame", "Via", "collect", "governed_scans", "scan"]
 

@@ -9,6 +9,9 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 
 import grpc
+from grpc_health.v1 import health, health_pb2, health_pb2_grpc
+from grpc_reflection.v1alpha import reflection
+
 from domainmesh.v1 import (
     access_request_service_pb2,
     access_request_service_pb2_grpc,
@@ -35,9 +38,6 @@ from domainmesh.v1 import (
     server_service_pb2,
     server_service_pb2_grpc,
 )
-from grpc_health.v1 import health, health_pb2, health_pb2_grpc
-from grpc_reflection.v1alpha import reflection
-
 from governance_server.authentication import Authenticator
 from governance_server.backend import Backend
 from governance_server.bootstrap import ensure_administrator

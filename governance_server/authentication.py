@@ -13,7 +13,6 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from domainmesh.v1 import principal_pb2
-
 from governance_server.caller import Caller
 from governance_server.rules import kinds
 from governance_server.rules.errors import Unauthenticated

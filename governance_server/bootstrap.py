@@ -7,7 +7,6 @@ from datetime import timedelta
 from pathlib import Path
 
 from domainmesh.v1 import principal_pb2
-
 from governance_server.authentication import mint_token
 from governance_server.backend import stamp, store
 from governance_server.journal.command import Command, Outcome, Transaction

@@ -14,8 +14,8 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, TypeAlias, cast
 
 import grpc
-from domainmesh.v1 import error_reason_pb2 as pb
 
+from domainmesh.v1 import error_reason_pb2 as pb
 from governance_server.authentication import Authenticator
 from governance_server.caller import set_caller
 from governance_server.journal.errors import Overloaded as JournalOverloaded

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from domainmesh.v1 import lineage_pb2 as pb
-
 from mesh_core.lineage import ColumnEdge, InputVersion, PortLineage, RowEdge, Transformation, TransformationType
 
 __all__ = ["lineage_from_wire", "lineage_to_wire"]

@@ -8,15 +8,21 @@ import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
-from google.protobuf.descriptor_pb2 import DescriptorProto, EnumDescriptorProto, FieldDescriptorProto, FileDescriptorProto, FileDescriptorSet
+from google.protobuf.descriptor_pb2 import (
+    DescriptorProto,
+    EnumDescriptorProto,
+    FieldDescriptorProto,
+    FileDescriptorProto,
+    FileDescriptorSet,
+)
 
 ROOT = Path(__file__).resolve().parent.parent
 HEAD = """# API reference
 
-Generated from `proto/domainmesh/v1` by `make gen`; do not edit. Every call needs `authorization: Bearer <token>`; every response carries
-the trailing metadata `mesh-revision`, the journal revision it reflects. A client may send `mesh-min-revision` to demand that revision
-or a later one. Errors carry an `ErrorDetail` in the trailing metadata `mesh-error-bin`. `ReadService` and `RetrievalService` are served by
-the gateway, whose address `ServerService.GetServerInfo` gives; everything else by the control server.
+Generated from `proto/domainmesh/v1` by `make gen`; do not edit. Every call needs `authorization: Bearer <token>`; every
+response carries the trailing metadata `mesh-revision`, the journal revision it reflects. A client may send `mesh-min-revision`
+to demand that revision or a later one. Errors carry an `ErrorDetail` in the trailing metadata `mesh-error-bin`. `ReadService` and
+`RetrievalService` are served by the gateway, whose address `ServerService.GetServerInfo` gives; all else by the control server.
 """
 
 
@@ -30,8 +36,8 @@ def main() -> None:
 def _descriptors() -> list[FileDescriptorProto]:
     with tempfile.NamedTemporaryFile() as out:
         protos = sorted(str(path.relative_to(ROOT / "proto")) for path in (ROOT / "proto").rglob("*.proto"))
-        command = [sys.executable, "-m", "grpc_tools.protoc", "-Iproto", "--include_source_info", f"--descriptor_set_out={out.name}"]
-        subprocess.run([*command, *protos], cwd=ROOT, check=True)
+        options = ["-Iproto", "--include_source_info", f"--descriptor_set_out={out.name}"]
+        subprocess.run([sys.executable, "-m", "grpc_tools.protoc", *options, *protos], cwd=ROOT, check=True)
         return list(FileDescriptorSet.FromString(Path(out.name).read_bytes()).file)
 
 
@@ -48,7 +54,8 @@ def _services(files: list[FileDescriptorProto]) -> Iterator[str]:
             for index, method in enumerate(service.method):
                 request, response = (name.rpartition(".")[2] for name in (method.input_type, method.output_type))
                 stream = "stream of " if method.server_streaming else ""
-                yield f"| `{service.name}.{method.name}`({request}) → {stream}{response} | {comments.get((6, number, 2, index), '')} |\n"
+                call = f"`{service.name}.{method.name}`({request}) → {stream}{response}"
+                yield f"| {call} | {comments.get((6, number, 2, index), '')} |\n"
 
 
 def _types(files: list[FileDescriptorProto]) -> Iterator[str]:

@@ -32,9 +32,8 @@ class RunningServer:
         environment = {**os.environ, **ports, "MESH_HOME": str(self.home), **self.environment, **(extra or {})}
         self.log = self.home.parent / f"{self.home.name}.log"
         with self.log.open("a") as log:
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", "governance_server", "serve"], env=environment, stdout=subprocess.PIPE, stderr=log, text=True
-            )
+            command = [sys.executable, "-m", "governance_server", "serve"]
+            self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
         assert line, f"the server did not start: {self.log.read_text()[-2000:]}"

@@ -14,7 +14,6 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from domainmesh.v1 import product_pb2, publication_pb2
-
 from governance_server.storage.events import EventLog
 from mesh_core.lineage_wire import lineage_from_wire
 

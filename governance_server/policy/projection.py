@@ -15,7 +15,6 @@ from itertools import chain
 from typing import TypeVar
 
 from domainmesh.v1 import domain_pb2, grant_pb2, lineage_pb2, principal_pb2, product_pb2
-
 from governance_server.caller import Caller
 from governance_server.policy.decider import Decider
 from governance_server.policy.engine import Decision, PolicyEngine, Request, Visibility

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2
-
 from governance_server.rules.errors import ContractViolated, Invalid, Problem
 from governance_server.warehouse.delivered import DeliveredFile, VerifiedFile
 from governance_server.warehouse.layout import Warehouse

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from domainmesh.v1 import product_pb2
-
 from mesh_core.contract import Column, Contract, Port, PortKind
 
 __all__ = ["describe", "port_entry"]

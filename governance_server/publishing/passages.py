@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from domainmesh.v1 import product_pb2, publication_pb2
-
 from governance_server.rules.errors import ContractViolated, Problem, Unavailable
 from governance_server.vector_access import VectorAccess, attribute_types
 from governance_server.warehouse.faults import fault_point

@@ -13,10 +13,10 @@ from collections.abc import Iterator
 from datetime import UTC, timedelta
 from typing import TYPE_CHECKING
 
-from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2
-from domainmesh.v1 import publication_service_pb2 as pb
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2
+from domainmesh.v1 import publication_service_pb2 as pb
 from governance_server.backend import Backend, Reader, read, stamp, store
 from governance_server.caller import Caller, current_caller
 from governance_server.contracts import parse_contract

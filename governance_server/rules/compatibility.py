@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from domainmesh.v1 import product_pb2
-
 from governance_server.rules.errors import IncompatibleContract, Problem
 
 __all__ = ["breaking_changes", "check_compatible"]

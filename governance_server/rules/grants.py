@@ -6,7 +6,6 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 
 from domainmesh.v1 import grant_pb2, product_pb2
-
 from governance_server.rules.errors import Invalid, InvalidFilter, Problem
 from governance_server.rules.policy_facts import grant_rows, guardrail_rows
 from governance_server.rules.policy_rows import ACTIONS, ANY, Link, Row, Rule, UnreadableRule, check_link, check_rule

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from domainmesh.v1 import access_request_pb2, domain_pb2, grant_pb2, lineage_pb2, principal_pb2, product_pb2, publication_pb2
 from google.protobuf.message import Message
+
+from domainmesh.v1 import access_request_pb2, domain_pb2, grant_pb2, lineage_pb2, principal_pb2, product_pb2, publication_pb2
 
 __all__ = [
     "ACCESS_REQUEST",

@@ -9,9 +9,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
 
-from domainmesh.v1 import domain_pb2, grant_pb2, principal_pb2, product_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from domainmesh.v1 import domain_pb2, grant_pb2, principal_pb2, product_pb2
 from governance_server.rules.policy_rows import (
     ACTIONS,
     ANY,

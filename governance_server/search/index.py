@@ -10,9 +10,9 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from domainmesh.v1 import product_pb2
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from domainmesh.v1 import product_pb2
 from governance_server.policy.engine import Visibility
 from governance_server.policy.projection import PolicyProjection
 from mesh_core.names import column_object

@@ -5,10 +5,10 @@ from __future__ import annotations
 from datetime import UTC
 
 import grpc
+
 from domainmesh.v1 import access_request_pb2 as messages
 from domainmesh.v1 import access_request_service_pb2 as pb
 from domainmesh.v1 import access_request_service_pb2_grpc, grant_pb2
-
 from governance_server.backend import Backend, Page, stamp, store
 from governance_server.caller import Caller, current_caller
 from governance_server.journal.command import Outcome, Transaction

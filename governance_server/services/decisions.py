@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import grpc
+
 from domainmesh.v1 import decision_service_pb2 as pb
 from domainmesh.v1 import decision_service_pb2_grpc
-
 from governance_server.backend import Backend
 from governance_server.caller import Caller, current_caller
 from governance_server.policy.projection import PolicyProjection, denied

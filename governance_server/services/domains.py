@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import grpc
+
 from domainmesh.v1 import domain_pb2, domain_service_pb2_grpc
 from domainmesh.v1 import domain_service_pb2 as pb
-
 from governance_server.backend import Backend, Page, read, stamp, store
 from governance_server.caller import Caller, current_caller
 from governance_server.journal.command import Outcome, Transaction

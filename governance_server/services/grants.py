@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import grpc
+
 from domainmesh.v1 import grant_pb2, grant_service_pb2_grpc
 from domainmesh.v1 import grant_service_pb2 as pb
-
 from governance_server.backend import Backend, Page, Reader, read, stamp, store
 from governance_server.caller import Caller, current_caller
 from governance_server.journal.command import Outcome, Transaction

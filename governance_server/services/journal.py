@@ -6,9 +6,9 @@ import threading
 from collections.abc import Iterator
 
 import grpc
+
 from domainmesh.v1 import journal_pb2, journal_service_pb2_grpc
 from domainmesh.v1 import journal_service_pb2 as pb
-
 from governance_server.backend import Backend, Page, stamp
 from governance_server.caller import current_caller
 from governance_server.rules.apply import Change

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import grpc
+
 from domainmesh.v1 import lineage_pb2, lineage_service_pb2_grpc
 from domainmesh.v1 import lineage_service_pb2 as pb
-
 from governance_server.backend import Backend, Page, stamp
 from governance_server.caller import current_caller
 from governance_server.policy.projection import Facts, denied

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from domainmesh.v1 import read_pb2
-
 from governance_server.rules.read_plans import ReadPlan
 from mesh_core.expressions.tree import TRUE
 from mesh_core.masks import join

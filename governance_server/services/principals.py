@@ -5,9 +5,9 @@ from __future__ import annotations
 from datetime import UTC, timedelta
 
 import grpc
+
 from domainmesh.v1 import principal_pb2, principal_service_pb2_grpc
 from domainmesh.v1 import principal_service_pb2 as pb
-
 from governance_server.authentication import mint_token
 from governance_server.backend import Backend, Page, read, stamp, store
 from governance_server.caller import Caller, current_caller

@@ -5,9 +5,9 @@ from __future__ import annotations
 from itertools import islice
 
 import grpc
+
 from domainmesh.v1 import product_pb2, product_service_pb2_grpc
 from domainmesh.v1 import product_service_pb2 as pb
-
 from governance_server.backend import Backend, Page
 from governance_server.caller import current_caller
 from governance_server.contracts import parse_contract, recorded_only

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import grpc
+
 from domainmesh.v1 import product_pb2, publication_pb2, publication_service_pb2_grpc
 from domainmesh.v1 import publication_service_pb2 as pb
-
 from governance_server.backend import Backend
 from governance_server.caller import current_caller
 from governance_server.publishing.publisher import Publisher

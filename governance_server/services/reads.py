@@ -7,9 +7,9 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 import grpc
+
 from domainmesh.v1 import product_pb2, read_service_pb2_grpc
 from domainmesh.v1 import read_service_pb2 as pb
-
 from governance_server.backend import Backend
 from governance_server.caller import Caller, current_caller
 from governance_server.gateway.tickets import Tickets

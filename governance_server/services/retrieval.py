@@ -10,9 +10,9 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import grpc
+
 from domainmesh.v1 import product_pb2, retrieval_service_pb2_grpc
 from domainmesh.v1 import retrieval_service_pb2 as pb
-
 from governance_server.backend import Backend
 from governance_server.caller import current_caller
 from governance_server.policy.projection import denied

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from importlib.metadata import version
 
 import grpc
+
 from domainmesh.v1 import server_service_pb2 as pb
 from domainmesh.v1 import server_service_pb2_grpc
-
 from governance_server.backend import Backend
 from governance_server.caller import current_caller
 from governance_server.services.access_requests import pending_for

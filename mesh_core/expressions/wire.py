@@ -13,7 +13,6 @@ from types import MappingProxyType
 from typing import cast
 
 from domainmesh.v1 import expression_pb2 as pb
-
 from mesh_core.expressions.errors import InvalidExpression
 from mesh_core.expressions.limits import MAX_DEPTH, MAX_DIGITS, MAX_NODES, check_expression
 from mesh_core.expressions.tree import (

@@ -13,12 +13,12 @@ import pytest
 from tests.shared_data import ROOT
 
 BIN = Path(sys.executable).parent
-PACKAGES = ("mesh_core", "governance_server", "domain_sdk", "sample_domains", "benchmarks", "tests", "scripts")
 
 
 def run(*command: str | Path) -> None:
     environment = {**os.environ, "PATH": f"{BIN}{os.pathsep}{os.environ['PATH']}"}
-    result = subprocess.run([str(part) for part in command], cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
+    parts = [str(part) for part in command]
+    result = subprocess.run(parts, cwd=ROOT, capture_output=True, text=True, env=environment, check=False)
     assert result.returncode == 0, result.stdout[-6000:] + result.stderr[-2000:]
 
 
@@ -48,7 +48,8 @@ def test_the_api_description_is_formatted() -> None:
 
 
 def test_the_api_breaks_nothing_since_the_latest_release() -> None:
-    tags = subprocess.run(["git", "tag", "--list", "v*", "--sort=-v:refname"], cwd=ROOT, capture_output=True, text=True, check=True)
+    listed = ["git", "tag", "--list", "v*", "--sort=-v:refname"]
+    tags = subprocess.run(listed, cwd=ROOT, capture_output=True, text=True, check=True)
     if not tags.stdout.strip():
         return  # before the first release there is nothing to break
     run(BIN / "buf", "breaking", "--against", f".git#tag={tags.stdout.split()[0]}")
@@ -57,7 +58,8 @@ def test_the_api_breaks_nothing_since_the_latest_release() -> None:
 def test_the_generated_code_is_what_the_api_description_generates(tmp_path: Path) -> None:
     run(ROOT / "scripts" / "generate", tmp_path)
     fresh = {path.relative_to(tmp_path) for path in tmp_path.rglob("*") if path.is_file()}
-    kept = {path.relative_to(ROOT / "gen") for path in (ROOT / "gen").rglob("*") if path.is_file() and "__pycache__" not in path.parts}
+    files = (path for path in (ROOT / "gen").rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    kept = {path.relative_to(ROOT / "gen") for path in files}
     assert fresh == kept
     different = [str(name) for name in fresh if not filecmp.cmp(tmp_path / name, ROOT / "gen" / name, shallow=False)]
     assert not different, f"regenerate with `make gen`: {different}"

@@ -1,4 +1,4 @@
-"""The product's main job, end to end, through the public SDK against a real server: publish, find, request, read, retrieve, revoke."""
+"""The product's main job, through the public SDK against a real server: publish, find, request, read, retrieve, revoke."""
 
 from __future__ import annotations
 

@@ -16,7 +16,6 @@ from tempfile import mkdtemp
 from urllib.parse import urlsplit
 
 import psycopg
-import pytest
 
 from governance_server.journal.command import Command, Outcome, Transaction
 from governance_server.journal.journal import Journal

@@ -10,10 +10,10 @@ from typing import Any
 
 import grpc
 import polars as pl
-from domainmesh.v1 import read_pb2, read_service_pb2, read_service_pb2_grpc, server_service_pb2, server_service_pb2_grpc
-from domainmesh.v1.error_reason_pb2 import ErrorDetail
 
 from domain_sdk._arrow_stream import frame_schema
+from domainmesh.v1 import read_pb2, read_service_pb2, read_service_pb2_grpc, server_service_pb2, server_service_pb2_grpc
+from domainmesh.v1.error_reason_pb2 import ErrorDetail
 
 Context = grpc.ServicerContext
 

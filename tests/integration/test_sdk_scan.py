@@ -12,10 +12,10 @@ from typing import Any
 
 import polars as pl
 import pytest
-from domainmesh.v1.read_service_pb2 import ReadRequest
 
 from domain_sdk import Mesh, errors
 from domain_sdk.read import governed_scans
+from domainmesh.v1.read_service_pb2 import ReadRequest
 from tests.integration.sdk_fakes import FakeGateway, ScriptedServer, serving
 
 FRAME = pl.DataFrame(

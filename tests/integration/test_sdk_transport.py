@@ -11,13 +11,13 @@ from typing import Any
 
 import grpc
 import pytest
+
+from domain_sdk import Mesh, errors
+from domain_sdk._transport import Transport
 from domainmesh.v1 import domain_pb2, domain_service_pb2, domain_service_pb2_grpc, journal_pb2, journal_service_pb2_grpc
 from domainmesh.v1.error_reason_pb2 import ErrorDetail, ErrorReason, Violation
 from domainmesh.v1.server_service_pb2 import GetServerInfoRequest, GetServerInfoResponse
 from domainmesh.v1.server_service_pb2_grpc import ServerServiceStub
-
-from domain_sdk import Mesh, errors
-from domain_sdk._transport import Transport
 from tests.integration.sdk_fakes import Context, ScriptedServer, fail, serving
 
 

@@ -6,9 +6,9 @@ from datetime import UTC, datetime
 from decimal import Decimal
 
 import pytest
-from domainmesh.v1 import expression_pb2 as pb
 from hypothesis import given, settings
 
+from domainmesh.v1 import expression_pb2 as pb
 from mesh_core.expressions.errors import InvalidExpression
 from mesh_core.expressions.limits import MAX_DEPTH, MAX_NODES
 from mesh_core.expressions.tree import And, Column, Compare, Expression, In, Literal, Not, Subject

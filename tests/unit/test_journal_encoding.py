@@ -6,10 +6,10 @@ import struct
 from dataclasses import replace
 
 import pytest
-from domainmesh.v1 import journal_pb2
 from hypothesis import given
 from hypothesis import strategies as st
 
+from domainmesh.v1 import journal_pb2
 from governance_server.journal.body import BodyUnreadable, decode_body, encode_body
 from governance_server.journal.chain import GENESIS, Link, link_hash
 from governance_server.rules.apply import ResourceWrite, domain_of

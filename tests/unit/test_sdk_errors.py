@@ -5,10 +5,10 @@ from __future__ import annotations
 import pickle
 
 import pytest
-from domainmesh.v1.error_reason_pb2 import ErrorReason
 
 from domain_sdk import errors
 from domain_sdk.errors import ContractViolated, MeshError, NotFound, PurposeNotHeld, Violation, error_class
+from domainmesh.v1.error_reason_pb2 import ErrorReason
 
 REASONS = [name.removeprefix("ERROR_REASON_") for name in ErrorReason.keys()]  # noqa: SIM118 # an enum wrapper, not a dict
 

@@ -5,12 +5,12 @@ from __future__ import annotations
 from datetime import UTC, date, datetime, timedelta, timezone
 
 import pytest
-from domainmesh.v1.grant_pb2 import Grant
 from hypothesis import given
 from hypothesis import strategies as st
 
 from domain_sdk._times import from_timestamp, to_instant, to_timestamp
 from domain_sdk.errors import InvalidRequest
+from domainmesh.v1.grant_pb2 import Grant
 
 FIRST_OF_2027 = datetime(2027, 1, 1, tzinfo=UTC)
 

@@ -45,12 +45,17 @@ def main(arguments: list[str]) -> int:
 
 
 def _serve(settings: Settings, stop: threading.Event) -> int:
-    from governance_server.app import build_control
-
     gateway = _GatewayProcess(settings, stop)
-    control = build_control(settings, gateway=lambda: gateway.address)
+    gateway.launch()  # first, so that both processes load at the same time
     try:
-        gateway.start()
+        from governance_server.app import build_control
+
+        control = build_control(settings, gateway=lambda: gateway.address)
+    except BaseException:
+        gateway.stop()
+        raise
+    try:
+        gateway.await_ready()
         ready = {
             "url": _url(settings, control.port),
             "gateway": gateway.address,
@@ -119,9 +124,21 @@ class _GatewayProcess:
         self._process: subprocess.Popen[str] | None = None
         self.address = ""
 
-    def start(self) -> None:
-        """The gateway serves. Raises: OSError with its own message if it cannot."""
-        self._launch(self._settings)
+    def launch(self) -> None:
+        """The process has been started; it does not serve yet."""
+        environment = {**os.environ, **_environment(self._settings), "MESH_PARENT_PIPE": "1"}
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "governance_server", "gateway"],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            env=environment,
+            text=True,
+            start_new_session=True,
+        )
+
+    def await_ready(self) -> None:
+        """The gateway serves and is kept serving. Raises: OSError if it does not start."""
+        self._read_address()
         threading.Thread(target=self._keep, name="gateway-keeper", daemon=True).start()
 
     def stop(self) -> None:
@@ -135,19 +152,17 @@ class _GatewayProcess:
                 self._process.kill()
                 self._process.wait()
 
-    def _launch(self, settings: Settings) -> None:
-        environment = {**os.environ, **_environment(settings), "MESH_PARENT_PIPE": "1"}
-        process = subprocess.Popen(
-            [sys.executable, "-m", "governance_server", "gateway"],
-            stdin=subprocess.PIPE, stdout=subprocess.PIPE, env=environment, text=True, start_new_session=True,
-        )  # fmt: skip
+    def _read_address(self) -> None:
+        process = self._process
+        assert process is not None
         assert process.stdout is not None
         line = process.stdout.readline()
         if not line:
             raise OSError(f"the gateway did not start (exit status {process.wait()}): its message is above")
         ready = json.loads(line)
-        self._process, self.address = process, ready["gateway"]
-        self._settings = replace(settings, gateway_port=int(self.address.rpartition(":")[2]), files_port=int(ready["files"]))
+        self.address = ready["gateway"]
+        port = int(self.address.rpartition(":")[2])
+        self._settings = replace(self._settings, gateway_port=port, files_port=int(ready["files"]))
 
     def _keep(self) -> None:
         while not self._stop.is_set():
@@ -158,7 +173,8 @@ class _GatewayProcess:
                     return
                 _LOG.error("gateway ended status=%s, starting it again", status)
             try:
-                self._launch(self._settings)
+                self.launch()
+                self._read_address()
             except OSError:
                 _LOG.exception("gateway did not start again")
                 self._process = None

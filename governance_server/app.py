@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import TYPE_CHECKING
 
 import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
@@ -43,7 +44,6 @@ from governance_server.backend import Backend
 from governance_server.bootstrap import ensure_administrator
 from governance_server.config import Settings
 from governance_server.gateway.tickets import Tickets
-from governance_server.http.files import FilesServer
 from governance_server.interceptors import CallInterceptor, StreamPool
 from governance_server.journal.command import Outcome
 from governance_server.journal.journal import Journal
@@ -70,6 +70,9 @@ from governance_server.storage.engine import open_database
 from governance_server.storage.events import EventLog
 from governance_server.vector_access import VectorAccess
 from governance_server.warehouse.layout import Warehouse
+
+if TYPE_CHECKING:
+    from governance_server.http.files import FilesServer
 
 __all__ = ["Control", "Gateway", "build_control", "build_gateway"]
 
@@ -143,6 +146,8 @@ def build_control(settings: Settings, *, gateway: Callable[[], str]) -> Control:
 
 def build_gateway(settings: Settings) -> Gateway:
     """The gateway, listening. Raises: OSError if a port or folder cannot be used, StorageError."""
+    from governance_server.http.files import FilesServer  # half a second that only the gateway needs
+
     backend, authenticator = _backend(settings)
     tickets = Tickets(authenticator)
     files = FilesServer(tickets, port=settings.files_port)

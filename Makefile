@@ -22,10 +22,10 @@ serve: $(STAMP) ## Start a server with its embedded defaults
 
 test: $(STAMP) ## The whole suite: lint, types, contracts, unit, integration, end to end
 	@scripts/prepare-components
-	$(BIN)/pytest -m "not soak"
+	$(BIN)/pytest -n 2 --dist loadfile -m "not soak"
 
 test-fast: $(STAMP) ## The quick part of the suite (< 3 minutes)
-	$(BIN)/pytest -m "not soak and not slow and not weaviate" tests/unit tests/contract
+	$(BIN)/pytest -n 2 --dist loadfile -m "not soak and not slow and not weaviate" tests/unit tests/contract
 
 lint: $(STAMP) ## Only style, types, imports and the API description
 	$(BIN)/pytest -q tests/contract/test_lint.py

@@ -34,17 +34,16 @@ def _silence(port: str, done: int, total: int | None) -> None:
 @contextmanager
 def _bar() -> Iterator[ProgressHook]:
     from rich.console import Console
-    from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+    from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as RichProgress
 
     columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeElapsedColumn())
     with RichProgress(*columns, console=Console(stderr=True), transient=True) as bar:
-        tasks: dict[str, int] = {}
+        tasks: dict[str, TaskID] = {}
 
         def hook(port: str, done: int, total: int | None) -> None:
             if port not in tasks:
-                tasks[port] = int(bar.add_task(port, total=total))
-            bar.tasks[tasks[port]].completed = done
-            bar.refresh()
+                tasks[port] = bar.add_task(port, total=total)
+            bar.update(tasks[port], completed=done)
 
         yield hook

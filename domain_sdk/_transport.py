@@ -21,6 +21,7 @@ from google.protobuf.message import Message
 from domain_sdk import errors
 from domain_sdk._endpoint import Endpoint, parse_endpoint
 from domain_sdk._failures import is_transient, to_mesh_error, trailing_metadata
+from domain_sdk.errors import MeshError
 from domainmesh.v1.server_service_pb2 import GetServerInfoRequest
 from domainmesh.v1.server_service_pb2_grpc import ServerServiceStub
 
@@ -65,6 +66,11 @@ class _Link:
             stub: Stub = self._stubs[kind]
             return stub
 
+    def forget(self) -> None:
+        """The next stub is made on a new channel; calls that run go on."""
+        with self._lock:
+            self._channel, self._stubs = None, {}
+
     def close(self) -> None:
         with self._lock:
             if self._channel is not None and self._pid == os.getpid():
@@ -78,7 +84,7 @@ class Transport:
     def __init__(self, url: str, token: str, *, ca_file: str | None = None, timeout_seconds: float = 30.0) -> None:
         self.url = url
         self._endpoint = parse_endpoint(url)
-        self._token = token
+        self._token = _checked_token(token)
         self._ca_file = ca_file
         self._timeout_seconds = timeout_seconds
         self._revision = 0
@@ -133,6 +139,7 @@ class Transport:
                 self._remember(trailing_metadata(error))
                 failure = to_mesh_error(error, self.url)
                 if not is_transient(error, failure) or pause is None or time.monotonic() + pause > deadline:
+                    self._forget_lost_gateway(failure)
                     raise failure from error
                 time.sleep(pause)
             except grpc.FutureCancelledError as error:
@@ -167,6 +174,7 @@ class Transport:
                 self._remember(trailing_metadata(error))
                 failure = to_mesh_error(error, self.url)
                 if has_begun or not is_transient(error, failure) or pause is None:
+                    self._forget_lost_gateway(failure)
                     raise failure from error
                 time.sleep(pause)
             finally:
@@ -193,6 +201,11 @@ class Transport:
             )
         return endpoint
 
+    def _forget_lost_gateway(self, failure: MeshError) -> None:
+        """A gateway that came back elsewhere is found by the next call."""
+        if isinstance(failure, errors.ServerUnreachable):
+            self._gateway.forget()
+
     def _metadata(self) -> tuple[tuple[str, str], ...]:
         bearer = ("authorization", f"Bearer {self._token}")
         return (bearer, ("mesh-min-revision", str(self._revision))) if self._revision else (bearer,)
@@ -203,6 +216,14 @@ class Transport:
             return
         with self._revision_lock:
             self._revision = max(self._revision, int(seen))
+
+
+def _checked_token(token: str) -> str:
+    """The token without surrounding white space. Its text is in no error: gRPC would print it."""
+    stripped = token.strip()
+    if not stripped or not stripped.isascii() or not stripped.isprintable():
+        raise errors.Unauthenticated("The token is empty or holds characters that no token has: copy it again.")
+    return stripped
 
 
 def _with_request_id(request: Request) -> Request:

@@ -129,6 +129,17 @@ def test_a_read_that_needs_no_more_rows_cancels_the_call() -> None:
     assert gateway.sent_batches < 4000
 
 
+def test_a_gateway_that_came_back_elsewhere_is_found_by_the_next_call() -> None:
+    control, gateway = ScriptedServer(), FakeGateway(FRAME)
+    with serving(control.register) as address, Mesh.connect(address, "token") as mesh:
+        with serving(gateway.register) as control.gateway:
+            assert mesh.read(PORT, limit=1).height == 1
+        with serving(gateway.register) as control.gateway:
+            with pytest.raises(errors.ServerUnreachable):
+                mesh.read(PORT, limit=1)
+            assert mesh.read(PORT, limit=1).height == 1
+
+
 def test_read_gives_columns_in_the_order_asked_for() -> None:
     with reading(FakeGateway(FRAME)) as mesh:
         result = mesh.read(PORT, columns=["amount", "id"], where=pl.col("region") == "US", limit=2)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import os
 import signal
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable
@@ -51,6 +53,33 @@ def test_every_call_carries_the_token_and_the_newest_revision_seen() -> None:
     assert [call["authorization"] for call in server.calls] == ["Bearer secret"] * 4
     assert [call.get("mesh-min-revision") for call in server.calls] == [None, "5", "9", "9"]
     assert transport.revision == 9
+
+
+def test_a_line_break_behind_a_token_is_forgiven() -> None:
+    server = ScriptedServer()
+    with serving(server.register) as address:
+        _call(Transport(address, "secret\n"))
+    assert server.calls[0]["authorization"] == "Bearer secret"
+
+
+@pytest.mark.parametrize("token", ["", " \n", "sec\nret", "sécret", "sec\x00ret"])
+def test_a_token_that_cannot_be_one_is_refused_without_being_shown(token: str) -> None:
+    with pytest.raises(errors.Unauthenticated) as caught:
+        Transport("127.0.0.1:9", token)
+    assert "ret" not in str(caught.value)
+
+
+def test_a_forked_process_makes_its_own_connection() -> None:
+    code = (
+        "import os, sys; from domain_sdk import Mesh\n"
+        "mesh = Mesh.connect(sys.argv[1], 't'); mesh.status()\n"
+        "child = os.fork()\n"
+        "if child == 0: os._exit(0 if mesh.status().version == 'fake' else 1)\n"
+        "print(os.waitpid(child, 0)[1], mesh.status().version)"
+    )
+    with serving(ScriptedServer().register) as address:
+        done = subprocess.run([sys.executable, "-c", code, address], capture_output=True, text=True, check=True, timeout=30)
+    assert done.stdout.split() == ["0", "fake"]
 
 
 def test_the_revision_of_a_failed_call_is_remembered_too() -> None:

@@ -24,7 +24,7 @@ from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, PurposeNotHeld
 from governance_server.rules.lineage_graph import Graph
 from governance_server.rules.policy_rows import PolicyDelta, Row, domain_of
-from governance_server.rules.read_plans import Denied, ReadPlan
+from governance_server.rules.read_plans import Denied, ReadPlan, fit_masks
 from governance_server.rules.tags import propagate
 from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import Database
@@ -110,7 +110,7 @@ class PolicyProjection:
             if found is None:
                 raise denied("read", port)
             self._check_purpose(caller, port, purpose)
-            return Decider(self._engine).plan(
+            outcome = Decider(self._engine).plan(
                 caller.name,
                 port,
                 columns=[column.name for column in found.columns],
@@ -119,6 +119,9 @@ class PolicyProjection:
                 subject_attributes={**caller.attributes, "name": caller.name},
                 filters=self._facts.filters,
             )
+            if isinstance(outcome, Denied):
+                return outcome
+            return fit_masks(outcome, {column.name: column.logical_type or "string" for column in found.columns})
 
     def bound_tags(self, caller: Caller, port: str, tags: Iterable[str], purpose: str) -> frozenset[str]:
         """Those of the tags that a denial, mask or filter binds for this caller: what carries one must not be shown as it is."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from governance_server.rules.column_branches import Branch, Share, branches_of
 from governance_server.rules.policy_rows import Rule
@@ -25,9 +25,9 @@ from governance_server.rules.row_conditions import (
 )
 from mesh_core.expressions.binding import attributes
 from mesh_core.expressions.tree import TRUE, Expression
-from mesh_core.masks import Mask, join_all
+from mesh_core.masks import Mask, allowed_masks, join_all
 
-__all__ = ["Branch", "ColumnPlan", "ColumnRules", "Denied", "ReadPlan", "Reason", "build_plan"]
+__all__ = ["Branch", "ColumnPlan", "ColumnRules", "Denied", "ReadPlan", "Reason", "build_plan", "fit_masks"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -250,3 +250,23 @@ def _shares(merge: _Merge, column: ColumnRules, conditions: Mapping[str, Conjunc
 
 def _mask(rule: Rule) -> Mask | None:
     return Mask(rule.value) if rule.value in set(Mask) else None
+
+
+def fit_masks(plan: ReadPlan, types: Mapping[str, str]) -> ReadPlan:
+    """The plan with every mask that is not defined for its column's logical type replaced by the strictest, replace-with-null.
+
+    A guardrail on a tag meets columns of any type; one it cannot mask must not be shown, and must not stop the rest of the read.
+    """
+
+    def fitted(mask: Mask | None, column: str) -> Mask | None:
+        return mask if mask is None or mask in allowed_masks(types.get(column, "")) else Mask.REPLACE_WITH_NULL
+
+    columns = tuple(
+        replace(
+            column,
+            guard_mask=fitted(column.guard_mask, column.name),
+            branches=tuple(replace(branch, mask=fitted(branch.mask, column.name)) for branch in column.branches),
+        )
+        for column in plan.columns
+    )
+    return replace(plan, columns=columns)

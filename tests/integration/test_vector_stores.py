@@ -39,7 +39,7 @@ from mesh_core.vectors.store import (
     VectorStoreError,
     open_store,
 )
-from tests.integration.weaviate_server import running_weaviate, weaviate_binary, weaviate_url  # noqa: F401  (a fixture)
+from tests.integration.weaviate_server import running_weaviate, weaviate_binary
 
 EVERYTHING = AllowedScope(TRUE)
 _NUMBERS = itertools.count(1)

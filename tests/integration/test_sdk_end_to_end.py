@@ -353,3 +353,79 @@ def test_what_is_found_is_what_may_be_seen(people: People) -> None:
     assert not people["user:nobody"].check("read", PORT)
     assert people["user:olga"].check("grant", PORT)
     assert "finance.ledger" in [product.name for product in people["service:etl"].domain("finance").products()]
+
+
+def test_a_planned_scan_keeps_its_version_while_a_newer_one_is_published(people: People) -> None:
+    sam = people["user:sam"]
+    before = sam.scan(PORT)
+    old = before.collect()
+    _ledger(people).publish(entries=ENTRIES.with_columns(id=pl.col("id") + 100), accounts=ACCOUNTS)
+    assert before.collect().equals(old)
+    assert sam.read(PORT)["id"].min() == 101
+    assert sam.read(PORT, version=_ledger(people).releases()[1].version).sort("id").equals(old.sort("id"))
+    _ledger(people).publish(entries=ENTRIES, accounts=ACCOUNTS)
+
+
+def test_the_central_team_sets_up_domains_principals_and_purposes(people: People) -> None:
+    admin = people.admin.admin
+    created = admin.create_domain("hr", title="People", owners=["user:hana"], roles={"role:reader": ["user:ana"]})
+    assert (created.name, created.roles) == ("hr", {"role:reader": ("user:ana",)})
+    changed = admin.update_domain("hr", title="Human resources", roles={}, etag=created.etag)
+    assert (changed.title, changed.owners, changed.roles) == ("Human resources", ("user:hana",), {})
+    with pytest.raises(errors.Conflict):
+        admin.update_domain("hr", title="late", etag=created.etag)
+    with pytest.raises(errors.AlreadyExists):
+        admin.create_domain("hr")
+    admin.create_principal("service:feed", attributes={"region": "EU"}, purposes=["forecasting"])
+    admin.update_principal("service:feed", attributes={"region": "US"}, is_disabled=True)
+    feed = next(principal for principal in admin.principals() if principal.name == "service:feed")
+    assert (feed.attributes, feed.purposes, feed.is_disabled) == ({"region": "US"}, ("forecasting",), True)
+    admin.create_purpose("budgeting", parent="forecasting", description="Next year's.")
+    assert {purpose.name: purpose.parent for purpose in admin.purposes()}["budgeting"] == "forecasting"
+    assert {token.principal for token in admin.tokens("user:ana")} == {"user:ana"}
+    with pytest.raises(errors.AccessDenied):
+        people["user:ana"].admin.create_domain("mine")
+
+
+def test_a_guardrail_needs_exactly_one_rule(people: People) -> None:
+    with pytest.raises(errors.InvalidRequest, match="one rule"):
+        people.admin.admin.create_guardrail("none", "mesh")
+    with pytest.raises(errors.InvalidRequest, match="one rule"):
+        people.admin.admin.create_guardrail("both", "mesh", mask="replace-with-null", deny_read=True)
+
+
+def test_a_transform_without_contract_uses_the_published_one_and_names_what_it_must_return(people: People) -> None:
+    etl = people["service:etl"]
+
+    @etl.domain("finance").transform(inputs=["finance.ledger.entries", "finance.ledger.accounts"], output="ledger")
+    def copied(entries: pl.LazyFrame, accounts: pl.LazyFrame) -> dict[str, pl.LazyFrame]:
+        return {"entries": entries, "accounts": accounts}
+
+    assert {port.row_count for port in copied().ports} == {4, 2}
+    assert copied.function(1, 2) == {"entries": 1, "accounts": 2}
+    assert copied.__name__ == "copied"
+
+    @etl.domain("finance").transform(inputs=[PORT], output="ledger")
+    def lost(entries: pl.LazyFrame) -> pl.LazyFrame:
+        return entries
+
+    with pytest.raises(errors.InvalidRequest, match=r"entries, accounts: lost must return a mapping"):
+        lost()
+
+
+def test_a_transform_whose_input_may_not_be_read_never_runs_its_function(people: People) -> None:
+    @people["user:nobody"].domain("sales").transform(inputs=[PORT], output="revenue", contract=REVENUE)
+    def stolen(entries: pl.LazyFrame) -> pl.LazyFrame:
+        raise AssertionError("it ran")
+
+    with pytest.raises(errors.AccessDenied):
+        stolen()
+
+
+def test_names_are_shown_by_their_parts(people: People) -> None:
+    olga = people["user:olga"]
+    assert olga.show("finance").name == "finance"
+    assert [port.name for port in olga.show("finance.ledger").ports] == [PORT, "finance.ledger.accounts"]  # type: ignore[union-attr]
+    assert olga.show(PORT).row_count == 4  # type: ignore[union-attr]
+    with pytest.raises(errors.NotFound, match=r"its ports: finance\.ledger\.entries, finance\.ledger\.accounts"):
+        olga.show("finance.ledger.entrees")

@@ -13,6 +13,7 @@ import subprocess
 import sys
 import threading
 from dataclasses import replace
+from importlib import import_module
 from types import FrameType
 
 from governance_server.config import InvalidSettings, Settings, load_settings
@@ -64,6 +65,7 @@ def _serve(settings: Settings, stop: threading.Event) -> int:
             "is_first_start": control.is_first_start,
         }
         print(json.dumps(ready), flush=True)
+        _warm("mesh_core.contract", "mesh_core.types")
         threading.Thread(target=_recover, args=(control.publisher,), name="recovery", daemon=True).start()
         stop.wait()
     finally:
@@ -85,11 +87,22 @@ def _recover(publisher: object) -> None:
         _LOG.exception("recovery of publications failed")
 
 
+def _warm(*modules: str) -> None:
+    """What the first caller would wait for is loaded meanwhile."""
+
+    def load() -> None:
+        for module in modules:
+            import_module(module)
+
+    threading.Thread(target=load, name="warm", daemon=True).start()
+
+
 def _gateway(settings: Settings, stop: threading.Event) -> int:
     from governance_server.app import build_gateway
 
     gateway = build_gateway(settings)
     print(json.dumps({"gateway": f"{settings.host}:{gateway.port}", "files": gateway.files.port}), flush=True)
+    _warm("governance_server.gateway.scan")
     if os.environ.get("MESH_PARENT_PIPE"):
         threading.Thread(target=_stop_with_parent, args=(stop,), name="parent", daemon=True).start()
     stop.wait()

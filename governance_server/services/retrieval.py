@@ -106,7 +106,7 @@ def _passage(rank: int, passage: StoredPassage, columns: dict[str, ColumnPlan]) 
 
 
 def _shown(name: str, value: str, columns: dict[str, ColumnPlan]) -> str:
-    """The value under the strictest of the column's masks; nothing if the contract has the column and the plan hides it."""
+    """The value under the strictest of the column's masks; nothing if the plan does not show the column, or nobody declared it."""
     from mesh_core.masks.values import mask_value
 
     column = columns.get(name)

@@ -65,7 +65,6 @@ def _serve(settings: Settings, stop: threading.Event) -> int:
             "is_first_start": control.is_first_start,
         }
         print(json.dumps(ready), flush=True)
-        _warm("mesh_core.contract", "mesh_core.types")
         threading.Thread(target=_recover, args=(control.publisher,), name="recovery", daemon=True).start()
         stop.wait()
     finally:

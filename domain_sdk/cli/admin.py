@@ -1,0 +1,184 @@
+"""`admin …`: the central team sets the mesh up."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from enum import StrEnum
+from typing import Annotated, Any
+
+import typer
+
+from domain_sdk.cli.command import Command
+from domain_sdk.cli.identity import principal_details
+from domain_sdk.cli.options import Json, Rows, parse_pairs
+from domain_sdk.cli.output import answer, cell, details, table
+from domain_sdk.cli.policy import guardrails_view
+from domain_sdk.cli.session import connect
+
+__all__ = ["COMMANDS"]
+
+Title = Annotated[str, typer.Option("--title", help="A readable name.")]
+Description = Annotated[str, typer.Option("--description", help="What it is, in words.")]
+Names = list[str] | None
+
+
+class Listed(StrEnum):
+    """What `admin list` can list."""
+
+    DOMAINS = "domains"
+    PRINCIPALS = "principals"
+    PURPOSES = "purposes"
+    GUARDRAILS = "guardrails"
+
+
+def create_principal(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="user:ana, service:etl or group:analysts.")],
+    title: Title = "",
+    group: Annotated[Names, typer.Option("--group", help="A group it is in; repeat for more.")] = None,
+    role: Annotated[Names, typer.Option("--role", help="A role it has; repeat for more.")] = None,
+    purpose: Annotated[Names, typer.Option("--purpose", help="A purpose it holds; repeat for more.")] = None,
+    attribute: Annotated[
+        Names, typer.Option("--attribute", metavar="NAME=VALUE", help="What row filters know as subject.NAME; repeat for more.")
+    ] = None,
+    administrator: Annotated[bool, typer.Option("--administrator", help="It may administer the whole mesh.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Create a principal; it can call once it has a token (`mesh token create`)."""
+    with connect(ctx) as mesh:
+        made = mesh.admin.create_principal(
+            name,
+            title=title,
+            groups=group or (),
+            roles=role or (),
+            purposes=purpose or (),
+            attributes=parse_pairs(attribute, option="--attribute"),
+            is_administrator=administrator,
+        )
+    answer(made, lambda: principal_details(made), as_json=as_json)
+
+
+def update_principal(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="user:ana, service:etl or group:analysts.")],
+    disabled: Annotated[bool | None, typer.Option("--disable/--enable", help="Refuse or accept its tokens.")] = None,
+    group: Annotated[Names, typer.Option("--group", help="The groups it is in from now on; repeat for more.")] = None,
+    purpose: Annotated[Names, typer.Option("--purpose", help="The purposes it holds from now on; repeat for more.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Change a principal: what is given replaces what was; the rest stays."""
+    if disabled is None and group is None and purpose is None:
+        raise typer.BadParameter("Nothing to change was given.")
+    with connect(ctx) as mesh:
+        made = mesh.admin.update_principal(name, is_disabled=disabled, groups=group, purposes=purpose)
+    answer(made, lambda: principal_details(made), as_json=as_json)
+
+
+def create_domain(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="Like finance.")],
+    title: Title = "",
+    description: Description = "",
+    owner: Annotated[Names, typer.Option("--owner", help="Who administers it; repeat for more.")] = None,
+    member: Annotated[Names, typer.Option("--member", help="Who works in it; repeat for more.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Create a domain."""
+    with connect(ctx) as mesh:
+        made = mesh.admin.create_domain(name, title=title, description=description, owners=owner or (), members=member or ())
+    facts = {"title": made.title, "description": made.description, "owners": made.owners, "members": made.members}
+    answer(made, lambda: details(facts, title=made.name), as_json=as_json)
+
+
+def create_purpose(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="Like forecasting.")],
+    parent: Annotated[str, typer.Option("--parent", help="The wider purpose.")] = "",
+    description: Description = "",
+    as_json: Json = False,
+) -> None:
+    """Create a purpose; what is granted for its parent is granted for it."""
+    with connect(ctx) as mesh:
+        made = mesh.admin.create_purpose(name, parent=parent, description=description)
+    answer(made, lambda: details({"parent": made.parent, "description": made.description}, title=made.name), as_json=as_json)
+
+
+def create_guardrail(
+    ctx: typer.Context,
+    id: Annotated[str, typer.Argument(metavar="ID", help="A name for it, like mask-email.")],
+    resource: Annotated[str, typer.Argument(help="tag:pii.email, tag:pii.*, mesh, a domain, product or port.")],
+    mask: Annotated[str, typer.Option("--mask", help="The mask on what carries the tag, like replace-with-null.")] = "",
+    rows: Rows = "",
+    deny_read: Annotated[bool, typer.Option("--deny-read", help="Nobody may read it.")] = False,
+    exempt: Annotated[
+        Names, typer.Option("--exempt", help="Whom it does not bind: domain:sales, purpose:invoicing; repeat.")
+    ] = None,
+    description: Description = "",
+    as_json: Json = False,
+) -> None:
+    """Create a guardrail that binds every domain. Give exactly one of --mask, --rows and --deny-read."""
+    if sum(map(bool, (mask, rows, deny_read))) != 1:
+        raise typer.BadParameter("Give exactly one of --mask, --rows and --deny-read.")
+    with connect(ctx) as mesh:
+        made = mesh.admin.create_guardrail(
+            id, resource, mask=mask, rows=rows, deny_read=deny_read, exempt=exempt or (), description=description
+        )
+    answer(made, lambda: guardrails_view([made]), as_json=as_json)
+
+
+def delete_guardrail(
+    ctx: typer.Context, id: Annotated[str, typer.Argument(metavar="ID", help="Its name.")], as_json: Json = False
+) -> None:
+    """Delete a guardrail; it binds no more."""
+    with connect(ctx) as mesh:
+        gone = mesh.admin.delete_guardrail(id)
+    answer(gone, lambda: f"Guardrail {gone.id} binds no more.", as_json=as_json)
+
+
+def list_all(ctx: typer.Context, what: Annotated[Listed, typer.Argument(help="What to list.")], as_json: Json = False) -> None:
+    """List domains, principals, purposes or guardrails."""
+    with connect(ctx) as mesh:
+        if what is Listed.GUARDRAILS:
+            guardrails = mesh.guardrails()
+            answer(guardrails, lambda: guardrails_view(guardrails), as_json=as_json)
+            return
+        fetch: dict[Listed, Callable[[], Sequence[Any]]] = {
+            Listed.DOMAINS: mesh.domains,
+            Listed.PRINCIPALS: mesh.admin.principals,
+            Listed.PURPOSES: mesh.admin.purposes,
+        }
+        found = fetch[what]()
+    answer(found, lambda: table(_FIELDS[what], _rows(what, found)) if found else f"There are no {what}.", as_json=as_json)
+
+
+_FIELDS = {
+    Listed.DOMAINS: ("name", "title", "description", "owners", "members"),
+    Listed.PRINCIPALS: ("name", "title", "groups", "purposes", "attributes", "is_administrator", "is_disabled"),
+    Listed.PURPOSES: ("name", "parent", "description"),
+}
+
+
+def _rows(what: Listed, found: Sequence[Any]) -> list[list[object]]:
+    rows = [[getattr(it, name) for name in _FIELDS[what]] for it in found]
+    return [[cell(first, "bold"), *("yes" if it is True else "" if it is False else it for it in rest)] for first, *rest in rows]
+
+
+COMMANDS = (
+    Command(
+        "create-principal",
+        create_principal,
+        ("mesh admin create-principal user:ana --group group:analysts --attribute region=EMEA",),
+    ),
+    Command("update-principal", update_principal, ("mesh admin update-principal user:ana --disable",)),
+    Command(
+        "create-domain", create_domain, ("mesh admin create-domain finance --owner user:fiona --member service:finance-etl",)
+    ),
+    Command("create-purpose", create_purpose, ("mesh admin create-purpose forecasting --parent analytics",)),
+    Command(
+        "create-guardrail",
+        create_guardrail,
+        ("mesh admin create-guardrail mask-email tag:pii.email --mask replace-with-null --exempt domain:sales",),
+    ),
+    Command("delete-guardrail", delete_guardrail, ("mesh admin delete-guardrail mask-email",)),
+    Command("list", list_all, ("mesh admin list principals", "mesh admin list purposes --json")),
+)

@@ -1,0 +1,132 @@
+"""The `mesh` application: every command with its help and example, the global options, and one place where failures end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sys
+from collections.abc import Sequence
+from typing import Annotated
+
+import typer
+from typer.exceptions import TyperException
+
+from domain_sdk.cli import (
+    access,
+    admin,
+    catalog,
+    failures,
+    identity,
+    journal,
+    policy,
+    publishing,
+    reading,
+    servers,
+    story,
+    tokens,
+)
+from domain_sdk.cli.command import Command
+from domain_sdk.cli.session import Session
+from domain_sdk.errors import MeshError
+
+__all__ = ["GROUPS", "PANELS", "build", "run"]
+
+PANELS: dict[str, tuple[Command, ...]] = {
+    "Start": (*story.COMMANDS, *servers.COMMANDS, *identity.COMMANDS),
+    "Find and read": (*catalog.COMMANDS, *reading.COMMANDS),
+    "Access": (*access.COMMANDS, *policy.COMMANDS),
+    "Publish and run": (*publishing.COMMANDS, *journal.COMMANDS),
+}
+GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
+    "audit": ("The journal of everything the server ever accepted.", journal.AUDIT_COMMANDS),
+    "token": ("Tokens: what proves who calls.", tokens.COMMANDS),
+    "admin": ("Set the mesh up: domains, principals, purposes, guardrails.", admin.COMMANDS),
+}
+
+
+def build() -> typer.Typer:
+    """The application with all its commands."""
+    app = _typer(help="A data mesh in which governance acts. New here? Run [bold]mesh demo[/bold].")
+    app.callback()(_global_options)
+    for panel, commands in PANELS.items():
+        _register(app, commands, panel=panel)
+    for name, (help_text, commands) in GROUPS.items():
+        group = _typer(help=help_text)
+        _register(group, commands, panel="Commands")
+        app.add_typer(group, name=name, rich_help_panel="Publish and run")
+    return app
+
+
+def run(arguments: Sequence[str]) -> int:
+    """The exit status after the command ran; every failure has been told."""
+    as_json = "--json" in arguments
+    try:
+        command = typer.main.get_command(build())
+        status = command.main(list(arguments) or ["--help"], prog_name="mesh", standalone_mode=False)
+        sys.stdout.flush()
+        return _interrupted() if status == failures.INTERRUPTED else int(status or 0)
+    except (KeyboardInterrupt, typer.Abort):
+        return _interrupted()
+    except BrokenPipeError:
+        return _reader_left()
+    except Exception as error:  # the edge: nothing above it would tell the reader
+        if os.environ.get("MESH_DEBUG"):
+            raise
+        return failures.report(_failure(error), as_json=as_json)
+
+
+def _failure(error: Exception) -> failures.Failure:
+    if isinstance(error, MeshError):
+        return failures.from_mesh_error(error)
+    if isinstance(error, TyperException):
+        return failures.from_usage(error)
+    if isinstance(error, OSError):
+        return failures.from_system(error)
+    return failures.from_defect(error)
+
+
+def _interrupted() -> int:
+    with contextlib.suppress(OSError):
+        print("Interrupted.", file=sys.stderr)
+    return failures.INTERRUPTED
+
+
+def _reader_left() -> int:
+    """Whoever read standard output (`| head`) has enough; the interpreter must not trip over it at exit."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    return 0
+
+
+def _typer(*, help: str) -> typer.Typer:
+    return typer.Typer(
+        help=help,
+        rich_markup_mode="rich",
+        add_completion=False,
+        pretty_exceptions_enable=False,
+        context_settings={"help_option_names": ["--help", "-h"]},
+    )
+
+
+def _register(app: typer.Typer, commands: Sequence[Command], *, panel: str) -> None:
+    for command in commands:
+        app.command(command.name, epilog=command.epilog, rich_help_panel=panel)(command.run)
+
+
+def _global_options(
+    ctx: typer.Context,
+    url: Annotated[
+        str | None, typer.Option("--url", metavar="URL", help="The server; else MESH_URL, else the profile's.")
+    ] = None,
+    token_file: Annotated[
+        str | None, typer.Option("--token-file", metavar="FILE", help="File with the token to use; - is standard input.")
+    ] = None,
+    token: Annotated[
+        str | None, typer.Option("--token", metavar="TOKEN", help="The token itself; others may see it in the list of processes.")
+    ] = None,
+    profile: Annotated[
+        str | None, typer.Option("--profile", metavar="NAME", help="A profile that `mesh login` saved; else the latest.")
+    ] = None,
+) -> None:
+    if token is not None and token_file is not None:
+        raise typer.BadParameter("Give --token or --token-file, not both.")
+    ctx.obj = Session(url=url, token=token, token_file=token_file, profile=profile)

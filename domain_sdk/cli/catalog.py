@@ -1,0 +1,100 @@
+"""`discover`, `show`, `lineage`, `explain`: what there is, where it comes from, and what of it you may see."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Annotated
+
+import typer
+
+from domain_sdk.cli.catalog_views import explanation_view, hits_view, lineage_view, shown_view
+from domain_sdk.cli.command import Command
+from domain_sdk.cli.options import Json, PortName, PurposeOption
+from domain_sdk.cli.output import answer, plain, print_json, waiting
+from domain_sdk.cli.session import connect
+
+__all__ = ["COMMANDS"]
+
+
+def discover(
+    ctx: typer.Context,
+    words: Annotated[list[str] | None, typer.Argument(help="What to look for; everything when left out.")] = None,
+    tag: Annotated[str, typer.Option("--tag", help="Only what carries this tag, like pii.email.")] = "",
+    domain: Annotated[str, typer.Option("--domain", help="Only of this domain.")] = "",
+    limit: Annotated[int, typer.Option("--limit", min=1, max=500, help="How many at most.")] = 20,
+    as_json: Json = False,
+) -> None:
+    """Find products and ports by name, description, column or tag; an exact name comes first."""
+    query = " ".join(words or ())
+    with connect(ctx) as mesh, waiting("Searching …"):
+        hits = mesh.discover(query, tag=tag, domain=domain, limit=limit)
+    answer(hits, lambda: hits_view(hits, query), as_json=as_json)
+
+
+def show(
+    ctx: typer.Context,
+    name: Annotated[
+        str, typer.Argument(help="A domain, product or port, like finance, finance.ledger or finance.ledger.entries.")
+    ],
+    contract: Annotated[bool, typer.Option("--contract", help="Print the product's contract as published.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Show a domain, product or port: columns, tags, and the path by which a tag came along lineage."""
+    with connect(ctx) as mesh:
+        if contract:
+            domain, _, product = name.partition(".")
+            if not product or "." in product:
+                raise typer.BadParameter(f"{name} is no product: contracts belong to products, like finance.ledger.")
+            text = mesh.domain(domain).product(product).contract()
+            if as_json:
+                print_json({"product": name, "contract": text})
+            else:
+                print(text, end="" if text.endswith("\n") else "\n")
+            return
+        found = mesh.show(name)
+        products = mesh.products(name) if "." not in name else []
+    value = {**plain(found), "products": plain(products)} if "." not in name else found
+    answer(value, lambda: shown_view(found, products), as_json=as_json)
+
+
+def lineage(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="A port, or a column like finance.ledger.entries.amount.")],
+    depth: Annotated[int, typer.Option("--depth", min=1, max=100, help="How many steps each way.")] = 5,
+    upstream: Annotated[bool, typer.Option("--upstream", help="Only where it comes from.")] = False,
+    downstream: Annotated[bool, typer.Option("--downstream", help="Only what was made of it.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Draw where a port or column comes from and what was made of it."""
+    direction = "upstream" if upstream and not downstream else "downstream" if downstream and not upstream else "both"
+    with connect(ctx) as mesh, waiting("Walking the lineage …"):
+        graph = mesh.lineage(name, depth=depth, direction=direction)  # type: ignore[arg-type] # one of the three, see above
+    answer(graph, lambda: lineage_view(graph), as_json=as_json)
+
+
+def explain(
+    ctx: typer.Context,
+    port: PortName,
+    principal: Annotated[str, typer.Option("--principal", help="Somebody else, like user:ana, if you may ask.")] = "",
+    purpose: PurposeOption = "",
+    as_json: Json = False,
+) -> None:
+    """Explain what you (or somebody else) see of a port, column by column, and which rules decide it."""
+    from domain_sdk.catalog import PortEntry
+    from domain_sdk.errors import AccessDenied, NotFound
+
+    with connect(ctx) as mesh:
+        explanation = mesh.explain(port, principal=principal, purpose=purpose)
+        entry = None
+        with suppress(AccessDenied, NotFound):  # without `discover` the hidden columns have no names, only a count
+            entry = mesh.show(port)
+    columns = [column.name for column in entry.columns] if isinstance(entry, PortEntry) else []
+    answer(explanation, lambda: explanation_view(port, explanation, columns), as_json=as_json)
+
+
+COMMANDS = (
+    Command("discover", discover, ("mesh discover monthly revenue", "mesh discover --tag pii.email --json")),
+    Command("show", show, ("mesh show finance.revenue.revenue", "mesh show finance.revenue --contract")),
+    Command("lineage", lineage, ("mesh lineage finance.revenue.revenue.contact --upstream",)),
+    Command("explain", explain, ("mesh explain finance.revenue.revenue --purpose forecasting --principal user:ana",)),
+)

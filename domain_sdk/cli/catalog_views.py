@@ -1,0 +1,167 @@
+"""How catalog entries, lineage and explanations look on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from domain_sdk.catalog import ColumnEntry, DomainEntry, Hit, PortEntry, ProductEntry
+from domain_sdk.cli.output import cell, details, table
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+    from rich.text import Text
+    from rich.tree import Tree
+
+    from domain_sdk.access import Explanation, ReadPlan
+    from domain_sdk.lineage import LineageEdge, LineageGraph
+
+__all__ = ["explanation_view", "hits_view", "lineage_view", "purpose_words", "row_words", "shown_view"]
+
+
+def hits_view(hits: Sequence[Hit], query: str) -> RenderableType:
+    """What was found, best first."""
+    if not hits:
+        return f"Nothing that you may discover matches {query!r}." if query else "There is nothing that you may discover."
+    rows = [
+        (cell(hit.name, "bold"), hit.kind, hit.description, hit.tags, cell("yes", "green") if hit.is_readable else "ask for it")
+        for hit in hits
+    ]
+    return table(("name", "kind", "description", "tags", "readable"), rows)
+
+
+def shown_view(found: DomainEntry | ProductEntry | PortEntry, products: Sequence[ProductEntry]) -> RenderableType:
+    """A domain with its products, a product with its ports, or a port with its columns."""
+    from rich.console import Group
+
+    if isinstance(found, DomainEntry):
+        listed = table(
+            ("product", "title", "version", "ports"), [(it.name, it.title, it.version, len(it.ports)) for it in products]
+        )
+        facts = {"title": found.title, "description": found.description, "owners": found.owners, "members": found.members}
+        return Group(details({**facts, "roles": found.roles}, title=found.name), "", listed)
+    if isinstance(found, ProductEntry):
+        return Group(_product(found), *(part for port in found.ports for part in _port(port)))
+    return Group(*_port(found)[1:])
+
+
+def _product(product: ProductEntry) -> RenderableType:
+    served = f"{product.version} (contract {product.contract_version})" if product.version else "none published yet"
+    facts = {"title": product.title, "description": product.description, "status": product.status, "version": served}
+    return details({**facts, "tags": product.tags, "updated": product.update_time}, title=product.name)
+
+
+def _port(port: PortEntry) -> list[RenderableType]:
+    unit = "rows" if port.kind == "table" else "passages"
+    facts: dict[str, object] = {"kind": str(port.kind), "description": port.description, unit: f"{port.row_count:,}"}
+    if port.embedding_model:
+        facts["embedding"] = f"{port.embedding_model}, {port.dimensions} dimensions"
+    rows = [(_column_name(it), it.physical_type or it.logical_type, it.description, _tags(it)) for it in port.columns]
+    return [
+        cell(""),
+        details({**facts, "tags": port.tags}, title=port.name),
+        cell(""),
+        table(("column", "type", "description", "tags"), rows),
+    ]
+
+
+def _column_name(column: ColumnEntry) -> Text:
+    marks = (" key" if column.primary_key_position else "") + ("" if column.is_required else " ?")
+    return cell(column.name, "bold").append(marks, style="dim")
+
+
+def _tags(column: ColumnEntry) -> Text:
+    """Declared tags, then derived ones, each with the columns it came through, nearest first."""
+    lines = [cell(tag, "yellow") for tag in column.tags]
+    for derived in column.derived_tags:
+        lines.append(cell(derived.tag, "yellow"))
+        lines += [cell(f"← {step}", "dim") for step in reversed(derived.path)]
+    return cell("\n").join(lines)
+
+
+def lineage_view(graph: LineageGraph) -> RenderableType:
+    """The graph as a tree both ways; what lies below a thing is drawn once."""
+    from rich.console import Group
+    from rich.tree import Tree
+
+    labels = {node.id: _node_label(graph, index) for index, node in enumerate(graph.nodes)}
+    tree = Tree(labels[graph.root.id], guide_style="dim")
+    for heading, is_upstream in (("comes from", True), ("is used in", False)):
+        edges = graph.upstream() if is_upstream else graph.downstream()
+        if edges:
+            _grow(tree.add(cell(heading, "italic dim")), graph, labels, is_upstream=is_upstream)
+    if not graph.edges:
+        tree.add(cell("nothing is known of where it comes from or what was made of it", "dim"))
+    cut = [] if graph.is_complete else [cell("The graph was cut: ask with a greater --depth.", "yellow")]
+    return Group(tree, *cut)
+
+
+def _grow(branch: Tree, graph: LineageGraph, labels: dict[str, Text], *, is_upstream: bool) -> None:
+    """Iterative, because a lineage may be deeper than the interpreter's stack."""
+    seen = {graph.root.id}
+    waiting = [(branch, graph.root.id)]
+    while waiting:
+        parent, id = waiting.pop()
+        edges = graph.upstream(id) if is_upstream else graph.downstream(id)
+        for edge in edges:
+            other = edge.source if is_upstream else edge.target
+            is_repeated = other in seen
+            below = parent.add(labels.get(other, cell(other)) + _how(edge) + cell(" …" if is_repeated else "", "dim"))
+            if not is_repeated:
+                seen.add(other)
+                waiting.append((below, other))
+
+
+def _node_label(graph: LineageGraph, index: int) -> Text:
+    node = graph.nodes[index]
+    if node.is_hidden:
+        return cell("(hidden from you)", "dim")
+    port, _, column = node.id.partition("#")
+    label = cell(port, "" if column else "bold") + cell(f".{column}" if column else "", "bold")
+    return label + cell(f"  {', '.join(node.tags)}" if node.tags else "", "yellow")
+
+
+def _how(edge: LineageEdge) -> Text:
+    words = [word.lower() for word in (edge.subtype or edge.type, "masked" if edge.is_masking else "") if word]
+    return cell(f"  ({', '.join(words)})" if words else "", "dim")
+
+
+def explanation_view(port: str, explanation: Explanation, columns: Sequence[str]) -> RenderableType:
+    """Column → clear, masked or hidden; the rows; the rules."""
+    from rich.console import Group
+
+    plan = explanation.plan
+    verdict = cell("may be read", "bold green") if explanation.is_allowed else cell("may not be read", "bold red")
+    parts: list[RenderableType] = [cell(port, "bold") + cell(" ") + verdict]
+    if plan is not None:
+        who = {"by": plan.principal, "for": purpose_words(plan), "rows": row_words(plan)}
+        parts += [details(who), "", table(("column", "shown"), _shown_columns(plan, columns)), ""]
+    parts.append(details({"because": cell("\n").join([cell(reason) for reason in explanation.reasons])}))
+    parts.append(details({"next": explanation.next_step, "revision": explanation.revision}))
+    return Group(*parts)
+
+
+def purpose_words(plan: ReadPlan) -> str:
+    """What the plan is for."""
+    return "no stated purpose" if plan.purpose in ("", "unspecified") else plan.purpose
+
+
+def row_words(plan: ReadPlan) -> str:
+    """Which rows the plan keeps."""
+    return "some (the rule is not yours to see)" if plan.row_filter == "restricted" else plan.row_filter or "all"
+
+
+def _shown_columns(plan: ReadPlan, columns: Sequence[str]) -> list[tuple[str, Text]]:
+    rows = []
+    for column in plan.columns:
+        if column.is_masked:
+            shown = cell(f"masked: {column.mask}", "yellow")
+        elif column.is_conditional:
+            shown = cell("on some rows only", "yellow")
+        else:
+            shown = cell("clear", "green")
+        rows.append((column.name, shown))
+    hidden = [name for name in columns if name not in {column.name for column in plan.columns}]
+    rows += [(name, cell("hidden", "red")) for name in hidden]
+    unnamed = plan.hidden_column_count - len(hidden)
+    return [*rows, (f"({unnamed} more)", cell("hidden", "red"))] if unnamed > 0 else rows

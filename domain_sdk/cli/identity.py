@@ -1,0 +1,127 @@
+"""`login`, `logout`, `whoami`, `status`: who calls, and what answers."""
+
+from __future__ import annotations
+
+import os
+import sys
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from domain_sdk.cli.command import Command
+from domain_sdk.cli.options import Json
+from domain_sdk.cli.output import answer, details, waiting
+from domain_sdk.cli.session import connect, read_token, session_of
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from domain_sdk.identity import Principal, ServerStatus
+
+__all__ = ["COMMANDS"]
+
+_HERE = "http://127.0.0.1:50051"
+
+
+def login(
+    ctx: typer.Context,
+    url: Annotated[str | None, typer.Option("--url", metavar="URL", help="The server; asked for if not given.")] = None,
+    token_file: Annotated[
+        str | None,
+        typer.Option("--token-file", metavar="FILE", help="File with the token; - is standard input. Else asked, unseen."),
+    ] = None,
+    profile: Annotated[str | None, typer.Option("--profile", metavar="NAME", help="Name to save it under.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Save a server and a token, once the server has accepted it. Later commands and Mesh.connect() use them.
+
+    The token comes from a file, standard input or a hidden prompt. The administrator's token file is never looked for.
+    """
+    from domain_sdk._profiles import DEFAULT_NAME, Profile, save_profile
+    from domain_sdk.mesh import Mesh
+
+    session = session_of(ctx)
+    chosen_url = url or session.url or os.environ.get("MESH_URL") or _asked_url()
+    given_file = token_file or session.token_file
+    token = session.token if session.token and not given_file else read_token(given_file)
+    name = profile or session.profile or DEFAULT_NAME
+    with Mesh.connect(chosen_url, token) as mesh:
+        principal = mesh.whoami()
+    path = save_profile(Profile(chosen_url, token), name=name)
+    value = {"url": chosen_url, "profile": name, "principal": principal, "saved_in": str(path)}
+    facts = {"as": principal.name, "server": chosen_url, "profile": name, "saved in": f"{path} (readable by you only)"}
+    answer(value, lambda: details(facts, title="Logged in"), as_json=as_json)
+
+
+def logout(
+    ctx: typer.Context,
+    profile: Annotated[str | None, typer.Option("--profile", metavar="NAME", help="The profile to forget.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Forget a saved profile. The token itself stays valid: `mesh token revoke` ends it."""
+    from domain_sdk._profiles import load_profiles, remove_profile
+
+    name = profile or session_of(ctx).profile or load_profiles().current
+    is_removed = remove_profile(name)
+    words = f"Profile {name!r} is forgotten." if is_removed else f"There is no profile {name!r}."
+    answer({"profile": name, "is_removed": is_removed}, lambda: words, as_json=as_json)
+
+
+def whoami(ctx: typer.Context, as_json: Json = False) -> None:
+    """Who the token says you are, and which purposes you hold."""
+    with connect(ctx) as mesh:
+        principal = mesh.whoami()
+    answer(principal, lambda: principal_details(principal), as_json=as_json)
+
+
+def status(ctx: typer.Context, as_json: Json = False) -> None:
+    """What the server is, who you are there, and what waits for your decision."""
+    with connect(ctx) as mesh, waiting("Asking the server …"):
+        found = mesh.status()
+    answer(found, lambda: _status(found), as_json=as_json)
+
+
+def principal_details(principal: Principal) -> RenderableType:
+    """The principal, a line for each thing known of it."""
+    return details(
+        {
+            "name": principal.name,
+            "title": principal.title,
+            "groups": principal.groups,
+            "roles": principal.roles,
+            "purposes": principal.purposes,
+            "attributes": principal.attributes,
+            "administrator": "yes" if principal.is_administrator else "",
+            "disabled": "yes" if principal.is_disabled else "",
+        }
+    )
+
+
+def _status(found: ServerStatus) -> RenderableType:
+    waiting_count = found.pending_request_count
+    return details(
+        {
+            "server": f"{found.url} (version {found.version})",
+            "gateway": found.gateway or "none: nothing can be read",
+            "you are": found.principal,
+            "products": f"{found.product_count} that you may discover",
+            "requests": f"{waiting_count} wait for your decision: mesh requests"
+            if waiting_count
+            else "none wait for your decision",
+            "revision": found.revision,
+        }
+    )
+
+
+def _asked_url() -> str:
+    if not sys.stdin.isatty():
+        raise typer.BadParameter("Which server? Nobody can be asked here: give --url.", param_hint="--url")
+    return str(typer.prompt("Server", default=_HERE, err=True))
+
+
+COMMANDS = (
+    Command("login", login, (f"mesh login --url {_HERE}", f"mesh login --url {_HERE} --token-file ~/.domain-mesh/admin.token")),
+    Command("logout", logout, ("mesh logout", "mesh logout --profile work")),
+    Command("whoami", whoami, ("mesh whoami",)),
+    Command("status", status, ("mesh status", "mesh --profile work status --json")),
+)

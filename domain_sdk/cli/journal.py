@@ -1,0 +1,107 @@
+"""`audit verify`, `audit changes`, `repair`: the journal, and what crashes left behind."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from domain_sdk.cli.command import Command
+from domain_sdk.cli.failures import FAILED
+from domain_sdk.cli.options import Json
+from domain_sdk.cli.output import answer, cell, details, output_console, plain, table, waiting
+from domain_sdk.cli.session import connect
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from domain_sdk.audit import Change, JournalProof
+
+__all__ = ["AUDIT_COMMANDS", "COMMANDS", "proof_view"]
+
+
+def verify(
+    ctx: typer.Context,
+    chain_only: Annotated[bool, typer.Option("--chain-only", help="Do not compare the tables with a replay.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Prove that the journal is whole: every hash, and the tables against a replay. Exit status 1 if it is not."""
+    with connect(ctx) as mesh, waiting("Recomputing every hash of the journal …"):
+        proof = mesh.audit.verify(include_tables=not chain_only)
+    answer(proof, lambda: proof_view(proof, has_tables=not chain_only), as_json=as_json)
+    raise typer.Exit(0 if proof.is_intact else FAILED)
+
+
+def changes(
+    ctx: typer.Context,
+    after: Annotated[int, typer.Option("--after", min=0, help="Only changes after this revision.")] = 0,
+    kind: Annotated[
+        list[str] | None, typer.Option("--kind", help="Only of this kind, like grant.created; repeat for more.")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many at most.")] = 50,
+    follow: Annotated[
+        bool, typer.Option("--follow", "-f", help="Go on with changes as they are accepted, until Ctrl-C.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """List what the server accepted, oldest first; with --follow and --json one JSON object a line."""
+    with connect(ctx) as mesh:
+        if follow:
+            for change in mesh.audit.watch(after=after, kinds=kind or ()):
+                line = json.dumps(plain(change)) if as_json else _line(change)
+                print(line, flush=True) if as_json else output_console().print(line)
+            return
+        found = mesh.audit.changes(after=after, kinds=kind or (), limit=limit)
+    answer(found, lambda: _changes(found), as_json=as_json)
+
+
+def repair(
+    ctx: typer.Context,
+    product: Annotated[str, typer.Argument(help="Only this product; all when left out.")] = "",
+    as_json: Json = False,
+) -> None:
+    """End what crashed publishers and servers left half-done: rolled forward, or given up."""
+    with connect(ctx) as mesh, waiting("Looking for unfinished publications …"):
+        committed, aborted = mesh.admin.repair(product)
+    facts = {"rolled forward": committed or "none", "given up": aborted or "none"}
+    answer({"committed": committed, "aborted": aborted}, lambda: details(facts), as_json=as_json)
+
+
+def proof_view(proof: JournalProof, *, has_tables: bool) -> RenderableType:
+    """The verdict with the head's hash, to be kept elsewhere."""
+    verdict = cell("The journal is intact.", "bold green") if proof.is_intact else cell("The journal is BROKEN.", "bold red")
+    tables = " and the tables equal their replay" if has_tables and proof.is_intact else ""
+    facts = {
+        "verdict": verdict,
+        "checked": f"{proof.checked:,} changes, every hash{tables}",
+        "head": cell(proof.head_hash, "bold"),
+        "": "keep the head elsewhere: it proves later that nothing was cut off",
+        "problems": cell("\n").join([cell(problem) for problem in proof.problems]),
+    }
+    return details(facts)
+
+
+def _changes(found: Sequence[Change]) -> RenderableType:
+    if not found:
+        return "There are no such changes."
+    rows = [(it.revision, it.time, it.principal, cell(it.kind, "bold"), it.subject, it.hash[:12]) for it in found]
+    return table(("revision", "time", "who", "what", "on", "hash"), rows, numbers=["revision"])
+
+
+def _line(change: Change) -> RenderableType:
+    return (
+        cell(f"{change.revision:>6}  ", "dim")
+        + cell(change.time)
+        + cell(f"  {change.principal}  ")
+        + cell(change.kind, "bold")
+        + cell(f"  {change.subject}")
+    )
+
+
+AUDIT_COMMANDS = (
+    Command("verify", verify, ("mesh audit verify", "mesh audit verify --json")),
+    Command("changes", changes, ("mesh audit changes --kind grant.created", "mesh audit changes --follow --json")),
+)
+COMMANDS = (Command("repair", repair, ("mesh repair", "mesh repair finance.ledger")),)

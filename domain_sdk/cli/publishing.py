@@ -1,0 +1,139 @@
+"""`publish`: files and folders as one release of a product."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from domain_sdk.cli.command import Command
+from domain_sdk.cli.failures import FAILED
+from domain_sdk.cli.options import Json, parse_pairs
+from domain_sdk.cli.output import answer, cell, table
+from domain_sdk.cli.session import connect
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from domain_sdk.release import Preview, QualityResult, Release
+
+__all__ = ["COMMANDS"]
+
+_TABLES = (".parquet", ".csv", ".ndjson", ".jsonl", ".arrow", ".feather")
+_STATUS_STYLES = {"passed": "green", "failed": "red"}
+
+
+def publish(
+    ctx: typer.Context,
+    product: Annotated[str, typer.Argument(help="Two-part name, like finance.ledger.")],
+    ports: Annotated[
+        list[str],
+        typer.Argument(
+            metavar="PORT=PATH…", help="For each port a .parquet, .csv, .ndjson or .arrow file, or documents' folder."
+        ),
+    ],
+    contract: Annotated[
+        Path | None,
+        typer.Option("--contract", help="The ODCS contract; the published one when left out.", dir_okay=False, exists=True),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Check everything, write nothing. Exit status 1 if it would fail.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Publish all ports of a product as one release, checked against its contract, or nothing at all."""
+    domain, _, name = product.partition(".")
+    if not name or "." in name:
+        raise typer.BadParameter(f"{product!r} is no product: write domain.product, like finance.ledger.", param_hint="PRODUCT")
+    paths = parse_pairs(ports, option="PORT=PATH")
+    with connect(ctx) as mesh:
+        handle = mesh.domain(domain).product(name, contract=contract)
+        kinds = _collections(handle.contract(), product)
+        given = {port: open_port(path, is_collection=port in kinds) for port, path in paths.items()}
+        quiet = False if as_json else None
+        if dry_run:
+            preview = handle.preview(given, progress=quiet)
+            answer(preview, lambda: _preview(preview), as_json=as_json)
+            raise typer.Exit(0 if preview.is_ok else FAILED)
+        release = handle.publish(given, progress=quiet)
+    answer(release, lambda: _release(release), as_json=as_json)
+
+
+def open_port(path: str, *, is_collection: bool) -> Any:  # noqa: ANN401 # a lazy frame, or document paths
+    """What the port is published from: a lazy frame over the file, or the folder, file or pattern of documents.
+
+    CSV columns are read as text, so that the contract's types are held to what the file says.
+
+    Raises:
+        typer.BadParameter: there is no such file, or it is of no kind that can be read.
+    """
+    import polars as pl
+
+    if is_collection:
+        return path
+    file = Path(path).expanduser()
+    if not file.is_file():
+        raise typer.BadParameter(f"{path} is not a file.", param_hint="PORT=PATH")
+    readers: Mapping[str, Callable[[Path], pl.LazyFrame]] = {
+        ".parquet": pl.scan_parquet,
+        ".csv": lambda it: pl.scan_csv(it, try_parse_dates=True),
+        ".ndjson": pl.scan_ndjson,
+        ".jsonl": pl.scan_ndjson,
+        ".arrow": pl.scan_ipc,
+        ".feather": pl.scan_ipc,
+    }
+    if file.suffix not in readers:
+        raise typer.BadParameter(f"{path} is none of {', '.join(_TABLES)}.", param_hint="PORT=PATH")
+    return readers[file.suffix](file)
+
+
+def _collections(contract: str, product: str) -> set[str]:
+    from domain_sdk.publish import _loaded
+    from mesh_core.contract import PortKind
+
+    return {port.name for port in _loaded(contract, product).ports if port.kind is PortKind.COLLECTION}
+
+
+def _release(release: Release) -> RenderableType:
+    from rich.console import Group
+
+    rows = [(cell(it.port, "bold"), str(it.kind), f"{it.row_count:,}", f"{it.size_bytes:,}") for it in release.ports]
+    title = f"{release.product} version {release.version} is published (contract {release.contract_version})"
+    return Group(
+        table(("port", "kind", "rows", "bytes"), rows, title=title, numbers=["rows", "bytes"]), _quality(release.quality)
+    )
+
+
+def _preview(preview: Preview) -> RenderableType:
+    from rich.console import Group
+
+    count = len(preview.violations)
+    verdict = (
+        cell("would be published", "bold green") if preview.is_ok else cell(f"would be refused: {count} rules broken", "bold red")
+    )
+    return Group(cell(f"{preview.product} ", "bold") + verdict, _quality(preview.quality))
+
+
+def _quality(results: Sequence[QualityResult]) -> RenderableType:
+    passed = sum(result.status == "passed" for result in results)
+    rows = [
+        (result.port, result.column, result.check, cell(result.status, _STATUS_STYLES.get(result.status, "dim")), result.message)
+        for result in results
+        if result.status != "passed"
+    ]
+    summary = f"{passed} of {len(results)} checks passed"
+    return table(("port", "column", "check", "status", "finding"), rows, title=summary) if rows else cell(summary, "green")
+
+
+COMMANDS = (
+    Command(
+        "publish",
+        publish,
+        (
+            "mesh publish finance.ledger --contract contract.odcs.yaml entries=entries.parquet accounts=accounts.csv",
+            "mesh publish policy.handbook --contract contract.odcs.yaml pages=documents/ --dry-run",
+        ),
+    ),
+)

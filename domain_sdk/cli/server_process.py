@@ -1,0 +1,127 @@
+"""The server as a child process: started, heard when it is ready, and ended by its process id.
+
+Server and SDK never import each other, so the server is a program here: `python -m governance_server`.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import json
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from types import FrameType
+from typing import IO, Any, Literal
+
+from domain_sdk.errors import NotConfigured, WrongState
+
+__all__ = ["ServerProcess", "forwarded_signals"]
+
+Role = Literal["serve", "gateway", "rebuild"]
+_NEEDED = ("governance_server", "sqlmodel", "alembic", "casbin", "deltalake", "lancedb", "aiohttp", "sqlglot", "grpc_health")
+_STOP_SECONDS = 15.0
+_SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__)
+
+
+class ServerProcess:
+    """A running `governance_server` command."""
+
+    def __init__(self, role: Role, *, settings: Mapping[str, str], log: IO[str] | None = None, is_isolated: bool = False) -> None:
+        """The process is started; `ready` tells when it serves.
+
+        Args:
+            role: What it does.
+            settings: `MESH_*` variables, over those of this environment.
+            log: Where its log goes; standard error when None.
+            is_isolated: True if no `MESH_*` variable of this environment counts, but for the embedding model.
+
+        Raises:
+            NotConfigured: the server is not installed.
+        """
+        _check_installed(role)
+        self.role = role
+        self._process = subprocess.Popen(
+            [sys.executable, "-m", "governance_server", role],
+            env={**_inherited(is_isolated), **settings},
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+
+    @property
+    def pid(self) -> int:
+        """The process id."""
+        return self._process.pid
+
+    def ready(self) -> dict[str, Any]:
+        """What the server says once it serves (or, of `rebuild`, when it is done).
+
+        Raises:
+            WrongState: it ended before; its own message is on standard error.
+        """
+        assert self._process.stdout is not None
+        line = self._process.stdout.readline()
+        if not line:
+            raise WrongState(
+                f"`governance_server {self.role}` ended with status {self._process.wait()} before it was ready: "
+                "its own message is above; correct that and start it again."
+            )
+        said: dict[str, Any] = json.loads(line)
+        return said
+
+    def signal(self, number: int) -> None:
+        """The process has the signal, if it still runs."""
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+
+    def wait(self) -> int:
+        """The exit status, once it has ended."""
+        return self._process.wait()
+
+    def stop(self) -> None:
+        """The process has ended, and its gateway with it: asked first, killed if it does not listen."""
+        self.signal(signal.SIGTERM)
+        try:
+            self._process.wait(_STOP_SECONDS)
+        except subprocess.TimeoutExpired:
+            self._process.kill()
+            self._process.wait()
+        if self._process.stdout is not None:
+            self._process.stdout.close()
+
+
+@contextmanager
+def forwarded_signals(process: ServerProcess) -> Iterator[list[int]]:
+    """While in the block, Ctrl-C and requests to end go to the process instead of ending this one; yields those that came."""
+    received: list[int] = []
+
+    def forward(number: int, frame: FrameType | None) -> None:
+        received.append(number)
+        process.signal(signal.SIGTERM)
+
+    before = {number: signal.signal(number, forward) for number in _SIGNALS}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
+
+
+def _inherited(is_isolated: bool) -> dict[str, str]:
+    kept = ("MESH_EMBEDDER", "MESH_LOG_LEVEL")
+    return {
+        name: value for name, value in os.environ.items() if not (is_isolated and name.startswith("MESH_") and name not in kept)
+    }
+
+
+def _check_installed(role: str) -> None:
+    missing = [name for name in _NEEDED if importlib.util.find_spec(name) is None]
+    if missing:
+        raise NotConfigured(
+            f"`mesh {role}` runs the governance server, which is not installed here (missing: {', '.join(missing)}). "
+            "Install it: pip install 'domain-mesh[server]'."
+        )

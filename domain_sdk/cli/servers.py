@@ -1,0 +1,153 @@
+"""`serve`, `gateway` and `rebuild`: the server's own programs, run as a child process that ends with the command."""
+
+from __future__ import annotations
+
+import json
+import signal
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from domain_sdk.cli.command import Command
+from domain_sdk.cli.failures import INTERRUPTED
+from domain_sdk.cli.options import Json
+from domain_sdk.cli.output import details, errors_console, output_console, waiting
+from domain_sdk.cli.server_process import Role, ServerProcess, forwarded_signals
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["COMMANDS"]
+
+Home = Annotated[
+    Path | None, typer.Option("--home", help="Folder for database, warehouse and vectors; else MESH_HOME, else ~/.domain-mesh.")
+]
+Host = Annotated[str | None, typer.Option("--host", help="Address to listen on; other than loopback needs TLS. Else MESH_HOST.")]
+GatewayPort = Annotated[
+    int | None, typer.Option("--gateway-port", min=0, max=65535, help="The gateway's port; 0 takes a free one.")
+]
+FilesPort = Annotated[int | None, typer.Option("--files-port", min=0, max=65535, help="For governed files; 0 takes a free one.")]
+
+
+def serve(
+    home: Home = None,
+    host: Host = None,
+    port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="The server's port; 0 takes a free one.")] = None,
+    gateway_port: GatewayPort = None,
+    files_port: FilesPort = None,
+    as_json: Json = False,
+) -> None:
+    """Run a governance server with its gateway until Ctrl-C.
+
+    Everything else the server can be told is in MESH_* variables, see docs/operations.md. The exit status is 0 when it was asked to
+    end (SIGTERM) and 130 after Ctrl-C.
+    """
+    ports = {"MESH_PORT": port, "MESH_GATEWAY_PORT": gateway_port, "MESH_FILES_PORT": files_port}
+    _run("serve", _settings(home, host, ports), _serving, as_json=as_json)
+
+
+def gateway(
+    home: Home = None, host: Host = None, gateway_port: GatewayPort = None, files_port: FilesPort = None, as_json: Json = False
+) -> None:
+    """Run a gateway alone, near the data, until Ctrl-C.
+
+    It reads the same database and warehouse as the server, which is to name it to clients.
+    """
+    ports = {"MESH_GATEWAY_PORT": gateway_port, "MESH_FILES_PORT": files_port}
+    _run("gateway", _settings(home, host, ports), _gateway_serving, as_json=as_json)
+
+
+def rebuild(home: Home = None, as_json: Json = False) -> None:
+    """Replay the journal into fresh tables and put them in place of the live ones. Stop the server first."""
+    process = ServerProcess("rebuild", settings=_settings(home, None, {}))
+    try:
+        with waiting("Replaying the journal …"):
+            said = process.ready()
+        status = process.wait()
+    finally:
+        process.stop()
+    if as_json:
+        print(json.dumps(said), flush=True)
+    else:
+        output_console().print(_rebuilt(said))
+    raise typer.Exit(status)
+
+
+def _settings(home: Path | None, host: str | None, ports: Mapping[str, int | None]) -> dict[str, str]:
+    given = {name: str(port) for name, port in ports.items() if port is not None}
+    if home is not None:
+        given["MESH_HOME"] = str(home)
+    if host is not None:
+        given["MESH_HOST"] = host
+    return given
+
+
+def _run(role: Role, settings: Mapping[str, str], render: Callable[[dict[str, Any]], RenderableType], *, as_json: bool) -> None:
+    """The server ran until a signal or its own end, of which the exit status tells."""
+    process = ServerProcess(role, settings=settings)
+    with forwarded_signals(process) as received:
+        try:
+            with waiting("Starting …"):
+                said = process.ready()
+            if as_json:
+                print(json.dumps(said), flush=True)
+            else:
+                output_console().print(render(said))
+            status = process.wait()
+        finally:
+            process.stop()
+    if received and received[0] == signal.SIGINT:
+        raise typer.Exit(INTERRUPTED)
+    if not received:
+        errors_console().print(f"The server ended by itself with status {status}; its log is above.")
+    raise typer.Exit(status)
+
+
+def _serving(said: dict[str, Any]) -> RenderableType:
+    url, token_file = str(said["url"]), str(said["administrator_token_file"])
+    facts = {"url": url, "gateway": said["gateway"], "home": said["home"], "administrator": token_file}
+    note = "first start: the administrator's token is in that file, readable by you only" if said["is_first_start"] else ""
+    return _block("The mesh is serving", {**facts, "": note}, [f"mesh login --url {url} --token-file {token_file}"])
+
+
+def _gateway_serving(said: dict[str, Any]) -> RenderableType:
+    return _block("The gateway is serving", {"gateway": said["gateway"], "files port": said["files"]}, [])
+
+
+def _block(title: str, facts: Mapping[str, object], commands: list[str]) -> RenderableType:
+    from rich.console import Group
+    from rich.panel import Panel
+    from rich.text import Text
+
+    parts: list[RenderableType] = [details(facts)]
+    if commands:
+        parts += [
+            Text("\nLog in from another terminal:"),
+            *(Text(f"  {line}", style="cyan", overflow="fold") for line in commands),
+        ]
+    parts.append(Text("\nCtrl-C ends it.", style="dim"))
+    heading = Text(title, style="bold green")
+    return Panel(Group(*parts), title=heading, title_align="left", border_style="green", padding=(1, 2))
+
+
+def _rebuilt(said: dict[str, Any]) -> RenderableType:
+    differences = said["differences"]
+    shown = details(
+        {
+            "changes replayed": said["changes"],
+            "rows": said["rows"],
+            "differences": differences or "none",
+            "tables replaced": said["swapped"],
+        },
+        title="The tables were rebuilt from the journal",
+    )
+    return shown
+
+
+COMMANDS = (
+    Command("serve", serve, ("mesh serve", "mesh serve --home ./mesh-home --port 0 --gateway-port 0 --files-port 0 --json")),
+    Command("gateway", gateway, ("mesh gateway --home ./mesh-home --gateway-port 50062 --files-port 50063",)),
+    Command("rebuild", rebuild, ("mesh rebuild --home ./mesh-home",)),
+)

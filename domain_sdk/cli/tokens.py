@@ -1,0 +1,95 @@
+"""`token create`, `token list`, `token revoke`: what proves who calls."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from domain_sdk.cli.command import Command
+from domain_sdk.cli.options import Json, Until
+from domain_sdk.cli.output import answer, cell, details, errors_console, plain, print_json, table
+from domain_sdk.cli.session import connect
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from domain_sdk.identity import Token
+
+__all__ = ["COMMANDS", "write_secret"]
+
+
+def create(
+    ctx: typer.Context,
+    principal: Annotated[str, typer.Argument(help="Whose token, like service:etl; your own when left out.")] = "",
+    description: Annotated[str, typer.Option("--description", help="What it is for.")] = "",
+    until: Until = None,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Write the secret to this new file, readable by you only.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Make a token, good for 90 days if not said. Its secret is shown once: on standard output, or in the file."""
+    if output is not None and output.exists():
+        raise typer.BadParameter(f"{output} exists already: choose another name.", param_hint="--output")
+    with connect(ctx) as mesh:
+        made = mesh.admin.create_token(principal, description=description, until=until)
+    if output is not None:
+        write_secret(output, made.secret)
+    if as_json:
+        print_json({"token": plain(made.token), **({"output": str(output)} if output else {"secret": made.secret})})
+        return
+    errors_console().print(_token(made.token))
+    if output is None:
+        print(made.secret, flush=True)
+    else:
+        errors_console().print(cell(f"The secret is in {output}, readable by you only."))
+
+
+def list_tokens(
+    ctx: typer.Context,
+    principal: Annotated[str, typer.Argument(help="Whose tokens; your own when left out.")] = "",
+    as_json: Json = False,
+) -> None:
+    """List tokens, without their secrets."""
+    with connect(ctx) as mesh:
+        found = mesh.admin.tokens(principal)
+    answer(found, lambda: _tokens(found), as_json=as_json)
+
+
+def revoke(
+    ctx: typer.Context,
+    id: Annotated[str, typer.Argument(metavar="ID", help="The token's id, from `mesh token list`.")],
+    as_json: Json = False,
+) -> None:
+    """Revoke a token; it is refused from the next call on."""
+    with connect(ctx) as mesh:
+        revoked = mesh.admin.revoke_token(id)
+    answer(revoked, lambda: _token(revoked), as_json=as_json)
+
+
+def write_secret(path: Path, secret: str) -> None:
+    """The new file holds the secret and is readable by its owner only. Raises: OSError."""
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
+        file.write(f"{secret}\n")
+
+
+def _token(token: Token) -> RenderableType:
+    facts = {"of": token.principal, "for": token.description, "until": token.expire_time, "revoked": token.revoke_time}
+    return details(facts, title=f"Token {token.id}")
+
+
+def _tokens(found: list[Token]) -> RenderableType:
+    if not found:
+        return "There are no tokens."
+    rows = [(cell(it.id, "bold"), it.principal, it.description, it.create_time, it.expire_time, it.revoke_time) for it in found]
+    return table(("id", "of", "for", "made", "until", "revoked"), rows)
+
+
+COMMANDS = (
+    Command("create", create, ("mesh token create service:etl --until 2027-01-01 --output etl.token",)),
+    Command("list", list_tokens, ("mesh token list", "mesh token list service:etl --json")),
+    Command("revoke", revoke, ("mesh token revoke ID",)),
+)

@@ -1,0 +1,121 @@
+"""One performance of the demo: the stage is set, the story told, and the time taken."""
+
+from __future__ import annotations
+
+import time
+from contextlib import ExitStack
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from domain_sdk.cli.output import cell, output_console, print_json
+from domain_sdk.cli.tokens import write_secret
+from domain_sdk.demo.narrator import Narrator
+from domain_sdk.demo.stage import Stage, opened
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+__all__ = ["perform"]
+
+_KEPT = ("ana", "fiona")
+
+
+def perform(*, keep: bool, home: Path | None, as_json: bool) -> int:
+    """The exit status, once the story was played and, if kept, Ctrl-C ended it."""
+    from domain_sdk.demo.story import tell
+
+    started = time.monotonic()
+    console = None if as_json else output_console()
+    narrator = Narrator(console)
+    if console is not None:
+        console.print(_title())
+    with ExitStack() as stack:
+        with narrator.working("Starting a server …"):
+            stage = stack.enter_context(opened(home, is_kept=keep))
+        tell(narrator, stage, started=started)
+        seconds = time.monotonic() - started
+        logins = _logins(stage) if keep else []
+        if as_json:
+            print_json(
+                {"seconds": round(seconds, 1), "steps": narrator.steps, "url": stage.url if keep else "", "logins": logins}
+            )
+        elif console is not None:
+            console.print(_end(narrator, seconds))
+            if keep:
+                console.print(_kept(stage, logins))
+        if keep:
+            _wait()
+    return 0
+
+
+def _wait() -> None:
+    """Nothing happens until Ctrl-C, which ends the block around it."""
+    while True:
+        time.sleep(3600)
+
+
+def _logins(stage: Stage) -> list[str]:
+    """The commands to log in with; each token lies in a file that only its owner can read."""
+    files = {name: stage.home / f"{name}.token" for name in _KEPT}
+    for name, path in files.items():
+        write_secret(path, stage.token(f"user:{name}"))
+    return [
+        f"mesh login --url {stage.url} --profile {name} --token-file {path}"
+        for name, path in {**files, "admin": stage.admin_token_file}.items()
+    ]
+
+
+def _title() -> RenderableType:
+    from rich.panel import Panel
+    from rich.text import Text
+
+    words = Text.assemble(
+        ("Domain Mesh", "bold"),
+        "  a data mesh in which governance acts\n\n",
+        (
+            "Three domains publish data products. An analyst wants one of them. You see the lines they type and the answers they "
+            "get, from a real server that was started for this on your machine.",
+            "dim",
+        ),
+    )
+    return Panel(words, border_style="blue", padding=(1, 2))
+
+
+def _end(narrator: Narrator, seconds: float) -> RenderableType:
+    from rich.panel import Panel
+    from rich.text import Text
+
+    count = sum(len(step.claims) for step in narrator.steps)
+    words = Text.assemble(
+        (f"All {count} claims of this story were checked while it was told. It took {seconds:.1f} s.\n\n", "bold green"),
+        ("Try it yourself  ", "bold"),
+        ("mesh demo --keep", "cyan"),
+        "   leaves this mesh running and tells how to log in\n",
+        ("Start your own   ", "bold"),
+        ("mesh serve", "cyan"),
+        "         an empty mesh on this machine\n",
+        ("Look inside      ", "bold"),
+        ("sample_domains/", "cyan"),
+        "    contracts, pipelines and policies of what you saw",
+    )
+    return Panel(words, border_style="green", padding=(1, 2))
+
+
+def _kept(stage: Stage, logins: list[str]) -> RenderableType:
+    from rich.console import Group
+    from rich.panel import Panel
+    from rich.text import Text
+
+    parts: list[RenderableType] = [
+        Text.assemble("The mesh runs at ", (stage.url, "bold"), f"\nits folder is {stage.home}\n"),
+        Text("Log in as the analyst, the owner of finance, or the administrator:"),
+        *(cell(f"  {line}", "cyan") for line in logins),
+        Text("\nThen, for example:"),
+        cell("  mesh --profile ana discover revenue", "cyan"),
+        cell('  mesh --profile ana request finance.revenue --purpose forecasting --reason "My own question"', "cyan"),
+        cell("  mesh --profile fiona requests", "cyan"),
+        Text("\nCtrl-C ends the server; the folder stays until you remove it.", style="dim"),
+    ]
+    return Panel(
+        Group(*parts), title=Text("Still running", style="bold green"), title_align="left", border_style="green", padding=(1, 2)
+    )

@@ -10,6 +10,7 @@ from collections.abc import Iterator
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.compute as pc
 
 __all__ = ["encode", "to_record_batches"]
 
@@ -34,8 +35,15 @@ def encode(batches: Iterator[pa.RecordBatch]) -> Iterator[bytes]:
 def to_record_batches(frame: pl.DataFrame) -> Iterator[pa.RecordBatch]:
     """The frame as record batches with plain strings and lists; one empty batch for a frame without rows."""
     table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
-    batches = table.to_batches()
+    batches = pa.table([_scrubbed(column) for column in table.columns], schema=table.schema).to_batches()
     yield from batches or [pa.RecordBatch.from_pylist([], schema=table.schema)]
+
+
+def _scrubbed(column: pa.ChunkedArray) -> pa.ChunkedArray:
+    """The same values with nothing under the nulls: polars nulls a hidden cell but leaves its value in the buffer."""
+    if not column.null_count:
+        return column
+    return column.take(pc.if_else(column.is_valid(), pa.array(range(len(column))), None))
 
 
 def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

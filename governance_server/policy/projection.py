@@ -106,10 +106,10 @@ class PolicyProjection:
         """As `plan`, but a denial is an answer that carries its reasons. Raises: AccessDenied, PurposeNotHeld."""
         with self._lock:
             self._catch_up()
+            self._check_purpose(caller, port, purpose)  # before existence: both answers are the same for what does not exist
             found = self.find_port(port)
             if found is None:
                 raise denied("read", port)
-            self._check_purpose(caller, port, purpose)
             outcome = Decider(self._engine).plan(
                 caller.name,
                 port,

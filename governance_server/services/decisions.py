@@ -9,7 +9,7 @@ from domainmesh.v1 import decision_service_pb2_grpc
 from governance_server.backend import Backend
 from governance_server.caller import Caller, current_caller
 from governance_server.policy.projection import PolicyProjection, denied
-from governance_server.rules.errors import Invalid, PurposeNotHeld, TooLarge
+from governance_server.rules.errors import AccessDenied, Invalid, PurposeNotHeld, TooLarge
 from governance_server.rules.policy_rows import ACTIONS
 from governance_server.rules.read_plans import Denied
 from governance_server.services.plans import plan_to_wire
@@ -64,6 +64,13 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
             raise Invalid(f"{item.action!r} is no action: use one of {', '.join(sorted(ACTIONS))}.", resource=item.resource)
         resource = _object(item.resource)
         subject = self._subject(policy, caller, item.principal, resource)
+        response = self._decide(policy, subject, resource, item)
+        may_know = any(policy.check(caller.name, action, resource).allowed for action in ("discover", "grant"))
+        if not response.is_allowed and not may_know:
+            response.reasons[:] = ["no rule matches"]  # why not would tell that the thing exists, and its columns
+        return response
+
+    def _decide(self, policy: PolicyProjection, subject: Caller, resource: str, item: pb.CheckRequest) -> pb.CheckResponse:
         if item.action == "read" and resource.count(".") == 2 and "#" not in resource:
             return self._check_read(policy, subject, resource, item.purpose)
         decision = policy.check(subject.name, item.action, resource, item.purpose)
@@ -76,6 +83,8 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
             outcome = policy.explain(subject, port, purpose)
         except PurposeNotHeld:
             return pb.CheckResponse(reasons=["purpose not held"], revision=policy.revision)
+        except AccessDenied:
+            return pb.CheckResponse(reasons=["no rule matches"], revision=policy.revision)
         if isinstance(outcome, Denied):
             return pb.CheckResponse(reasons=_words(outcome), revision=policy.revision)
         return pb.CheckResponse(

@@ -96,7 +96,7 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         body = self._backend.catalog.get(kinds.RELEASE, kinds.versioned_name(product.name, request.version or product.version))
         if body is None:
             raise NotFound(f"{product.name} has no version {request.version}.", resource=product.name)
-        return product_pb2.Release.FromString(body)
+        return self._release(body)
 
     def ListReleases(self, request: pb.ListReleasesRequest, context: grpc.ServicerContext) -> pb.ListReleasesResponse:
         """Lists releases, newest first."""
@@ -104,9 +104,17 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         page = Page.of(request.page_size, request.page_token)
         rows = self._backend.catalog.list(kinds.RELEASE, prefix=f"{product.name}/", limit=None)
         newest = [body for name, body in reversed(rows) if not page.after or name < page.after]
-        releases = [product_pb2.Release.FromString(body) for body in newest[: page.size]]
+        releases = [self._release(body) for body in newest[: page.size]]
         last = kinds.versioned_name(product.name, releases[-1].version) if releases else ""
         return pb.ListReleasesResponse(releases=releases, next_page_token=Page.token(last) if len(newest) > page.size else "")
+
+    def _release(self, body: bytes) -> product_pb2.Release:
+        """The release; the samples of its checks are data, so only who may write the product gets them."""
+        release = product_pb2.Release.FromString(body)
+        if not self._backend.policy.check(current_caller().name, "write", release.product).allowed:
+            for result in release.quality:
+                result.ClearField("samples")
+        return release
 
     def _visible(self, name: str, as_of: int) -> tuple[PolicyProjection, product_pb2.Product]:
         parse_product(name)

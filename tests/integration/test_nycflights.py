@@ -182,7 +182,9 @@ QUESTIONS: dict[str, Callable[[pl.LazyFrame], pl.LazyFrame]] = {
     "limit": lambda f: f.head(1000),
     "limit behind a predicate": lambda f: f.filter(pl.col("dest") == "BOS").select("carrier", "flight", "dest").head(37),
     "limit of nothing": lambda f: f.head(0),
-    "aggregate": lambda f: f.group_by("carrier").agg(pl.len(), pl.col("distance").sum(), pl.col("tailnum").n_unique()).sort("carrier"),
+    "aggregate": lambda f: (
+        f.group_by("carrier").agg(pl.len(), pl.col("distance").sum(), pl.col("tailnum").n_unique()).sort("carrier")
+    ),
     "untranslatable predicate": lambda f: f.filter(pl.col("dest").str.len_chars() + pl.col("month") > 10).select("dest", "month"),
     "count": lambda f: f.select(pl.len()),
     "sort": lambda f: f.sort("distance", "flight", "time_hour", nulls_last=True).head(50).select("distance", "flight"),
@@ -203,7 +205,9 @@ def test_a_join_of_two_governed_tables_equals_the_join_in_pandas(flown: Flown) -
     flights = flown.owner.scan(FLIGHTS, version=1).select("tailnum", "distance")
     planes = flown.owner.scan("aviation.flights.planes", version=1).select("tailnum", "manufacturer")
     seen = flights.join(planes, on="tailnum").group_by("manufacturer").agg(pl.col("distance").sum()).collect()
-    joined = source("flights")[["tailnum", "distance"]].dropna().merge(source("planes")[["tailnum", "manufacturer"]], on="tailnum")
+    joined = (
+        source("flights")[["tailnum", "distance"]].dropna().merge(source("planes")[["tailnum", "manufacturer"]], on="tailnum")
+    )
     assert dict(seen.iter_rows()) == joined.groupby("manufacturer").distance.sum().to_dict()
 
 

@@ -15,6 +15,8 @@ from mesh_core.names import MESH, InvalidName, check_domain, check_principal, pa
 
 __all__ = ["check_grant", "check_guardrail", "check_resource", "column_types", "contains", "parse_row_filter", "settle_resource"]
 
+_GOVERNING = frozenset({"grant", "administer"})
+
 
 def contains(outer: str, inner: str) -> bool:
     """True if the outer resource is the inner one or contains it by name."""
@@ -65,7 +67,7 @@ def parse_row_filter(text: str, port: product_pb2.Port) -> None:
 
 def check_grant(grant: grant_pb2.Grant, product: product_pb2.Product | None, *, now: datetime) -> None:
     """Returns if every part of the grant is understood. Raises: Invalid, InvalidFilter, InvalidName; all problems at once."""
-    problems = list(_shape_problems(grant, now))
+    problems = [*_time_problems(grant, now), *_shape_problems(grant)]
     port = next((p for p in product.ports if p.name == grant.resource), None) if product else None
     if grant.columns or grant.masks or grant.row_filter:
         if port is None:
@@ -79,7 +81,20 @@ def check_grant(grant: grant_pb2.Grant, product: product_pb2.Product | None, *, 
     _check_rows(tuple(grant_rows(grant)), grant.resource)
 
 
-def _shape_problems(grant: grant_pb2.Grant, now: datetime) -> list[Problem]:
+def _time_problems(grant: grant_pb2.Grant, now: datetime) -> list[Problem]:
+    problems = []
+    for field in ("start_time", "expire_time"):
+        try:
+            time = getattr(grant, field).ToDatetime(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            problems.append(Problem(field, "is not a time between the years 1 and 9999"))
+            continue
+        if field == "expire_time" and grant.HasField(field) and time <= now:
+            problems.append(Problem(field, "lies in the past: choose a time to come"))
+    return problems
+
+
+def _shape_problems(grant: grant_pb2.Grant) -> list[Problem]:
     problems = []
     if grant.subject != ANY:
         try:
@@ -93,8 +108,8 @@ def _shape_problems(grant: grant_pb2.Grant, now: datetime) -> list[Problem]:
         problems.append(
             Problem("actions", f"use one or more of {', '.join(sorted(ACTIONS))}; got {', '.join(unknown) or 'none'}")
         )
-    if grant.HasField("expire_time") and grant.expire_time.ToDatetime(tzinfo=UTC) <= now:
-        problems.append(Problem("expire_time", "lies in the past: choose a time to come"))
+    if grant.effect == grant_pb2.EFFECT_DENY and _GOVERNING & set(grant.actions):
+        problems.append(Problem("actions", "grant and administer cannot be denied: nobody could take such a denial back"))
     if grant.effect == grant_pb2.EFFECT_DENY and (grant.masks or grant.row_filter):
         problems.append(Problem("effect", "a denial has no masks and no row filter"))
     if (grant.masks or grant.row_filter or grant.columns) and "read" not in grant.actions:

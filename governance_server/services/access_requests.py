@@ -95,8 +95,8 @@ class AccessRequestService(access_request_service_pb2_grpc.AccessRequestServiceS
         def run(tx: Transaction, caller: Caller) -> Outcome:
             asked = self._to_decide(tx, caller, request.id)
             grant = _grant(asked, request, caller, new_id)
-            _check_not_more(asked, grant)
             prepare_grant(self._backend, tx, grant)
+            _check_not_more(asked, grant)
             asked.state = messages.ACCESS_REQUEST_STATE_APPROVED
             asked.grants.append(grant.id)
             asked.row_filter = request.row_filter
@@ -180,8 +180,8 @@ def _grant(
         purpose=asked.purpose, columns=decision.columns or asked.columns, row_filter=decision.row_filter, masks=decision.masks,
         reason=asked.reason, grantor=caller.name, access_request=asked.id,
     )  # fmt: skip
-    expires = decision.expire_time if decision.HasField("expire_time") else asked.expire_time
-    if expires.seconds:
+    expires = next((source.expire_time for source in (decision, asked) if source.HasField("expire_time")), None)
+    if expires is not None:
         grant.expire_time.CopyFrom(expires)
     return grant
 

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2
 from governance_server.rules.errors import ContractViolated, Invalid, Problem
 from governance_server.warehouse.delivered import DeliveredFile, VerifiedFile
+from governance_server.warehouse.errors import StorageUnavailable
 from governance_server.warehouse.layout import Warehouse
+from governance_server.warehouse.takeover import take_over, taken_name
 from mesh_core.contract import Contract, Port, PortKind
 from mesh_core.names import InvalidName, parse_port
 
@@ -25,7 +27,10 @@ def verify_delivery(
     contract: Contract,
     delivered: Sequence[publication_pb2.DeliveredPort],
 ) -> list[publication_pb2.VerifiedPort]:
-    """What was delivered, verified port by port. Raises: Invalid, ContractViolated with the problems of all ports."""
+    """What was delivered, taken in and then verified port by port, so that no publisher can change it any more.
+
+    Raises: Invalid, ContractViolated with the problems of all ports; what was taken in is then gone and must be delivered anew.
+    """
     by_name = _by_name(publication.product, contract, delivered)
     problems: list[Problem] = []
     verified = []
@@ -33,6 +38,7 @@ def verify_delivery(
         name = f"{publication.product}.{port.name}"
         verified.append(_verify_port(warehouse, publication.id, port, by_name[name], problems))
     if problems:
+        warehouse.discard_incoming(publication.id)
         raise ContractViolated(
             f"The delivered files break the contract of {publication.product}: deliver what it says.",
             resource=publication.product,
@@ -61,15 +67,17 @@ def _verify_port(
     from governance_server.warehouse.errors import DeliveryRejected
     from governance_server.warehouse.verify import verify_files
 
-    folder = warehouse.find_drop_folder(publication_id, port.name)
     files = [DeliveredFile(name=f.name, size=f.size_bytes, rows=f.row_count) for f in delivered.files]
+    incoming = warehouse.incoming_folder(publication_id, port.name)
     verified: Sequence[VerifiedFile] = ()
     try:
-        verified = verify_files(folder, files, storage_schema_of(port))
+        taken = _take_in(warehouse, publication_id, port.name, files)
+        verified = verify_files(incoming, taken, storage_schema_of(port))
         if port.custom_properties.get("verification") == "full" and port.kind == PortKind.TABLE:
-            problems.extend(_recheck(folder, files, port))
+            problems.extend(_recheck(incoming, taken, port))
     except DeliveryRejected as error:
-        problems.extend(Problem(delivered.port, text) for text in error.problems)
+        named = {taken_name(publication_id, file.name): file.name for file in files}
+        problems.extend(Problem(delivered.port, _renamed(text, named)) for text in error.problems)
     kind = product_pb2.PORT_KIND_TABLE if port.kind == PortKind.TABLE else product_pb2.PORT_KIND_COLLECTION
     return publication_pb2.VerifiedPort(
         port=delivered.port, kind=kind, embedding_model=delivered.embedding_model, dimensions=delivered.dimensions,
@@ -77,6 +85,20 @@ def _verify_port(
             publication_pb2.VerifiedFile(name=f.name, size_bytes=f.size, row_count=f.rows, stats=f.stats_json) for f in verified
         ],
     )  # fmt: skip
+
+
+def _take_in(warehouse: Warehouse, publication_id: str, port: str, files: Sequence[DeliveredFile]) -> tuple[DeliveredFile, ...]:
+    folder = warehouse.find_drop_folder(publication_id, port)
+    incoming = warehouse.incoming_folder(publication_id, port)
+    if not folder.is_dir() and not incoming.is_dir():
+        raise StorageUnavailable(folder, "the folder was removed")
+    return take_over(folder, files, incoming, publication_id)
+
+
+def _renamed(text: str, names: Mapping[str, str]) -> str:
+    """The text with files called as the publisher called them."""
+    taken = next((taken for taken in names if taken in text), "")
+    return text.replace(taken, names[taken]) if taken else text
 
 
 def storage_schema_of(port: Port) -> pa.Schema:

@@ -36,26 +36,46 @@ class PassageIndexer:
         """
         problems: list[Problem] = []
         for port in verified:
-            if port.kind != product_pb2.PORT_KIND_COLLECTION:
-                continue
-            model, dimensions = self._vectors.model, self._vectors.dimensions
-            if (port.embedding_model, port.dimensions) != (model, dimensions):
-                problems.append(
-                    Problem(
-                        port.port,
-                        f"embedded with {port.embedding_model or 'no stated model'} ({port.dimensions} dimensions); "
-                        f"this mesh asks its questions with {model} ({dimensions}): embed with that model",
-                    )
-                )
+            if port.kind == product_pb2.PORT_KIND_COLLECTION:
+                problems.extend(self._model_problems(port) or _passage_problems(port, self._files(publication_id, port)))
         if problems:
+            self._warehouse.discard_incoming(publication_id)
             raise ContractViolated("A collection cannot be searched as it was delivered: mend what is listed.", problems=problems)
+        for port in verified:
+            if port.kind == product_pb2.PORT_KIND_COLLECTION:
+                self._prepare(port)
 
-    def stage(self, port: publication_pb2.VerifiedPort, folder: Path, version: int) -> None:
+    def _model_problems(self, port: publication_pb2.VerifiedPort) -> list[Problem]:
+        model, dimensions = self._vectors.model, self._vectors.dimensions
+        if (port.embedding_model, port.dimensions) == (model, dimensions):
+            return []
+        text = (
+            f"embedded with {port.embedding_model or 'no stated model'} ({port.dimensions} dimensions); "
+            f"this mesh asks its questions with {model} ({dimensions}): embed with that model"
+        )
+        return [Problem(port.port, text)]
+
+    def _prepare(self, port: publication_pb2.VerifiedPort) -> None:
+        """The collection exists and takes such passages. Raises: ContractViolated, Unavailable."""
+        from mesh_core.vectors.store import CollectionMismatch, VectorStoreError
+
+        try:
+            self._vectors.store.ensure_collection(port.port, dimensions=port.dimensions, attributes=attribute_types())
+        except CollectionMismatch as error:
+            raise ContractViolated(f"{port.port} cannot take these passages: {error}", resource=port.port) from error
+        except VectorStoreError as error:
+            raise Unavailable(f"The vector store did not take {port.port}: {error}", resource=port.port) from error
+
+    def _files(self, publication_id: str, port: publication_pb2.VerifiedPort) -> list[Path]:
+        folder = self._warehouse.incoming_folder(publication_id, port.port.rpartition(".")[2])
+        return [folder / file.name for file in port.files]
+
+    def stage(self, publication_id: str, port: publication_pb2.VerifiedPort, version: int) -> None:
         """The collection holds exactly the delivered passages as of `version`; readers of earlier versions see no change."""
         from mesh_core.vectors.passages import InvalidPassage
         from mesh_core.vectors.store import VectorStoreError
 
-        files = [folder / file.name for file in port.files]
+        files = self._files(publication_id, port)
         try:
             store = self._vectors.store
             store.ensure_collection(port.port, dimensions=port.dimensions, attributes=attribute_types())
@@ -73,18 +93,17 @@ class PassageIndexer:
                 continue
             found = verified[port.name]
             port.embedding_model, port.dimensions = found.embedding_model, found.dimensions
-            folder = self._warehouse.find_drop_folder(publication.id, port.name.rpartition(".")[2])
-            port.passage_tags.extend(sorted(_tags([folder / file.name for file in found.files])))
+            port.passage_tags.extend(sorted(_tags(self._files(publication.id, found))))
 
 
-def _passage_problems(port: publication_pb2.VerifiedPort, folder: Path) -> list[Problem]:
+def _passage_problems(port: publication_pb2.VerifiedPort, files: Sequence[Path]) -> list[Problem]:
     """Every passage that no store may take, and ids that occur twice; the first hundred."""
     from mesh_core.vectors.passages import InvalidPassage, check_passage
 
     problems: list[Problem] = []
     seen: set[str] = set()
     try:
-        for passage in _passages([folder / file.name for file in port.files]):
+        for passage in _passages(files):
             try:
                 check_passage(passage, dimensions=port.dimensions, attributes=attribute_types())
             except InvalidPassage as error:

@@ -124,6 +124,7 @@ class Publisher:
         if publication.state == _COMMITTED:
             name = kinds.versioned_name(publication.product, publication.version)
             return read(self._backend.catalog, kinds.RELEASE, name, product_pb2.Release)
+        self._warehouse.discard(publication.id)
         raise Precondition(
             f"Publication {publication.id} was given up: {publication.abort_reason} Begin a new one.", resource=publication.id
         )
@@ -190,19 +191,18 @@ class Publisher:
     def _write_port(
         self, publication: publication_pb2.Publication, port: str, verified: publication_pb2.VerifiedPort, schema: pa.Schema
     ) -> product_pb2.ReleasedPort:
-        folder = self._warehouse.find_drop_folder(publication.id, port)
         files = verified_files(verified)
         released = product_pb2.ReleasedPort(
             port=verified.port, kind=verified.kind, delta_version=-1, row_count=sum(f.rows for f in files),
             size_bytes=sum(f.size for f in files),
         )  # fmt: skip
         if verified.kind == product_pb2.PORT_KIND_COLLECTION:
-            self._passages.stage(verified, folder, publication.version)
+            self._passages.stage(publication.id, verified, publication.version)
         else:
             from governance_server.warehouse.delta_log import commit_version, take_over
 
             table = self._warehouse.port_location(verified.port)
-            taken = take_over(folder, files, table, publication.id)
+            taken = take_over(self._warehouse.incoming_folder(publication.id, port), files, table, publication.id)
             fault_point("publish.taken_over")
             released.delta_version = commit_version(
                 table, taken, schema, publication_id=publication.id, version=publication.version
@@ -270,7 +270,15 @@ class Publisher:
                 elif current.state == _OPEN and current.expire_time.ToDatetime(tzinfo=UTC) <= self._backend.now():
                     self._give_up(current, "its time ran out.")
                     aborted.append(current.id)
+        self._sweep()
         return committed, aborted
+
+    def _sweep(self) -> None:
+        """Publications that ended have no files left, even if the server died before it could remove them."""
+        for publication_id in self._warehouse.publications():
+            body = self._backend.catalog.get(kinds.PUBLICATION, publication_id)
+            if body is not None and publication_pb2.Publication.FromString(body).state in (_COMMITTED, _ABORTED):
+                self._warehouse.discard(publication_id)
 
     def _roll_forward_others(self, publication: publication_pb2.Publication) -> None:
         for other in self._unfinished(publication.product):

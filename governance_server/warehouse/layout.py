@@ -1,4 +1,4 @@
-"""Where things lie in local storage: a port's Delta table, a publication's drop folders (ADR 0001, decision 8).
+"""Where things lie in local storage: a port's Delta table, what a publication delivered and what was taken in of it (ADR 0001).
 
 Owns paths and their safety: every name is checked, no component may be a symbolic link, nothing leads outside the two roots.
 Knows nothing of what the files contain.
@@ -17,6 +17,8 @@ from mesh_core.names import InvalidName, check_port_part, parse_port
 
 __all__ = ["Warehouse", "check_publication_id"]
 
+_INCOMING = ".incoming"
+"""Within the warehouse; no domain's name begins with a dot."""
 _PUBLICATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{15,127}\Z")
 
 
@@ -76,21 +78,52 @@ class Warehouse:
             raise UnsafeName(str(error)) from error
         return _inside(self.drop, check_publication_id(publication_id), port)
 
-    def discard(self, publication_id: str) -> None:
-        """Nothing the publication delivered is left in the drop area; repeating it is harmless.
+    def incoming_folder(self, publication_id: str, port: str) -> Path:
+        """Where the port's delivered files lie once they are the server's own and no publisher reaches them; may not exist.
 
         Raises: UnsafeName, StorageUnavailable.
         """
-        path = self.drop / check_publication_id(publication_id)
         try:
-            if path.is_symlink():
-                path.unlink()
-            elif path.exists():
-                shutil.rmtree(path)
-        except FileNotFoundError:
-            return
-        except OSError as error:
-            raise StorageUnavailable(error.filename or path, error.strerror or str(error)) from error
+            check_port_part(port)
+        except InvalidName as error:
+            raise UnsafeName(str(error)) from error
+        return _inside(self.root, _INCOMING, check_publication_id(publication_id), port)
+
+    def discard(self, publication_id: str) -> None:
+        """Nothing is left of what the publication delivered and the server took in; repeating it is harmless.
+
+        Raises: UnsafeName, StorageUnavailable.
+        """
+        _remove(self.drop / check_publication_id(publication_id))
+        self.discard_incoming(publication_id)
+
+    def discard_incoming(self, publication_id: str) -> None:
+        """Nothing is left of what the server took in; what still lies in the drop area stays. Raises: StorageUnavailable."""
+        _remove(self.root / _INCOMING / check_publication_id(publication_id))
+
+    def publications(self) -> set[str]:
+        """Ids of the publications that have files in the drop area or taken in. Raises: StorageUnavailable."""
+        found: set[str] = set()
+        for area in (self.drop, self.root / _INCOMING):
+            try:
+                found.update(entry.name for entry in area.iterdir() if _PUBLICATION.match(entry.name))
+            except FileNotFoundError:
+                continue
+            except OSError as error:
+                raise StorageUnavailable(area, error.strerror or str(error)) from error
+        return found
+
+
+def _remove(path: Path) -> None:
+    try:
+        if path.is_symlink():
+            path.unlink()
+        elif path.exists():
+            shutil.rmtree(path)
+    except FileNotFoundError:
+        return
+    except OSError as error:
+        raise StorageUnavailable(error.filename or path, error.strerror or str(error)) from error
 
 
 def _inside(root: Path, *parts: str) -> Path:

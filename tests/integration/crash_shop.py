@@ -1,0 +1,149 @@
+"""A product to crash: two tables and a collection whose every row and passage says which attempt it is of.
+
+Owns what is published and how one sees, from outside and from the disk, that all ports show one attempt, whole.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from deltalake import DeltaTable
+
+from domain_sdk import Mesh, Release
+
+__all__ = [
+    "CONTRACT",
+    "NOTES",
+    "PRODUCT",
+    "assert_whole",
+    "documents",
+    "orphans",
+    "publish",
+    "rows",
+    "seen",
+    "set_up",
+    "until",
+]
+
+PRODUCT = "shop.stock"
+NOTES = 5
+_ROWS = {"items": 3000, "prices": 7000}
+
+CONTRACT = """
+kind: DataContract
+apiVersion: v3.2.0
+id: shop.stock
+name: Stock
+version: 1.0.0
+status: active
+schema:
+  - name: items
+    logicalType: object
+    physicalType: table
+    properties: &columns
+      - {name: number, logicalType: integer, required: true, primaryKey: true, primaryKeyPosition: 1}
+      - {name: attempt, logicalType: string, required: true}
+      - {name: note, logicalType: string}
+  - name: prices
+    logicalType: object
+    physicalType: table
+    properties: *columns
+  - name: notes
+    logicalType: object
+    physicalType: collection
+    properties:
+      - {name: document, logicalType: string, required: true}
+      - {name: title, logicalType: string}
+      - {name: heading, logicalType: string}
+      - {name: text, logicalType: string, required: true}
+      - name: embedding
+        logicalType: vector
+        logicalTypeOptions: {dimensions: 256, distanceMetric: cosine}
+"""
+
+
+def set_up(admin: Mesh) -> None:
+    """The domain exists; the administrator may publish into it and read it."""
+    admin.admin.create_domain("shop", owners=["user:admin"])
+    admin.grant("user:admin", "shop", actions=["discover", "read", "write"])
+
+
+def rows(port: str, attempt: str) -> pl.DataFrame:
+    """The table's rows of this attempt."""
+    count = _ROWS[port]
+    return pl.DataFrame({"number": pl.int_range(count, eager=True), "attempt": [attempt] * count, "note": ["x" * 50] * count})
+
+
+def documents(folder: Path, attempt: str) -> Path:
+    """A folder with the documents of this attempt."""
+    target = folder / f"notes-{attempt}"
+    target.mkdir(exist_ok=True)
+    for number in range(NOTES):
+        (target / f"{number}.md").write_text(f"# Note {number}\n\nattempt={attempt} of the note on shelf {number}.\n")
+    return target
+
+
+def publish(mesh: Mesh, folder: Path, attempt: str, **ports: Any) -> Release:  # whatever a port is made of
+    """A release of this attempt, with other rows for the ports named."""
+    given: dict[str, Any] = {port: rows(port, attempt) for port in _ROWS}
+    given["notes"] = documents(folder, attempt)
+    product = mesh.domain("shop").product("stock", contract=CONTRACT)
+    return product.publish({**given, **ports}, progress=False)
+
+
+def seen(mesh: Mesh, version: int | None = None) -> str:
+    """The one attempt that all ports show, whole."""
+    found: dict[str, set[str]] = {}
+    for port, count in _ROWS.items():
+        frame = mesh.read(f"{PRODUCT}.{port}", version=version)
+        assert frame["number"].sort().to_list() == list(range(count)), f"{port} is not whole"
+        found[port] = set(frame["attempt"])
+    hits = mesh.retrieve(f"{PRODUCT}.notes", "a note on a shelf", limit=100, version=version)
+    assert len(hits) == NOTES, f"{len(hits)} passages of {NOTES}"
+    assert {hit.version for hit in hits} == {version or hits[0].version}
+    found["notes"] = {hit.text.partition("attempt=")[2].split()[0] for hit in hits}
+    attempts = set().union(*found.values())
+    assert len(attempts) == 1, f"the ports show different attempts: {found}"
+    return attempts.pop()
+
+
+def assert_whole(mesh: Mesh, home: Path, released: Mapping[int, str]) -> None:
+    """Every version reads as it was released, the journal verifies, and nothing lies about that belongs to none of them."""
+    product = mesh.domain("shop").product("stock")
+    assert {release.version for release in product.releases()} == set(released)
+    for version, attempt in released.items():
+        assert seen(mesh, version) == attempt
+    assert seen(mesh) == released[max(released)]
+    assert mesh.audit.verify(include_tables=True).is_intact
+    assert orphans(home) == []
+
+
+def orphans(home: Path) -> list[str]:
+    """What lies in the drop area, and data files or log entries of tables that no release names."""
+    areas = (home / "drop", home / "warehouse" / ".incoming")
+    left = [str(path.relative_to(home)) for area in areas for path in area.rglob("*")]
+    for port in _ROWS:
+        root = home / "warehouse" / "shop" / "stock" / port
+        if not root.exists():
+            continue
+        table = DeltaTable(root)
+        named: set[str] = set()
+        for version in range(table.version() + 1):
+            table.load_as_version(version)
+            named |= {Path(uri).name for uri in table.file_uris()}
+        left += [str(path.relative_to(home)) for path in root.iterdir() if path.is_file() and path.name not in named]
+    return left
+
+
+def until(is_so: Callable[[], bool], *, seconds: float) -> bool:
+    """True as soon as it is so; False if it is not within this time."""
+    deadline = time.monotonic() + seconds
+    while not is_so():
+        if time.monotonic() > deadline:
+            return False
+        time.sleep(0.05)
+    return True

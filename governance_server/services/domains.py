@@ -50,6 +50,7 @@ class DomainService(domain_service_pb2_grpc.DomainServiceServicer):
     def GetDomain(self, request: pb.GetDomainRequest, context: grpc.ServicerContext) -> domain_pb2.Domain:
         """Returns one domain."""
         name = check_domain(request.name)
+        self._backend.policy.authorise(current_caller(), "discover", name)  # now, not only then
         self._backend.policy_at(request.as_of).authorise(current_caller(), "discover", name)
         body = self._backend.catalog.get(kinds.DOMAIN, name, as_of=request.as_of or None)
         if body is None:
@@ -59,9 +60,10 @@ class DomainService(domain_service_pb2_grpc.DomainServiceServicer):
     def ListDomains(self, request: pb.ListDomainsRequest, context: grpc.ServicerContext) -> pb.ListDomainsResponse:
         """Lists the domains the caller may discover."""
         page = Page.of(request.page_size, request.page_token)
-        visible = self._backend.policy_at(request.as_of).visibility(current_caller().name)
+        policies = (self._backend.policy, self._backend.policy_at(request.as_of))
+        visible = [policy.visibility(current_caller().name) for policy in policies]  # now, not only then
         rows = self._backend.catalog.list(kinds.DOMAIN, limit=None, after_name=page.after, as_of=request.as_of or None)
-        found = [domain_pb2.Domain.FromString(body) for name, body in rows if visible.allows(name)]
+        found = [domain_pb2.Domain.FromString(body) for name, body in rows if all(v.allows(name) for v in visible)]
         more = Page.token(found[page.size - 1].name) if len(found) > page.size else ""
         return pb.ListDomainsResponse(domains=found[: page.size], next_page_token=more)
 

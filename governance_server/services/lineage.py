@@ -39,8 +39,13 @@ class LineageService(lineage_service_pb2_grpc.LineageServiceServicer):
             raise Invalid(f"depth is {request.depth}: use at most {_MAX_DEPTH}.", resource=request.name)
         policy = self._backend.policy_at(request.as_of)
         caller = current_caller()
-        policy.authorise(caller, "discover", start)
-        visible = policy.visibility(caller.name)
+        for needed in (self._backend.policy, policy):  # now, not only then
+            needed.authorise(caller, "discover", start)
+        sights = (policy.visibility(caller.name), self._backend.policy.visibility(caller.name))
+
+        def is_visible(name: str) -> bool:
+            return all(sight.allows(name) for sight in sights)
+
         facts = policy.facts()
         if policy.find_port(start.partition("#")[0]) is None:
             raise denied("discover", start)
@@ -48,7 +53,7 @@ class LineageService(lineage_service_pb2_grpc.LineageServiceServicer):
         seen: dict[str, None] = {}
         edges: dict[GraphEdge, None] = {}
         for direction in _DIRECTIONS[request.direction]:
-            found = facts.graph.walk(start, direction, depth=request.depth or _DEFAULT_DEPTH, is_visible=visible.allows)
+            found = facts.graph.walk(start, direction, depth=request.depth or _DEFAULT_DEPTH, is_visible=is_visible)
             marked = f"{direction}:"
             for node in found.nodes:
                 shown = marked + node.id if node.is_hidden else node.id

@@ -41,7 +41,8 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         rows = self._backend.catalog.list(
             kinds.PRODUCT, domain=request.domain or None, limit=None, after_name=page.after, as_of=request.as_of or None
         )
-        every = (product_pb2.Product.FromString(body) for name, body in rows if visible.allows(name))
+        today = self._backend.policy.visibility(current_caller().name)  # now, not only then
+        every = (product_pb2.Product.FromString(body) for name, body in rows if visible.allows(name) and today.allows(name))
         found = list(islice((product for product in every if product.version), page.size + 1))
         products = [with_derived_tags(policy, product, visible) for product in found[: page.size]]
         more = Page.token(products[-1].name) if len(found) > page.size else ""
@@ -119,7 +120,8 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
     def _visible(self, name: str, as_of: int) -> tuple[PolicyProjection, product_pb2.Product]:
         parse_product(name)
         policy = self._backend.policy_at(as_of)
-        policy.authorise(current_caller(), "discover", name)
+        for needed in (self._backend.policy, policy):  # now, not only then
+            needed.authorise(current_caller(), "discover", name)
         body = self._backend.catalog.get(kinds.PRODUCT, name, as_of=as_of or None)
         product = product_pb2.Product.FromString(body or b"")
         if not product.version:

@@ -17,7 +17,8 @@ from mesh_core.names import MESH
 
 __all__ = ["JournalService"]
 
-_WATCH_SECONDS, _WATCH_PAGE = 30.0, 100
+_WATCH_SECONDS, _WATCH_PAGE = 1.0, 100
+"""How long a watcher sleeps before it looks whether its client is still there; and changes read at once."""
 
 
 class JournalService(journal_service_pb2_grpc.JournalServiceServicer):

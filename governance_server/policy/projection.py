@@ -7,7 +7,7 @@ first catches up with the head of the kinds it depends on, so nothing is ever an
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -21,9 +21,9 @@ from governance_server.policy.engine import Decision, PolicyEngine, Request, Vis
 from governance_server.policy.indexed_engine import IndexedEngine
 from governance_server.rules import kinds, policy_facts
 from governance_server.rules.apply import ResourceWrite
-from governance_server.rules.errors import AccessDenied, PurposeNotHeld
+from governance_server.rules.errors import AccessDenied, Invalid, PurposeNotHeld
 from governance_server.rules.lineage_graph import Graph
-from governance_server.rules.policy_rows import PolicyDelta, Row, domain_of
+from governance_server.rules.policy_rows import Link, PolicyDelta, Row, domain_of
 from governance_server.rules.read_plans import Denied, ReadPlan, fit_masks
 from governance_server.rules.tags import propagate
 from governance_server.storage.catalog import Catalog
@@ -40,6 +40,7 @@ NO_PURPOSE = "unspecified"
 """The purpose of a read that states none; only rules for any purpose match it."""
 
 _EXEMPT = "exempt:"
+_LONGEST_NAME = 1024
 _T = TypeVar("_T")
 
 
@@ -85,6 +86,8 @@ class PolicyProjection:
 
     def check(self, principal: str, action: str, obj: str, purpose: str = "") -> Decision:
         """The decision on one action; the domain is derived from the object's name."""
+        if len(obj) > _LONGEST_NAME:  # callers send what they like, and every dot of it would be looked at
+            raise Invalid(f"A name of {len(obj)} characters names nothing: use at most {_LONGEST_NAME}.")
         with self._lock:
             self._catch_up()
             return self._engine.decide(self._request(principal, action, obj, purpose))
@@ -268,19 +271,18 @@ class PolicyProjection:
             return False
         writes = [write for change in changes for write in change.writes if write.kind in kinds.POLICY_KINDS]
         before = {key: self._facts.rows.get(key, ()) for key in self._touched(writes)}
+        self._revision = -1  # facts half changed are worth nothing: should what follows fail, everything is read anew
         for write in writes:
             _replace(self._facts, write.kind, write.name, write.body)
-        if any(write.kind in (kinds.PRODUCT, kinds.LINEAGE) for write in writes):
+        if _DERIVED in before:
             _derive(self._facts)
-        if any(write.kind == kinds.GUARDRAIL for write in writes):
-            self._facts.exempting = _exempting(self._facts)
         self._engine.apply(_delta(before, self._facts.rows), revision=changes[-1].revision)
         self._revision = changes[-1].revision
         return True
 
     def _touched(self, writes: Sequence[ResourceWrite]) -> set[tuple[str, str]]:
         touched = {(write.kind, write.name) for write in writes}
-        if any(kind in (kinds.PRODUCT, kinds.LINEAGE) for kind, _ in touched):
+        if any(kind in (kinds.PRODUCT, kinds.LINEAGE, kinds.GUARDRAIL) for kind, _ in touched):
             touched.add(_DERIVED)
         return touched
 
@@ -357,19 +359,29 @@ def _kept(store: dict[str, _T], name: str, body: bytes | None, parse: Callable[[
 
 
 def _derive(facts: Facts) -> None:
-    """Tags have flowed along lineage and are links like any other."""
+    """Tags have flowed along lineage and are links like any other.
+
+    A tag of a whole port or product describes it, and flows on from every column only if a guardrail acts on it.
+    """
+    guards = (row for (kind, _), rows in facts.rows.items() if kind == kinds.GUARDRAIL for row in rows)
+    guarded = {row.obj for row in guards if not isinstance(row, Link)}
     declared = {
-        column_object(port.name, column.name): frozenset(column.tags)
+        column_object(port.name, column.name): tags
         for product in facts.products.values()
         for port in product.ports
         for column in port.columns
-        if column.tags
+        if (tags := frozenset(column.tags) | _guarded((*product.tags, *port.tags), guarded))
     }
     columns = {port.name: [c.name for c in port.columns] for product in facts.products.values() for port in product.ports}
     paths = propagate(declared, facts.lineages.values(), columns=columns)
     facts.derived = {obj: dict(tags) for obj, tags in paths.items()}
     facts.rows[_DERIVED] = tuple(_derived_links(facts.derived))
     facts.exempting = _exempting(facts)
+
+
+def _guarded(tags: Iterable[str], guarded: Set[str]) -> frozenset[str]:
+    """Those of the tags that a guardrail names, or names a wider tag of."""
+    return frozenset(tag for tag in tags if any((tag_object(tag) + ".").startswith(obj + ".") for obj in guarded))
 
 
 def _derived_links(derived: Mapping[str, Mapping[str, object]]) -> Iterator[Row]:

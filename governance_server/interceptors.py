@@ -52,6 +52,8 @@ _STATUS: dict[pb.ErrorReason.ValueType, grpc.StatusCode] = {
 _OPEN_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.")
 _REVISION_WAIT_SECONDS = 2.0
 _MAX_PROBLEMS = 100
+_DETAIL_BYTES, _TEXT_BYTES, _STATUS_BYTES = 5000, 700, 400
+"""Metadata is 8 KiB in all: the detail, and the status text, whose bytes may count threefold on the wire."""
 
 Behaviour = Callable[[Any, grpc.ServicerContext], Any]
 _Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -178,6 +180,10 @@ class _Observed:
             self._abort(error)
 
     def _abort(self, error: Exception) -> None:
+        if not self._context.is_active() and isinstance(error, errors.GovernanceError | StorageUnavailable):
+            # The client is gone or the server stops: nobody is left to tell, and what a closing database says is no failure.
+            self._log("CANCELLED")
+            self._context.abort(grpc.StatusCode.CANCELLED, "The call was cancelled.")
         known = _as_governance_error(error)
         if known is None:
             _LOG.error("call failed rpc=%s request_id=%s", self._method, self.call_id, exc_info=error)
@@ -187,7 +193,7 @@ class _Observed:
         self._log(status.name)
         detail = error_detail(known, self.call_id)
         self._context.set_trailing_metadata((("mesh-error-bin", detail.SerializeToString()),))
-        self._context.abort(status, detail.message)
+        self._context.abort(status, _cut(detail.message, _STATUS_BYTES))
 
     def _log(self, code: str) -> None:
         elapsed = (time.perf_counter() - self._started) * 1000
@@ -195,16 +201,31 @@ class _Observed:
 
 
 def error_detail(error: errors.GovernanceError, call_id: str) -> pb.ErrorDetail:
-    """The error as a message; at most 100 violations, so that it fits into metadata."""
-    detail = pb.ErrorDetail(reason=error.reason, resource=error.resource, message=error.message, request_id=call_id)
+    """The error as a message, cut so that it always fits into the 8 KiB of metadata that every gRPC client takes."""
+    detail = pb.ErrorDetail(
+        reason=error.reason,
+        resource=_cut(error.resource, _TEXT_BYTES),
+        message=_cut(error.message, 2 * _TEXT_BYTES),
+        request_id=call_id,
+    )
     for problem in error.problems[:_MAX_PROBLEMS]:
-        if detail.ByteSize() > 6000:
+        violation = pb.Violation(path=_cut(problem.path, _TEXT_BYTES), message=_cut(problem.message, _TEXT_BYTES))
+        if detail.ByteSize() + violation.ByteSize() > _DETAIL_BYTES:
             break
-        detail.violations.add(path=problem.path[:500], message=problem.message[:1000])
+        detail.violations.append(violation)
     left = len(error.problems) - len(detail.violations)
     if left:
         detail.violations.add(path="…", message=f"and {left} more")
     return detail
+
+
+def _cut(text: str, limit_bytes: int) -> str:
+    """The text, shortened in its middle if its UTF-8 is longer than this, without unpaired surrogates."""
+    data = text.encode("utf-8", "replace")
+    if len(data) <= limit_bytes:
+        return data.decode()
+    half = (limit_bytes - 3) // 2
+    return f"{data[:half].decode(errors='ignore')}…{data[-half:].decode(errors='ignore')}"
 
 
 def _as_governance_error(error: Exception) -> errors.GovernanceError | None:

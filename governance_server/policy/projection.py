@@ -7,7 +7,7 @@ first catches up with the head of the kinds it depends on, so nothing is ever an
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -126,14 +126,15 @@ class PolicyProjection:
                 return outcome
             return fit_masks(outcome, {column.name: column.logical_type or "string" for column in found.columns})
 
-    def bound_tags(self, caller: Caller, port: str, tags: Iterable[str], purpose: str) -> frozenset[str]:
+    def bound_tags(self, caller: Caller, port: str, tags: Collection[str], purpose: str) -> frozenset[str]:
         """Those of the tags that a denial, mask or filter binds for this caller: what carries one must not be shown as it is."""
         with self._lock:
             self._catch_up()
-            wanted = list(tags)
+            wanted = {tag: obj for tag in tags if (obj := _tag_object(tag))}
             request = self._request(caller.name, "read", port, purpose)
-            found = self._engine.collect(request, [tag_object(tag) for tag in wanted]).matches
-            return frozenset(
+            found = self._engine.collect(request, list(wanted.values())).matches
+            unreadable = frozenset(tags) - wanted.keys()
+            return unreadable | frozenset(
                 tag
                 for tag, match in zip(wanted, found, strict=True)
                 if match.p2 or match.p3 or any(rule.value == "deny" for rule in match.p)
@@ -190,11 +191,11 @@ class PolicyProjection:
         """Within the block this thread's answers all come from one revision, which it is given; other threads wait."""
         with self._lock:
             self._catch_up()
-            self._is_pinned = True
+            was_pinned, self._is_pinned = self._is_pinned, True
             try:
                 yield self._revision
             finally:
-                self._is_pinned = False
+                self._is_pinned = was_pinned
 
     @property
     def revision(self) -> int:
@@ -377,6 +378,14 @@ def _derive(facts: Facts) -> None:
     facts.derived = {obj: dict(tags) for obj, tags in paths.items()}
     facts.rows[_DERIVED] = tuple(_derived_links(facts.derived))
     facts.exempting = _exempting(facts)
+
+
+def _tag_object(tag: str) -> str:
+    """The tag's object; empty for what is no tag."""
+    try:
+        return tag_object(tag)
+    except InvalidName:
+        return ""
 
 
 def _guarded(tags: Iterable[str], guarded: Set[str]) -> frozenset[str]:

@@ -61,15 +61,13 @@ class SearchIndex:
 
     def __init__(self, policy: PolicyProjection) -> None:
         self._policy = policy
-        self._revision = -1
-        self._entries: tuple[_Entry, ...] = ()
+        self._built: tuple[int, tuple[_Entry, ...]] = (-1, ())  # one reference, so that revision and entries always belong together
 
     def find(self, query: str, *, visible: Visibility, tag: str = "", domain: str = "", limit: int = 50) -> list[SearchHit]:
         """At most `limit` hits, best first; everything discoverable by name when the query is empty."""
-        self._catch_up()
         wanted = words(query)
         scored = []
-        for entry in self._entries:
+        for entry in self._caught_up():
             if domain and not (entry.name + ".").startswith(domain + "."):
                 continue
             if tag and not any(t == tag or t.startswith(tag + ".") for t in entry.tags):
@@ -80,15 +78,15 @@ class SearchIndex:
         scored.sort(key=lambda row: row[:2])
         return [SearchHit(e.name, e.kind, e.description, matched, e.tags, e.update_time) for _, _, e, matched in scored[:limit]]
 
-    def _catch_up(self) -> None:
-        facts = self._policy.facts()
-        if self._policy.revision == self._revision:
-            return
-        entries: list[_Entry] = []
-        for product in facts.products.values():
-            if product.version:
-                entries.extend(_entries(product, facts.derived))
-        self._entries, self._revision = tuple(entries), self._policy.revision
+    def _caught_up(self) -> tuple[_Entry, ...]:
+        with self._policy.pinned() as revision:
+            facts = self._policy.facts()
+            products, derived = list(facts.products.values()), facts.derived
+        built, entries = self._built
+        if built != revision:
+            entries = tuple(entry for product in products if product.version for entry in _entries(product, derived))
+            self._built = (revision, entries)
+        return entries
 
 
 def _entries(product: product_pb2.Product, derived: dict[str, dict[str, tuple[str, ...]]]) -> list[_Entry]:

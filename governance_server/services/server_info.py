@@ -27,7 +27,7 @@ class ServerService(server_service_pb2_grpc.ServerServiceServicer):
         """Returns version, revision and the gateway's address."""
         caller = current_caller()
         visible = self._backend.policy.visibility(caller.name)
-        products = self._backend.policy.facts().products.values()
+        products = list(self._backend.policy.facts().products.values())
         return pb.GetServerInfoResponse(
             version=version("domain-mesh"), revision=self._backend.database.head().revision, gateway=self._gateway(),
             principal=caller.name, product_count=sum(bool(p.version) and visible.allows(p.name) for p in products),

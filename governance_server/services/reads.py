@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -24,6 +25,8 @@ from mesh_core.expressions.tree import TRUE
 from mesh_core.names import parse_port
 
 __all__ = ["ReadService"]
+
+_RECHECK_SECONDS = 1.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,19 +135,23 @@ class ReadService(read_service_pb2_grpc.ReadServiceServicer):
         raise NotFound(f"{port} has no version {version}: list versions with `mesh show {product}`.", resource=port)
 
     def _watch(self, caller: Caller, request: pb.ReadRequest, target: _Target) -> Callable[[], None]:
-        """A check that costs microseconds while nothing has changed. It raises AccessDenied once the plan is another one."""
-        revision = target.plan.revision
+        """A check that costs microseconds while nothing has changed. It raises AccessDenied once the plan is another one.
+
+        Grants also end by the clock, without any change: so the plan is made anew every second, too.
+        """
+        policy, revision, checked = self._backend.policy, target.plan.revision, time.monotonic()
 
         def check() -> None:
-            nonlocal revision
-            newest = self._backend.policy.revision
-            if newest == revision:
+            nonlocal revision, checked
+            newest = policy.revision
+            if newest == revision and time.monotonic() - checked < _RECHECK_SECONDS:
                 return
-            if self._backend.policy.plan(caller, request.port, request.purpose).digest() != target.digest:
+            now = policy.caller_of(caller.name) or caller
+            if policy.plan(now, request.port, request.purpose).digest() != target.digest:
                 raise AccessDenied(
                     f"Your access to {request.port} changed while it was read: read it again.", resource=request.port
                 )
-            revision = newest
+            revision, checked = newest, time.monotonic()
 
         return check
 

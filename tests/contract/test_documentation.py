@@ -1,4 +1,4 @@
-"""The concepts page says what the code does: its tables are recomputed here."""
+"""The documentation says what the code does: tables are recomputed here, settings and commands looked up."""
 
 from __future__ import annotations
 
@@ -10,8 +10,12 @@ from datetime import date, datetime, time
 from typing import Any, cast
 
 import polars as pl
+import typer
 
+from domain_sdk.cli.app import build
+from domain_sdk.read import FILES_FROM_ROWS
 from domainmesh.v1 import domain_pb2, grant_pb2, publication_pb2
+from governance_server.config import load_settings
 from governance_server.gateway.governed_frame import govern
 from governance_server.gateway.table_source import TableSource
 from governance_server.policy.decider import Decider
@@ -235,3 +239,50 @@ def test_the_worked_example_is_computed_as_shown() -> None:
     source = TableSource(cast("Any", None), frame.lazy(), frame.schema)
     seen = govern(source, plan, frame.columns, joined=None, salt=bytes(32)).frame.collect()
     assert [["null" if value is None else str(value) for value in row] for row in seen.rows()] == shown
+
+
+# -- settings and commands -----------------------------------------------------------------------------------------------------
+
+
+PAGES = [ROOT / name for name in ("README.md", "AGENTS.md", "CONTRIBUTING.md")] + sorted((ROOT / "docs").glob("*.md"))
+OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
+
+
+def test_the_settings_have_the_defaults_that_the_guide_says() -> None:
+    settings = load_settings({"HOME": "/home/kim"})
+    fields = {"MESH_DATABASE": "database_url", "MESH_VECTORS": "vectors_url"}
+    for name, default in re.findall(r"^\| `(MESH_[A-Z_]+)` \| ([^|]*) \| [^|]* \|$", OPERATIONS, re.MULTILINE):
+        if name in ("MESH_LOG_LEVEL", "MESH_HOME"):
+            continue
+        value = getattr(settings, fields.get(name, name.removeprefix("MESH_").lower()))
+        shown = "none" if value is None else f"`{value}`".replace(str(settings.home), "<home>")
+        assert default == shown, name
+
+
+def test_reads_go_by_files_from_the_size_that_the_guide_says() -> None:
+    assert f"from {FILES_FROM_ROWS:,} rows on" in OPERATIONS
+
+
+def test_every_command_in_the_documentation_exists() -> None:
+    command: Any = typer.main.get_command(build())
+    wrong = []
+    for page in PAGES:
+        text = page.read_text()
+        blocks = "".join(re.findall(r"^```sh\n(.*?)^```$", text, re.DOTALL | re.MULTILINE))
+        shown = re.findall(r"`(?:\.venv/bin/)?mesh ([^`\n]+)`", text) + re.findall(r"^mesh ([^#\n]+)", blocks, re.MULTILINE)
+        for line in shown:
+            wrong += [f"{page.name}: mesh {line}: {problem}" for problem in unknown_words(command, line.split())]
+    assert wrong == []
+
+
+def unknown_words(command: Any, given: list[str]) -> Iterator[str]:
+    """The sub-command or options of the words that do not exist."""
+    here = command
+    for word in given:
+        if hasattr(here, "commands") and not word.startswith(("-", "…")):
+            if word not in here.commands:
+                yield f"no command {word}"
+                return
+            here = here.commands[word]
+    known = {option for level in (command, here) for parameter in level.params for option in parameter.opts} | {"--help"}
+    yield from (f"no option {word}" for word in given if word.startswith("--") and word not in known)

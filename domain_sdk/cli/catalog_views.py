@@ -71,11 +71,11 @@ def _column_name(column: ColumnEntry) -> Text:
 
 
 def _tags(column: ColumnEntry) -> Text:
-    """Declared tags, then derived ones, each with the columns it came through, nearest first."""
+    """Declared tags, then derived ones, each with the columns it came through, the nearest first, the origin last."""
     lines = [cell(tag, "yellow") for tag in column.tags]
     for derived in column.derived_tags:
         lines.append(cell(derived.tag, "yellow"))
-        lines += [cell(f"← {step}", "dim") for step in reversed(derived.path)]
+        lines += [cell(f"← {step.replace('#', '.')}", "dim") for step in reversed(derived.path[:-1])]
     return cell("\n").join(lines)
 
 

@@ -82,7 +82,7 @@ def plain(value: Any) -> Any:  # noqa: ANN401 # any value of the SDK, to what JS
 
 
 def cell(value: object, style: str = "") -> Text:
-    """The value as text that is safe to print: no markup, no control characters; times to the second, nothing for None."""
+    """The value as text that is safe to print: no markup, no control characters; times in UTC to the minute."""
     from rich.text import Text
 
     return Text(_CONTROL.sub("\N{REPLACEMENT CHARACTER}", _words(value)), style=style)
@@ -94,7 +94,7 @@ def _words(value: object) -> str:
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, datetime):
-        return value.strftime("%Y-%m-%d %H:%M:%S")
+        return value.strftime("%Y-%m-%d %H:%MZ")
     if isinstance(value, Decimal):
         return f"{value:f}"
     if isinstance(value, Mapping):
@@ -104,8 +104,15 @@ def _words(value: object) -> str:
     return str(value)
 
 
-def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: str = "", numbers: Sequence[str] = ()) -> Table:
-    """A table of the rows; columns named in `numbers` are set to the right."""
+def table(
+    headings: Sequence[str],
+    rows: Iterable[Sequence[object]],
+    *,
+    title: str = "",
+    numbers: Sequence[str] = (),
+    whole: Sequence[str] = (),
+) -> Table:
+    """A table of the rows; columns in `numbers` are set to the right, those in `whole` and short first ones are never folded."""
     from rich import box
     from rich.table import Table
     from rich.text import Text
@@ -123,8 +130,8 @@ def table(headings: Sequence[str], rows: Iterable[Sequence[object]], *, title: s
         made.add_column(
             cell(heading), overflow="fold", justify="right" if heading in numbers else "left", header_style="bold cyan"
         )
-        if index == 0:  # names stay whole if that is possible at all
-            made.columns[0].min_width = min(_NAME_WIDTH, max((row[0].cell_len for row in shown), default=0))
+        is_short = max((row[index].cell_len for row in shown), default=0) <= _NAME_WIDTH
+        made.columns[index].no_wrap = is_short and (index == 0 or heading in whole)
     for row in shown:
         made.add_row(*row)
     return made

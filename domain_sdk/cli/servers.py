@@ -41,8 +41,8 @@ def serve(
 ) -> None:
     """Run a governance server with its gateway until Ctrl-C.
 
-    Everything else the server can be told is in MESH_* variables, see docs/operations.md. The exit status is 0 when it was asked to
-    end (SIGTERM) and 130 after Ctrl-C.
+    Everything else the server can be told is in MESH_* variables, see docs/operations.md. The exit status is 0 when it was asked
+    to end (SIGTERM) and 130 after Ctrl-C.
     """
     ports = {"MESH_PORT": port, "MESH_GATEWAY_PORT": gateway_port, "MESH_FILES_PORT": files_port}
     _run("serve", _settings(home, host, ports), _serving, as_json=as_json)

@@ -92,12 +92,14 @@ def _ready(process: ServerProcess, log: IO[str]) -> dict[str, object]:
 
 @contextmanager
 def _ended_by_signals() -> Iterator[None]:
-    """While in the block, a request to end is a Ctrl-C: everything is ended on the way out."""
+    """While in the block, the first request to end is a Ctrl-C, and no later one disturbs the way out."""
 
     def interrupt(number: int, frame: FrameType | None) -> None:
+        for other in numbers:
+            signal.signal(other, signal.SIG_IGN)
         raise KeyboardInterrupt
 
-    numbers = [signal.Signals[name] for name in ("SIGTERM", "SIGHUP") if name in signal.Signals.__members__]
+    numbers = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__]
     before = {number: signal.signal(number, interrupt) for number in numbers}
     try:
         yield

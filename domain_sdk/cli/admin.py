@@ -148,7 +148,7 @@ def list_all(ctx: typer.Context, what: Annotated[Listed, typer.Argument(help="Wh
             Listed.PURPOSES: mesh.admin.purposes,
         }
         found = fetch[what]()
-    answer(found, lambda: table(_FIELDS[what], _rows(what, found)) if found else f"There are no {what}.", as_json=as_json)
+    answer(found, lambda: table(_headings(what), _rows(what, found)) if found else f"There are no {what}.", as_json=as_json)
 
 
 _FIELDS = {
@@ -156,6 +156,10 @@ _FIELDS = {
     Listed.PRINCIPALS: ("name", "title", "groups", "purposes", "attributes", "is_administrator", "is_disabled"),
     Listed.PURPOSES: ("name", "parent", "description"),
 }
+
+
+def _headings(what: Listed) -> list[str]:
+    return [name.removeprefix("is_").replace("administrator", "admin") for name in _FIELDS[what]]
 
 
 def _rows(what: Listed, found: Sequence[Any]) -> list[list[object]]:

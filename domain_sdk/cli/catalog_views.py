@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from domain_sdk.access import Explanation, ReadPlan
     from domain_sdk.lineage import LineageEdge, LineageGraph
 
-__all__ = ["explanation_view", "hits_view", "lineage_view", "purpose_words", "row_words", "shown_view"]
+__all__ = ["explanation_view", "hits_view", "lineage_view", "purpose_words", "reason_words", "row_words", "shown_view"]
 
 
 def hits_view(hits: Sequence[Hit], query: str) -> RenderableType:
@@ -136,9 +136,14 @@ def explanation_view(port: str, explanation: Explanation, columns: Sequence[str]
     if plan is not None:
         who = {"by": plan.principal, "for": purpose_words(plan), "rows": row_words(plan)}
         parts += [details(who), "", table(("column", "shown"), _shown_columns(plan, columns)), ""]
-    parts.append(details({"because": cell("\n").join([cell(reason) for reason in explanation.reasons])}))
+    parts.append(details({"because": reason_words(explanation.reasons)}))
     parts.append(details({"next": explanation.next_step, "revision": explanation.revision}))
     return Group(*parts)
+
+
+def reason_words(reasons: Sequence[str]) -> Text:
+    """The rules that decided, a line each."""
+    return cell("\n").join([cell(reason.removeprefix(": ")) for reason in reasons])
 
 
 def purpose_words(plan: ReadPlan) -> str:

@@ -87,7 +87,7 @@ def _changes(found: Sequence[Change]) -> RenderableType:
     if not found:
         return "There are no such changes."
     rows = [(it.revision, it.time, it.principal, cell(it.kind, "bold"), it.subject, it.hash[:12]) for it in found]
-    return table(("revision", "time", "who", "what", "on", "hash"), rows, numbers=["revision"])
+    return table(("revision", "time", "who", "what", "on", "hash"), rows, numbers=["revision"], whole=["time", "who", "what"])
 
 
 def _line(change: Change) -> RenderableType:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from domain_sdk.cli.catalog_views import reason_words
 from domain_sdk.cli.command import Command
 from domain_sdk.cli.failures import FAILED
 from domain_sdk.cli.options import Columns, Json, Masks, PurposeOption, Reason, Rows, Until, parse_columns, parse_pairs
@@ -133,7 +134,7 @@ def _grants(found: Sequence[Grant]) -> RenderableType:
         )
         for it in found
     ]
-    return table(("id", "who", "may", "on", "purpose", "only", "until"), rows)
+    return table(("id", "who", "may", "on", "purpose", "only", "until"), rows, whole=("who", "on"))
 
 
 def guardrails_view(found: Sequence[Guardrail]) -> RenderableType:
@@ -152,8 +153,7 @@ def _rule(guardrail: Guardrail) -> str:
 
 def _decision(decision: Decision, what: str) -> RenderableType:
     verdict = cell("allowed", "bold green") if decision else cell("denied", "bold red")
-    because = cell("\n").join([cell(reason) for reason in decision.reasons])
-    return details({what: verdict, "because": because, "revision": decision.revision})
+    return details({"verdict": verdict, "because": reason_words(decision.reasons), "revision": decision.revision}, title=what)
 
 
 COMMANDS = (

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -17,6 +18,7 @@ from domain_sdk.cli.session import connect
 if TYPE_CHECKING:
     import polars as pl
     from rich.console import RenderableType
+    from rich.text import Text
 
     from domain_sdk.collections import Passage
     from domain_sdk.read import GovernedScan, PlannedScan
@@ -24,6 +26,14 @@ if TYPE_CHECKING:
 __all__ = ["COMMANDS", "footer", "frame_view", "parse_where", "passages_view"]
 
 _SHOWN_ROWS = 20
+_LOGICAL = {
+    "String": "string",
+    "Categorical": "string",
+    "Enum": "string",
+    "Boolean": "boolean",
+    "Date": "date",
+    "Datetime": "timestamp",
+}
 _SHAPED = re.compile(r"^(\s*([-*+>|#]|\d+[.)])\s|```|    )", re.MULTILINE)
 _FORMATS = {".parquet": "sink_parquet", ".csv": "sink_csv", ".ndjson": "sink_ndjson"}
 
@@ -89,8 +99,12 @@ def parse_where(sql: str, schema: pl.Schema, *, port: str) -> pl.Expr:
     from mesh_core.expressions.polars import to_polars
     from mesh_core.expressions.sql import parse_filter
 
+    numeric = {name for name, kind in schema.items() if kind.is_numeric()}
+    types = {
+        name: "number" if name in numeric else _LOGICAL.get(str(kind.base_type()), "object") for name, kind in schema.items()
+    }
     try:
-        return to_polars(parse_filter(sql), schema)
+        return to_polars(parse_filter(sql, types), schema)
     except ModuleNotFoundError as error:
         raise errors.NotConfigured(
             f"--where is SQL, and its parser ({error.name}) is not installed: pip install 'domain-mesh[server]', or filter "
@@ -133,9 +147,16 @@ def frame_view(frame: pl.DataFrame, planned: PlannedScan, *, limit: int) -> Rend
 
     masked = planned.masked_columns
     numbers = [name for name, kind in frame.schema.items() if kind.is_numeric()]
-    rows = [[cell("null", "dim") if it is None else cell(it, "yellow" if name in masked else "") for name, it in row.items()]
-            for row in frame.to_dicts()]  # fmt: skip
+    rows = [[_value(it, is_masked=name in masked) for name, it in row.items()] for row in frame.to_dicts()]
     return Group(table(frame.columns, rows, numbers=numbers), "", *footer(frame, planned, limit=limit))
+
+
+def _value(value: object, *, is_masked: bool) -> Text:
+    """A value of the data, exactly: times with all they have."""
+    if value is None:
+        return cell("null", "dim")
+    exact = value.isoformat(sep=" ") if isinstance(value, datetime) else value.hex() if isinstance(value, bytes) else value
+    return cell(exact, "yellow" if is_masked else "")
 
 
 def footer(frame: pl.DataFrame, planned: PlannedScan, *, limit: int) -> list[RenderableType]:

@@ -17,7 +17,14 @@ if TYPE_CHECKING:
 
 __all__ = ["perform"]
 
-_KEPT = ("ana", "fiona")
+_KEPT = ("fiona", "ana")  # the last who logs in is who commands without --profile act as
+_EXAMPLES = (
+    "mesh --profile ana discover revenue",
+    'mesh --profile ana request finance.revenue --purpose forecasting --reason "My own question"',
+    "mesh --profile fiona requests --state requested",
+    "mesh --profile fiona approve ID --rows \"region = 'APAC'\" --mask customer_id=show-last-4",
+    'mesh --profile ana read finance.revenue.revenue --purpose forecasting --where "orders > 4"',
+)
 
 
 def perform(*, keep: bool, home: Path | None, as_json: bool) -> int:
@@ -61,7 +68,7 @@ def _logins(stage: Stage) -> list[str]:
         write_secret(path, stage.token(f"user:{name}"))
     return [
         f"mesh login --url {stage.url} --profile {name} --token-file {path}"
-        for name, path in {**files, "admin": stage.admin_token_file}.items()
+        for name, path in {"admin": stage.admin_token_file, **files}.items()
     ]
 
 
@@ -108,12 +115,10 @@ def _kept(stage: Stage, logins: list[str]) -> RenderableType:
 
     parts: list[RenderableType] = [
         Text.assemble("The mesh runs at ", (stage.url, "bold"), f"\nits folder is {stage.home}\n"),
-        Text("Log in as the analyst, the owner of finance, or the administrator:"),
+        Text("Log in from another terminal as the administrator, the owner of finance and the analyst:"),
         *(cell(f"  {line}", "cyan") for line in logins),
         Text("\nThen, for example:"),
-        cell("  mesh --profile ana discover revenue", "cyan"),
-        cell('  mesh --profile ana request finance.revenue --purpose forecasting --reason "My own question"', "cyan"),
-        cell("  mesh --profile fiona requests", "cyan"),
+        *(cell(f"  {line}", "cyan") for line in _EXAMPLES),
         Text("\nCtrl-C ends the server; the folder stays until you remove it.", style="dim"),
     ]
     return Panel(

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 
 from governance_server.policy.engine import Decision, Matches, PolicyEngine, Request
+from governance_server.policy.retagged import RetaggedEngine
 from governance_server.rules.policy_rows import domain_of
 from governance_server.rules.read_plans import ColumnRules, Denied, ReadPlan, build_plan
 from mesh_core.expressions.binding import bind_subject
@@ -21,12 +22,13 @@ __all__ = ["Decider", "column_rules"]
 class Decider:
     """Bridges one engine and the facts a decision needs; holds no state of its own."""
 
-    def __init__(self, engine: PolicyEngine) -> None:
+    def __init__(self, engine: PolicyEngine | RetaggedEngine) -> None:
         """Asks the engine at whatever revision it serves."""
         self._engine = engine
 
     def check(self, principal: str, action: str, *, obj: str, purpose: str, now: str) -> Decision:
         """The decision on one action; denied if anything is missing or misspelt."""
+        assert not isinstance(self._engine, RetaggedEngine), "an engine for plans only"
         return self._engine.decide(Request(principal, domain_of(obj), obj, action, purpose, now))
 
     def plan(

@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from itertools import chain
+from types import MappingProxyType
 from typing import TypeVar
 
 from domainmesh.v1 import domain_pb2, grant_pb2, lineage_pb2, principal_pb2, product_pb2
@@ -19,6 +20,7 @@ from governance_server.caller import Caller
 from governance_server.policy.decider import Decider
 from governance_server.policy.engine import Decision, PolicyEngine, Request, Visibility
 from governance_server.policy.indexed_engine import IndexedEngine
+from governance_server.policy.retagged import RetaggedEngine
 from governance_server.rules import kinds, policy_facts
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, Invalid, PurposeNotHeld
@@ -39,6 +41,7 @@ __all__ = ["NO_PURPOSE", "Facts", "PolicyProjection"]
 NO_PURPOSE = "unspecified"
 """The purpose of a read that states none; only rules for any purpose match it."""
 
+_NO_TAGS: Mapping[str, Collection[str]] = MappingProxyType({})
 _EXEMPT = "exempt:"
 _LONGEST_NAME = 1024
 _T = TypeVar("_T")
@@ -98,14 +101,19 @@ class PolicyProjection:
             self._catch_up()
             return self._engine.visible_objects(principal, "discover", NO_PURPOSE, self._time())
 
-    def plan(self, caller: Caller, port: str, purpose: str) -> ReadPlan:
-        """What the caller sees of the port for the purpose. Raises: AccessDenied, PurposeNotHeld."""
-        outcome = self.explain(caller, port, purpose)
+    def plan(self, caller: Caller, port: str, purpose: str, *, past: Mapping[str, Collection[str]] = _NO_TAGS) -> ReadPlan:
+        """What the caller sees of the port for the purpose. Raises: AccessDenied, PurposeNotHeld.
+
+        `past` gives further tags by column: those that an earlier version, which is to be read, was released with.
+        """
+        outcome = self.explain(caller, port, purpose, past=past)
         if isinstance(outcome, Denied):
             raise denied("read", port)
         return outcome
 
-    def explain(self, caller: Caller, port: str, purpose: str) -> ReadPlan | Denied:
+    def explain(
+        self, caller: Caller, port: str, purpose: str, *, past: Mapping[str, Collection[str]] = _NO_TAGS
+    ) -> ReadPlan | Denied:
         """As `plan`, but a denial is an answer that carries its reasons. Raises: AccessDenied, PurposeNotHeld."""
         with self._lock:
             self._catch_up()
@@ -113,7 +121,8 @@ class PolicyProjection:
             found = self.find_port(port)
             if found is None:
                 raise denied("read", port)
-            outcome = Decider(self._engine).plan(
+            tags = {column_object(port, column): map(tag_object, found_tags) for column, found_tags in past.items()}
+            outcome = Decider(RetaggedEngine(self._engine, tags) if tags else self._engine).plan(
                 caller.name,
                 port,
                 columns=[column.name for column in found.columns],

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -18,6 +18,7 @@ from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.errors import AccessDenied, Invalid, InvalidFilter, NotFound, Precondition, Unavailable
 from governance_server.rules.read_plans import ReadPlan
+from governance_server.services.past_tags import past_tags
 from governance_server.services.plans import plan_to_wire
 from governance_server.warehouse.layout import Warehouse
 from mesh_core.expressions.errors import InvalidExpression
@@ -40,6 +41,8 @@ class _Target:
     delta_version: int
     digest: str
     """Of the whole plan, before it was cut: while the caller's plan has this digest, what is served is still its due."""
+    past: Mapping[str, Collection[str]]
+    """Tags by column that the version was released with, if it is not the newest."""
 
 
 class ReadService(read_service_pb2_grpc.ReadServiceServicer):
@@ -113,18 +116,22 @@ class ReadService(read_service_pb2_grpc.ReadServiceServicer):
     def _target(self, caller: Caller, port: str, purpose: str, version: int) -> _Target:
         """Raises: AccessDenied, PurposeNotHeld, NotFound, Precondition."""
         name = parse_port(port)
-        plan = self._backend.policy.plan(caller, port, purpose)
-        product = self._backend.policy.product_of(port)
-        found = self._backend.policy.find_port(port)
+        policy = self._backend.policy
+        with policy.pinned():  # rights and version belong together
+            plan = policy.plan(caller, port, purpose)
+            product, found = policy.product_of(port), policy.find_port(port)
         if product is None or found is None:
             raise denied("read", port)
         if found.kind != product_pb2.PORT_KIND_TABLE:
             raise Invalid(f'{port} is a collection: ask it with `mesh retrieve {port} "…"`.', resource=port)
         table_root = self._warehouse.port_location(str(name))
         if version in (0, product.version):
-            return _Target(plan, found, product.version, table_root, found.delta_version, plan.digest())
+            return _Target(plan, found, product.version, table_root, found.delta_version, plan.digest(), {})
         delta_version = self._delta_version(product.name, port, version)
-        return _Target(_cut(plan, port, table_root, delta_version), found, version, table_root, delta_version, plan.digest())
+        past = past_tags(self._backend, port, version).columns
+        plan = policy.plan(caller, port, purpose, past=past)
+        cut = _cut(plan, port, table_root, delta_version)
+        return _Target(cut, found, version, table_root, delta_version, plan.digest(), past)
 
     def _delta_version(self, product: str, port: str, version: int) -> int:
         body = self._backend.catalog.get(kinds.RELEASE, kinds.versioned_name(product, version))
@@ -147,7 +154,7 @@ class ReadService(read_service_pb2_grpc.ReadServiceServicer):
             if newest == revision and time.monotonic() - checked < _RECHECK_SECONDS:
                 return
             now = policy.caller_of(caller.name) or caller
-            if policy.plan(now, request.port, request.purpose).digest() != target.digest:
+            if policy.plan(now, request.port, request.purpose, past=target.past).digest() != target.digest:
                 raise AccessDenied(
                     f"Your access to {request.port} changed while it was read: read it again.", resource=request.port
                 )
@@ -160,7 +167,7 @@ class ReadService(read_service_pb2_grpc.ReadServiceServicer):
         policy = self._backend.policy
 
         def is_current(caller: Caller) -> bool:
-            return policy.plan(caller, request.port, request.purpose).digest() == target.digest
+            return policy.plan(caller, request.port, request.purpose, past=target.past).digest() == target.digest
 
         return is_current
 

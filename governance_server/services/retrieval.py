@@ -19,8 +19,10 @@ from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.errors import AccessDenied, Invalid, NotFound, Precondition, Unavailable
 from governance_server.rules.read_plans import ColumnPlan, ReadPlan
+from governance_server.services.past_tags import past_tags
 from governance_server.vector_access import VectorAccess
 from mesh_core.expressions.binding import conjoin, disjoin
+from mesh_core.expressions.tree import TRUE
 from mesh_core.masks import Mask, join_all
 from mesh_core.names import parse_port
 
@@ -47,15 +49,21 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
                 f"Ask a question of 1 to {_MAX_QUERY} characters, for at most {_MAX_LIMIT} passages.", resource=request.port
             )
         caller = current_caller()
-        plan = self._backend.policy.plan(caller, request.port, request.purpose)
-        port = self._backend.policy.find_port(request.port)
-        product = self._backend.policy.product_of(request.port)
+        policy = self._backend.policy
+        with policy.pinned():  # rights, tags and version belong together
+            plan = policy.plan(caller, request.port, request.purpose)
+            port, product = policy.find_port(request.port), policy.product_of(request.port)
         if port is None or product is None:
             raise denied("read", request.port)
         if port.kind != product_pb2.PORT_KIND_COLLECTION:
             raise Invalid(f"{request.port} is a table: read it with `mesh read {request.port}`.", resource=request.port)
         version = self._version(product, request.version)
-        excluded = self._backend.policy.bound_tags(caller, request.port, port.passage_tags, request.purpose)
+        tags = set(port.passage_tags)
+        if version != product.version:
+            past = past_tags(self._backend, request.port, version)
+            plan = policy.plan(caller, request.port, request.purpose, past=past.columns)
+            tags |= past.passages
+        excluded = policy.bound_tags(caller, request.port, tags, request.purpose)
         passages = self._search(request, plan, port, version, excluded)
         return pb.RetrieveResponse(passages=passages, revision=plan.revision, version=version)
 
@@ -106,11 +114,14 @@ def _passage(rank: int, passage: StoredPassage, columns: dict[str, ColumnPlan]) 
 
 
 def _shown(name: str, value: str, columns: dict[str, ColumnPlan]) -> str:
-    """The value under the strictest of the column's masks; nothing if the plan does not show the column, or nobody declared it."""
+    """The value under the strictest of the column's masks; nothing if the plan shows the column on fewer rows than the text."""
     from mesh_core.masks.values import mask_value
 
     column = columns.get(name)
     if column is None:
+        return ""
+    given = {branch.condition for branch in column.branches}
+    if TRUE not in given and not given.issuperset(branch.condition for branch in columns["text"].branches):
         return ""
     mask = join_all([column.guard_mask, *(branch.mask for branch in column.branches)])
     if mask is None:

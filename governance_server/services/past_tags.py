@@ -1,0 +1,58 @@
+"""Tags that a port's data had when a version of it was released, whatever later releases say of it.
+
+A version is read under today's policy, by today's tags *and* by those it was published with: else a release that drops a tag, or
+the lineage a tag came by, would unmask every release before it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from governance_server.backend import Backend
+from governance_server.policy.projection import PolicyProjection
+from governance_server.rules import kinds
+from mesh_core.names import column_object
+
+__all__ = ["NOTHING", "PastTags", "past_tags"]
+
+
+@dataclass(frozen=True, slots=True)
+class PastTags:
+    """What one released version of a port was tagged with."""
+
+    columns: dict[str, frozenset[str]] = field(default_factory=dict)
+    """Column → its tags, those of its port and product, and those that came along lineage."""
+    passages: frozenset[str] = frozenset()
+    """Every tag of some passage."""
+
+
+NOTHING = PastTags()
+
+
+def past_tags(backend: Backend, port: str, version: int) -> PastTags:
+    """The tags of a released version of the port; nothing if it had no such port then."""
+    product = port.rpartition(".")[0]
+    released = _revision(backend, kinds.versioned_name(product, version))
+    policy = backend.policy_at(released)
+    found, entry = policy.find_port(port), policy.product_of(port)
+    if found is None or entry is None:
+        return NOTHING
+    around = frozenset((*entry.tags, *found.tags))
+    columns = {column.name: around | frozenset(column.tags) | _derived(policy, port, column.name) for column in found.columns}
+    return PastTags(columns, frozenset(found.passage_tags))
+
+
+def _derived(policy: PolicyProjection, port: str, column: str) -> frozenset[str]:
+    return frozenset(policy.facts().derived.get(column_object(port, column), ()))
+
+
+def _revision(backend: Backend, release: str) -> int:
+    """The revision at which the release, which exists, became visible: found by halving, as a release never changes."""
+    low, high = 1, backend.database.head().revision
+    while low < high:
+        middle = (low + high) // 2
+        if backend.catalog.get(kinds.RELEASE, release, as_of=middle) is None:
+            low = middle + 1
+        else:
+            high = middle
+    return low

@@ -1,0 +1,91 @@
+"""`python -m benchmarks [name…]`: measures, prints a table, keeps `results.json`, rewrites `docs/benchmarks.md`."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from benchmarks import machine
+from benchmarks.bench import Bench, Benchmark, NotRun
+from benchmarks.checks import checks
+from benchmarks.figures import entry_of, load_entries, merged, store_entries
+from benchmarks.publish import publish
+from benchmarks.reads import reads
+from benchmarks.report import markdown, print_table
+from benchmarks.retrieval import retrieval
+from benchmarks.revocation import revocation
+from benchmarks.serve import idle_memory, serve_ready
+from benchmarks.vectors import vectors
+
+__all__ = ["BENCHMARKS", "main"]
+
+BENCHMARKS: Mapping[str, Benchmark] = {
+    "serve_ready": serve_ready,
+    "idle_memory": idle_memory,
+    "checks": checks,
+    "publish": publish,
+    "reads": reads,
+    "revocation": revocation,
+    "vectors": vectors,
+    "retrieval": retrieval,
+}
+"""Name → what it measures, in the order they run."""
+
+_ROOT = Path(__file__).resolve().parent.parent
+_RESULTS = Path(__file__).with_name("results.json")
+_PAGE = _ROOT / "docs" / "benchmarks.md"
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Runs the benchmarks named, or all; 1 if one could not be run."""
+    asked = _parsed(arguments)
+    names = asked.names or list(BENCHMARKS)
+    fresh: list[dict[str, Any]] = []
+    done: list[str] = []
+    not_run: dict[str, str] = {}
+    for name in names:
+        begin = time.perf_counter()
+        print(f"{name} …", file=sys.stderr, flush=True)
+        try:
+            fresh += _entries(BENCHMARKS[name], asked.scale)
+            done.append(name)
+        except NotRun as reason:
+            not_run[name] = str(reason)
+        print(f"{name}: {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
+    print_table(fresh)
+    for name, missing in not_run.items():
+        print(f"{name} was not run: {missing}")
+    if asked.scale == 1:
+        entries = merged(load_entries(_RESULTS), fresh, benchmarks=done)
+        store_entries(_RESULTS, entries)
+        _PAGE.write_text(markdown(entries), encoding="utf-8")
+    else:
+        print(f"Nothing is stored: the bars are set for scale 1, this was scale {asked.scale:g}.")
+    return 1 if not_run else 0
+
+
+def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures the bars of the design.")
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="name", help=", ".join(BENCHMARKS))
+    parser.add_argument("--scale", type=float, default=1, help="size of the inputs; only figures at 1 are stored")
+    return parser.parse_args(arguments)
+
+
+def _entries(benchmark: Benchmark, scale: float) -> Iterator[dict[str, Any]]:
+    described = machine.describe()
+    with tempfile.TemporaryDirectory(prefix="mesh-bench-") as folder:
+        bench = Bench(scale, Path(folder))
+        with bench.cleanup:
+            for figure in benchmark(bench):
+                measured_at = datetime.now(UTC).isoformat(timespec="seconds")
+                yield entry_of(figure, measured_at=measured_at, machine=described)
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

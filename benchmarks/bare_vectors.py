@@ -1,0 +1,113 @@
+"""The peers of the vector stores: LanceDB and Weaviate used bare, by their own clients, as one would without a mesh."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from benchmarks.weaviate_process import WeaviateAddress
+
+__all__ = ["BareStore", "Document", "bare_lancedb", "bare_weaviate"]
+
+Document = tuple[str, str, npt.NDArray[np.float32]]
+"""Id, text and vector."""
+
+_BATCH = 1000
+
+
+class BareStore(Protocol):
+    """What both clients can do."""
+
+    def insert(self, documents: Sequence[Document]) -> None:
+        """The documents are stored and found by words and by vectors."""
+
+    def dense(self, vector: npt.NDArray[np.float32], limit: int) -> list[str]:
+        """Ids of the nearest vectors."""
+
+    def hybrid(self, text: str, vector: npt.NDArray[np.float32], limit: int) -> list[str]:
+        """Ids of the best by words and vectors together, as the client fuses by default."""
+
+
+class _BareLanceDb:
+    def __init__(self, folder: Path) -> None:
+        import lancedb
+
+        self._database: Any = lancedb.connect(str(folder))
+        self._table: Any = None
+
+    def insert(self, documents: Sequence[Document]) -> None:
+        import pyarrow as pa
+        from lancedb.index import FTS
+
+        for start in range(0, len(documents), _BATCH):
+            ids, texts, vectors = zip(*documents[start : start + _BATCH], strict=True)
+            matrix = pa.FixedSizeListArray.from_arrays(pa.array(np.concatenate(vectors)), len(vectors[0]))
+            batch = pa.table({"id": pa.array(ids), "text": pa.array(texts), "vector": matrix})
+            if self._table is None:
+                self._table = self._database.create_table("bare", batch)
+            else:
+                self._table.add(batch)
+        self._table.create_index("text", config=FTS(with_position=False))
+
+    def dense(self, vector: npt.NDArray[np.float32], limit: int) -> list[str]:
+        query = self._table.search(vector, query_type="vector").distance_type("cosine")
+        return list(query.limit(limit).select(["id", "text"]).to_arrow()["id"].to_pylist())
+
+    def hybrid(self, text: str, vector: npt.NDArray[np.float32], limit: int) -> list[str]:
+        query = self._table.search(query_type="hybrid").vector(vector).text(text).distance_type("cosine")
+        return list(query.limit(limit).select(["id", "text"]).to_arrow()["id"].to_pylist())
+
+
+class _BareWeaviate:
+    def __init__(self, client: Any) -> None:  # noqa: ANN401  (made by connect_to_custom)
+        from weaviate.classes.config import Configure, DataType, Property, VectorDistances
+
+        properties = [Property(name="key", data_type=DataType.TEXT), Property(name="text", data_type=DataType.TEXT)]
+        index = Configure.VectorIndex.hnsw(distance_metric=VectorDistances.COSINE)
+        client.collections.delete("Bare")
+        vectors = Configure.Vectors.self_provided(vector_index_config=index)
+        self._collection: Any = client.collections.create("Bare", properties=properties, vector_config=vectors)
+
+    def insert(self, documents: Sequence[Document]) -> None:
+        from weaviate.classes.data import DataObject
+
+        for start in range(0, len(documents), _BATCH):
+            some = documents[start : start + _BATCH]
+            objects = [DataObject(properties={"key": key, "text": text}, vector=vector.tolist()) for key, text, vector in some]
+            assert not self._collection.data.insert_many(objects).errors
+
+    def dense(self, vector: npt.NDArray[np.float32], limit: int) -> list[str]:
+        answer = self._collection.query.near_vector(vector.tolist(), limit=limit)
+        return [str(item.properties["key"]) for item in answer.objects]
+
+    def hybrid(self, text: str, vector: npt.NDArray[np.float32], limit: int) -> list[str]:
+        answer = self._collection.query.hybrid(text, vector=vector.tolist(), limit=limit, query_properties=["text"])
+        return [str(item.properties["key"]) for item in answer.objects]
+
+
+@contextmanager
+def bare_lancedb(folder: Path) -> Iterator[BareStore]:
+    """An empty LanceDB table."""
+    yield _BareLanceDb(folder)
+
+
+@contextmanager
+def bare_weaviate(address: WeaviateAddress) -> Iterator[BareStore]:
+    """An empty Weaviate collection."""
+    import weaviate
+    from weaviate.classes.init import AdditionalConfig, Timeout
+
+    client = weaviate.connect_to_custom(
+        http_host="127.0.0.1", http_port=address.http_port, http_secure=False,
+        grpc_host="127.0.0.1", grpc_port=address.grpc_port, grpc_secure=False,
+        additional_config=AdditionalConfig(timeout=Timeout(query=30, insert=300)), skip_init_checks=True,
+    )  # fmt: skip
+    try:
+        yield _BareWeaviate(client)
+    finally:
+        client.close()

@@ -1,0 +1,144 @@
+"""Decisions at 100,000 rules: in process beside stock casbin over the same rows, and over gRPC from a real server."""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
+
+from benchmarks.bench import Bench
+from benchmarks.figures import Bar, Figure
+from benchmarks.mesh_process import MeshProcess
+from benchmarks.policy_sample import PolicySample, Question, seed
+from benchmarks.timing import percentile
+
+if TYPE_CHECKING:
+    from governance_server.policy.projection import PolicyProjection
+
+__all__ = ["checks"]
+
+_RULES = 100_000
+_DECISIONS = 20_000
+_ROUNDS = 5
+_CASBIN_DECISIONS = 12
+_MANY = 100
+
+
+def checks(bench: Bench) -> Iterator[Figure]:
+    """Latency in process as the services ask against `casbin.Enforcer.enforce`; and checks/s over gRPC.
+
+    In process includes looking up the head revision, as every answer of a service does.
+    """
+    server = bench.server()
+    server.stop()
+    sample = PolicySample(bench.scaled(_RULES, least=500))
+    questions = sample.questions(_DECISIONS)
+    yield from _in_process(server, sample, questions)
+    server.start()
+    yield from _over_grpc(server, questions)
+
+
+def _in_process(server: MeshProcess, sample: PolicySample, questions: Sequence[Question]) -> Iterator[Figure]:
+    from governance_server.policy.projection import PolicyProjection
+    from governance_server.storage.engine import open_database
+
+    database = open_database(f"sqlite:///{server.home}/mesh.db")
+    try:
+        seed(database, sample)
+        policy = PolicyProjection(database, now=lambda: datetime.now(UTC))
+        begin = time.perf_counter()
+        policy.check(*questions[0])
+        load_seconds = time.perf_counter() - begin
+        rounds = [_latencies(policy.check, questions) for _ in range(_ROUNDS)]
+        alone = [_latencies(_engine_alone(policy), questions) for _ in range(_ROUNDS)]
+        enforce = _stock_enforcer(policy)
+        asked = questions[:_CASBIN_DECISIONS]
+        stock = statistics.median(_latencies(enforce, asked))
+        assert [policy.check(*question).allowed for question in asked] == [enforce(*question) for question in asked]
+    finally:
+        database.close()
+    median, slowest = (statistics.median(percentile(one, share) for one in rounds) for share in (0.5, 0.99))
+    peer = "casbin.Enforcer.enforce over the same rules, in decisions/s"
+    yield Figure("checks.in_process", 1e6 / median, "decisions/s", peer, 1e6 / stock, Bar("≥", 10_000, of="ratio"))
+    yield Figure("checks.in_process_p50", median, "µs", "casbin.Enforcer.enforce over the same rules", stock)
+    yield Figure("checks.in_process_p99", slowest, "µs", bar=Bar("<", 50))
+    yield Figure("checks.engine_p99", statistics.median(percentile(one, 0.99) for one in alone), "µs")
+    yield Figure("checks.policy_load", load_seconds, "s")
+
+
+def _engine_alone(policy: PolicyProjection) -> Callable[[str, str, str, str], object]:
+    """The decision without the look-up of the head."""
+    engine = policy._engine
+    return lambda principal, action, obj, purpose: engine.decide(policy._request(principal, action, obj, purpose))
+
+
+def _latencies(check: Callable[..., object], questions: Sequence[Question]) -> list[float]:
+    """Microseconds of each decision."""
+    found = []
+    for question in questions:
+        begin = time.perf_counter_ns()
+        check(*question)
+        found.append((time.perf_counter_ns() - begin) / 1e3)
+    return found
+
+
+def _stock_enforcer(policy: PolicyProjection) -> Callable[[str, str, str, str], bool]:
+    """Casbin's own enforcer with the same model, rules and links; what names contain is spelled out as links."""
+    import casbin
+
+    from governance_server.policy.graphs import implied_links
+    from governance_server.policy.model import MODEL_PATH
+    from governance_server.rules import policy_facts
+    from governance_server.rules.policy_rows import Rule, domain_of
+
+    rows = {*policy_facts.BASE_ROWS, *(row for rows in policy.facts().rows.values() for row in rows)}
+    rules = [row for row in rows if isinstance(row, Rule)]
+    enforcer: Any = casbin.Enforcer(casbin.Enforcer.new_model(path=str(MODEL_PATH)))
+    for rule in rules:
+        row = [rule.sub, rule.dom, rule.obj, rule.act, rule.purpose, rule.unless, rule.nbf, rule.exp, rule.value]
+        enforcer.model["p"][rule.section].policy.append([*row, rule.kind, rule.rid] if rule.section == "p3" else [*row, rule.rid])
+    for link in {row for row in rows if not isinstance(row, Rule)} | set(implied_links({rule.obj for rule in rules})):
+        names = [link.child, link.parent, link.domain] if link.section == "g" else [link.child, link.parent]
+        enforcer.model["g"][link.section].policy.append(names)
+    enforcer.build_role_links()
+    enforcer.rm_map["g"].has_link("user:u0", "group:g0", "*")  # casbin builds this role graph when first asked
+
+    def enforce(principal: str, action: str, obj: str, purpose: str) -> bool:
+        for link in implied_links({obj}):
+            enforcer.rm_map["g2"].add_link(link.child, link.parent)
+        now = datetime.now(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return bool(enforcer.enforce(principal, domain_of(obj), obj, action, purpose, now))
+
+    return enforce
+
+
+def _over_grpc(server: MeshProcess, questions: Sequence[Question]) -> Iterator[Figure]:
+    """One client, one call after the other: unary by the SDK, in bulk by the generated stub."""
+    import grpc
+
+    from domainmesh.v1.decision_service_pb2 import CheckManyRequest, CheckRequest
+    from domainmesh.v1.decision_service_pb2_grpc import DecisionServiceStub
+
+    with server.administrator() as mesh, grpc.insecure_channel(server.url.removeprefix("http://")) as channel:
+        mesh.check("read", questions[0][2], principal=questions[0][0])
+        unary = _rate(lambda q: mesh.check(q[1], q[2], principal=q[0], purpose=q[3]), questions[:2_000])
+        check_many = DecisionServiceStub(channel).CheckMany
+        credentials = (("authorization", f"Bearer {server.administrator_token}"),)
+        asked = [CheckRequest(principal=q[0], action=q[1], resource=q[2], purpose=q[3]) for q in questions]
+        pages = [CheckManyRequest(checks=asked[start : start + _MANY]) for start in range(0, len(asked), _MANY)]
+        bulk = _MANY * _rate(lambda page: check_many(page, metadata=credentials), pages[:100])
+    yield Figure("checks.unary", unary, "checks/s")
+    yield Figure("checks.bulk_of_100", bulk, "checks/s", "one check a call", unary)
+
+
+def _rate(call: Callable[[Any], object], arguments: Sequence[Any]) -> float:
+    """Calls per second, the median of three runs."""
+    rates = []
+    for _ in range(3):
+        begin = time.perf_counter()
+        for argument in arguments:
+            call(argument)
+        rates.append(len(arguments) / (time.perf_counter() - begin))
+    return statistics.median(rates)

@@ -1,0 +1,67 @@
+"""The words around the figures: what each means, how to read the page, and why a bar is missed where one is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+__all__ = ["INTRODUCTION", "MEANINGS", "NOT_BUILT", "WHY_MISSED"]
+
+INTRODUCTION = """# Benchmarks
+
+Written by `make bench` from `benchmarks/results.json`; do not edit it by hand.
+
+How to read it. Everything is measured on a real server in processes of its own, through the public SDK or plain gRPC, on one
+machine that also runs the client. The peer does the same job without the mesh, in the same run, in turns with it. `ratio` is
+value ÷ peer value: for rates more is better, for times and memory less is. Values are medians of several repetitions; absolute
+ones move with the machine and its neighbours (the load average when a benchmark began is stated), ratios much less. Caches are
+warm.
+"""
+
+NOT_BUILT = """## Not measured
+
+- Aggregation in the gateway (bar: ≥ 0.8× of polars) is not built yet: a later issue. Until then an aggregate reads its columns.
+- OpenLineage ingest, ten-hop impact and search at 100,000 products belong to later issues too.
+"""
+
+MEANINGS: Mapping[str, str] = {
+    "serve_ready.first_start": "server ready on an empty home",
+    "serve_ready.second_start": "server ready on an existing home",
+    "idle_memory.both": "resident memory, control server and gateway, right after ready",
+    "idle_memory.control": "of the control server",
+    "idle_memory.gateway": "of the gateway",
+    "publish.seconds": "TPC-H lineitem SF1 published: 6 M rows, all checks on, committed and verified",
+    "publish.peak_memory": "the publisher's peak resident memory meanwhile",
+    "publish.seconds_of_sink_delta": "for comparison: polars' own streaming writer, no checks",
+    "reads.files": "whole table as governed files",
+    "reads.streamed": "whole table as a gRPC stream of Arrow batches",
+    "reads.selective": "one row in seven, 3 of 16 columns, pushed down",
+    "reads.masked_files": "row filter and three masks, as files that exist",
+    "reads.masked_streamed": "row filter and three masks, streamed",
+    "reads.masked_files_first": "the first read of a plan, which writes its files",
+    "checks.in_process": "decisions a second at 100,000 rules, head revision looked up each time",
+    "checks.in_process_p50": "one decision at 100,000 rules",
+    "checks.in_process_p99": "the slowest of a hundred",
+    "checks.engine_p99": "the same without looking up the head",
+    "checks.policy_load": "the policy read from the journal into a new process",
+    "checks.unary": "over gRPC by the SDK, one client, one check a call",
+    "checks.bulk_of_100": "over gRPC, one client, a hundred checks a call",
+    "vectors.lancedb_in": "10,000 passages of 384 dimensions staged as a version",
+    "vectors.weaviate_in": "10,000 passages of 384 dimensions staged as a version",
+    "retrieval.lancedb_published": "the handbook published: read, cut, embedded, verified, indexed",
+    "retrieval.weaviate_published": "the handbook published: read, cut, embedded, verified, indexed",
+    "retrieval.lancedb_p50": "`mesh.retrieve`, 5 passages, question embedded by the gateway",
+    "retrieval.weaviate_p50": "`mesh.retrieve`, 5 passages, question embedded by the gateway",
+    "retrieval.lancedb_p95": "the slowest of twenty",
+    "retrieval.weaviate_p95": "the slowest of twenty",
+    "retrieval.lancedb_bare_dense_p50": "for comparison: the bare client's vector query alone, nothing embedded",
+    "retrieval.weaviate_bare_dense_p50": "for comparison: the bare client's vector query alone, nothing embedded",
+    "retrieval.lancedb_recall_at_5": "35 answerable questions: a page with the answer among the first 5 passages",
+    "retrieval.weaviate_recall_at_5": "35 answerable questions: a page with the answer among the first 5 passages",
+    "retrieval.bm25_recall_at_5": "for comparison: plain keyword search over the same passages",
+    "revocation.stale_allows": "reads (stream, files, known URL) still served after a revocation",
+    "revocation.denial_p50": "how long the denied read took",
+}
+"""Figure → what it is, in a few words."""
+
+WHY_MISSED: Mapping[str, str] = {}
+"""Figure → why it misses its bar, shown only while it does."""

@@ -1,0 +1,102 @@
+"""A mesh of 100,000 rules: principals, groups, domains and grants, journaled in bulk, and the questions asked of it."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from governance_server.journal.command import Outcome, Transaction
+    from governance_server.rules.apply import ResourceWrite
+    from governance_server.storage.engine import Database
+
+__all__ = ["PolicySample", "Question", "seed"]
+
+_ACTIONS = ("read", "read", "read", "discover", "write")
+_BATCH = 2_000
+
+Question = tuple[str, str, str, str]
+"""Principal, action, object, purpose."""
+
+
+@dataclass(frozen=True)
+class PolicySample:
+    """Made from one seed: the same sizes give the same policy. Every grant becomes one rule."""
+
+    grants: int
+    users: int = 1_000
+    groups: int = 200
+    domains: int = 50
+    _random: random.Random = field(default_factory=lambda: random.Random(20_261_123))
+
+    def _resource(self) -> str:
+        random = self._random
+        product = f"d{random.randrange(self.domains)}.p{random.randrange(40)}"
+        return f"{product}.t{random.randrange(5)}" if random.random() < 0.7 else product
+
+    def questions(self, count: int) -> list[Question]:
+        """Column reads by users at random: some allowed, most not, as when a catalog is filtered."""
+        random = self._random
+        made = []
+        for _ in range(count):
+            obj = f"d{random.randrange(self.domains)}.p{random.randrange(40)}.t{random.randrange(5)}#c{random.randrange(20)}"
+            made.append((f"user:u{random.randrange(self.users)}", "read", obj, "work"))
+        return made
+
+    def writes(self) -> Iterator[ResourceWrite]:
+        """Every resource of the policy, as the journal stores it."""
+        from domainmesh.v1 import grant_pb2, principal_pb2
+        from governance_server.backend import store
+        from governance_server.rules import kinds
+
+        random = self._random
+        yield store(kinds.PURPOSE, "work", principal_pb2.Purpose(name="work"))
+        for number in range(self.users):
+            groups = [f"group:g{random.randrange(self.groups)}" for _ in range(2)]
+            name = f"user:u{number}"
+            yield store(kinds.PRINCIPAL, name, principal_pb2.Principal(name=name, groups=groups, purposes=["work"]))
+        for number in range(self.grants):
+            is_group = random.random() < 0.5
+            subject = f"group:g{random.randrange(self.groups)}" if is_group else f"user:u{random.randrange(self.users)}"
+            grant = grant_pb2.Grant(
+                id=f"grant-{number:06}",
+                subject=subject,
+                resource=self._resource(),
+                actions=[random.choice(_ACTIONS)],
+                effect=grant_pb2.EFFECT_DENY if random.random() < 0.05 else grant_pb2.EFFECT_ALLOW,
+                purpose=random.choice(["", "", "work"]),
+            )
+            yield store(kinds.GRANT, grant.id, grant)
+
+
+def seed(database: Database, sample: PolicySample) -> None:
+    """The journal of the database holds the sample: through its own writer, two thousand resources a change."""
+    from governance_server.journal.journal import Journal
+
+    journal = Journal(database, clock=lambda: datetime.now(UTC), touches_policy=lambda outcome: True)
+    pending: list[ResourceWrite] = []
+    try:
+        for write in sample.writes():
+            pending.append(write)
+            if len(pending) == _BATCH:
+                _append(journal, tuple(pending))
+                pending.clear()
+        _append(journal, tuple(pending))
+    finally:
+        journal.close()
+
+
+def _append(journal: object, writes: tuple[ResourceWrite, ...]) -> None:
+    from governance_server.journal.command import Command, Outcome
+    from governance_server.journal.journal import Journal
+
+    assert isinstance(journal, Journal)
+
+    def run(transaction: Transaction) -> Outcome:
+        return Outcome(kind="grant.created", subject="mesh", writes=writes, reply=b"")
+
+    if writes:
+        journal.submit(Command(principal="service:bench", request_id="", request_digest=b"", run=run))

@@ -1,0 +1,132 @@
+"""Governed retrieval from a real handbook on both vector stores: latency beside the bare client's, and recall beside BM25."""
+
+from __future__ import annotations
+
+import json
+import os
+import statistics
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.bare_vectors import BareStore, Document, bare_lancedb, bare_weaviate
+from benchmarks.bench import Bench, NotRun
+from benchmarks.bm25 import Bm25
+from benchmarks.figures import Bar, Figure
+from benchmarks.mesh_process import MeshProcess
+from benchmarks.timing import percentile
+from benchmarks.weaviate_process import weaviate_server
+
+__all__ = ["retrieval"]
+
+_PORT = "policy.handbook.pages"
+_CONTRACT = Path(__file__).resolve().parent.parent / "sample_domains" / "policy" / "handbook" / "contract.odcs.yaml"
+_LIMIT = 5
+_ROUNDS = 5
+
+
+@dataclass(frozen=True)
+class _Handbook:
+    """The pages that are published, and what is asked of them."""
+
+    folder: Path
+    questions: list[tuple[str, frozenset[str]]]
+    """Question and the pages that hold its answer."""
+
+
+def retrieval(bench: Bench) -> Iterator[Figure]:
+    """The handbook is published and asked its questions, on LanceDB and on Weaviate."""
+    handbook = _handbook()
+    documents, names = _embedded(handbook)
+    with weaviate_server(bench.folder / "weaviate") as address:
+        on_lancedb = bench.server("lancedb")
+        yield from _on_store("lancedb", on_lancedb, handbook, (documents, bare_lancedb(bench.folder / "bare")))
+        on_lancedb.stop()
+        on_weaviate = bench.server("weaviate-mesh", MESH_VECTORS=address.url)
+        yield from _on_store("weaviate", on_weaviate, handbook, (documents, bare_weaviate(address)))
+        on_weaviate.stop()
+    keywords = Bm25([text for _, text, _ in documents])
+    found = _recall(handbook, lambda question: [names[row] for row in keywords.best(question, _LIMIT)])
+    yield Figure("retrieval.bm25_recall_at_5", found, "of 1")
+
+
+def _on_store(
+    store: str, server: MeshProcess, handbook: _Handbook, peer: tuple[list[Document], AbstractContextManager[BareStore]]
+) -> Iterator[Figure]:
+    documents, bare = peer
+    seconds = _publish(server, handbook)
+    yield Figure(f"retrieval.{store}_published", len(documents) / seconds, "passages/s")
+    with server.user("user:ana") as mesh, bare as client:
+        client.insert(documents)
+        ours, theirs, dense = _latencies(handbook, lambda question: mesh.retrieve(_PORT, question, limit=_LIMIT), client)
+        recall = _recall(handbook, lambda question: [hit.document for hit in mesh.retrieve(_PORT, question, limit=_LIMIT)])
+    words = f"the bare {store} client: question embedded in process, its own hybrid query"
+    yield Figure(f"retrieval.{store}_p50", percentile(ours, 0.5), "ms", words, percentile(theirs, 0.5), Bar("≤", 1.2, of="ratio"))
+    yield Figure(f"retrieval.{store}_p95", percentile(ours, 0.95), "ms", words, percentile(theirs, 0.95))
+    yield Figure(f"retrieval.{store}_bare_dense_p50", percentile(dense, 0.5), "ms")
+    yield Figure(f"retrieval.{store}_recall_at_5", recall, "of 1")
+
+
+def _publish(server: MeshProcess, handbook: _Handbook) -> float:
+    """The pages are a collection that user:ana may read; returned is how long the publication took."""
+    with server.administrator() as mesh:
+        mesh.admin.create_domain("policy", owners=["user:paul"])
+    with server.user("user:paul") as owner:
+        begin = time.perf_counter()
+        owner.domain("policy").product("handbook", contract=_CONTRACT).publish(pages=handbook.folder, progress=False)
+        elapsed = time.perf_counter() - begin
+        owner.grant("user:ana", "policy.handbook", actions=["read"])
+    return elapsed
+
+
+def _latencies(
+    handbook: _Handbook, governed: Callable[[str], object], client: BareStore
+) -> tuple[list[float], list[float], list[float]]:
+    """Milliseconds of each question: governed, bare hybrid with its embedding, bare vector query alone; in turns."""
+    from mesh_core.embedding import open_embedder
+
+    embedder = open_embedder()
+
+    def bare(question: str) -> object:
+        return client.hybrid(question, embedder.embed([question])[0], _LIMIT)
+
+    vectors = dict(zip((q for q, _ in handbook.questions), embedder.embed([q for q, _ in handbook.questions]), strict=True))
+    ways = (governed, bare, lambda question: client.dense(vectors[question], _LIMIT))
+    durations: tuple[list[float], list[float], list[float]] = ([], [], [])
+    for number in range(_ROUNDS + 1):
+        for question, _ in handbook.questions:
+            for way, found in zip(ways, durations, strict=True):
+                begin = time.perf_counter()
+                way(question)
+                if number:
+                    found.append((time.perf_counter() - begin) * 1e3)
+    return durations
+
+
+def _recall(handbook: _Handbook, documents: Callable[[str], Sequence[str]]) -> float:
+    """The share of answerable questions with at least one of their pages among the documents found."""
+    answerable = [(question, pages) for question, pages in handbook.questions if pages]
+    return statistics.mean(bool(pages & set(documents(question))) for question, pages in answerable)
+
+
+def _embedded(handbook: _Handbook) -> tuple[list[Document], list[str]]:
+    """The passages a publication makes, embedded once for the peers, and the page of each."""
+    from domain_sdk.documents import passages, read_documents
+    from mesh_core.embedding import open_embedder
+
+    made = [passage for document in read_documents(handbook.folder) for passage in passages(document)]
+    vectors = open_embedder().embed([passage.indexed_text for passage in made])
+    documents = [(str(row), it.indexed_text, vector) for row, (it, vector) in enumerate(zip(made, vectors, strict=True))]
+    return documents, [passage.document for passage in made]
+
+
+def _handbook() -> _Handbook:
+    """Found beside the checkout, as the tests find it. Raises: NotRun."""
+    root = Path(os.environ.get("MESH_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
+    folder, questions = root / "handbook", root / "handbook_questions.jsonl"
+    if not folder.is_dir() or not questions.is_file():
+        raise NotRun("the handbook is not beside the checkout (../shared/data): put it there or set MESH_SHARED_DATA.")
+    lines = [json.loads(line) for line in questions.read_text(encoding="utf-8").splitlines()]
+    return _Handbook(folder, [(it["question"], frozenset(part["document"] for part in it["evidence"])) for it in lines])

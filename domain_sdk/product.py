@@ -35,6 +35,7 @@ class Product:
 
         Raises:
             InvalidRequest: no contract was given and none was published.
+            NotFound: there is no release of that version.
         """
         from domain_sdk import _catalog_calls
 
@@ -43,6 +44,8 @@ class Product:
         try:
             return _catalog_calls.get_contract(self.mesh._transport, self.name, version)
         except NotFound as error:
+            if version:
+                raise
             raise InvalidRequest(f"{self.name} has no contract yet: give one to product(…, contract=…).") from error
 
     def publish(

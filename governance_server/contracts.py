@@ -9,7 +9,7 @@ from governance_server.rules.errors import InvalidContractText, Problem
 if TYPE_CHECKING:
     from mesh_core.contract import Contract
 
-__all__ = ["parse_contract", "recorded_only"]
+__all__ = ["parse_contract", "recorded_only", "unservable"]
 
 
 def parse_contract(text: str) -> Contract:
@@ -30,3 +30,17 @@ def recorded_only(text: str) -> list[str]:
     document = yaml.safe_load(text)
     sections = ("slaProperties", "servers", "team", "roles", "price", "support")
     return [f"{section}: recorded, not enforced" for section in sections if document.get(section)]
+
+
+def unservable(contract: Contract) -> list[Problem]:
+    """Everything that keeps the valid contract from being published; empty if nothing does."""
+    from governance_server.publishing.delivery import unstorable
+    from mesh_core.contract import servable_problems
+
+    problems = [Problem(p.path, p.message) for p in servable_problems(contract)]
+    for index, port in enumerate(contract.ports):
+        if not port.columns:
+            problems.append(Problem(f"$.schema[{index}]", "a port needs properties: policy is decided column by column"))
+        elif text := unstorable(port):
+            problems.append(Problem(f"$.schema[{index}]", text))
+    return problems

@@ -19,7 +19,7 @@ from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2
 from domainmesh.v1 import publication_service_pb2 as pb
 from governance_server.backend import Backend, Reader, read, stamp, store
 from governance_server.caller import Caller, current_caller
-from governance_server.contracts import parse_contract
+from governance_server.contracts import parse_contract, unservable
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.lineage.emit import LineageEmitter
 from governance_server.policy.projection import denied
@@ -27,7 +27,6 @@ from governance_server.publishing.delivery import (
     check_lineage,
     check_quality,
     storage_schema_of,
-    unstorable,
     verified_files,
     verify_delivery,
 )
@@ -37,11 +36,11 @@ from governance_server.publishing.passages import PassageIndexer
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.compatibility import check_compatible
-from governance_server.rules.errors import Conflict, InvalidContractText, Precondition, Problem
+from governance_server.rules.errors import Conflict, InvalidContractText, Precondition
 from governance_server.storage.leases import Leases
 from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.layout import Warehouse
-from mesh_core.contract import Contract, servable_problems
+from mesh_core.contract import Contract
 from mesh_core.names import parse_product
 
 if TYPE_CHECKING:
@@ -323,15 +322,7 @@ class Publisher:
 
 def _servable(text: str, product: str) -> Contract:
     contract: Contract = parse_contract(text)
-    problems = [Problem(p.path, p.message) for p in servable_problems(contract)]
-    if not contract.ports:
-        problems.append(Problem("$.schema", "a product needs at least one schema object: it becomes a port"))
-    problems += [
-        Problem(f"$.schema[?(@.name=='{port.name}')]", "a port needs properties: policy is decided column by column")
-        for port in contract.ports
-        if not port.columns
-    ]
-    problems += [Problem(f"$.schema[?(@.name=='{port.name}')]", text) for port in contract.ports if (text := unstorable(port))]
+    problems = unservable(contract)
     if problems:
         raise InvalidContractText(
             f"The mesh cannot serve the contract of {product}: mend what is listed.", resource=product, problems=problems

@@ -10,7 +10,7 @@ from domainmesh.v1 import product_pb2, product_service_pb2_grpc
 from domainmesh.v1 import product_service_pb2 as pb
 from governance_server.backend import Backend, Page
 from governance_server.caller import current_caller
-from governance_server.contracts import parse_contract, recorded_only
+from governance_server.contracts import parse_contract, recorded_only, unservable
 from governance_server.policy.engine import Visibility
 from governance_server.policy.projection import PolicyProjection, denied
 from governance_server.rules import kinds
@@ -82,13 +82,11 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
 
     def ValidateContract(self, request: pb.ValidateContractRequest, context: grpc.ServicerContext) -> pb.ValidateContractResponse:
         """Checks a contract without storing it."""
-        from mesh_core.contract import servable_problems
-
         contract = parse_contract(request.text)
         return pb.ValidateContractResponse(
             api_version=contract.api_version, id=contract.id, version=contract.version,
             recorded_only=recorded_only(contract.text),
-            not_servable=[f"{problem.path}: {problem.message}" for problem in servable_problems(contract)],
+            not_servable=[f"{problem.path}: {problem.message}" for problem in unservable(contract)],
         )  # fmt: skip
 
     def GetRelease(self, request: pb.GetReleaseRequest, context: grpc.ServicerContext) -> product_pb2.Release:

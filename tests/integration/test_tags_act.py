@@ -129,8 +129,7 @@ def test_a_tag_follows_a_column_through_three_products_and_masks_it_there(compan
 def test_counts_sums_and_means_break_a_tag_and_smallest_largest_and_first_do_not(company: Company) -> None:
     aggregated = company.derive(
         "ages",
-        ["city: string", *(f"{name}: integer" for name in ("n", "total", "youngest", "oldest", "one"))]
-        + ["mean: number", "name: string"],
+        ["city: string", *(f"{n}: integer" for n in ["n", "total", "youngest", "oldest", "one"]), "mean: number", "name: string"],
         lambda f: f.group_by("city").agg(
             n=pl.col("age").count().cast(pl.Int64), total=pl.col("age").sum(), mean=pl.col("age").mean(),
             youngest=pl.col("age").min(), oldest=pl.col("age").max(), one=pl.col("age").first(), name=pl.col("name").max(),

@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from typing import Any, TypeAlias, cast
 
 import grpc
@@ -49,8 +50,19 @@ _STATUS: dict[pb.ErrorReason.ValueType, grpc.StatusCode] = {
     pb.ERROR_REASON_REVISION_NOT_REACHED: grpc.StatusCode.UNAVAILABLE,
 }
 
-_OPEN_SERVICES = ("/grpc.health.v1.Health/", "/grpc.reflection.")
+_OPEN_SERVICES = ("/grpc.health.v1.Health/",)
+_LONG_CALLS = frozenset(
+    {
+        "/domainmesh.v1.PublicationService/CommitPublication",
+        "/domainmesh.v1.PublicationService/RepairPublications",
+        "/domainmesh.v1.JournalService/VerifyJournal",
+        "/domainmesh.v1.ReadService/PrepareFiles",
+    }
+)
+"""Calls that may take minutes: they have threads of their own, so that the short ones never wait for them."""
+_MOST_LONG_CALLS = 16
 _REVISION_WAIT_SECONDS = 2.0
+_MOST_REVISION_WAITS = 2
 _MAX_PROBLEMS = 100
 _DETAIL_BYTES, _TEXT_BYTES, _STATUS_BYTES = 5000, 700, 400
 """Metadata is 8 KiB in all: the detail, and the status text, whose bytes may count threefold on the wire."""
@@ -67,8 +79,9 @@ class StreamPool:
 
     _SPARE = 8
 
-    def __init__(self, limit: int) -> None:
+    def __init__(self, limit: int, what: str = "streams are open") -> None:
         self.limit = limit
+        self._what = what
         self.executor = ThreadPoolExecutor(max_workers=limit + self._SPARE, thread_name_prefix="stream")
         self._running = 0
         self._lock = threading.Lock()
@@ -77,7 +90,7 @@ class StreamPool:
         """One more stream runs. Raises: Overloaded."""
         with self._lock:
             if self._running >= self.limit:
-                raise errors.Overloaded(f"{self.limit} streams are open already: close one or try again later.")
+                raise errors.Overloaded(f"{self.limit} {self._what} already: close one or try again later.")
             self._running += 1
 
     def leave(self) -> None:
@@ -93,25 +106,30 @@ class CallInterceptor(grpc.ServerInterceptor):
         self._database = database
         self._authenticator = authenticator
         self._streams = streams
+        self._long_calls = StreamPool(_MOST_LONG_CALLS, "long calls are running")
+        self._revision_waits = threading.BoundedSemaphore(_MOST_REVISION_WAITS)
 
     def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], _Handler | None],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> _Handler | None:
-        """The handler, wrapped; health and reflection stay open to everyone."""
+        """The handler, wrapped; health stays open to everyone."""
         handler: Any = continuation(handler_call_details)
         method = str(handler_call_details.method)
         if handler is None or method.startswith(_OPEN_SERVICES):
             return cast(_Handler, handler)
         if handler.response_streaming:
-            stream = self._wrap_stream(handler.unary_stream, method)
+            stream = self._wrap_stream(handler.stream_stream or handler.unary_stream, method)
             # grpc runs a behaviour that carries this attribute on that pool instead of the server's own.
             stream.experimental_thread_pool = self._streams.executor  # type: ignore[attr-defined]
-            return grpc.unary_stream_rpc_method_handler(stream, handler.request_deserializer, handler.response_serializer)
-        return grpc.unary_unary_rpc_method_handler(
-            self._wrap_unary(handler.unary_unary, method), handler.request_deserializer, handler.response_serializer
-        )
+            make = grpc.stream_stream_rpc_method_handler if handler.request_streaming else grpc.unary_stream_rpc_method_handler
+            return make(stream, handler.request_deserializer, handler.response_serializer)
+        call = self._wrap_unary(handler.unary_unary, method)
+        if method in _LONG_CALLS:
+            call = self._wrap_long(handler.unary_unary, method)
+            call.experimental_thread_pool = self._long_calls.executor  # type: ignore[attr-defined]
+        return grpc.unary_unary_rpc_method_handler(call, handler.request_deserializer, handler.response_serializer)
 
     def _wrap_unary(self, behaviour: Behaviour, method: str) -> Behaviour:
         def call(request: object, context: grpc.ServicerContext) -> object:
@@ -121,13 +139,28 @@ class CallInterceptor(grpc.ServerInterceptor):
 
         return call
 
+    def _wrap_long(self, behaviour: Behaviour, method: str) -> Behaviour:
+        def call(request: object, context: grpc.ServicerContext) -> object:
+            with _Observed(self, method, context) as observed:
+                self._long_calls.enter()
+                try:
+                    observed.admit()
+                    return behaviour(request, context)
+                finally:
+                    self._long_calls.leave()
+
+        return call
+
     def _wrap_stream(self, behaviour: Behaviour, method: str) -> Behaviour:
         def stream(request: object, context: grpc.ServicerContext) -> Iterator[object]:
             with _Observed(self, method, context) as observed:
                 self._streams.enter()
                 try:
                     observed.admit()
-                    yield from behaviour(request, context)
+                    with closing(behaviour(request, context)) as messages:
+                        for message in messages:
+                            observed.authenticate()  # a stream lives no longer than the token it began with
+                            yield message
                 finally:
                     self._streams.leave()
 
@@ -135,19 +168,32 @@ class CallInterceptor(grpc.ServerInterceptor):
 
     def admit(self, context: grpc.ServicerContext, call_id: str) -> None:
         """Returns once the caller is known and its revision reached. Raises: Unauthenticated, RevisionNotReached."""
+        self.authenticate(context, call_id)
         metadata = dict(context.invocation_metadata())
-        set_caller(self._authenticator.authenticate(str(metadata.get("authorization", "")), call_id=call_id))
         wanted = str(metadata.get("mesh-min-revision", "0"))
         if not wanted.isdecimal() or len(wanted) > 19:
             raise errors.Invalid("mesh-min-revision is not a number: send the mesh-revision of an earlier response.")
         self._wait_for(int(wanted))
 
+    def authenticate(self, context: grpc.ServicerContext, call_id: str) -> None:
+        """The caller is the one whose token the call carries, as it is now. Raises: Unauthenticated."""
+        metadata = dict(context.invocation_metadata())
+        set_caller(self._authenticator.authenticate(str(metadata.get("authorization", "")), call_id=call_id))
+
     def _wait_for(self, revision: int) -> None:
-        deadline = time.monotonic() + _REVISION_WAIT_SECONDS
-        while self._database.head().revision < revision:
-            if time.monotonic() > deadline:
-                raise errors.RevisionNotReached(f"Revision {revision} is not here yet: try again, or ask another server.")
-            time.sleep(0.01)
+        """Few may wait, as each holds a thread. Raises: RevisionNotReached."""
+        if self._database.head().revision >= revision:
+            return
+        may_wait = self._revision_waits.acquire(blocking=False)
+        try:
+            deadline = time.monotonic() + (_REVISION_WAIT_SECONDS if may_wait else 0)
+            while self._database.head().revision < revision:
+                if time.monotonic() >= deadline:
+                    raise errors.RevisionNotReached(f"Revision {revision} is not here yet: try again, or ask another server.")
+                time.sleep(0.01)
+        finally:
+            if may_wait:
+                self._revision_waits.release()
 
     def head_revision(self) -> int:
         """The journal's newest revision."""
@@ -166,6 +212,9 @@ class _Observed:
 
     def admit(self) -> None:
         self._interceptor.admit(self._context, self.call_id)
+
+    def authenticate(self) -> None:
+        self._interceptor.authenticate(self._context, self.call_id)
 
     def __enter__(self) -> _Observed:
         return self

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import dataclasses
 import math
 import re
 from collections.abc import Iterator
@@ -251,7 +252,9 @@ OPERATIONS = (ROOT / "docs" / "operations.md").read_text()
 def test_the_settings_have_the_defaults_that_the_guide_says() -> None:
     settings = load_settings({"HOME": "/home/kim"})
     fields = {"MESH_DATABASE": "database_url", "MESH_VECTORS": "vectors_url"}
-    for name, default in re.findall(r"^\| `(MESH_[A-Z_]+)` \| ([^|]*) \| [^|]* \|$", OPERATIONS, re.MULTILINE):
+    said = re.findall(r"^\| `(MESH_[A-Z_]+)` \| ([^|]*) \| [^|]* \|$", OPERATIONS, re.MULTILINE)
+    assert len(said) == len(dataclasses.fields(settings)) + 1
+    for name, default in said:
         if name in ("MESH_LOG_LEVEL", "MESH_HOME"):
             continue
         value = getattr(settings, fields.get(name, name.removeprefix("MESH_").lower()))

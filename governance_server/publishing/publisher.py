@@ -11,6 +11,7 @@ import logging
 import secrets
 from collections.abc import Iterator
 from datetime import UTC, timedelta
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -50,6 +51,7 @@ __all__ = ["Publisher"]
 
 _LOG = logging.getLogger(__name__)
 _PATIENCE_SECONDS = 10.0
+_CONTRACTS_KEPT = 4
 _OPEN = publication_pb2.PUBLICATION_STATE_OPEN
 _COMMITTING = publication_pb2.PUBLICATION_STATE_COMMITTING
 _COMMITTED = publication_pb2.PUBLICATION_STATE_COMMITTED
@@ -65,6 +67,7 @@ class Publisher:
         self._passages = passages
         self._emitter = emitter
         self._leases = Leases(backend.database, clock=backend.now)
+        self._parse = lru_cache(maxsize=_CONTRACTS_KEPT)(parse_contract)  # one publication parses its contract several times
 
     # -- begin -------------------------------------------------------------------------------------------------------
 
@@ -73,7 +76,7 @@ class Publisher:
         domain, _ = parse_product(request.product)
         # Parsed before the command is queued, so that a large contract keeps no other writer waiting; decided again inside.
         self._backend.policy.authorise(current_caller(), "write", request.product)
-        contract = _servable(request.contract_text, request.product)
+        contract = _servable(self._parse(request.contract_text), request.product)
         publication_id = secrets.token_hex(16)
         ttl = timedelta(seconds=self._backend.settings.publication_ttl_seconds)
 
@@ -135,7 +138,7 @@ class Publisher:
 
         Raises: ContractViolated, Conflict, Invalid.
         """
-        contract = parse_contract(publication.contract_text)
+        contract = self._parse(publication.contract_text)
         check_quality(publication.product, request.quality)
         described = _described(product_pb2.Product(name=publication.product), contract)
         check_lineage(described, request.lineage)
@@ -167,7 +170,7 @@ class Publisher:
 
     def _roll_forward(self, publication: publication_pb2.Publication) -> product_pb2.Release:
         """A verified publication is visible; may be repeated after a crash at any point."""
-        contract = parse_contract(publication.contract_text)
+        contract = self._parse(publication.contract_text)
         entry = _described(product_pb2.Product(name=publication.product), contract)
         release = product_pb2.Release(
             product=publication.product, version=publication.version, contract_version=contract.version,
@@ -320,8 +323,7 @@ class Publisher:
         return product_pb2.Product.FromString(body) if body is not None else product_pb2.Product(name=name)
 
 
-def _servable(text: str, product: str) -> Contract:
-    contract: Contract = parse_contract(text)
+def _servable(contract: Contract, product: str) -> Contract:
     problems = unservable(contract)
     if problems:
         raise InvalidContractText(

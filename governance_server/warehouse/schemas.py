@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import Counter
+
 import pyarrow as pa
 
 __all__ = ["schema_differences", "stored_schema"]
@@ -17,10 +19,11 @@ def stored_schema(schema: pa.Schema) -> pa.Schema:
 def schema_differences(actual: pa.Schema, wanted: pa.Schema) -> list[str]:
     """One sentence for each way `actual` is not the wanted storage schema: names, types, order. Empty if it is."""
     have, want = stored_schema(actual), stored_schema(wanted)
-    repeated = sorted({name for name in have.names if have.names.count(name) > 1})
-    differences = [f"the column {name} occurs more than once." for name in repeated]
-    differences += [f"the column {name} is missing." for name in want.names if name not in have.names]
-    differences += [f"the column {name} is not in the contract." for name in have.names if name not in want.names]
+    counts = Counter(have.names)
+    wanted_names = set(want.names)
+    differences = [f"the column {name} occurs more than once." for name in sorted(counts) if counts[name] > 1]
+    differences += [f"the column {name} is missing." for name in want.names if name not in counts]
+    differences += [f"the column {name} is not in the contract." for name in have.names if name not in wanted_names]
     if differences:
         return differences
     for field in want:

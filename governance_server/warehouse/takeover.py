@@ -24,6 +24,7 @@ from governance_server.warehouse.layout import check_publication_id
 
 __all__ = ["give_up", "take_over", "taken_name"]
 
+_MAX_NAME_BYTES = 255
 _File = TypeVar("_File", bound=DeliveredFile)
 
 
@@ -75,6 +76,8 @@ def give_up(table_root: Path, files: Sequence[DeliveredFile], publication_id: st
 def _problem(folder: Path, file: DeliveredFile, target: Path) -> str | None:
     if not file.name or file.name in {".", ".."} or os.sep in file.name or "\0" in file.name:
         return f"{file.name!r} is not a plain file name."
+    if len(os.fsencode(file.name)) > _MAX_NAME_BYTES:
+        return f"{file.name[:40]}…: the name is longer than {_MAX_NAME_BYTES} bytes."
     source = folder / file.name
     try:
         found = target.lstat() if target.exists() else source.lstat()

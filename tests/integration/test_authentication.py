@@ -179,5 +179,5 @@ def test_with_tls_everything_works_up_to_the_gateway(new_server: Callable[..., R
 
 
 def test_a_token_is_never_sent_unencrypted_to_another_machine() -> None:
-    with pytest.raises(MeshError, match="unencrypted|https"):
+    with pytest.raises(MeshError, match=r"unencrypted|https"):
         Mesh.connect("http://mesh.example.org:50051", "mesh_token")

@@ -56,6 +56,13 @@ class Page:
             raise Invalid("page_token is not one this server gave out: leave it empty to start anew.") from None
         return cls(after=after, size=min(size or _DEFAULT_PAGE, _MAX_PAGE))
 
+    @property
+    def position(self) -> int:
+        """The number the token stands for, 0 without one. Raises: Invalid."""
+        if self.after and not (self.after.isascii() and self.after.isdecimal() and len(self.after) < 19):
+            raise Invalid("page_token is not one this server gave out: leave it empty to start anew.")
+        return int(self.after or "0")
+
     @staticmethod
     def token(after: str) -> str:
         """The token that goes on after this name."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from datetime import UTC
 
 import grpc
@@ -21,6 +22,7 @@ from governance_server.services.grants import prepare_grant
 __all__ = ["AccessRequestService", "pending_for"]
 
 _REQUESTED = messages.ACCESS_REQUEST_STATE_REQUESTED
+_LONGEST_REASON = 4000
 _READ_ACTIONS = ("discover", "read")
 
 
@@ -38,6 +40,8 @@ class AccessRequestService(access_request_service_pb2_grpc.AccessRequestServiceS
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
             wanted = request.access_request
+            if len(wanted.reason) > _LONGEST_REASON:
+                raise Invalid(f"The reason has {len(wanted.reason)} characters: say it in {_LONGEST_REASON}.")
             self._backend.policy.authorise(caller, "request", check_resource(wanted.resource))
             if self._backend.policy.product_of(wanted.resource) is None:
                 raise denied("request", wanted.resource)
@@ -75,13 +79,13 @@ class AccessRequestService(access_request_service_pb2_grpc.AccessRequestServiceS
             key=lambda r: (r.create_time.seconds, r.create_time.nanos, r.id),
             reverse=True,
         )
-        start = int(page.after) if page.after.isdecimal() else 0
+        start, may_see = page.position, _sight(self._backend, current_caller())
         found = [
             item
             for item in everything
             if (not request.state or item.state == request.state)
             and (not request.resource or contains(request.resource, item.resource))
-            and _may_see(self._backend, current_caller(), item)
+            and may_see(item)
         ]
         more = Page.token(str(start + page.size)) if len(found) > start + page.size else ""
         return pb.ListAccessRequestsResponse(access_requests=found[start : start + page.size], next_page_token=more)
@@ -154,11 +158,26 @@ def pending_for(backend: Backend, caller: Caller) -> int:
     """How many open requests wait for the caller's decision."""
     rows = backend.catalog.list(kinds.ACCESS_REQUEST, limit=None)
     asked = (messages.AccessRequest.FromString(body) for _, body in rows)
-    return sum(r.state == _REQUESTED and r.requester != caller.name and _may_see(backend, caller, r) for r in asked)
+    may_see = _sight(backend, caller)
+    return sum(r.state == _REQUESTED and r.requester != caller.name and may_see(r) for r in asked)
 
 
 def _may_see(backend: Backend, caller: Caller, asked: messages.AccessRequest) -> bool:
-    return asked.requester == caller.name or backend.policy.check(caller.name, "grant", asked.resource).allowed
+    return _sight(backend, caller)(asked)
+
+
+def _sight(backend: Backend, caller: Caller) -> Callable[[messages.AccessRequest], bool]:
+    """Tells of requests whether the caller may see them; asks once for each resource, however many requests there are."""
+    may_grant: dict[str, bool] = {}
+
+    def may_see(asked: messages.AccessRequest) -> bool:
+        if asked.requester == caller.name:
+            return True
+        if asked.resource not in may_grant:
+            may_grant[asked.resource] = backend.policy.check(caller.name, "grant", asked.resource).allowed
+        return may_grant[asked.resource]
+
+    return may_see
 
 
 def _check_open(asked: messages.AccessRequest) -> None:

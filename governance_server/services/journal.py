@@ -10,7 +10,7 @@ import grpc
 from domainmesh.v1 import journal_pb2, journal_service_pb2_grpc
 from domainmesh.v1 import journal_service_pb2 as pb
 from governance_server.backend import Backend, Page, stamp
-from governance_server.caller import current_caller
+from governance_server.caller import Caller, current_caller
 from governance_server.rules.apply import Change
 from governance_server.rules.errors import AccessDenied, Invalid
 from mesh_core.names import MESH
@@ -31,9 +31,7 @@ class JournalService(journal_service_pb2_grpc.JournalServiceServicer):
         """Lists changes, oldest first."""
         self._backend.policy.authorise(current_caller(), "administer", MESH)
         page = Page.of(request.page_size, request.page_token)
-        if page.after and not page.after.isdecimal():
-            raise Invalid("page_token is not one this server gave out: leave it empty to start anew.")
-        after = int(page.after) if page.after else request.after_revision
+        after = page.position or _revision(request.after_revision)
         changes = self._backend.journal.read_changes(after, page.size + 1, request.kinds or None)
         shown = changes[: page.size]
         more = Page.token(str(shown[-1].revision)) if len(changes) > page.size else ""
@@ -43,18 +41,24 @@ class JournalService(journal_service_pb2_grpc.JournalServiceServicer):
         """Streams changes as they are accepted; ends when the right to see them does."""
         caller = current_caller()
         gone = threading.Event()
-        context.add_callback(gone.set)
-        after = request.after_revision
+        after = _revision(request.after_revision)
+        if not context.add_callback(gone.set):  # the client went away before it could be told
+            return
         while not gone.is_set():
-            if not self._backend.policy.check(caller.name, "administer", MESH).allowed:
-                raise AccessDenied("You may not administer mesh any more.", resource=MESH)
+            self._check_still(caller)
             head = self._backend.journal.wait_for(after + 1, _WATCH_SECONDS)
             while after < head and not gone.is_set():
                 changes = self._backend.journal.read_changes(after, _WATCH_PAGE, request.kinds or None)
                 for change in changes:
+                    self._check_still(caller)
                     yield _change(change, True)
                 last = max((change.revision for change in changes), default=0)
                 after = last if len(changes) == _WATCH_PAGE else max(head, last)
+
+    def _check_still(self, caller: Caller) -> None:
+        """Returns if the caller may administer the mesh now, after everything that came since it asked. Raises: AccessDenied."""
+        if not self._backend.policy.check(caller.name, "administer", MESH).allowed:
+            raise AccessDenied("You may not administer mesh, or not any more.", resource=MESH)
 
     def VerifyJournal(self, request: pb.VerifyJournalRequest, context: grpc.ServicerContext) -> pb.VerifyJournalResponse:
         """Recomputes the hash chain and compares the tables with it."""
@@ -64,6 +68,12 @@ class JournalService(journal_service_pb2_grpc.JournalServiceServicer):
             is_intact=result.ok, checked=result.checked, head_hash=self._backend.database.head().hash,
             problems=[f"revision {problem.revision}: {problem.text}" for problem in result.problems],
         )  # fmt: skip
+
+
+def _revision(number: int) -> int:
+    if number >= 1 << 63:
+        raise Invalid(f"after_revision is {number}: no revision is that high.")
+    return number
 
 
 def _change(change: Change, include_body: bool) -> journal_pb2.Change:

@@ -74,7 +74,7 @@ class LineageService(lineage_service_pb2_grpc.LineageServiceServicer):
         """Lists OpenLineage events, oldest first."""
         self._backend.policy.authorise(current_caller(), "administer", MESH)
         page = Page.of(request.page_size, request.page_token)
-        events = self._events.read_events(int(page.after) if page.after.isdecimal() else 0, page.size + 1)
+        events = self._events.read_events(page.position, page.size + 1)
         shown = [
             lineage_pb2.LineageEvent(sequence=e.sequence, receive_time=stamp(e.received_at), json=e.body.decode())
             for e in events[: page.size]

@@ -54,7 +54,7 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         caller = current_caller()
         visible = self._backend.policy.visibility(caller.name)
         readable = self._backend.policy.readable(caller.name)
-        start = int(page.after) if page.after.isdecimal() else 0
+        start = page.position
         found = self._search.find(
             request.query, visible=visible, tag=request.tag, domain=request.domain, limit=start + page.size + 1
         )

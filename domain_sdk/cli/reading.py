@@ -110,7 +110,11 @@ def parse_where(sql: str, schema: pl.Schema, *, port: str) -> pl.Expr:
             f"--where is SQL, and its parser ({error.name}) is not installed: pip install 'domain-mesh[server]', or filter "
             "in Python with mesh.scan(…).filter(…)."
         ) from error
-    except (InvalidExpression, Unsupported) as error:
+    except Unsupported as error:
+        raise errors.InvalidExpression(
+            "--where cannot use subject.…: that is for the row filters of grants.", resource=port
+        ) from error
+    except InvalidExpression as error:
         raise errors.InvalidExpression(f"--where cannot be used: {error}", resource=port) from error
 
 

@@ -1,0 +1,149 @@
+"""What failed is told in one block, or as JSON, with an exit status; tracebacks are for who asks for them."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from domain_sdk.cli import main, output
+from domain_sdk.cli.failures import from_mesh_error, report
+from domain_sdk.errors import ContractViolated, MeshError, Violation
+from domain_sdk.mesh import Mesh
+
+VIOLATIONS = [Violation("$.schema[0]", "name is missing."), Violation("entries: unique", "3 rows share \x1b[31mkeys.")]
+
+
+@pytest.fixture(autouse=True)
+def nobody_logged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("XDG_CONFIG_HOME", str(tmp_path))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.setenv("COLUMNS", "100")
+    for name in ("MESH_URL", "MESH_TOKEN", "MESH_DEBUG"):
+        monkeypatch.delenv(name, raising=False)
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def connect(*arguments: object, **more: object) -> Mesh:
+        raise error
+
+    monkeypatch.setattr(Mesh, "connect", connect)
+
+
+def test_an_error_is_one_block_with_every_violation_and_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    error = ContractViolated("The data breaks the contract.", resource="finance.ledger", violations=VIOLATIONS, request_id="r1")
+    assert report(from_mesh_error(error), as_json=False) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    shown = " ".join(told.err.replace("│", " ").split())
+    assert "Contract violated" in shown
+    assert "The data breaks the contract." in shown
+    assert "on finance.ledger" in shown
+    assert "• $.schema[0]: name is missing." in shown
+    assert "• entries: unique: 3 rows share" in shown
+    assert "next correct the data" in shown
+    assert "request id r1" in shown
+
+
+def test_control_characters_of_data_never_reach_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    report(from_mesh_error(ContractViolated("broken", violations=VIOLATIONS)), as_json=False)
+    assert "\x1b" not in capsys.readouterr().err
+    assert output.cell("a\x1b]0;title\x07b\u202ec").plain == "a\ufffd]0;title\ufffdb\ufffdc"
+
+
+def test_markup_in_data_is_text(capsys: pytest.CaptureFixture[str]) -> None:
+    report(from_mesh_error(MeshError("no [bold]such[/bold] thing [/]")), as_json=False)
+    assert "no [bold]such[/bold] thing [/]" in capsys.readouterr().err
+
+
+def test_an_error_as_json_says_the_same(capsys: pytest.CaptureFixture[str]) -> None:
+    error = ContractViolated("The data breaks the contract.", resource="finance.ledger", violations=VIOLATIONS)
+    assert report(from_mesh_error(error), as_json=True) == 1
+    told = capsys.readouterr()
+    assert told.out == ""
+    document = json.loads(told.err)["error"]
+    assert document["reason"] == "CONTRACT_VIOLATED"
+    assert document["resource"] == "finance.ledger"
+    assert [violation["path"] for violation in document["violations"]] == ["$.schema[0]", "entries: unique"]
+    assert document["exit_status"] == 1
+
+
+def test_nobody_logged_in_is_told_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["status"]) == 1
+    assert "mesh login" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["bogus"], "No such command 'bogus'"),
+        (["read"], "Missing argument 'PORT'"),
+        (["read", "a.b.c", "--limit", "0"], "--limit"),
+        (["read", "a.b.c", "--output", "rows.xlsx"], ".parquet, .csv, .ndjson"),
+        (["read", "a.b.c", "--columns", "a,,b"], "empty column name"),
+        (["status", "--url", "http://127.0.0.1:1"], "mesh --url … status"),
+        (["approve", "r1", "--mask", "email"], "NAME=VALUE"),
+        (["approve", "r1", "--mask", "email=show-last-4", "--mask", "email=x"], "given twice"),
+        (["publish", "finance", "entries=x"], "finance.ledger"),
+        (["check", "look", "finance"], "discover, request, read"),
+        (["grant", "user:ana", "finance", "--actions", "reed"], "no such action"),
+        (["admin", "create-guardrail", "g", "tag:pii"], "exactly one"),
+        (["admin", "update-principal", "user:ana"], "Nothing to change"),
+        (["--token", "a", "--token-file", "b", "status"], "not both"),
+        (["--token-file", "no-such-file", "--url", "http://127.0.0.1:1", "status"], "cannot be read"),
+    ],
+)
+def test_wrong_usage_exits_with_2_and_says_what_is_wrong(
+    arguments: list[str], said: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(arguments) == 2
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert said in " ".join(told.err.replace("│", " ").split())
+    assert "--help" in told.err
+
+
+def test_wrong_usage_is_json_where_json_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["read", "--json"]) == 2
+    assert json.loads(capsys.readouterr().err)["error"]["reason"] == "USAGE"
+
+
+def test_an_unforeseen_error_is_a_block_and_not_a_traceback(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing(monkeypatch, ZeroDivisionError("oops"))
+    assert main(["status"]) == 1
+    told = capsys.readouterr().err
+    assert "Unexpected error" in told
+    assert "MESH_DEBUG=1" in told
+    assert "Traceback" not in told
+
+
+def test_mesh_debug_lets_errors_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    failing(monkeypatch, MeshError("oops"))
+    monkeypatch.setenv("MESH_DEBUG", "1")
+    with pytest.raises(MeshError, match="oops"):
+        main(["status"])
+
+
+def test_ctrl_c_exits_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    failing(monkeypatch, KeyboardInterrupt())
+    assert main(["status"]) == 130
+    assert "Interrupted." in capsys.readouterr().err
+
+
+def test_a_file_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    failing(monkeypatch, PermissionError(13, "Permission denied", "/somewhere"))
+    assert main(["status"]) == 1
+    told = " ".join(capsys.readouterr().err.split())
+    assert "Permission denied" in told
+    assert "/somewhere" in told
+
+
+def test_serving_without_the_server_installed_names_the_extra(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "sqlmodel" else object())
+    assert main(["serve"]) == 1
+    assert "domain-mesh[server]" in capsys.readouterr().err

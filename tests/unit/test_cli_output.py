@@ -1,0 +1,198 @@
+"""How values look: JSON for scripts, tables for people, the data itself left exact."""
+
+from __future__ import annotations
+
+import io
+import json
+import stat
+from collections.abc import Callable
+from datetime import UTC, date, datetime
+from decimal import Decimal
+from pathlib import Path
+
+import polars as pl
+import pytest
+import typer
+from rich.console import Console, RenderableType
+
+from domain_sdk.access import AccessRequest, AccessRequestState, Explanation, ReadPlan, VisibleColumn
+from domain_sdk.catalog import ColumnEntry, DerivedTag, PortEntry, PortKind
+from domain_sdk.cli.catalog_views import explanation_view, lineage_view, shown_view
+from domain_sdk.cli.output import plain, table
+from domain_sdk.cli.publishing import open_port
+from domain_sdk.cli.reading import frame_view, parse_where, passages_view
+from domain_sdk.cli.session import Session, read_token
+from domain_sdk.cli.tokens import write_secret
+from domain_sdk.collections import Passage
+from domain_sdk.errors import InvalidExpression
+from domain_sdk.lineage import LineageEdge, LineageGraph, LineageNode
+from domain_sdk.read import PlannedScan
+
+NOON = datetime(2026, 5, 4, 12, 30, 15, 123456, tzinfo=UTC)
+
+
+def printed(shown: RenderableType, width: int = 100) -> str:
+    console = Console(file=io.StringIO(), width=width)
+    console.print(shown)
+    assert isinstance(console.file, io.StringIO)
+    return console.file.getvalue()
+
+
+def plan(*columns: VisibleColumn, hidden: int = 0, rows: str = "") -> ReadPlan:
+    return ReadPlan("a.b.c", "user:ana", "forecasting", 7, columns, hidden, rows, (), has_obligations=True)
+
+
+def test_plain_values_are_what_json_has() -> None:
+    texts = dict.fromkeys(("resource", "purpose", "reason", "decider", "decision_reason", "row_filter"), "")
+    state = AccessRequestState.DENIED
+    request = AccessRequest(
+        id="r1", requester="user:ana", columns=("x",), until=NOON, state=state, grants=(), masks={"x": "y"},
+        create_time=None, decide_time=None, fetch=len, **texts,
+    )  # fmt: skip
+    document = json.loads(json.dumps(plain(request)))
+    assert document["state"] == "denied"
+    assert document["until"] == "2026-05-04T12:30:15.123456+00:00"
+    assert document["masks"] == {"x": "y"}
+    assert "fetch" not in document
+    assert plain([Decimal("1.50"), date(2026, 1, 2), b"\x01\xff", True, None, 0.5]) == [
+        "1.50",
+        "2026-01-02",
+        "01ff",
+        True,
+        None,
+        0.5,
+    ]
+
+
+def test_names_in_the_first_column_are_not_folded_at_100_columns() -> None:
+    shown = printed(table(("name", "text"), [("sales.customers.customers", "word " * 60)]))
+    assert "sales.customers.customers" in shown
+    assert max(map(len, shown.splitlines())) <= 100
+
+
+def test_rows_are_shown_exactly_with_what_policy_left_out() -> None:
+    frame = pl.DataFrame({"at": [NOON], "amount": [Decimal("2.50")], "mail": [None]}, schema_overrides={"mail": pl.String})
+    columns = (
+        VisibleColumn("at", "", False),
+        VisibleColumn("amount", "", True),
+        VisibleColumn("mail", "replace-with-null", False),
+    )
+    shown = printed(frame_view(frame, PlannedScan(frame.schema, plan(*columns, hidden=2, rows="x = 1"), 3, 0), limit=20))
+    assert "2026-05-04 12:30:15.123456+00:00" in shown
+    assert "2.50" in shown
+    assert "null" in shown
+    for line in ("1 rows of a.b.c, version 3, as user:ana, for forecasting", "rows kept by policy: x = 1",
+                 "masked: mail (replace-with-null)", "shown on some rows only: amount", "hidden: 2 columns"):  # fmt: skip
+        assert line in shown
+
+
+def test_an_explanation_says_of_every_column_how_it_is_shown() -> None:
+    columns = (VisibleColumn("a", "", False), VisibleColumn("b", "", True), VisibleColumn("c", "show-first-4", False))
+    found = Explanation(True, plan(*columns, hidden=2, rows="restricted"), ("g1: because", ": bare"), "", 7)
+    lines = [" ".join(line.split()) for line in printed(explanation_view("a.b.c", found, ["a", "b", "c", "d"])).splitlines()]
+    for line in ("a clear", "b on some rows only", "c masked: show-first-4", "d hidden", "(1 more) hidden",
+                 "rows some (the rule is not yours to see)", "because g1: because", "bare"):  # fmt: skip
+        assert line in lines
+
+
+def test_a_derived_tag_is_shown_with_its_way_back_to_the_origin() -> None:
+    tag = DerivedTag("pii.email", ("sales.o.o#email", "mid.m.m#mail", "fin.r.r#contact"))
+    column = ColumnEntry("contact", "string", "", "", False, 0, (), (tag,))
+    port = PortEntry("fin.r.r", PortKind.TABLE, "", (column,), (), 5, "", 0)
+    shown = printed(shown_view(port, []))
+    assert shown.index("pii.email") < shown.index("← mid.m.m.mail") < shown.index("← sales.o.o.email")
+    assert "← fin.r.r" not in shown
+
+
+def test_a_cyclic_lineage_is_drawn_once() -> None:
+    nodes = (LineageNode("a.b.c", False, "table", ()), LineageNode("d.e.f", False, "table", ()), LineageNode("x", True, "", ()))
+    edges = (LineageEdge("d.e.f", "a.b.c", "", "", False), LineageEdge("a.b.c", "d.e.f", "", "", False),
+             LineageEdge("x", "d.e.f", "DIRECT", "IDENTITY", True))  # fmt: skip
+    shown = printed(lineage_view(LineageGraph(nodes, edges, is_complete=False)))
+    assert "(hidden from you)  (identity, masked)" in shown
+    assert "--depth" in shown
+    assert shown.count("d.e.f") == 2  # once on each side
+
+
+def test_a_deep_lineage_does_not_exhaust_the_stack() -> None:
+    nodes = tuple(LineageNode(f"n.p.{number}", False, "table", ()) for number in range(300))
+    edges = tuple(LineageEdge(f"n.p.{number + 1}", f"n.p.{number}", "", "", False) for number in range(299))
+    assert "n.p.0" in printed(lineage_view(LineageGraph(nodes, edges, is_complete=True)), width=2000)
+
+
+def test_a_passage_is_one_paragraph_and_lists_stay_lists() -> None:
+    def passage(text: str) -> Passage:
+        return Passage(1, text, "a.md", "Title", "Title > Part", 0, 9, 4, (), "id", "a.b.c", 1)
+
+    shown = printed(passages_view([passage("one\ntwo\n\n- three\n- four")]))
+    assert "one two" in shown
+    assert "- three  " in shown
+    assert "1. Title › Part" in shown
+    assert "a.md, page 4, characters 0–9, version 1" in shown
+
+
+@pytest.mark.parametrize(
+    ("sql", "kept"),
+    [
+        ("n > 1", [2, 3]),
+        ("n = 1 or s like 'c%'", [1, 3]),
+        ("d >= DATE '2026-01-02'", [2]),
+        ("s is null", [2]),
+        ("n between 2 and 3", [2, 3]),
+    ],
+)
+def test_a_where_keeps_the_rows_that_sql_keeps(sql: str, kept: list[int]) -> None:
+    frame = pl.DataFrame({"n": [1, 2, 3], "s": ["a", None, "cd"], "d": [date(2026, 1, 1), date(2026, 1, 2), None]})
+    assert frame.filter(parse_where(sql, frame.schema, port="a.b.c"))["n"].to_list() == kept
+
+
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [("nn = 1", "did you mean 'n'"), ("d < '2026-01-01'", "DATE '2027-01-31'"), ("n = 1; drop table x", "second statement"),
+     ("subject.region = 'x'", "row filters of grants"), ("sleep(9) = 1", "function call"), ("n =", "--where")],
+)  # fmt: skip
+def test_a_where_that_cannot_be_used_says_why(sql: str, said: str) -> None:
+    with pytest.raises(InvalidExpression, match=said) as raised:
+        parse_where(sql, pl.Schema({"n": pl.Int64, "d": pl.Date}), port="a.b.c")
+    assert raised.value.resource == "a.b.c"
+
+
+@pytest.mark.parametrize(
+    ("name", "write"),
+    [("t.parquet", pl.DataFrame.write_parquet), ("t.csv", pl.DataFrame.write_csv), ("t.ndjson", pl.DataFrame.write_ndjson),
+     ("t.arrow", pl.DataFrame.write_ipc)],
+)  # fmt: skip
+def test_a_table_file_is_opened_by_its_ending(name: str, write: Callable[[pl.DataFrame, Path], None], tmp_path: Path) -> None:
+    frame = pl.DataFrame({"a": [1, 2], "b": ["x", "y"]})
+    write(frame, tmp_path / name)
+    assert open_port(str(tmp_path / name), is_collection=False).collect().equals(frame)
+
+
+def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.xlsx").touch()
+    for name, said in (("t.xlsx", "none of"), ("missing.csv", "not a file")):
+        with pytest.raises(typer.BadParameter, match=said):
+            open_port(str(tmp_path / name), is_collection=False)
+
+
+def test_a_collection_is_given_as_paths() -> None:
+    assert open_port("documents/*.md", is_collection=True) == "documents/*.md"
+
+
+def test_a_secret_is_written_for_its_owner_only_and_never_over_a_file(tmp_path: Path) -> None:
+    write_secret(tmp_path / "token", "secret")
+    assert stat.S_IMODE((tmp_path / "token").stat().st_mode) == 0o600
+    assert read_token(str(tmp_path / "token")) == "secret"
+    with pytest.raises(FileExistsError):
+        write_secret(tmp_path / "token", "other")
+
+
+@pytest.mark.parametrize("content", ["", "two words", "\n\n"])
+def test_a_file_that_holds_no_single_token_is_refused(content: str, tmp_path: Path) -> None:
+    (tmp_path / "token").write_text(content)
+    with pytest.raises(typer.BadParameter):
+        read_token(str(tmp_path / "token"))
+
+
+def test_a_session_does_not_show_its_token() -> None:
+    assert "secret" not in repr(Session(url="http://127.0.0.1:1", token="secret"))

@@ -38,9 +38,10 @@ def list_domains(transport: Transport) -> list[DomainEntry]:
     return [_domain(it) for it in all_items(transport, method, domain_service_pb2.ListDomainsRequest(), field="domains")]
 
 
-def get_domain(transport: Transport, name: str) -> DomainEntry:
+def get_domain(transport: Transport, name: str, as_of: int = 0) -> DomainEntry:
     """The domain. Raises: AccessDenied."""
-    return _domain(transport.call(transport.control(DomainServiceStub).GetDomain, domain_service_pb2.GetDomainRequest(name=name)))
+    request = domain_service_pb2.GetDomainRequest(name=name, as_of=as_of)
+    return _domain(transport.call(transport.control(DomainServiceStub).GetDomain, request))
 
 
 def create_domain(transport: Transport, domain: domain_pb2.Domain) -> DomainEntry:
@@ -63,12 +64,12 @@ def list_products(transport: Transport, domain: str = "") -> list[ProductEntry]:
     return [_product(it) for it in all_items(transport, method, request, field="products")]
 
 
-def show(transport: Transport, name: str) -> DomainEntry | ProductEntry | PortEntry:
+def show(transport: Transport, name: str, as_of: int = 0) -> DomainEntry | ProductEntry | PortEntry:
     """The domain, product or port of that name, told apart by its parts."""
     parts = name.split(".")
     if len(parts) == 1:
-        return get_domain(transport, name)
-    request = product_service_pb2.GetProductRequest(name=".".join(parts[:2]))
+        return get_domain(transport, name, as_of)
+    request = product_service_pb2.GetProductRequest(name=".".join(parts[:2]), as_of=as_of)
     product = _product(transport.call(transport.control(ProductServiceStub).GetProduct, request))
     if len(parts) == 2:
         return product

@@ -105,6 +105,11 @@ class Transport:
         """The stub of a service of the control server."""
         return self._control.stub(kind)
 
+    @property
+    def is_local(self) -> bool:
+        """True if the mesh is on this machine, so that its loopback-only door for files can be reached."""
+        return self._endpoint.is_loopback
+
     def gateway(self, kind: type[Stub]) -> Stub:
         """The stub of a service of the gateway, whose address the control server is asked for once."""
         return self._gateway.stub(kind)
@@ -193,6 +198,8 @@ class Transport:
         named = self.call(self.control(ServerServiceStub).GetServerInfo, GetServerInfoRequest()).gateway
         if not named:
             raise errors.WrongState(f"The server at {self.url} has no gateway, so nothing can be read: start one.")
+        if named.startswith(":"):  # it listens on every address: the one the control server is reached by is as good
+            named = self._endpoint.address.rpartition(":")[0] + named
         is_bare = "://" not in named
         endpoint = parse_endpoint(f"https://{named}" if is_bare and self._endpoint.is_tls else named)
         if endpoint.is_loopback and not self._endpoint.is_loopback:

@@ -116,7 +116,9 @@ def _how(edge: LineageEdge) -> str:
     return f" ({', '.join(words).lower()})" if words else ""
 
 
-def fetch_lineage(transport: Transport, name: str, *, direction: Direction = "both", depth: int = 5) -> LineageGraph:
+def fetch_lineage(
+    transport: Transport, name: str, *, direction: Direction = "both", depth: int = 5, as_of: int = 0
+) -> LineageGraph:
     """The graph around the port or column.
 
     Raises:
@@ -128,7 +130,8 @@ def fetch_lineage(transport: Transport, name: str, *, direction: Direction = "bo
     if direction not in _DIRECTIONS:
         raise InvalidRequest(f"{direction!r} is no direction: use both, upstream or downstream.", resource=name)
     word = "UNSPECIFIED" if direction == "both" else direction.upper()
-    request = GetLineageRequest(name=name, depth=depth, direction=LineageDirection.Value(f"LINEAGE_DIRECTION_{word}"))
+    way = LineageDirection.Value(f"LINEAGE_DIRECTION_{word}")
+    request = GetLineageRequest(name=name, depth=depth, direction=way, as_of=as_of)
     return _graph(transport.call(transport.control(LineageServiceStub).GetLineage, request))
 
 

@@ -133,17 +133,17 @@ class Mesh:
 
         return _catalog_calls.discover(self._transport, query, tag=tag, domain=domain, limit=limit)
 
-    def show(self, name: str) -> DomainEntry | ProductEntry | PortEntry:
-        """The domain, product or port of that name."""
+    def show(self, name: str, *, as_of: int = 0) -> DomainEntry | ProductEntry | PortEntry:
+        """The domain, product or port of that name, at a journal revision (0: now)."""
         from domain_sdk import _catalog_calls
 
-        return _catalog_calls.show(self._transport, name)
+        return _catalog_calls.show(self._transport, name, as_of)
 
-    def lineage(self, name: str, *, depth: int = 5, direction: Direction = "both") -> LineageGraph:
-        """The graph around a port (`finance.ledger.entries`) or column (`finance.ledger.entries.amount`)."""
+    def lineage(self, name: str, *, depth: int = 5, direction: Direction = "both", as_of: int = 0) -> LineageGraph:
+        """The graph around a port (`finance.ledger.entries`) or column (`….entries.amount`), at a revision (0: now)."""
         from domain_sdk.lineage import fetch_lineage
 
-        return fetch_lineage(self._transport, name, depth=depth, direction=direction)
+        return fetch_lineage(self._transport, name, depth=depth, direction=direction, as_of=as_of)
 
     # Reading
 
@@ -353,18 +353,26 @@ class Mesh:
 
         return _access_calls.list_guardrails(self._transport)
 
-    def check(self, action: Action, resource: str, *, principal: str = "", purpose: str | None = None) -> Decision:
-        """Whether the principal (the caller when empty) may do the action, and why; true in a condition if it may."""
+    def check(
+        self, action: Action, resource: str, *, principal: str = "", purpose: str | None = None, as_of: int = 0
+    ) -> Decision:
+        """Whether the principal (the caller when empty) may do the action, and why; true in a condition if it may.
+
+        Decided at the journal revision `as_of`, with that revision's time; 0 means now.
+        """
         from domain_sdk import _access_calls
         from domainmesh.v1.decision_service_pb2 import CheckRequest
 
-        sent = CheckRequest(principal=principal, action=action, resource=resource, purpose=purpose or "")
+        sent = CheckRequest(principal=principal, action=action, resource=resource, purpose=purpose or "", as_of=as_of)
         return _access_calls.check(self._transport, sent)
 
-    def explain(self, port: str, *, principal: str = "", purpose: str | None = None) -> Explanation:
-        """What the principal (the caller when empty) sees of the port, why, and what could be done about a denial."""
+    def explain(self, port: str, *, principal: str = "", purpose: str | None = None, as_of: int = 0) -> Explanation:
+        """What the principal (the caller when empty) sees of the port, why, and what could be done about a denial.
+
+        Decided at the journal revision `as_of`, with that revision's time; 0 means now.
+        """
         from domain_sdk import _access_calls
         from domainmesh.v1.decision_service_pb2 import ExplainRequest
 
-        sent = ExplainRequest(port=port, principal=principal, purpose=purpose or "")
+        sent = ExplainRequest(port=port, principal=principal, purpose=purpose or "", as_of=as_of)
         return _access_calls.explain(self._transport, sent)

@@ -123,7 +123,8 @@ class GovernedScan:
 
     def _goes_by_files(self, planned: PlannedScan, *, is_selective: bool) -> bool:
         if self._via == "auto":
-            return not is_selective and planned.row_count_hint >= FILES_FROM_ROWS
+            is_large = planned.row_count_hint >= FILES_FROM_ROWS
+            return not is_selective and is_large and self._transport.is_local
         return self._via == "files"
 
     def _from_stream(self, columns: Sequence[str], predicate: pl.Expr | None, n_rows: int | None) -> Iterator[pl.DataFrame]:

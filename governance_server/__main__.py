@@ -28,9 +28,11 @@ def main(arguments: list[str]) -> int:
     if len(arguments) != 1 or arguments[0] not in _COMMANDS:
         print(_USAGE, file=sys.stderr)
         return 2
-    logging.basicConfig(
-        level=os.environ.get("MESH_LOG_LEVEL", "WARNING").upper(), format="%(asctime)s %(levelname)s %(name)s %(message)s"
-    )
+    level = os.environ.get("MESH_LOG_LEVEL", "WARNING").upper()
+    if level not in logging.getLevelNamesMapping():
+        print(f"mesh: MESH_LOG_LEVEL={level!r} is no level: use DEBUG, INFO, WARNING or ERROR.", file=sys.stderr)
+        return 2
+    logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
     stop = threading.Event()
 
     def ask_to_stop(signal_number: int, frame: FrameType | None) -> None:
@@ -51,7 +53,7 @@ def _serve(settings: Settings, stop: threading.Event) -> int:
     try:
         from governance_server.app import build_control
 
-        control = build_control(settings, gateway=lambda: gateway.address)
+        control = build_control(settings, gateway=lambda: _advertised(gateway.address))
     except BaseException:
         gateway.stop()
         raise
@@ -202,6 +204,12 @@ def _environment(settings: Settings) -> dict[str, str]:
         "MESH_FILES_PORT": str(settings.files_port),
         "MESH_DATABASE": settings.database_url,
     }
+
+
+def _advertised(address: str) -> str:
+    """The gateway's address as clients are told it: only `:port` if it listens on every address of the machine."""
+    host, _, port = address.rpartition(":")
+    return f":{port}" if host in ("0.0.0.0", "::", "[::]") else address
 
 
 def _url(settings: Settings, port: int) -> str:

@@ -8,7 +8,6 @@ from __future__ import annotations
 import importlib.util
 from collections.abc import Mapping
 from types import MappingProxyType
-from typing import cast
 
 import numpy as np
 import polars as pl
@@ -160,7 +159,8 @@ def _hashed_text(column: pl.Expr, salt: bytes) -> pl.Expr:
         from polars_hash import CryptographicHashingNameSpace
 
         salted: pl.Expr = pl.concat_str(pl.lit(salt.hex()), column) if salt else column
-        return cast("pl.Expr", CryptographicHashingNameSpace(salted).sha2_256())
+        hashed_by_plugin: pl.Expr = CryptographicHashingNameSpace(salted).sha2_256()
+        return hashed_by_plugin
 
     def hashed(series: pl.Series) -> pl.Series:
         raw = series.drop_nulls().unique()

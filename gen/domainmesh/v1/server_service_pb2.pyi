@@ -50,7 +50,7 @@ class GetServerInfoResponse(_message.Message):
     revision: _builtins.int
     """The journal's newest revision."""
     gateway: _builtins.str
-    """The gateway's gRPC address, like `127.0.0.1:50052`."""
+    """The gateway's gRPC address, like `127.0.0.1:50052`; `:50052` means the host the control server was reached at."""
     principal: _builtins.str
     """Who the caller is."""
     product_count: _builtins.int

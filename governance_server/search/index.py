@@ -61,7 +61,8 @@ class SearchIndex:
 
     def __init__(self, policy: PolicyProjection) -> None:
         self._policy = policy
-        self._built: tuple[int, tuple[_Entry, ...]] = (-1, ())  # one reference, so that revision and entries always belong together
+        # One reference, so that the revision and its entries always belong together.
+        self._built: tuple[int, tuple[_Entry, ...]] = (-1, ())
 
     def find(self, query: str, *, visible: Visibility, tag: str = "", domain: str = "", limit: int = 50) -> list[SearchHit]:
         """At most `limit` hits, best first; everything discoverable by name when the query is empty."""

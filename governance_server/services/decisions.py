@@ -72,14 +72,16 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
         return response
 
     def _decide(self, policy: PolicyProjection, subject: Caller, resource: str, item: pb.CheckRequest) -> pb.CheckResponse:
-        if item.action == "read" and resource.count(".") == 2 and "#" not in resource:
-            return self._check_read(policy, subject, resource, item.purpose)
+        port, _, column = resource.partition("#")
+        if item.action == "read" and port.count(".") == 2:
+            return self._check_read(policy, subject, (port, column), item.purpose)
         decision = policy.check(subject.name, item.action, resource, item.purpose)
         reasons = [f"{rule.rid}: {rule.value}" for rule in decision.rules] or ["no rule matches"]
         return pb.CheckResponse(is_allowed=decision.allowed, reasons=reasons, revision=decision.revision)
 
-    def _check_read(self, policy: PolicyProjection, subject: Caller, port: str, purpose: str) -> pb.CheckResponse:
-        """A port may be read if at least one of its columns may."""
+    def _check_read(self, policy: PolicyProjection, subject: Caller, wanted: tuple[str, str], purpose: str) -> pb.CheckResponse:
+        """A port may be read if at least one of its columns may; a column, if a read for this purpose would show it."""
+        port, column = wanted
         try:
             outcome = policy.explain(subject, port, purpose)
         except PurposeNotHeld:
@@ -88,6 +90,8 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
             return pb.CheckResponse(reasons=["no rule matches"], revision=policy.revision)
         if isinstance(outcome, Denied):
             return pb.CheckResponse(reasons=_words(outcome), revision=policy.revision)
+        if column and column not in {shown.name for shown in outcome.columns}:
+            return pb.CheckResponse(reasons=["no rule gives this column"], revision=outcome.revision)
         return pb.CheckResponse(
             is_allowed=True, reasons=[f"{r.rule}: {r.text}" for r in outcome.reasons], revision=outcome.revision
         )

@@ -53,7 +53,8 @@ class LineageService(lineage_service_pb2_grpc.LineageServiceServicer):
         seen: dict[str, None] = {}
         edges: dict[GraphEdge, None] = {}
         for direction in _DIRECTIONS[request.direction]:
-            found = facts.graph.walk(start, direction, depth=request.depth or _DEFAULT_DEPTH, is_visible=is_visible)
+            with policy.pinned():  # the graph is live: nobody changes it meanwhile
+                found = facts.graph.walk(start, direction, depth=request.depth or _DEFAULT_DEPTH, is_visible=is_visible)
             marked = f"{direction}:"
             for node in found.nodes:
                 shown = marked + node.id if node.is_hidden else node.id

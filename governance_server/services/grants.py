@@ -75,7 +75,8 @@ class GrantService(grant_service_pb2_grpc.GrantServiceServicer):
         def run(tx: Transaction, caller: Caller) -> Outcome:
             body = tx.get(kinds.GRANT, request.id)
             grant = grant_pb2.Grant.FromString(body) if body is not None else grant_pb2.Grant(resource=MESH)
-            self._backend.policy.authorise(caller, "grant", grant.resource)
+            if not self._backend.policy.check(caller.name, "grant", grant.resource).allowed:
+                raise denied("revoke the grant", request.id)  # names no resource: who may not know it must not learn it
             read(tx, kinds.GRANT, request.id, grant_pb2.Grant)
             if grant.revoke_time.seconds:
                 return Outcome("grant.revoked", grant.id, (), grant.SerializeToString())

@@ -38,7 +38,7 @@ def changes(
     ctx: typer.Context,
     after: Annotated[int, typer.Option("--after", min=0, help="Only changes after this revision.")] = 0,
     kind: Annotated[
-        list[str] | None, typer.Option("--kind", help="Only of this kind, like grant.created; repeat for more.")
+        list[str] | None, typer.Option("--kind", help="Only what wrote this kind of resource, like grant; repeat for more.")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many at most.")] = 50,
     follow: Annotated[
@@ -102,6 +102,6 @@ def _line(change: Change) -> RenderableType:
 
 AUDIT_COMMANDS = (
     Command("verify", verify, ("mesh audit verify", "mesh audit verify --json")),
-    Command("changes", changes, ("mesh audit changes --kind grant.created", "mesh audit changes --follow --json")),
+    Command("changes", changes, ("mesh audit changes --kind grant --kind guardrail", "mesh audit changes --follow --json")),
 )
 COMMANDS = (Command("repair", repair, ("mesh repair", "mesh repair finance.ledger")),)

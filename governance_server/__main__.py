@@ -18,6 +18,7 @@ from types import FrameType
 
 from governance_server.config import InvalidSettings, Settings, load_settings
 from governance_server.storage.errors import StorageError
+from governance_server.warehouse.errors import WarehouseError
 
 _LOG = logging.getLogger("governance_server")
 _USAGE = "usage: python -m governance_server serve | gateway | rebuild"
@@ -42,7 +43,7 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGINT, ask_to_stop)
     try:
         return _COMMANDS[arguments[0]](load_settings(), stop)
-    except (InvalidSettings, StorageError, OSError) as error:
+    except (InvalidSettings, StorageError, WarehouseError, OSError) as error:
         print(f"mesh {arguments[0]}: {error}", file=sys.stderr)
         return 2
 

@@ -173,17 +173,18 @@ class CallInterceptor(grpc.ServerInterceptor):
         wanted = str(metadata.get("mesh-min-revision", "0"))
         if not wanted.isdecimal() or len(wanted) > 19:
             raise errors.Invalid("mesh-min-revision is not a number: send the mesh-revision of an earlier response.")
-        self._wait_for(int(wanted))
+        if self._wait_for(int(wanted)):
+            self.authenticate(context, call_id)  # what was waited for may have ended this token
 
     def authenticate(self, context: grpc.ServicerContext, call_id: str) -> None:
         """The caller is the one whose token the call carries, as it is now. Raises: Unauthenticated."""
         metadata = dict(context.invocation_metadata())
         set_caller(self._authenticator.authenticate(str(metadata.get("authorization", "")), call_id=call_id))
 
-    def _wait_for(self, revision: int) -> None:
-        """Few may wait, as each holds a thread. Raises: RevisionNotReached."""
+    def _wait_for(self, revision: int) -> bool:
+        """True if it had to wait. Few may, as each holds a thread. Raises: RevisionNotReached."""
         if self._database.head().revision >= revision:
-            return
+            return False
         may_wait = self._revision_waits.acquire(blocking=False)
         try:
             deadline = time.monotonic() + (_REVISION_WAIT_SECONDS if may_wait else 0)
@@ -191,6 +192,7 @@ class CallInterceptor(grpc.ServerInterceptor):
                 if time.monotonic() >= deadline:
                     raise errors.RevisionNotReached(f"Revision {revision} is not here yet: try again, or ask another server.")
                 time.sleep(0.01)
+            return True
         finally:
             if may_wait:
                 self._revision_waits.release()

@@ -19,7 +19,17 @@ from tests.integration.journal_databases import postgres_url
 from tests.integration.mesh_setup import contract
 from tests.servers import RunningServer
 
-__all__ = ["ORDERS", "PAGES", "Replicas", "DatabaseKind", "has_answer", "orders", "publish_guide", "publish_orders", "replicas_on"]
+__all__ = [
+    "ORDERS",
+    "PAGES",
+    "DatabaseKind",
+    "Replicas",
+    "has_answer",
+    "orders",
+    "publish_guide",
+    "publish_orders",
+    "replicas_on",
+]
 
 DatabaseKind = Literal["sqlite", "postgresql"]
 ORDERS = "shop.orders.orders"

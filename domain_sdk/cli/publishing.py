@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -13,6 +14,7 @@ from domain_sdk.cli.failures import FAILED
 from domain_sdk.cli.options import Json, parse_pairs
 from domain_sdk.cli.output import answer, cell, table
 from domain_sdk.cli.session import connect
+from domain_sdk.cli.table_files import open_table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS"]
 
-_TABLES = (".parquet", ".csv", ".ndjson", ".jsonl", ".arrow", ".feather")
 _STATUS_STYLES = {"passed": "green", "failed": "red"}
 
 
@@ -48,10 +49,9 @@ def publish(
     if not name or "." in name:
         raise typer.BadParameter(f"{product!r} is no product: write domain.product, like finance.ledger.", param_hint="PRODUCT")
     paths = parse_pairs(ports, option="PORT=PATH")
-    with connect(ctx) as mesh:
+    with connect(ctx) as mesh, _unreadable_files_named(product):
         handle = mesh.domain(domain).product(name, contract=contract)
-        kinds = _collections(handle.contract(), product)
-        given = {port: open_port(path, is_collection=port in kinds) for port, path in paths.items()}
+        given = open_ports(paths, handle.contract(), product)
         quiet = False if as_json else None
         if dry_run:
             preview = handle.preview(given, progress=quiet)
@@ -61,39 +61,33 @@ def publish(
     answer(release, lambda: _release(release), as_json=as_json)
 
 
-def open_port(path: str, *, is_collection: bool) -> Any:  # noqa: ANN401 # a lazy frame, or document paths
-    """What the port is published from: a lazy frame over the file, or the folder, file or pattern of documents.
-
-    CSV columns are read as text, so that the contract's types are held to what the file says.
+def open_ports(paths: Mapping[str, str], contract: str, product: str) -> dict[str, Any]:
+    """What each port is published from: a lazy frame over its file or, for a collection, the folder, file or pattern.
 
     Raises:
+        InvalidContract: the contract is not valid; every violation is listed.
         typer.BadParameter: there is no such file, or it is of no kind that can be read.
     """
-    import polars as pl
-
-    if is_collection:
-        return path
-    file = Path(path).expanduser()
-    if not file.is_file():
-        raise typer.BadParameter(f"{path} is not a file.", param_hint="PORT=PATH")
-    readers: Mapping[str, Callable[[Path], pl.LazyFrame]] = {
-        ".parquet": pl.scan_parquet,
-        ".csv": lambda it: pl.scan_csv(it, try_parse_dates=True),
-        ".ndjson": pl.scan_ndjson,
-        ".jsonl": pl.scan_ndjson,
-        ".arrow": pl.scan_ipc,
-        ".feather": pl.scan_ipc,
-    }
-    if file.suffix not in readers:
-        raise typer.BadParameter(f"{path} is none of {', '.join(_TABLES)}.", param_hint="PORT=PATH")
-    return readers[file.suffix](file)
-
-
-def _collections(contract: str, product: str) -> set[str]:
     from domain_sdk.publish import _loaded
     from mesh_core.contract import PortKind
 
-    return {port.name for port in _loaded(contract, product).ports if port.kind is PortKind.COLLECTION}
+    ports = {port.name: port for port in _loaded(contract, product).ports}
+    collections = {name for name, port in ports.items() if port.kind is PortKind.COLLECTION}
+    return {name: path if name in collections else open_table(path, ports.get(name)) for name, path in paths.items()}
+
+
+@contextmanager
+def _unreadable_files_named(product: str) -> Iterator[None]:
+    """While in the block, a file that does not hold what the contract types says so in words."""
+    import polars as pl
+
+    from domain_sdk.errors import InvalidRequest
+
+    try:
+        yield
+    except pl.exceptions.PolarsError as error:
+        words = str(error).split("\n\n")[0]
+        raise InvalidRequest(f"A file cannot be read with the types of the contract: {words}", resource=product) from error
 
 
 def _release(release: Release) -> RenderableType:

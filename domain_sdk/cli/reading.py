@@ -50,6 +50,8 @@ def read(
     as_json: Json = False,
 ) -> None:
     """Read a table: exactly the rows and columns that policy lets you see."""
+    if output is not None and not output.absolute().parent.is_dir():
+        raise typer.BadParameter(f"There is no folder {output.absolute().parent}.", param_hint="--output")
     if output is not None and output.suffix not in _FORMATS:
         raise typer.BadParameter(f"{output} must end in {', '.join(_FORMATS)}.", param_hint="--output")
     wanted = parse_columns(columns)

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import FrameType
 from typing import IO
 
+from domain_sdk.cli.output import cell, errors_console
 from domain_sdk.cli.server_process import ServerProcess
 from domain_sdk.errors import InvalidRequest, WrongState
 from domain_sdk.mesh import Mesh
@@ -68,7 +69,11 @@ def opened(home: Path | None, *, is_kept: bool) -> Iterator[Stage]:
         url = str(_ready(process, log)["url"])
         connections = stack.enter_context(ExitStack())
         admin = connections.enter_context(Mesh.connect(url, (folder / "admin.token").read_text(encoding="utf-8").strip()))
-        yield Stage(url, folder, admin, connections)
+        try:
+            yield Stage(url, folder, admin, connections)
+        except Exception:
+            errors_console().print(cell(f"The server's log ends with:\n{_log_end(log)}", "dim"))  # it is gone with the folder
+            raise
 
 
 def _folder(home: Path | None) -> Path:
@@ -85,9 +90,11 @@ def _ready(process: ServerProcess, log: IO[str]) -> dict[str, object]:
     try:
         return process.ready()
     except WrongState as error:
-        log.flush()
-        end = "\n".join(Path(log.name).read_text(encoding="utf-8").splitlines()[-_LOG_LINES:])
-        raise WrongState(f"The demo's server did not start. Its last words:\n{end}") from error
+        raise WrongState(f"The demo's server did not start. Its last words:\n{_log_end(log)}") from error
+
+
+def _log_end(log: IO[str]) -> str:
+    return "\n".join(Path(log.name).read_text(encoding="utf-8").splitlines()[-_LOG_LINES:]) or "(nothing)"
 
 
 @contextmanager

@@ -260,3 +260,11 @@ def test_a_reader_who_has_enough_is_no_error() -> None:
     done = subprocess.run(["bash", "-c", f"set -o pipefail; {line}"], capture_output=True, text=True, check=False)
     assert "Traceback" not in done.stderr
     assert "Exception ignored" not in done.stderr
+
+
+def test_a_csv_that_does_not_hold_what_the_contract_types_is_refused_in_words(mesh: Cli, place: Path) -> None:
+    (place / "odd.csv").write_text("id,region,email\n1,EMEA,a@example.com\nx7,EMEA,b@example.com\n")
+    error = refusal(mesh("olga", "publish", "shop.orders", "orders=odd.csv", "--json"))
+    assert error["reason"] in ("INVALID", "CONTRACT_VIOLATED")
+    assert "x7" in str(error)
+    assert answer(mesh("olga", "show", "shop.orders", "--json"))["version"] == 1

@@ -15,13 +15,15 @@ import pytest
 import typer
 from rich.console import Console, RenderableType
 
+import sample_domains
 from domain_sdk.access import AccessRequest, AccessRequestState, Explanation, ReadPlan, VisibleColumn
 from domain_sdk.catalog import ColumnEntry, DerivedTag, PortEntry, PortKind
 from domain_sdk.cli.catalog_views import explanation_view, lineage_view, shown_view
 from domain_sdk.cli.output import plain, table
-from domain_sdk.cli.publishing import open_port
+from domain_sdk.cli.publishing import open_ports
 from domain_sdk.cli.reading import frame_view, parse_where, passages_view
 from domain_sdk.cli.session import Session, read_token
+from domain_sdk.cli.table_files import open_table
 from domain_sdk.cli.tokens import write_secret
 from domain_sdk.collections import Passage
 from domain_sdk.errors import InvalidExpression
@@ -165,18 +167,28 @@ def test_a_where_that_cannot_be_used_says_why(sql: str, said: str) -> None:
 def test_a_table_file_is_opened_by_its_ending(name: str, write: Callable[[pl.DataFrame, Path], None], tmp_path: Path) -> None:
     frame = pl.DataFrame({"a": [1, 2], "b": ["x", "y"]})
     write(frame, tmp_path / name)
-    assert open_port(str(tmp_path / name), is_collection=False).collect().equals(frame)
+    assert open_table(str(tmp_path / name)).collect().equals(frame)
 
 
 def test_a_file_of_another_kind_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.xlsx").touch()
     for name, said in (("t.xlsx", "none of"), ("missing.csv", "not a file")):
         with pytest.raises(typer.BadParameter, match=said):
-            open_port(str(tmp_path / name), is_collection=False)
+            open_table(str(tmp_path / name))
+
+
+def test_a_csv_is_read_with_the_types_of_the_contract(tmp_path: Path) -> None:
+    contract = (Path(sample_domains.__file__).parent / "finance" / "ledger" / "contract.odcs.yaml").read_text()
+    (tmp_path / "entries.csv").write_text("entry_id,account,booked_on,amount\n1,0042,2026-01-31,1.10\n")
+    (tmp_path / "accounts.csv").write_text("account,title\n0042,Sales\n")
+    paths = {name: str(tmp_path / f"{name}.csv") for name in ("entries", "accounts")}
+    opened = {name: frame.collect().rows() for name, frame in open_ports(paths, contract, "finance.ledger").items()}
+    assert opened == {"entries": [(1, "0042", date(2026, 1, 31), Decimal("1.10"))], "accounts": [("0042", "Sales")]}
 
 
 def test_a_collection_is_given_as_paths() -> None:
-    assert open_port("documents/*.md", is_collection=True) == "documents/*.md"
+    contract = (Path(sample_domains.__file__).parent / "policy" / "handbook" / "contract.odcs.yaml").read_text()
+    assert open_ports({"pages": "documents/*.md"}, contract, "policy.handbook") == {"pages": "documents/*.md"}
 
 
 def test_a_secret_is_written_for_its_owner_only_and_never_over_a_file(tmp_path: Path) -> None:

@@ -56,11 +56,11 @@ class _BareLanceDb:
 
     def dense(self, vector: npt.NDArray[np.float32], limit: int) -> list[str]:
         query = self._table.search(vector, query_type="vector").distance_type("cosine")
-        return list(query.limit(limit).select(["id", "text"]).to_arrow()["id"].to_pylist())
+        return list(query.limit(limit).select(["id", "text", "_distance"]).to_arrow()["id"].to_pylist())
 
     def hybrid(self, text: str, vector: npt.NDArray[np.float32], limit: int) -> list[str]:
         query = self._table.search(query_type="hybrid").vector(vector).text(text).distance_type("cosine")
-        return list(query.limit(limit).select(["id", "text"]).to_arrow()["id"].to_pylist())
+        return list(query.limit(limit).to_arrow()["id"].to_pylist())
 
 
 class _BareWeaviate:

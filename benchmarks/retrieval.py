@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import statistics
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -16,6 +17,7 @@ from benchmarks.bench import Bench, NotRun
 from benchmarks.bm25 import Bm25
 from benchmarks.figures import Bar, Figure
 from benchmarks.mesh_process import MeshProcess
+from benchmarks.remembering import RememberingEmbedder, publishing_with
 from benchmarks.timing import percentile
 from benchmarks.weaviate_process import weaviate_server
 
@@ -24,7 +26,8 @@ __all__ = ["retrieval"]
 _PORT = "policy.handbook.pages"
 _CONTRACT = Path(__file__).resolve().parent.parent / "sample_domains" / "policy" / "handbook" / "contract.odcs.yaml"
 _LIMIT = 5
-_ROUNDS = 5
+_ROUNDS = 4
+_PAGES = 246
 
 
 @dataclass(frozen=True)
@@ -38,26 +41,27 @@ class _Handbook:
 
 def retrieval(bench: Bench) -> Iterator[Figure]:
     """The handbook is published and asked its questions, on LanceDB and on Weaviate."""
-    handbook = _handbook()
-    documents, names = _embedded(handbook)
-    with weaviate_server(bench.folder / "weaviate") as address:
-        on_lancedb = bench.server("lancedb")
-        yield from _on_store("lancedb", on_lancedb, handbook, (documents, bare_lancedb(bench.folder / "bare")))
-        on_lancedb.stop()
-        on_weaviate = bench.server("weaviate-mesh", MESH_VECTORS=address.url)
-        yield from _on_store("weaviate", on_weaviate, handbook, (documents, bare_weaviate(address)))
-        on_weaviate.stop()
+    handbook = _handbook(bench.folder / "handbook", most_pages=bench.scaled(_PAGES, least=12))
+    with weaviate_server(bench.folder / "weaviate") as address, publishing_with(RememberingEmbedder()):
+        server = bench.server("lancedb")
+        seconds = _publish(server, handbook)
+        documents, pages = _published(server)
+        yield Figure("retrieval.published", len(documents) / seconds, "passages/s")
+        yield from _asked("lancedb", server, handbook, (documents, bare_lancedb(bench.folder / "bare")))
+        server.stop()
+        server = bench.server("weaviate-mesh", MESH_VECTORS=address.url)
+        _publish(server, handbook)
+        yield from _asked("weaviate", server, handbook, (documents, bare_weaviate(address)))
+        server.stop()
     keywords = Bm25([text for _, text, _ in documents])
-    found = _recall(handbook, lambda question: [names[row] for row in keywords.best(question, _LIMIT)])
+    found = _recall(handbook, lambda question: [pages[row] for row in keywords.best(question, _LIMIT)])
     yield Figure("retrieval.bm25_recall_at_5", found, "of 1")
 
 
-def _on_store(
+def _asked(
     store: str, server: MeshProcess, handbook: _Handbook, peer: tuple[list[Document], AbstractContextManager[BareStore]]
 ) -> Iterator[Figure]:
     documents, bare = peer
-    seconds = _publish(server, handbook)
-    yield Figure(f"retrieval.{store}_published", len(documents) / seconds, "passages/s")
     with server.user("user:ana") as mesh, bare as client:
         client.insert(documents)
         ours, theirs, dense = _latencies(handbook, lambda question: mesh.retrieve(_PORT, question, limit=_LIMIT), client)
@@ -111,22 +115,34 @@ def _recall(handbook: _Handbook, documents: Callable[[str], Sequence[str]]) -> f
     return statistics.mean(bool(pages & set(documents(question))) for question, pages in answerable)
 
 
-def _embedded(handbook: _Handbook) -> tuple[list[Document], list[str]]:
-    """The passages a publication makes, embedded once for the peers, and the page of each."""
-    from domain_sdk.documents import passages, read_documents
-    from mesh_core.embedding import open_embedder
+def _published(server: MeshProcess) -> tuple[list[Document], list[str]]:
+    """The passages as the server indexed them in LanceDB, for the peers: so all stores hold the same; and the page of each."""
+    import lancedb
+    import numpy as np
 
-    made = [passage for document in read_documents(handbook.folder) for passage in passages(document)]
-    vectors = open_embedder().embed([passage.indexed_text for passage in made])
-    documents = [(str(row), it.indexed_text, vector) for row, (it, vector) in enumerate(zip(made, vectors, strict=True))]
-    return documents, [passage.document for passage in made]
+    from mesh_core.vectors.identifiers import collection_identifier
+
+    table = lancedb.connect(str(server.home / "vectors")).open_table(collection_identifier(_PORT)).to_arrow()
+    rows = table.select(["id", "indexed_text", "document", "vector"]).to_pylist()
+    documents = [(row["id"], row["indexed_text"], np.asarray(row["vector"], dtype=np.float32)) for row in rows]
+    return documents, [row["document"] for row in rows]
 
 
-def _handbook() -> _Handbook:
-    """Found beside the checkout, as the tests find it. Raises: NotRun."""
+def _handbook(copy: Path, *, most_pages: int) -> _Handbook:
+    """Found beside the checkout, as the tests find it; pages without text, which no publication takes, are not copied.
+
+    Raises:
+        NotRun: it is not there.
+    """
+    from domain_sdk.documents import read_documents
+
     root = Path(os.environ.get("MESH_SHARED_DATA", Path(__file__).resolve().parents[2] / "shared" / "data"))
     folder, questions = root / "handbook", root / "handbook_questions.jsonl"
     if not folder.is_dir() or not questions.is_file():
         raise NotRun("the handbook is not beside the checkout (../shared/data): put it there or set MESH_SHARED_DATA.")
+    readable = [document.name for document in read_documents(folder, on_problem=lambda problem: None)]
+    for name in readable[:most_pages]:
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(folder / name, copy / name)
     lines = [json.loads(line) for line in questions.read_text(encoding="utf-8").splitlines()]
-    return _Handbook(folder, [(it["question"], frozenset(part["document"] for part in it["evidence"])) for it in lines])
+    return _Handbook(copy, [(it["question"], frozenset(part["document"] for part in it["evidence"])) for it in lines])

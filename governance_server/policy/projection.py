@@ -197,7 +197,10 @@ class PolicyProjection:
 
     @contextmanager
     def pinned(self) -> Iterator[int]:
-        """Within the block this thread's answers all come from one revision, which it is given; other threads wait."""
+        """Within the block this thread's answers all come from one revision; other threads wait.
+
+        It is given the revision at which the policy last changed: the same as long as nothing that counts here is written.
+        """
         with self._lock:
             self._catch_up()
             was_pinned, self._is_pinned = self._is_pinned, True
@@ -211,7 +214,7 @@ class PolicyProjection:
         """The revision answers reflect, after catching up."""
         with self._lock:
             self._catch_up()
-            return self._revision
+            return self._engine.revision
 
     # -- purposes ----------------------------------------------------------------------------------------------------
 
@@ -252,8 +255,10 @@ class PolicyProjection:
             if self._revision < 0:
                 self._load(self._as_of)
             return
-        head = self._database.head_of(kinds.POLICY_KINDS)
+        newest, head = self._database.heads(kinds.POLICY_KINDS)
         if self._revision >= head:
+            if newest > self._engine.revision:  # nothing that counts here was written since: the same policy, at a later revision
+                self._engine.apply(PolicyDelta(), revision=newest)
             return
         if self._revision < 0 or not self._follow():
             self._load(None)

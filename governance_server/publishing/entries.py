@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 from domainmesh.v1 import product_pb2
 from mesh_core.contract import Column, Contract, Port, PortKind
 
@@ -35,5 +37,13 @@ def _column(column: Column) -> product_pb2.Column:
     return product_pb2.Column(
         name=column.name, logical_type=column.logical_type or "", physical_type=column.physical_type or "",
         description=column.description or "", is_required=column.required,
-        primary_key_position=column.primary_key_position or 0, tags=column.tags,
+        primary_key_position=column.primary_key_position or 0, tags=dict.fromkeys(_all_tags(column)),
     )  # fmt: skip
+
+
+def _all_tags(column: Column) -> Iterator[str]:
+    """The column's tags and those of everything nested in it: policy decides on whole columns, so the strictest part counts."""
+    yield from column.tags
+    for part in (*column.columns, column.items, column.map_key, column.map_value):
+        if part is not None:
+            yield from _all_tags(part)

@@ -17,7 +17,7 @@ from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.errors import AccessDenied, Invalid, Precondition
 from governance_server.rules.grants import check_resource, contains
-from governance_server.services.grants import prepare_grant
+from governance_server.services.grants import RESTRICTED, prepare_grant
 
 __all__ = ["AccessRequestService", "pending_for"]
 
@@ -66,7 +66,7 @@ class AccessRequestService(access_request_service_pb2_grpc.AccessRequestServiceS
         found = messages.AccessRequest.FromString(body) if body is not None else None
         if found is None or not _may_see(self._backend, current_caller(), found):
             raise denied("see the request", request.id)
-        return found
+        return self._shown(found)
 
     def ListAccessRequests(
         self, request: pb.ListAccessRequestsRequest, context: grpc.ServicerContext
@@ -88,7 +88,8 @@ class AccessRequestService(access_request_service_pb2_grpc.AccessRequestServiceS
             and may_see(item)
         ]
         more = Page.token(str(start + page.size)) if len(found) > start + page.size else ""
-        return pb.ListAccessRequestsResponse(access_requests=found[start : start + page.size], next_page_token=more)
+        shown = [self._shown(item) for item in found[start : start + page.size]]
+        return pb.ListAccessRequestsResponse(access_requests=shown, next_page_token=more)
 
     def ApproveAccessRequest(
         self, request: pb.ApproveAccessRequestRequest, context: grpc.ServicerContext
@@ -140,6 +141,12 @@ class AccessRequestService(access_request_service_pb2_grpc.AccessRequestServiceS
             return Outcome("access_request.withdrawn", asked.id, (write,), asked.SerializeToString())
 
         return messages.AccessRequest.FromString(self._backend.submit(request, request.request_id, run).reply)
+
+    def _shown(self, asked: messages.AccessRequest) -> messages.AccessRequest:
+        """The request; the row filter it was approved with only to who may grant."""
+        if asked.row_filter and not self._backend.policy.check(current_caller().name, "grant", asked.resource).allowed:
+            asked.row_filter = RESTRICTED
+        return asked
 
     def _to_decide(self, tx: Transaction, caller: Caller, request_id: str) -> messages.AccessRequest:
         """The open request, if the caller may decide it. Raises: AccessDenied, Precondition."""

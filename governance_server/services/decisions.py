@@ -36,8 +36,9 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
             raise TooLarge(f"{len(request.checks)} checks in one call: send at most {_MAX_CHECKS}.")
         policy = self._backend.policy_at(request.as_of)
         caller = current_caller()
-        with policy.pinned() as revision:
+        with policy.pinned():
             results = [self._check(policy, caller, item) for item in request.checks]
+            revision = policy.revision
         return pb.CheckManyResponse(results=results, revision=revision)
 
     def Explain(self, request: pb.ExplainRequest, context: grpc.ServicerContext) -> pb.ExplainResponse:

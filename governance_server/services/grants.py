@@ -14,12 +14,15 @@ from governance_server.journal.command import Outcome, Transaction
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
-from governance_server.rules.errors import AlreadyExists, Invalid
+from governance_server.rules.errors import AccessDenied, AlreadyExists, Invalid
 from governance_server.rules.grants import check_grant, check_guardrail, contains, settle_resource
 from governance_server.rules.policy_facts import exemption_role
 from mesh_core.names import MESH, check_tag
 
-__all__ = ["GrantService", "GuardrailService", "end_grant", "prepare_grant"]
+__all__ = ["RESTRICTED", "GrantService", "GuardrailService", "end_grant", "prepare_grant"]
+
+RESTRICTED = "restricted"
+"""Stands for a row filter whose text is not for the reader."""
 
 
 class GrantService(grant_service_pb2_grpc.GrantServiceServicer):
@@ -34,6 +37,8 @@ class GrantService(grant_service_pb2_grpc.GrantServiceServicer):
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
             self._backend.policy.authorise(caller, "grant", request.grant.resource)
+            if request.grant.subject == caller.name:
+                raise AccessDenied("Nobody grants to itself: another owner must.", resource=request.grant.resource)
             grant = grant_pb2.Grant()
             grant.CopyFrom(request.grant)
             grant.id, grant.grantor = new_id, caller.name
@@ -49,7 +54,7 @@ class GrantService(grant_service_pb2_grpc.GrantServiceServicer):
         grant = grant_pb2.Grant.FromString(body) if body is not None else grant_pb2.Grant(resource=MESH)
         if not self._may_see(grant, request.as_of) or body is None:
             raise denied("see the grant", request.id)
-        return grant
+        return self._shown(grant)
 
     def ListGrants(self, request: pb.ListGrantsRequest, context: grpc.ServicerContext) -> pb.ListGrantsResponse:
         """Lists grants by id: the caller's own, and those on resources it may grant on."""
@@ -63,7 +68,7 @@ class GrantService(grant_service_pb2_grpc.GrantServiceServicer):
             if request.subject and grant.subject != request.subject:
                 continue
             if self._may_see(grant, request.as_of):
-                found.append(grant)
+                found.append(self._shown(grant))
             if len(found) > page.size:
                 break
         more = Page.token(found[page.size - 1].id) if len(found) > page.size else ""
@@ -83,6 +88,12 @@ class GrantService(grant_service_pb2_grpc.GrantServiceServicer):
             return Outcome("grant.revoked", grant.id, tuple(end_grant(tx, grant, caller)), grant.SerializeToString())
 
         return grant_pb2.Grant.FromString(self._backend.submit(request, request.request_id, run).reply)
+
+    def _shown(self, grant: grant_pb2.Grant) -> grant_pb2.Grant:
+        """The grant; its row filter only to who may grant, since it may name values and columns that are hidden."""
+        if grant.row_filter and not self._backend.policy.check(current_caller().name, "grant", grant.resource).allowed:
+            grant.row_filter = RESTRICTED
+        return grant
 
     def _may_see(self, grant: grant_pb2.Grant, as_of: int) -> bool:
         caller = current_caller()
@@ -158,13 +169,20 @@ class GuardrailService(grant_service_pb2_grpc.GuardrailServiceServicer):
         body = self._backend.catalog.get(kinds.GUARDRAIL, request.id, as_of=request.as_of or None)
         if body is None:
             raise denied("see the guardrail", request.id)
-        return grant_pb2.Guardrail.FromString(body)
+        return self._shown(grant_pb2.Guardrail.FromString(body))
+
+    def _shown(self, guardrail: grant_pb2.Guardrail) -> grant_pb2.Guardrail:
+        """The guardrail; a row filter's text only to the central team."""
+        may_see = self._backend.policy.check(current_caller().name, "administer", MESH).allowed
+        if guardrail.row_filter and not may_see:
+            guardrail.row_filter = RESTRICTED
+        return guardrail
 
     def ListGuardrails(self, request: pb.ListGuardrailsRequest, context: grpc.ServicerContext) -> pb.ListGuardrailsResponse:
         """Lists guardrails by id. Everyone may see them."""
         page = Page.of(request.page_size, request.page_token)
         rows = self._backend.catalog.list(kinds.GUARDRAIL, limit=page.size + 1, after_name=page.after)
-        found = [grant_pb2.Guardrail.FromString(body) for _, body in rows[: page.size]]
+        found = [self._shown(grant_pb2.Guardrail.FromString(body)) for _, body in rows[: page.size]]
         more = Page.token(found[-1].id) if len(rows) > page.size else ""
         return pb.ListGuardrailsResponse(guardrails=found, next_page_token=more)
 

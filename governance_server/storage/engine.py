@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import threading
 import weakref
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 
@@ -120,6 +120,16 @@ class Database:
         except self.driver.errors as error:
             raise self.unavailable(error) from error
         return row[0] or 0
+
+    def heads(self, kinds: Collection[str]) -> tuple[int, int]:
+        """The last committed revision, and the last that wrote a resource of any of `kinds` (one at least), seen at one moment."""
+        marks = ",".join("?" * len(kinds))
+        newest_of = f"SELECT max(revision) FROM kind_head WHERE kind IN ({marks})"
+        try:
+            row = self.reader().execute(f"SELECT revision, ({newest_of}) FROM head WHERE id = 1", tuple(kinds)).fetchone()
+        except self.driver.errors as error:
+            raise self.unavailable(error) from error
+        return row[0], row[1] or 0
 
     def unavailable(self, error: Exception) -> StorageUnavailable:
         """The driver's error as ours."""

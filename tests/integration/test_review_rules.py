@@ -208,7 +208,6 @@ NESTED = (
 
 
 @pytest.mark.usefixtures("guardrail")
-@pytest.mark.xfail(strict=True, reason="tags of nested properties are not those of their column yet")
 def test_a_tag_inside_a_nested_column_masks_the_column(mesh_server: RunningServer, domain: str) -> None:
     rows = pl.DataFrame({"person": [{"mail": "a@b.example"}], "n": [1]})
     with mesh_server.user("user:owner") as owner:

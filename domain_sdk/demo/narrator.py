@@ -65,6 +65,7 @@ class Narrator:
 
         highlighted = Syntax("", "python", theme="ansi_dark", background_color="default").highlight(code)
         highlighted.rstrip()
+        highlighted.no_wrap, highlighted.overflow = False, "fold"
         self._print("", Text(who, style="bold magenta"), Padding(highlighted, (0, 0, 0, 2), expand=False))
 
     def shows(self, *answers: RenderableType) -> None:

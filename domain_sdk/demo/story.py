@@ -231,7 +231,7 @@ def _retrieve(narrator: Narrator, ana: Mesh) -> None:
     narrator.step(
         "She asks the handbook", "The policy office published its pages as a collection of vectors, governed like any table."
     )
-    narrator.types("ana, analyst", f'mesh.retrieve("policy.handbook.pages", "{QUESTION}", limit=2)')
+    narrator.types("ana, analyst", f'mesh.retrieve("policy.handbook.pages",\n              "{QUESTION}", limit=2)')
     passages = ana.retrieve("policy.handbook.pages", QUESTION, limit=2)
     narrator.shows(passages_view(passages))
     narrator.claim("the refund policy is found by its meaning", passages and passages[0].document.endswith("refunds.md"))

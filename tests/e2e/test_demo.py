@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from domain_sdk.demo.narrator import Narrator, StoryBroken
+from domain_sdk.demo.story import QUESTION
 from tests.e2e.test_cli_serve import MESH, assert_all_end, children
 
 STORY = [
@@ -25,6 +26,7 @@ STORY = [
     "rows of EMEA and no other",
     "not one e-mail address is shown",
     "sales.orders.orders.email → finance.revenue.revenue.contact",
+    f'"{QUESTION}", limit=2)',
     "A customer may return an order within 30 days",
     "mesh.revoke(",
     "the very next read was denied",
@@ -107,6 +109,7 @@ def test_a_kept_demo_can_be_logged_in_to_until_ctrl_c(tmp_path: Path) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(120)
 def test_ctrl_c_in_the_middle_ends_the_server_and_removes_its_folder(tmp_path: Path) -> None:
     process = subprocess.Popen(
         [str(MESH), "demo"],

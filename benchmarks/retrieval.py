@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from benchmarks.bare_vectors import BareStore, Document, bare_lancedb, bare_weaviate
 from benchmarks.bench import Bench, NotRun
@@ -122,7 +123,8 @@ def _published(server: MeshProcess) -> tuple[list[Document], list[str]]:
 
     from mesh_core.vectors.identifiers import collection_identifier
 
-    table = lancedb.connect(str(server.home / "vectors")).open_table(collection_identifier(_PORT)).to_arrow()
+    database: Any = lancedb.connect(str(server.home / "vectors"))
+    table = database.open_table(collection_identifier(_PORT)).to_arrow()
     rows = table.select(["id", "indexed_text", "document", "vector"]).to_pylist()
     documents = [(row["id"], row["indexed_text"], np.asarray(row["vector"], dtype=np.float32)) for row in rows]
     return documents, [row["document"] for row in rows]

@@ -78,9 +78,7 @@ class Market:
         self.owner = server.user("user:olga")
         self.reader = server.user("user:rita")
         self.stranger = server.user("user:stan")
-        for subject in ("user:olga", "user:rita"):
-            self.owner.grant(subject, "sales", actions=["discover", "read"])
-        self.owner.grant("user:olga", "sales", actions=["write"])
+        self.owner.grant("user:rita", "sales", actions=["discover", "read"])
         self.version = self.publish().version
 
     def publish(self, **ports: Any) -> Release:

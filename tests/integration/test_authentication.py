@@ -166,7 +166,6 @@ def test_with_tls_everything_works_up_to_the_gateway(new_server: Callable[..., R
     rows = pl.DataFrame({"number": [1, 2, 3]})
     with Mesh.connect(server.url, server.admin_token, ca_file=str(certificate)) as mesh:
         mesh.admin.create_domain("safe", owners=["user:admin"])
-        mesh.grant("user:admin", "safe", actions=["discover", "read", "write"])
         mesh.domain("safe").product("t", contract=CONTRACT).publish(rows=rows, progress=False)
         for via in ("stream", "files"):
             assert mesh.read("safe.t.rows", via=via).sort("number").equals(rows)

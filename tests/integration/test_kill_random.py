@@ -1,0 +1,82 @@
+"""The server killed at random times under publishers that never stop: what was acknowledged stays, and every version is whole."""
+
+from __future__ import annotations
+
+import os
+import random
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from domain_sdk import Mesh, MeshError
+from tests.integration.crash_shop import PRODUCT, orphans, publish, seen, set_up
+from tests.servers import RunningServer
+
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600)]
+
+RUNS = int(os.environ.get("MESH_SOAK_RUNS", "25"))
+SETTINGS = {"MESH_EMBEDDER": "hashing", "MESH_PUBLICATION_TTL_SECONDS": "1"}
+
+
+@contextmanager
+def publishing(server: RunningServer, folder: Path, acknowledged: dict[int, str], run: int) -> Iterator[None]:
+    """Two publishers publish one version after the other; what is acknowledged is noted down."""
+    is_over = threading.Event()
+
+    def work(number: int) -> None:
+        with Mesh.connect(server.url, server.admin_token, timeout_seconds=10) as mesh:
+            for turn in range(10_000):
+                if is_over.is_set():
+                    return
+                attempt = f"{run}-{number}-{turn}"
+                try:
+                    acknowledged[publish(mesh, folder, attempt).version] = attempt
+                except MeshError:
+                    continue
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(2)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        is_over.set()
+        for thread in threads:
+            thread.join()
+
+
+def test_a_server_killed_at_random_times_loses_nothing_acknowledged(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESH_EMBEDDER", "hashing")
+    seed = int(os.environ.get("MESH_SOAK_SEED", time.time_ns() % 1_000_000))
+    print(f"MESH_SOAK_SEED={seed}")
+    chance = random.Random(seed)
+    server = RunningServer(tmp_path / "mesh", **SETTINGS)
+    acknowledged: dict[int, str] = {}
+    with server.admin() as mesh:
+        set_up(mesh)
+        acknowledged[publish(mesh, tmp_path, "first").version] = "first"
+    for run in range(RUNS):
+        with publishing(server, tmp_path, acknowledged, run):
+            time.sleep(chance.uniform(0.2, 8))
+            server.kill()
+        server.start()
+        check(server, acknowledged)
+    server.stop()
+
+
+def check(server: RunningServer, acknowledged: dict[int, str]) -> None:
+    with server.admin() as mesh:
+        seen(mesh)
+        time.sleep(1.1)
+        mesh.admin.repair()
+        released = {release.version for release in mesh.domain("shop").product("stock").releases()}
+        assert set(acknowledged) <= released, f"{PRODUCT} lost {set(acknowledged) - released}"
+        for version in sorted(released)[-10:]:
+            assert acknowledged.get(version, seen(mesh, version)) == seen(mesh, version)
+        assert seen(mesh) == seen(mesh, max(released))
+        assert mesh.audit.verify().is_intact
+        assert orphans(server.home) == []

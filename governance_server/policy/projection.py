@@ -7,61 +7,37 @@ first catches up with the head of the kinds it depends on, so nothing is ever an
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
 from types import MappingProxyType
-from typing import TypeVar
 
-from domainmesh.v1 import domain_pb2, grant_pb2, lineage_pb2, principal_pb2, product_pb2
+from domainmesh.v1 import product_pb2
 from governance_server.caller import Caller
 from governance_server.policy.decider import Decider
 from governance_server.policy.engine import Decision, PolicyEngine, Request, Visibility
+from governance_server.policy.facts import DERIVED, Facts, delta, derive, replace_resource
 from governance_server.policy.indexed_engine import IndexedEngine
 from governance_server.policy.retagged import RetaggedEngine
 from governance_server.rules import kinds, policy_facts
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, Invalid, PurposeNotHeld
-from governance_server.rules.lineage_graph import Graph
-from governance_server.rules.policy_rows import Link, PolicyDelta, Row, domain_of
+from governance_server.rules.policy_rows import Link, PolicyDelta, Row, Rule, domain_of
 from governance_server.rules.read_plans import Denied, ReadPlan, fit_masks
-from governance_server.rules.tags import propagate
 from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import Database
 from governance_server.storage.resources import Selection
-from mesh_core.expressions.tree import Expression
-from mesh_core.lineage import PortLineage
-from mesh_core.lineage_wire import lineage_from_wire
 from mesh_core.names import InvalidName, column_object, parse_port, tag_object
 
-__all__ = ["NO_PURPOSE", "Facts", "PolicyProjection"]
+__all__ = ["NO_PURPOSE", "Facts", "PolicyProjection", "denied"]
 
 NO_PURPOSE = "unspecified"
 """The purpose of a read that states none; only rules for any purpose match it."""
 
 _NO_TAGS: Mapping[str, Collection[str]] = MappingProxyType({})
-_EXEMPT = "exempt:"
 _LONGEST_NAME = 1024
-_T = TypeVar("_T")
-
-
-@dataclass(slots=True)
-class Facts:
-    """What the journal says at one revision, by name; read it under the projection's lock only."""
-
-    products: dict[str, product_pb2.Product] = field(default_factory=dict)
-    lineages: dict[str, PortLineage] = field(default_factory=dict)
-    graph: Graph = field(default_factory=Graph)
-    principals: dict[str, principal_pb2.Principal] = field(default_factory=dict)
-    purposes: dict[str, principal_pb2.Purpose] = field(default_factory=dict)
-    filters: dict[str, Expression] = field(default_factory=dict)
-    rows: dict[tuple[str, str], tuple[Row, ...]] = field(default_factory=dict)
-    derived: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
-    """Column object → tag that came along lineage → its path, origin first."""
-    exempting: frozenset[str] = frozenset()
-    """Purposes that exempt from some guardrail: held by the centre's assignment only."""
 
 
 class PolicyProjection:
@@ -133,7 +109,9 @@ class PolicyProjection:
             )
             if isinstance(outcome, Denied):
                 return outcome
-            return fit_masks(outcome, {column.name: column.logical_type or "string" for column in found.columns})
+            return fit_masks(
+                replace(outcome, purpose=purpose), {column.name: column.logical_type or "string" for column in found.columns}
+            )
 
     def bound_tags(self, caller: Caller, port: str, tags: Collection[str], purpose: str) -> frozenset[str]:
         """Those of the tags that a denial, mask or filter binds for this caller: what carries one must not be shown as it is."""
@@ -269,8 +247,8 @@ class PolicyProjection:
         facts = Facts()
         for kind in sorted(kinds.POLICY_KINDS):
             for name, body in snapshot.select(kind, Selection()):
-                _replace(facts, kind, name, body)
-        _derive(facts)
+                replace_resource(facts, kind, name, body)
+        derive(facts)
         rows = [*policy_facts.BASE_ROWS, *chain.from_iterable(facts.rows.values())]
         engine = IndexedEngine()
         _feed(engine, rows, snapshot.revision)
@@ -288,17 +266,17 @@ class PolicyProjection:
         before = {key: self._facts.rows.get(key, ()) for key in self._touched(writes)}
         self._revision = -1  # facts half changed are worth nothing: should what follows fail, everything is read anew
         for write in writes:
-            _replace(self._facts, write.kind, write.name, write.body)
-        if _DERIVED in before:
-            _derive(self._facts)
-        self._engine.apply(_delta(before, self._facts.rows), revision=changes[-1].revision)
+            replace_resource(self._facts, write.kind, write.name, write.body)
+        if DERIVED in before:
+            derive(self._facts)
+        self._engine.apply(delta(before, self._facts.rows), revision=changes[-1].revision)
         self._revision = changes[-1].revision
         return True
 
     def _touched(self, writes: Sequence[ResourceWrite]) -> set[tuple[str, str]]:
         touched = {(write.kind, write.name) for write in writes}
         if any(kind in (kinds.PRODUCT, kinds.LINEAGE, kinds.GUARDRAIL) for kind, _ in touched):
-            touched.add(_DERIVED)
+            touched.add(DERIVED)
         return touched
 
     def _request(self, principal: str, action: str, obj: str, purpose: str) -> Request:
@@ -308,90 +286,16 @@ class PolicyProjection:
         return self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-_DERIVED = ("derived tags", "")
-
-
 def denied(action: str, obj: str) -> AccessDenied:
     """The one refusal, the same whether the thing is forbidden or does not exist."""
-    return AccessDenied(
-        f"You may not {action} {obj}, or it does not exist: find what you may see with `mesh discover`, "
-        f"and ask for access with `mesh request {obj.partition('#')[0]} --purpose … --reason …`.",
-        resource=obj,
-    )
-
-
-def _replace(facts: Facts, kind: str, name: str, body: bytes | None) -> None:
-    """The facts say what the resource's new state says."""
-    rows = tuple(dict.fromkeys(_rows(facts, kind, name, body)))  # a row counts once for each resource that says it
-    if rows:
-        facts.rows[kind, name] = rows
+    resource = obj.partition("#")[0]
+    if "." in resource and " " not in action:
+        step = f"and ask for access with `mesh request {resource} --purpose … --reason …`"
     else:
-        facts.rows.pop((kind, name), None)
-
-
-def _rows(facts: Facts, kind: str, name: str, body: bytes | None) -> Iterable[Row]:
-    if kind == kinds.PRODUCT:
-        product = _kept(facts.products, name, body, product_pb2.Product.FromString)
-        return policy_facts.product_rows(product) if product else ()
-    if kind == kinds.LINEAGE:
-        lineage = _kept(facts.lineages, name, body, lambda data: lineage_from_wire(lineage_pb2.PortLineage.FromString(data)))
-        if lineage is None:
-            facts.graph.remove(name)
-        else:
-            facts.graph.put(lineage)
-        return ()
-    if kind == kinds.PRINCIPAL:
-        principal = _kept(facts.principals, name, body, principal_pb2.Principal.FromString)
-        return policy_facts.principal_rows(principal) if principal else ()
-    if kind == kinds.PURPOSE:
-        purpose = _kept(facts.purposes, name, body, principal_pb2.Purpose.FromString)
-        return policy_facts.purpose_rows(purpose) if purpose else ()
-    if body is None:
-        facts.filters.pop(name, None)
-        return ()
-    if kind == kinds.DOMAIN:
-        return policy_facts.domain_rows(domain_pb2.Domain.FromString(body))
-    return _rule_rows(facts, kind, name, body)
-
-
-def _rule_rows(facts: Facts, kind: str, name: str, body: bytes) -> Iterator[Row]:
-    rule: grant_pb2.Grant | grant_pb2.Guardrail
-    rule = grant_pb2.Grant.FromString(body) if kind == kinds.GRANT else grant_pb2.Guardrail.FromString(body)
-    facts.filters.pop(name, None)
-    if rule.row_filter:
-        from mesh_core.expressions.sql import parse_filter
-
-        facts.filters[name] = parse_filter(rule.row_filter, None)
-    return policy_facts.grant_rows(rule) if isinstance(rule, grant_pb2.Grant) else policy_facts.guardrail_rows(rule)
-
-
-def _kept(store: dict[str, _T], name: str, body: bytes | None, parse: Callable[[bytes], _T]) -> _T | None:
-    if body is None:
-        store.pop(name, None)
-        return None
-    store[name] = parse(body)
-    return store[name]
-
-
-def _derive(facts: Facts) -> None:
-    """Tags have flowed along lineage and are links like any other.
-
-    A tag of a whole port or product describes it, and flows on from every column only if a guardrail acts on it.
-    """
-    guards = (row for (kind, _), rows in facts.rows.items() if kind == kinds.GUARDRAIL for row in rows)
-    guarded = {row.obj for row in guards if not isinstance(row, Link)}
-    declared = {
-        column_object(port.name, column.name): tags
-        for product in facts.products.values()
-        for port in product.ports
-        for column in port.columns
-        if (tags := frozenset(column.tags) | _guarded((*product.tags, *port.tags), guarded))
-    }
-    columns = {port.name: [c.name for c in port.columns] for product in facts.products.values() for port in product.ports}
-    paths = propagate(declared, facts.lineages.values(), columns=columns)
-    facts.derived = {obj: dict(tags) for obj, tags in paths.items()}
-    facts.rows[_DERIVED] = tuple(_derived_links(facts.derived))
-    facts.exempting = _exempting(facts)
+        step = "and ask its owner or the governance team"
+    return AccessDenied(
+        f"You may not {action} {obj}, or it does not exist: find what you may see with `mesh discover`, {step}.", resource=obj
+    )
 
 
 def _tag_object(tag: str) -> str:
@@ -402,36 +306,7 @@ def _tag_object(tag: str) -> str:
         return ""
 
 
-def _guarded(tags: Iterable[str], guarded: Set[str]) -> frozenset[str]:
-    """Those of the tags that a guardrail names, or names a wider tag of."""
-    return frozenset(tag for tag in tags if any((tag_object(tag) + ".").startswith(obj + ".") for obj in guarded))
-
-
-def _derived_links(derived: Mapping[str, Mapping[str, object]]) -> Iterator[Row]:
-    for obj, tags in derived.items():
-        for tag in tags:
-            yield policy_facts.tag_link(obj, tag)
-
-
-def _exempting(facts: Facts) -> frozenset[str]:
-    links = (row for rows in facts.rows.values() for row in rows if getattr(row, "section", "") == "g3")
-    return frozenset(link.child for link in links if link.parent.startswith(_EXEMPT))  # type: ignore[union-attr]
-
-
-def _delta(before: Mapping[tuple[str, str], tuple[Row, ...]], after: Mapping[tuple[str, str], tuple[Row, ...]]) -> PolicyDelta:
-    add: list[Row] = []
-    remove: list[Row] = []
-    for key, old in before.items():
-        new = after.get(key, ())
-        old_set, new_set = set(old), set(new)
-        add.extend(row for row in dict.fromkeys(new) if row not in old_set)
-        remove.extend(row for row in dict.fromkeys(old) if row not in new_set)
-    return PolicyDelta(add=tuple(add), remove=tuple(remove))
-
-
 def _feed(engine: PolicyEngine, rows: Iterable[Row], revision: int) -> None:
-    from governance_server.rules.policy_rows import Link, Rule
-
     unique = list(rows)
     engine.load(
         (row for row in unique if isinstance(row, Rule)), (row for row in unique if isinstance(row, Link)), revision=revision

@@ -117,4 +117,5 @@ def _object(resource: str) -> str:
 
 
 def _words(outcome: Denied) -> list[str]:
-    return [f"{reason.rule}: {reason.text}" for reason in outcome.reasons] or ["no grant matches"]
+    texts = [f"{reason.rule}: {reason.text}" if reason.rule else reason.text for reason in outcome.reasons]
+    return texts or ["no grant matches"]

@@ -122,7 +122,7 @@ class Database:
         return row[0] or 0
 
     def heads(self, kinds: Collection[str]) -> tuple[int, int]:
-        """The last committed revision, and the last that wrote a resource of any of `kinds` (one at least), seen at one moment."""
+        """The last committed revision, and the last that wrote any of `kinds` (one at least), seen at one moment."""
         marks = ",".join("?" * len(kinds))
         newest_of = f"SELECT max(revision) FROM kind_head WHERE kind IN ({marks})"
         try:

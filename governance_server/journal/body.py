@@ -49,4 +49,4 @@ def _write(write: journal_pb2.ResourceWrite) -> ResourceWrite:
 
 def _refuse_unknown(message: Message) -> None:
     if len(UnknownFieldSet(message)):
-        raise BodyUnreadable("a change body holds a field that is unknown here: it was written by a newer release, upgrade this one")
+        raise BodyUnreadable("a change body holds a field unknown here: it was written by a newer release, upgrade this one")

@@ -192,9 +192,7 @@ class CasbinEngine:
         """Every rule that reaches the object for the action, whoever its subject."""
         around = self.ancestors(obj)
         return in_order(
-            rule
-            for rule in self._loaded.rules
-            if rule.act == act and rule.dom in (ANY, domain_of(obj)) and rule.obj in around
+            rule for rule in self._loaded.rules if rule.act == act and rule.dom in (ANY, domain_of(obj)) and rule.obj in around
         )
 
     def ancestors(self, obj: str) -> frozenset[str]:

@@ -140,11 +140,4 @@ def in_order(rules: Iterable[Rule]) -> tuple[Rule, ...]:
 
 def is_complete(request: Request) -> bool:
     """True if no part of the request is empty and its time is UTC of fixed width; anything else is denied unasked."""
-    return bool(
-        request.sub
-        and request.dom
-        and request.obj
-        and request.act
-        and request.purpose
-        and is_policy_time(request.now)
-    )
+    return bool(request.sub and request.dom and request.obj and request.act and request.purpose and is_policy_time(request.now))

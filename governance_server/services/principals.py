@@ -76,9 +76,7 @@ class PrincipalService(principal_service_pb2_grpc.PrincipalServiceServicer):
             self._backend.policy.authorise(caller, "administer", MESH)
             principal = read(tx, kinds.PRINCIPAL, check_principal(request.principal.name), principal_pb2.Principal)
             if principal.name == caller.name and (request.principal.is_disabled or "is_administrator" in fields):
-                raise AccessDenied(
-                    "Nobody takes its own seat in the central team: another administrator must.", resource=caller.name
-                )
+                raise AccessDenied("Nobody ends its own seat in the central team: another one must.", resource=caller.name)
             if request.principal.etag and request.principal.etag != principal.etag:
                 raise Conflict(f"{principal.name!r} has changed since you read it: read it again.", resource=principal.name)
             wanted = principal_pb2.Principal()

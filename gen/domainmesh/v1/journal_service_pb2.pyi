@@ -40,7 +40,7 @@ class ListChangesRequest(_message.Message):
     """With what was written."""
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only these kinds, if any."""
+        """Only changes that wrote a resource of these kinds (`grant`, `product`, …), if any."""
 
     def __init__(
         self,
@@ -99,7 +99,7 @@ class WatchChangesRequest(_message.Message):
     """Only after this revision."""
     @_builtins.property
     def kinds(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only these kinds, if any."""
+        """Only changes that wrote a resource of these kinds (`grant`, `product`, …), if any."""
 
     def __init__(
         self,

@@ -1,0 +1,148 @@
+"""The facts decisions rest on: what the journal's resources say, and the policy rows that follow from them.
+
+Owns replacing one resource's facts by its new state and letting tags flow along lineage. Knows nothing of engines, locks or
+the journal.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from dataclasses import dataclass, field
+from typing import TypeVar
+
+from domainmesh.v1 import domain_pb2, grant_pb2, lineage_pb2, principal_pb2, product_pb2
+from governance_server.rules import kinds, policy_facts
+from governance_server.rules.lineage_graph import Graph
+from governance_server.rules.policy_rows import Link, PolicyDelta, Row
+from governance_server.rules.tags import propagate
+from mesh_core.expressions.tree import Expression
+from mesh_core.lineage import PortLineage
+from mesh_core.lineage_wire import lineage_from_wire
+from mesh_core.names import column_object, tag_object
+
+__all__ = ["DERIVED", "Facts", "delta", "derive", "replace_resource"]
+
+DERIVED = ("derived tags", "")
+"""The key of the rows that say which tags came along lineage."""
+
+_EXEMPT = "exempt:"
+_T = TypeVar("_T")
+
+
+@dataclass(slots=True)
+class Facts:
+    """What the journal says at one revision, by name; read it under the projection's lock only."""
+
+    products: dict[str, product_pb2.Product] = field(default_factory=dict)
+    lineages: dict[str, PortLineage] = field(default_factory=dict)
+    graph: Graph = field(default_factory=Graph)
+    principals: dict[str, principal_pb2.Principal] = field(default_factory=dict)
+    purposes: dict[str, principal_pb2.Purpose] = field(default_factory=dict)
+    filters: dict[str, Expression] = field(default_factory=dict)
+    rows: dict[tuple[str, str], tuple[Row, ...]] = field(default_factory=dict)
+    derived: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
+    """Column object → tag that came along lineage → its path, origin first."""
+    exempting: frozenset[str] = frozenset()
+    """Purposes that exempt from some guardrail: held by the centre's assignment only."""
+
+
+def replace_resource(facts: Facts, kind: str, name: str, body: bytes | None) -> None:
+    """The facts say what the resource's new state says."""
+    rows = tuple(dict.fromkeys(_rows(facts, kind, name, body)))  # a row counts once for each resource that says it
+    if rows:
+        facts.rows[kind, name] = rows
+    else:
+        facts.rows.pop((kind, name), None)
+
+
+def _rows(facts: Facts, kind: str, name: str, body: bytes | None) -> Iterable[Row]:
+    if kind == kinds.PRODUCT:
+        product = _kept(facts.products, name, body, product_pb2.Product.FromString)
+        return policy_facts.product_rows(product) if product else ()
+    if kind == kinds.LINEAGE:
+        lineage = _kept(facts.lineages, name, body, lambda data: lineage_from_wire(lineage_pb2.PortLineage.FromString(data)))
+        if lineage is None:
+            facts.graph.remove(name)
+        else:
+            facts.graph.put(lineage)
+        return ()
+    if kind == kinds.PRINCIPAL:
+        principal = _kept(facts.principals, name, body, principal_pb2.Principal.FromString)
+        return policy_facts.principal_rows(principal) if principal else ()
+    if kind == kinds.PURPOSE:
+        purpose = _kept(facts.purposes, name, body, principal_pb2.Purpose.FromString)
+        return policy_facts.purpose_rows(purpose) if purpose else ()
+    if body is None:
+        facts.filters.pop(name, None)
+        return ()
+    if kind == kinds.DOMAIN:
+        return policy_facts.domain_rows(domain_pb2.Domain.FromString(body))
+    return _rule_rows(facts, kind, name, body)
+
+
+def _rule_rows(facts: Facts, kind: str, name: str, body: bytes) -> Iterator[Row]:
+    rule: grant_pb2.Grant | grant_pb2.Guardrail
+    rule = grant_pb2.Grant.FromString(body) if kind == kinds.GRANT else grant_pb2.Guardrail.FromString(body)
+    facts.filters.pop(name, None)
+    if rule.row_filter:
+        from mesh_core.expressions.sql import parse_filter
+
+        facts.filters[name] = parse_filter(rule.row_filter, None)
+    return policy_facts.grant_rows(rule) if isinstance(rule, grant_pb2.Grant) else policy_facts.guardrail_rows(rule)
+
+
+def _kept(store: dict[str, _T], name: str, body: bytes | None, parse: Callable[[bytes], _T]) -> _T | None:
+    if body is None:
+        store.pop(name, None)
+        return None
+    store[name] = parse(body)
+    return store[name]
+
+
+def derive(facts: Facts) -> None:
+    """Tags have flowed along lineage and are links like any other.
+
+    A tag of a whole port or product describes it, and flows on from every column only if a guardrail acts on it.
+    """
+    guards = (row for (kind, _), rows in facts.rows.items() if kind == kinds.GUARDRAIL for row in rows)
+    guarded = {row.obj for row in guards if not isinstance(row, Link)}
+    declared = {
+        column_object(port.name, column.name): tags
+        for product in facts.products.values()
+        for port in product.ports
+        for column in port.columns
+        if (tags := frozenset(column.tags) | _guarded((*product.tags, *port.tags), guarded))
+    }
+    columns = {port.name: [c.name for c in port.columns] for product in facts.products.values() for port in product.ports}
+    paths = propagate(declared, facts.lineages.values(), columns=columns)
+    facts.derived = {obj: dict(tags) for obj, tags in paths.items()}
+    facts.rows[DERIVED] = tuple(_derived_links(facts.derived))
+    facts.exempting = _exempting(facts)
+
+
+def _guarded(tags: Iterable[str], guarded: Set[str]) -> frozenset[str]:
+    """Those of the tags that a guardrail names, or names a wider tag of."""
+    return frozenset(tag for tag in tags if any((tag_object(tag) + ".").startswith(obj + ".") for obj in guarded))
+
+
+def _derived_links(derived: Mapping[str, Mapping[str, object]]) -> Iterator[Row]:
+    for obj, tags in derived.items():
+        for tag in tags:
+            yield policy_facts.tag_link(obj, tag)
+
+
+def _exempting(facts: Facts) -> frozenset[str]:
+    links = (row for rows in facts.rows.values() for row in rows if getattr(row, "section", "") == "g3")
+    return frozenset(link.child for link in links if link.parent.startswith(_EXEMPT))  # type: ignore[union-attr]
+
+
+def delta(before: Mapping[tuple[str, str], tuple[Row, ...]], after: Mapping[tuple[str, str], tuple[Row, ...]]) -> PolicyDelta:
+    """What the policy must gain and lose to get from the rows before to the rows after, for the keys of `before`."""
+    add: list[Row] = []
+    remove: list[Row] = []
+    for key, old in before.items():
+        new = after.get(key, ())
+        old_set, new_set = set(old), set(new)
+        add.extend(row for row in dict.fromkeys(new) if row not in old_set)
+        remove.extend(row for row in dict.fromkeys(old) if row not in new_set)
+    return PolicyDelta(add=tuple(add), remove=tuple(remove))

@@ -141,7 +141,8 @@ class _GatewayProcess:
 
     def launch(self) -> None:
         """The process has been started; it does not serve yet."""
-        environment = {**os.environ, **_environment(self._settings), "MESH_PARENT_PIPE": "1"}
+        # One question is embedded at a time: more BLAS threads wait for each other by spinning, on a busy machine for a second.
+        environment = {"OPENBLAS_NUM_THREADS": "1", **os.environ, **_environment(self._settings), "MESH_PARENT_PIPE": "1"}
         self._process = subprocess.Popen(
             [sys.executable, "-m", "governance_server", "gateway"],
             stdin=subprocess.PIPE,

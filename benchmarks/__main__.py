@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import sys
 import tempfile
 import time
@@ -44,6 +45,7 @@ _PAGE = _ROOT / "docs" / "benchmarks.md"
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the benchmarks named, or all; 1 if one could not be run."""
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded: as in the gateway, so that peers embed alike
     asked = _parsed(arguments)
     names = asked.names or list(BENCHMARKS)
     fresh: list[dict[str, Any]] = []

@@ -5,16 +5,17 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
-
-import numpy as np
-import numpy.typing as npt
+from typing import TYPE_CHECKING, Any, Protocol
 
 from benchmarks.weaviate_process import WeaviateAddress
 
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
 __all__ = ["BareStore", "Document", "bare_lancedb", "bare_weaviate"]
 
-Document = tuple[str, str, npt.NDArray[np.float32]]
+Document = tuple[str, str, "npt.NDArray[np.float32]"]
 """Id, text and vector."""
 
 _BATCH = 1000
@@ -41,6 +42,7 @@ class _BareLanceDb:
         self._table: Any = None
 
     def insert(self, documents: Sequence[Document]) -> None:
+        import numpy as np
         import pyarrow as pa
         from lancedb.index import FTS
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import TYPE_CHECKING
 from unittest import mock
 
-import numpy as np
-
-from mesh_core.embedding import Embedder, Vectors, open_embedder
+if TYPE_CHECKING:
+    from mesh_core.embedding import Embedder, Vectors
 
 __all__ = ["RememberingEmbedder", "publishing_with"]
 
@@ -17,6 +17,8 @@ class RememberingEmbedder:
     """The mesh's own embedder, which keeps every vector it made by its text."""
 
     def __init__(self) -> None:
+        from mesh_core.embedding import open_embedder
+
         self._embedder: Embedder = open_embedder()
         self._known: dict[str, Vectors] = {}
         self.model = self._embedder.model
@@ -24,6 +26,8 @@ class RememberingEmbedder:
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One row per text, in order; only texts not seen before are computed."""
+        import numpy as np
+
         missing = list(dict.fromkeys(text for text in texts if text not in self._known))
         if missing:
             self._known.update(zip(missing, self._embedder.embed(missing), strict=True))

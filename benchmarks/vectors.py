@@ -6,8 +6,6 @@ from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, closing
 from typing import TYPE_CHECKING
 
-import numpy as np
-
 from benchmarks.bare_vectors import BareStore, Document, bare_lancedb, bare_weaviate
 from benchmarks.bench import Bench
 from benchmarks.figures import Figure
@@ -33,6 +31,8 @@ def vectors(bench: Bench) -> Iterator[Figure]:
 
 
 def _objects_in(store: str, url: str, passages: Sequence[Passage], bare: AbstractContextManager[BareStore]) -> Iterator[Figure]:
+    import numpy as np
+
     from mesh_core.vectors.store import open_store
 
     documents: list[Document] = [(it.id, it.text, np.asarray(it.vector, dtype=np.float32)) for it in passages]
@@ -46,6 +46,8 @@ def _objects_in(store: str, url: str, passages: Sequence[Passage], bare: Abstrac
 
 
 def _passages(count: int) -> list[Passage]:
+    import numpy as np
+
     from mesh_core.vectors.passages import Passage
 
     random = np.random.default_rng(3)

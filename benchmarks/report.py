@@ -11,6 +11,8 @@ __all__ = ["markdown", "missed_by", "print_table"]
 
 Entry = Mapping[str, Any]
 
+_WIDTH = 120
+
 
 def print_table(entries: Sequence[Entry]) -> None:
     """The entries are on standard output, one line each."""
@@ -21,7 +23,8 @@ def print_table(entries: Sequence[Entry]) -> None:
     for entry in entries:
         verdict = {None: "", True: "[green]met[/]", False: "[red]missed[/]"}[entry["is_met"]]
         table.add_row(entry["name"], _value(entry), _peer_value(entry), _ratio(entry), entry["bar"] or "", verdict)
-    Console().print(table)
+    terminal = Console()
+    (terminal if terminal.is_terminal else Console(width=_WIDTH)).print(table)
 
 
 def markdown(entries: Sequence[Entry]) -> str:

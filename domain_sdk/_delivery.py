@@ -6,7 +6,7 @@ only) and says what it wrote and found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,6 +17,7 @@ import pyarrow as pa
 
 from domain_sdk._write import ArrowStream, DeliveredFile, write_port
 from domain_sdk.collections import embedded_passages, embedder_for_publishing, is_document_paths
+from domain_sdk.documents import DocumentProblem
 from domain_sdk.errors import ContractViolated, InvalidRequest, Violation
 from domain_sdk.release import QualityResult, QualityStatus
 from mesh_core.contract import Port, PortKind
@@ -24,6 +25,8 @@ from mesh_core.quality import Checker, Kind, Report, frame_batches
 from mesh_core.types import UnknownType, plan_types, storage_schema
 
 __all__ = ["Delivered", "deliver"]
+
+_SHOWN_PROBLEMS = 10
 
 RowHook = Callable[[int, int | None], None]
 """Called with the rows done so far, and how many there are, None if that is not known."""
@@ -164,15 +167,35 @@ def _deliver_passages(port: Port, name: str, given: Any, *, folder: Path | None,
         )
     embedder = embedder_for_publishing()
     _check_dimensions(port, name, embedder.dimensions, embedder.model)
-    reader = embedded_passages(given, embedder, port=name)
+    problems: list[DocumentProblem] = []
+    reader = embedded_passages(given, embedder, port=name, problems=problems)
     if folder is None:
         done = 0
         for batch in reader:
             done += batch.num_rows
             hook(done, None)
-        return Delivered(name, (), (), embedder.model, embedder.dimensions)
+        return Delivered(name, (), _document_quality(name, problems, done), embedder.model, embedder.dimensions)
     files = write_port(reader, folder, PASSAGE_SCHEMA, progress=_row_progress(hook, None))
-    return Delivered(name, tuple(files), (), embedder.model, embedder.dimensions)
+    quality = _document_quality(name, problems, sum(file.rows for file in files))
+    return Delivered(name, tuple(files), quality, embedder.model, embedder.dimensions)
+
+
+def _document_quality(name: str, problems: Sequence[DocumentProblem], passage_count: int) -> tuple[QualityResult, ...]:
+    """Whether every file became passages; a file that did not is told of and does not stop the others."""
+    shown = "; ".join(f"{problem.path.name}: {problem.reason}" for problem in problems[:_SHOWN_PROBLEMS])
+    more = f"; and {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
+    result = QualityResult(
+        port=name,
+        column="",
+        check="documents",
+        status=QualityStatus.FAILED if problems else QualityStatus.PASSED,
+        is_blocking=False,
+        failing_rows=len(problems),
+        total_rows=passage_count,
+        message=f"{len(problems)} files were left out: {shown}{more}" if problems else "every file became passages",
+        samples=(),
+    )
+    return (result,)
 
 
 def _check_dimensions(port: Port, name: str, dimensions: int, model: str) -> None:

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     import pyarrow as pa
 
     from domain_sdk._transport import Transport
+    from domain_sdk.documents import DocumentProblem
     from mesh_core.embedding import Embedder
 
 __all__ = ["DocumentPaths", "Passage", "embedded_passages", "embedder_for_publishing", "is_document_paths", "retrieve"]
@@ -107,18 +108,21 @@ def embedder_for_publishing() -> Embedder:
         raise NotConfigured(f"Documents cannot be embedded: {error}") from error
 
 
-def embedded_passages(given: DocumentPaths, embedder: Embedder, *, port: str) -> pa.RecordBatchReader:
+def embedded_passages(
+    given: DocumentPaths, embedder: Embedder, *, port: str, problems: list[DocumentProblem]
+) -> pa.RecordBatchReader:
     """The documents' passages with their vectors, in the passage schema, made as they are read.
 
+    A file that gives no document is left out and added to `problems`; it does not stop the others.
+
     Raises:
-        ContractViolated: while reading, if a document cannot be read (all of them are listed, after the last) or there is none.
+        ContractViolated: while reading, if not one document gave a passage; every reason is listed.
     """
     import pyarrow as pa
 
-    from domain_sdk.documents import DocumentProblem, embed_passages, passages, read_documents
+    from domain_sdk.documents import embed_passages, passages, read_documents
     from mesh_core.vectors.schema import MODEL_KEY, PASSAGE_SCHEMA
 
-    problems: list[DocumentProblem] = []
     paths = given if isinstance(given, str | Path) else [Path(path) for path in given]
     texts = (text for document in read_documents(paths, on_problem=problems.append) for text in passages(document))
 
@@ -127,10 +131,9 @@ def embedded_passages(given: DocumentPaths, embedder: Embedder, *, port: str) ->
         for batch in embed_passages(texts, embedder):
             count += batch.num_rows
             yield batch
-        found = [Violation(str(problem.path), problem.reason) for problem in problems]
-        if not count and not found:
-            found = [Violation(str(given), "no document was found; give a folder, a pattern or files.")]
-        if found:
+        if not count:
+            found = [Violation(str(problem.path), problem.reason) for problem in problems]
+            found = found or [Violation(str(given), "no document was found; give a folder, a pattern or files.")]
             raise ContractViolated(f"The documents of {port} cannot be published.", resource=port, violations=found)
 
     schema = PASSAGE_SCHEMA.with_metadata({MODEL_KEY: embedder.model.encode()})

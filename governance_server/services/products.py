@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from itertools import islice
 
 import grpc
@@ -30,21 +31,24 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
 
     def GetProduct(self, request: pb.GetProductRequest, context: grpc.ServicerContext) -> product_pb2.Product:
         """Returns one product with its ports."""
-        policy, product = self._visible(request.name, request.as_of)
-        return with_derived_tags(policy, product, policy.visibility(current_caller().name))
+        parse_product(request.name)
+        policy, sights = self._sights(request.as_of)
+        body = self._backend.catalog.get(kinds.PRODUCT, request.name, as_of=request.as_of or None)
+        product = _seen(product_pb2.Product.FromString(body or b""), sights)
+        if product is None:
+            raise denied("discover", request.name)
+        return with_derived_tags(policy, product, sights[-1])
 
     def ListProducts(self, request: pb.ListProductsRequest, context: grpc.ServicerContext) -> pb.ListProductsResponse:
         """Lists products by name."""
         page = Page.of(request.page_size, request.page_token)
-        policy = self._backend.policy_at(request.as_of)
-        visible = policy.visibility(current_caller().name)
+        policy, sights = self._sights(request.as_of)
         rows = self._backend.catalog.list(
             kinds.PRODUCT, domain=request.domain or None, limit=None, after_name=page.after, as_of=request.as_of or None
         )
-        today = self._backend.policy.visibility(current_caller().name)  # now, not only then
-        every = (product_pb2.Product.FromString(body) for name, body in rows if visible.allows(name) and today.allows(name))
-        found = list(islice((product for product in every if product.version), page.size + 1))
-        products = [with_derived_tags(policy, product, visible) for product in found[: page.size]]
+        every = (_seen(product_pb2.Product.FromString(body), sights) for _, body in rows)
+        found = list(islice((product for product in every if product is not None), page.size + 1))
+        products = [with_derived_tags(policy, product, sights[-1]) for product in found[: page.size]]
         more = Page.token(products[-1].name) if len(found) > page.size else ""
         return pb.ListProductsResponse(products=products, next_page_token=more)
 
@@ -115,6 +119,12 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
                 result.ClearField("samples")
         return release
 
+    def _sights(self, as_of: int) -> tuple[PolicyProjection, list[Visibility]]:
+        """The policy asked about, and what the caller may discover today and then."""
+        then = self._backend.policy_at(as_of)
+        policies = [self._backend.policy, then] if as_of else [then]
+        return then, [policy.visibility(current_caller().name) for policy in policies]
+
     def _visible(self, name: str, as_of: int) -> tuple[PolicyProjection, product_pb2.Product]:
         parse_product(name)
         policy = self._backend.policy_at(as_of)
@@ -125,6 +135,16 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         if not product.version:
             raise denied("discover", name)
         return policy, product
+
+
+def _seen(product: product_pb2.Product, sights: Sequence[Visibility]) -> product_pb2.Product | None:
+    """The product with the ports the caller may discover; None before its first release, or if it may discover none of it."""
+    ports = [port for port in product.ports if all(sight.allows(port.name) for sight in sights)]
+    if not product.version or not (ports or all(sight.allows(product.name) for sight in sights)):
+        return None
+    del product.ports[:]
+    product.ports.extend(ports)
+    return product
 
 
 def with_derived_tags(policy: PolicyProjection, product: product_pb2.Product, visible: Visibility) -> product_pb2.Product:

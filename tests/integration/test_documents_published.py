@@ -1,0 +1,65 @@
+"""Publishing a folder of documents through the SDK: what cannot be read is told of and stops nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from domain_sdk import ContractViolated, Mesh
+from tests.servers import RunningServer
+
+CONTRACT = """
+kind: DataContract
+apiVersion: v3.2.0
+id: policy.notes
+version: 1.0.0
+status: active
+schema:
+  - name: pages
+    physicalType: collection
+    properties:
+      - {name: document, logicalType: string}
+      - {name: text, logicalType: string}
+      - {name: embedding, logicalType: vector, logicalTypeOptions: {dimensions: 384}}
+"""
+
+
+@pytest.fixture(scope="module")
+def paul(server: RunningServer) -> Iterator[Mesh]:
+    with server.admin() as admin:
+        admin.admin.create_principal("user:paul")
+        admin.admin.create_domain("policy", owners=["user:paul"])
+    with server.user("user:paul") as mesh:
+        yield mesh
+
+
+def test_files_that_give_no_document_are_listed_and_stop_nothing(paul: Mesh, tmp_path: Path) -> None:
+    (tmp_path / "good.md").write_text("# Lunch\n\nLunch is at noon.\n")
+    (tmp_path / "empty.md").write_text("---\ntitle: Nothing\n---\n")
+    (tmp_path / "bytes.md").write_bytes(b"\xff\xfe\xff")
+    release = paul.domain("policy").product("notes", contract=CONTRACT).publish(pages=tmp_path, progress=False)
+    (result,) = [it for it in release.quality if it.check == "documents"]
+    assert (result.failing_rows, result.is_blocking) == (2, False)
+    assert "empty.md" in result.message
+    assert "bytes.md" in result.message
+    assert [hit.document for hit in paul.retrieve("policy.notes.pages", "When is lunch?")] == ["good.md"]
+
+
+def test_a_folder_without_one_readable_document_is_refused_with_every_reason(paul: Mesh, tmp_path: Path) -> None:
+    (tmp_path / "bytes.md").write_bytes(b"\xff\xfe\xff")
+    with pytest.raises(ContractViolated) as caught:
+        paul.domain("policy").product("notes", contract=CONTRACT).publish(pages=tmp_path, progress=False)
+    assert "bytes.md" in str(caught.value)
+
+
+def test_who_was_granted_one_port_sees_the_product_with_that_port_only(server: RunningServer, paul: Mesh, tmp_path: Path) -> None:
+    two = CONTRACT.replace("policy.notes", "policy.two") + CONTRACT[CONTRACT.index("  - name") :].replace("pages", "more")
+    (tmp_path / "good.md").write_text("# Lunch\n\nLunch is at noon.\n")
+    paul.domain("policy").product("two", contract=two).publish(pages=tmp_path, more=tmp_path, progress=False)
+    with server.user("user:guest") as guest:
+        paul.grant("user:guest", "policy.two.more", actions=["discover"])
+        assert guest.show("policy.two.more").name == "policy.two.more"
+        assert [product.name for product in guest.products()] == ["policy.two"]
+        assert [port.name for port in guest.show("policy.two").ports] == ["policy.two.more"]

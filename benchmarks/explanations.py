@@ -74,7 +74,7 @@ WHY_MISSED: Mapping[str, str] = {
         "waiting for a core: compare `checks.engine_p99`, and run it on an idle machine."
     ),
     "retrieval.lancedb_p50": (
-        "The adapter asks LanceDB twice, one search after the other, for 100 candidates with all their columns each and under the "
+        "The adapter asks LanceDB twice, one search after the other, for 100 candidates with all their columns and under the "
         "version filter (24 ms over 3,000 passages), where the bare hybrid query runs both at once for 5 rows (11 ms). Most of "
         "what both spend besides is the embedding of the question."
     ),

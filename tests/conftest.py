@@ -32,3 +32,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     running = RunningServer(tmp_path_factory.mktemp("server") / "mesh")
     yield running
     running.stop()
+
+
+def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:
+    """Sets get one name in every process: the workers of a run must agree on the names of the tests."""
+    return repr(sorted(val, key=repr)) if isinstance(val, set | frozenset) else None

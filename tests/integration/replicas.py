@@ -5,7 +5,7 @@ Owns starting them, and clients of both. Knows nothing of what is asserted.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -91,16 +91,16 @@ class Replicas:
 
 
 @contextmanager
-def replicas_on(kind: DatabaseKind, folder: Path, **environment: str) -> Iterator[Replicas]:
-    """Two running servers with the domain `shop`, owned by `user:olga` and `user:otto`."""
+def replicas_on(kind: DatabaseKind, folder: Path, *, ports: Sequence[Mapping[str, str]] = ({}, {})) -> Iterator[Replicas]:
+    """Two running servers with the domain `shop`, owned by `user:olga` and `user:otto`; `ports` are settings of each."""
     with ExitStack() as stack, pytest.MonkeyPatch.context() as patch:
         patch.setenv("MESH_EMBEDDER", "hashing")  # for what this process publishes
-        settings = {"MESH_EMBEDDER": "hashing", **environment}
+        settings = {"MESH_EMBEDDER": "hashing"}
         if kind == "postgresql":
             settings["MESH_DATABASE"] = stack.enter_context(postgres_url())
         servers = []
-        for _ in range(2):
-            servers.append(RunningServer(folder / "mesh", **settings))
+        for own in ports:
+            servers.append(RunningServer(folder / "mesh", **settings, **own))
             stack.callback(servers[-1].stop)
         replicas = Replicas(tuple(servers))
         stack.callback(replicas.close)

@@ -7,11 +7,9 @@ import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import grpc
 import pytest
@@ -26,12 +24,11 @@ from domainmesh.v1.retrieval_service_pb2 import RetrieveRequest
 from domainmesh.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
 from tests.integration.crash_shop import until
 from tests.integration.mesh_setup import detail_of, raw_mesh
+from tests.integration.replica_rights import ANA, interleave
 from tests.integration.replicas import ORDERS, PAGES, Replicas, has_answer, orders, publish_guide, publish_orders, replicas_on
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(300)]
 
-ANA = "user:ana"
-PATHS = ["check", "check", "explain", "stream", "stream", "files", "retrieval"]
 ROUNDS = 100
 
 
@@ -49,93 +46,6 @@ def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
         olga.grant("role:clerk", "shop")
         pair.token(ANA)
         yield pair
-
-
-@dataclass
-class Given:
-    """A right of ana's: how it is taken, what tidies up afterwards, and who reads with it."""
-
-    take: Callable[[], Any]
-    tidy: Callable[[], Any] = lambda: None
-    reader: Callable[[int], Mesh] | None = None
-
-
-def by_grant(pair: Replicas, side: int) -> Given:
-    given = pair.user("user:olga", side).grant(ANA, "shop")
-    return Given(lambda: pair.user("user:olga", side).revoke(given.id))
-
-
-def by_role(pair: Replicas, side: int) -> Given:
-    admin = pair.user("user:olga", side).admin
-    admin.update_domain("shop", roles={"role:clerk": [ANA]})
-    return Given(lambda: admin.update_domain("shop", roles={"role:clerk": []}))
-
-
-def by_group(pair: Replicas, side: int) -> Given:
-    admin = pair.admin(side).admin
-    admin.update_principal(ANA, groups=["group:staff"])
-    return Given(lambda: admin.update_principal(ANA, groups=[]))
-
-
-def by_membership(pair: Replicas, side: int) -> Given:
-    given = by_grant(pair, side)
-    admin = pair.admin(side).admin
-    return Given(
-        lambda: admin.update_principal(ANA, is_disabled=True),
-        tidy=lambda: (given.take(), admin.update_principal(ANA, is_disabled=False)),
-    )
-
-
-def by_guardrail(pair: Replicas, side: int) -> Given:
-    given = by_grant(pair, side)
-    admin = pair.admin(side).admin
-    return Given(
-        lambda: admin.create_guardrail("closed", "shop", deny_read=True, exempt=["user:ben"]),
-        tidy=lambda: (given.take(), admin.delete_guardrail("closed")),
-    )
-
-
-def by_denial(pair: Replicas, side: int) -> Given:
-    given = by_grant(pair, side)
-    olga, denials = pair.user("user:olga", side), []
-    return Given(
-        lambda: denials.append(olga.grant(ANA, "shop", actions=["read"], deny=True)),
-        tidy=lambda: (given.take(), olga.revoke(denials[0].id)),
-    )
-
-
-def by_token(pair: Replicas, side: int) -> Given:
-    given = by_grant(pair, side)
-    admin = pair.admin(side).admin
-    token = admin.create_token(ANA).secret
-    readers = [Mesh.connect(server.url, token) for server in pair.servers]
-    return Given(
-        lambda: admin.revoke_token(token.split("_")[1]),
-        tidy=lambda: (given.take(), [reader.close() for reader in readers]),
-        reader=lambda at: readers[at],
-    )
-
-
-RIGHTS = [by_grant, by_grant, by_role, by_group, by_membership, by_guardrail, by_denial, by_token]
-
-
-def interleave(pair: Replicas, chance: random.Random) -> str:
-    """One right is given, used, taken and used again, at servers chosen by chance; returned is what went wrong."""
-    giver, taker, reader = (chance.randrange(2) for _ in range(3))
-    right, path = chance.choice(RIGHTS), chance.choice(PATHS)
-    given = right(pair, giver)
-    mesh = given.reader(reader) if given.reader else pair.user(ANA, reader)
-    story = f"{right.__name__}: given at {giver}, {path} at {reader}"
-    time.sleep(chance.choice([0, 0, chance.random() / 200]))
-    wrong = "" if has_answer(path, mesh) else f"{story}: was not seen"
-    given.take()
-    time.sleep(chance.choice([0, 0, chance.random() / 200]))
-    for where in {reader, taker}:
-        mesh = given.reader(where) if given.reader else pair.user(ANA, where)
-        if has_answer(path, mesh):
-            wrong = f"{story}, taken and still answered at {where}"
-    given.tidy()
-    return wrong
 
 
 def test_no_interleaving_of_two_servers_answers_from_the_past(pair: Replicas) -> None:

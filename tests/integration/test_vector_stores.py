@@ -310,7 +310,6 @@ REGION = Column("region")
         (And((Compare("!=", REGION, Literal("EU")), Compare(">", Column(LARGE), Literal(20)))), {"eu lower", "eu spaced"}),
         (FALSE, set()),
     ],
-    ids=str,
 )
 def test_a_filter_keeps_exactly_the_passages_for_which_it_is_true(
     store: VectorStore, offered: str, expression: Expression, expected: set[str]
@@ -324,7 +323,6 @@ def test_a_filter_keeps_exactly_the_passages_for_which_it_is_true(
         (IsNull(REGION), {"none"}),
         (Not(IsNull(Column("score"))), {"eu", "eu-exec", "eu lower"}),
     ],
-    ids=str,
 )
 def test_a_negative_filter_is_exact_or_refused_and_never_opens(
     store: VectorStore, offered: str, expression: Expression, expected: set[str]

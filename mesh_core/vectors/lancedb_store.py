@@ -7,6 +7,7 @@ Loaded only when such a store is opened.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
 
@@ -91,15 +92,17 @@ class LanceDbStore:
         wanted = max(CANDIDATES, limit)
         found: list[pa.Table] = []
         dense: dict[str, float] = {}
-        sparse: dict[str, float] = {}
-        if alpha > 0 or not text.strip():
-            query = table.search(asked, query_type="vector", vector_column_name="vector").distance_type("cosine")
-            dense = _scores(query.bypass_vector_index(), where=where, limit=wanted, score="_distance", found=found)
-            dense = {key: -distance for key, distance in dense.items()}
-        if alpha < 1 and text.strip():
-            words = _match_query(text, "indexed_text")
-            query = table.search(words, query_type="fts")
-            sparse = _scores(query, where=where, limit=wanted, score="_score", found=found)
+        with ThreadPoolExecutor(max_workers=1) as beside:  # the two searches leave Python, so they run at the same time
+            if alpha < 1 and text.strip():
+                query = table.search(_match_query(text, "indexed_text"), query_type="fts")
+                words = beside.submit(_scores, query, where=where, limit=wanted, score="_score", found=found)
+            else:
+                words = None
+            if alpha > 0 or words is None:
+                query = table.search(asked, query_type="vector", vector_column_name="vector").distance_type("cosine")
+                dense = _scores(query.bypass_vector_index(), where=where, limit=wanted, score="_distance", found=found)
+                dense = {key: -distance for key, distance in dense.items()}
+            sparse = words.result() if words is not None else {}
         best = fused_order(dense, sparse, alpha=alpha)[:limit]
         return [Hit(stored_passage(row), rank) for rank, row in enumerate(_rows_of(best, found), start=1)]
 

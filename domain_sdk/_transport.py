@@ -49,14 +49,14 @@ class _Link:
 
     def __init__(self, open_channel: Callable[[], grpc.Channel]) -> None:
         self._open = open_channel
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # opening the gateway asks the control server, whose failure forgets the gateway
         self._pid = 0
         self._channel: grpc.Channel | None = None
         self._stubs: dict[type, Any] = {}
 
     def stub(self, kind: type[Stub]) -> Stub:
         if self._pid != os.getpid():
-            self._lock = threading.Lock()  # the inherited one may be held by a thread that does not exist here
+            self._lock = threading.RLock()  # the inherited one may be held by a thread that does not exist here
             self._channel, self._stubs, self._pid = None, {}, os.getpid()
         with self._lock:
             if self._channel is None:

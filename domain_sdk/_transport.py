@@ -134,6 +134,7 @@ class Transport:
         """
         sent = _with_request_id(request)
         deadline = time.monotonic() + (timeout_seconds or self._timeout_seconds)
+        failure: MeshError | None = None
         for pause in _pauses(_ATTEMPTS if is_retried else 1):
             future = method.future(sent, timeout=max(deadline - time.monotonic(), 0.001), metadata=self._metadata())
             try:
@@ -142,7 +143,7 @@ class Transport:
                 return response
             except grpc.RpcError as error:
                 self._remember(trailing_metadata(error))
-                failure = to_mesh_error(error, self.url)
+                failure = _telling(to_mesh_error(error, self.url), before=failure)
                 if not is_transient(error, failure) or pause is None or time.monotonic() + pause > deadline:
                     self._forget_lost_gateway(failure)
                     raise failure from error
@@ -240,6 +241,11 @@ def _with_request_id(request: Request) -> Request:
     sent.CopyFrom(request)
     sent.request_id = uuid.uuid4().hex  # type: ignore[attr-defined] # looked up above
     return sent
+
+
+def _telling(failure: MeshError, *, before: MeshError | None) -> MeshError:
+    """The failure to report: why a call had to be retried says more than that the last try had no time left."""
+    return before if before is not None and isinstance(failure, errors.DeadlineExceeded) else failure
 
 
 def _pauses(attempts: int) -> Generator[float | None, None, None]:

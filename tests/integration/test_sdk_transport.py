@@ -273,6 +273,34 @@ def test_a_server_without_gateway_says_so() -> None:
         Transport(address, "t").gateway(ServerServiceStub)
 
 
+@pytest.mark.parametrize(
+    "read",
+    [
+        lambda mesh: mesh.read("shop.orders.orders"),
+        lambda mesh: mesh.retrieve("shop.orders.manuals", "how?"),
+        lambda mesh: list(mesh._source("shop.orders.orders")(None, None, None, None)),
+    ],
+    ids=["read", "retrieve", "scan"],
+)
+def test_a_gateway_that_is_gone_is_said_to_be_unreachable_and_looked_for_again(read: Callable[[Mesh], object]) -> None:
+    server = ScriptedServer(gateway="127.0.0.1:9")
+    raised: list[type[errors.MeshError]] = []
+
+    def read_twice() -> None:
+        for _ in range(2):
+            try:
+                read(mesh)
+            except errors.MeshError as error:
+                raised.append(type(error))
+
+    with serving(server.register) as address, Mesh.connect(address, "t", timeout_seconds=0.5) as mesh:
+        reader = threading.Thread(target=read_twice, daemon=True)
+        reader.start()
+        reader.join(30)
+    assert raised == [errors.ServerUnreachable, errors.ServerUnreachable]
+    assert len(server.calls) == 2
+
+
 def test_a_closed_mesh_connects_anew() -> None:
     with serving(ScriptedServer().register) as address:
         with Mesh.connect(address, "t") as mesh:

@@ -11,7 +11,8 @@ help: ## What there is to make
 
 $(STAMP): pyproject.toml uv.lock
 	@command -v uv >/dev/null || test -x .venv-uv/bin/uv || { $(PYTHON) -m venv .venv-uv && .venv-uv/bin/pip install --quiet 'uv>=0.9'; }
-	PATH="$$PWD/.venv-uv/bin:$$PATH" uv sync --frozen --all-extras --compile-bytecode --python "$$(command -v $(PYTHON))"
+	@echo "installing into .venv (once) …"
+	@PATH="$$PWD/.venv-uv/bin:$$PATH" uv sync --quiet --frozen --all-extras --compile-bytecode --python "$$(command -v $(PYTHON))"
 	@touch $@
 
 demo: $(STAMP) ## Start a mesh, let the sample domains publish, and play the story

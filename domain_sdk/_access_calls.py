@@ -212,6 +212,7 @@ def _grant(message: grant_pb2.Grant) -> Grant:
         access_request=message.access_request,
         create_time=from_timestamp(message, "create_time"),
         revoke_time=from_timestamp(message, "revoke_time"),
+        revoke_reason=message.revoke_reason,
         revoker=message.revoker,
     )
 

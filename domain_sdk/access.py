@@ -119,6 +119,7 @@ class Grant:
     """The request it came from; empty if none."""
     create_time: datetime | None
     revoke_time: datetime | None
+    revoke_reason: str
     revoker: str
 
     @property

@@ -68,6 +68,7 @@ def _serve(settings: Settings, stop: threading.Event) -> int:
             "is_first_start": control.is_first_start,
         }
         print(json.dumps(ready), flush=True)
+        _end_with_parent(stop)
         threading.Thread(target=_recover, args=(control.publisher,), name="recovery", daemon=True).start()
         stop.wait()
     finally:
@@ -105,18 +106,22 @@ def _gateway(settings: Settings, stop: threading.Event) -> int:
     gateway = build_gateway(settings)
     print(json.dumps({"gateway": f"{settings.host}:{gateway.port}", "files": gateway.files.port}), flush=True)
     _warm("governance_server.gateway.scan")
-    if os.environ.get("MESH_PARENT_PIPE"):
-        threading.Thread(target=_stop_with_parent, args=(stop,), name="parent", daemon=True).start()
+    _end_with_parent(stop)
     stop.wait()
     gateway.stop()
     return 0
 
 
-def _stop_with_parent(stop: threading.Event) -> None:
-    """Standard input is a pipe from the control server: it ends when that process does, however it does."""
-    while os.read(sys.stdin.fileno(), 1024):
-        pass
-    stop.set()
+def _end_with_parent(stop: threading.Event) -> None:
+    """If MESH_PARENT_PIPE is set, standard input is a pipe from the parent: it ends when that process does, however it does."""
+
+    def wait() -> None:
+        while os.read(sys.stdin.fileno(), 1024):
+            pass
+        stop.set()
+
+    if os.environ.get("MESH_PARENT_PIPE"):
+        threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
 def _rebuild(settings: Settings, stop: threading.Event) -> int:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import partial
 from typing import TYPE_CHECKING
 
 import grpc
@@ -214,10 +215,13 @@ def _open(server: grpc.Server, settings: Settings, port: int, services: list) ->
     address = f"{settings.host}:{port}"
     if settings.tls_certificate is not None and settings.tls_key is not None:
         credentials = grpc.ssl_server_credentials([(settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())])
-        bound = server.add_secure_port(address, credentials)
+        listen = partial(server.add_secure_port, address, credentials)
     else:
-        bound = server.add_insecure_port(address)
-    if not bound:
-        raise OSError(f"{address} cannot be listened on: is another server running there? Set another port.")
+        listen = partial(server.add_insecure_port, address)
+    try:
+        bound = listen()
+    except RuntimeError as error:
+        message = f"{address} cannot be listened on: another program has it. End that, or choose another port."
+        raise OSError(message) from error
     server.start()
     return int(bound)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 
@@ -24,10 +25,12 @@ _AGE = timedelta(days=365)
 def ensure_administrator(database: Database, journal: Journal, token_file: Path) -> bool:
     """True if this was the first start: the administrator now exists and its token is in the file. Raises: OSError."""
     if Catalog(database).get(kinds.PRINCIPAL, FIRST_ADMINISTRATOR) is not None:
+        _settle(Catalog(database), token_file)
         return False
     minted = mint_token()
-    # Written before it is journaled: a crash in between leaves a token that proves nothing, and the next start replaces it.
-    _write_secret(token_file, minted.text)
+    # Written before it is journaled, under a name of its own: whoever else starts first, `token_file` gets the token that counts.
+    candidate = token_file.with_name(f"{token_file.name}.{minted.id}")
+    _write_secret(candidate, minted.text)
 
     def run(tx: Transaction) -> Outcome:
         if tx.get(kinds.PRINCIPAL, FIRST_ADMINISTRATOR) is not None:
@@ -48,15 +51,23 @@ def ensure_administrator(database: Database, journal: Journal, token_file: Path)
         return Outcome("principal.created", FIRST_ADMINISTRATOR, writes, b"")
 
     receipt = journal.submit(Command(principal="service:bootstrap", request_id="", request_digest=b"", run=run))
+    _settle(Catalog(database), token_file)
     return receipt.reply == b""
 
 
+def _settle(catalog: Catalog, token_file: Path) -> None:
+    """Of the tokens written by first starts the journaled one is in `token_file`, the others are gone; after a crash, too."""
+    for candidate in token_file.parent.glob(f"{token_file.name}.*"):
+        if catalog.get(kinds.TOKEN, candidate.suffix.removeprefix(".")) is not None:
+            with suppress(FileNotFoundError):  # another start has settled it at this moment
+                candidate.replace(token_file)
+        else:
+            candidate.unlink(missing_ok=True)
+
+
 def _write_secret(path: Path, text: str) -> None:
-    temporary = path.with_suffix(".new")
-    temporary.unlink(missing_ok=True)
-    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(descriptor, "w") as file:
         file.write(text + "\n")
         file.flush()
         os.fsync(file.fileno())
-    temporary.replace(path)

@@ -45,8 +45,8 @@ class ServerProcess:
         self.role = role
         self._process = subprocess.Popen(
             [sys.executable, "-m", "governance_server", role],
-            env={**_inherited(is_isolated), **settings},
-            stdin=subprocess.DEVNULL,
+            env={**_inherited(is_isolated), **settings, "MESH_PARENT_PIPE": "1"},
+            stdin=subprocess.PIPE,  # ends when this process does, however it does; the server ends then, too
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
@@ -90,8 +90,9 @@ class ServerProcess:
         except subprocess.TimeoutExpired:
             self._process.kill()
             self._process.wait()
-        if self._process.stdout is not None:
-            self._process.stdout.close()
+        for pipe in (self._process.stdin, self._process.stdout):
+            if pipe is not None:
+                pipe.close()
 
 
 @contextmanager

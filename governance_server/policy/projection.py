@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -38,6 +38,7 @@ NO_PURPOSE = "unspecified"
 
 _NO_TAGS: Mapping[str, Collection[str]] = MappingProxyType({})
 _LONGEST_NAME = 1024
+_MOST_PURPOSES = 50
 
 
 class PolicyProjection:
@@ -84,8 +85,18 @@ class PolicyProjection:
         """
         outcome = self.explain(caller, port, purpose, past=past)
         if isinstance(outcome, Denied):
-            raise denied("read", port)
+            raise denied("read", port, purposes=() if purpose else self._opening(caller, port))
         return outcome
+
+    def _opening(self, caller: Caller, port: str) -> tuple[str, ...]:
+        """Purposes the caller holds that would let it read the port: what a reader who stated none has forgotten."""
+        held = []
+        with self._lock:
+            for purpose in sorted(self._facts.purposes)[:_MOST_PURPOSES]:
+                with suppress(PurposeNotHeld):
+                    if not isinstance(self.explain(caller, port, purpose), Denied):
+                        held.append(purpose)
+        return tuple(held)
 
     def explain(
         self, caller: Caller, port: str, purpose: str, *, past: Mapping[str, Collection[str]] = _NO_TAGS
@@ -93,6 +104,7 @@ class PolicyProjection:
         """As `plan`, but a denial is an answer that carries its reasons. Raises: AccessDenied, PurposeNotHeld."""
         with self._lock:
             self._catch_up()
+            caller = self._as_it_is(caller, port)
             self._check_purpose(caller, port, purpose)  # before existence: both answers are the same for what does not exist
             found = self.find_port(port)
             if found is None:
@@ -112,6 +124,15 @@ class PolicyProjection:
             return fit_masks(
                 replace(outcome, purpose=purpose), {column.name: column.logical_type or "string" for column in found.columns}
             )
+
+    def _as_it_is(self, caller: Caller, port: str) -> Caller:
+        """The caller with the purposes and attributes of this very revision. Raises: AccessDenied if it was disabled since."""
+        known = self._facts.principals.get(caller.name)
+        if known is None:
+            return caller
+        if known.is_disabled:
+            raise denied("read", port)
+        return Caller(caller.name, frozenset(known.purposes), dict(known.attributes), caller.call_id)
 
     def bound_tags(self, caller: Caller, port: str, tags: Collection[str], purpose: str) -> frozenset[str]:
         """Those of the tags that a denial, mask or filter binds for this caller: what carries one must not be shown as it is."""
@@ -286,9 +307,12 @@ class PolicyProjection:
         return self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def denied(action: str, obj: str) -> AccessDenied:
-    """The one refusal, the same whether the thing is forbidden or does not exist."""
+def denied(action: str, obj: str, *, purposes: Sequence[str] = ()) -> AccessDenied:
+    """The one refusal, whether the thing is forbidden or does not exist; `purposes` are the caller's own that would do."""
     resource = obj.partition("#")[0]
+    if purposes:
+        held = ", ".join(purposes)
+        return AccessDenied(f"You may not {action} {obj} without a purpose: you hold {held}; state one.", resource=obj)
     if "." in resource and " " not in action:
         step = f"and ask for access with `mesh request {resource} --purpose … --reason …`"
     else:

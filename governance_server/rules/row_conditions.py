@@ -127,4 +127,3 @@ def _encode(expression: Expression) -> list[object]:
 
 def _text(value: Scalar) -> str:
     return value.isoformat() if isinstance(value, date | datetime) else str(value)
-

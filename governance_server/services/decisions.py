@@ -117,5 +117,5 @@ def _object(resource: str) -> str:
 
 
 def _words(outcome: Denied) -> list[str]:
-    texts = [f"{reason.rule}: {reason.text}" if reason.rule else reason.text for reason in outcome.reasons]
-    return texts or ["no grant matches"]
+    rules = [f"{reason.rule}: {reason.text}" for reason in outcome.reasons if reason.rule]
+    return ["No grant gives you any column.", *rules] if len(rules) < len(outcome.reasons) or not rules else rules

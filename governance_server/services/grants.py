@@ -85,7 +85,8 @@ class GrantService(grant_service_pb2_grpc.GrantServiceServicer):
             read(tx, kinds.GRANT, request.id, grant_pb2.Grant)
             if grant.revoke_time.seconds:
                 return Outcome("grant.revoked", grant.id, (), grant.SerializeToString())
-            return Outcome("grant.revoked", grant.id, tuple(end_grant(tx, grant, caller)), grant.SerializeToString())
+            writes = tuple(end_grant(tx, grant, caller, reason=request.reason))
+            return Outcome("grant.revoked", grant.id, writes, grant.SerializeToString())
 
         return grant_pb2.Grant.FromString(self._backend.submit(request, request.request_id, run).reply)
 
@@ -110,6 +111,7 @@ def prepare_grant(backend: Backend, tx: Reader, grant: grant_pb2.Grant) -> None:
     settle_resource(grant, product)
     grant.ClearField("revoke_time")
     grant.ClearField("revoker")
+    grant.ClearField("revoke_reason")
     grant.create_time.CopyFrom(stamp(tx.time))
     check_grant(grant, product, now=tx.time)
     domain = grant.resource.partition(".")[0]
@@ -119,12 +121,12 @@ def prepare_grant(backend: Backend, tx: Reader, grant: grant_pb2.Grant) -> None:
         raise Invalid(f"There is no purpose {grant.purpose!r}: the governance team can create it.", resource=grant.resource)
 
 
-def end_grant(tx: Transaction, grant: grant_pb2.Grant, caller: Caller) -> Iterable[ResourceWrite]:
+def end_grant(tx: Transaction, grant: grant_pb2.Grant, caller: Caller, *, reason: str) -> Iterable[ResourceWrite]:
     """The writes that end a grant, and the access request it came from with it; `grant` is changed accordingly."""
     from domainmesh.v1 import access_request_pb2
 
     grant.revoke_time.CopyFrom(stamp(tx.time))
-    grant.revoker = caller.name
+    grant.revoker, grant.revoke_reason = caller.name, reason
     yield store(kinds.GRANT, grant.id, grant)
     if grant.access_request:
         request = read(tx, kinds.ACCESS_REQUEST, grant.access_request, access_request_pb2.AccessRequest)

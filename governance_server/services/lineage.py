@@ -9,7 +9,7 @@ from domainmesh.v1 import lineage_service_pb2 as pb
 from governance_server.backend import Backend, Page, stamp
 from governance_server.caller import current_caller
 from governance_server.policy.projection import Facts, denied
-from governance_server.rules.errors import Invalid
+from governance_server.rules.errors import Invalid, NotFound
 from governance_server.rules.lineage_graph import Direction, GraphEdge, Node
 from governance_server.storage.events import EventLog
 from mesh_core.names import MESH, check_column, column_object, parse_port
@@ -47,8 +47,12 @@ class LineageService(lineage_service_pb2_grpc.LineageServiceServicer):
             return all(sight.allows(name) for sight in sights)
 
         facts = policy.facts()
-        if policy.find_port(start.partition("#")[0]) is None:
+        name, _, column = start.partition("#")
+        port = policy.find_port(name)
+        if port is None:
             raise denied("discover", start)
+        if column and column not in {known.name for known in port.columns}:
+            raise NotFound(f"{name} has no column {column!r}: see its columns with `mesh show {name}`.", resource=name)
         response = pb.GetLineageResponse(is_complete=True)
         seen: dict[str, None] = {}
         edges: dict[GraphEdge, None] = {}

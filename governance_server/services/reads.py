@@ -178,7 +178,9 @@ def _cut(plan: ReadPlan, port: str, table_root: Path, delta_version: int) -> Rea
 
     with _understood(port):
         schema = open_table(port, table_root, delta_version).schema
-    return replace(plan, columns=tuple(column for column in plan.columns if column.name in schema))
+    columns = tuple(column for column in plan.columns if column.name in schema)
+    visible = {column.name for column in columns}
+    return replace(plan, columns=columns, hidden_columns=tuple(name for name in schema if name not in visible))
 
 
 class _understood:  # reads as a word in `with _understood(port):`

@@ -93,6 +93,7 @@ class Grant(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     REVOKE_TIME_FIELD_NUMBER: _builtins.int
     REVOKER_FIELD_NUMBER: _builtins.int
+    REVOKE_REASON_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id, like `g-01HZX…`."""
     subject: _builtins.str
@@ -113,6 +114,8 @@ class Grant(_message.Message):
     """The access request it came from, if any."""
     revoker: _builtins.str
     """Who revoked it."""
+    revoke_reason: _builtins.str
+    """Why it was revoked."""
     @_builtins.property
     def actions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """discover, request, read, write, grant, administer; none implies another."""
@@ -161,10 +164,11 @@ class Grant(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         revoke_time: _timestamp_pb2.Timestamp | None = ...,
         revoker: _builtins.str = ...,
+        revoke_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "revoke_time", b"revoke_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_request", b"access_request", "actions", b"actions", "columns", b"columns", "create_time", b"create_time", "effect", b"effect", "expire_time", b"expire_time", "grantor", b"grantor", "id", b"id", "masks", b"masks", "purpose", b"purpose", "reason", b"reason", "resource", b"resource", "revoke_time", b"revoke_time", "revoker", b"revoker", "row_filter", b"row_filter", "start_time", b"start_time", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_request", b"access_request", "actions", b"actions", "columns", b"columns", "create_time", b"create_time", "effect", b"effect", "expire_time", b"expire_time", "grantor", b"grantor", "id", b"id", "masks", b"masks", "purpose", b"purpose", "reason", b"reason", "resource", b"resource", "revoke_reason", b"revoke_reason", "revoke_time", b"revoke_time", "revoker", b"revoker", "row_filter", b"row_filter", "start_time", b"start_time", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -288,9 +288,8 @@ def test_documents_are_published_and_found(people: People, tmp_path: Path, monke
         people["user:ana"].retrieve("finance.memos.pages", "travel")
 
 
-def test_unreadable_documents_are_all_named(people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_a_readable_document_is_refused_and_all_are_named(people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("MESH_EMBEDDER", "hashing")
-    (tmp_path / "good.md").write_text("Fine.")
     (tmp_path / "bad.md").write_bytes(b"\xff\xfe")
     (tmp_path / "picture.png").write_bytes(b"x")
     memos = people["service:etl"].domain("finance").product("memos", MEMOS)

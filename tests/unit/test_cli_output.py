@@ -83,7 +83,7 @@ def test_rows_are_shown_exactly_with_what_policy_left_out() -> None:
     assert "2026-05-04 12:30:15.123456+00:00" in shown
     assert "2.50" in shown
     assert "null" in shown
-    for line in ("1 rows of a.b.c, version 3, as user:ana, for forecasting", "rows kept by policy: x = 1",
+    for line in ("1 row of a.b.c, version 3, as user:ana, for forecasting", "rows kept by policy: x = 1",
                  "masked: mail (replace-with-null)", "shown on some rows only: amount", "hidden: 2 columns"):  # fmt: skip
         assert line in shown
 

@@ -14,6 +14,9 @@ __all__ = ["main"]
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """The exit status after the command ran: 0 done, 1 refused or failed, 2 wrong usage, 130 after Ctrl-C."""
-    from domain_sdk.cli.app import run
-
+    try:
+        from domain_sdk.cli.app import run
+    except KeyboardInterrupt:  # before `run` is there to tell it
+        print("Interrupted.", file=sys.stderr)
+        return 130
     return run(sys.argv[1:] if arguments is None else arguments)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from domain_sdk.cli.command import Command
-from domain_sdk.cli.options import Columns, Json, Masks, PurposeOption, Reason, Rows, Until, parse_columns, parse_pairs
+from domain_sdk.cli.options import Columns, Json, Masks, Reason, RequestPurpose, Rows, Until, parse_columns, parse_pairs
 from domain_sdk.cli.output import answer, cell, details, table, waiting
 from domain_sdk.cli.session import connect
 
@@ -27,7 +27,7 @@ _STATES = {"requested": "yellow", "approved": "green", "denied": "red", "revoked
 def request(
     ctx: typer.Context,
     resource: Annotated[str, typer.Argument(help="A product or port, like finance.revenue.")],
-    purpose: PurposeOption = "",
+    purpose: RequestPurpose = "",
     until: Until = None,
     columns: Columns = "",
     reason: Reason = "",
@@ -71,7 +71,7 @@ def approve(
     as_json: Json = False,
 ) -> None:
     """Approve a request, for all that was asked or for less. The grant exists at once."""
-    masks = parse_pairs(mask, option="--mask")
+    masks = parse_pairs(mask, option="--mask", form="COLUMN=MASK")
     with connect(ctx) as mesh:
         decided = mesh.approve(id, rows=rows, masks=masks, columns=parse_columns(columns), until=until, reason=reason)
     answer(decided, lambda: request_view(decided), as_json=as_json)

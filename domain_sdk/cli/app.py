@@ -129,4 +129,7 @@ def _global_options(
 ) -> None:
     if token is not None and token_file is not None:
         raise typer.BadParameter("Give --token or --token-file, not both.")
+    for option, given in (("--url", url), ("--token", token), ("--token-file", token_file), ("--profile", profile)):
+        if given is not None and not given.strip():
+            raise typer.BadParameter("It is empty: is a variable of your shell not set?", param_hint=option)
     ctx.obj = Session(url=url, token=token, token_file=token_file, profile=profile)

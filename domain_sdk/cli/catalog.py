@@ -28,7 +28,7 @@ def discover(
     query = " ".join(words or ())
     with connect(ctx) as mesh, waiting("Searching …"):
         hits = mesh.discover(query, tag=tag, domain=domain, limit=limit)
-    answer(hits, lambda: hits_view(hits, query), as_json=as_json)
+    answer(hits, lambda: hits_view(hits, query, tag=tag, domain=domain), as_json=as_json)
 
 
 def show(

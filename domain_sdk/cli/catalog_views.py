@@ -19,10 +19,12 @@ if TYPE_CHECKING:
 __all__ = ["explanation_view", "hits_view", "lineage_view", "purpose_words", "reason_words", "row_words", "shown_view"]
 
 
-def hits_view(hits: Sequence[Hit], query: str) -> RenderableType:
+def hits_view(hits: Sequence[Hit], query: str, *, tag: str = "", domain: str = "") -> RenderableType:
     """What was found, best first."""
     if not hits:
-        return f"Nothing that you may discover matches {query!r}." if query else "There is nothing that you may discover."
+        asked = (repr(query) if query else "", f"the tag {tag!r}" if tag else "", f"the domain {domain!r}" if domain else "")
+        wanted = " and ".join(filter(None, asked))
+        return cell(f"Nothing that you may discover matches {wanted}." if wanted else "There is nothing that you may discover.")
     rows = [
         (cell(hit.name, "bold"), hit.kind, hit.description, hit.tags, cell("yes", "green") if hit.is_readable else "ask for it")
         for hit in hits
@@ -62,6 +64,7 @@ def _port(port: PortEntry) -> list[RenderableType]:
         details({**facts, "tags": port.tags}, title=port.name),
         cell(""),
         table(("column", "type", "description", "tags"), rows),
+        *([] if all(it.is_required for it in port.columns) else [cell("? may be null", "dim")]),
     ]
 
 
@@ -106,7 +109,7 @@ def _grow(branch: Tree, graph: LineageGraph, labels: dict[str, Text], *, is_upst
         for edge in edges:
             other = edge.source if is_upstream else edge.target
             is_repeated = other in seen
-            below = parent.add(labels.get(other, cell(other)) + _how(edge) + cell(" …" if is_repeated else "", "dim"))
+            below = parent.add(labels.get(other, cell(other)) + _how(edge) + cell("  (see above)" if is_repeated else "", "dim"))
             if not is_repeated:
                 seen.add(other)
                 waiting.append((below, other))

@@ -8,11 +8,13 @@ import typer
 
 __all__ = [
     "Columns",
+    "GrantPurpose",
     "Json",
     "Masks",
     "PortName",
     "PurposeOption",
     "Reason",
+    "RequestPurpose",
     "Rows",
     "Until",
     "Version",
@@ -22,7 +24,9 @@ __all__ = [
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output; errors become JSON on standard error.")]
 PortName = Annotated[str, typer.Argument(metavar="PORT", help="Three-part name, like finance.ledger.entries.")]
-PurposeOption = Annotated[str, typer.Option("--purpose", help="Why the data is read; must be a purpose you hold.")]
+PurposeOption = Annotated[str, typer.Option("--purpose", help="Why the data is read, like forecasting; the reader holds it.")]
+RequestPurpose = Annotated[str, typer.Option("--purpose", help="What you want the data for, like forecasting.")]
+GrantPurpose = Annotated[str, typer.Option("--purpose", help="Only for reads with this purpose; for any when left out.")]
 Version = Annotated[int, typer.Option("--version", min=0, help="The product's version; 0 is the one now served.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, in words; others get to read it.")]
 Columns = Annotated[str, typer.Option("--columns", metavar="A,B", help="Only these columns, separated by commas.")]
@@ -40,16 +44,19 @@ def parse_columns(text: str) -> list[str]:
     """The names between the commas.
 
     Raises:
-        typer.BadParameter: a name is empty.
+        typer.BadParameter: a name is empty, or comes twice.
     """
     names = [name.strip() for name in text.split(",")] if text else []
     if not all(names):
         raise typer.BadParameter(f"{text!r} has an empty column name: write --columns a,b.")
+    twice = sorted({name for name in names if names.count(name) > 1})
+    if twice:
+        raise typer.BadParameter(f"{', '.join(twice)} was given twice in {text!r}.")
     return names
 
 
-def parse_pairs(pairs: list[str] | None, *, option: str) -> dict[str, str]:
-    """`NAME=VALUE` words as a mapping.
+def parse_pairs(pairs: list[str] | None, *, option: str, form: str = "NAME=VALUE") -> dict[str, str]:
+    """`NAME=VALUE` words as a mapping; `form` is what messages call them.
 
     Raises:
         typer.BadParameter: a word has no `=`, or a name comes twice.
@@ -58,7 +65,7 @@ def parse_pairs(pairs: list[str] | None, *, option: str) -> dict[str, str]:
     for pair in pairs or ():
         name, separator, value = pair.partition("=")
         if not name or not separator or not value:
-            raise typer.BadParameter(f"{pair!r} is not NAME=VALUE.", param_hint=option)
+            raise typer.BadParameter(f"{pair!r} is not {form}.", param_hint=option)
         if name in found:
             raise typer.BadParameter(f"{name!r} was given twice.", param_hint=option)
         found[name] = value

@@ -10,7 +10,18 @@ import typer
 from domain_sdk.cli.catalog_views import reason_words
 from domain_sdk.cli.command import Command
 from domain_sdk.cli.failures import FAILED
-from domain_sdk.cli.options import Columns, Json, Masks, PurposeOption, Reason, Rows, Until, parse_columns, parse_pairs
+from domain_sdk.cli.options import (
+    Columns,
+    GrantPurpose,
+    Json,
+    Masks,
+    PurposeOption,
+    Reason,
+    Rows,
+    Until,
+    parse_columns,
+    parse_pairs,
+)
 from domain_sdk.cli.output import answer, cell, details, table
 from domain_sdk.cli.session import connect
 
@@ -29,7 +40,7 @@ def grant(
     subject: Annotated[str, typer.Argument(help="user:ana, group:analysts, role:x, domain:sales or '*'.")],
     resource: Annotated[str, typer.Argument(help="mesh, a domain, product or port.")],
     actions: Annotated[str, typer.Option("--actions", metavar="A,B", help=f"Of {', '.join(_ACTIONS)}.")] = "discover,read",
-    purpose: PurposeOption = "",
+    purpose: GrantPurpose = "",
     rows: Rows = "",
     mask: Masks = None,
     columns: Columns = "",
@@ -51,7 +62,7 @@ def grant(
             actions=names,  # type: ignore[arg-type] # checked above
             purpose=purpose,
             rows=rows,
-            masks=parse_pairs(mask, option="--mask"),
+            masks=parse_pairs(mask, option="--mask", form="COLUMN=MASK"),
             columns=parse_columns(columns),
             since=since,
             until=until,

@@ -48,7 +48,7 @@ def publish(
     domain, _, name = product.partition(".")
     if not name or "." in name:
         raise typer.BadParameter(f"{product!r} is no product: write domain.product, like finance.ledger.", param_hint="PRODUCT")
-    paths = parse_pairs(ports, option="PORT=PATH")
+    paths = parse_pairs(ports, option="PORT=PATH", form="PORT=PATH")
     with connect(ctx) as mesh, _unreadable_files_named(product):
         handle = mesh.domain(domain).product(name, contract=contract)
         given = open_ports(paths, handle.contract(), product)

@@ -117,13 +117,12 @@ def parse_where(sql: str, schema: pl.Schema, *, port: str) -> pl.Expr:
             "--where cannot use subject.…: that is for the row filters of grants.", resource=port
         ) from error
     except InvalidExpression as error:
-        raise errors.InvalidExpression(f"--where cannot be used: {error}", resource=port) from error
+        hint = " Text goes in single quotes: 'APAC'; double quotes name a column." if '"' in sql else ""
+        raise errors.InvalidExpression(f"--where cannot be used: {error}{hint}", resource=port) from error
 
 
 def _write(source: GovernedScan, output: Path, *, columns: list[str], where: pl.Expr | None, limit: int | None) -> int:
     """How many rows the file now holds; it is put in place whole, or not at all."""
-    import polars as pl
-
     from domain_sdk import errors
     from domain_sdk.read import scan
 
@@ -139,12 +138,22 @@ def _write(source: GovernedScan, output: Path, *, columns: list[str], where: pl.
     sink: Any = getattr(shaped if limit is None else shaped.head(limit), _FORMATS[output.suffix])
     try:
         sink(scratch)
-        scan_file: Any = {".parquet": pl.scan_parquet, ".csv": pl.scan_csv, ".ndjson": pl.scan_ndjson}[output.suffix]
-        count = int(scan_file(scratch).select(pl.len()).collect().item())
+        count = _count(scratch, output.suffix)
         scratch.replace(output)
         return count
     finally:
         scratch.unlink(missing_ok=True)
+
+
+def _count(path: Path, ending: str) -> int:
+    """How many rows were written; polars refuses an NDJSON file without any, so its lines are counted."""
+    import polars as pl
+
+    if ending == ".ndjson":
+        with path.open("rb") as file:
+            return sum(1 for _ in file)
+    frame = pl.scan_parquet(path) if ending == ".parquet" else pl.scan_csv(path)
+    return int(frame.select(pl.len()).collect().item())
 
 
 def frame_view(frame: pl.DataFrame, planned: PlannedScan, *, limit: int) -> RenderableType:
@@ -168,12 +177,13 @@ def _value(value: object, *, is_masked: bool) -> Text:
 def footer(frame: pl.DataFrame, planned: PlannedScan, *, limit: int) -> list[RenderableType]:
     """Lines about the version, the limit, the row filter, masks and hidden columns."""
     plan = planned.plan
-    count = f"the first {frame.height}" if frame.height == limit else f"{frame.height}"
-    lines = [f"{count} rows of {plan.port}, version {planned.version}, as {plan.principal}, for {purpose_words(plan)}"]
+    rows = "row" if frame.height == 1 else "rows"
+    count = f"the first {frame.height if frame.height > 1 else ''}".rstrip() if frame.height == limit else f"{frame.height}"
+    lines = [f"{count} {rows} of {plan.port}, version {planned.version}, as {plan.principal}, for {purpose_words(plan)}"]
     if plan.row_filter:
         lines.append(f"rows kept by policy: {row_words(plan)}")
-    masked = [f"{column.name} ({column.mask})" for column in plan.columns if column.mask]
-    conditional = [column.name for column in plan.columns if column.is_conditional and not column.mask]
+    masked = [f"{column.name} ({column.mask})" for column in plan.columns if column.mask and column.name in frame.columns]
+    conditional = [it.name for it in plan.columns if it.is_conditional and not it.mask and it.name in frame.columns]
     if masked:
         lines.append(f"masked: {', '.join(masked)}")
     if conditional:

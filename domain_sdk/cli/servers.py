@@ -11,10 +11,11 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from domain_sdk.cli.command import Command
-from domain_sdk.cli.failures import INTERRUPTED
+from domain_sdk.cli.failures import FAILED, INTERRUPTED
 from domain_sdk.cli.options import Json
 from domain_sdk.cli.output import details, errors_console, output_console, waiting
 from domain_sdk.cli.server_process import Role, ServerProcess, forwarded_signals
+from domain_sdk.errors import WrongState
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -64,7 +65,7 @@ def rebuild(home: Home = None, as_json: Json = False) -> None:
     process = ServerProcess("rebuild", settings=_settings(home, None, {}))
     try:
         with waiting("Replaying the journal …"):
-            said = process.ready()
+            said = _ready(process, as_json=as_json)
         status = process.wait()
     finally:
         process.stop()
@@ -78,6 +79,8 @@ def rebuild(home: Home = None, as_json: Json = False) -> None:
 def _settings(home: Path | None, host: str | None, ports: Mapping[str, int | None]) -> dict[str, str]:
     given = {name: str(port) for name, port in ports.items() if port is not None}
     if home is not None:
+        if home.exists() and not home.is_dir():
+            raise typer.BadParameter(f"{home} is not a folder.", param_hint="--home")
         given["MESH_HOME"] = str(home)
     if host is not None:
         given["MESH_HOST"] = host
@@ -90,7 +93,7 @@ def _run(role: Role, settings: Mapping[str, str], render: Callable[[dict[str, An
     with forwarded_signals(process) as received:
         try:
             with waiting("Starting …"):
-                said = process.ready()
+                said = _ready(process, as_json=as_json)
             if as_json:
                 print(json.dumps(said), flush=True)
             else:
@@ -103,6 +106,16 @@ def _run(role: Role, settings: Mapping[str, str], render: Callable[[dict[str, An
     if not received:
         errors_console().print(f"The server ended by itself with status {status}; its log is above.")
     raise typer.Exit(status)
+
+
+def _ready(process: ServerProcess, *, as_json: bool) -> dict[str, Any]:
+    """What the process says once it is ready; ends the command if it never is: its own message was enough for people."""
+    try:
+        return process.ready()
+    except WrongState:
+        if as_json:
+            raise
+        raise typer.Exit(process.wait() or FAILED) from None
 
 
 def _serving(said: dict[str, Any]) -> RenderableType:

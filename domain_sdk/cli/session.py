@@ -67,6 +67,8 @@ def read_token(token_file: str | None) -> str:
         except (OSError, UnicodeDecodeError) as error:
             reason = error.strerror if isinstance(error, OSError) else "it is not text"
             raise typer.BadParameter(f"{token_file} cannot be read: {reason}.", param_hint="--token-file") from error
+    if not token.strip() and token_file is None:
+        raise typer.BadParameter("There is no token: standard input is empty and no terminal is here; give --token-file FILE.")
     if not token.strip() or len(token.split()) > 1:
         raise typer.BadParameter("There is no token: give a file that holds nothing else.", param_hint="--token-file")
     return token.strip()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import shutil
+import sys
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -13,7 +15,7 @@ from domain_sdk.demo.narrator import Narrator
 from domain_sdk.demo.stage import Stage, opened
 
 if TYPE_CHECKING:
-    from rich.console import RenderableType
+    from rich.console import Console, RenderableType
 
 __all__ = ["perform"]
 
@@ -49,7 +51,7 @@ def perform(*, keep: bool, home: Path | None, as_json: bool) -> int:
         elif console is not None:
             console.print(_end(narrator, seconds))
             if keep:
-                console.print(_kept(stage, logins))
+                _print_kept(console, stage, logins)
         if keep:
             _wait()
     return 0
@@ -104,23 +106,38 @@ def _end(narrator: Narrator, seconds: float) -> RenderableType:
         ("Look inside      ", "bold"),
         ("sample_domains/", "cyan"),
         "    contracts, pipelines and policies of what you saw",
+        "" if shutil.which("mesh") else f"\nFirst, once       . {_activate()}",
     )
     return Panel(words, border_style="green", padding=(1, 2))
 
 
-def _kept(stage: Stage, logins: list[str]) -> RenderableType:
-    from rich.console import Group
+def _print_kept(console: Console, stage: Stage, logins: list[str]) -> None:
+    """How to go on; the lines to copy stand outside the box and are never broken."""
     from rich.panel import Panel
     from rich.text import Text
 
-    parts: list[RenderableType] = [
-        Text.assemble("The mesh runs at ", (stage.url, "bold"), f"\nits folder is {stage.home}\n"),
-        Text("Log in from another terminal as the administrator, the owner of finance and the analyst:"),
-        *(cell(f"  {line}", "cyan") for line in logins),
-        Text("\nThen, for example:"),
-        *(cell(f"  {line}", "cyan") for line in _EXAMPLES),
-        Text("\nCtrl-C ends the server; the folder stays until you remove it.", style="dim"),
-    ]
-    return Panel(
-        Group(*parts), title=Text("Still running", style="bold green"), title_align="left", border_style="green", padding=(1, 2)
-    )
+    words = Text.assemble(
+        ("The mesh runs at ", ""), (stage.url, "bold"), f"\nits folder is {stage.home}\n", _activation(),
+        ("Ctrl-C ends the server; the folder stays until you remove it.", "dim"),
+    )  # fmt: skip
+    title = Text("Still running", style="bold green")
+    console.print(Panel(words, title=title, title_align="left", border_style="green", padding=(1, 2)))
+    for heading, lines in (
+        ("Log in from another terminal as the administrator, the owner of finance and the analyst:", logins),
+        ("Then, for example:", _EXAMPLES),
+    ):
+        console.print(Text(f"\n{heading}"))
+        for line in lines:
+            console.print(cell(line, "cyan"), soft_wrap=True)
+
+
+def _activation() -> str:
+    """What to do first where `mesh` would not be found."""
+    if shutil.which("mesh") is not None:
+        return ""
+    return f"`mesh` is not on your path: first run `. {_activate()}` in the other terminal\n"
+
+
+def _activate() -> str:
+    script = Path(sys.prefix) / "bin" / "activate"
+    return str(script.relative_to(Path.cwd())) if script.is_relative_to(Path.cwd()) else str(script)

@@ -288,7 +288,9 @@ def test_documents_are_published_and_found(people: People, tmp_path: Path, monke
         people["user:ana"].retrieve("finance.memos.pages", "travel")
 
 
-def test_a_folder_without_a_readable_document_is_refused_and_all_are_named(people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_folder_without_a_readable_document_is_refused_and_all_are_named(
+    people: People, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("MESH_EMBEDDER", "hashing")
     (tmp_path / "bad.md").write_bytes(b"\xff\xfe")
     (tmp_path / "picture.png").write_bytes(b"x")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain_sdk._paging import all_items
-from domain_sdk._times import Until, from_timestamp, to_timestamp
+from domain_sdk._times import Until, from_timestamp, to_expiry
 from domain_sdk._transport import Transport
 from domain_sdk.errors import Conflict
 from domain_sdk.identity import NewToken, Principal, Purpose, ServerStatus, Token
@@ -84,9 +84,7 @@ def list_purposes(transport: Transport) -> list[Purpose]:
 
 def create_token(transport: Transport, *, principal: str = "", description: str = "", until: Until | None = None) -> NewToken:
     """The token exists and its secret is in the reply. Not retried: a replayed call would return no secret."""
-    request = principal_service_pb2.CreateTokenRequest(
-        principal=principal, description=description, expire_time=to_timestamp(until)
-    )
+    request = principal_service_pb2.CreateTokenRequest(principal=principal, description=description, expire_time=to_expiry(until))
     response = transport.call(transport.control(TokenServiceStub).CreateToken, request, is_retried=False)
     if not response.secret:
         raise Conflict(f"Token {response.token.id} was made but its secret is lost: revoke it and make another.")

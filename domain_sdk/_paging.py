@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from domain_sdk._arguments import checked_number
+
 if TYPE_CHECKING:
     import grpc
     from google.protobuf.message import Message
@@ -26,7 +28,12 @@ def all_items(
     field: str,
     limit: int | None = None,
 ) -> list[Any]:
-    """The items of the field on every page, in order; at most `limit`, all when it is None. The request is used up."""
+    """The items of the field on every page, in order; at most `limit`, all when it is None. The request is used up.
+
+    Raises:
+        InvalidRequest: the limit is negative or no whole number.
+    """
+    checked_number(limit, "limit")
     items: list[Any] = []
     while limit is None or len(items) < limit:
         request.page_size = _PAGE_SIZE if limit is None else min(limit - len(items), _PAGE_SIZE)

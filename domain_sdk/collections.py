@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from domain_sdk._arguments import checked_number, checked_text
 from domain_sdk.errors import ContractViolated, InvalidRequest, NotConfigured, Violation
 
 if TYPE_CHECKING:
@@ -59,14 +60,21 @@ def retrieve(
     """The passages nearest to the question, best first, among those the caller may see.
 
     Raises:
-        InvalidRequest: the limit is not between 1 and 100.
+        InvalidRequest: an argument is malformed, or the limit is not between 1 and 100.
     """
     from domainmesh.v1.retrieval_service_pb2 import RetrieveRequest
     from domainmesh.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
 
-    if not 1 <= limit <= 100:
+    count = checked_number(limit, "limit")
+    if count is None or not 1 <= count <= 100:
         raise InvalidRequest(f"A retrieval gives 1 to 100 passages, not {limit}.", resource=port)
-    request = RetrieveRequest(port=port, query=query, limit=limit, purpose=purpose, version=version)
+    request = RetrieveRequest(
+        port=checked_text(port, "port", example="support.manuals.passages"),
+        query=checked_text(query, "query"),
+        limit=count,
+        purpose=checked_text(purpose, "purpose"),
+        version=checked_number(version, "version") or 0,
+    )
     response = transport.call(transport.gateway(RetrievalServiceStub).Retrieve, request)
     return [
         Passage(

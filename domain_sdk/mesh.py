@@ -10,7 +10,8 @@ import os
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
-from domain_sdk._times import Until, to_timestamp
+from domain_sdk._arguments import checked_mapping, checked_names, checked_number, checked_text
+from domain_sdk._times import Until, to_expiry, to_timestamp
 from domain_sdk.admin import Admin
 from domain_sdk.audit import Audit
 
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 __all__ = ["Mesh"]
 
 Action = Literal["discover", "request", "read", "write", "grant", "administer"]
+_MASKS = "{'email': 'hash'}"
 
 
 class Mesh:
@@ -177,7 +179,7 @@ class Mesh:
         port: str,
         *,
         columns: Sequence[str] | None = None,
-        where: pl.Expr | None = None,
+        where: pl.Expr | str | None = None,
         limit: int | None = None,
         purpose: str | None = None,
         version: int | None = None,
@@ -186,14 +188,18 @@ class Mesh:
     ) -> pl.DataFrame:
         """The rows as an eager frame: the columns in the order given (all visible ones when None), where the predicate is true.
 
+        `where` is a polars expression, or SQL text like `kilos > 10 AND region = 'EU'`.
+
         Raises:
+            InvalidRequest: an argument is malformed, or names a column that is not visible.
             AccessDenied: the caller may not read the port for this purpose.
         """
         from domain_sdk import read
 
         source = self._source(port, purpose=purpose, version=version, via=via, timeout_seconds=timeout_seconds)
-        source.planned()
-        return read.collect(source, columns=columns, where=where, limit=limit)
+        shown = None if columns is None else checked_names(columns, "columns")
+        most = checked_number(limit, "limit")
+        return read.collect(source, columns=shown, where=where, limit=most)
 
     def _source(
         self,
@@ -207,7 +213,11 @@ class Mesh:
         from domain_sdk.read import GovernedScan
         from domainmesh.v1.read_service_pb2 import PlanReadRequest
 
-        request = PlanReadRequest(port=port, purpose=purpose or "", version=version or 0)
+        request = PlanReadRequest(
+            port=checked_text(port, "port", example="finance.ledger.entries"),
+            purpose=checked_text(purpose or "", "purpose"),
+            version=checked_number(version, "version") or 0,
+        )
         return GovernedScan(self._transport, request, via=via, timeout_seconds=timeout_seconds)
 
     def retrieve(
@@ -233,7 +243,13 @@ class Mesh:
         from domain_sdk import _access_calls
         from domainmesh.v1.access_request_pb2 import AccessRequest as Message
 
-        sent = Message(resource=resource, purpose=purpose, columns=columns, expire_time=to_timestamp(until), reason=reason)
+        sent = Message(
+            resource=checked_text(resource, "resource", example="finance.ledger"),
+            purpose=purpose,
+            columns=checked_names(columns, "columns"),
+            expire_time=to_expiry(until),
+            reason=reason,
+        )
         return _access_calls.create_request(self._transport, sent)
 
     def requests(self, *, state: str = "", resource: str = "", limit: int | None = None) -> list[AccessRequest]:
@@ -268,9 +284,9 @@ class Mesh:
         sent = ApproveAccessRequestRequest(
             id=id,
             row_filter=rows,
-            masks=_access_calls.to_masks(masks or {}),
-            columns=columns,
-            expire_time=to_timestamp(until),
+            masks=_access_calls.to_masks(checked_mapping(masks, "masks", example=_MASKS)),
+            columns=checked_names(columns, "columns"),
+            expire_time=to_expiry(until),
             reason=reason,
         )
         return _access_calls.approve_request(self._transport, sent)
@@ -321,16 +337,16 @@ class Mesh:
         from domainmesh.v1 import grant_pb2
 
         sent = grant_pb2.Grant(
-            subject=subject,
-            resource=resource,
-            actions=actions,
+            subject=checked_text(subject, "subject", example="user:ana"),
+            resource=checked_text(resource, "resource", example="finance.ledger"),
+            actions=checked_names(actions, "actions"),
             effect=grant_pb2.EFFECT_DENY if deny else grant_pb2.EFFECT_ALLOW,
             purpose=purpose,
-            columns=columns,
+            columns=checked_names(columns, "columns"),
             row_filter=rows,
-            masks=_access_calls.to_masks(masks or {}),
+            masks=_access_calls.to_masks(checked_mapping(masks, "masks", example=_MASKS)),
             start_time=to_timestamp(since),
-            expire_time=to_timestamp(until),
+            expire_time=to_expiry(until),
             reason=reason,
         )
         return _access_calls.create_grant(self._transport, sent)

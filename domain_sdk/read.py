@@ -16,8 +16,10 @@ import polars as pl
 from polars.io.plugins import register_io_source
 
 from domain_sdk._access_calls import to_plan
+from domain_sdk._arguments import checked_names
 from domain_sdk._arrow_stream import decode_frames, frame_schema
 from domain_sdk._transport import Transport
+from domain_sdk._where import to_predicate
 from domain_sdk.access import ReadPlan
 from domain_sdk.errors import InvalidRequest, MeshError, StorageUnavailable
 from domainmesh.v1.read_service_pb2 import PlanReadRequest, PrepareFilesRequest, ReadRequest, ReadResponse
@@ -178,7 +180,7 @@ def scan(source: GovernedScan) -> pl.LazyFrame:
 
 
 def collect(
-    source: GovernedScan, *, columns: Sequence[str] | None = None, where: pl.Expr | None = None, limit: int | None = None
+    source: GovernedScan, *, columns: Sequence[str] | None = None, where: pl.Expr | str | None = None, limit: int | None = None
 ) -> pl.DataFrame:
     """The rows, read now: these columns in this order, where the predicate is true, at most `limit`.
 
@@ -186,11 +188,11 @@ def collect(
         MeshError: the read failed.
     """
     schema = source.schema()
-    wanted = list(schema) if columns is None else list(columns)
+    wanted = list(schema) if columns is None else checked_names(columns, "columns")
     unknown = [name for name in wanted if name not in schema]
     if unknown:
         raise InvalidRequest(f"Not visible: {', '.join(unknown)}. Visible: {', '.join(schema)}.", resource=source.port)
-    frames = list(source(wanted, where, limit, None))
+    frames = list(source(wanted, to_predicate(where, schema, port=source.port), limit, None))
     return pl.concat(frames).select(wanted)
 
 

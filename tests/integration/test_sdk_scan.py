@@ -62,6 +62,16 @@ QUERIES: list[Query] = [
 ]
 
 
+def test_a_read_takes_sql_text_and_pushes_it_like_the_expression() -> None:
+    gateway = FakeGateway(FRAME)
+    with reading(gateway) as mesh:
+        by_text = mesh.read(PORT, columns=["id"], where="region = 'EU' AND id > 90")
+        by_expression = mesh.read(PORT, columns=["id"], where=(pl.col("region") == "EU") & (pl.col("id") > 90))
+    assert by_text["id"].to_list() == [i for i in range(91, 100) if i % 4 in (0, 3)]
+    assert by_text.equals(by_expression)
+    assert gateway.reads[0].HasField("predicate")
+
+
 @pytest.mark.parametrize("query", QUERIES)
 @pytest.mark.parametrize("engine", ["in-memory", "streaming"])
 def test_a_scan_gives_what_the_same_query_gives_on_the_frame(query: Query, engine: Any) -> None:

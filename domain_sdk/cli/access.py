@@ -129,7 +129,7 @@ def _inbox(found: Sequence[AccessRequest]) -> RenderableType:
     if not found:
         return "There are no requests of yours, and none wait for you."
     rows = [(cell(it.id, "bold"), _state(it), it.requester, it.resource, it.purpose, it.reason, it.create_time) for it in found]
-    return table(("id", "state", "who", "asks for", "purpose", "reason", "since"), rows, whole=("asks for", "since"))
+    return table(("id", "state", "who", "asks for", "purpose", "reason", "since"), rows)
 
 
 def _state(request: AccessRequest) -> Text:

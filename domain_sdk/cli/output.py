@@ -20,13 +20,11 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.status import Status
-    from rich.table import Table
     from rich.text import Text
 
 __all__ = ["answer", "cell", "details", "errors_console", "plain", "print_json", "table", "waiting"]
 
 _PLAIN_WIDTH = 100
-_NAME_WIDTH = 44
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
 
 
@@ -111,46 +109,43 @@ def table(
     title: str = "",
     numbers: Sequence[str] = (),
     whole: Sequence[str] = (),
-) -> Table:
-    """A table of the rows; columns in `numbers` are set to the right, those in `whole` and short first ones are never folded."""
-    from rich import box
-    from rich.table import Table
+) -> RenderableType:
+    """A table of the rows that fits the terminal; columns in `numbers` are set to the right, those in `whole` never folded."""
     from rich.text import Text
 
-    made = Table(
-        title=cell(title) if title else None,
-        title_justify="left",
-        title_style="bold",
-        box=box.SIMPLE_HEAD,
-        show_edge=False,
-        pad_edge=False,
-    )
+    from domain_sdk.cli.tables import FittedTable
+
     shown = [[it if isinstance(it, Text) else cell(it) for it in row] for row in rows]
-    for index, heading in enumerate(headings):
-        made.add_column(
-            cell(heading), overflow="fold", justify="right" if heading in numbers else "left", header_style="bold cyan"
-        )
-        is_short = max((row[index].cell_len for row in shown), default=0) <= _NAME_WIDTH
-        made.columns[index].no_wrap = is_short and (index == 0 or heading in whole)
-    for row in shown:
-        made.add_row(*row)
-    return made
+    names = list(enumerate(headings))
+    made = FittedTable(
+        [cell(heading) for heading in headings],
+        shown,
+        numbers={index for index, heading in names if heading in numbers},
+        whole={index for index, heading in names if heading in whole},
+    )
+    return _titled(title, made)
 
 
-def details(pairs: Mapping[str, object], *, title: str = "") -> Table:
+def details(pairs: Mapping[str, object], *, title: str = "") -> RenderableType:
     """What is known of one thing, a line each; what is empty is left out."""
     from rich.table import Table
     from rich.text import Text
 
     made = Table.grid(padding=(0, 2))
-    made.title, made.title_justify, made.title_style = (cell(title) if title else None), "left", "bold"
     made.add_column(style="cyan", no_wrap=True)
     made.add_column(overflow="fold")
     for name, value in pairs.items():
         shown = value if isinstance(value, Text) else cell(value)
         if shown.plain:
             made.add_row(name, shown)
-    return made
+    return _titled(title, made)
+
+
+def _titled(title: str, body: RenderableType) -> RenderableType:
+    """The heading has the whole line, however narrow what is below it."""
+    from rich.console import Group
+
+    return Group(cell(title, "bold"), body) if title else body
 
 
 def waiting(what: str) -> Status:

@@ -145,7 +145,7 @@ def _grants(found: Sequence[Grant]) -> RenderableType:
         )
         for it in found
     ]
-    return table(("id", "who", "may", "on", "purpose", "only", "until"), rows, whole=("who", "on"))
+    return table(("id", "who", "may", "on", "purpose", "only", "until"), rows)
 
 
 def guardrails_view(found: Sequence[Guardrail]) -> RenderableType:

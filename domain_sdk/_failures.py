@@ -7,7 +7,9 @@ read out of a message.
 from __future__ import annotations
 
 import contextlib
+import re
 from collections.abc import Sequence
+from urllib.parse import unquote
 
 import grpc
 from google.protobuf.message import DecodeError
@@ -17,6 +19,20 @@ from domain_sdk.errors import MeshError, Violation
 from domainmesh.v1.error_reason_pb2 import ErrorDetail, ErrorReason
 
 __all__ = ["is_transient", "to_mesh_error", "trailing_metadata"]
+
+
+_CONNECTION_FAILURES = (
+    ("Connection refused", "nothing listens {place}"),
+    ("No route to host", "no network leads {place}"),
+    ("Network is unreachable", "no network leads {place}"),
+    ("DNS resolution failed", "its name cannot be resolved"),
+    ("CERTIFICATE_VERIFY_FAILED", "its certificate is not trusted; name the certificates to trust in MESH_CA"),
+    ("WRONG_VERSION_NUMBER", "what answers {place} does not speak TLS"),
+    ("Connection reset", "the connection was lost"),
+    ("Socket closed", "the connection was lost"),
+)
+"""What gRPC says → what it means to a user; for the words only, never for the class of the error."""
+_ADDRESS = re.compile(r"ipv[46]:(\S+?): ")
 
 
 def is_transient(error: grpc.RpcError, failure: MeshError) -> bool:
@@ -47,7 +63,20 @@ def _from_detail(detail: ErrorDetail) -> MeshError:
     kind = errors.error_class(name)
     failure = kind(detail.message, resource=detail.resource, violations=violations, request_id=detail.request_id)
     failure.reason = name
+    if kind is errors.Unauthenticated:
+        failure.next_step = ""  # the server's message says what to do
     return failure
+
+
+def _why_unreachable(details: str, url: str) -> str:
+    """What a user can do something with in gRPC's account of a failed connection; all of it stays in the cause."""
+    known = next((words for sign, words in _CONNECTION_FAILURES if sign in details), None)
+    if known is not None:
+        found = _ADDRESS.search(details)
+        address = unquote(found[1]) if found else ""  # of a gateway, or what the server's name was resolved to
+        return known.format(place=f"at {address}" if address and address not in url else "there")
+    is_own = "last error" in details or "ipv4:" in details or "ipv6:" in details  # gRPC's, not from a proxy in between
+    return "" if is_own else details.rstrip(".")
 
 
 def _from_status(error: grpc.RpcError, url: str) -> MeshError:
@@ -55,7 +84,8 @@ def _from_status(error: grpc.RpcError, url: str) -> MeshError:
         return errors.ServerUnreachable(f"The call to {url} could not be made: {error}.")
     code, details = error.code(), error.details() or ""
     if code is grpc.StatusCode.UNAVAILABLE:
-        return errors.ServerUnreachable(f"The mesh server at {url} does not answer: {details}.")
+        why = _why_unreachable(details, url)
+        return errors.ServerUnreachable(f"The mesh server at {url} does not answer{f': {why}' if why else ''}.")
     if code in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED):
         return errors.DeadlineExceeded(f"The call to {url} was given up: {details or code.name}.")
     if code is grpc.StatusCode.RESOURCE_EXHAUSTED:

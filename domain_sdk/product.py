@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from domain_sdk.errors import InvalidContract, InvalidRequest, NotFound
+from domain_sdk.errors import AccessDenied, InvalidContract, InvalidRequest, NotFound
 
 if TYPE_CHECKING:
     from domain_sdk._progress import Progress
@@ -35,6 +35,7 @@ class Product:
 
         Raises:
             InvalidRequest: no contract was given and none was published.
+            AccessDenied: none was given, and the product does not exist or may not be seen.
             NotFound: there is no release of that version.
         """
         from domain_sdk import _catalog_calls
@@ -47,6 +48,15 @@ class Product:
             if version:
                 raise
             raise InvalidRequest(f"{self.name} has no contract yet: give one to product(…, contract=…).") from error
+        except AccessDenied as error:  # what does not exist and what may not be seen are not told apart
+            if version:
+                raise
+            raise AccessDenied(
+                f"{error.message} A first release of {self.name} needs its contract: give it to product(…, contract=…), or with "
+                "--contract.",
+                resource=error.resource,
+                request_id=error.request_id,
+            ) from error
 
     def publish(
         self,

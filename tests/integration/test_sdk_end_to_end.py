@@ -395,6 +395,16 @@ def test_a_guardrail_needs_exactly_one_rule(people: People) -> None:
         people.admin.admin.create_guardrail("both", "mesh", mask="replace-with-null", deny_read=True)
 
 
+def test_a_first_release_without_contract_says_that_it_needs_one(people: People) -> None:
+    new = people["service:etl"].domain("finance").product("budget")
+    for call in (new.publish, new.preview):
+        with pytest.raises(errors.AccessDenied, match=r"first release of finance\.budget needs its contract.*--contract"):
+            call(entries=ENTRIES)
+    with pytest.raises(errors.AccessDenied) as caught:
+        new.contract(version=3)
+    assert "first release" not in str(caught.value)
+
+
 def test_a_transform_without_contract_uses_the_published_one_and_names_what_it_must_return(people: People) -> None:
     etl = people["service:etl"]
 

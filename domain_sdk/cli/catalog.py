@@ -3,17 +3,24 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from domain_sdk.catalog import DomainEntry, PortEntry, ProductEntry
 from domain_sdk.cli.catalog_views import explanation_view, hits_view, lineage_view, shown_view
 from domain_sdk.cli.command import Command
 from domain_sdk.cli.options import Json, PortName, PurposeOption
 from domain_sdk.cli.output import answer, plain, print_json, waiting
 from domain_sdk.cli.session import connect
+from domain_sdk.errors import AccessDenied, NotFound
+
+if TYPE_CHECKING:
+    from domain_sdk.mesh import Mesh
 
 __all__ = ["COMMANDS"]
+
+_RELEASES = 20
 
 
 def discover(
@@ -39,7 +46,7 @@ def show(
     contract: Annotated[bool, typer.Option("--contract", help="Print the product's contract as published.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Show a domain, product or port: columns, tags, and the path by which a tag came along lineage."""
+    """Show a domain, product or port: releases, columns, tags, and the path by which a tag came along lineage."""
     with connect(ctx) as mesh:
         if contract:
             domain, _, product = name.partition(".")
@@ -53,8 +60,28 @@ def show(
             return
         found = mesh.show(name)
         products = mesh.products(name) if "." not in name else []
-    value = {**plain(found), "products": plain(products)} if "." not in name else found
-    answer(value, lambda: shown_view(found, products), as_json=as_json)
+        releases = _releases(mesh, found)
+    more = {"products": products} if "." not in name else {"releases": releases} if isinstance(found, ProductEntry) else {}
+    answer({**plain(found), **more}, lambda: shown_view(found, products, releases), as_json=as_json)
+
+
+def _releases(mesh: Mesh, found: DomainEntry | ProductEntry | PortEntry) -> list[dict[str, object]]:
+    """The product's newest releases; none of what is no product, or where they are not to be seen."""
+    if not isinstance(found, ProductEntry) or not found.version:
+        return []
+    domain, _, product = found.name.partition(".")
+    with suppress(AccessDenied, NotFound):
+        return [
+            {
+                "version": it.version,
+                "contract_version": it.contract_version,
+                "publish_time": it.publish_time,
+                "principal": it.principal,
+                "rows": {port.port.rpartition(".")[2]: port.row_count for port in it.ports},
+            }
+            for it in mesh.domain(domain).product(product).releases(_RELEASES)
+        ]
+    return []
 
 
 def lineage(
@@ -80,9 +107,6 @@ def explain(
     as_json: Json = False,
 ) -> None:
     """Explain what you (or somebody else) see of a port, column by column, and which rules decide it."""
-    from domain_sdk.catalog import PortEntry
-    from domain_sdk.errors import AccessDenied, NotFound
-
     with connect(ctx) as mesh:
         explanation = mesh.explain(port, principal=principal, purpose=purpose)
         entry = None

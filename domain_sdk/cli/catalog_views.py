@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from domain_sdk.catalog import ColumnEntry, DomainEntry, Hit, PortEntry, ProductEntry
@@ -32,8 +32,12 @@ def hits_view(hits: Sequence[Hit], query: str, *, tag: str = "", domain: str = "
     return table(("name", "kind", "description", "tags", "readable"), rows)
 
 
-def shown_view(found: DomainEntry | ProductEntry | PortEntry, products: Sequence[ProductEntry]) -> RenderableType:
-    """A domain with its products, a product with its ports, or a port with its columns."""
+def shown_view(
+    found: DomainEntry | ProductEntry | PortEntry,
+    products: Sequence[ProductEntry] = (),
+    releases: Sequence[Mapping[str, object]] = (),
+) -> RenderableType:
+    """A domain with its products, a product with its ports and releases, or a port with its columns."""
     from rich.console import Group
 
     if isinstance(found, DomainEntry):
@@ -43,7 +47,8 @@ def shown_view(found: DomainEntry | ProductEntry | PortEntry, products: Sequence
         facts = {"title": found.title, "description": found.description, "owners": found.owners, "members": found.members}
         return Group(details({**facts, "roles": found.roles}, title=found.name), "", listed)
     if isinstance(found, ProductEntry):
-        return Group(_product(found), *(part for port in found.ports for part in _port(port)))
+        ports = [part for port in found.ports for part in _port(port)]
+        return Group(_product(found), *ports, *([cell(""), _releases(releases)] if releases else []))
     return Group(*_port(found)[1:])
 
 
@@ -51,6 +56,18 @@ def _product(product: ProductEntry) -> RenderableType:
     served = f"{product.version} (contract {product.contract_version})" if product.version else "none published yet"
     facts = {"title": product.title, "description": product.description, "status": product.status, "version": served}
     return details({**facts, "tags": product.tags, "updated": product.update_time}, title=product.name)
+
+
+def _releases(releases: Sequence[Mapping[str, object]]) -> RenderableType:
+    headings = {
+        "version": "version",
+        "contract_version": "contract",
+        "publish_time": "published",
+        "principal": "by",
+        "rows": "rows",
+    }
+    rows = [[release[name] for name in headings] for release in releases]
+    return table(list(headings.values()), rows, title="Releases, newest first", numbers=["version"])
 
 
 def _port(port: PortEntry) -> list[RenderableType]:
@@ -64,7 +81,7 @@ def _port(port: PortEntry) -> list[RenderableType]:
         details({**facts, "tags": port.tags}, title=port.name),
         cell(""),
         table(("column", "type", "description", "tags"), rows),
-        *([] if all(it.is_required for it in port.columns) else [cell("? may be null", "dim")]),
+        *([] if all(it.is_required for it in port.columns) else [cell("?  may be null", "dim")]),
     ]
 
 

@@ -11,7 +11,7 @@ import typer
 from domain_sdk.cli.command import Command
 from domain_sdk.cli.options import Json
 from domain_sdk.cli.output import answer, details, waiting
-from domain_sdk.cli.session import connect, read_token, session_of
+from domain_sdk.cli.session import connect, profile_words, read_token, session_of
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -37,7 +37,7 @@ def login(
 
     The token comes from a file, standard input or a hidden prompt. The administrator's token file is never looked for.
     """
-    from domain_sdk._profiles import DEFAULT_NAME, Profile, save_profile
+    from domain_sdk._profiles import DEFAULT_NAME, Profile, load_profiles, save_profile
     from domain_sdk.mesh import Mesh
 
     session = session_of(ctx)
@@ -49,7 +49,14 @@ def login(
         principal = mesh.whoami()
     path = save_profile(Profile(chosen_url, token), name=name)
     value = {"url": chosen_url, "profile": name, "principal": principal, "saved_in": str(path)}
-    facts = {"as": principal.name, "server": chosen_url, "profile": name, "saved in": f"{path} (readable by you only)"}
+    others = sorted(set(load_profiles().by_name) - {name})
+    facts = {
+        "as": principal.name,
+        "server": chosen_url,
+        "profile": f"{name}: what commands without --profile use from now on",
+        "others": f"{', '.join(others)}: choose with mesh --profile NAME …" if others else "",
+        "saved in": f"{path} (readable by you only)",
+    }
     answer(value, lambda: details(facts, title="Logged in"), as_json=as_json)
 
 
@@ -71,17 +78,17 @@ def whoami(ctx: typer.Context, as_json: Json = False) -> None:
     """Who the token says you are, and which purposes you hold."""
     with connect(ctx) as mesh:
         principal = mesh.whoami()
-    answer(principal, lambda: principal_details(principal), as_json=as_json)
+    answer(principal, lambda: principal_details(principal, profile=profile_words(ctx)), as_json=as_json)
 
 
 def status(ctx: typer.Context, as_json: Json = False) -> None:
     """What the server is, who you are there, and what waits for your decision."""
     with connect(ctx) as mesh, waiting("Asking the server …"):
         found = mesh.status()
-    answer(found, lambda: _status(found), as_json=as_json)
+    answer(found, lambda: _status(found, profile_words(ctx)), as_json=as_json)
 
 
-def principal_details(principal: Principal) -> RenderableType:
+def principal_details(principal: Principal, *, profile: str = "") -> RenderableType:
     """The principal, a line for each thing known of it."""
     return details(
         {
@@ -93,17 +100,19 @@ def principal_details(principal: Principal) -> RenderableType:
             "attributes": principal.attributes,
             "administrator": "yes" if principal.is_administrator else "",
             "disabled": "yes" if principal.is_disabled else "",
+            "profile": profile,
         }
     )
 
 
-def _status(found: ServerStatus) -> RenderableType:
+def _status(found: ServerStatus, profile: str) -> RenderableType:
     waiting_count = found.pending_request_count
     return details(
         {
             "server": f"{found.url} (version {found.version})",
             "gateway": found.gateway or "none: nothing can be read",
             "you are": found.principal,
+            "profile": profile,
             "products": f"{found.product_count} that you may discover",
             "requests": f"{waiting_count} wait for your decision: mesh requests"
             if waiting_count

@@ -41,6 +41,7 @@ def changes(
         list[str] | None, typer.Option("--kind", help="Only what wrote this kind of resource, like grant; repeat for more.")
     ] = None,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many at most.")] = 50,
+    last: Annotated[int, typer.Option("--last", min=0, help="Only among the newest so many revisions.")] = 0,
     follow: Annotated[
         bool, typer.Option("--follow", "-f", help="Go on with changes as they are accepted, until Ctrl-C.")
     ] = False,
@@ -48,13 +49,15 @@ def changes(
 ) -> None:
     """List what the server accepted, oldest first; with --follow and --json one JSON object a line."""
     with connect(ctx) as mesh:
+        start = max(after, mesh.status().revision - last) if last else after
         if follow:
-            for change in mesh.audit.watch(after=after, kinds=kind or ()):
+            for change in mesh.audit.watch(after=start, kinds=kind or ()):
                 line = json.dumps(plain(change)) if as_json else _line(change)
                 print(line, flush=True) if as_json else output_console().print(line)
             return
-        found = mesh.audit.changes(after=after, kinds=kind or (), limit=limit)
-    answer(found, lambda: _changes(found), as_json=as_json)
+        listed = mesh.audit.changes(after=start, kinds=kind or (), limit=limit + 1)
+    found = listed[:limit]
+    answer(found, lambda: _changes(found, has_more=len(listed) > limit), as_json=as_json)
 
 
 def repair(
@@ -83,11 +86,15 @@ def proof_view(proof: JournalProof, *, has_tables: bool) -> RenderableType:
     return details(facts)
 
 
-def _changes(found: Sequence[Change]) -> RenderableType:
+def _changes(found: Sequence[Change], *, has_more: bool) -> RenderableType:
+    from rich.console import Group
+
     if not found:
         return "There are no such changes."
     rows = [(it.revision, it.time, it.principal, cell(it.kind, "bold"), it.subject, it.hash[:12]) for it in found]
-    return table(("revision", "time", "who", "what", "on", "hash"), rows, numbers=["revision"], whole=["time", "who", "what"])
+    listed = table(("revision", "time", "who", "what", "on", "hash"), rows, numbers=["revision"])
+    more = f"… there are more: go on with --after {found[-1].revision}, or see the newest with --last 50"
+    return Group(listed, cell(more, "yellow")) if has_more else listed
 
 
 def _line(change: Change) -> RenderableType:
@@ -102,6 +109,14 @@ def _line(change: Change) -> RenderableType:
 
 AUDIT_COMMANDS = (
     Command("verify", verify, ("mesh audit verify", "mesh audit verify --json")),
-    Command("changes", changes, ("mesh audit changes --kind grant --kind guardrail", "mesh audit changes --follow --json")),
+    Command(
+        "changes",
+        changes,
+        (
+            "mesh audit changes --kind grant --kind guardrail",
+            "mesh audit changes --last 20",
+            "mesh audit changes --follow --json",
+        ),
+    ),
 )
 COMMANDS = (Command("repair", repair, ("mesh repair", "mesh repair finance.ledger")),)

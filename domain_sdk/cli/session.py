@@ -16,7 +16,7 @@ import typer
 if TYPE_CHECKING:
     from domain_sdk.mesh import Mesh
 
-__all__ = ["Session", "connect", "read_token", "session_of"]
+__all__ = ["Session", "connect", "profile_words", "read_token", "session_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +49,22 @@ def connect(ctx: typer.Context) -> Mesh:
     if session.token_file is not None:
         session = replace(session, token=read_token(session.token_file))
     return Mesh.connect(session.url, session.token, profile=session.profile)
+
+
+def profile_words(ctx: typer.Context) -> str:
+    """Which profile the command calls with, and which others could be named; empty if it is none."""
+    from domain_sdk._profiles import find_connection, load_profiles
+
+    session, saved = session_of(ctx), load_profiles()
+    if session.token is not None or session.token_file is not None:
+        return ""
+    used = find_connection(session.url, profile=session.profile)
+    names = [session.profile, saved.current, *saved.by_name]
+    name = next((it for it in names if it is not None and saved.by_name.get(it) == used), None)
+    if name is None:
+        return ""
+    others = sorted(set(saved.by_name) - {name})
+    return f"{name} (also saved: {', '.join(others)}; choose with mesh --profile NAME …)" if others else name
 
 
 def read_token(token_file: str | None) -> str:

@@ -72,6 +72,43 @@ def test_names_in_the_first_column_are_not_folded_at_100_columns() -> None:
     assert max(map(len, shown.splitlines())) <= 100
 
 
+WORDS = [("r-4780120dc05a6714", "requested", "finance.revenue", "Plan for next year and the one after")]
+HEADINGS = ("id", "state", "asks for", "reason")
+
+
+def test_a_table_breaks_no_word_at_any_width_that_holds_them() -> None:
+    for width in range(20, 120):
+        shown = printed(table(HEADINGS, WORDS), width=width)
+        assert max(map(len, shown.splitlines())) <= width
+        for word in ("id", "state", "asks", "reason", *" ".join(WORDS[0]).split()):
+            assert word in shown.split() or width < 32, (width, word)
+
+
+def test_a_table_that_does_not_fit_tells_every_row_as_lines() -> None:
+    lines = [" ".join(line.split()) for line in printed(table(HEADINGS, WORDS * 2), width=50).splitlines()]
+    block = [
+        "id r-4780120dc05a6714",
+        "state requested",
+        "asks for finance.revenue",
+        "reason Plan for next year and the one after",
+    ]
+    assert lines == [*block, "", *block]
+
+
+def test_a_heading_is_not_folded_to_the_width_of_its_table() -> None:
+    assert printed(table(("a",), [("b",)], title="finance.revenue is published"), width=60).startswith(
+        "finance.revenue is published"
+    )
+
+
+def test_the_footer_names_masks_of_shown_columns_only() -> None:
+    frame = pl.DataFrame({"a": [1]})
+    masked = plan(VisibleColumn("a", "", False), VisibleColumn("b", "replace-with-null", False))
+    shown = printed(frame_view(frame, PlannedScan(frame.schema, masked, 3, 0), limit=1))
+    assert "the first row of a.b.c" in shown
+    assert "masked" not in shown
+
+
 def test_rows_are_shown_exactly_with_what_policy_left_out() -> None:
     frame = pl.DataFrame({"at": [NOON], "amount": [Decimal("2.50")], "mail": [None]}, schema_overrides={"mail": pl.String})
     columns = (
@@ -184,6 +221,21 @@ def test_a_csv_is_read_with_the_types_of_the_contract(tmp_path: Path) -> None:
     paths = {name: str(tmp_path / f"{name}.csv") for name in ("entries", "accounts")}
     opened = {name: frame.collect().rows() for name, frame in open_ports(paths, contract, "finance.ledger").items()}
     assert opened == {"entries": [(1, "0042", date(2026, 1, 31), Decimal("1.10"))], "accounts": [("0042", "Sales")]}
+
+
+def test_a_csv_with_column_names_only_is_an_empty_table_of_the_contracts_types(tmp_path: Path) -> None:
+    contract = (Path(sample_domains.__file__).parent / "finance" / "ledger" / "contract.odcs.yaml").read_text()
+    (tmp_path / "entries.csv").write_text("entry_id,account,booked_on,amount\n")
+    opened = open_ports({"entries": str(tmp_path / "entries.csv")}, contract, "finance.ledger")["entries"].collect()
+    assert opened.height == 0
+    assert opened.schema["booked_on"] == pl.Date
+    assert opened.schema["amount"].is_decimal()
+
+
+def test_an_empty_csv_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "t.csv").touch()
+    with pytest.raises(typer.BadParameter, match="begins with a line of column names"):
+        open_table(str(tmp_path / "t.csv"))
 
 
 def test_a_collection_is_given_as_paths() -> None:

@@ -187,7 +187,7 @@ def _refuse_violations(product: str, quality: Sequence[QualityResult]) -> None:
 
 
 def _violation(result: QualityResult) -> Violation:
-    shown = f" ({', '.join(result.samples[:3])})" if result.samples else ""
+    shown = f" ({', '.join(result.samples[:3])}; the first row is row 0)" if result.samples else ""
     return Violation(f"{result.port}: {result.check}", f"{result.message}{shown}")
 
 

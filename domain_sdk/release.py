@@ -40,7 +40,7 @@ class QualityResult:
     total_rows: int
     message: str
     samples: tuple[str, ...]
-    """Up to 10 values or keys; masked where tagged."""
+    """Up to 10 values or keys like `row 3: null`, the first row being row 0; masked where tagged."""
 
     @property
     def is_violation(self) -> bool:

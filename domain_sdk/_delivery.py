@@ -23,6 +23,7 @@ from domain_sdk.release import QualityResult, QualityStatus
 from mesh_core.contract import Port, PortKind
 from mesh_core.quality import Checker, Kind, Report, frame_batches
 from mesh_core.types import UnknownType, plan_types, storage_schema
+from mesh_core.types.normalise import ProblemKind
 
 __all__ = ["Delivered", "deliver"]
 
@@ -75,7 +76,8 @@ def deliver(port: Port, name: str, given: Any, *, folder: Path | None, hook: Row
 
 
 def _deliver_table(port: Port, name: str, given: Any, *, folder: Path | None, hook: RowHook) -> Delivered:  # noqa: ANN401 # see _raw
-    raw = _raw(name, given)
+    rows = _typed_if_empty(given, port)
+    raw = _raw(name, rows)
     plan = plan_types(raw.schema, port)
     is_lossy = any(column.conversion.loss is not None for column in plan.columns)
     checker = Checker(port)
@@ -86,14 +88,30 @@ def _deliver_table(port: Port, name: str, given: Any, *, folder: Path | None, ho
         schema = _storage(port, name, raw.schema)
         files: list[DeliveredFile]
         progress = _row_progress(hook, raw.total)
-        if isinstance(given, pl.LazyFrame | pl.DataFrame) and not is_lossy:
+        if isinstance(rows, pl.LazyFrame | pl.DataFrame) and not is_lossy:
             checker.observe(pl.DataFrame(schema=plan.schema()))
-            files = write_port(given.select(plan.select()), folder, schema, checker=_Watching(checker), progress=progress)
+            files = write_port(rows.select(plan.select()), folder, schema, checker=_Watching(checker), progress=progress)
             quality = _as_given(_quality(name, checker.finish()), port, raw.schema)
         else:
             files = write_port(_checked_stream(raw, checker, schema), folder, schema, progress=progress)
             quality = _quality(name, checker.finish())
         return Delivered(name, tuple(files), quality)
+
+
+def _typed_if_empty(given: Any, port: Port) -> Any:  # noqa: ANN401 # any kind of rows, as given
+    """What was given; of a frame without rows, text columns that the contract wants otherwise have no type of their own.
+
+    A file of text with nothing but a header says nothing about types, and there is no value that could be changed. Rows are asked
+    for only when the types alone would be refused.
+    """
+    if not isinstance(given, pl.DataFrame | pl.LazyFrame):
+        return given
+    schema = given.collect_schema()
+    problems = plan_types(schema, port).problems
+    typeless = {it.column for it in problems if it.kind is ProblemKind.TYPE and schema.get(it.column) == pl.String}
+    if not typeless or not given.lazy().head(1).collect(engine="streaming").is_empty():
+        return given
+    return pl.DataFrame(schema={name: pl.Null() if name in typeless else dtype for name, dtype in schema.items()})
 
 
 def _as_given(quality: tuple[QualityResult, ...], port: Port, schema: pl.Schema) -> tuple[QualityResult, ...]:

@@ -395,6 +395,22 @@ def test_a_guardrail_needs_exactly_one_rule(people: People) -> None:
         people.admin.admin.create_guardrail("both", "mesh", mask="replace-with-null", deny_read=True)
 
 
+def test_a_table_of_a_header_alone_is_read_with_the_contracts_types(people: People, tmp_path: Path) -> None:
+    file = tmp_path / "header.csv"
+    file.write_text("id,region,email,amount\n")
+    product = people["service:etl"].domain("finance").product("unsold", LEDGER.replace("id: ledger", "id: unsold"))
+    product.publish(entries=pl.scan_csv(file), accounts=ACCOUNTS.clear())
+    read = people["user:olga"].read("finance.unsold.entries")
+    assert read.is_empty()
+    assert read.schema == {"id": pl.Int64, "region": pl.String, "email": pl.String, "amount": pl.Decimal(18, 2)}
+
+
+def test_the_rows_that_break_the_contract_are_told_with_the_number_of_the_first(people: People) -> None:
+    broken = ENTRIES.with_columns(id=pl.Series([1, 2, 2, None]))
+    with pytest.raises(errors.ContractViolated, match=r"row 3: .*; the first row is row 0\)"):
+        _ledger(people).publish(entries=broken, accounts=ACCOUNTS)
+
+
 def test_a_first_release_without_contract_says_that_it_needs_one(people: People) -> None:
     new = people["service:etl"].domain("finance").product("budget")
     for call in (new.publish, new.preview):

@@ -137,7 +137,7 @@ PAGES = Port(
 
 
 @pytest.fixture
-def memos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+def memos(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("MESH_EMBEDDER", "hashing")
     folder = tmp_path / "memos"
     folder.mkdir()
@@ -189,3 +189,40 @@ def test_checks_see_the_same_whether_rows_come_eager_lazy_or_as_a_stream(rows: l
         failed = _failed(_deliver(source, None))
         assert failed.get("id.type", 0) == outside
         assert failed.get("id.required", 0) in (nulls, nulls + outside)
+
+
+TYPED = Port(
+    name="entries",
+    columns=(
+        Column("id", logical_type="integer", physical_type="int", required=True),
+        Column("price", logical_type="number", physical_type="decimal(10,2)"),
+        Column("day", logical_type="date"),
+        Column("tags", logical_type="array", items=Column("tag", logical_type="string")),
+        Column("region", logical_type="string"),
+    ),
+)
+
+
+@pytest.mark.parametrize("is_lazy", [True, False])
+def test_a_file_of_text_with_nothing_but_a_header_is_an_empty_table_of_the_contracts_types(tmp_path: Path, is_lazy: bool) -> None:
+    file = tmp_path / "empty.csv"
+    file.write_text("id,price,day,tags,region\n")
+    folder = tmp_path / "drop"
+    folder.mkdir()
+    given = pl.scan_csv(file) if is_lazy else pl.read_csv(file)
+    checked = _deliver(given, None, TYPED)
+    written = _deliver(given, folder, TYPED)
+    assert _failed(checked) == _failed(written) == {}
+    assert (written.files, list(folder.iterdir())) == ((), [])
+
+
+def test_text_with_rows_is_refused_for_a_number_as_ever(tmp_path: Path) -> None:
+    file = tmp_path / "one.csv"
+    file.write_text("id,price,day,tags,region\n1,2.50,2026-01-01,a,EU\n")
+    given = pl.scan_csv(file, infer_schema=False)
+    assert {"id.type", "price.type", "day.type", "tags.type"} <= set(_failed(_deliver(given, None, TYPED)))
+
+
+def test_an_empty_frame_still_needs_the_contracts_columns() -> None:
+    assert "schema" in _failed(_deliver(pl.DataFrame(schema={"id": pl.String, "extra": pl.String}), None, TYPED))
+    assert "id.type" in _failed(_deliver(pl.DataFrame(schema={"id": pl.Date}), None, TYPED))

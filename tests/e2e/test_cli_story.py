@@ -167,6 +167,11 @@ def test_a_read_to_a_file_gives_every_row(name: str, mesh: Cli, place: Path) -> 
     assert not list(place.glob(".*.part"))
 
 
+@pytest.mark.parametrize("name", ["none.parquet", "none.csv", "none.ndjson"])
+def test_a_read_to_a_file_may_give_no_row(name: str, mesh: Cli) -> None:
+    assert answer(mesh("olga", "read", PORT, "--output", name, "--where", "id > 99", "--json"))["rows"] == 0
+
+
 def test_a_refused_read_to_a_file_leaves_no_file(mesh: Cli, place: Path) -> None:
     assert mesh("ana", "read", PORT, "--output", "refused.parquet").returncode == 1
     assert not list(place.glob("*refused*"))
@@ -188,6 +193,11 @@ def test_what_there_is_can_be_shown(mesh: Cli) -> None:
     assert "id key" in mesh("olga", "show", PORT).stdout
     assert mesh("olga", "show", "shop.orders", "--contract").stdout.strip() == CONTRACT.strip()
     assert [it["name"] for it in answer(mesh("olga", "show", "shop", "--json"))["products"]] == ["shop.orders"]
+    assert [it["rows"] for it in answer(mesh("olga", "show", "shop.orders", "--json"))["releases"]] == [{"orders": 4}]
+    assert "Releases, newest first" in mesh("ana", "show", "shop.orders").stdout
+    assert "the domain 'nope'" in mesh("olga", "discover", "--domain", "nope").stdout
+    for command in ("whoami", "status"):
+        assert "profile olga (also saved: admin, ana" in " ".join(mesh("olga", command).stdout.split())
     assert PORT in mesh("olga", "lineage", PORT).stdout
     assert answer(mesh("olga", "whoami", "--json"))["name"] == "user:olga"
     assert answer(mesh("olga", "status", "--json"))["product_count"] == 1
@@ -203,6 +213,10 @@ def test_the_journal_is_verified_and_listed(mesh: Cli) -> None:
     assert answer(mesh("admin", "audit", "verify", "--json"))["head_hash"] in proof.stdout
     kinds = {change["kind"] for change in answer(mesh("admin", "audit", "changes", "--kind", "guardrail", "--json"))}
     assert kinds == {"guardrail.created"}
+    assert "go on with --after 2," in mesh("admin", "audit", "changes", "--limit", "2").stdout
+    revision = answer(mesh("admin", "status", "--json"))["revision"]
+    newest = answer(mesh("admin", "audit", "changes", "--last", "2", "--json"))
+    assert [change["revision"] for change in newest] == [revision - 1, revision]
     assert refusal(mesh("ana", "audit", "changes", "--json"))["reason"] == "ACCESS_DENIED"
     assert answer(mesh("admin", "repair", "--json")) == {"committed": [], "aborted": []}
 

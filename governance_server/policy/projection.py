@@ -6,6 +6,7 @@ first catches up with the head of the kinds it depends on, so nothing is ever an
 
 from __future__ import annotations
 
+import gc
 import threading
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, suppress
@@ -254,6 +255,8 @@ class PolicyProjection:
             if self._revision < 0:
                 self._load(self._as_of)
             return
+        if self._revision >= 0 and self._database.revision() == self._engine.revision:
+            return  # nothing at all was written since
         newest, head = self._database.heads(kinds.POLICY_KINDS)
         if self._revision >= head:
             if newest > self._engine.revision:  # nothing that counts here was written since: the same policy, at a later revision
@@ -274,6 +277,8 @@ class PolicyProjection:
         engine = IndexedEngine()
         _feed(engine, rows, snapshot.revision)
         self._engine, self._facts, self._revision = engine, facts, snapshot.revision
+        if as_of is None:
+            gc.freeze()  # the policy lives as long as the process: walking it at every collection is what slow decisions were
 
     def _follow(self) -> bool:
         """True once the changes since the last revision are applied; False if they must be read anew."""
@@ -304,7 +309,7 @@ class PolicyProjection:
         return Request(sub=principal, dom=domain_of(obj), obj=obj, act=action, purpose=purpose or NO_PURPOSE, now=self._time())
 
     def _time(self) -> str:
-        return self._now().astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return self._now().astimezone(UTC).isoformat(timespec="seconds")[:19] + "Z"
 
 
 def denied(action: str, obj: str, *, purposes: Sequence[str] = ()) -> AccessDenied:

@@ -26,6 +26,7 @@ from domain_sdk.cli import (
     tokens,
 )
 from domain_sdk.cli.command import Command
+from domain_sdk.cli.flags import FlagCommand, FlagGroup
 from domain_sdk.cli.session import Session
 from domain_sdk.errors import MeshError
 
@@ -99,6 +100,7 @@ def _reader_left() -> int:
 
 def _typer(*, help: str) -> typer.Typer:
     return typer.Typer(
+        cls=FlagGroup,
         help=help,
         rich_markup_mode="rich",
         add_completion=False,
@@ -109,7 +111,7 @@ def _typer(*, help: str) -> typer.Typer:
 
 def _register(app: typer.Typer, commands: Sequence[Command], *, panel: str) -> None:
     for command in commands:
-        app.command(command.name, epilog=command.epilog, rich_help_panel=panel)(command.run)
+        app.command(command.name, cls=FlagCommand, epilog=command.epilog, rich_help_panel=panel)(command.run)
 
 
 def _global_options(

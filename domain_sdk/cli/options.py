@@ -24,7 +24,7 @@ __all__ = [
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output; errors become JSON on standard error.")]
 PortName = Annotated[str, typer.Argument(metavar="PORT", help="Three-part name, like finance.ledger.entries.")]
-PurposeOption = Annotated[str, typer.Option("--purpose", help="Why the data is read, like forecasting; the reader holds it.")]
+PurposeOption = Annotated[str, typer.Option("--purpose", help="Why the data is read, like forecasting.")]
 RequestPurpose = Annotated[str, typer.Option("--purpose", help="What you want the data for, like forecasting.")]
 GrantPurpose = Annotated[str, typer.Option("--purpose", help="Only for reads with this purpose; for any when left out.")]
 Version = Annotated[int, typer.Option("--version", min=0, help="The product's version; 0 is the one now served.")]

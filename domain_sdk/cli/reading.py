@@ -141,6 +141,8 @@ def _write(source: GovernedScan, output: Path, *, columns: list[str], where: pl.
         count = _count(scratch, output.suffix)
         scratch.replace(output)
         return count
+    except OSError as error:
+        raise OSError(f"{output} cannot be written: {error.strerror or str(error).split(': ')[0]}") from error
     finally:
         scratch.unlink(missing_ok=True)
 

@@ -19,6 +19,7 @@ from domain_sdk.errors import WrongState
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
+    from rich.text import Text
 
 __all__ = ["COMMANDS"]
 
@@ -134,15 +135,17 @@ def _block(title: str, facts: Mapping[str, object], commands: list[str]) -> Rend
     from rich.panel import Panel
     from rich.text import Text
 
-    parts: list[RenderableType] = [details(facts)]
-    if commands:
-        parts += [
-            Text("\nLog in from another terminal:"),
-            *(Text(f"  {line}", style="cyan", overflow="fold") for line in commands),
-        ]
-    parts.append(Text("\nCtrl-C ends it.", style="dim"))
+    parts: list[RenderableType] = [details(facts), Text("\nCtrl-C ends it.", style="dim")]
     heading = Text(title, style="bold green")
-    return Panel(Group(*parts), title=heading, title_align="left", border_style="green", padding=(1, 2))
+    panel = Panel(Group(*parts), title=heading, title_align="left", border_style="green", padding=(1, 2))
+    return Group(panel, Text("Log in from another terminal:"), *_to_copy(commands)) if commands else panel
+
+
+def _to_copy(commands: list[str]) -> list[Text]:
+    """Lines outside the box, so that nothing of it is copied with them."""
+    from rich.text import Text
+
+    return [Text(line, style="cyan", overflow="ignore", no_wrap=True) for line in commands]
 
 
 def _rebuilt(said: dict[str, Any]) -> RenderableType:

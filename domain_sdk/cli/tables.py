@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["FittedTable"]
 
-_GAP = 3
+_GAP = 2
 _WORD_WIDTH = 44
 """Longer words are folded: a table of them would never fit."""
 
@@ -77,7 +77,7 @@ class FittedTable:
         return widths
 
     def _table(self, widths: Sequence[int]) -> Table:
-        made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False)
+        made = Table(box=box.SIMPLE_HEAD, show_edge=False, pad_edge=False, padding=(0, 1, 0, 0))
         for index, (heading, width) in enumerate(zip(self.headings, widths, strict=True)):
             justify = "right" if index in self.numbers else "left"
             made.add_column(heading, overflow="fold", justify=justify, header_style="bold cyan", width=width)  # type: ignore[arg-type]

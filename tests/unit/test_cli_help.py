@@ -88,6 +88,12 @@ def test_the_commands_of_the_design_exist() -> None:
     assert {command.name for _, command in TOP} | set(GROUPS) >= DESIGNED
 
 
+def test_a_flag_is_shown_without_a_type(capsys: pytest.CaptureFixture[str]) -> None:
+    for arguments in (["--help"], ["publish", "--help"], ["audit", "--help"]):
+        assert main(arguments) == 0
+        assert "<bool>" not in capsys.readouterr().out
+
+
 def test_no_arguments_show_the_help(capsys: pytest.CaptureFixture[str]) -> None:
     assert main([]) == 0
     assert "mesh demo" in capsys.readouterr().out

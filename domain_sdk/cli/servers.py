@@ -13,13 +13,12 @@ import typer
 from domain_sdk.cli.command import Command
 from domain_sdk.cli.failures import FAILED, INTERRUPTED
 from domain_sdk.cli.options import Json
-from domain_sdk.cli.output import details, errors_console, output_console, waiting
+from domain_sdk.cli.output import cell, details, errors_console, output_console, waiting
 from domain_sdk.cli.server_process import Role, ServerProcess, forwarded_signals
 from domain_sdk.errors import WrongState
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
-    from rich.text import Text
 
 __all__ = ["COMMANDS"]
 
@@ -99,6 +98,7 @@ def _run(role: Role, settings: Mapping[str, str], render: Callable[[dict[str, An
                 print(json.dumps(said), flush=True)
             else:
                 output_console().print(render(said))
+                _print_login(said)
             status = process.wait()
         finally:
             process.stop()
@@ -114,38 +114,38 @@ def _ready(process: ServerProcess, *, as_json: bool) -> dict[str, Any]:
     try:
         return process.ready()
     except WrongState:
-        if as_json:
+        if as_json or process.wait() < 0:  # a killed process has said nothing
             raise
-        raise typer.Exit(process.wait() or FAILED) from None
+        raise typer.Exit(FAILED) from None
+
+
+def _print_login(said: Mapping[str, Any]) -> None:
+    """The line to log in with stands outside the box and is never broken, so that it can be copied."""
+    if "administrator_token_file" in said:
+        line = f"mesh login --url {said['url']} --token-file {said['administrator_token_file']}"
+        output_console().print("Log in from another terminal:")
+        output_console().print(cell(line, "cyan"), soft_wrap=True)
 
 
 def _serving(said: dict[str, Any]) -> RenderableType:
     url, token_file = str(said["url"]), str(said["administrator_token_file"])
     facts = {"url": url, "gateway": said["gateway"], "home": said["home"], "administrator": token_file}
     note = "first start: the administrator's token is in that file, readable by you only" if said["is_first_start"] else ""
-    return _block("The mesh is serving", {**facts, "": note}, [f"mesh login --url {url} --token-file {token_file}"])
+    return _block("The mesh is serving", {**facts, "": note})
 
 
 def _gateway_serving(said: dict[str, Any]) -> RenderableType:
-    return _block("The gateway is serving", {"gateway": said["gateway"], "files port": said["files"]}, [])
+    return _block("The gateway is serving", {"gateway": said["gateway"], "files port": said["files"]})
 
 
-def _block(title: str, facts: Mapping[str, object], commands: list[str]) -> RenderableType:
+def _block(title: str, facts: Mapping[str, object]) -> RenderableType:
     from rich.console import Group
     from rich.panel import Panel
     from rich.text import Text
 
     parts: list[RenderableType] = [details(facts), Text("\nCtrl-C ends it.", style="dim")]
     heading = Text(title, style="bold green")
-    panel = Panel(Group(*parts), title=heading, title_align="left", border_style="green", padding=(1, 2))
-    return Group(panel, Text("Log in from another terminal:"), *_to_copy(commands)) if commands else panel
-
-
-def _to_copy(commands: list[str]) -> list[Text]:
-    """Lines outside the box, so that nothing of it is copied with them."""
-    from rich.text import Text
-
-    return [Text(line, style="cyan", overflow="ignore", no_wrap=True) for line in commands]
+    return Panel(Group(*parts), title=heading, title_align="left", border_style="green", padding=(1, 2))
 
 
 def _rebuilt(said: dict[str, Any]) -> RenderableType:

@@ -94,12 +94,12 @@ def test_serve_says_where_it_is_and_how_to_log_in(start: Start, tmp_path: Path) 
     block = ""
     for line in process.stdout:
         block += line
-        if line.startswith("╰"):
+        if line.startswith("mesh login"):
             break
     words = " ".join(block.replace("│", " ").split())
     assert "url http://127.0.0.1:" in words
-    assert "mesh login --url http://127.0.0.1:" in words
-    assert "admin.token" in words
+    assert block.splitlines()[-1].startswith("mesh login --url http://127.0.0.1:")
+    assert block.splitlines()[-1].endswith(f"--token-file {tmp_path / 'home' / 'admin.token'}")
     assert "first start" in words
     assert "\x1b" not in block
 
@@ -110,7 +110,7 @@ def test_a_server_that_cannot_start_says_why(start: Start, tmp_path: Path) -> No
     assert process.returncode == 1
     assert out == ""
     assert "TLS is off" in err
-    assert "ended with status 2 before it was ready" in " ".join(err.replace("│", " ").split())
+    assert "Wrong state" not in err  # the server's own message is enough
     assert "Traceback" not in err
 
 

@@ -106,7 +106,7 @@ def _end(narrator: Narrator, seconds: float) -> RenderableType:
         ("Look inside      ", "bold"),
         ("sample_domains/", "cyan"),
         "    contracts, pipelines and policies of what you saw",
-        "" if shutil.which("mesh") else f"\nFirst, once       . {_activate()}",
+        "" if shutil.which("mesh") else f"\nFirst, once      . {_activate()}",
     )
     return Panel(words, border_style="green", padding=(1, 2))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -84,6 +85,19 @@ class PassageIndexer:
             raise ContractViolated(f"A passage of {port.port} cannot be indexed: {error}", resource=port.port) from error
         except VectorStoreError as error:
             raise Unavailable(f"The vector store did not take {port.port}: {error}", resource=port.port) from error
+
+    def unstage(self, publication: publication_pb2.Publication) -> None:
+        """Nothing of the publication is left in the vector store; repeating it is harmless. Raises: Unavailable."""
+        from mesh_core.vectors.store import CollectionMissing, VectorStoreError
+
+        for port in publication.verified_ports:
+            if port.kind != product_pb2.PORT_KIND_COLLECTION:
+                continue
+            try:
+                with suppress(CollectionMissing):
+                    self._vectors.store.unstage(port.port, publication.version)
+            except VectorStoreError as error:
+                raise Unavailable(f"The vector store did not give {port.port} back: {error}", resource=port.port) from error
 
     def describe(self, entry: product_pb2.Product, publication: publication_pb2.Publication) -> None:
         """The entry's collections say their model, dimensions and passage tags."""

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import logging
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
@@ -39,6 +39,7 @@ from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.compatibility import check_compatible
 from governance_server.rules.errors import Conflict, InvalidContractText, Precondition
 from governance_server.storage.leases import Leases
+from governance_server.warehouse.errors import DeliveryRejected, VersionConflict
 from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.layout import Warehouse
 from mesh_core.contract import Contract
@@ -122,7 +123,7 @@ class Publisher:
             if publication.state == _OPEN:
                 publication = self._intend(publication, request)
             if publication.state == _COMMITTING:
-                return self._roll_forward(publication)
+                return self._complete(publication)
         if publication.state == _COMMITTED:
             name = kinds.versioned_name(publication.product, publication.version)
             return read(self._backend.catalog, kinds.RELEASE, name, product_pb2.Release)
@@ -144,6 +145,7 @@ class Publisher:
         check_lineage(described, request.lineage)
         verified = verify_delivery(self._warehouse, publication, contract, request.ports)
         self._passages.check(publication.id, verified)
+        self._refuse_taken_version(publication, verified)
         fault_point("publish.verified")
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
@@ -152,11 +154,7 @@ class Publisher:
             product = self._product(tx, publication.product)
             if current.state != _OPEN:
                 return Outcome("publication.committing", current.product, (), current.SerializeToString())
-            if product.version != current.base_version:
-                raise Conflict(
-                    f"{product.name} was published meanwhile (version {product.version}): begin a new publication.",
-                    resource=product.name,
-                )
+            _refuse_overtaken(current, product)
             current.state = _COMMITTING
             current.verified_ports.extend(verified)
             current.lineage.extend(request.lineage)
@@ -167,6 +165,35 @@ class Publisher:
         receipt = self._backend.submit(request, "", run)
         fault_point("publish.intent")
         return publication_pb2.Publication.FromString(receipt.reply)
+
+    def _refuse_taken_version(
+        self, publication: publication_pb2.Publication, verified: Sequence[publication_pb2.VerifiedPort]
+    ) -> None:
+        """Returns if no table's log holds this version: one does after a backup of the database alone was restored.
+
+        Raises: Conflict; the next publication takes the next number.
+        """
+        from governance_server.warehouse.delta_log import find_version
+
+        _refuse_overtaken(publication, self._product(self._backend.catalog, publication.product))
+        for port in verified:
+            if port.kind == product_pb2.PORT_KIND_TABLE:
+                table = self._warehouse.port_location(port.port)
+                try:
+                    find_version(table, publication_id=publication.id, version=publication.version)
+                except VersionConflict as error:
+                    raise Conflict(f"Begin a new publication of {publication.product}: {error}", resource=port.port) from error
+
+    def _complete(self, publication: publication_pb2.Publication) -> product_pb2.Release:
+        """The publication is visible, or given up because it never can be: nothing of it ever was then. Raises: Conflict."""
+        try:
+            return self._roll_forward(publication)
+        except (VersionConflict, DeliveryRejected) as error:
+            _LOG.exception("publication cannot be completed publication=%s product=%s", publication.id, publication.product)
+            self._passages.unstage(publication)
+            self._give_up(publication, "it could not be completed.")
+            message = f"Publication {publication.id} could not be completed: {error}"
+            raise Conflict(message, resource=publication.product) from error
 
     def _roll_forward(self, publication: publication_pb2.Publication) -> product_pb2.Release:
         """A verified publication is visible; may be repeated after a crash at any point."""
@@ -267,8 +294,7 @@ class Publisher:
             with product_lease(self._leases, publication.product, secrets.token_hex(8), patience_seconds=_PATIENCE_SECONDS):
                 current = read(self._backend.catalog, kinds.PUBLICATION, publication.id, publication_pb2.Publication)
                 if current.state == _COMMITTING:
-                    self._roll_forward(current)
-                    committed.append(current.id)
+                    (committed if self._ends_committed(current) else aborted).append(current.id)
                 elif current.state == _OPEN and current.expire_time.ToDatetime(tzinfo=UTC) <= self._backend.now():
                     self._give_up(current, "its time ran out.")
                     aborted.append(current.id)
@@ -286,7 +312,15 @@ class Publisher:
         for other in self._unfinished(publication.product):
             if other.id != publication.id and other.state == _COMMITTING:
                 _LOG.warning("rolling forward publication=%s product=%s", other.id, other.product)
-                self._roll_forward(other)
+                self._ends_committed(other)
+
+    def _ends_committed(self, publication: publication_pb2.Publication) -> bool:
+        """True if the publication is visible now, False if it had to be given up; either way it stands in nobody's way."""
+        try:
+            self._complete(publication)
+        except Conflict:
+            return False
+        return True
 
     def _unfinished(self, product: str) -> Iterator[publication_pb2.Publication]:
         for name, entry in list(self._backend.policy.facts().products.items()):
@@ -321,6 +355,13 @@ class Publisher:
     def _product(self, source: Reader, name: str) -> product_pb2.Product:
         body = source.get(kinds.PRODUCT, name)
         return product_pb2.Product.FromString(body) if body is not None else product_pb2.Product(name=name)
+
+
+def _refuse_overtaken(publication: publication_pb2.Publication, product: product_pb2.Product) -> None:
+    """Returns if the product is still what the publication was begun on. Raises: Conflict."""
+    if product.version != publication.base_version:
+        message = f"{product.name} was published meanwhile (version {product.version}): begin a new publication."
+        raise Conflict(message, resource=product.name)
 
 
 def _servable(contract: Contract, product: str) -> Contract:

@@ -180,5 +180,3 @@ def _ticks(name: str, dtype: pl.DataType) -> pl.Expr:
     factor = 1_000_000_000 // _UNITS_A_SECOND[dtype.time_unit] if isinstance(dtype, pl.Datetime) else 86_400_000_000_000
     physical = pl.Int64 if isinstance(dtype, pl.Datetime) else pl.Int32
     return pl.col(name).cast(physical).cast(pl.Int128) * pl.lit(factor, dtype=pl.Int128)
-
-

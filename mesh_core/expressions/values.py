@@ -82,4 +82,3 @@ def _number_order(left: int | float | Decimal, right: int | float | Decimal) -> 
             return math.isnan(a) - math.isnan(b)
         return (a > b) - (a < b)
     return (left > right) - (left < right)
-

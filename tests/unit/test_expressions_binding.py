@@ -32,7 +32,7 @@ def test_a_missing_attribute_lets_no_row_pass_even_negated() -> None:
 
 
 def test_columns_and_attributes_are_listed() -> None:
-    expression = parse_filter('a = 1 AND NOT (b IN (subject.x, 2) OR "c d" IS NULL) AND e LIKE \'%\' AND f')
+    expression = parse_filter("a = 1 AND NOT (b IN (subject.x, 2) OR \"c d\" IS NULL) AND e LIKE '%' AND f")
     assert columns(expression) == {"a", "b", "c d", "e", "f"}
     assert attributes(expression) == {"x"}
 

@@ -187,4 +187,4 @@ def test_text_for_an_engine_leaves_nothing_to_the_engine() -> None:
         to_sql(Compare("=", A, Subject("region")), "datafusion")
     with pytest.raises(Unsupported, match="can raise"):
         to_sql(Compare("=", A, Column("b")), "datafusion")
-    assert to_sql(Like(A, "50\\%"), "datafusion") == "\"a\" LIKE '50\\\\%' AND NOT (\"a\" IS NULL)"
+    assert to_sql(Like(A, "50\\%"), "datafusion") == '"a" LIKE \'50\\\\%\' AND NOT ("a" IS NULL)'

@@ -191,7 +191,7 @@ def test_an_expired_grant_stays_dead_whatever_the_servers_time_zone(engine, monk
     time.tzset()
 
 
-@pytest.mark.parametrize("text", ['False) or (True', '" || "" == "', "__import__('os')", "a\\nb"])
+@pytest.mark.parametrize("text", ["False) or (True", '" || "" == "', "__import__('os')", "a\\nb"])
 def test_policy_text_is_never_code(engine, text):
     column = f"fin.pay.t#{text}"
     engine.load([rule("user:a", column)], [], revision=1)

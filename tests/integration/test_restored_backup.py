@@ -1,0 +1,68 @@
+"""A database restored from a backup older than its warehouse: publishing goes on, and nothing that was served is lost."""
+
+from __future__ import annotations
+
+import shutil
+import sqlite3
+from collections.abc import Callable
+from pathlib import Path
+
+import polars as pl
+
+from domain_sdk import Conflict, Mesh
+from tests.servers import RunningServer
+
+CONTRACT = """
+kind: DataContract
+apiVersion: v3.1.0
+id: shop.orders
+version: 1.0.0
+status: active
+schema:
+  - name: orders
+    physicalType: table
+    properties:
+      - {name: n, logicalType: integer, required: true}
+"""
+
+
+def publish(mesh: Mesh, n: int) -> int:
+    return (
+        mesh.domain("shop").product("orders", contract=CONTRACT).publish(orders=pl.DataFrame({"n": [n]}), progress=False).version
+    )
+
+
+def test_publishing_goes_on_after_the_database_alone_was_restored(
+    new_server: Callable[..., RunningServer], tmp_path: Path
+) -> None:
+    server = new_server()
+    with server.admin() as admin:
+        admin.admin.create_principal("user:olga")
+        admin.admin.create_domain("shop", owners=["user:olga"])
+        token = admin.admin.create_token("user:olga").secret
+    with Mesh.connect(server.url, token) as olga:
+        publish(olga, 1)
+        server.stop()
+        source = sqlite3.connect(server.home / "mesh.db")
+        source.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        source.close()
+        shutil.copy(server.home / "mesh.db", tmp_path / "backup.db")
+    server.start()
+    with Mesh.connect(server.url, token) as olga:
+        publish(olga, 2)
+    server.stop()
+    for path in server.home.glob("mesh.db*"):
+        path.unlink()
+    shutil.copy(tmp_path / "backup.db", server.home / "mesh.db")
+    server.start()
+    with Mesh.connect(server.url, token) as olga:
+        assert olga.read("shop.orders.orders")["n"].to_list() == [1]
+        refused = 0
+        while True:
+            try:
+                publish(olga, 3)
+                break
+            except Conflict:
+                refused += 1
+                assert refused < 4
+        assert olga.read("shop.orders.orders")["n"].to_list() == [3]

@@ -1,13 +1,26 @@
-"""What the catalog says of a contract: product and ports as messages."""
+"""What the catalog says of a contract and of a release of it: product and ports as messages; no storage, no clock."""
 
 from __future__ import annotations
 
 from collections.abc import Iterator
 
-from domainmesh.v1 import product_pb2
+from google.protobuf.timestamp_pb2 import Timestamp
+
+from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2
+from governance_server.contracts import unservable
+from governance_server.rules.errors import Conflict, InvalidContractText
 from mesh_core.contract import Column, Contract, Port, PortKind
 
-__all__ = ["describe", "port_entry"]
+__all__ = [
+    "check_servable",
+    "describe",
+    "described",
+    "port_entry",
+    "refuse_overtaken",
+    "released_lineages",
+    "settle",
+    "without_delivery",
+]
 
 _KINDS = {PortKind.TABLE: product_pb2.PORT_KIND_TABLE, PortKind.COLLECTION: product_pb2.PORT_KIND_COLLECTION}
 
@@ -47,3 +60,60 @@ def _all_tags(column: Column) -> Iterator[str]:
     for part in (*column.columns, column.items, column.map_key, column.map_value):
         if part is not None:
             yield from _all_tags(part)
+
+
+def refuse_overtaken(publication: publication_pb2.Publication, product: product_pb2.Product) -> None:
+    """Returns if the product is still what the publication was begun on. Raises: Conflict."""
+    if product.version != publication.base_version:
+        message = f"{product.name} was published meanwhile (version {product.version}): begin a new publication."
+        raise Conflict(message, resource=product.name)
+
+
+def check_servable(contract: Contract, product: str) -> Contract:
+    """The contract, if the mesh can serve it. Raises: InvalidContractText with every reason why not."""
+    problems = unservable(contract)
+    if problems:
+        raise InvalidContractText(
+            f"The mesh cannot serve the contract of {product}: mend what is listed.", resource=product, problems=problems
+        )
+    return contract
+
+
+def described(product: product_pb2.Product, contract: Contract) -> product_pb2.Product:
+    """A copy of the product as the contract describes it."""
+    entry = product_pb2.Product()
+    entry.CopyFrom(product)
+    describe(entry, contract)
+    return entry
+
+
+def settle(
+    product: product_pb2.Product, entry: product_pb2.Product, contract: Contract, release: product_pb2.Release, time: Timestamp
+) -> None:
+    """The product is what the release made of it."""
+    describe(product, contract)
+    del product.ports[:]
+    product.ports.extend(entry.ports)
+    released = {port.port: port for port in release.ports}
+    for port in product.ports:
+        port.row_count, port.delta_version = released[port.name].row_count, released[port.name].delta_version
+    if not product.version:
+        product.create_time.CopyFrom(time)
+    product.update_time.CopyFrom(time)
+    product.version = release.version
+
+
+def released_lineages(publication: publication_pb2.Publication) -> Iterator[lineage_pb2.PortLineage]:
+    """The publication's lineage, marked with its version."""
+    for lineage in publication.lineage:
+        lineage.version = publication.version
+        yield lineage
+
+
+def without_delivery(publication: publication_pb2.Publication) -> publication_pb2.Publication:
+    """The publication without what its release holds already."""
+    settled = publication_pb2.Publication()
+    settled.CopyFrom(publication)
+    for field in ("verified_ports", "lineage", "quality", "contract_text", "locations"):
+        settled.ClearField(field)
+    return settled

@@ -14,13 +14,11 @@ from datetime import UTC, timedelta
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from google.protobuf.timestamp_pb2 import Timestamp
-
-from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2
+from domainmesh.v1 import product_pb2, publication_pb2
 from domainmesh.v1 import publication_service_pb2 as pb
 from governance_server.backend import Backend, Reader, read, stamp, store
 from governance_server.caller import Caller, current_caller
-from governance_server.contracts import parse_contract, unservable
+from governance_server.contracts import parse_contract
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.lineage.emit import LineageEmitter
 from governance_server.policy.projection import denied
@@ -31,13 +29,20 @@ from governance_server.publishing.delivery import (
     verified_files,
     verify_delivery,
 )
-from governance_server.publishing.entries import describe
+from governance_server.publishing.entries import (
+    check_servable,
+    described,
+    refuse_overtaken,
+    released_lineages,
+    settle,
+    without_delivery,
+)
 from governance_server.publishing.lease import product_lease
 from governance_server.publishing.passages import PassageIndexer
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.compatibility import check_compatible
-from governance_server.rules.errors import Conflict, InvalidContractText, Precondition
+from governance_server.rules.errors import Conflict, Precondition
 from governance_server.storage.leases import Leases
 from governance_server.warehouse.errors import DeliveryRejected, VersionConflict
 from governance_server.warehouse.faults import fault_point
@@ -77,7 +82,7 @@ class Publisher:
         domain, _ = parse_product(request.product)
         # Parsed before the command is queued, so that a large contract keeps no other writer waiting; decided again inside.
         self._backend.policy.authorise(current_caller(), "write", request.product)
-        contract = _servable(self._parse(request.contract_text), request.product)
+        contract = check_servable(self._parse(request.contract_text), request.product)
         publication_id = secrets.token_hex(16)
         ttl = timedelta(seconds=self._backend.settings.publication_ttl_seconds)
 
@@ -86,7 +91,7 @@ class Publisher:
             if tx.get(kinds.DOMAIN, domain) is None:
                 raise denied("write", request.product)
             product = self._product(tx, request.product)
-            wanted = _described(product, contract)
+            wanted = described(product, contract)
             check_compatible(product, wanted)
             publication = publication_pb2.Publication(
                 id=publication_id, product=request.product, version=product.last_version + 1, base_version=product.version,
@@ -141,7 +146,7 @@ class Publisher:
         """
         contract = self._parse(publication.contract_text)
         check_quality(publication.product, request.quality)
-        described = _described(product_pb2.Product(name=publication.product), contract)
+        described = described(product_pb2.Product(name=publication.product), contract)
         check_lineage(described, request.lineage)
         verified = verify_delivery(self._warehouse, publication, contract, request.ports)
         self._passages.check(publication.id, verified)
@@ -154,7 +159,7 @@ class Publisher:
             product = self._product(tx, publication.product)
             if current.state != _OPEN:
                 return Outcome("publication.committing", current.product, (), current.SerializeToString())
-            _refuse_overtaken(current, product)
+            refuse_overtaken(current, product)
             current.state = _COMMITTING
             current.verified_ports.extend(verified)
             current.lineage.extend(request.lineage)
@@ -175,7 +180,7 @@ class Publisher:
         """
         from governance_server.warehouse.delta_log import find_version
 
-        _refuse_overtaken(publication, self._product(self._backend.catalog, publication.product))
+        refuse_overtaken(publication, self._product(self._backend.catalog, publication.product))
         for port in verified:
             if port.kind == product_pb2.PORT_KIND_TABLE:
                 table = self._warehouse.port_location(port.port)
@@ -198,7 +203,7 @@ class Publisher:
     def _roll_forward(self, publication: publication_pb2.Publication) -> product_pb2.Release:
         """A verified publication is visible; may be repeated after a crash at any point."""
         contract = self._parse(publication.contract_text)
-        entry = _described(product_pb2.Product(name=publication.product), contract)
+        entry = described(product_pb2.Product(name=publication.product), contract)
         release = product_pb2.Release(
             product=publication.product, version=publication.version, contract_version=contract.version,
             quality=publication.quality,
@@ -253,17 +258,17 @@ class Publisher:
                 "publication.committed", product.name, (), read(tx, kinds.RELEASE, name, product_pb2.Release).SerializeToString()
             )
         previous = {lineage_name for lineage_name, _ in tx.list(kinds.LINEAGE, prefix=f"{product.name}.")}
-        _settle(product, entry, contract, release, stamp(tx.time))
+        settle(product, entry, contract, release, stamp(tx.time))
         product.open_publications.remove(publication.id)
         publication.state = _COMMITTED
         release.publish_time.CopyFrom(stamp(tx.time))
         text = product_pb2.Contract(
             product=product.name, version=contract.version, api_version=contract.api_version, text=publication.contract_text
         )
-        lineages = {lineage.port: lineage for lineage in _lineages(publication)}
+        lineages = {lineage.port: lineage for lineage in released_lineages(publication)}
         writes = [
             store(kinds.PRODUCT, product.name, product), store(kinds.RELEASE, name, release), store(kinds.CONTRACT, name, text),
-            store(kinds.PUBLICATION, publication.id, _settled(publication)),
+            store(kinds.PUBLICATION, publication.id, without_delivery(publication)),
             *(store(kinds.LINEAGE, port, lineage) for port, lineage in lineages.items()),
             *(ResourceWrite(kinds.LINEAGE, port, None) for port in sorted(previous - set(lineages))),
         ]  # fmt: skip
@@ -355,57 +360,3 @@ class Publisher:
     def _product(self, source: Reader, name: str) -> product_pb2.Product:
         body = source.get(kinds.PRODUCT, name)
         return product_pb2.Product.FromString(body) if body is not None else product_pb2.Product(name=name)
-
-
-def _refuse_overtaken(publication: publication_pb2.Publication, product: product_pb2.Product) -> None:
-    """Returns if the product is still what the publication was begun on. Raises: Conflict."""
-    if product.version != publication.base_version:
-        message = f"{product.name} was published meanwhile (version {product.version}): begin a new publication."
-        raise Conflict(message, resource=product.name)
-
-
-def _servable(contract: Contract, product: str) -> Contract:
-    problems = unservable(contract)
-    if problems:
-        raise InvalidContractText(
-            f"The mesh cannot serve the contract of {product}: mend what is listed.", resource=product, problems=problems
-        )
-    return contract
-
-
-def _described(product: product_pb2.Product, contract: Contract) -> product_pb2.Product:
-    entry = product_pb2.Product()
-    entry.CopyFrom(product)
-    describe(entry, contract)
-    return entry
-
-
-def _settle(
-    product: product_pb2.Product, entry: product_pb2.Product, contract: Contract, release: product_pb2.Release, time: Timestamp
-) -> None:
-    """The product is what the release made of it."""
-    describe(product, contract)
-    del product.ports[:]
-    product.ports.extend(entry.ports)
-    released = {port.port: port for port in release.ports}
-    for port in product.ports:
-        port.row_count, port.delta_version = released[port.name].row_count, released[port.name].delta_version
-    if not product.version:
-        product.create_time.CopyFrom(time)
-    product.update_time.CopyFrom(time)
-    product.version = release.version
-
-
-def _lineages(publication: publication_pb2.Publication) -> Iterator[lineage_pb2.PortLineage]:
-    for lineage in publication.lineage:
-        lineage.version = publication.version
-        yield lineage
-
-
-def _settled(publication: publication_pb2.Publication) -> publication_pb2.Publication:
-    """The publication without what its release holds already."""
-    settled = publication_pb2.Publication()
-    settled.CopyFrom(publication)
-    for field in ("verified_ports", "lineage", "quality", "contract_text", "locations"):
-        settled.ClearField(field)
-    return settled

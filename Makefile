@@ -23,7 +23,7 @@ serve: $(STAMP) ## Start a server with its embedded defaults
 
 test: $(STAMP) ## The whole suite: lint, types, contracts, unit, integration, end to end
 	@scripts/prepare-components
-	$(BIN)/pytest -n 2 --dist loadfile -m "not soak"
+	$(BIN)/pytest -n 2 --dist loadfile --durations 20 -m "not soak"
 
 test-fast: $(STAMP) ## The quick part of the suite (< 3 minutes)
 	$(BIN)/pytest -n 2 --dist loadfile -m "not soak and not slow and not weaviate" tests/unit tests/contract

@@ -146,8 +146,8 @@ class Publisher:
         """
         contract = self._parse(publication.contract_text)
         check_quality(publication.product, request.quality)
-        described = described(product_pb2.Product(name=publication.product), contract)
-        check_lineage(described, request.lineage)
+        entry = described(product_pb2.Product(name=publication.product), contract)
+        check_lineage(entry, request.lineage)
         verified = verify_delivery(self._warehouse, publication, contract, request.ports)
         self._passages.check(publication.id, verified)
         self._refuse_taken_version(publication, verified)

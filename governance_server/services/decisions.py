@@ -28,7 +28,9 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
 
     def Check(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:
         """Says whether an action is allowed."""
-        return self._check(self._backend.policy_at(request.as_of), current_caller(), request)
+        policy = self._backend.policy_at(request.as_of)
+        with policy.pinned():  # the answer names the revision it was decided at, and no later one
+            return self._check(policy, current_caller(), request)
 
     def CheckMany(self, request: pb.CheckManyRequest, context: grpc.ServicerContext) -> pb.CheckManyResponse:
         """Says it for up to 1,000 questions, all decided at one revision."""
@@ -51,13 +53,19 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
         may_grant = all(p.check(caller.name, "grant", request.port).allowed for p in policies)
         if not may_grant and not all(p.check(caller.name, "discover", request.port).allowed for p in policies):
             raise denied("explain", request.port)
+        with policy.pinned() as revision:
+            return self._explain(policy, subject, request, may_grant=may_grant, revision=revision)
+
+    def _explain(
+        self, policy: PolicyProjection, subject: Caller, request: pb.ExplainRequest, *, may_grant: bool, revision: int
+    ) -> pb.ExplainResponse:
         try:
             outcome = policy.explain(subject, request.port, request.purpose)
         except PurposeNotHeld as error:
-            return pb.ExplainResponse(reasons=["purpose not held"], next_step=error.message, revision=policy.revision)
+            return pb.ExplainResponse(reasons=["purpose not held"], next_step=error.message, revision=revision)
         if isinstance(outcome, Denied):
             step = f"mesh request {request.port} --purpose … --reason …"
-            return pb.ExplainResponse(reasons=_words(outcome), next_step=step, revision=policy.revision)
+            return pb.ExplainResponse(reasons=_words(outcome), next_step=step, revision=revision)
         plan = plan_to_wire(outcome, shows_filter=may_grant)
         return pb.ExplainResponse(is_allowed=True, plan=plan, reasons=plan.reasons, revision=outcome.revision)
 

@@ -53,8 +53,8 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
         may_grant = all(p.check(caller.name, "grant", request.port).allowed for p in policies)
         if not may_grant and not all(p.check(caller.name, "discover", request.port).allowed for p in policies):
             raise denied("explain", request.port)
-        with policy.pinned() as revision:
-            return self._explain(policy, subject, request, may_grant=may_grant, revision=revision)
+        with policy.pinned():
+            return self._explain(policy, subject, request, may_grant=may_grant, revision=policy.revision)
 
     def _explain(
         self, policy: PolicyProjection, subject: Caller, request: pb.ExplainRequest, *, may_grant: bool, revision: int

@@ -76,8 +76,8 @@ WHY_MISSED: Mapping[str, str] = {
         "encoding, Python's gRPC and decoding, which cost about the same for each row whatever was read: see `reads.streamed`."
     ),
     "reads.streamed": (
-        "Python's gRPC carries about a fifth of what polars reads from local files: the bar is its measured ceiling, and runs fall "
-        "on either side of it (0.19 to 0.23). Large unfiltered reads go by files for this reason."
+        "Python's gRPC carries about a fifth of what polars reads from local files: the bar is its measured ceiling, and runs "
+        "fall on either side of it (0.19 to 0.23). Large unfiltered reads go by files for this reason."
     ),
     "reads.masked_streamed": (
         "Filter and masks run in the gateway process that reads and encodes: for 1.2 million rows 0.1 s of reading and 0.2 s of "

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -32,6 +33,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     running = RunningServer(tmp_path_factory.mktemp("server") / "mesh")
     yield running
     running.stop()
+
+
+def pytest_sessionfinish() -> None:
+    """What a test of this process started for all of them has ended, also in a worker that is not asked to clean up."""
+    databases = sys.modules.get("tests.integration.journal_databases")
+    if databases is not None:
+        databases.stop_own_server()
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:

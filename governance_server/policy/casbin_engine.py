@@ -199,6 +199,20 @@ class CasbinEngine:
         """Everything that contains the object, itself included."""
         return _ancestors(self._loaded, obj)
 
+    def roles_of(self, principal: str, domain: str) -> frozenset[str]:
+        """The groups and roles of the principal in the domain, itself included."""
+        return close_over(principal, [link for link in self._loaded.links if link.section == "g" and link.domain == domain])
+
+    def purposes_above(self, purpose: str) -> frozenset[str]:
+        """The purposes and exemptions that include the purpose, itself included."""
+        return close_over(purpose, [link for link in self._loaded.links if link.section == "g3"])
+
+    def fork(self) -> CasbinEngine:
+        """An engine that starts from the same loaded policy."""
+        fork = CasbinEngine()
+        fork._loaded = _Specification(self._loaded.rows, self.revision)
+        return fork
+
 
 def _ancestors(loaded: _Specification, obj: str) -> frozenset[str]:
     links = [link for link in loaded.links if link.section == "g2"]

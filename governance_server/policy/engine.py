@@ -132,6 +132,18 @@ class PolicyEngine(Protocol):
         """Everything that contains the object by name, tag or link, itself included."""
         ...
 
+    def roles_of(self, principal: str, domain: str) -> frozenset[str]:
+        """The groups and roles the principal has in the domain (`*`: mesh-wide), itself included."""
+        ...
+
+    def purposes_above(self, purpose: str) -> frozenset[str]:
+        """The purposes (and exemptions) that include the purpose, itself included."""
+        ...
+
+    def fork(self) -> PolicyEngine:
+        """An engine of the same policy; what is applied to either one does not reach the other."""
+        ...
+
 
 def in_order(rules: Iterable[Rule]) -> tuple[Rule, ...]:
     """The rules in the one order every engine answers in."""

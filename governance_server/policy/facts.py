@@ -7,11 +7,12 @@ the journal.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar
 
 from domainmesh.v1 import domain_pb2, grant_pb2, lineage_pb2, principal_pb2, product_pb2
 from governance_server.rules import kinds, policy_facts
+from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.lineage_graph import Graph
 from governance_server.rules.policy_rows import Link, PolicyDelta, Row
 from governance_server.rules.tags import propagate
@@ -20,7 +21,7 @@ from mesh_core.lineage import PortLineage
 from mesh_core.lineage_wire import lineage_from_wire
 from mesh_core.names import column_object, tag_object
 
-__all__ = ["DERIVED", "Facts", "delta", "derive", "replace_resource"]
+__all__ = ["DERIVED", "Facts", "copy_facts", "delta", "derive", "replace_resource", "touched_by"]
 
 DERIVED = ("derived tags", "")
 """The key of the rows that say which tags came along lineage."""
@@ -44,6 +45,25 @@ class Facts:
     """Column object → tag that came along lineage → its path, origin first."""
     exempting: frozenset[str] = frozenset()
     """Purposes that exempt from some guardrail: held by the centre's assignment only."""
+
+
+def copy_facts(facts: Facts, *, has_own_graph: bool = False) -> Facts:
+    """The same facts; replacing resources in the copy leaves the origin alone. The graph is shared unless it needs its own."""
+    copied = replace(facts)
+    for item in fields(facts):
+        if isinstance(value := getattr(facts, item.name), dict):
+            setattr(copied, item.name, dict(value))
+    if has_own_graph:
+        copied.graph = Graph(copied.lineages.values())
+    return copied
+
+
+def touched_by(writes: Iterable[ResourceWrite]) -> set[tuple[str, str]]:
+    """The keys of the rows that the writes may change, those of derived tags included."""
+    touched = {(write.kind, write.name) for write in writes}
+    if any(kind in (kinds.PRODUCT, kinds.LINEAGE, kinds.GUARDRAIL) for kind, _ in touched):
+        touched.add(DERIVED)
+    return touched
 
 
 def replace_resource(facts: Facts, kind: str, name: str, body: bytes | None) -> None:

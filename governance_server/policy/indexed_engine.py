@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Sequence
+from copy import copy
 
 from governance_server.policy.engine import Collected, Decision, Matches, Request, Visibility, in_order, is_complete
 from governance_server.policy.matcher import Bound, Matcher, matcher_of
@@ -117,6 +118,20 @@ class IndexedEngine:
     def ancestors(self, obj: str) -> frozenset[str]:
         """Everything that contains the object, itself included."""
         return self._state.g2(obj)
+
+    def roles_of(self, principal: str, domain: str) -> frozenset[str]:
+        """The groups and roles of the principal in the domain, itself included."""
+        return frozenset(self._state.g(principal, domain))
+
+    def purposes_above(self, purpose: str) -> frozenset[str]:
+        """The purposes and exemptions that include the purpose, itself included."""
+        return frozenset(self._state.g3(purpose))
+
+    def fork(self) -> IndexedEngine:
+        """An engine that shares the state, which never changes, and goes its own way from here."""
+        fork = copy(self)
+        fork._writing = threading.Lock()
+        return fork
 
     def _matched(self, state: State, section: RuleSection, request: Request) -> list[Rule]:
         if not is_complete(request):

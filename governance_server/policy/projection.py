@@ -19,7 +19,7 @@ from domainmesh.v1 import product_pb2
 from governance_server.caller import Caller
 from governance_server.policy.decider import Decider
 from governance_server.policy.engine import Decision, PolicyEngine, Request, Visibility
-from governance_server.policy.facts import DERIVED, Facts, delta, derive, replace_resource
+from governance_server.policy.facts import DERIVED, Facts, copy_facts, delta, derive, replace_resource, touched_by
 from governance_server.policy.indexed_engine import IndexedEngine
 from governance_server.policy.retagged import RetaggedEngine
 from governance_server.rules import kinds, policy_facts
@@ -53,6 +53,7 @@ class PolicyProjection:
         self._lock = threading.RLock()
         self._revision = -1
         self._is_pinned = False
+        self._latest: PolicyProjection | None = None
         self._facts = Facts()
         self._engine: PolicyEngine = IndexedEngine()
 
@@ -216,6 +217,52 @@ class PolicyProjection:
             self._catch_up()
             return self._engine.revision
 
+    # -- other states ------------------------------------------------------------------------------------------------
+
+    def snapshot(self) -> PolicyProjection:
+        """The policy as it is at this moment, for long questions: it never changes, and asking it makes nobody else wait."""
+        moment = self._now()
+        with self._lock:
+            self._catch_up()
+            if self._latest is None or self._latest._engine.revision != self._engine.revision:
+                is_same = self._latest is not None and self._latest._revision == self._revision
+                facts = self._latest._facts if self._latest is not None and is_same else copy_facts(self._facts)
+                self._latest = self._fork(facts, moment)
+            return self._latest.at(moment)
+
+    def at(self, moment: datetime) -> PolicyProjection:
+        """The same policy, asked at another moment: what begins or ends by the clock does so. Only of a snapshot."""
+        assert self._is_pinned, "a live policy has no other time than now"
+        return self._fork(self._facts, moment)
+
+    def with_changes(self, writes: Sequence[ResourceWrite]) -> PolicyProjection:
+        """The policy as it would be once these resources are written, at this moment; nothing is written. Raises: Invalid."""
+        now = self.snapshot()
+        counting = [write for write in writes if write.kind in kinds.POLICY_KINDS]
+        facts = copy_facts(now._facts, has_own_graph=any(write.kind == kinds.LINEAGE for write in counting))
+        after = now._fork(facts, now._now())
+        before = {key: facts.rows.get(key, ()) for key in touched_by(counting)}
+        try:
+            for write in counting:
+                replace_resource(facts, write.kind, write.name, write.body)
+            if DERIVED in before:
+                derive(facts)
+            after._engine.apply(delta(before, facts.rows), revision=self._engine.revision)
+        except ValueError as error:  # an unreadable rule, filter or message: said of what was only supposed
+            raise Invalid(f"The changes cannot be understood: {error}") from error
+        return after
+
+    def _fork(self, facts: Facts, moment: datetime) -> PolicyProjection:
+        fork = PolicyProjection(self._database, now=lambda: moment, as_of=self._as_of)
+        fork._facts, fork._engine, fork._revision, fork._is_pinned = facts, self._engine.fork(), self._revision, True
+        return fork
+
+    @property
+    def engine(self) -> PolicyEngine:
+        """The rules and links themselves, for questions about many at once. Only of a snapshot."""
+        assert self._is_pinned, "rules are read from a snapshot"
+        return self._engine
+
     # -- purposes ----------------------------------------------------------------------------------------------------
 
     def _check_purpose(self, caller: Caller, port: str, purpose: str) -> None:
@@ -289,7 +336,7 @@ class PolicyProjection:
         if not changes or changes[-1].revision < head or any(change.body is None for change in changes):
             return False
         writes = [write for change in changes for write in change.writes if write.kind in kinds.POLICY_KINDS]
-        before = {key: self._facts.rows.get(key, ()) for key in self._touched(writes)}
+        before = {key: self._facts.rows.get(key, ()) for key in touched_by(writes)}
         self._revision = -1  # facts half changed are worth nothing: should what follows fail, everything is read anew
         for write in writes:
             replace_resource(self._facts, write.kind, write.name, write.body)
@@ -298,12 +345,6 @@ class PolicyProjection:
         self._engine.apply(delta(before, self._facts.rows), revision=changes[-1].revision)
         self._revision = changes[-1].revision
         return True
-
-    def _touched(self, writes: Sequence[ResourceWrite]) -> set[tuple[str, str]]:
-        touched = {(write.kind, write.name) for write in writes}
-        if any(kind in (kinds.PRODUCT, kinds.LINEAGE, kinds.GUARDRAIL) for kind, _ in touched):
-            touched.add(DERIVED)
-        return touched
 
     def _request(self, principal: str, action: str, obj: str, purpose: str) -> Request:
         return Request(sub=principal, dom=domain_of(obj), obj=obj, act=action, purpose=purpose or NO_PURPOSE, now=self._time())

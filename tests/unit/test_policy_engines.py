@@ -270,3 +270,24 @@ def test_casbins_published_examples_come_out_as_published(engine, example):
     rules, links, expected = PUBLISHED[example]
     engine.load(rules, links, revision=1)
     assert {asked: engine.decide(ask(*asked)).allowed for asked in expected} == expected
+
+
+def test_roles_and_purposes_are_said_with_everything_above_them(engine):
+    engine.load(RULES, [*LINKS, Link("g", "role:analyst", "role:reader", "fin")], revision=1)
+    assert engine.roles_of("user:dora", "fin") == {"user:dora", "role:analyst", "role:reader"}
+    assert engine.roles_of("user:dora", "*") == {"user:dora", "role:dpo"}
+    assert engine.roles_of("user:nobody", "fin") == {"user:nobody"}
+    assert engine.purposes_above("fraud") == {"fraud", "risk", "lawful"}
+    assert engine.purposes_above("lawful") == {"lawful"}
+
+
+def test_a_fork_and_its_origin_go_their_own_ways(engine):
+    engine.load(RULES, LINKS, revision=1)
+    asked = ask("user:bob", "fin.pay", purpose="audit")
+    fork = engine.fork()
+    fork.apply(PolicyDelta(remove=(RULES[3],)), revision=2)
+    assert (engine.decide(asked).allowed, engine.revision) == (True, 1)
+    assert (fork.decide(asked).allowed, fork.revision) == (False, 2)
+    engine.apply(PolicyDelta(add=(deny("user:bob", "fin"),)), revision=3)
+    assert not engine.decide(asked).allowed
+    assert fork.decide(ask("user:alice", "fin.pay", purpose="risk")).allowed

@@ -41,6 +41,7 @@ def checks(bench: Bench) -> Iterator[Figure]:
 
 
 def _in_process(server: MeshProcess, sample: PolicySample, questions: Sequence[Question]) -> Iterator[Figure]:
+    from governance_server.caller import Caller
     from governance_server.policy.projection import PolicyProjection
     from governance_server.storage.engine import open_database
 
@@ -48,15 +49,18 @@ def _in_process(server: MeshProcess, sample: PolicySample, questions: Sequence[Q
     try:
         seed(database, sample)
         policy = PolicyProjection(database, now=lambda: datetime.now(UTC))
+        asking = [(Caller(principal), *rest) for principal, *rest in questions]
         begin = time.perf_counter()
-        policy.check(*questions[0])
+        policy.check(*asking[0])
         load_seconds = time.perf_counter() - begin
-        rounds = [_latencies(policy.check, questions) for _ in range(_ROUNDS)]
+        rounds = [_latencies(policy.check, asking) for _ in range(_ROUNDS)]
         alone = [_latencies(_engine_alone(policy), questions) for _ in range(_ROUNDS)]
         enforce = _stock_enforcer(policy)
         asked = questions[:_CASBIN_DECISIONS]
         stock = statistics.median(_latencies(enforce, asked))
-        assert [policy.check(*question).allowed for question in asked] == [enforce(*question) for question in asked]
+        assert [policy.check(*question).allowed for question in asking[: len(asked)]] == [
+            enforce(*question) for question in asked
+        ]
     finally:
         database.close()
     median, slowest = (statistics.median(percentile(one, share) for one in rounds) for share in (0.5, 0.99))
@@ -74,7 +78,7 @@ def _engine_alone(policy: PolicyProjection) -> Callable[[str, str, str, str], ob
     return lambda principal, action, obj, purpose: engine.decide(policy._request(principal, action, obj, purpose))
 
 
-def _latencies(check: Callable[..., object], questions: Sequence[Question]) -> list[float]:
+def _latencies(check: Callable[..., object], questions: Sequence[tuple[Any, ...]]) -> list[float]:
     """Microseconds of each decision."""
     found = []
     for question in questions:

@@ -5,6 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
+from datetime import datetime
+
+from governance_server.rules.token_scopes import TokenScope
 
 __all__ = ["Caller", "current_caller", "set_caller"]
 
@@ -21,6 +24,16 @@ class Caller:
     """What row filters may use as `subject.<name>`."""
     call_id: str = ""
     """The id this request has in the log."""
+    scope: TokenScope | None = None
+    """What its token narrows its rights to; None: to nothing less than they are."""
+    token: str = ""
+    """The id of the mesh's own token that proved it; empty for an access token of an identity provider."""
+    expire_time: datetime | None = None
+    """From when on what proved it is refused."""
+
+    def covers(self, action: str, obj: str) -> bool:
+        """True unless its token's scope leaves the action on the object out. It gives no right: policy decides."""
+        return self.scope is None or self.scope.covers(action, obj)
 
 
 _CALLER: ContextVar[Caller] = ContextVar("caller")

@@ -84,9 +84,13 @@ class Visibility:
     denied: frozenset[tuple[str, str]]
     revision: int
     ancestors: Callable[[str], frozenset[str]]
+    narrowed: Callable[[str], bool] | None = None
+    """Objects for which it is false are left out whatever the pairs say: what the scope of the caller's token does not cover."""
 
     def allows(self, obj: str) -> bool:
-        """True if the principal may act on the object: the same answer as `decide`."""
+        """True if the principal may act on the object: the same answer as `decide`, within what it is narrowed to."""
+        if self.narrowed is not None and not self.narrowed(obj):
+            return False
         domain = domain_of(obj)
         covered = [(d, a) for a in self.ancestors(obj) for d in (domain, "*")]
         return any(pair in self.allowed for pair in covered) and not any(pair in self.denied for pair in covered)

@@ -27,12 +27,13 @@ from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, Invalid, PurposeNotHeld
 from governance_server.rules.policy_rows import Link, PolicyDelta, Row, Rule, domain_of
 from governance_server.rules.read_plans import Denied, ReadPlan, fit_masks
+from governance_server.rules.token_scopes import TokenScope
 from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import Database
 from governance_server.storage.resources import Selection
 from mesh_core.names import InvalidName, column_object, parse_port, tag_object
 
-__all__ = ["NO_PURPOSE", "Facts", "PolicyProjection", "denied"]
+__all__ = ["NO_PURPOSE", "Facts", "PolicyProjection", "denied", "out_of_scope"]
 
 NO_PURPOSE = "unspecified"
 """The purpose of a read that states none; only rules for any purpose match it."""
@@ -61,24 +62,34 @@ class PolicyProjection:
 
     def authorise(self, caller: Caller, action: str, obj: str) -> int:
         """The revision at which the caller may do it. Raises: AccessDenied."""
-        decision = self.check(caller.name, action, obj)
+        decision = self.check(caller, action, obj)
         if not decision.allowed:
-            raise denied(action, obj)
+            raise denied(action, obj) if caller.covers(action, obj) else out_of_scope(action, obj)
         return decision.revision
 
-    def check(self, principal: str, action: str, obj: str, purpose: str = "") -> Decision:
-        """The decision on one action; the domain is derived from the object's name."""
+    def check(self, caller: Caller, action: str, obj: str, purpose: str = "") -> Decision:
+        """The decision on one action, within the caller's scope; the domain is derived from the object's name."""
         if len(obj) > _LONGEST_NAME:  # callers send what they like, and every dot of it would be looked at
             raise Invalid(f"A name of {len(obj)} characters names nothing: use at most {_LONGEST_NAME}.")
         with self._lock:
             self._catch_up()
-            return self._engine.decide(self._request(principal, action, obj, purpose))
+            if caller.scope is not None and not self._is_within(caller.scope, action, obj, purpose):
+                return Decision(False, (), self._engine.revision)
+            return self._engine.decide(self._request(caller.name, action, obj, purpose))
 
-    def visibility(self, principal: str) -> Visibility:
-        """What the principal may discover."""
+    def visibility(self, caller: Caller) -> Visibility:
+        """What the caller may discover."""
         with self._lock:
             self._catch_up()
-            return self._engine.visible_objects(principal, "discover", NO_PURPOSE, self._time())
+            return self._visible(caller, "discover")
+
+    def _visible(self, caller: Caller, action: str) -> Visibility:
+        found = self._engine.visible_objects(caller.name, action, NO_PURPOSE, self._time())
+        scope = caller.scope
+        return found if scope is None else replace(found, narrowed=lambda obj: self._is_within(scope, action, obj, ""))
+
+    def _is_within(self, scope: TokenScope, action: str, obj: str, purpose: str) -> bool:
+        return scope.covers(action, obj) and (action != "read" or scope.covers_purpose(self._wider(purpose)))
 
     def plan(self, caller: Caller, port: str, purpose: str, *, past: Mapping[str, Collection[str]] = _NO_TAGS) -> ReadPlan:
         """What the caller sees of the port for the purpose. Raises: AccessDenied, PurposeNotHeld.
@@ -106,6 +117,8 @@ class PolicyProjection:
         """As `plan`, but a denial is an answer that carries its reasons. Raises: AccessDenied, PurposeNotHeld."""
         with self._lock:
             self._catch_up()
+            if not caller.covers("read", port):
+                raise out_of_scope("read", port)
             caller = self._as_it_is(caller, port)
             self._check_purpose(caller, port, purpose)  # before existence: both answers are the same for what does not exist
             found = self.find_port(port)
@@ -134,7 +147,7 @@ class PolicyProjection:
             return caller
         if known.is_disabled:
             raise denied("read", port)
-        return Caller(caller.name, frozenset(known.purposes), dict(known.attributes), caller.call_id)
+        return replace(caller, purposes=frozenset(known.purposes), attributes=dict(known.attributes))
 
     def bound_tags(self, caller: Caller, port: str, tags: Collection[str], purpose: str) -> frozenset[str]:
         """Those of the tags that a denial, mask or filter binds for this caller: what carries one must not be shown as it is."""
@@ -151,7 +164,7 @@ class PolicyProjection:
             )
 
     def caller_of(self, principal: str) -> Caller | None:
-        """The named principal as a caller, for questions about others; None if unknown."""
+        """The named principal as a caller, with all its rights, for questions about others; None if unknown."""
         with self._lock:
             self._catch_up()
             found = self._facts.principals.get(principal)
@@ -176,11 +189,11 @@ class PolicyProjection:
             self._catch_up()
             return self._facts.products.get(".".join(resource.split(".")[:2]))
 
-    def readable(self, principal: str) -> Callable[[str], bool]:
-        """Tells of a product or port whether the principal may read some of it now, without stating a purpose."""
+    def readable(self, caller: Caller) -> Callable[[str], bool]:
+        """Tells of a product or port whether the caller may read some of it now, without stating a purpose."""
         with self._lock:
             self._catch_up()
-            visible = self._engine.visible_objects(principal, "read", NO_PURPOSE, self._time())
+            visible = self._visible(caller, "read")
             products = self._facts.products
 
         def may_read(name: str) -> bool:
@@ -266,9 +279,12 @@ class PolicyProjection:
     # -- purposes ----------------------------------------------------------------------------------------------------
 
     def _check_purpose(self, caller: Caller, port: str, purpose: str) -> None:
+        wider = self._wider(purpose)
+        if caller.scope is not None and not caller.scope.covers_purpose(wider):
+            purposes = ", ".join(sorted(caller.scope.purposes))
+            raise PurposeNotHeld(f"This token reads for {purposes} only: state that purpose.", resource=port)
         if not purpose:
             return
-        wider = self._wider(purpose)
         if wider & caller.purposes:
             return
         if purpose in self._facts.purposes and not wider & self._facts.exempting:
@@ -366,6 +382,12 @@ def denied(action: str, obj: str, *, purposes: Sequence[str] = ()) -> AccessDeni
     return AccessDenied(
         f"You may not {action} {obj}, or it does not exist: find what you may see with `mesh discover`, {step}.", resource=obj
     )
+
+
+def out_of_scope(action: str, obj: str) -> AccessDenied:
+    """The refusal of what a token's scope leaves out: the same whether the thing exists or not."""
+    message = f"This token may not {action} {obj}: its scope leaves that out. Use a token that covers it."
+    return AccessDenied(message, resource=obj.partition("#")[0])
 
 
 def _tag_object(tag: str) -> str:

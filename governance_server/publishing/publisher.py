@@ -353,7 +353,7 @@ class Publisher:
         """The publication, if the caller may act on its product. Raises: AccessDenied."""
         body = self._backend.catalog.get(kinds.PUBLICATION, publication_id)
         publication = publication_pb2.Publication.FromString(body) if body is not None else None
-        if publication is None or not self._backend.policy.check(caller.name, action, publication.product).allowed:
+        if publication is None or not self._backend.policy.check(caller, action, publication.product).allowed:
             raise denied("use the publication", publication_id)
         return publication
 

@@ -132,7 +132,7 @@ class AccessRequestService(access_request_service_pb2_grpc.AccessRequestServiceS
         def run(tx: Transaction, caller: Caller) -> Outcome:
             body = tx.get(kinds.ACCESS_REQUEST, request.id)
             asked = messages.AccessRequest.FromString(body) if body is not None else messages.AccessRequest()
-            if asked.requester != caller.name:
+            if asked.requester != caller.name or not caller.covers("request", asked.resource):
                 raise denied("withdraw the request", request.id)
             _check_open(asked)
             asked.state = messages.ACCESS_REQUEST_STATE_WITHDRAWN
@@ -144,7 +144,7 @@ class AccessRequestService(access_request_service_pb2_grpc.AccessRequestServiceS
 
     def _shown(self, asked: messages.AccessRequest) -> messages.AccessRequest:
         """The request; the row filter it was approved with only to who may grant."""
-        if asked.row_filter and not self._backend.policy.check(current_caller().name, "grant", asked.resource).allowed:
+        if asked.row_filter and not self._backend.policy.check(current_caller(), "grant", asked.resource).allowed:
             asked.row_filter = RESTRICTED
         return asked
 
@@ -178,10 +178,10 @@ def _sight(backend: Backend, caller: Caller) -> Callable[[messages.AccessRequest
     may_grant: dict[str, bool] = {}
 
     def may_see(asked: messages.AccessRequest) -> bool:
-        if asked.requester == caller.name:
+        if asked.requester == caller.name and caller.covers("request", asked.resource):
             return True
         if asked.resource not in may_grant:
-            may_grant[asked.resource] = backend.policy.check(caller.name, "grant", asked.resource).allowed
+            may_grant[asked.resource] = backend.policy.check(caller, "grant", asked.resource).allowed
         return may_grant[asked.resource]
 
     return may_see

@@ -50,8 +50,8 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
         policy = self._backend.policy_at(request.as_of)
         subject = self._subject(policy, caller, request.principal, request.port)
         policies = {self._backend.policy, policy}  # now, not only then
-        may_grant = all(p.check(caller.name, "grant", request.port).allowed for p in policies)
-        if not may_grant and not all(p.check(caller.name, "discover", request.port).allowed for p in policies):
+        may_grant = all(p.check(caller, "grant", request.port).allowed for p in policies)
+        if not may_grant and not all(p.check(caller, "discover", request.port).allowed for p in policies):
             raise denied("explain", request.port)
         with policy.pinned():
             return self._explain(policy, subject, request, may_grant=may_grant, revision=policy.revision)
@@ -75,7 +75,7 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
         resource = _object(item.resource)
         subject = self._subject(policy, caller, item.principal, resource)
         response = self._decide(policy, subject, resource, item)
-        may_know = any(policy.check(caller.name, action, resource).allowed for action in ("discover", "grant"))
+        may_know = any(policy.check(caller, action, resource).allowed for action in ("discover", "grant"))
         if not response.is_allowed and not may_know:
             response.reasons[:] = ["no rule matches"]  # why not would tell that the thing exists, and its columns
         return response
@@ -84,7 +84,7 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
         port, _, column = resource.partition("#")
         if item.action == "read" and port.count(".") == 2:
             return self._check_read(policy, subject, (port, column), item.purpose)
-        decision = policy.check(subject.name, item.action, resource, item.purpose)
+        decision = policy.check(subject, item.action, resource, item.purpose)
         reasons = [f"{rule.rid}: {rule.value}" for rule in decision.rules] or ["no rule matches"]
         return pb.CheckResponse(is_allowed=decision.allowed, reasons=reasons, revision=decision.revision)
 
@@ -110,8 +110,8 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
         if principal in ("", caller.name):
             return caller
         check_principal(principal)
-        allowed = self._backend.policy.check(caller.name, "grant", resource).allowed
-        if not allowed and not self._backend.policy.check(caller.name, "administer", MESH).allowed:
+        allowed = self._backend.policy.check(caller, "grant", resource).allowed
+        if not allowed and not self._backend.policy.check(caller, "administer", MESH).allowed:
             raise denied("ask about others on", resource)
         return policy.caller_of(principal) or Caller(name=principal)
 

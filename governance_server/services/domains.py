@@ -61,7 +61,7 @@ class DomainService(domain_service_pb2_grpc.DomainServiceServicer):
         """Lists the domains the caller may discover."""
         page = Page.of(request.page_size, request.page_token)
         policies = (self._backend.policy, self._backend.policy_at(request.as_of))
-        visible = [policy.visibility(current_caller().name) for policy in policies]  # now, not only then
+        visible = [policy.visibility(current_caller()) for policy in policies]  # now, not only then
         rows = self._backend.catalog.list(kinds.DOMAIN, limit=None, after_name=page.after, as_of=request.as_of or None)
         found = [domain_pb2.Domain.FromString(body) for name, body in rows if all(v.allows(name) for v in visible)]
         more = Page.token(found[page.size - 1].name) if len(found) > page.size else ""

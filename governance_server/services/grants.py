@@ -80,7 +80,7 @@ class GrantService(grant_service_pb2_grpc.GrantServiceServicer):
         def run(tx: Transaction, caller: Caller) -> Outcome:
             body = tx.get(kinds.GRANT, request.id)
             grant = grant_pb2.Grant.FromString(body) if body is not None else grant_pb2.Grant(resource=MESH)
-            if not self._backend.policy.check(caller.name, "grant", grant.resource).allowed:
+            if not self._backend.policy.check(caller, "grant", grant.resource).allowed:
                 raise denied("revoke the grant", request.id)  # names no resource: who may not know it must not learn it
             read(tx, kinds.GRANT, request.id, grant_pb2.Grant)
             if grant.revoke_time.seconds:
@@ -92,16 +92,16 @@ class GrantService(grant_service_pb2_grpc.GrantServiceServicer):
 
     def _shown(self, grant: grant_pb2.Grant) -> grant_pb2.Grant:
         """The grant; its row filter only to who may grant, since it may name values and columns that are hidden."""
-        if grant.row_filter and not self._backend.policy.check(current_caller().name, "grant", grant.resource).allowed:
+        if grant.row_filter and not self._backend.policy.check(current_caller(), "grant", grant.resource).allowed:
             grant.row_filter = RESTRICTED
         return grant
 
     def _may_see(self, grant: grant_pb2.Grant, as_of: int) -> bool:
         caller = current_caller()
-        if grant.subject == caller.name:
+        if grant.subject == caller.name and caller.covers("discover", grant.resource):
             return True
         policies = {self._backend.policy, self._backend.policy_at(as_of)}  # now, not only then
-        return all(policy.check(caller.name, "grant", grant.resource).allowed for policy in policies)
+        return all(policy.check(caller, "grant", grant.resource).allowed for policy in policies)
 
 
 def prepare_grant(backend: Backend, tx: Reader, grant: grant_pb2.Grant) -> None:
@@ -175,7 +175,7 @@ class GuardrailService(grant_service_pb2_grpc.GuardrailServiceServicer):
 
     def _shown(self, guardrail: grant_pb2.Guardrail) -> grant_pb2.Guardrail:
         """The guardrail; a row filter's text only to the central team."""
-        may_see = self._backend.policy.check(current_caller().name, "administer", MESH).allowed
+        may_see = self._backend.policy.check(current_caller(), "administer", MESH).allowed
         if guardrail.row_filter and not may_see:
             guardrail.row_filter = RESTRICTED
         return guardrail

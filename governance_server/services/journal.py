@@ -57,7 +57,7 @@ class JournalService(journal_service_pb2_grpc.JournalServiceServicer):
 
     def _check_still(self, caller: Caller) -> None:
         """Returns if the caller may administer the mesh now, after everything that came since it asked. Raises: AccessDenied."""
-        if not self._backend.policy.check(caller.name, "administer", MESH).allowed:
+        if not self._backend.policy.check(caller, "administer", MESH).allowed:
             raise AccessDenied("You may not administer mesh, or not any more.", resource=MESH)
 
     def VerifyJournal(self, request: pb.VerifyJournalRequest, context: grpc.ServicerContext) -> pb.VerifyJournalResponse:

@@ -41,7 +41,7 @@ class LineageService(lineage_service_pb2_grpc.LineageServiceServicer):
         caller = current_caller()
         for needed in (self._backend.policy, policy):  # now, not only then
             needed.authorise(caller, "discover", start)
-        sights = (policy.visibility(caller.name), self._backend.policy.visibility(caller.name))
+        sights = (policy.visibility(caller), self._backend.policy.visibility(caller))
 
         def is_visible(name: str) -> bool:
             return all(sight.allows(name) for sight in sights)

@@ -56,8 +56,8 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         """Finds products and ports; an exact name is always first."""
         page = Page.of(request.page_size, request.page_token)
         caller = current_caller()
-        visible = self._backend.policy.visibility(caller.name)
-        readable = self._backend.policy.readable(caller.name)
+        visible = self._backend.policy.visibility(caller)
+        readable = self._backend.policy.readable(caller)
         start = page.position
         found = self._search.find(
             request.query, visible=visible, tag=request.tag, domain=request.domain, limit=start + page.size + 1
@@ -114,7 +114,7 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
     def _release(self, body: bytes) -> product_pb2.Release:
         """The release; the samples of its checks are data, so only who may write the product gets them."""
         release = product_pb2.Release.FromString(body)
-        if not self._backend.policy.check(current_caller().name, "write", release.product).allowed:
+        if not self._backend.policy.check(current_caller(), "write", release.product).allowed:
             for result in release.quality:
                 result.ClearField("samples")
         return release
@@ -123,7 +123,7 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         """The policy asked about, and what the caller may discover today and then."""
         then = self._backend.policy_at(as_of)
         policies = [self._backend.policy, then] if as_of else [then]
-        return then, [policy.visibility(current_caller().name) for policy in policies]
+        return then, [policy.visibility(current_caller()) for policy in policies]
 
     def _visible(self, name: str, as_of: int) -> tuple[PolicyProjection, product_pb2.Product]:
         parse_product(name)

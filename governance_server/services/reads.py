@@ -68,7 +68,7 @@ class ReadService(read_service_pb2_grpc.ReadServiceServicer):
                 limit=0,
             )
             schema = next(iter(batches)).schema
-        may_grant = self._backend.policy.check(current_caller().name, "grant", request.port).allowed
+        may_grant = self._backend.policy.check(current_caller(), "grant", request.port).allowed
         return pb.PlanReadResponse(
             plan=plan_to_wire(target.plan, shows_filter=may_grant), arrow_schema=schema.serialize().to_pybytes(),
             version=target.version,
@@ -153,8 +153,7 @@ class ReadService(read_service_pb2_grpc.ReadServiceServicer):
             newest = policy.revision
             if newest == revision and time.monotonic() - checked < _RECHECK_SECONDS:
                 return
-            now = policy.caller_of(caller.name) or caller
-            if policy.plan(now, request.port, request.purpose, past=target.past).digest() != target.digest:
+            if policy.plan(caller, request.port, request.purpose, past=target.past).digest() != target.digest:
                 raise AccessDenied(
                     f"Your access to {request.port} changed while it was read: read it again.", resource=request.port
                 )

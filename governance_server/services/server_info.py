@@ -26,7 +26,7 @@ class ServerService(server_service_pb2_grpc.ServerServiceServicer):
     def GetServerInfo(self, request: pb.GetServerInfoRequest, context: grpc.ServicerContext) -> pb.GetServerInfoResponse:
         """Returns version, revision and the gateway's address."""
         caller = current_caller()
-        visible = self._backend.policy.visibility(caller.name)
+        visible = self._backend.policy.visibility(caller)
         products = list(self._backend.policy.facts().products.values())
         return pb.GetServerInfoResponse(
             version=version("domain-mesh"), revision=self._backend.database.head().revision, gateway=self._gateway(),

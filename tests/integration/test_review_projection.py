@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from domainmesh.v1 import domain_pb2, grant_pb2, product_pb2
+from governance_server.caller import Caller
 from governance_server.journal.command import Command, Outcome
 from governance_server.journal.journal import Journal
 from governance_server.policy.engine import Visibility
@@ -63,7 +64,7 @@ def test_a_revocation_that_could_not_be_applied_at_once_is_applied_at_the_next_q
     policy = PolicyProjection(database, now=now)
     write(journal, kinds.DOMAIN, "finance", domain_pb2.Domain(name="finance").SerializeToString())
     write(journal, kinds.GRANT, "g-1", grant())
-    assert policy.check(ANA, "read", OBJECT).allowed
+    assert policy.check(Caller(ANA), "read", OBJECT).allowed
 
     def fail(*args: object, **named: object) -> None:
         raise MemoryError
@@ -72,14 +73,14 @@ def test_a_revocation_that_could_not_be_applied_at_once_is_applied_at_the_next_q
         patched.setattr(policy._engine, "apply", fail)
         write(journal, kinds.GRANT, "g-1", None)
         with pytest.raises(MemoryError):
-            policy.check(ANA, "read", OBJECT)
-    assert not policy.check(ANA, "read", OBJECT).allowed
+            policy.check(Caller(ANA), "read", OBJECT)
+    assert not policy.check(Caller(ANA), "read", OBJECT).allowed
 
 
 def test_a_name_of_a_million_dots_is_refused_and_not_looked_at(database: Database) -> None:
     policy = PolicyProjection(database, now=now)
     with pytest.raises(Invalid, match="names nothing"):
-        policy.check(ANA, "read", "a." * 1_000_000 + "#b")
+        policy.check(Caller(ANA), "read", "a." * 1_000_000 + "#b")
 
 
 def test_searching_while_products_come_and_go_never_fails_and_ends_up_to_date(
@@ -125,7 +126,5 @@ def write_in_another_thread(journal: Journal) -> None:
 
 
 def test_a_passage_tag_that_is_no_tag_is_bound_rather_than_shown(database: Database) -> None:
-    from governance_server.caller import Caller
-
     policy = PolicyProjection(database, now=now)
     assert policy.bound_tags(Caller(ANA), "finance.memos.pages", ["pii email!", "plain"], "") == {"pii email!"}

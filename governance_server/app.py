@@ -48,6 +48,7 @@ from governance_server.gateway.tickets import Tickets
 from governance_server.interceptors import CallInterceptor, StreamPool
 from governance_server.journal.command import Outcome
 from governance_server.journal.journal import Journal
+from governance_server.keyring import Keyring
 from governance_server.lineage.emit import LineageEmitter
 from governance_server.maintenance import Maintenance
 from governance_server.policy.projection import PolicyProjection
@@ -171,10 +172,11 @@ def build_gateway(settings: Settings) -> Gateway:
 def _backend(settings: Settings) -> tuple[Backend, Authenticator]:
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings.home.chmod(0o700)
+    keys = Keyring.open(settings.keys, now=_now())
     database = open_database(settings.database_url)
     journal = Journal(database, clock=_now, touches_policy=_touches_policy)
     policy = PolicyProjection(database, now=_now)
-    backend = Backend(settings, database, Catalog(database), journal, policy, _now, lambda: secrets.token_hex(8))
+    backend = Backend(settings, database, Catalog(database), journal, policy, _now, lambda: secrets.token_hex(8), keys)
     return backend, Authenticator(database, now=_now)
 
 

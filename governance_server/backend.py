@@ -24,6 +24,7 @@ from governance_server.config import Settings
 from governance_server.journal.command import Command, Outcome, Receipt, Transaction
 from governance_server.journal.feed import read_changes
 from governance_server.journal.journal import Journal
+from governance_server.keyring import Keyring
 from governance_server.policy.projection import PolicyProjection
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import Invalid, NotFound
@@ -80,6 +81,7 @@ class Backend:
     policy: PolicyProjection
     now: Callable[[], datetime]
     new_id: Callable[[], str]
+    keys: Keyring
 
     def submit(self, request: Message, request_id: str, run: Callable[[Transaction, Caller], Outcome]) -> Receipt:
         """The receipt of a command of the current caller, once durable. Raises: GovernanceError and the journal's errors."""

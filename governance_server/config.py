@@ -39,6 +39,8 @@ class Settings:
     """`MESH_EMBEDDER`, default `minilm`. What turns questions into vectors; must be what collections were published with."""
     drop: Path
     """`MESH_DROP`, default `<home>/drop`. Where publishers deliver files."""
+    keys: Path
+    """`MESH_KEYS`, default `<home>/keys.json`. The mesh's own keys, mode 0600; made at the first start."""
     tls_certificate: Path | None
     """`MESH_TLS_CERTIFICATE`: PEM chain. With the key, both gRPC ports speak TLS."""
     tls_key: Path | None
@@ -82,6 +84,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         vectors_api_key=env.get("MESH_VECTORS_API_KEY") or None,
         embedder=env.get("MESH_EMBEDDER", "minilm"),
         drop=Path(env.get("MESH_DROP", str(home / "drop"))).expanduser().resolve(),
+        keys=Path(env.get("MESH_KEYS", str(home / "keys.json"))).expanduser().absolute(),
         tls_certificate=_path(env, "MESH_TLS_CERTIFICATE"),
         tls_key=_path(env, "MESH_TLS_KEY"),
         call_threads=_integer(env, "MESH_CALL_THREADS", 8, minimum=1, maximum=256),

@@ -21,6 +21,7 @@ from governance_server.authentication import Authenticator
 from governance_server.caller import set_caller
 from governance_server.journal.errors import Overloaded as JournalOverloaded
 from governance_server.journal.errors import RequestIdReused as JournalRequestIdReused
+from governance_server.keyring import UnusableKeys
 from governance_server.rules import errors
 from governance_server.storage.engine import Database
 from governance_server.storage.errors import StorageUnavailable
@@ -288,6 +289,9 @@ def _as_governance_error(error: Exception) -> errors.GovernanceError | None:
         return errors.RequestIdReused(str(error))
     if isinstance(error, JournalOverloaded):
         return errors.Overloaded(str(error))
+    if isinstance(error, UnusableKeys):
+        _LOG.error("keys unusable", exc_info=error)
+        return errors.Unavailable("The server cannot use its keys: tell whoever runs it to look into its log.")
     if isinstance(error, StorageUnavailable):
         _LOG.error("storage unavailable", exc_info=error)
         return errors.Unavailable(

@@ -23,6 +23,7 @@ from domain_sdk.access import (
 from domain_sdk.admin import Admin
 from domain_sdk.audit import Audit, Change, JournalProof
 from domain_sdk.catalog import ColumnEntry, DerivedTag, DomainEntry, Hit, PortEntry, PortKind, ProductEntry
+from domain_sdk.changes import ChangePlan, Changes, ChangeSet, FieldDifference, PlannedChange, Resource
 from domain_sdk.collections import Passage
 from domain_sdk.domain import Domain, Transform
 from domain_sdk.errors import (
@@ -43,6 +44,7 @@ from domain_sdk.errors import (
     PurposeNotHeld,
     RequestIdReused,
     RevisionNotReached,
+    SecondPersonNeeded,
     ServerUnreachable,
     StorageUnavailable,
     TooLarge,
@@ -53,6 +55,7 @@ from domain_sdk.errors import (
 from domain_sdk.identity import NewToken, Principal, Purpose, ServerStatus, Token
 from domain_sdk.lineage import LineageEdge, LineageGraph, LineageNode
 from domain_sdk.mesh import Mesh
+from domain_sdk.policy import Policy
 from domain_sdk.product import Product
 from domain_sdk.release import Preview, QualityResult, QualityStatus, Release, ReleasedPort
 
@@ -64,6 +67,9 @@ __all__ = [
     "AlreadyExists",
     "Audit",
     "Change",
+    "ChangePlan",
+    "ChangeSet",
+    "Changes",
     "ColumnEntry",
     "Conflict",
     "ContractViolated",
@@ -73,6 +79,7 @@ __all__ = [
     "Domain",
     "DomainEntry",
     "Explanation",
+    "FieldDifference",
     "Grant",
     "Guardrail",
     "Hit",
@@ -92,6 +99,8 @@ __all__ = [
     "NotFound",
     "Overloaded",
     "Passage",
+    "PlannedChange",
+    "Policy",
     "PortEntry",
     "PortKind",
     "Preview",
@@ -106,7 +115,9 @@ __all__ = [
     "Release",
     "ReleasedPort",
     "RequestIdReused",
+    "Resource",
     "RevisionNotReached",
+    "SecondPersonNeeded",
     "ServerStatus",
     "ServerUnreachable",
     "StorageUnavailable",

@@ -17,7 +17,8 @@ Must not know gRPC or the wire.
     │   └── InvalidExpression        a row filter or predicate is outside the expression language
     ├── WrongState                   the thing is not in a state that allows it
     │   ├── ContractViolated         the data breaks the contract
-    │   └── IncompatibleContract     the new contract would break consumers
+    │   ├── IncompatibleContract     the new contract would break consumers
+    │   └── SecondPersonNeeded       a central change needs another administrator
     ├── Conflict                     another writer got there first
     ├── Overloaded                   too much at once; retry later
     ├── TooLarge                     the request or a part of it is too large
@@ -50,6 +51,7 @@ __all__ = [
     "PurposeNotHeld",
     "RequestIdReused",
     "RevisionNotReached",
+    "SecondPersonNeeded",
     "ServerUnreachable",
     "StorageUnavailable",
     "TooLarge",
@@ -196,6 +198,13 @@ class IncompatibleContract(WrongState):
     """The new contract would break what consumers rely on."""
 
     reason = "INCOMPATIBLE_CONTRACT"
+
+
+class SecondPersonNeeded(WrongState):
+    """A change of the central team that one administrator alone cannot make: another one must approve it."""
+
+    reason = "SECOND_PERSON_NEEDED"
+    next_step = "propose it with mesh.changes.apply(…): another administrator approves it with mesh.changes.approve(id)."
 
 
 class Conflict(MeshError):

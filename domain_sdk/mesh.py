@@ -7,13 +7,15 @@ importing the SDK stays cheap. Whether a call is allowed is always the server's 
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping, Sequence
-from typing import TYPE_CHECKING, Literal
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-from domain_sdk._arguments import checked_mapping, checked_names, checked_number, checked_text
-from domain_sdk._times import Until, to_expiry, to_timestamp
+from domain_sdk._access import AccessCalls
+from domain_sdk._arguments import checked_names, checked_number, checked_text
 from domain_sdk.admin import Admin
 from domain_sdk.audit import Audit
+from domain_sdk.changes import Changes
+from domain_sdk.policy import Policy
 
 if TYPE_CHECKING:
     from types import TracebackType
@@ -21,7 +23,6 @@ if TYPE_CHECKING:
     import polars as pl
 
     from domain_sdk._transport import Transport
-    from domain_sdk.access import AccessRequest, Decision, Explanation, Grant, Guardrail
     from domain_sdk.catalog import DomainEntry, Hit, PortEntry, ProductEntry
     from domain_sdk.collections import Passage
     from domain_sdk.domain import Domain
@@ -31,11 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Mesh"]
 
-Action = Literal["discover", "request", "read", "write", "grant", "administer"]
-_MASKS = "{'email': 'hash'}"
 
-
-class Mesh:
+class Mesh(AccessCalls):
     """A mesh as one principal sees it. Made by `Mesh.connect()`; safe to share between threads; close it or use `with`.
 
     Every call may raise a `MeshError`, whose class says why it failed.
@@ -45,6 +43,8 @@ class Mesh:
         self._transport = transport
         self.admin = Admin(transport)
         self.audit = Audit(transport)
+        self.changes = Changes(transport)
+        self.policy = Policy(transport)
 
     @classmethod
     def connect(
@@ -227,168 +227,3 @@ class Mesh:
         from domain_sdk.collections import retrieve
 
         return retrieve(self._transport, port, query, limit=limit, purpose=purpose or "", version=version or 0)
-
-    # Access
-
-    def request(
-        self,
-        resource: str,
-        *,
-        purpose: str = "",
-        until: Until | None = None,
-        columns: Sequence[str] = (),
-        reason: str = "",
-    ) -> AccessRequest:
-        """A filed request for a grant on a product or port; `wait()` on it returns once somebody decided."""
-        from domain_sdk import _access_calls
-        from domainmesh.v1.access_request_pb2 import AccessRequest as Message
-
-        sent = Message(
-            resource=checked_text(resource, "resource", example="finance.ledger"),
-            purpose=purpose,
-            columns=checked_names(columns, "columns"),
-            expire_time=to_expiry(until),
-            reason=reason,
-        )
-        return _access_calls.create_request(self._transport, sent)
-
-    def requests(self, *, state: str = "", resource: str = "", limit: int | None = None) -> list[AccessRequest]:
-        """The caller's own requests and those it may decide, newest first; only in a state like `requested`, if given."""
-        from domain_sdk import _access_calls
-
-        return _access_calls.list_requests(self._transport, state=state, resource=resource, limit=limit)
-
-    def approve(
-        self,
-        id: str,
-        *,
-        rows: str = "",
-        masks: Mapping[str, str] | None = None,
-        columns: Sequence[str] = (),
-        until: Until | None = None,
-        reason: str = "",
-    ) -> AccessRequest:
-        """The request is approved and its grant exists, possibly for less than was asked.
-
-        Args:
-            id: The request's id.
-            rows: A SQL predicate that keeps the rows given; all when empty.
-            masks: Column → mask.
-            columns: Only these; those asked for when empty.
-            until: Exclusive end; as asked when None.
-            reason: What the requester gets to read.
-        """
-        from domain_sdk import _access_calls
-        from domainmesh.v1.access_request_service_pb2 import ApproveAccessRequestRequest
-
-        sent = ApproveAccessRequestRequest(
-            id=id,
-            row_filter=rows,
-            masks=_access_calls.to_masks(checked_mapping(masks, "masks", example=_MASKS)),
-            columns=checked_names(columns, "columns"),
-            expire_time=to_expiry(until),
-            reason=reason,
-        )
-        return _access_calls.approve_request(self._transport, sent)
-
-    def deny(self, id: str, *, reason: str = "") -> AccessRequest:
-        """The request is denied."""
-        from domain_sdk import _access_calls
-
-        return _access_calls.deny_request(self._transport, id, reason)
-
-    def withdraw(self, id: str) -> AccessRequest:
-        """The caller's own request is taken back."""
-        from domain_sdk import _access_calls
-
-        return _access_calls.withdraw_request(self._transport, id)
-
-    def grant(
-        self,
-        subject: str,
-        resource: str,
-        *,
-        actions: Sequence[Action] = ("discover", "read"),
-        purpose: str = "",
-        rows: str = "",
-        masks: Mapping[str, str] | None = None,
-        columns: Sequence[str] = (),
-        since: Until | None = None,
-        until: Until | None = None,
-        deny: bool = False,
-        reason: str = "",
-    ) -> Grant:
-        """The grant holds: the subject may (or, with `deny`, may not) do the actions on the resource.
-
-        Args:
-            subject: A principal, group, role, `domain:sales` (its members) or `*`.
-            resource: `mesh`, a domain, product or port.
-            actions: None implies another.
-            purpose: What it is for; any when empty.
-            rows: A SQL predicate that keeps the rows given; all when empty.
-            masks: Column → mask.
-            columns: Only these; all when empty.
-            since: From when on, inclusive; at once when None.
-            until: Until when, exclusive; for ever when None.
-            deny: Take instead of give; overrides every allow.
-            reason: Why it exists.
-        """
-        from domain_sdk import _access_calls
-        from domainmesh.v1 import grant_pb2
-
-        sent = grant_pb2.Grant(
-            subject=checked_text(subject, "subject", example="user:ana"),
-            resource=checked_text(resource, "resource", example="finance.ledger"),
-            actions=checked_names(actions, "actions"),
-            effect=grant_pb2.EFFECT_DENY if deny else grant_pb2.EFFECT_ALLOW,
-            purpose=purpose,
-            columns=checked_names(columns, "columns"),
-            row_filter=rows,
-            masks=_access_calls.to_masks(checked_mapping(masks, "masks", example=_MASKS)),
-            start_time=to_timestamp(since),
-            expire_time=to_expiry(until),
-            reason=reason,
-        )
-        return _access_calls.create_grant(self._transport, sent)
-
-    def grants(self, *, resource: str = "", subject: str = "") -> list[Grant]:
-        """The grants on the resource and what it contains, and to the subject, by id."""
-        from domain_sdk import _access_calls
-
-        return _access_calls.list_grants(self._transport, resource=resource, subject=subject)
-
-    def revoke(self, id: str, *, reason: str = "") -> Grant:
-        """The grant is revoked; the next read that needs it is denied."""
-        from domain_sdk import _access_calls
-
-        return _access_calls.revoke_grant(self._transport, id, reason)
-
-    def guardrails(self) -> list[Guardrail]:
-        """The rules of the central team that bind every domain, by id."""
-        from domain_sdk import _access_calls
-
-        return _access_calls.list_guardrails(self._transport)
-
-    def check(
-        self, action: Action, resource: str, *, principal: str = "", purpose: str | None = None, as_of: int = 0
-    ) -> Decision:
-        """Whether the principal (the caller when empty) may do the action, and why; true in a condition if it may.
-
-        Decided at the journal revision `as_of`, with that revision's time; 0 means now.
-        """
-        from domain_sdk import _access_calls
-        from domainmesh.v1.decision_service_pb2 import CheckRequest
-
-        sent = CheckRequest(principal=principal, action=action, resource=resource, purpose=purpose or "", as_of=as_of)
-        return _access_calls.check(self._transport, sent)
-
-    def explain(self, port: str, *, principal: str = "", purpose: str | None = None, as_of: int = 0) -> Explanation:
-        """What the principal (the caller when empty) sees of the port, why, and what could be done about a denial.
-
-        Decided at the journal revision `as_of`, with that revision's time; 0 means now.
-        """
-        from domain_sdk import _access_calls
-        from domainmesh.v1.decision_service_pb2 import ExplainRequest
-
-        sent = ExplainRequest(port=port, principal=principal, purpose=purpose or "", as_of=as_of)
-        return _access_calls.explain(self._transport, sent)

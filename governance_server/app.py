@@ -14,32 +14,8 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from domainmesh.v1 import (
-    access_request_service_pb2,
-    access_request_service_pb2_grpc,
-    decision_service_pb2,
-    decision_service_pb2_grpc,
-    domain_service_pb2,
-    domain_service_pb2_grpc,
-    grant_service_pb2,
-    grant_service_pb2_grpc,
-    journal_service_pb2,
-    journal_service_pb2_grpc,
-    lineage_service_pb2,
-    lineage_service_pb2_grpc,
-    principal_service_pb2,
-    principal_service_pb2_grpc,
-    product_service_pb2,
-    product_service_pb2_grpc,
-    publication_service_pb2,
-    publication_service_pb2_grpc,
-    read_service_pb2,
-    read_service_pb2_grpc,
-    retrieval_service_pb2,
-    retrieval_service_pb2_grpc,
-    server_service_pb2,
-    server_service_pb2_grpc,
-)
+from domainmesh.v1.read_service_pb2_grpc import add_ReadServiceServicer_to_server
+from domainmesh.v1.retrieval_service_pb2_grpc import add_RetrievalServiceServicer_to_server
 from governance_server.authentication import Authenticator
 from governance_server.backend import Backend
 from governance_server.bootstrap import ensure_administrator
@@ -55,25 +31,15 @@ from governance_server.policy.projection import PolicyProjection
 from governance_server.publishing.passages import PassageIndexer
 from governance_server.publishing.publisher import Publisher
 from governance_server.rules import kinds
-from governance_server.search.index import SearchIndex
-from governance_server.services.access_requests import AccessRequestService
-from governance_server.services.decisions import DecisionService
-from governance_server.services.domains import DomainService
-from governance_server.services.grants import GrantService, GuardrailService
-from governance_server.services.journal import JournalService
-from governance_server.services.lineage import LineageService
-from governance_server.services.principals import PrincipalService, TokenService
-from governance_server.services.products import ProductService
-from governance_server.services.publications import PublicationService
 from governance_server.services.reads import ReadService
 from governance_server.services.retrieval import RetrievalService
-from governance_server.services.server_info import ServerService
 from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import open_database
 from governance_server.storage.events import EventLog
 from governance_server.storage.leases import Leases
 from governance_server.vector_access import VectorAccess
 from governance_server.warehouse.layout import Warehouse
+from governance_server.wiring import ControlParts, Registration, control_services, register
 
 if TYPE_CHECKING:
     from governance_server.http.files import FilesServer
@@ -130,22 +96,8 @@ def build_control(settings: Settings, *, gateway: Callable[[], str]) -> Control:
         backend, warehouse=warehouse, passages=PassageIndexer(vectors, warehouse), emitter=LineageEmitter(events, backend.now)
     )
     server = _server(settings, backend, authenticator)
-    domain_service_pb2_grpc.add_DomainServiceServicer_to_server(DomainService(backend), server)
-    principal_service_pb2_grpc.add_PrincipalServiceServicer_to_server(PrincipalService(backend), server)
-    principal_service_pb2_grpc.add_TokenServiceServicer_to_server(TokenService(backend), server)
-    product_service_pb2_grpc.add_ProductServiceServicer_to_server(ProductService(backend, SearchIndex(backend.policy)), server)
-    grant_service_pb2_grpc.add_GrantServiceServicer_to_server(GrantService(backend), server)
-    grant_service_pb2_grpc.add_GuardrailServiceServicer_to_server(GuardrailService(backend), server)
-    access_request_service_pb2_grpc.add_AccessRequestServiceServicer_to_server(AccessRequestService(backend), server)
-    decision_service_pb2_grpc.add_DecisionServiceServicer_to_server(DecisionService(backend), server)
-    lineage_service_pb2_grpc.add_LineageServiceServicer_to_server(LineageService(backend, events), server)
-    journal_service_pb2_grpc.add_JournalServiceServicer_to_server(JournalService(backend), server)
-    publication_service_pb2_grpc.add_PublicationServiceServicer_to_server(PublicationService(backend, publisher), server)
-    server_service_pb2_grpc.add_ServerServiceServicer_to_server(ServerService(backend, gateway=gateway), server)
-    names = [
-        domain_service_pb2, principal_service_pb2, product_service_pb2, grant_service_pb2, access_request_service_pb2,
-        decision_service_pb2, lineage_service_pb2, journal_service_pb2, publication_service_pb2, server_service_pb2,
-    ]  # fmt: skip
+    parts = ControlParts(backend=backend, publisher=publisher, events=events, gateway=gateway)
+    names = register(control_services(parts), server)
     port = _open(server, settings, settings.port, names)
     maintenance = _maintenance(backend)
     maintenance.start()
@@ -162,10 +114,12 @@ def build_gateway(settings: Settings) -> Gateway:
     files.start()
     server = _server(settings, backend, authenticator)
     reads = ReadService(backend, warehouse=_warehouse(settings), tickets=tickets)
-    read_service_pb2_grpc.add_ReadServiceServicer_to_server(reads, server)
     retrieval = RetrievalService(backend, _vectors(settings))
-    retrieval_service_pb2_grpc.add_RetrievalServiceServicer_to_server(retrieval, server)
-    port = _open(server, settings, settings.gateway_port, [read_service_pb2, retrieval_service_pb2])
+    services: list[Registration] = [
+        (add_ReadServiceServicer_to_server, reads),
+        (add_RetrievalServiceServicer_to_server, retrieval),
+    ]
+    port = _open(server, settings, settings.gateway_port, register(services, server))
     return Gateway(server, port, files, backend)
 
 
@@ -220,9 +174,8 @@ def _server(settings: Settings, backend: Backend, authenticator: Authenticator) 
     )
 
 
-def _open(server: grpc.Server, settings: Settings, port: int, services: list) -> int:  # type: ignore[type-arg]  # modules
+def _open(server: grpc.Server, settings: Settings, port: int, names: list[str]) -> int:
     """Health and reflection are on, and the server listens; returned is the real port."""
-    names = [service.full_name for module in services for service in module.DESCRIPTOR.services_by_name.values()]
     status = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(status, server)
     for name in ["", *names]:

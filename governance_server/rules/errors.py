@@ -12,7 +12,8 @@
     │   └── InvalidFilter
     ├── Precondition          the state does not allow it
     │   ├── ContractViolated
-    │   └── IncompatibleContract
+    │   ├── IncompatibleContract
+    │   └── SecondPersonNeeded    one administrator alone cannot do it
     ├── Conflict              somebody else was first; read again and retry
     ├── Overloaded            too much at once
     │   └── TooLarge
@@ -47,6 +48,7 @@ __all__ = [
     "PurposeNotHeld",
     "RequestIdReused",
     "RevisionNotReached",
+    "SecondPersonNeeded",
     "TooLarge",
     "Unauthenticated",
     "Unavailable",
@@ -144,6 +146,12 @@ class IncompatibleContract(Precondition):
     """The new contract would break what consumers rely on."""
 
     reason = pb.ERROR_REASON_INCOMPATIBLE_CONTRACT
+
+
+class SecondPersonNeeded(Precondition):
+    """A central change that one administrator alone cannot make."""
+
+    reason = pb.ERROR_REASON_SECOND_PERSON_NEEDED
 
 
 class Conflict(GovernanceError):

@@ -4,12 +4,27 @@ from __future__ import annotations
 
 from google.protobuf.message import Message
 
-from domainmesh.v1 import access_request_pb2, domain_pb2, grant_pb2, lineage_pb2, principal_pb2, product_pb2, publication_pb2
+from domainmesh.v1 import (
+    access_request_pb2,
+    approval_rule_pb2,
+    change_set_pb2,
+    domain_pb2,
+    governed_tag_pb2,
+    grant_pb2,
+    lineage_pb2,
+    principal_pb2,
+    product_pb2,
+    publication_pb2,
+)
 
 __all__ = [
     "ACCESS_REQUEST",
+    "APPLIED_SOURCE",
+    "APPROVAL_RULE",
+    "CHANGE_SET",
     "CONTRACT",
     "DOMAIN",
+    "GOVERNED_TAG",
     "GRANT",
     "GUARDRAIL",
     "LINEAGE",
@@ -20,7 +35,9 @@ __all__ = [
     "PUBLICATION",
     "PURPOSE",
     "RELEASE",
+    "TAG_RELEASE",
     "TOKEN",
+    "tag_release_name",
     "versioned_name",
 ]
 
@@ -36,6 +53,11 @@ LINEAGE = "lineage"
 GRANT = "grant"
 GUARDRAIL = "guardrail"
 ACCESS_REQUEST = "access_request"
+GOVERNED_TAG = "governed_tag"
+TAG_RELEASE = "tag_release"
+APPROVAL_RULE = "approval_rule"
+CHANGE_SET = "change_set"
+APPLIED_SOURCE = "applied_source"
 
 MESSAGES: dict[str, type[Message]] = {
     DOMAIN: domain_pb2.Domain,
@@ -50,6 +72,11 @@ MESSAGES: dict[str, type[Message]] = {
     GRANT: grant_pb2.Grant,
     GUARDRAIL: grant_pb2.Guardrail,
     ACCESS_REQUEST: access_request_pb2.AccessRequest,
+    GOVERNED_TAG: governed_tag_pb2.GovernedTag,
+    TAG_RELEASE: governed_tag_pb2.TagRelease,
+    APPROVAL_RULE: approval_rule_pb2.ApprovalRule,
+    CHANGE_SET: change_set_pb2.ChangeSet,
+    APPLIED_SOURCE: change_set_pb2.AppliedSource,
 }
 
 POLICY_KINDS = frozenset({DOMAIN, PRINCIPAL, PURPOSE, PRODUCT, LINEAGE, GRANT, GUARDRAIL})
@@ -59,3 +86,8 @@ POLICY_KINDS = frozenset({DOMAIN, PRINCIPAL, PURPOSE, PRODUCT, LINEAGE, GRANT, G
 def versioned_name(product: str, version: int) -> str:
     """The name of a release or contract: `finance.ledger/00000000000000000007`; names sort as versions do."""
     return f"{product}/{version:020d}"
+
+
+def tag_release_name(object: str, tag: str) -> str:
+    """The name of a consent to lose a governed tag: `finance.ledger.entries#iban/pii.email`."""
+    return f"{object}/{tag}"

@@ -65,6 +65,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """A defect of the server; the message carries the request id only. INTERNAL."""
     ERROR_REASON_DEADLINE_EXCEEDED: _ErrorReason.ValueType  # 19
     """The deadline passed or the client cancelled. DEADLINE_EXCEEDED or CANCELLED."""
+    ERROR_REASON_SECOND_PERSON_NEEDED: _ErrorReason.ValueType  # 20
+    """The change belongs to the central team, and one administrator alone cannot make it: propose it as a change set, which
+    another administrator approves. FAILED_PRECONDITION.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. Travels as `google.rpc.ErrorInfo`-like trailing metadata `mesh-error-bin` (an ErrorDetail)."""
@@ -109,6 +113,10 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 18
 """A defect of the server; the message carries the request id only. INTERNAL."""
 ERROR_REASON_DEADLINE_EXCEEDED: ErrorReason.ValueType  # 19
 """The deadline passed or the client cancelled. DEADLINE_EXCEEDED or CANCELLED."""
+ERROR_REASON_SECOND_PERSON_NEEDED: ErrorReason.ValueType  # 20
+"""The change belongs to the central team, and one administrator alone cannot make it: propose it as a change set, which
+another administrator approves. FAILED_PRECONDITION.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
 
 @_typing.final

@@ -1,0 +1,197 @@
+"""`mesh.changes`: many resources changed together or not at all, and what a second administrator has to approve.
+
+Owns the values a change set is shown as and the arguments of its calls; what a set may do is the server's decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import TYPE_CHECKING, Literal
+
+if TYPE_CHECKING:
+    from domain_sdk._transport import Transport
+
+__all__ = ["ChangePlan", "ChangeSet", "Changes", "FieldDifference", "PlannedChange", "Resource"]
+
+Kind = Literal["domain", "principal", "purpose", "governed_tag", "tag_release", "guardrail", "grant", "approval_rule"]
+PlannedAction = Literal["create", "update", "delete", "unchanged"]
+ChangeSetState = Literal["proposed", "applied", "rejected", "withdrawn"]
+
+
+@dataclass(frozen=True, slots=True)
+class Resource:
+    """One resource as somebody wants it to be."""
+
+    kind: Kind
+    fields: Mapping[str, object] = field(default_factory=dict)
+    """Its fields as the API names them, like `{"name": "sales", "owners": ["user:ana"]}`; times as ISO 8601 text."""
+    is_absent: bool = False
+    """True when it must not exist; only what names it counts then."""
+
+
+@dataclass(frozen=True, slots=True)
+class FieldDifference:
+    """One field that differs."""
+
+    field: str
+    before: str
+    """As text; empty when it was not set."""
+    after: str
+    """As text; empty when it is not set."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedChange:
+    """What a change set does to one resource."""
+
+    action: PlannedAction
+    kind: Kind
+    name: str
+    differences: tuple[FieldDifference, ...]
+    """Between the live and the desired resource."""
+    drift: tuple[FieldDifference, ...]
+    """What somebody changed since the source was applied last; the change set undoes it."""
+    is_central: bool
+    """True when it needs a second administrator as soon as the mesh has two."""
+    is_pruned: bool
+    """True when it ends because its source no longer names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePlan:
+    """What a change set would do."""
+
+    changes: tuple[PlannedChange, ...]
+    """In the order they are written, the unchanged among them."""
+    etag: str
+    """Give it to `apply`, and nothing but this plan is applied."""
+    revision: int
+    """The journal revision it was planned at."""
+    needs_second_person: bool
+    approvers: tuple[str, ...]
+    """Who may approve it, if it needs a second person."""
+    unmanaged: tuple[str, ...]
+    """What lies within the source without being named by it; left alone. At most 500."""
+
+    @property
+    def is_empty(self) -> bool:
+        """True when everything is as desired."""
+        return all(change.action == "unchanged" for change in self.changes)
+
+
+@dataclass(frozen=True, slots=True)
+class ChangeSet:
+    """Changes that are written together or not at all."""
+
+    id: str
+    """Like `c-5f0c…`; empty for a dry run and when nothing had to change."""
+    source: str
+    """The folder it comes from: `domain:sales`, `centre`, or empty."""
+    resources: tuple[Resource, ...]
+    """As desired; empty in a list."""
+    reason: str
+    state: ChangeSetState
+    changes: tuple[PlannedChange, ...]
+    """What it does or did, without what was as desired."""
+    proposer: str
+    create_time: datetime | None
+    approver: str
+    """Who approved or rejected it, if a second person did."""
+    decide_time: datetime | None
+    decision_reason: str
+    base_revision: int
+    """The journal revision it was planned at."""
+    etag: str
+
+
+class Changes:
+    """Change sets. Reached as `mesh.changes`."""
+
+    def __init__(self, transport: Transport) -> None:
+        self._transport = transport
+
+    def plan(self, resources: Iterable[Resource], *, source: str = "") -> ChangePlan:
+        """What applying the resources would change.
+
+        Args:
+            resources: As desired, each once, in any order.
+            source: `domain:sales` (that domain, its grants and approval rules) or `centre` (principals, purposes, tags,
+                guardrails, grants on `mesh`): what the source named last time and names no longer ends. Empty: nothing ends
+                unless it says so.
+
+        Raises:
+            InvalidRequest: resources are malformed or contradict each other; all problems are listed.
+            AccessDenied: the caller may not change all of them.
+        """
+        from domain_sdk import _change_calls
+
+        return _change_calls.plan(self._transport, resources, source)
+
+    def apply(
+        self, resources: Iterable[Resource], *, source: str = "", reason: str = "", etag: str = "", dry_run: bool = False
+    ) -> ChangeSet:
+        """All of it is written in one change, or filed as a proposal (`state` tells) if it needs a second administrator.
+
+        Args:
+            resources: As desired, each once, in any order.
+            source: As in `plan`.
+            reason: What an approver gets to read.
+            etag: Of the plan that was looked at; if the plan would now be another, nothing is applied.
+            dry_run: Check everything, change nothing.
+
+        Raises:
+            Conflict: the plan is no longer the one of the etag.
+        """
+        from domain_sdk import _change_calls
+
+        return _change_calls.apply(self._transport, resources, source=source, reason=reason, etag=etag, validate_only=dry_run)
+
+    def approve(self, id: str, *, reason: str = "") -> ChangeSet:
+        """The proposal is applied.
+
+        Raises:
+            AccessDenied: the caller proposed it, or is no administrator.
+            Conflict: what it changes has changed since it was proposed.
+        """
+        from domain_sdk import _change_calls
+
+        return _change_calls.approve(self._transport, id, reason)
+
+    def reject(self, id: str, *, reason: str = "") -> ChangeSet:
+        """The proposal will never be applied."""
+        from domain_sdk import _change_calls
+
+        return _change_calls.reject(self._transport, id, reason)
+
+    def withdraw(self, id: str) -> ChangeSet:
+        """The caller's own proposal is taken back."""
+        from domain_sdk import _change_calls
+
+        return _change_calls.withdraw(self._transport, id)
+
+    def get(self, id: str) -> ChangeSet:
+        """The change set with its resources."""
+        from domain_sdk import _change_calls
+
+        return _change_calls.get(self._transport, id)
+
+    def list(
+        self, *, state: ChangeSetState | Literal[""] = "", source: str = "", limit: int | None = None
+    ) -> Sequence[ChangeSet]:
+        """The change sets the caller may see, newest first, without their resources."""
+        from domain_sdk import _change_calls
+
+        return _change_calls.list_sets(self._transport, state=state, source=source, limit=limit)
+
+    def export(self, *, source: str = "", include_requested: bool = False) -> Sequence[Resource]:
+        """The mesh as far as the caller administers it, always in the same order; applied again, it changes nothing.
+
+        Args:
+            source: Only what belongs to this source; everything when empty.
+            include_requested: Grants that came from access requests, too.
+        """
+        from domain_sdk import _change_calls
+
+        return _change_calls.export(self._transport, source=source, include_requested=include_requested)

@@ -1,0 +1,77 @@
+"""Which services a control server has: to add one, add its line. Their parts are made in `app.py`."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+
+from domainmesh.v1.access_request_service_pb2_grpc import add_AccessRequestServiceServicer_to_server
+from domainmesh.v1.decision_service_pb2_grpc import add_DecisionServiceServicer_to_server
+from domainmesh.v1.domain_service_pb2_grpc import add_DomainServiceServicer_to_server
+from domainmesh.v1.grant_service_pb2_grpc import add_GrantServiceServicer_to_server, add_GuardrailServiceServicer_to_server
+from domainmesh.v1.journal_service_pb2_grpc import add_JournalServiceServicer_to_server
+from domainmesh.v1.lineage_service_pb2_grpc import add_LineageServiceServicer_to_server
+from domainmesh.v1.principal_service_pb2_grpc import add_PrincipalServiceServicer_to_server, add_TokenServiceServicer_to_server
+from domainmesh.v1.product_service_pb2_grpc import add_ProductServiceServicer_to_server
+from domainmesh.v1.publication_service_pb2_grpc import add_PublicationServiceServicer_to_server
+from domainmesh.v1.server_service_pb2_grpc import add_ServerServiceServicer_to_server
+from governance_server.backend import Backend
+from governance_server.publishing.publisher import Publisher
+from governance_server.search.index import SearchIndex
+from governance_server.services.access_requests import AccessRequestService
+from governance_server.services.decisions import DecisionService
+from governance_server.services.domains import DomainService
+from governance_server.services.grants import GrantService, GuardrailService
+from governance_server.services.journal import JournalService
+from governance_server.services.lineage import LineageService
+from governance_server.services.principals import PrincipalService, TokenService
+from governance_server.services.products import ProductService
+from governance_server.services.publications import PublicationService
+from governance_server.services.server_info import ServerService
+from governance_server.storage.events import EventLog
+
+__all__ = ["ControlParts", "Registration", "control_services", "register"]
+
+Registration = tuple[Callable[[Any, grpc.Server], None], object]
+"""The generated function that adds a service to a server, and the servicer."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class ControlParts:
+    """What the services of a control server are made from."""
+
+    backend: Backend
+    publisher: Publisher
+    events: EventLog
+    gateway: Callable[[], str]
+
+
+def control_services(parts: ControlParts) -> list[Registration]:
+    """The services of a control server."""
+    backend = parts.backend
+    return [
+        (add_DomainServiceServicer_to_server, DomainService(backend)),
+        (add_PrincipalServiceServicer_to_server, PrincipalService(backend)),
+        (add_TokenServiceServicer_to_server, TokenService(backend)),
+        (add_ProductServiceServicer_to_server, ProductService(backend, SearchIndex(backend.policy))),
+        (add_GrantServiceServicer_to_server, GrantService(backend)),
+        (add_GuardrailServiceServicer_to_server, GuardrailService(backend)),
+        (add_AccessRequestServiceServicer_to_server, AccessRequestService(backend)),
+        (add_DecisionServiceServicer_to_server, DecisionService(backend)),
+        (add_LineageServiceServicer_to_server, LineageService(backend, parts.events)),
+        (add_JournalServiceServicer_to_server, JournalService(backend)),
+        (add_PublicationServiceServicer_to_server, PublicationService(backend, parts.publisher)),
+        (add_ServerServiceServicer_to_server, ServerService(backend, gateway=parts.gateway)),
+    ]
+
+
+def register(services: list[Registration], server: grpc.Server) -> list[str]:
+    """The services are on the server; returned are their full names, for health and reflection."""
+    names = []
+    for add, servicer in services:
+        add(servicer, server)
+        names.append(f"domainmesh.v1.{add.__name__.removeprefix('add_').removesuffix('Servicer_to_server')}")
+    return names

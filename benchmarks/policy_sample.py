@@ -76,7 +76,7 @@ def seed(database: Database, sample: PolicySample) -> None:
     """The journal of the database holds the sample: through its own writer, two thousand resources a change."""
     from governance_server.journal.journal import Journal
 
-    journal = Journal(database, clock=lambda: datetime.now(UTC), touches_policy=lambda outcome: True)
+    journal = Journal(database, clock=lambda: datetime.now(UTC))
     pending: list[ResourceWrite] = []
     try:
         for write in sample.writes():

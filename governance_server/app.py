@@ -22,7 +22,6 @@ from governance_server.bootstrap import ensure_administrator
 from governance_server.config import Settings
 from governance_server.gateway.tickets import Tickets
 from governance_server.interceptors import CallInterceptor, StreamPool
-from governance_server.journal.command import Outcome
 from governance_server.journal.journal import Journal
 from governance_server.keyring import Keyring
 from governance_server.lineage.emit import LineageEmitter
@@ -30,7 +29,6 @@ from governance_server.maintenance import Maintenance
 from governance_server.policy.projection import PolicyProjection
 from governance_server.publishing.passages import PassageIndexer
 from governance_server.publishing.publisher import Publisher
-from governance_server.rules import kinds
 from governance_server.services.reads import ReadService
 from governance_server.services.retrieval import RetrievalService
 from governance_server.storage.catalog import Catalog
@@ -128,8 +126,8 @@ def _backend(settings: Settings) -> tuple[Backend, Authenticator]:
     settings.home.chmod(0o700)
     keys = Keyring.open(settings.keys, now=_now())
     database = open_database(settings.database_url)
-    journal = Journal(database, clock=_now, touches_policy=_touches_policy)
     policy = PolicyProjection(database, now=_now)
+    journal = Journal(database, clock=_now, follower=policy)
     backend = Backend(settings, database, Catalog(database), journal, policy, _now, lambda: secrets.token_hex(8), keys)
     return backend, Authenticator(database, now=_now)
 
@@ -140,10 +138,6 @@ def _maintenance(backend: Backend) -> Maintenance:
     maintenance = Maintenance(leases, holder=backend.new_id(), interval_seconds=backend.settings.maintenance_seconds)
     maintenance.register([])
     return maintenance
-
-
-def _touches_policy(outcome: Outcome) -> bool:
-    return any(write.kind in kinds.POLICY_KINDS for write in outcome.writes)
 
 
 def _now() -> datetime:

@@ -14,6 +14,7 @@ from governance_server.journal.body import encode_body
 from governance_server.journal.chain import Link, link_hash
 from governance_server.journal.command import Command, Outcome, Receipt, Transaction
 from governance_server.journal.errors import InvalidText, OutcomeRejected, RequestIdReused
+from governance_server.journal.following import Follower
 from governance_server.rules.apply import Change, ResourceWrite, apply
 from governance_server.storage.drivers import Connection, Driver
 from governance_server.storage.resources import write_rows
@@ -43,16 +44,19 @@ _CHANGE_TIME = "SELECT time_us FROM change WHERE revision = ?"
 class Appender:
     """The head of the journal inside one write transaction, moved by each command that succeeds."""
 
-    def __init__(self, driver: Driver, connection: Connection, clock: Callable[[], datetime]) -> None:
+    def __init__(self, driver: Driver, connection: Connection, clock: Callable[[], datetime], follower: Follower) -> None:
         self._driver = driver
         self._connection = connection
         self._clock = clock
+        self._follower = follower
+        self.must_end = False
+        """True once a command wrote what cannot be followed: the next one must be decided on committed state."""
         self._revision, self._hash, self._time_us = driver.lock_head(connection)
         self._first_revision = self._revision
         self._moved_kinds: dict[str, int] = {}
 
-    def run(self, command: Command) -> tuple[Receipt, Outcome | None]:
-        """The command's receipt, its change appended; the outcome is None on a repetition.
+    def run(self, command: Command) -> Receipt:
+        """The command's receipt, its change appended unless it is a repetition.
 
         Raises:
             RequestIdReused: The request id belongs to another request.
@@ -86,17 +90,27 @@ class Appender:
         self._connection.execute("ROLLBACK TO SAVEPOINT command")
         self._connection.execute("RELEASE SAVEPOINT command")
 
-    def _decide(self, command: Command) -> tuple[Receipt, Outcome | None]:
+    def _decide(self, command: Command) -> Receipt:
         _check_texts(command.principal, command.request_id)
         if command.request_id and (stored := self._stored_reply(command)) is not None:
-            return stored, None
+            return stored
         time_us = max(to_microseconds(self._clock()), self._time_us)
         time = from_microseconds(time_us)
         outcome = command.run(Transaction(self._connection, self._revision + 1, time))
         if not outcome.writes and not outcome.erases:
-            return Receipt(self._revision, time, outcome.reply), outcome
-        self._append(command, outcome, time_us)
-        return Receipt(self._revision, time, outcome.reply), outcome
+            return Receipt(self._revision, time, outcome.reply)
+        change = self._append(command, outcome, time_us)
+        self._follow(command, change)
+        self._revision, self._hash, self._time_us = change.revision, change.hash, time_us
+        self._moved_kinds.update(dict.fromkeys((write.kind for write in change.writes), change.revision))
+        return Receipt(self._revision, time, outcome.reply)
+
+    def _follow(self, command: Command, change: Change) -> None:
+        """The last step: once a change is followed, nothing of its command can fail that does not fail the whole group."""
+        try:
+            self.must_end = not self._follower.follow(change.writes, change.revision)
+        except ValueError as error:
+            raise OutcomeRejected(f"no decision could rest on the outcome of {command.principal}'s command: {error}") from error
 
     def _stored_reply(self, command: Command) -> Receipt | None:
         row = self._connection.execute(_REQUEST, (command.principal, command.request_id)).fetchone()
@@ -108,7 +122,7 @@ class Appender:
         time_us = self._connection.execute(_CHANGE_TIME, (revision,)).fetchone()[0]
         return Receipt(revision, from_microseconds(time_us), reply, replayed=True)
 
-    def _append(self, command: Command, outcome: Outcome, time_us: int) -> None:
+    def _append(self, command: Command, outcome: Outcome, time_us: int) -> Change:
         writes = outcome.writes + tuple(ResourceWrite(ERASURE, str(revision), b"") for revision in outcome.erases)
         _check_texts(outcome.kind, outcome.subject)
         _check_writes(writes)
@@ -121,8 +135,7 @@ class Appender:
         if command.request_id:
             row = (command.principal, command.request_id, command.request_digest, outcome.reply, change.revision)
             self._connection.execute(_INSERT_REQUEST, row)
-        self._revision, self._hash, self._time_us = change.revision, change.hash, time_us
-        self._moved_kinds.update(dict.fromkeys((write.kind for write in writes), change.revision))
+        return change
 
     def _link(self, command: Command, outcome: Outcome, content: tuple[int, bytes, tuple[ResourceWrite, ...]]) -> Change:
         time_us, body, writes = content

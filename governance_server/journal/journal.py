@@ -18,9 +18,10 @@ from datetime import datetime
 from typing import TypeAlias
 
 from governance_server.journal.append import Appender
-from governance_server.journal.command import Command, Outcome, Receipt
+from governance_server.journal.command import Command, Receipt
 from governance_server.journal.errors import JournalClosed, Overloaded
 from governance_server.journal.feed import read_changes
+from governance_server.journal.following import NOBODY, Follower
 from governance_server.journal.rebuild import rebuild
 from governance_server.journal.verification import Checkpoint, Problem, Verification, verify
 from governance_server.rules.apply import Change
@@ -54,7 +55,7 @@ class Journal:
     Args:
         database: Where the journal lies.
         clock: The current time, UTC-aware.
-        touches_policy: True for an outcome after which the next command must see committed policy; its group then ends.
+        follower: Is told what each command of a group wrote, so that the next one is decided on it.
         queue_limit: How many commands may wait.
     """
 
@@ -63,12 +64,12 @@ class Journal:
         database: Database,
         *,
         clock: Callable[[], datetime],
-        touches_policy: Callable[[Outcome], bool] = lambda outcome: False,
+        follower: Follower = NOBODY,
         queue_limit: int = _QUEUE_LIMIT,
     ) -> None:
         self._database = database
         self._clock = clock
-        self._touches_policy = touches_policy
+        self._follower = follower
         self._queue_limit = queue_limit
         self._queue: deque[_Job] = deque()
         self._queued = threading.Condition()
@@ -170,25 +171,30 @@ class Journal:
                 job.future.set_exception(answer)
 
     def _execute(self, jobs: list[_Job], answers: list[_Answer]) -> int:
-        """Runs and commits the jobs up to and including the first that touches policy; `answers` gets one for each that ran."""
+        """Runs and commits the jobs, up to one after which the group must end; `answers` gets one for each that ran."""
         if self._connection is None:
             self._connection = self._database.connect()
-        with self._database.write(self._connection) as connection:
-            appender = Appender(self._database.driver, connection, self._clock)
-            for job in jobs:
-                answer, outcome = self._answer(appender, job)
-                answers.append(answer)
-                if outcome is not None and self._touches_policy(outcome):
-                    break
-            return appender.finish()
+        is_committed = False
+        try:
+            with self._database.write(self._connection) as connection:
+                appender = Appender(self._database.driver, connection, self._clock, self._follower)
+                for job in jobs:
+                    answers.append(self._answer(appender, job))
+                    if appender.must_end:
+                        break
+                head = appender.finish()
+            is_committed = True
+        finally:
+            self._follower.end_group(is_committed=is_committed)
+        return head
 
-    def _answer(self, appender: Appender, job: _Job) -> tuple[_Answer, Outcome | None]:
+    def _answer(self, appender: Appender, job: _Job) -> _Answer:
         try:
             return appender.run(job.command)
         except self._database.driver.errors:
             raise
         except BaseException as error:  # noqa: BLE001 (handed to the caller that submitted the command)
-            return error, None
+            return error
 
     def _fail(self, jobs: list[_Job], error: Exception) -> None:
         """The group's callers learn that nothing of it counts; the next group starts on a fresh connection."""

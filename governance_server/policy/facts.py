@@ -6,7 +6,7 @@ the journal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Set
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Set
 from dataclasses import dataclass, field, fields, replace
 from typing import TypeVar
 
@@ -51,7 +51,7 @@ def copy_facts(facts: Facts, *, has_own_graph: bool = False) -> Facts:
     """The same facts; replacing resources in the copy leaves the origin alone. The graph is shared unless it needs its own."""
     copied = replace(facts)
     for item in fields(facts):
-        if isinstance(value := getattr(facts, item.name), dict):
+        if isinstance(value := getattr(facts, item.name), MutableMapping):
             setattr(copied, item.name, dict(value))
     if has_own_graph:
         copied.graph = Graph(copied.lineages.values())

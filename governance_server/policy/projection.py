@@ -6,10 +6,8 @@ first catches up with the head of the kinds it depends on, so nothing is ever an
 
 from __future__ import annotations
 
-import gc
-import threading
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Collection, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from itertools import chain
@@ -19,18 +17,17 @@ from domainmesh.v1 import product_pb2
 from governance_server.caller import Caller
 from governance_server.policy.decider import Decider
 from governance_server.policy.engine import Decision, PolicyEngine, Request, Visibility
-from governance_server.policy.facts import DERIVED, Facts, copy_facts, delta, derive, replace_resource, touched_by
-from governance_server.policy.indexed_engine import IndexedEngine
+from governance_server.policy.facts import Facts, copy_facts
+from governance_server.policy.live import LivePolicy
 from governance_server.policy.retagged import RetaggedEngine
-from governance_server.rules import kinds, policy_facts
+from governance_server.policy.view import View
+from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, Invalid, PurposeNotHeld
-from governance_server.rules.policy_rows import Link, PolicyDelta, Row, Rule, domain_of
+from governance_server.rules.policy_rows import domain_of
 from governance_server.rules.read_plans import Denied, ReadPlan, fit_masks
 from governance_server.rules.token_scopes import TokenScope
-from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import Database
-from governance_server.storage.resources import Selection
 from mesh_core.names import InvalidName, column_object, parse_port, tag_object
 
 __all__ = ["NO_PURPOSE", "Facts", "PolicyProjection", "denied", "out_of_scope"]
@@ -43,20 +40,13 @@ _LONGEST_NAME = 1024
 _MOST_PURPOSES = 50
 
 
-class PolicyProjection:
+class PolicyProjection(LivePolicy):
     """Answers decisions from the journal's head, or from one fixed revision."""
 
     def __init__(self, database: Database, *, now: Callable[[], datetime], as_of: int | None = None) -> None:
-        self._database = database
-        self._catalog = Catalog(database)
+        super().__init__(database, as_of=as_of)
         self._now = now
-        self._as_of = as_of
-        self._lock = threading.RLock()
-        self._revision = -1
-        self._is_pinned = False
         self._latest: PolicyProjection | None = None
-        self._facts = Facts()
-        self._engine: PolicyEngine = IndexedEngine()
 
     # -- questions ---------------------------------------------------------------------------------------------------
 
@@ -209,27 +199,6 @@ class PolicyProjection:
             self._catch_up()
             return self._facts
 
-    @contextmanager
-    def pinned(self) -> Iterator[int]:
-        """Within the block this thread's answers all come from one revision; other threads wait.
-
-        It is given the revision at which the policy last changed: the same as long as nothing that counts here is written.
-        """
-        with self._lock:
-            self._catch_up()
-            was_pinned, self._is_pinned = self._is_pinned, True
-            try:
-                yield self._revision
-            finally:
-                self._is_pinned = was_pinned
-
-    @property
-    def revision(self) -> int:
-        """The revision answers reflect, after catching up."""
-        with self._lock:
-            self._catch_up()
-            return self._engine.revision
-
     # -- other states ------------------------------------------------------------------------------------------------
 
     def snapshot(self) -> PolicyProjection:
@@ -237,8 +206,10 @@ class PolicyProjection:
         moment = self._now()
         with self._lock:
             self._catch_up()
+            if self._is_ahead:  # of what is committed: nobody else may be given it
+                return self._fork(copy_facts(self._facts), moment)
             if self._latest is None or self._latest._engine.revision != self._engine.revision:
-                is_same = self._latest is not None and self._latest._revision == self._revision
+                is_same = self._latest is not None and self._latest._view.revision == self._view.revision
                 facts = self._latest._facts if self._latest is not None and is_same else copy_facts(self._facts)
                 self._latest = self._fork(facts, moment)
             return self._latest.at(moment)
@@ -254,20 +225,15 @@ class PolicyProjection:
         counting = [write for write in writes if write.kind in kinds.POLICY_KINDS]
         facts = copy_facts(now._facts, has_own_graph=any(write.kind == kinds.LINEAGE for write in counting))
         after = now._fork(facts, now._now())
-        before = {key: facts.rows.get(key, ()) for key in touched_by(counting)}
         try:
-            for write in counting:
-                replace_resource(facts, write.kind, write.name, write.body)
-            if DERIVED in before:
-                derive(facts)
-            after._engine.apply(delta(before, facts.rows), revision=self._engine.revision)
+            after._live.change(counting, revision=now._engine.revision)
         except ValueError as error:  # an unreadable rule, filter or message: said of what was only supposed
             raise Invalid(f"The changes cannot be understood: {error}") from error
         return after
 
     def _fork(self, facts: Facts, moment: datetime) -> PolicyProjection:
         fork = PolicyProjection(self._database, now=lambda: moment, as_of=self._as_of)
-        fork._facts, fork._engine, fork._revision, fork._is_pinned = facts, self._engine.fork(), self._revision, True
+        fork._live, fork._is_pinned = View(self._engine.fork(), facts, self._view.revision), True
         return fork
 
     @property
@@ -309,59 +275,6 @@ class PolicyProjection:
             current = known.parent if known else ""
         return frozenset(seen)
 
-    # -- catching up -------------------------------------------------------------------------------------------------
-
-    def _catch_up(self) -> None:
-        if self._is_pinned:
-            return
-        if self._as_of is not None:
-            if self._revision < 0:
-                self._load(self._as_of)
-            return
-        if self._revision >= 0 and self._database.revision() == self._engine.revision:
-            return  # nothing at all was written since
-        newest, head = self._database.heads(kinds.POLICY_KINDS)
-        if self._revision >= head:
-            if newest > self._engine.revision:  # nothing that counts here was written since: the same policy, at a later revision
-                self._engine.apply(PolicyDelta(), revision=newest)
-            return
-        if self._revision < 0 or not self._follow():
-            self._load(None)
-
-    def _load(self, as_of: int | None) -> None:
-        """Everything is read anew at one revision."""
-        snapshot = self._catalog.snapshot(as_of)
-        facts = Facts()
-        for kind in sorted(kinds.POLICY_KINDS):
-            for name, body in snapshot.select(kind, Selection()):
-                replace_resource(facts, kind, name, body)
-        derive(facts)
-        rows = [*policy_facts.BASE_ROWS, *chain.from_iterable(facts.rows.values())]
-        engine = IndexedEngine()
-        _feed(engine, rows, snapshot.revision)
-        self._engine, self._facts, self._revision = engine, facts, snapshot.revision
-        if as_of is None:
-            gc.freeze()  # the policy lives as long as the process: walking it at every collection is what slow decisions were
-
-    def _follow(self) -> bool:
-        """True once the changes since the last revision are applied; False if they must be read anew."""
-        from governance_server.journal.feed import read_changes
-
-        head = self._database.head().revision
-        changes = read_changes(self._database.reader(), self._revision, 1000, None)
-        if not changes or changes[-1].revision < head or any(change.body is None for change in changes):
-            return False
-        writes = [write for change in changes for write in change.writes if write.kind in kinds.POLICY_KINDS]
-        before = {key: self._facts.rows.get(key, ()) for key in touched_by(writes)}
-        self._revision = -1  # facts half changed are worth nothing: should what follows fail, everything is read anew
-        for write in writes:
-            replace_resource(self._facts, write.kind, write.name, write.body)
-        if DERIVED in before:
-            derive(self._facts)
-        self._engine.apply(delta(before, self._facts.rows), revision=changes[-1].revision)
-        self._revision = changes[-1].revision
-        return True
-
     def _request(self, principal: str, action: str, obj: str, purpose: str) -> Request:
         return Request(sub=principal, dom=domain_of(obj), obj=obj, act=action, purpose=purpose or NO_PURPOSE, now=self._time())
 
@@ -396,10 +309,3 @@ def _tag_object(tag: str) -> str:
         return tag_object(tag)
     except InvalidName:
         return ""
-
-
-def _feed(engine: PolicyEngine, rows: Iterable[Row], revision: int) -> None:
-    unique = list(rows)
-    engine.load(
-        (row for row in unique if isinstance(row, Rule)), (row for row in unique if isinstance(row, Link)), revision=revision
-    )

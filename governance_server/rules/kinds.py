@@ -24,6 +24,7 @@ __all__ = [
     "CHANGE_SET",
     "CONTRACT",
     "DOMAIN",
+    "FOLLOWED_KINDS",
     "GOVERNED_TAG",
     "GRANT",
     "GUARDRAIL",
@@ -81,6 +82,9 @@ MESSAGES: dict[str, type[Message]] = {
 
 POLICY_KINDS = frozenset({DOMAIN, PRINCIPAL, PURPOSE, PRODUCT, LINEAGE, GRANT, GUARDRAIL})
 """Kinds that decisions depend on."""
+
+FOLLOWED_KINDS = frozenset({DOMAIN, PRINCIPAL, PURPOSE, GRANT})
+"""Those whose change touches no other resource's rows (no tag flows), so that a group of commands goes on after one."""
 
 
 def versioned_name(product: str, version: int) -> str:

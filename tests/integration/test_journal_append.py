@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
@@ -156,7 +156,17 @@ def test_commands_that_wait_together_share_one_commit(tmp_path: Path) -> None:
     database.close()
 
 
-def test_a_change_of_policy_is_committed_before_the_next_command_decides(database: Database) -> None:
+class PolicyEndsGroups:
+    """A follower that can follow no `policy`."""
+
+    def follow(self, writes: Sequence[ResourceWrite], revision: int) -> bool:
+        return all(write.kind != "policy" for write in writes)
+
+    def end_group(self, *, is_committed: bool) -> None:
+        assert is_committed
+
+
+def test_what_cannot_be_followed_is_committed_before_the_next_command_decides(database: Database) -> None:
     seen: list[int] = []
 
     def look(transaction: Transaction) -> Outcome:
@@ -166,9 +176,7 @@ def test_a_change_of_policy_is_committed_before_the_next_command_decides(databas
     look_up = Command("user:ana", "", b"", look)
     commands = [writing(("policy", "p", b"1")), look_up, writing(("other", "o", b"1")), writing(("policy", "p", b"2")), look_up]
     # On SQLite the writer's own thread reads committed state on another connection: exactly what an authoriser does.
-    with running_journal(
-        database, touches_policy=lambda outcome: any(write.kind == "policy" for write in outcome.writes)
-    ) as journal:
+    with running_journal(database, follower=PolicyEndsGroups()) as journal:
         answers = submit_behind(Gate(), journal, commands)
     assert all(isinstance(answer, Receipt) for answer in answers)
     assert seen == [1, 3]

@@ -40,7 +40,7 @@ def database(tmp_path: Path) -> Iterator[Database]:
 @pytest.fixture
 def journal(database: Database) -> Iterator[Journal]:
     """Its journal."""
-    opened = Journal(database, clock=now, touches_policy=lambda outcome: True)
+    opened = Journal(database, clock=now)
     yield opened
     opened.close()
 

@@ -28,7 +28,7 @@ class PolicyJournal:
 
     def __init__(self, path: Path) -> None:
         self.database = open_database(f"sqlite:///{path}/mesh.db")
-        self.journal = Journal(self.database, clock=lambda: NOW, touches_policy=lambda outcome: True)
+        self.journal = Journal(self.database, clock=lambda: NOW)
         self.policy = PolicyProjection(self.database, now=lambda: NOW)
 
     def write(self, *writes: ResourceWrite) -> int:

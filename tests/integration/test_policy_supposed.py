@@ -78,7 +78,7 @@ def answers(policy: PolicyProjection) -> list[object]:
             else:
                 found.append([getattr(outcome, "columns", ()), getattr(outcome, "row_filter", ""), outcome.reasons])
         for action in ("discover", "write", "grant"):
-            decision = policy.check(caller.name, action, PORT)
+            decision = policy.check(caller, action, PORT)
             found.append((decision.allowed, decision.rules))
     return found
 

@@ -79,7 +79,7 @@ class PolicyProjection(LivePolicy):
         return found if scope is None else replace(found, narrowed=lambda obj: self._is_within(scope, action, obj, ""))
 
     def _is_within(self, scope: TokenScope, action: str, obj: str, purpose: str) -> bool:
-        return scope.covers(action, obj) and (action != "read" or scope.covers_purpose(self._wider(purpose)))
+        return scope.covers(action, obj) and (action != "read" or scope.covers_purpose(self.wider_purposes(purpose)))
 
     def plan(self, caller: Caller, port: str, purpose: str, *, past: Mapping[str, Collection[str]] = _NO_TAGS) -> ReadPlan:
         """What the caller sees of the port for the purpose. Raises: AccessDenied, PurposeNotHeld.
@@ -245,7 +245,7 @@ class PolicyProjection(LivePolicy):
     # -- purposes ----------------------------------------------------------------------------------------------------
 
     def _check_purpose(self, caller: Caller, port: str, purpose: str) -> None:
-        wider = self._wider(purpose)
+        wider = self.wider_purposes(purpose)
         if caller.scope is not None and not caller.scope.covers_purpose(wider):
             purposes = ", ".join(sorted(caller.scope.purposes))
             raise PurposeNotHeld(f"This token reads for {purposes} only: state that purpose.", resource=port)
@@ -265,7 +265,7 @@ class PolicyProjection(LivePolicy):
             resource=port,
         )
 
-    def _wider(self, purpose: str) -> frozenset[str]:
+    def wider_purposes(self, purpose: str) -> frozenset[str]:
         """The purpose and everything above it."""
         seen: dict[str, None] = {}
         current = purpose

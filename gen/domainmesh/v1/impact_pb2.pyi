@@ -104,6 +104,7 @@ class Impact(_message.Message):
     RECORDED_DAYS_FIELD_NUMBER: _builtins.int
     RECORDED_READ_COUNT_FIELD_NUMBER: _builtins.int
     AFFECTED_READ_COUNT_FIELD_NUMBER: _builtins.int
+    PORTS_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The revision of the policy the changes were compared with."""
     principal_count: _builtins.int
@@ -140,6 +141,10 @@ class Impact(_message.Message):
     def reads(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReadImpact]:
         """Reads of the past days that would show less, or be denied."""
 
+    @_builtins.property
+    def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___PortImpact]:
+        """The ports where somebody gains or loses, by name."""
+
     def __init__(
         self,
         *,
@@ -158,14 +163,45 @@ class Impact(_message.Message):
         recorded_days: _builtins.int = ...,
         recorded_read_count: _builtins.int = ...,
         affected_read_count: _builtins.int = ...,
+        ports: _abc.Iterable[Global___PortImpact] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "actions", b"actions", "affected_read_count", b"affected_read_count", "compared_port_count", b"compared_port_count", "cut_reason", b"cut_reason", "gained_count", b"gained_count", "is_cut", b"is_cut", "is_restricted", b"is_restricted", "lost_count", b"lost_count", "port_count", b"port_count", "principal_count", b"principal_count", "reads", b"reads", "recorded_days", b"recorded_days", "recorded_read_count", b"recorded_read_count", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access", b"access", "actions", b"actions", "affected_read_count", b"affected_read_count", "compared_port_count", b"compared_port_count", "cut_reason", b"cut_reason", "gained_count", b"gained_count", "is_cut", b"is_cut", "is_restricted", b"is_restricted", "lost_count", b"lost_count", "port_count", b"port_count", "ports", b"ports", "principal_count", b"principal_count", "reads", b"reads", "recorded_days", b"recorded_days", "recorded_read_count", b"recorded_read_count", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Impact: _TypeAlias = Impact  # noqa: Y015
+
+@_typing.final
+class PortImpact(_message.Message):
+    """How many gain and lose at one port."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORT_FIELD_NUMBER: _builtins.int
+    GAINED_COUNT_FIELD_NUMBER: _builtins.int
+    LOST_COUNT_FIELD_NUMBER: _builtins.int
+    port: _builtins.str
+    """The port."""
+    gained_count: _builtins.int
+    """Principals that gain something for some purpose."""
+    lost_count: _builtins.int
+    """Principals that lose something for some purpose."""
+    def __init__(
+        self,
+        *,
+        port: _builtins.str = ...,
+        gained_count: _builtins.int = ...,
+        lost_count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gained_count", b"gained_count", "lost_count", b"lost_count", "port", b"port"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PortImpact: _TypeAlias = PortImpact  # noqa: Y015
 
 @_typing.final
 class AccessImpact(_message.Message):

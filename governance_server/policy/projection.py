@@ -19,6 +19,7 @@ from governance_server.policy.decider import Decider
 from governance_server.policy.engine import Decision, PolicyEngine, Request, Visibility
 from governance_server.policy.facts import Facts, copy_facts
 from governance_server.policy.live import LivePolicy
+from governance_server.policy.pending import can_follow
 from governance_server.policy.retagged import RetaggedEngine
 from governance_server.policy.view import View
 from governance_server.rules import kinds
@@ -223,8 +224,11 @@ class PolicyProjection(LivePolicy):
         """The policy as it would be once these resources are written, at this moment; nothing is written. Raises: Invalid."""
         now = self.snapshot()
         counting = [write for write in writes if write.kind in kinds.POLICY_KINDS]
-        facts = copy_facts(now._facts, has_own_graph=any(write.kind == kinds.LINEAGE for write in counting))
-        after = now._fork(facts, now._now())
+        after = now.at(now._now())
+        if can_follow(counting):  # no tag flows otherwise: the copy costs as much as the changes
+            after._live = after._live.fork()
+        else:
+            after._live.facts = copy_facts(now._facts, has_own_graph=any(write.kind == kinds.LINEAGE for write in counting))
         try:
             after._live.change(counting, revision=now._engine.revision)
         except ValueError as error:  # an unreadable rule, filter or message: said of what was only supposed

@@ -14,6 +14,7 @@ from domainmesh.v1 import product_pb2
 from governance_server.policy.facts import Facts, touched_by
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
+from governance_server.rules.grants import contains
 from governance_server.rules.policy_facts import BASE_ROWS
 from governance_server.rules.policy_rows import ANY, Row, Rule, domain_of
 from mesh_core.names import MESH
@@ -47,6 +48,10 @@ class Reach:
         self._by_purpose: dict[str, list[Rule]] = {}
         self._by_exemption: dict[str, list[Rule]] = {}
         self._ports: dict[str, list[str]] = {}
+        self.places: dict[str, set[str]] = {}
+        """Action → the objects its rules name: between two of them no decision differs."""
+        self.purposes: dict[str, set[str]] = {}
+        """Action → the purposes its rules name."""
         for row in chain(BASE_ROWS, *facts.rows.values()):
             self._note(row)
         for product in facts.products.values():
@@ -57,6 +62,8 @@ class Reach:
             self._by_subject.setdefault(row.sub, []).append(row)
             self._by_purpose.setdefault(row.purpose, []).append(row)
             self._by_exemption.setdefault(row.unless, []).append(row)
+            self.places.setdefault(row.act, set()).add(row.obj)
+            self.purposes.setdefault(row.act, set()).add(row.purpose)
         elif row.section == "g2":
             self._tagged.setdefault(row.parent, set()).add(row.child)
         else:
@@ -112,6 +119,7 @@ class _Search:
     def __init__(self, before: Reach, after: Reach) -> None:
         self._sides = (before, after)
         self._found = Touched()
+        self._acted: dict[tuple[str, str], Names] = {}
 
     def run(self, writes: Sequence[ResourceWrite]) -> Touched:
         for kind, name in sorted(touched_by(writes)):
@@ -126,7 +134,17 @@ class _Search:
                 self._purposes({write.name})
         before, after = self._sides
         self._purposes(set(before.facts.exempting ^ after.facts.exempting))
+        for (action, obj), who in self._acted.items():
+            self._action(action, obj, who)
         return self._found
+
+    def _action(self, action: str, obj: str, who: Names) -> None:
+        """A denial of a whole domain takes what a grant on one port gives: every place below is to be looked at."""
+        purposes = {"", *self._everywhere(lambda side: side.purposes.get(action, set()))} - {ANY}
+        for place in self._everywhere(lambda side: side.places.get(action, set())):
+            if contains(obj, place):
+                for purpose in purposes:
+                    _add(self._found.actions, (action, place, purpose), who)
 
     def _changed_rows(self, kind: str, name: str) -> set[Row]:
         """The rows that come or go; all of a rule whose row filter, which they name by its id only, says something else."""
@@ -153,7 +171,7 @@ class _Search:
         if rule.act == "read":
             self._ports(rule.obj, who)
         else:
-            _add(self._found.actions, (rule.act, rule.obj, "" if rule.purpose == ANY else rule.purpose), who)
+            _add(self._acted, (rule.act, rule.obj), who)
 
     def _ports(self, obj: str, who: Names) -> None:
         for side in self._sides:

@@ -214,6 +214,7 @@ def _grant(message: grant_pb2.Grant) -> Grant:
         revoke_time=from_timestamp(message, "revoke_time"),
         revoke_reason=message.revoke_reason,
         revoker=message.revoker,
+        basis=tuple(message.basis),
     )
 
 

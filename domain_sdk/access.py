@@ -121,6 +121,8 @@ class Grant:
     revoke_time: datetime | None
     revoke_reason: str
     revoker: str
+    basis: tuple[str, ...] = ()
+    """The rules it rests on, by id: when one of them ends, it ends too. Empty if an owner or administrator gave it."""
 
     @property
     def is_revoked(self) -> bool:

@@ -45,6 +45,10 @@ class Facts:
     """Column object → tag that came along lineage → its path, origin first."""
     exempting: frozenset[str] = frozenset()
     """Purposes that exempt from some guardrail: held by the centre's assignment only."""
+    denials: dict[str, grant_pb2.Grant] = field(default_factory=dict)
+    """Denials that are not revoked, by id."""
+    resting: dict[str, grant_pb2.Grant] = field(default_factory=dict)
+    """Grants that rest on other rules (ADR 0009) and are not revoked, by id."""
 
 
 def copy_facts(facts: Facts, *, has_own_graph: bool = False) -> Facts:
@@ -92,12 +96,27 @@ def _rows(facts: Facts, kind: str, name: str, body: bytes | None) -> Iterable[Ro
     if kind == kinds.PURPOSE:
         purpose = _kept(facts.purposes, name, body, principal_pb2.Purpose.FromString)
         return policy_facts.purpose_rows(purpose) if purpose else ()
+    if kind == kinds.GRANT:
+        _keep_dependent(facts, name, body)
     if body is None:
         facts.filters.pop(name, None)
         return ()
     if kind == kinds.DOMAIN:
         return policy_facts.domain_rows(domain_pb2.Domain.FromString(body))
     return _rule_rows(facts, kind, name, body)
+
+
+def _keep_dependent(facts: Facts, name: str, body: bytes | None) -> None:
+    """Denials and grants that rest on others are kept whole: few are, and each may have to be looked at when another ends."""
+    facts.denials.pop(name, None)
+    facts.resting.pop(name, None)
+    grant = grant_pb2.Grant.FromString(body or b"")
+    if body is None or grant.revoke_time.seconds:
+        return
+    if grant.effect != grant_pb2.EFFECT_ALLOW:
+        facts.denials[name] = grant
+    elif grant.basis:
+        facts.resting[name] = grant
 
 
 def _rule_rows(facts: Facts, kind: str, name: str, body: bytes) -> Iterator[Row]:

@@ -16,7 +16,7 @@ from types import MappingProxyType
 from domainmesh.v1 import product_pb2
 from governance_server.caller import Caller
 from governance_server.policy.decider import Decider
-from governance_server.policy.engine import Decision, PolicyEngine, Request, Visibility
+from governance_server.policy.engine import Decision, Matches, PolicyEngine, Request, Visibility
 from governance_server.policy.facts import Facts, copy_facts
 from governance_server.policy.live import LivePolicy
 from governance_server.policy.pending import can_follow
@@ -24,9 +24,10 @@ from governance_server.policy.retagged import RetaggedEngine
 from governance_server.policy.view import View
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
-from governance_server.rules.errors import AccessDenied, Invalid, PurposeNotHeld
-from governance_server.rules.policy_rows import domain_of
+from governance_server.rules.errors import Invalid, PurposeNotHeld
+from governance_server.rules.policy_rows import ANY, domain_of
 from governance_server.rules.read_plans import Denied, ReadPlan, fit_masks
+from governance_server.rules.refusals import denied, out_of_scope
 from governance_server.rules.token_scopes import TokenScope
 from governance_server.storage.engine import Database
 from mesh_core.names import InvalidName, column_object, parse_port, tag_object
@@ -67,6 +68,18 @@ class PolicyProjection(LivePolicy):
             if caller.scope is not None and not self._is_within(caller.scope, action, obj, purpose):
                 return Decision(False, (), self._engine.revision)
             return self._engine.decide(self._request(caller.name, action, obj, purpose))
+
+    def matches(self, principal: str, action: str, objects: Sequence[str], purpose: str = "") -> tuple[Matches, ...]:
+        """Every rule that holds for each of the objects, which all belong to one domain."""
+        with self._lock:
+            self._catch_up()
+            return self._engine.collect(self._request(principal, action, objects[0], purpose), objects).matches if objects else ()
+
+    def names_of(self, principal: str, domain: str) -> frozenset[str]:
+        """Every subject that stands for the principal in rules of the domain: itself, its groups and roles, and `*`."""
+        with self._lock:
+            self._catch_up()
+            return self._engine.roles_of(principal, domain) | self._engine.roles_of(principal, ANY) | {ANY}
 
     def visibility(self, caller: Caller) -> Visibility:
         """What the caller may discover."""
@@ -284,27 +297,6 @@ class PolicyProjection(LivePolicy):
 
     def _time(self) -> str:
         return self._now().astimezone(UTC).isoformat(timespec="seconds")[:19] + "Z"
-
-
-def denied(action: str, obj: str, *, purposes: Sequence[str] = ()) -> AccessDenied:
-    """The one refusal, whether the thing is forbidden or does not exist; `purposes` are the caller's own that would do."""
-    resource = obj.partition("#")[0]
-    if purposes:
-        held = ", ".join(purposes)
-        return AccessDenied(f"You may not {action} {obj} without a purpose: you hold {held}; state one.", resource=obj)
-    if "." in resource and " " not in action:
-        step = f"and ask for access with `mesh request {resource} --purpose … --reason …`"
-    else:
-        step = "and ask its owner or the governance team"
-    return AccessDenied(
-        f"You may not {action} {obj}, or it does not exist: find what you may see with `mesh discover`, {step}.", resource=obj
-    )
-
-
-def out_of_scope(action: str, obj: str) -> AccessDenied:
-    """The refusal of what a token's scope leaves out: the same whether the thing exists or not."""
-    message = f"This token may not {action} {obj}: its scope leaves that out. Use a token that covers it."
-    return AccessDenied(message, resource=obj.partition("#")[0])
 
 
 def _tag_object(tag: str) -> str:

@@ -53,9 +53,9 @@ def _rule(rid: str, *, sub: str, obj: str, act: str, dom: str | None = None) -> 
 
 
 BASE_ROWS: tuple[Row, ...] = tuple(
-    _rule("base:administrator", sub=ADMINISTRATOR, obj=MESH, act=act) for act in ("discover", "grant", "administer")
+    _rule("base:administrator", sub=ADMINISTRATOR, obj=MESH, act=act) for act in ("administer", "discover", "grant", "request")
 )
-"""Rows that hold in every mesh: the central team may discover, grant and administer; none of these lets it read data."""
+"""Rows that hold in every mesh: the central team governs, and may ask; none of these lets it read data, or let others read."""
 
 
 def policy_time(stamp: Timestamp | None, *, default: str) -> str:

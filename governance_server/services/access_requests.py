@@ -12,6 +12,7 @@ from domainmesh.v1 import access_request_service_pb2 as pb
 from domainmesh.v1 import access_request_service_pb2_grpc, grant_pb2
 from governance_server.backend import Backend, Page, stamp, store
 from governance_server.caller import Caller, current_caller
+from governance_server.granting import rest_grant
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
@@ -102,6 +103,7 @@ class AccessRequestService(access_request_service_pb2_grpc.AccessRequestServiceS
             grant = _grant(asked, request, caller, new_id)
             prepare_grant(self._backend, tx, grant)
             _check_not_more(asked, grant)
+            rest_grant(self._backend, tx, caller, grant)
             asked.state = messages.ACCESS_REQUEST_STATE_APPROVED
             asked.grants.append(grant.id)
             asked.row_filter = request.row_filter

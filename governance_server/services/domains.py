@@ -8,18 +8,23 @@ from domainmesh.v1 import domain_pb2, domain_service_pb2_grpc
 from domainmesh.v1 import domain_service_pb2 as pb
 from governance_server.backend import Backend, Page, read, stamp, store
 from governance_server.caller import Caller, current_caller
+from governance_server.granting import holds_office
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
-from governance_server.rules.errors import AlreadyExists, Conflict, Invalid, NotFound
+from governance_server.rules.errors import AccessDenied, AlreadyExists, Conflict, Invalid, NotFound
 from governance_server.rules.policy_facts import domain_rows
 from governance_server.rules.policy_rows import Link, UnreadableRule, check_link, check_rule
+from governance_server.services.grants import with_consequences
 from mesh_core.names import MESH, check_domain, check_principal
 
 __all__ = ["DomainService"]
 
 _CENTRAL_FIELDS = frozenset({"title", "owners", "members"})
 _OWNER_FIELDS = frozenset({"description", "roles"})
+
+_RESERVED = frozenset({"domain", "base", "centre"})
+"""Names whose grants would be called like base rights (`domain:sales`, `base:administrator`)."""
 
 
 class DomainService(domain_service_pb2_grpc.DomainServiceServicer):
@@ -86,6 +91,8 @@ class DomainService(domain_service_pb2_grpc.DomainServiceServicer):
                 raise Conflict(
                     f"Domain {name!r} has changed since you read it: read it again and repeat the change.", resource=name
                 )
+            before = domain_pb2.Domain()
+            before.CopyFrom(domain)
             for field in fields:
                 domain.ClearField(field)  # type: ignore[arg-type]  # one of the names checked above
             wanted = domain_pb2.Domain()
@@ -95,13 +102,23 @@ class DomainService(domain_service_pb2_grpc.DomainServiceServicer):
             domain.MergeFrom(wanted)
             domain.etag = str(tx.revision)
             _check(domain)
-            return Outcome("domain.updated", name, (store(kinds.DOMAIN, name, domain),), domain.SerializeToString())
+            if _joins(before, domain) and not holds_office(self._backend, caller, name):
+                raise AccessDenied("Whoever joins a role gets what it may do: an owner of the domain must add it.", resource=name)
+            writes = with_consequences(self._backend, tx, [store(kinds.DOMAIN, name, domain)], caller)
+            return Outcome("domain.updated", name, writes, domain.SerializeToString())
 
         return domain_pb2.Domain.FromString(self._backend.submit(request, request.request_id, run).reply)
 
 
+def _joins(before: domain_pb2.Domain, after: domain_pb2.Domain) -> bool:
+    """True if somebody gains a role of the domain."""
+    had, has = ({(role.name, member) for role in domain.roles for member in role.members} for domain in (before, after))
+    return not has <= had
+
+
 def _check(domain: domain_pb2.Domain) -> None:
-    check_domain(domain.name)
+    if check_domain(domain.name) in _RESERVED:
+        raise Invalid(f"{domain.name!r} stands for something else in rules: choose another name.", resource=domain.name)
     for person in (*domain.owners, *domain.members, *(p for role in domain.roles for p in role.members)):
         check_principal(person)
     for role in domain.roles:

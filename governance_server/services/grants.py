@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 import grpc
 
@@ -10,6 +10,7 @@ from domainmesh.v1 import grant_pb2, grant_service_pb2_grpc
 from domainmesh.v1 import grant_service_pb2 as pb
 from governance_server.backend import Backend, Page, Reader, read, stamp, store
 from governance_server.caller import Caller, current_caller
+from governance_server.granting import check_lifting, fallen, rest_grant
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
@@ -19,7 +20,7 @@ from governance_server.rules.grants import check_grant, check_guardrail, contain
 from governance_server.rules.policy_facts import exemption_role
 from mesh_core.names import MESH, check_tag
 
-__all__ = ["RESTRICTED", "GrantService", "GuardrailService", "end_grant", "prepare_grant"]
+__all__ = ["RESTRICTED", "GrantService", "GuardrailService", "end_grant", "prepare_grant", "with_consequences"]
 
 RESTRICTED = "restricted"
 """Stands for a row filter whose text is not for the reader."""
@@ -43,8 +44,9 @@ class GrantService(grant_service_pb2_grpc.GrantServiceServicer):
             grant.CopyFrom(request.grant)
             grant.id, grant.grantor = new_id, caller.name
             prepare_grant(self._backend, tx, grant)
-            writes = () if request.validate_only else (store(kinds.GRANT, grant.id, grant),)
-            return Outcome("grant.created", grant.id, writes, grant.SerializeToString())
+            rest_grant(self._backend, tx, caller, grant)
+            writes = with_consequences(self._backend, tx, [store(kinds.GRANT, grant.id, grant)], caller)
+            return Outcome("grant.created", grant.id, () if request.validate_only else writes, grant.SerializeToString())
 
         return grant_pb2.Grant.FromString(self._backend.submit(request, request.request_id, run).reply)
 
@@ -85,7 +87,8 @@ class GrantService(grant_service_pb2_grpc.GrantServiceServicer):
             read(tx, kinds.GRANT, request.id, grant_pb2.Grant)
             if grant.revoke_time.seconds:
                 return Outcome("grant.revoked", grant.id, (), grant.SerializeToString())
-            writes = tuple(end_grant(tx, grant, caller, reason=request.reason))
+            check_lifting(self._backend, caller, grant)
+            writes = with_consequences(self._backend, tx, [*end_grant(tx, grant, caller, reason=request.reason)], caller)
             return Outcome("grant.revoked", grant.id, writes, grant.SerializeToString())
 
         return grant_pb2.Grant.FromString(self._backend.submit(request, request.request_id, run).reply)
@@ -132,6 +135,15 @@ def end_grant(tx: Transaction, grant: grant_pb2.Grant, caller: Caller, *, reason
         request = read(tx, kinds.ACCESS_REQUEST, grant.access_request, access_request_pb2.AccessRequest)
         request.state = access_request_pb2.ACCESS_REQUEST_STATE_REVOKED
         yield store(kinds.ACCESS_REQUEST, request.id, request)
+
+
+def with_consequences(
+    backend: Backend, tx: Transaction, writes: Sequence[ResourceWrite], caller: Caller
+) -> tuple[ResourceWrite, ...]:
+    """The writes and what they bring about: whatever rests on a rule that they end or narrow ends in the same change."""
+    ended = fallen(backend, tx, writes)
+    further = (write for grant in ended for write in end_grant(tx, grant, caller, reason="What it rested on has ended."))
+    return tuple({(write.kind, write.name): write for write in (*writes, *further)}.values())
 
 
 class GuardrailService(grant_service_pb2_grpc.GuardrailServiceServicer):

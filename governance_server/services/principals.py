@@ -15,6 +15,7 @@ from governance_server.journal.command import Outcome, Transaction
 from governance_server.policy.projection import NO_PURPOSE
 from governance_server.rules import kinds
 from governance_server.rules.errors import AccessDenied, AlreadyExists, Conflict, GovernanceError, Invalid, NotFound
+from governance_server.services.grants import with_consequences
 from mesh_core.names import MESH, check_principal, check_purpose
 
 __all__ = ["PrincipalService", "TokenService"]
@@ -87,8 +88,8 @@ class PrincipalService(principal_service_pb2_grpc.PrincipalServiceServicer):
             principal.MergeFrom(wanted)
             principal.etag = str(tx.revision)
             _check(principal)
-            write = store(kinds.PRINCIPAL, principal.name, principal)
-            return Outcome("principal.updated", principal.name, (write,), principal.SerializeToString())
+            writes = with_consequences(self._backend, tx, [store(kinds.PRINCIPAL, principal.name, principal)], caller)
+            return Outcome("principal.updated", principal.name, writes, principal.SerializeToString())
 
         return principal_pb2.Principal.FromString(self._backend.submit(request, request.request_id, run).reply)
 

@@ -94,6 +94,7 @@ class Grant(_message.Message):
     REVOKE_TIME_FIELD_NUMBER: _builtins.int
     REVOKER_FIELD_NUMBER: _builtins.int
     REVOKE_REASON_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id, like `g-01HZX…`."""
     subject: _builtins.str
@@ -144,6 +145,12 @@ class Grant(_message.Message):
     def revoke_time(self) -> _timestamp_pb2.Timestamp:
         """When it was revoked, if it was."""
 
+    @_builtins.property
+    def basis(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The rules it rests on, if its grantor gave it by rights of its own that can end: grants (by id), or its membership of a domain
+        (`domain:sales`). Set by the server. When one of them ends or no longer contains this grant, this one ends in the same change.
+        """
+
     def __init__(
         self,
         *,
@@ -165,10 +172,11 @@ class Grant(_message.Message):
         revoke_time: _timestamp_pb2.Timestamp | None = ...,
         revoker: _builtins.str = ...,
         revoke_reason: _builtins.str = ...,
+        basis: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "revoke_time", b"revoke_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_request", b"access_request", "actions", b"actions", "columns", b"columns", "create_time", b"create_time", "effect", b"effect", "expire_time", b"expire_time", "grantor", b"grantor", "id", b"id", "masks", b"masks", "purpose", b"purpose", "reason", b"reason", "resource", b"resource", "revoke_reason", b"revoke_reason", "revoke_time", b"revoke_time", "revoker", b"revoker", "row_filter", b"row_filter", "start_time", b"start_time", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_request", b"access_request", "actions", b"actions", "basis", b"basis", "columns", b"columns", "create_time", b"create_time", "effect", b"effect", "expire_time", b"expire_time", "grantor", b"grantor", "id", b"id", "masks", b"masks", "purpose", b"purpose", "reason", b"reason", "resource", b"resource", "revoke_reason", b"revoke_reason", "revoke_time", b"revoke_time", "revoker", b"revoker", "row_filter", b"row_filter", "start_time", b"start_time", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,30 @@
+"""The words of a refusal: the same whether a thing is forbidden or does not exist."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from governance_server.rules.errors import AccessDenied
+
+__all__ = ["denied", "out_of_scope"]
+
+
+def denied(action: str, obj: str, *, purposes: Sequence[str] = ()) -> AccessDenied:
+    """The one refusal, whether the thing is forbidden or does not exist; `purposes` are the caller's own that would do."""
+    resource = obj.partition("#")[0]
+    if purposes:
+        held = ", ".join(purposes)
+        return AccessDenied(f"You may not {action} {obj} without a purpose: you hold {held}; state one.", resource=obj)
+    if "." in resource and " " not in action:
+        step = f"and ask for access with `mesh request {resource} --purpose … --reason …`"
+    else:
+        step = "and ask its owner or the governance team"
+    return AccessDenied(
+        f"You may not {action} {obj}, or it does not exist: find what you may see with `mesh discover`, {step}.", resource=obj
+    )
+
+
+def out_of_scope(action: str, obj: str) -> AccessDenied:
+    """The refusal of what a token's scope leaves out: the same whether the thing exists or not."""
+    message = f"This token may not {action} {obj}: its scope leaves that out. Use a token that covers it."
+    return AccessDenied(message, resource=obj.partition("#")[0])

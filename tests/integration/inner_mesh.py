@@ -1,0 +1,141 @@
+"""A mesh in this process: real services, journal, policy, publisher and scanner, without gRPC, and a clock that tests move."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from google.protobuf.message import Message
+
+from domain_sdk._delivery import deliver
+from domain_sdk.publish import _delivered_message
+from domainmesh.v1 import lineage_pb2, product_pb2
+from domainmesh.v1.publication_service_pb2 import BeginPublicationRequest, CommitPublicationRequest
+from governance_server.backend import Backend
+from governance_server.bootstrap import ensure_administrator
+from governance_server.caller import Caller, set_caller
+from governance_server.config import load_settings
+from governance_server.contracts import parse_contract
+from governance_server.gateway.scan import PolarsScanner
+from governance_server.journal.journal import Journal
+from governance_server.keyring import Keyring
+from governance_server.lineage.emit import LineageEmitter
+from governance_server.policy.projection import PolicyProjection
+from governance_server.publishing.passages import PassageIndexer
+from governance_server.publishing.publisher import Publisher
+from governance_server.rules.errors import AccessDenied, Unauthenticated
+from governance_server.rules.read_plans import ReadPlan
+from governance_server.storage.catalog import Catalog
+from governance_server.storage.engine import open_database
+from governance_server.storage.events import EventLog
+from governance_server.vector_access import VectorAccess
+from governance_server.warehouse.layout import Warehouse
+from governance_server.wiring import ControlParts, control_services
+
+__all__ = ["ADMIN", "START", "InnerMesh", "inner_mesh"]
+
+ADMIN = "user:admin"
+START = datetime(2026, 11, 23, 12, tzinfo=UTC)
+
+
+class InnerMesh:
+    """One control server's parts; `call` acts as anybody, `see` reads as the gateway reads."""
+
+    def __init__(self, home: Path) -> None:
+        self.now = START
+        settings = load_settings({"MESH_HOME": str(home), "MESH_EMBEDDER": "hashing"})
+        home.mkdir(exist_ok=True)
+        keys = Keyring.open(settings.keys, now=self.now)
+        database = open_database(settings.database_url)
+        policy = PolicyProjection(database, now=lambda: self.now)
+        journal = Journal(database, clock=lambda: self.now, follower=policy)
+        self.backend = Backend(
+            settings, database, Catalog(database), journal, policy, lambda: self.now, lambda: secrets.token_hex(8), keys
+        )
+        ensure_administrator(database, journal, settings.administrator_token_file)
+        self.warehouse = Warehouse(settings.home / "warehouse", settings.drop)
+        vectors = VectorAccess(settings.vectors_url, settings.embedder, api_key=None)
+        events = EventLog(database, "openlineage", clock=self.backend.now)
+        self.publisher = Publisher(
+            self.backend,
+            warehouse=self.warehouse,
+            passages=PassageIndexer(vectors, self.warehouse),
+            emitter=LineageEmitter(events, self.backend.now),
+        )
+        parts = ControlParts(backend=self.backend, publisher=self.publisher, events=events, gateway=lambda: "")
+        self._servicers = [servicer for _, servicer in control_services(parts)]
+
+    def close(self) -> None:
+        """Nothing is left open."""
+        self.backend.journal.close()
+        self.backend.database.close()
+
+    def tick(self, **delta: float) -> None:
+        """The clock moves on."""
+        self.now += timedelta(**delta)
+
+    def caller(self, who: str) -> Caller:
+        """The principal as its token would prove it. Raises: Unauthenticated if it is disabled."""
+        known = self.backend.policy.facts().principals.get(who)
+        if known is not None and known.is_disabled:
+            raise Unauthenticated("disabled")
+        return self.backend.policy.caller_of(who) or Caller(who)
+
+    def call(self, who: str, method: str, request: Message) -> Any:
+        """The reply of the service that has the method."""
+        set_caller(self.caller(who))
+        servicer = next(it for it in self._servicers if method in vars(type(it)))
+        return getattr(servicer, method)(request, None)
+
+    def publish(
+        self,
+        who: str,
+        product: str,
+        text: str,
+        frames: Mapping[str, pl.DataFrame],
+        lineage: Sequence[lineage_pb2.PortLineage] = (),
+    ) -> product_pb2.Release:
+        """A release of the product; frames by port."""
+        begun = self.call(who, "BeginPublication", BeginPublicationRequest(product=product, contract_text=text))
+        contract = parse_contract(text)
+        ports = []
+        for port, location in zip(contract.ports, begun.locations, strict=True):
+            made = deliver(port, location.port, frames[port.name], folder=Path(location.path), hook=lambda done, total: None)
+            ports.append(_delivered_message(made))
+        request = CommitPublicationRequest(id=begun.id, ports=ports, lineage=lineage)
+        return self.call(who, "CommitPublication", request)  # type: ignore[no-any-return]
+
+    def see(self, who: str, port: str, purpose: str = "") -> pl.DataFrame | None:
+        """What the principal reads of the port, by plan and scan as in the gateway; None if nothing."""
+        try:
+            with self.backend.policy.pinned():
+                plan = self.backend.policy.plan(self.caller(who), port, purpose)
+                found = self.backend.policy.find_port(port)
+        except (AccessDenied, Unauthenticated):
+            return None
+        assert isinstance(plan, ReadPlan)
+        assert found is not None
+        batches = PolarsScanner().scan(
+            plan,
+            table_root=self.warehouse.port_location(port),
+            delta_version=found.delta_version,
+            columns=None,
+            predicate=None,
+            limit=None,
+        )
+        return pl.concat([pl.DataFrame(batch) for batch in batches])
+
+
+@contextmanager
+def inner_mesh(home: Path) -> Iterator[InnerMesh]:
+    """A mesh that ends with the block."""
+    mesh = InnerMesh(home)
+    try:
+        yield mesh
+    finally:
+        mesh.close()

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from domain_sdk._paging import all_items
 from domain_sdk._times import Until, from_timestamp, to_expiry
 from domain_sdk._transport import Transport
-from domain_sdk.errors import Conflict
+from domain_sdk.errors import Conflict, InvalidRequest
 from domain_sdk.identity import NewToken, Principal, Purpose, ServerStatus, Token
 from domainmesh.v1 import principal_pb2, principal_service_pb2
 from domainmesh.v1.principal_service_pb2_grpc import PrincipalServiceStub, TokenServiceStub
@@ -24,6 +24,7 @@ __all__ = [
     "list_purposes",
     "list_tokens",
     "revoke_token",
+    "to_scope",
     "update_principal",
 ]
 
@@ -82,9 +83,18 @@ def list_purposes(transport: Transport) -> list[Purpose]:
     return [_purpose(it) for it in all_items(transport, method, request, field="purposes")]
 
 
-def create_token(transport: Transport, *, principal: str = "", description: str = "", until: Until | None = None) -> NewToken:
+def create_token(
+    transport: Transport,
+    *,
+    principal: str = "",
+    description: str = "",
+    until: Until | None = None,
+    scope: principal_pb2.TokenScope | None = None,
+) -> NewToken:
     """The token exists and its secret is in the reply. Not retried: a replayed call would return no secret."""
-    request = principal_service_pb2.CreateTokenRequest(principal=principal, description=description, expire_time=to_expiry(until))
+    request = principal_service_pb2.CreateTokenRequest(
+        principal=principal, description=description, expire_time=to_expiry(until), scope=scope
+    )
     response = transport.call(transport.control(TokenServiceStub).CreateToken, request, is_retried=False)
     if not response.secret:
         raise Conflict(f"Token {response.token.id} was made but its secret is lost: revoke it and make another.")
@@ -131,4 +141,33 @@ def _token(message: principal_pb2.Token) -> Token:
         create_time=from_timestamp(message, "create_time"),
         expire_time=from_timestamp(message, "expire_time"),
         revoke_time=from_timestamp(message, "revoke_time"),
+        scope=_scope_words(message.scope),
+        purposes=tuple(message.scope.purposes),
+        parent=message.parent,
+        creator=message.creator,
     )
+
+
+def to_scope(scope: Sequence[str], purposes: Sequence[str]) -> principal_pb2.TokenScope | None:
+    """What a token is to be good for, on the wire; `scope` has entries like `discover,read:finance.ledger`.
+
+    Raises:
+        InvalidRequest: an entry is not written so.
+    """
+    if not scope and not purposes:
+        return None
+    sent = principal_pb2.TokenScope(purposes=purposes)
+    for entry in scope:
+        actions, separator, resource = entry.partition(":")
+        if not separator or not resource or not all(actions.split(",")):
+            raise InvalidRequest(f"{entry!r} is no scope: write actions and a resource, like discover,read:finance.ledger.")
+        for action in actions.split(","):
+            sent.permissions.add(action=action, resource=resource)
+    return sent
+
+
+def _scope_words(scope: principal_pb2.TokenScope) -> tuple[str, ...]:
+    actions: dict[str, list[str]] = {}
+    for item in scope.permissions:
+        actions.setdefault(item.resource, []).append(item.action)
+    return tuple(f"{','.join(sorted(those))}:{resource}" for resource, those in sorted(actions.items()))

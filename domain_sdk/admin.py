@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
+from domain_sdk._arguments import checked_names
 from domain_sdk._times import Until
 from domain_sdk.errors import InvalidRequest
 from domain_sdk.identity import NewToken, Principal, Purpose, Token
@@ -148,11 +149,32 @@ class Admin:
 
         return _identity_calls.list_principals(self._transport)
 
-    def create_token(self, principal: str = "", *, description: str = "", until: Until | None = None) -> NewToken:
-        """A token of the principal (the caller when empty), good for 90 days if not said. Its secret is shown once."""
+    def create_token(
+        self,
+        principal: str = "",
+        *,
+        description: str = "",
+        until: Until | None = None,
+        scope: Sequence[str] = (),
+        purposes: Sequence[str] = (),
+    ) -> NewToken:
+        """A token of the principal (the caller when empty). Its secret is shown once.
+
+        It is never wider than the token of this call, and ends with it: when that one expires, or is revoked.
+
+        Args:
+            principal: Whose identity it proves.
+            description: What it is for.
+            until: Exclusive end; None is 90 days, or the end of the token of this call if that is earlier.
+            scope: What it is good for, like `["discover,read:finance.ledger"]`; everything when empty.
+            purposes: Data is read for one of these only; for any that the principal holds when empty.
+        """
         from domain_sdk import _identity_calls
 
-        return _identity_calls.create_token(self._transport, principal=principal, description=description, until=until)
+        sent = _identity_calls.to_scope(checked_names(scope, "scope"), checked_names(purposes, "purposes"))
+        return _identity_calls.create_token(
+            self._transport, principal=principal, description=description, until=until, scope=sent
+        )
 
     def tokens(self, principal: str = "") -> list[Token]:
         """The principal's tokens without their secrets; the caller's own when empty."""

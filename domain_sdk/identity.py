@@ -38,6 +38,15 @@ class Token:
     create_time: datetime | None
     expire_time: datetime | None
     revoke_time: datetime | None
+    """When it, or a token it was made with, was revoked."""
+    scope: tuple[str, ...] = ()
+    """What it is good for, like `read:finance.ledger`; empty: for what the token it was made with is, else for everything."""
+    purposes: tuple[str, ...] = ()
+    """Data is read for one of these only; empty: for any that the principal holds."""
+    parent: str = ""
+    """The principal's own token it was made with, whose end is its end; empty if there is none."""
+    creator: str = ""
+    """Who made it."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from domainmesh.v1.read_service_pb2_grpc import add_ReadServiceServicer_to_serve
 from domainmesh.v1.retrieval_service_pb2_grpc import add_RetrievalServiceServicer_to_server
 from governance_server.authentication import Authenticator
 from governance_server.backend import Backend
-from governance_server.bootstrap import ensure_administrator
+from governance_server.bootstrap import ensure_administrator, ensure_token_owners
 from governance_server.config import Settings
 from governance_server.gateway.tickets import Tickets
 from governance_server.interceptors import CallInterceptor, StreamPool
@@ -86,7 +86,9 @@ class Gateway:
 def build_control(settings: Settings, *, gateway: Callable[[], str]) -> Control:
     """The control server, listening. Raises: OSError if a port or folder cannot be used, StorageError."""
     backend, authenticator = _backend(settings)
-    is_first_start = ensure_administrator(backend.database, backend.journal, settings.administrator_token_file)
+    token_file = settings.administrator_token_file
+    is_first_start = ensure_administrator(backend.database, backend.journal, token_file, keys=backend.keys)
+    ensure_token_owners(backend.database, backend.journal)
     warehouse = _warehouse(settings)
     vectors = _vectors(settings)
     events = EventLog(backend.database, "openlineage", clock=backend.now)
@@ -129,7 +131,7 @@ def _backend(settings: Settings) -> tuple[Backend, Authenticator]:
     policy = PolicyProjection(database, now=_now)
     journal = Journal(database, clock=_now, follower=policy)
     backend = Backend(settings, database, Catalog(database), journal, policy, _now, lambda: secrets.token_hex(8), keys)
-    return backend, Authenticator(database, now=_now)
+    return backend, Authenticator(database, now=_now, keys=keys)
 
 
 def _maintenance(backend: Backend) -> Maintenance:

@@ -12,22 +12,25 @@ from governance_server.authentication import mint_token
 from governance_server.backend import stamp, store
 from governance_server.journal.command import Command, Outcome, Transaction
 from governance_server.journal.journal import Journal
+from governance_server.keyring import Keyring
 from governance_server.rules import kinds
+from governance_server.rules.apply import ResourceWrite
+from governance_server.rules.token_chain import owner_key
 from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import Database
 
-__all__ = ["FIRST_ADMINISTRATOR", "ensure_administrator"]
+__all__ = ["FIRST_ADMINISTRATOR", "ensure_administrator", "ensure_token_owners"]
 
 FIRST_ADMINISTRATOR = "user:admin"
 _AGE = timedelta(days=365)
 
 
-def ensure_administrator(database: Database, journal: Journal, token_file: Path) -> bool:
+def ensure_administrator(database: Database, journal: Journal, token_file: Path, *, keys: Keyring) -> bool:
     """True if this was the first start: the administrator now exists and its token is in the file. Raises: OSError."""
     if Catalog(database).get(kinds.PRINCIPAL, FIRST_ADMINISTRATOR) is not None:
         _settle(Catalog(database), token_file)
         return False
-    minted = mint_token()
+    minted = mint_token(keys)
     # Written before it is journaled, under a name of its own: whoever else starts first, `token_file` gets the token that counts.
     candidate = token_file.with_name(f"{token_file.name}.{minted.id}")
     _write_secret(candidate, minted.text)
@@ -44,15 +47,35 @@ def ensure_administrator(database: Database, journal: Journal, token_file: Path)
         )
         token = principal_pb2.Token(
             id=minted.id, principal=FIRST_ADMINISTRATOR, description="first start", create_time=stamp(tx.time),
-            expire_time=stamp(tx.time, plus=_AGE),
+            expire_time=stamp(tx.time, plus=_AGE), creator="service:bootstrap",
         )  # fmt: skip
-        stored = principal_pb2.StoredToken(token=token, secret_sha256=minted.secret_sha256)
-        writes = (store(kinds.PRINCIPAL, FIRST_ADMINISTRATOR, principal), store(kinds.TOKEN, minted.id, stored))
+        writes = (
+            store(kinds.PRINCIPAL, FIRST_ADMINISTRATOR, principal),
+            store(kinds.TOKEN, minted.id, minted.stored(token)),
+            _owner_entry(token),
+        )
         return Outcome("principal.created", FIRST_ADMINISTRATOR, writes, b"")
 
     receipt = journal.submit(Command(principal="service:bootstrap", request_id="", request_digest=b"", run=run))
     _settle(Catalog(database), token_file)
     return receipt.reply == b""
+
+
+def ensure_token_owners(database: Database, journal: Journal) -> None:
+    """Every token is found by its principal, those of a release that did not keep them so, too."""
+    if database.head_of((kinds.TOKEN_OWNER,)) or not database.head_of((kinds.TOKEN,)):
+        return
+
+    def run(tx: Transaction) -> Outcome:
+        stored = (principal_pb2.StoredToken.FromString(body) for _, body in tx.list(kinds.TOKEN))
+        return Outcome("token.indexed", "token", tuple(_owner_entry(each.token) for each in stored), b"")
+
+    journal.submit(Command(principal="service:bootstrap", request_id="", request_digest=b"", run=run))
+
+
+def _owner_entry(token: principal_pb2.Token) -> ResourceWrite:
+    entry = principal_pb2.Token(id=token.id, principal=token.principal)
+    return store(kinds.TOKEN_OWNER, owner_key(token.principal, token.id), entry)
 
 
 def _settle(catalog: Catalog, token_file: Path) -> None:

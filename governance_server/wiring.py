@@ -27,10 +27,11 @@ from governance_server.services.domains import DomainService
 from governance_server.services.grants import GrantService, GuardrailService
 from governance_server.services.journal import JournalService
 from governance_server.services.lineage import LineageService
-from governance_server.services.principals import PrincipalService, TokenService
+from governance_server.services.principals import PrincipalService
 from governance_server.services.products import ProductService
 from governance_server.services.publications import PublicationService
 from governance_server.services.server_info import ServerService
+from governance_server.services.tokens import TokenService
 from governance_server.storage.events import EventLog
 
 __all__ = ["ControlParts", "Registration", "control_services", "register"]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from datetime import timedelta
 from typing import Annotated
 
 import typer
@@ -20,6 +22,7 @@ __all__ = [
     "Version",
     "parse_columns",
     "parse_pairs",
+    "parse_span",
 ]
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output; errors become JSON on standard error.")]
@@ -53,6 +56,19 @@ def parse_columns(text: str) -> list[str]:
     if twice:
         raise typer.BadParameter(f"{', '.join(twice)} was given twice in {text!r}.")
     return names
+
+
+def parse_span(text: str, *, option: str) -> timedelta:
+    """The span of time: a whole number and h, d or w.
+
+    Raises:
+        typer.BadParameter: it is not written so.
+    """
+    found = re.fullmatch(r"([1-9][0-9]{0,5})([hdw])", text)
+    if not found:
+        raise typer.BadParameter(f"{text!r} is no span of time: write 12h, 30d or 8w.", param_hint=option)
+    unit = {"h": "hours", "d": "days", "w": "weeks"}[found[2]]
+    return timedelta(**{unit: int(found[1])})
 
 
 def parse_pairs(pairs: list[str] | None, *, option: str, form: str = "NAME=VALUE") -> dict[str, str]:

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from domain_sdk.cli.command import Command
-from domain_sdk.cli.options import Json, Until
+from domain_sdk.cli.options import Json, Until, parse_span
 from domain_sdk.cli.output import answer, cell, details, errors_console, plain, print_json, table
 from domain_sdk.cli.session import connect
 
@@ -26,16 +27,33 @@ def create(
     principal: Annotated[str, typer.Argument(help="Whose token, like service:etl; your own when left out.")] = "",
     description: Annotated[str, typer.Option("--description", help="What it is for.")] = "",
     until: Until = None,
+    expires: Annotated[str | None, typer.Option("--expires", metavar="SPAN", help="For how long: 12h, 30d, 8w.")] = None,
+    scope: Annotated[
+        list[str] | None,
+        typer.Option("--scope", metavar="ACTIONS:RESOURCE", help="What it is for, like discover,read:finance.ledger; repeat."),
+    ] = None,
+    purpose: Annotated[list[str] | None, typer.Option("--purpose", help="Only for reads with this purpose; repeat.")] = None,
     output: Annotated[
         Path | None, typer.Option("--output", help="Write the secret to this new file, readable by you only.")
     ] = None,
     as_json: Json = False,
 ) -> None:
-    """Make a token, good for 90 days if not said. Its secret is shown once: on standard output, or in the file."""
+    """Make a token, good for 90 days if not said. Its secret is shown once: on standard output, or in the file.
+
+    It is good for no more, and for no longer, than the token that you use to make it.
+    """
+    if until is not None and expires is not None:
+        raise typer.BadParameter("Give --until or --expires, not both.", param_hint="--expires")
     if output is not None and output.exists():
         raise typer.BadParameter(f"{output} exists already: choose another name.", param_hint="--output")
     with connect(ctx) as mesh:
-        made = mesh.admin.create_token(principal, description=description, until=until)
+        made = mesh.admin.create_token(
+            principal,
+            description=description,
+            until=datetime.now(UTC) + parse_span(expires, option="--expires") if expires is not None else until,
+            scope=scope or (),
+            purposes=purpose or (),
+        )
     if output is not None:
         write_secret(output, made.secret)
     if as_json:
@@ -77,19 +95,37 @@ def write_secret(path: Path, secret: str) -> None:
 
 
 def _token(token: Token) -> RenderableType:
-    facts = {"of": token.principal, "for": token.description, "until": token.expire_time, "revoked": token.revoke_time}
+    facts = {
+        "of": token.principal,
+        "for": token.description,
+        "scope": ", ".join(token.scope),
+        "purposes": ", ".join(token.purposes),
+        "made with": token.parent,
+        "until": token.expire_time,
+        "revoked": token.revoke_time,
+    }
     return details(facts, title=f"Token {token.id}")
 
 
 def _tokens(found: list[Token]) -> RenderableType:
     if not found:
         return "There are no tokens."
-    rows = [(cell(it.id, "bold"), it.principal, it.description, it.create_time, it.expire_time, it.revoke_time) for it in found]
-    return table(("id", "of", "for", "made", "until", "revoked"), rows)
+    rows = [
+        (cell(it.id, "bold"), it.principal, it.description, ", ".join(it.scope), it.create_time, it.expire_time, it.revoke_time)
+        for it in found
+    ]
+    return table(("id", "of", "for", "scope", "made", "until", "revoked"), rows)
 
 
 COMMANDS = (
-    Command("create", create, ("mesh token create service:etl --until 2027-01-01 --output etl.token",)),
+    Command(
+        "create",
+        create,
+        (
+            "mesh token create service:etl --until 2027-01-01 --output etl.token",
+            "mesh token create --scope discover,read:finance.ledger --purpose forecasting --expires 30d",
+        ),
+    ),
     Command("list", list_tokens, ("mesh token list", "mesh token list service:etl --json")),
     Command("revoke", revoke, ("mesh token revoke ID",)),
 )

@@ -264,8 +264,8 @@ class PolicyProjection(LivePolicy):
     def _check_purpose(self, caller: Caller, port: str, purpose: str) -> None:
         wider = self.wider_purposes(purpose)
         if caller.scope is not None and not caller.scope.covers_purpose(wider):
-            purposes = ", ".join(sorted(caller.scope.purposes))
-            raise PurposeNotHeld(f"This token reads for {purposes} only: state that purpose.", resource=port)
+            words = caller.scope.purpose_words()
+            raise PurposeNotHeld(f"This token reads for {words} only: state that purpose.", resource=port)
         if not purpose:
             return
         if wider & caller.purposes:
@@ -283,7 +283,7 @@ class PolicyProjection(LivePolicy):
         )
 
     def wider_purposes(self, purpose: str) -> frozenset[str]:
-        """The purpose and everything above it."""
+        """The purpose and everything above it, at the revision answers reflect."""
         seen: dict[str, None] = {}
         current = purpose
         while current and current not in seen:

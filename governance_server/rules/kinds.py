@@ -38,6 +38,7 @@ __all__ = [
     "RELEASE",
     "TAG_RELEASE",
     "TOKEN",
+    "TOKEN_OWNER",
     "tag_release_name",
     "versioned_name",
 ]
@@ -45,6 +46,8 @@ __all__ = [
 DOMAIN = "domain"
 PRINCIPAL = "principal"
 TOKEN = "token"
+TOKEN_OWNER = "token_owner"
+"""The tokens of a principal: `user:ana/<id>`, so that a page of them is one range of names."""
 PURPOSE = "purpose"
 PRODUCT = "product"
 CONTRACT = "contract"
@@ -64,6 +67,7 @@ MESSAGES: dict[str, type[Message]] = {
     DOMAIN: domain_pb2.Domain,
     PRINCIPAL: principal_pb2.Principal,
     TOKEN: principal_pb2.StoredToken,
+    TOKEN_OWNER: principal_pb2.Token,
     PURPOSE: principal_pb2.Purpose,
     PRODUCT: product_pb2.Product,
     CONTRACT: product_pb2.Contract,

@@ -1,27 +1,23 @@
-"""PrincipalService and TokenService: who there is, what proves it, and for what data may be read."""
+"""PrincipalService: who there is, and for what data may be read."""
 
 from __future__ import annotations
-
-from datetime import UTC, timedelta
 
 import grpc
 
 from domainmesh.v1 import principal_pb2, principal_service_pb2_grpc
 from domainmesh.v1 import principal_service_pb2 as pb
-from governance_server.authentication import mint_token
 from governance_server.backend import Backend, Page, read, stamp, store
 from governance_server.caller import Caller, current_caller
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.policy.projection import NO_PURPOSE
 from governance_server.rules import kinds
-from governance_server.rules.errors import AccessDenied, AlreadyExists, Conflict, GovernanceError, Invalid, NotFound
+from governance_server.rules.errors import AccessDenied, AlreadyExists, Conflict, Invalid, NotFound
 from governance_server.services.grants import with_consequences
 from mesh_core.names import MESH, check_principal, check_purpose
 
-__all__ = ["PrincipalService", "TokenService"]
+__all__ = ["PrincipalService"]
 
 _FIELDS = ("title", "groups", "roles", "purposes", "attributes", "is_disabled", "is_administrator")
-_MAX_TOKEN_AGE, _DEFAULT_TOKEN_AGE = timedelta(days=366), timedelta(days=90)
 
 
 class PrincipalService(principal_service_pb2_grpc.PrincipalServiceServicer):
@@ -117,78 +113,6 @@ class PrincipalService(principal_service_pb2_grpc.PrincipalServiceServicer):
         found = [principal_pb2.Purpose.FromString(body) for _, body in rows[: page.size]]
         more = Page.token(found[-1].name) if len(rows) > page.size else ""
         return pb.ListPurposesResponse(purposes=found, next_page_token=more)
-
-
-class TokenService(principal_service_pb2_grpc.TokenServiceServicer):
-    """Serves tokens. Everyone manages its own; the central team those of everybody."""
-
-    def __init__(self, backend: Backend) -> None:
-        self._backend = backend
-
-    def CreateToken(self, request: pb.CreateTokenRequest, context: grpc.ServicerContext) -> pb.CreateTokenResponse:
-        """Creates a token; its secret is in the response and nowhere else."""
-        minted = mint_token()
-
-        def run(tx: Transaction, caller: Caller) -> Outcome:
-            owner = check_principal(request.principal or caller.name)
-            self._authorise(caller, owner)
-            read(tx, kinds.PRINCIPAL, owner, principal_pb2.Principal)
-            expires = (
-                request.expire_time.ToDatetime(tzinfo=UTC) if request.HasField("expire_time") else tx.time + _DEFAULT_TOKEN_AGE
-            )
-            if not tx.time < expires <= tx.time + _MAX_TOKEN_AGE:
-                raise Invalid("expire_time must lie in the future and at most one year ahead.", resource=owner)
-            token = principal_pb2.Token(
-                id=minted.id,
-                principal=owner,
-                description=request.description,
-                create_time=stamp(tx.time),
-                expire_time=stamp(expires),
-            )
-            stored = principal_pb2.StoredToken(token=token, secret_sha256=minted.secret_sha256)
-            return Outcome("token.created", owner, (store(kinds.TOKEN, token.id, stored),), token.SerializeToString())
-
-        receipt = self._backend.submit(request, request.request_id, run)
-        token = principal_pb2.Token.FromString(receipt.reply)
-        return pb.CreateTokenResponse(token=token, secret="" if receipt.replayed else minted.text)
-
-    def ListTokens(self, request: pb.ListTokensRequest, context: grpc.ServicerContext) -> pb.ListTokensResponse:
-        """Lists tokens without their secrets."""
-        caller = current_caller()
-        owner = check_principal(request.principal or caller.name)
-        self._authorise(caller, owner)
-        page = Page.of(request.page_size, request.page_token)
-        rows = self._backend.catalog.list(kinds.TOKEN, limit=None, after_name=page.after)
-        tokens = (principal_pb2.StoredToken.FromString(body).token for _, body in rows)
-        found = [token for token in tokens if token.principal == owner]
-        more = Page.token(found[page.size - 1].id) if len(found) > page.size else ""
-        return pb.ListTokensResponse(tokens=found[: page.size], next_page_token=more)
-
-    def RevokeToken(self, request: pb.RevokeTokenRequest, context: grpc.ServicerContext) -> principal_pb2.Token:
-        """Revokes a token; the next call with it is refused."""
-
-        def run(tx: Transaction, caller: Caller) -> Outcome:
-            body = tx.get(kinds.TOKEN, request.id)
-            stored = principal_pb2.StoredToken.FromString(body) if body is not None else principal_pb2.StoredToken()
-            if stored.token.principal != caller.name:
-                self._authorise(caller, stored.token.principal or "nobody")
-            if body is None:
-                raise NotFound(f"There is no token {request.id!r}: list tokens with `mesh token list`.", resource=request.id)
-            if stored.token.revoke_time.seconds:
-                return Outcome("token.revoked", stored.token.principal, (), stored.token.SerializeToString())
-            stored.token.revoke_time.CopyFrom(stamp(tx.time))
-            write = store(kinds.TOKEN, request.id, stored)
-            return Outcome("token.revoked", stored.token.principal, (write,), stored.token.SerializeToString())
-
-        return principal_pb2.Token.FromString(self._backend.submit(request, request.request_id, run).reply)
-
-    def _authorise(self, caller: Caller, owner: str) -> None:
-        if owner == caller.name:
-            return
-        try:
-            self._backend.policy.authorise(caller, "administer", MESH)
-        except GovernanceError:
-            raise AccessDenied("You may manage your own tokens only: ask the governance team for those of others.") from None
 
 
 def _check(principal: principal_pb2.Principal) -> None:

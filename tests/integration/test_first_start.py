@@ -9,6 +9,7 @@ from pathlib import Path
 from governance_server import bootstrap
 from governance_server.authentication import Authenticator
 from governance_server.journal.journal import Journal
+from governance_server.keyring import Keyring
 from governance_server.storage.engine import open_database
 
 
@@ -19,9 +20,11 @@ def now() -> datetime:
 def test_of_two_first_starts_at_once_one_wins_and_its_token_is_in_the_file(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path}/mesh.db")
     token_file = tmp_path / "admin.token"
+    keys = Keyring.open(tmp_path / "keys.json", now=now())
     journals = [Journal(database, clock=now) for _ in range(2)]
     threads = [
-        threading.Thread(target=bootstrap.ensure_administrator, args=(database, journal, token_file)) for journal in journals
+        threading.Thread(target=bootstrap.ensure_administrator, args=(database, journal, token_file), kwargs={"keys": keys})
+        for journal in journals
     ]
     for thread in threads:
         thread.start()
@@ -29,7 +32,7 @@ def test_of_two_first_starts_at_once_one_wins_and_its_token_is_in_the_file(tmp_p
         thread.join()
     for journal in journals:
         journal.close()
-    caller = Authenticator(database, now=now).authenticate(f"Bearer {token_file.read_text().strip()}", call_id="")
+    caller = Authenticator(database, now=now, keys=keys).authenticate(f"Bearer {token_file.read_text().strip()}", call_id="")
     assert caller.name == bootstrap.FIRST_ADMINISTRATOR
     assert [path.name for path in tmp_path.glob("admin.token*")] == ["admin.token"]
     assert token_file.stat().st_mode & 0o777 == 0o600
@@ -38,12 +41,13 @@ def test_of_two_first_starts_at_once_one_wins_and_its_token_is_in_the_file(tmp_p
 def test_a_crash_between_journal_and_file_is_mended_at_the_next_start(tmp_path: Path) -> None:
     database = open_database(f"sqlite:///{tmp_path}/mesh.db")
     token_file = tmp_path / "admin.token"
+    keys = Keyring.open(tmp_path / "keys.json", now=now())
     journal = Journal(database, clock=now)
-    assert bootstrap.ensure_administrator(database, journal, token_file)
+    assert bootstrap.ensure_administrator(database, journal, token_file, keys=keys)
     token_id = token_file.read_text().split("_")[1]
     token_file.rename(tmp_path / f"admin.token.{token_id}")
     (tmp_path / "admin.token.ffff").write_text("of a start that lost")
-    assert not bootstrap.ensure_administrator(database, journal, token_file)
+    assert not bootstrap.ensure_administrator(database, journal, token_file, keys=keys)
     journal.close()
     assert token_file.exists()
     assert [path.name for path in tmp_path.glob("admin.token*")] == ["admin.token"]

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64omainmesh/v1/principal.proto\x12\rdomainmesh.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb8\x02\n\tPrincipal\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06groups\x18\x03 \x03(\t\x12\r\n\x05roles\x18\x04 \x03(\t\x12\x10\n\x08purposes\x18\x05 \x03(\t\x12<\n\nattributes\x18\x06 \x03(\x0b\x32(.domainmesh.v1.Principal.AttributesEntry\x12\x13\n\x0bis_disabled\x18\x07 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\t \x01(\t\x12\x18\n\x10is_administrator\x18\n \x01(\x08\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xce\x01\n\x05Token\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tprincipal\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"I\n\x0bStoredToken\x12#\n\x05token\x18\x01 \x01(\x0b\x32\x14.domainmesh.v1.Token\x12\x15\n\rsecret_sha256\x18\x02 \x01(\x0c\"<\n\x07Purpose\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06parent\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1d\x64omainmesh/v1/principal.proto\x12\rdomainmesh.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb8\x02\n\tPrincipal\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x0e\n\x06groups\x18\x03 \x03(\t\x12\r\n\x05roles\x18\x04 \x03(\t\x12\x10\n\x08purposes\x18\x05 \x03(\t\x12<\n\nattributes\x18\x06 \x03(\x0b\x32(.domainmesh.v1.Principal.AttributesEntry\x12\x13\n\x0bis_disabled\x18\x07 \x01(\x08\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\t \x01(\t\x12\x18\n\x10is_administrator\x18\n \x01(\x08\x1a\x31\n\x0f\x41ttributesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"3\n\x0fTokenPermission\x12\x0e\n\x06\x61\x63tion\x18\x01 \x01(\t\x12\x10\n\x08resource\x18\x02 \x01(\t\"S\n\nTokenScope\x12\x33\n\x0bpermissions\x18\x01 \x03(\x0b\x32\x1e.domainmesh.v1.TokenPermission\x12\x10\n\x08purposes\x18\x02 \x03(\t\"\x99\x02\n\x05Token\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tprincipal\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0brevoke_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x05scope\x18\x07 \x01(\x0b\x32\x19.domainmesh.v1.TokenScope\x12\x0e\n\x06parent\x18\x08 \x01(\t\x12\x0f\n\x07\x63reator\x18\t \x01(\t\"n\n\x0bStoredToken\x12#\n\x05token\x18\x01 \x01(\x0b\x32\x14.domainmesh.v1.Token\x12\x15\n\rsecret_sha256\x18\x02 \x01(\x0c\x12\x13\n\x0bsecret_hmac\x18\x03 \x01(\x0c\x12\x0e\n\x06key_id\x18\x04 \x01(\t\"<\n\x07Purpose\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0e\n\x06parent\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,10 +38,14 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PRINCIPAL']._serialized_end=394
   _globals['_PRINCIPAL_ATTRIBUTESENTRY']._serialized_start=345
   _globals['_PRINCIPAL_ATTRIBUTESENTRY']._serialized_end=394
-  _globals['_TOKEN']._serialized_start=397
-  _globals['_TOKEN']._serialized_end=603
-  _globals['_STOREDTOKEN']._serialized_start=605
-  _globals['_STOREDTOKEN']._serialized_end=678
-  _globals['_PURPOSE']._serialized_start=680
-  _globals['_PURPOSE']._serialized_end=740
+  _globals['_TOKENPERMISSION']._serialized_start=396
+  _globals['_TOKENPERMISSION']._serialized_end=447
+  _globals['_TOKENSCOPE']._serialized_start=449
+  _globals['_TOKENSCOPE']._serialized_end=532
+  _globals['_TOKEN']._serialized_start=535
+  _globals['_TOKEN']._serialized_end=816
+  _globals['_STOREDTOKEN']._serialized_start=818
+  _globals['_STOREDTOKEN']._serialized_end=928
+  _globals['_PURPOSE']._serialized_start=930
+  _globals['_PURPOSE']._serialized_end=990
 # @@protoc_insertion_point(module_scope)

@@ -108,6 +108,62 @@ class Principal(_message.Message):
 Global___Principal: _TypeAlias = Principal  # noqa: Y015
 
 @_typing.final
+class TokenPermission(_message.Message):
+    """One thing that a token may be used for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ACTION_FIELD_NUMBER: _builtins.int
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    action: _builtins.str
+    """An action, like `read`."""
+    resource: _builtins.str
+    """Where: `mesh`, a domain, product or port; it stands for everything in it."""
+    def __init__(
+        self,
+        *,
+        action: _builtins.str = ...,
+        resource: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "resource", b"resource"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TokenPermission: _TypeAlias = TokenPermission  # noqa: Y015
+
+@_typing.final
+class TokenScope(_message.Message):
+    """What a token narrows its principal's rights to. It gives nothing."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PERMISSIONS_FIELD_NUMBER: _builtins.int
+    PURPOSES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def permissions(self) -> _containers.RepeatedCompositeFieldContainer[Global___TokenPermission]:
+        """What is left. None: every action everywhere, so only the purposes narrow."""
+
+    @_builtins.property
+    def purposes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Data is read for one of these purposes, or a narrower one, only; empty: for any that the principal holds."""
+
+    def __init__(
+        self,
+        *,
+        permissions: _abc.Iterable[Global___TokenPermission] | None = ...,
+        purposes: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["permissions", b"permissions", "purposes", b"purposes"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TokenScope: _TypeAlias = TokenScope  # noqa: Y015
+
+@_typing.final
 class Token(_message.Message):
     """A bearer token, without its secret."""
 
@@ -119,12 +175,19 @@ class Token(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     REVOKE_TIME_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
+    PARENT_FIELD_NUMBER: _builtins.int
+    CREATOR_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id, not secret."""
     principal: _builtins.str
     """Whose identity it proves."""
     description: _builtins.str
     """What it is for."""
+    parent: _builtins.str
+    """The principal's own token that it was made with, whose end is its end; empty if there is none."""
+    creator: _builtins.str
+    """Who made it."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was created."""
@@ -135,7 +198,11 @@ class Token(_message.Message):
 
     @_builtins.property
     def revoke_time(self) -> _timestamp_pb2.Timestamp:
-        """When it was revoked, if it was."""
+        """When it, or a token it was made with, was revoked, if one was."""
+
+    @_builtins.property
+    def scope(self) -> Global___TokenScope:
+        """What it narrows its principal's rights to; not set: to what the token it was made with does."""
 
     def __init__(
         self,
@@ -146,10 +213,13 @@ class Token(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         revoke_time: _timestamp_pb2.Timestamp | None = ...,
+        scope: Global___TokenScope | None = ...,
+        parent: _builtins.str = ...,
+        creator: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "revoke_time", b"revoke_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "revoke_time", b"revoke_time", "scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "description", b"description", "expire_time", b"expire_time", "id", b"id", "principal", b"principal", "revoke_time", b"revoke_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "creator", b"creator", "description", b"description", "expire_time", b"expire_time", "id", b"id", "parent", b"parent", "principal", b"principal", "revoke_time", b"revoke_time", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -163,8 +233,14 @@ class StoredToken(_message.Message):
 
     TOKEN_FIELD_NUMBER: _builtins.int
     SECRET_SHA256_FIELD_NUMBER: _builtins.int
+    SECRET_HMAC_FIELD_NUMBER: _builtins.int
+    KEY_ID_FIELD_NUMBER: _builtins.int
     secret_sha256: _builtins.bytes
-    """SHA-256 of the secret; the secret itself has 256 random bits and is kept nowhere."""
+    """SHA-256 of the secret, of a token made before there were keys; the secret has 256 random bits and is kept nowhere."""
+    secret_hmac: _builtins.bytes
+    """HMAC-SHA-256 of the secret under the key named by key_id."""
+    key_id: _builtins.str
+    """The key of `secret_hmac`."""
     @_builtins.property
     def token(self) -> Global___Token:
         """The token."""
@@ -174,10 +250,12 @@ class StoredToken(_message.Message):
         *,
         token: Global___Token | None = ...,
         secret_sha256: _builtins.bytes = ...,
+        secret_hmac: _builtins.bytes = ...,
+        key_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["token", b"token"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["secret_sha256", b"secret_sha256", "token", b"token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["key_id", b"key_id", "secret_hmac", b"secret_hmac", "secret_sha256", b"secret_sha256", "token", b"token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -255,6 +255,7 @@ class CreateTokenRequest(_message.Message):
     DESCRIPTION_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    SCOPE_FIELD_NUMBER: _builtins.int
     principal: _builtins.str
     """Whose identity it proves; empty for the caller itself."""
     description: _builtins.str
@@ -263,7 +264,11 @@ class CreateTokenRequest(_message.Message):
     """Makes a retry safe. A replayed request returns the token without its secret."""
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
-        """From when on it is refused; at most one year ahead, 90 days when not set."""
+        """From when on it is refused; at most one year ahead, and no later than the token of this call. Not set: 90 days, or that."""
+
+    @_builtins.property
+    def scope(self) -> _principal_pb2.TokenScope:
+        """What it is good for; not set: for what the token of this call is. It must lie within the scope of that one."""
 
     def __init__(
         self,
@@ -272,10 +277,11 @@ class CreateTokenRequest(_message.Message):
         description: _builtins.str = ...,
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         request_id: _builtins.str = ...,
+        scope: _principal_pb2.TokenScope | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "expire_time", b"expire_time", "principal", b"principal", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "expire_time", b"expire_time", "principal", b"principal", "request_id", b"request_id", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

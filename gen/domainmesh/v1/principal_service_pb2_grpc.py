@@ -323,7 +323,7 @@ class PrincipalService(object):
 
 
 class TokenServiceStub(object):
-    """Tokens: hashed at rest, expiring, revocable.
+    """Tokens: hashed at rest, scoped, expiring, revocable. What is made with a token is never wider and never lasts longer.
     """
 
     def __init__(self, channel):
@@ -350,7 +350,7 @@ class TokenServiceStub(object):
 
 
 class TokenServiceServicer(object):
-    """Tokens: hashed at rest, expiring, revocable.
+    """Tokens: hashed at rest, scoped, expiring, revocable. What is made with a token is never wider and never lasts longer.
     """
 
     def CreateToken(self, request, context):
@@ -361,14 +361,14 @@ class TokenServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ListTokens(self, request, context):
-        """Lists tokens without their secrets.
+        """Lists tokens without their secrets. With a scoped token: itself and what was made with it.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
     def RevokeToken(self, request, context):
-        """Revokes a token; the next call with it is refused.
+        """Revokes a token and those made with it for the same principal; the next call with one is refused.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -401,7 +401,7 @@ def add_TokenServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class TokenService(object):
-    """Tokens: hashed at rest, expiring, revocable.
+    """Tokens: hashed at rest, scoped, expiring, revocable. What is made with a token is never wider and never lasts longer.
     """
 
     @staticmethod

@@ -119,7 +119,7 @@ class PrincipalServiceServicer(metaclass=_abc_1.ABCMeta):
 def add_PrincipalServiceServicer_to_server(servicer: PrincipalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 
 class TokenServiceStub:
-    """Tokens: hashed at rest, expiring, revocable."""
+    """Tokens: hashed at rest, scoped, expiring, revocable. What is made with a token is never wider and never lasts longer."""
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -128,24 +128,24 @@ class TokenServiceStub:
     CreateToken: _grpc.UnaryUnaryMultiCallable[_principal_service_pb2.CreateTokenRequest, _principal_service_pb2.CreateTokenResponse]
     """Creates a token; its secret is in the response and nowhere else."""
     ListTokens: _grpc.UnaryUnaryMultiCallable[_principal_service_pb2.ListTokensRequest, _principal_service_pb2.ListTokensResponse]
-    """Lists tokens without their secrets."""
+    """Lists tokens without their secrets. With a scoped token: itself and what was made with it."""
     RevokeToken: _grpc.UnaryUnaryMultiCallable[_principal_service_pb2.RevokeTokenRequest, _principal_pb2.Token]
-    """Revokes a token; the next call with it is refused."""
+    """Revokes a token and those made with it for the same principal; the next call with one is refused."""
 
 @_typing.type_check_only
 class TokenServiceAsyncStub(TokenServiceStub):
-    """Tokens: hashed at rest, expiring, revocable."""
+    """Tokens: hashed at rest, scoped, expiring, revocable. What is made with a token is never wider and never lasts longer."""
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateToken: _aio.UnaryUnaryMultiCallable[_principal_service_pb2.CreateTokenRequest, _principal_service_pb2.CreateTokenResponse]  # type: ignore[assignment]
     """Creates a token; its secret is in the response and nowhere else."""
     ListTokens: _aio.UnaryUnaryMultiCallable[_principal_service_pb2.ListTokensRequest, _principal_service_pb2.ListTokensResponse]  # type: ignore[assignment]
-    """Lists tokens without their secrets."""
+    """Lists tokens without their secrets. With a scoped token: itself and what was made with it."""
     RevokeToken: _aio.UnaryUnaryMultiCallable[_principal_service_pb2.RevokeTokenRequest, _principal_pb2.Token]  # type: ignore[assignment]
-    """Revokes a token; the next call with it is refused."""
+    """Revokes a token and those made with it for the same principal; the next call with one is refused."""
 
 class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Tokens: hashed at rest, expiring, revocable."""
+    """Tokens: hashed at rest, scoped, expiring, revocable. What is made with a token is never wider and never lasts longer."""
 
     @_abc_1.abstractmethod
     def CreateToken(
@@ -161,7 +161,7 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _principal_service_pb2.ListTokensRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_principal_service_pb2.ListTokensResponse, _abc.Awaitable[_principal_service_pb2.ListTokensResponse]]:
-        """Lists tokens without their secrets."""
+        """Lists tokens without their secrets. With a scoped token: itself and what was made with it."""
 
     @_abc_1.abstractmethod
     def RevokeToken(
@@ -169,6 +169,6 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _principal_service_pb2.RevokeTokenRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_principal_pb2.Token, _abc.Awaitable[_principal_pb2.Token]]:
-        """Revokes a token; the next call with it is refused."""
+        """Revokes a token and those made with it for the same principal; the next call with one is refused."""
 
 def add_TokenServiceServicer_to_server(servicer: TokenServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,141 @@
+"""TokenService: what proves who calls. A token made with another is never wider and never lasts longer."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import grpc
+
+from domainmesh.v1 import principal_pb2, principal_service_pb2_grpc
+from domainmesh.v1 import principal_service_pb2 as pb
+from governance_server.authentication import mint_token
+from governance_server.backend import Backend, Page, read, stamp, store
+from governance_server.caller import Caller, current_caller
+from governance_server.journal.command import Outcome, Transaction
+from governance_server.rules import kinds
+from governance_server.rules.errors import AccessDenied, GovernanceError, Invalid, NotFound, Unauthenticated
+from governance_server.rules.token_chain import MOST_ANCESTORS, find_chain, owner_key
+from governance_server.rules.token_scopes import narrowed_scope
+from mesh_core.names import MESH, check_principal
+
+__all__ = ["TokenService"]
+
+_MAX_TOKEN_AGE, _DEFAULT_TOKEN_AGE = timedelta(days=366), timedelta(days=90)
+
+
+class TokenService(principal_service_pb2_grpc.TokenServiceServicer):
+    """Serves tokens. Everyone manages its own; the central team those of everybody."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def CreateToken(self, request: pb.CreateTokenRequest, context: grpc.ServicerContext) -> pb.CreateTokenResponse:
+        """Creates a token; its secret is in the response and nowhere else."""
+        minted = mint_token(self._backend.keys)
+
+        def run(tx: Transaction, caller: Caller) -> Outcome:
+            owner = check_principal(request.principal or caller.name)
+            self._authorise(caller, owner)
+            read(tx, kinds.PRINCIPAL, owner, principal_pb2.Principal)
+            token = principal_pb2.Token(
+                id=minted.id, principal=owner, description=request.description, create_time=stamp(tx.time),
+                expire_time=stamp(_end(request, tx.time, caller.expire_time)), creator=caller.name,
+                parent=_parent(tx, caller) if owner == caller.name else "",
+            )  # fmt: skip
+            wanted = request.scope if request.HasField("scope") else _inherited(caller, owner)
+            with self._backend.policy.pinned():  # the hierarchy of purposes as it is now
+                scope = narrowed_scope(wanted, caller.scope, wider=self._backend.policy.wider_purposes)
+            if scope is not None:
+                _check_purposes(tx, scope)
+                token.scope.CopyFrom(scope)
+            index = principal_pb2.Token(id=token.id, principal=owner)
+            writes = (
+                store(kinds.TOKEN, token.id, minted.stored(token)),
+                store(kinds.TOKEN_OWNER, owner_key(owner, token.id), index),
+            )
+            return Outcome("token.created", owner, writes, token.SerializeToString())
+
+        receipt = self._backend.submit(request, request.request_id, run)
+        token = principal_pb2.Token.FromString(receipt.reply)
+        return pb.CreateTokenResponse(token=token, secret="" if receipt.replayed else minted.text)
+
+    def ListTokens(self, request: pb.ListTokensRequest, context: grpc.ServicerContext) -> pb.ListTokensResponse:
+        """Lists tokens without their secrets, by id."""
+        caller = current_caller()
+        owner = check_principal(request.principal or caller.name)
+        self._authorise(caller, owner)
+        page = Page.of(request.page_size, request.page_token)
+        rows = self._backend.catalog.list(
+            kinds.TOKEN_OWNER, prefix=owner_key(owner, ""), limit=page.size + 1, after_name=page.after
+        )
+        response = pb.ListTokensResponse(next_page_token=Page.token(rows[page.size - 1][0]) if len(rows) > page.size else "")
+        for name, _ in rows[: page.size]:
+            chain = find_chain(self._backend.catalog.get, name.rpartition("/")[2])
+            if chain is not None and (owner != caller.name or caller.scope is None or caller.token in chain.ids):
+                response.tokens.append(chain.shown())
+        return response
+
+    def RevokeToken(self, request: pb.RevokeTokenRequest, context: grpc.ServicerContext) -> principal_pb2.Token:
+        """Revokes a token; the next call with it, or with one made with it, is refused."""
+
+        def run(tx: Transaction, caller: Caller) -> Outcome:
+            chain = find_chain(tx.get, request.id)
+            owner = chain.own.token.principal if chain is not None else "nobody"
+            is_own = chain is not None and owner == caller.name and (caller.scope is None or caller.token in chain.ids)
+            if not is_own:
+                self._authorise(caller, owner, is_other=True)
+            if chain is None:
+                raise NotFound(f"There is no token {request.id!r}: list tokens with `mesh token list`.", resource=request.id)
+            stored = chain.own
+            if stored.token.revoke_time.seconds:
+                return Outcome("token.revoked", owner, (), stored.token.SerializeToString())
+            stored.token.revoke_time.CopyFrom(stamp(tx.time))
+            return Outcome("token.revoked", owner, (store(kinds.TOKEN, request.id, stored),), stored.token.SerializeToString())
+
+        return principal_pb2.Token.FromString(self._backend.submit(request, request.request_id, run).reply)
+
+    def _authorise(self, caller: Caller, owner: str, *, is_other: bool = False) -> None:
+        if owner == caller.name and not is_other:
+            return
+        try:
+            self._backend.policy.authorise(caller, "administer", MESH)
+        except GovernanceError:
+            raise AccessDenied("You may manage your own tokens only: ask the governance team for those of others.") from None
+
+
+def _end(request: pb.CreateTokenRequest, now: datetime, limit: datetime | None) -> datetime:
+    """When the new token ends: as asked, no later than the token of this call. Raises: Invalid."""
+    latest = min(now + _MAX_TOKEN_AGE, limit or datetime.max.replace(tzinfo=UTC))
+    if not request.HasField("expire_time"):
+        return min(now + _DEFAULT_TOKEN_AGE, latest)
+    expires = request.expire_time.ToDatetime(tzinfo=UTC)
+    if expires <= now or expires > now + _MAX_TOKEN_AGE:
+        raise Invalid("expire_time must lie in the future and at most one year ahead.")
+    if expires > latest:
+        raise Invalid(f"A token does not outlive the one it is made with: expire_time is at most {latest:%Y-%m-%dT%H:%M:%SZ}.")
+    return expires
+
+
+def _parent(tx: Transaction, caller: Caller) -> str:
+    """The token of this call, if the mesh made it and it is still valid. Raises: Unauthenticated, Invalid."""
+    if not caller.token:
+        return ""
+    chain = find_chain(tx.get, caller.token)
+    if chain is None or not chain.is_valid(tx.time):
+        raise Unauthenticated("The token of this call ended while it was served: log in again with `mesh login`.")
+    if len(chain.tokens) > MOST_ANCESTORS:
+        raise Invalid(f"{MOST_ANCESTORS} tokens were made one with another: use an earlier one of them.")
+    return caller.token
+
+
+def _inherited(caller: Caller, owner: str) -> principal_pb2.TokenScope | None:
+    """What a token without a scope of its own is narrowed to: its own chain says it, except for another principal's token."""
+    if caller.scope is None or owner == caller.name:
+        return None
+    raise Invalid("The token of this call has a scope, so say what one for another principal is for: give a scope within it.")
+
+
+def _check_purposes(tx: Transaction, scope: principal_pb2.TokenScope) -> None:
+    for purpose in scope.purposes:
+        if tx.get(kinds.PURPOSE, purpose) is None:
+            raise Invalid(f"There is no purpose {purpose!r}: list them, or leave it out.")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from governance_server.rules.policy_rows import (
     Link,
@@ -32,8 +32,7 @@ class UnknownRow(UnreadableRule):
         super().__init__(f"cannot remove {row!r}: the policy does not hold it; reload the policy from the journal.")
 
 
-@dataclass(frozen=True, slots=True)
-class Request:
+class Request(NamedTuple):
     """One question. `dom` is the object's own domain, derived from its name; `now` is the server's UTC time of fixed width."""
 
     sub: str
@@ -44,8 +43,7 @@ class Request:
     now: str
 
 
-@dataclass(frozen=True, slots=True)
-class Decision:
+class Decision(NamedTuple):
     """The answer: `rules` are the denies if a deny decided, else the matching allows, in order; taken at `revision`."""
 
     allowed: bool

@@ -9,7 +9,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from copy import copy
+from operator import attrgetter
 
+from governance_server.policy.answers import Answers, valid_until
 from governance_server.policy.engine import Collected, Decision, Matches, Request, Visibility, in_order, is_complete
 from governance_server.policy.matcher import Bound, Matcher, matcher_of
 from governance_server.policy.model import MODEL_PATH
@@ -28,7 +30,9 @@ class IndexedEngine:
     def __init__(self, *, model: str | None = None) -> None:
         """Compiles the model (the text of a model.conf; default: this package's own). Raises: UnsupportedModel."""
         self._matcher: Matcher = matcher_of(MODEL_PATH.read_text("utf-8") if model is None else model)
+        self._moments = attrgetter(*self._matcher.moments, "nbf") if self._matcher.moments else None
         self._state = State(0, {})
+        self._answers = Answers()
         self._writing = threading.Lock()
 
     @property
@@ -55,11 +59,22 @@ class IndexedEngine:
             self._state = draft.finish(revision)
 
     def decide(self, request: Request) -> Decision:
-        """The decision, from one state."""
+        """The decision, from one state; the one made before if it must be the same."""
         state = self._state
-        matched = self._matched(state, "p", request)
+        stamps = state.stamps(request.dom)
+        known = self._answers.find(request, stamps)
+        if known is not None:
+            return Decision(known[0], known[1], state.revision)
+        if not is_complete(request):
+            return Decision(False, (), state.revision)
+        bound = self._matcher.bind(request, state)
+        candidates = _candidates(_places(state, bound, "p"), state.g2(request.obj), bound)
+        matched = [rule for rule in candidates if bound[3](rule)]
         denies = [rule for rule in matched if rule.value != "allow"]
-        return Decision(bool(matched) and not denies, _ordered(denies or matched), state.revision)
+        answer = bool(matched) and not denies, _ordered(denies or matched)
+        if self._moments is not None:
+            self._answers.keep(request, stamps, valid_until(request.now, map(self._moments, candidates)), answer)
+        return Decision(*answer, state.revision)
 
     def matching(self, section: RuleSection, request: Request) -> tuple[Rule, ...]:
         """Every rule of the section whose matcher holds, in order."""
@@ -130,7 +145,7 @@ class IndexedEngine:
     def fork(self) -> IndexedEngine:
         """An engine that shares the state, which never changes, and goes its own way from here."""
         fork = copy(self)
-        fork._writing = threading.Lock()
+        fork._writing, fork._answers = threading.Lock(), Answers()
         return fork
 
     def _matched(self, state: State, section: RuleSection, request: Request) -> list[Rule]:
@@ -148,14 +163,21 @@ def _places(state: State, bound: Bound, section: RuleSection) -> list[Places]:
 
 
 def _hits(places: list[Places], containers: Iterable[str], bound: Bound) -> list[Rule]:
-    """The rules at the containers that match; a crowded place is entered by the principal's few roles, not searched."""
-    _, _, subjects, holds = bound
+    """The rules at the containers that match."""
+    holds = bound[3]
+    return [rule for rule in _candidates(places, containers, bound) if holds(rule)]
+
+
+def _candidates(places: list[Places], containers: Iterable[str], bound: Bound) -> list[Rule]:
+    """The rules that the test must be made on; a crowded place is entered by the principal's few roles, not searched."""
+    subjects = bound[2]
     found: list[Rule] = []
     for place in places:
         for name in containers:
             bucket = place.get(name)
             if bucket is not None:
-                found += [rule for subject in bucket.keys() & subjects for rule in bucket[subject] if holds(rule)]
+                for subject in bucket.keys() & subjects:
+                    found += bucket[subject]
     return found
 
 

@@ -35,6 +35,8 @@ class LivePolicy:
         self._as_of = as_of
         self._lock = threading.RLock()
         self._is_pinned = False
+        self._is_fixed = False
+        self._pinning_thread: int | None = None
         self._live = View()
         self._pending: Pending | None = None
 
@@ -65,11 +67,12 @@ class LivePolicy:
         """
         with self._lock:
             self._catch_up()
-            was_pinned, self._is_pinned = self._is_pinned, True
+            before = self._is_pinned, self._pinning_thread
+            self._is_pinned, self._pinning_thread = True, get_ident()
             try:
                 yield self._view.revision
             finally:
-                self._is_pinned = was_pinned
+                self._is_pinned, self._pinning_thread = before
 
     @property
     def revision(self) -> int:
@@ -105,6 +108,19 @@ class LivePolicy:
                 self._live = pending.view.settle()
         finally:
             self._lock.release()
+
+    def _current_engine(self) -> IndexedEngine:
+        """The caught-up engine. While nothing is written nobody waits for anybody: its states never change."""
+        live = self._live
+        if self._is_fixed or self._pinning_thread == get_ident():
+            return self._engine
+        if live.revision >= 0 and self._as_of is None and not self._is_ahead:
+            engine = live.engine
+            if engine.revision == self._database.revision():
+                return engine
+        with self._lock:
+            self._catch_up()
+            return self._engine
 
     def _catch_up(self) -> None:
         if self._is_pinned or self._is_ahead:  # nobody else can write while this thread's group is open

@@ -47,6 +47,8 @@ class Matcher:
 
     bind: Callable[[Request, Closures], Bound]
     source: str
+    moments: tuple[str, ...] | None
+    """The rule fields that the time is compared with; None if an answer changes by more than these or rests on other domains."""
 
 
 @lru_cache(maxsize=16)
@@ -77,7 +79,27 @@ def compile_matcher(model: Model) -> Matcher:
     inner = ast.Call(_function(list(compiler.closures.values()), bound), calls, [])
     tree = ast.fix_missing_locations(ast.Expression(_function(["r", "closures"], inner)))
     scope: dict[str, object] = {"__builtins__": {}, "frozenset": frozenset}
-    return Matcher(eval(compile(tree, "<matcher of model.conf>", "eval"), scope), ast.unparse(tree))
+    bind = eval(compile(tree, "<matcher of model.conf>", "eval"), scope)
+    return Matcher(bind, ast.unparse(tree), _moments(model.matcher) if _is_local(model.matcher, selecting["dom"]) else None)
+
+
+def _moments(matcher: ast.expr) -> tuple[str, ...] | None:
+    uses = sum(ast.unparse(node) == "r.now" for node in ast.walk(matcher))
+    compared = [node for node in ast.walk(matcher) if isinstance(node, ast.Compare) and "r.now" in _sides(node)]
+    fields = [field for node in compared if (field := _rule_field(node.left) or _rule_field(node.comparators[0]))]
+    return tuple(dict.fromkeys(fields)) if len(fields) == uses else None
+
+
+def _is_local(matcher: ast.expr, domains: list[ast.expr]) -> bool:
+    """True if the matcher looks at the rules and roles of the request's own domain and of the whole mesh only."""
+    calls = [node for node in ast.walk(matcher) if isinstance(node, ast.Call)]
+    named = {ast.unparse(call.args[2]) for call in calls if len(call.args) > 2}
+    named |= {side for node in domains if isinstance(node, ast.Compare) for side in _sides(node) if side != "p.dom"}
+    return named <= {"r.dom", "'*'"} and not any(isinstance(node, ast.Call) for node in domains)
+
+
+def _sides(node: ast.Compare) -> tuple[str, str]:
+    return ast.unparse(node.left), ast.unparse(node.comparators[0])
 
 
 def _operands(node: ast.expr, operator: type[ast.boolop]) -> list[ast.expr]:

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from itertools import chain
 from types import MappingProxyType
 
@@ -40,6 +40,7 @@ NO_PURPOSE = "unspecified"
 _NO_TAGS: Mapping[str, Collection[str]] = MappingProxyType({})
 _LONGEST_NAME = 1024
 _MOST_PURPOSES = 50
+_SECOND = timedelta(seconds=1)
 
 
 class PolicyProjection(LivePolicy):
@@ -48,6 +49,7 @@ class PolicyProjection(LivePolicy):
     def __init__(self, database: Database, *, now: Callable[[], datetime], as_of: int | None = None) -> None:
         super().__init__(database, as_of=as_of)
         self._now = now
+        self._second = (datetime.min.replace(tzinfo=UTC), "")
         self._latest: PolicyProjection | None = None
 
     # -- questions ---------------------------------------------------------------------------------------------------
@@ -63,9 +65,11 @@ class PolicyProjection(LivePolicy):
         """The decision on one action, within the caller's scope; the domain is derived from the object's name."""
         if len(obj) > _LONGEST_NAME:  # callers send what they like, and every dot of it would be looked at
             raise Invalid(f"A name of {len(obj)} characters names nothing: use at most {_LONGEST_NAME}.")
+        if caller.scope is None:
+            return self._current_engine().decide(self._request(caller.name, action, obj, purpose))
         with self._lock:
             self._catch_up()
-            if caller.scope is not None and not self._is_within(caller.scope, action, obj, purpose):
+            if not self._is_within(caller.scope, action, obj, purpose):
                 return Decision(False, (), self._engine.revision)
             return self._engine.decide(self._request(caller.name, action, obj, purpose))
 
@@ -250,7 +254,8 @@ class PolicyProjection(LivePolicy):
 
     def _fork(self, facts: Facts, moment: datetime) -> PolicyProjection:
         fork = PolicyProjection(self._database, now=lambda: moment, as_of=self._as_of)
-        fork._live, fork._is_pinned = View(self._engine.fork(), facts, self._view.revision), True
+        fork._live = View(self._engine.fork(), facts, self._view.revision)
+        fork._is_pinned = fork._is_fixed = True
         return fork
 
     @property
@@ -296,7 +301,14 @@ class PolicyProjection(LivePolicy):
         return Request(sub=principal, dom=domain_of(obj), obj=obj, act=action, purpose=purpose or NO_PURPOSE, now=self._time())
 
     def _time(self) -> str:
-        return self._now().astimezone(UTC).isoformat(timespec="seconds")[:19] + "Z"
+        """Now, as policy text: made once a second, as it takes longer than a decision."""
+        now = self._now()
+        second, text = self._second
+        if not second <= now < second + _SECOND:
+            second = now.astimezone(UTC).replace(microsecond=0)
+            text = second.isoformat()[:19] + "Z"
+            self._second = second, text
+        return text
 
 
 def _tag_object(tag: str) -> str:

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Set
 from typing import TypeVar
 
 from governance_server.policy.engine import UnknownRow
-from governance_server.rules.policy_rows import Link, Row, Rule, domain_of
+from governance_server.rules.policy_rows import ANY, Link, Row, Rule, domain_of
 from mesh_core.names import parents
 
 __all__ = ["Draft", "Places", "Shard", "State"]
@@ -30,7 +30,7 @@ _V = TypeVar("_V", tuple[str, ...], frozenset[str])
 class Shard:
     """The rows of one domain: rules by (section, action), object and subject, and what its names lead to."""
 
-    __slots__ = ("containers", "objects", "roles", "roles_closed", "rules")
+    __slots__ = ("containers", "objects", "roles", "roles_closed", "rules", "stamp")
 
     def __init__(self, origin: Shard | None = None) -> None:
         self.rules: dict[tuple[str, str], Places] = dict(origin.rules) if origin else {}
@@ -38,12 +38,14 @@ class Shard:
         self.roles: _Up = origin.roles if origin else {}
         self.containers: _Up = origin.containers if origin else {}
         self.roles_closed: _Closed = origin.roles_closed if origin else {}
+        self.stamp = object()
+        """No other shard has it, nor any other state of this one."""
 
 
 class State:
     """One revision of the policy; implements `matcher.Closures`."""
 
-    __slots__ = ("containers_closed", "purposes", "purposes_closed", "repeats", "revision", "shards")
+    __slots__ = ("containers_closed", "links_stamp", "purposes", "purposes_closed", "repeats", "revision", "shards")
 
     def __init__(self, revision: int, shards: dict[str, Shard]) -> None:
         self.revision = revision
@@ -52,6 +54,14 @@ class State:
         self.repeats: dict[Row, int] = {}
         self.purposes_closed: _Closed = {}
         self.containers_closed: _Closed = {}
+        self.links_stamp = object()
+        """Another one as soon as any containment, tag or purpose is."""
+
+    def stamps(self, domain: str) -> tuple[object, object, object]:
+        """Equal for two states in which every question about the domain's objects has the same answer at one time."""
+        shards = self.shards
+        own, everywhere = shards.get(domain), shards.get(ANY)
+        return own and own.stamp, everywhere and everywhere.stamp, self.links_stamp
 
     def g(self, name: str, domain: str) -> Set[str]:
         """The roles and groups of a principal in a domain, itself included."""
@@ -176,6 +186,8 @@ class Draft:
             state.purposes_closed = self._origin.purposes_closed
         if not self._containers_changed:
             state.containers_closed = self._origin.containers_closed
+            if not self._purposes_changed:
+                state.links_stamp = self._origin.links_stamp
         return state
 
     def _holds(self, row: Row) -> bool:

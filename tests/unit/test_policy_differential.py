@@ -1,31 +1,21 @@
 """The index is held to stock casbin: equal answers on generated policies, and mutants of the index are caught."""
 
-import random
-
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from governance_server.policy import indexed_engine, state
+from governance_server.policy.answers import Answers
 from governance_server.policy.casbin_engine import CasbinEngine
 from governance_server.policy.engine import Decision, Request
 from governance_server.policy.indexed_engine import IndexedEngine
 from governance_server.policy.model import MODEL_PATH
-from governance_server.rules.policy_rows import Link, PolicyDelta, Rule, UnreadableRule, check_rule
-from tests.unit.policy_samples import ACTS, DOMAINS, MOMENTS, OBJECTS, PURPOSES, SUBJECTS, TIMES, ask, links, requests, rules
+from governance_server.rules.policy_rows import FOREVER, Link, PolicyDelta, Rule
+from tests.unit.policy_fuzz import compare, differences
+from tests.unit.policy_samples import OBJECTS, ask, links, requests, rules
 
 MODEL = MODEL_PATH.read_text("utf-8")
 RELAXED = settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
-
-
-def differences(specification, engine, request):
-    """The names of the questions that the engine answers differently."""
-    found = []
-    expected, got = specification.decide(request), engine.decide(request)
-    if expected != got:
-        found.append("decide")
-    found += [s for s in ("p", "p2", "p3") if specification.matching(s, request) != engine.matching(s, request)]
-    return found
 
 
 @RELAXED
@@ -78,70 +68,11 @@ def test_rows_added_and_removed_one_by_one_leave_what_a_fresh_load_would(rows, s
         assert differences(specification, engine, request) == []
 
 
-# -- volume and mutants: plain seeded randomness, many times faster to draw than strategies ---------------------------
+# -- mutants: each must be caught by the seeded comparison that runs a hundred thousand times in test_policy_fuzz_*.py -----
 
 
-def random_rule(dice):
-    section = dice.choice(["p", "p", "p", "p2", "p3"])
-    value = {"p": dice.choice(["allow", "allow", "deny"]), "p2": "show-last-4", "p3": "f1"}[section]
-    begin, end = sorted(dice.sample(range(4), 2))
-    return Rule(
-        section, dice.choice(SUBJECTS), dice.choice(DOMAINS), dice.choice(OBJECTS), dice.choice(ACTS),
-        dice.choice([*PURPOSES, "*", "*"]), dice.choice(["-", "-", "-", "role:r1", *PURPOSES]), TIMES[begin], TIMES[end],
-        value, "grant", f"g{dice.randrange(9)}",
-    )  # fmt: skip
-
-
-def random_policy(dice):
-    policy = []
-    for _ in range(dice.randrange(1, 18)):
-        candidate = random_rule(dice)
-        try:
-            policy.append(check_rule(candidate))
-        except UnreadableRule:
-            continue
-    graph = []
-    for _ in range(dice.randrange(0, 8)):
-        link = {
-            "g": lambda: Link("g", dice.choice(SUBJECTS[:4]), dice.choice(SUBJECTS[2:4]), dice.choice(DOMAINS)),
-            "g2": lambda: Link("g2", dice.choice(OBJECTS), dice.choice(OBJECTS)),
-            "g3": lambda: Link("g3", dice.choice(PURPOSES), dice.choice(PURPOSES)),
-        }[dice.choice(["g", "g", "g2", "g3"])]()
-        if link.child != link.parent:
-            graph.append(link)
-    return policy, graph
-
-
-def compare(seed, engine, *, wanted, per_policy=25, until_different=False):
-    """Requests asked, how many were allowed, how many differed."""
-    dice, specification = random.Random(seed), CasbinEngine()
-    asked = allowed = different = 0
-    while asked < wanted and not (until_different and different):
-        policy, graph = random_policy(dice)
-        specification.load(policy, graph, revision=1)
-        engine.load(policy, graph, revision=1)
-        for _ in range(per_policy):
-            request = ask(
-                dice.choice(SUBJECTS[:4]), dice.choice(OBJECTS), dice.choice(ACTS), dice.choice(PURPOSES), dice.choice(MOMENTS)
-            )
-            asked += 1
-            allowed += specification.decide(request).allowed
-            different += bool(differences(specification, engine, request))
-    return asked, allowed, different
-
-
-def test_no_difference_in_two_thousand_seeded_requests():
-    asked, allowed, different = compare(1, IndexedEngine(), wanted=2_000)
-    assert different == 0
-    assert allowed > asked / 50
-
-
-@pytest.mark.slow
-@pytest.mark.timeout(300)
-def test_no_difference_in_twenty_thousand_seeded_requests():
-    asked, allowed, different = compare(2, IndexedEngine(), wanted=20_000)
-    assert different == 0
-    assert allowed > asked / 50
+def is_caught(seed, mutant):
+    return compare(seed, mutant, wanted=20_000, until_different=True).different > 0
 
 
 MODEL_MUTANTS = {
@@ -159,7 +90,7 @@ def test_a_mutant_of_the_matcher_is_caught(mutation):
     old, new = MODEL_MUTANTS[mutation]
     assert MODEL.count(old) == 1
     mutant = IndexedEngine(model=MODEL.replace(old, new))
-    assert compare(3, mutant, wanted=3_000, until_different=True)[2]
+    assert is_caught(3, mutant)
 
 
 class AllowOverrides(IndexedEngine):
@@ -169,20 +100,50 @@ class AllowOverrides(IndexedEngine):
 
 
 def test_a_mutant_in_which_deny_does_not_override_is_caught():
-    assert compare(4, AllowOverrides(), wanted=3_000, until_different=True)[2]
+    assert is_caught(4, AllowOverrides())
 
 
 def test_a_mutant_without_containment_by_name_is_caught(monkeypatch):
     monkeypatch.setattr(state, "parents", lambda name: ())
-    assert compare(5, IndexedEngine(), wanted=3_000, until_different=True)[2]
+    assert is_caught(5, IndexedEngine())
 
 
 def test_a_mutant_that_walks_one_link_only_is_caught(monkeypatch):
     monkeypatch.setattr(state, "_close", lambda start, up: frozenset({start, *up.get(start, ())}))
-    assert compare(6, IndexedEngine(), wanted=6_000, until_different=True)[2]
+    assert is_caught(6, IndexedEngine())
 
 
 def test_a_mutant_that_takes_the_first_subject_only_is_caught(monkeypatch):
-    honest = indexed_engine._hits
-    monkeypatch.setattr(indexed_engine, "_hits", lambda *args: honest(*args)[:1])
-    assert compare(7, IndexedEngine(), wanted=3_000, until_different=True)[2]
+    honest = indexed_engine._candidates
+    monkeypatch.setattr(indexed_engine, "_candidates", lambda *args: honest(*args)[:1])
+    assert is_caught(7, IndexedEngine())
+
+
+def test_a_mutant_that_keeps_answers_past_the_end_of_a_rule_is_caught(monkeypatch):
+    monkeypatch.setattr(indexed_engine, "valid_until", lambda now, moments: FOREVER)
+    assert is_caught(8, IndexedEngine())
+
+
+def test_a_mutant_that_keeps_answers_across_a_change_is_caught(monkeypatch):
+    monkeypatch.setattr(state.State, "stamps", lambda self, domain: ())
+    assert is_caught(9, IndexedEngine())
+
+
+@pytest.mark.parametrize("part", range(3), ids=["own domain", "mesh-wide", "links"])
+def test_a_mutant_that_forgets_on_what_an_answer_rests_is_caught(monkeypatch, part):
+    honest = state.State.stamps
+    monkeypatch.setattr(
+        state.State, "stamps", lambda self, domain: tuple(s for i, s in enumerate(honest(self, domain)) if i != part)
+    )
+    assert is_caught(10 + part, IndexedEngine())
+
+
+def test_a_mutant_that_gives_answers_of_later_when_the_clock_goes_back_is_caught(monkeypatch):
+    honest = Answers.find
+    monkeypatch.setattr(Answers, "find", lambda self, asked, stamps: honest(self, _later(self, asked), stamps))
+    assert is_caught(13, IndexedEngine())
+
+
+def _later(answers, asked):
+    kept = answers._kept.get(asked[:5])
+    return asked._replace(now=max(kept[1], asked.now)) if kept else asked

@@ -46,8 +46,12 @@ def read_model(text: str) -> Model:
         rules = {key: _fields(value) for key, value in parser["policy_definition"].items()}
         request_fields = _fields(parser["request_definition"]["r"])
         arities = {key: len(_fields(value)) for key, value in parser["role_definition"].items()}
-    except (ConfigError, KeyError) as error:
-        raise UnsupportedModel(f"the model cannot be read: {error}") from error
+    except ConfigError as error:
+        raise UnsupportedModel(f"the model cannot be read: {error.message.strip()}.") from error
+    except KeyError as error:
+        raise UnsupportedModel(
+            f"the model lacks {error}: an indexed model says all of requests, rules, roles and effect."
+        ) from error
     if " ".join(effect.split()) != _DENY_OVERRIDES:
         raise UnsupportedModel(f"effect {effect!r} is not supported: only {_DENY_OVERRIDES!r} is.")
     if set(matchers) != {"m"} or set(rules) != {"p", "p2", "p3"}:

@@ -136,7 +136,6 @@ MATCHERS = {
     "keyget_model.conf": "keyGet",
     "rbac_with_pattern_model.conf": "closure",
     "rbac_model_matcher_using_in_op.conf": "closure",
-    "rbac_with_domain_temporal_roles_model.conf": "closure",
 }
 
 

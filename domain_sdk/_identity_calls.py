@@ -40,6 +40,8 @@ def get_status(transport: Transport) -> ServerStatus:
         principal=info.principal,
         product_count=info.product_count,
         pending_request_count=info.pending_request_count,
+        shadow_check_count=info.shadow_check_count,
+        shadow_mismatch_count=info.shadow_mismatch_count,
     )
 
 

@@ -84,3 +84,7 @@ class ServerStatus:
     """Products the caller may discover."""
     pending_request_count: int
     """Access requests that wait for the caller's decision."""
+    shadow_check_count: int = 0
+    """Decisions of this server that stock casbin was asked about too, since it started."""
+    shadow_mismatch_count: int = 0
+    """Those of them it answered differently; more than none is a defect."""

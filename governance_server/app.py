@@ -27,6 +27,7 @@ from governance_server.keyring import Keyring
 from governance_server.lineage.emit import LineageEmitter
 from governance_server.maintenance import Maintenance
 from governance_server.policy.projection import PolicyProjection
+from governance_server.policy.shadow import ShadowCheck
 from governance_server.publishing.passages import PassageIndexer
 from governance_server.publishing.publisher import Publisher
 from governance_server.services.reads import ReadService
@@ -128,7 +129,8 @@ def _backend(settings: Settings) -> tuple[Backend, Authenticator]:
     settings.home.chmod(0o700)
     keys = Keyring.open(settings.keys, now=_now())
     database = open_database(settings.database_url)
-    policy = PolicyProjection(database, now=_now)
+    shadow = ShadowCheck(settings.shadow_check) if settings.shadow_check else None
+    policy = PolicyProjection(database, now=_now, shadow=shadow)
     journal = Journal(database, clock=_now, follower=policy)
     backend = Backend(settings, database, Catalog(database), journal, policy, _now, lambda: secrets.token_hex(8), keys)
     return backend, Authenticator(database, now=_now, keys=keys)

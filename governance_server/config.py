@@ -57,6 +57,8 @@ class Settings:
     """`MESH_PUBLICATION_TTL_SECONDS`, default 86400. After this an uncommitted publication is given up."""
     maintenance_seconds: int
     """`MESH_MAINTENANCE_SECONDS`, default 60. From one round of periodic work to the next; 0 for none by this server."""
+    shadow_check: int
+    """`MESH_SHADOW_CHECK`, default 0 (none). Every n-th decision is also asked of stock casbin, in the background."""
 
     @property
     def has_tls(self) -> bool:
@@ -93,6 +95,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         max_message_bytes=_integer(env, "MESH_MAX_MESSAGE_BYTES", 16 << 20, minimum=1 << 16),
         publication_ttl_seconds=_integer(env, "MESH_PUBLICATION_TTL_SECONDS", 86_400, minimum=1),
         maintenance_seconds=_integer(env, "MESH_MAINTENANCE_SECONDS", 60, maximum=86_400),
+        shadow_check=_integer(env, "MESH_SHADOW_CHECK", 0),
     )
     _check(settings)
     return settings

@@ -118,8 +118,16 @@ def _status(found: ServerStatus, profile: str) -> RenderableType:
             if waiting_count
             else "none wait for your decision",
             "revision": found.revision,
+            "shadow check": _shadow(found),
         }
     )
+
+
+def _shadow(found: ServerStatus) -> str:
+    if not found.shadow_check_count:
+        return ""
+    differing = f"{found.shadow_mismatch_count} DIFFER: see the server's log" if found.shadow_mismatch_count else "none differs"
+    return f"{found.shadow_check_count} decisions held against stock casbin, {differing}"
 
 
 def _asked_url() -> str:

@@ -16,7 +16,7 @@ from governance_server.policy.engine import Collected, Decision, Matches, Reques
 from governance_server.policy.matcher import Bound, Matcher, matcher_of
 from governance_server.policy.model import MODEL_PATH
 from governance_server.policy.state import Draft, Places, State
-from governance_server.rules.policy_rows import ANY, Link, PolicyDelta, Rule, RuleSection, check_link, check_rule, domain_of
+from governance_server.rules.policy_rows import ANY, Link, PolicyDelta, Row, Rule, RuleSection, check_link, check_rule, domain_of
 
 __all__ = ["IndexedEngine"]
 
@@ -133,6 +133,10 @@ class IndexedEngine:
     def ancestors(self, obj: str) -> frozenset[str]:
         """Everything that contains the object, itself included."""
         return self._state.g2(obj)
+
+    def rows(self) -> Iterable[Row]:
+        """Every row of the policy, once."""
+        return self._state.rows()
 
     def roles_of(self, principal: str, domain: str) -> frozenset[str]:
         """The groups and roles of the principal in the domain, itself included."""

@@ -18,9 +18,11 @@ from governance_server.caller import Caller
 from governance_server.policy.decider import Decider
 from governance_server.policy.engine import Decision, Matches, PolicyEngine, Request, Visibility
 from governance_server.policy.facts import Facts, copy_facts
+from governance_server.policy.indexed_engine import IndexedEngine
 from governance_server.policy.live import LivePolicy
 from governance_server.policy.pending import can_follow
 from governance_server.policy.retagged import RetaggedEngine
+from governance_server.policy.shadow import ShadowCheck
 from governance_server.policy.view import View
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
@@ -46,9 +48,12 @@ _SECOND = timedelta(seconds=1)
 class PolicyProjection(LivePolicy):
     """Answers decisions from the journal's head, or from one fixed revision."""
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime], as_of: int | None = None) -> None:
+    def __init__(
+        self, database: Database, *, now: Callable[[], datetime], as_of: int | None = None, shadow: ShadowCheck | None = None
+    ) -> None:
         super().__init__(database, as_of=as_of)
         self._now = now
+        self.shadow = shadow
         self._second = (datetime.min.replace(tzinfo=UTC), "")
         self._latest: PolicyProjection | None = None
 
@@ -66,12 +71,18 @@ class PolicyProjection(LivePolicy):
         if len(obj) > _LONGEST_NAME:  # callers send what they like, and every dot of it would be looked at
             raise Invalid(f"A name of {len(obj)} characters names nothing: use at most {_LONGEST_NAME}.")
         if caller.scope is None:
-            return self._current_engine().decide(self._request(caller.name, action, obj, purpose))
+            return self._decide(self._current_engine(), self._request(caller.name, action, obj, purpose))
         with self._lock:
             self._catch_up()
             if not self._is_within(caller.scope, action, obj, purpose):
                 return Decision(False, (), self._engine.revision)
-            return self._engine.decide(self._request(caller.name, action, obj, purpose))
+            return self._decide(self._engine, self._request(caller.name, action, obj, purpose))
+
+    def _decide(self, engine: IndexedEngine, request: Request) -> Decision:
+        decision = engine.decide(request)
+        if self.shadow is not None:
+            self.shadow.saw(engine, request, decision)
+        return decision
 
     def matches(self, principal: str, action: str, objects: Sequence[str], purpose: str = "") -> tuple[Matches, ...]:
         """Every rule that holds for each of the objects, which all belong to one domain."""
@@ -142,6 +153,9 @@ class PolicyProjection(LivePolicy):
                 subject_attributes={**caller.attributes, "name": caller.name},
                 filters=self._facts.filters,
             )
+            if self.shadow is not None and found.columns:
+                column = column_object(port, found.columns[0].name)
+                self._decide(self._engine, self._request(caller.name, "read", column, purpose))
             if isinstance(outcome, Denied):
                 return outcome
             return fit_masks(

@@ -6,7 +6,7 @@ readers need no lock. A write copies the shards it touches. Knows nothing of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Set
+from collections.abc import Iterable, Iterator, Set
 from typing import TypeVar
 
 from governance_server.policy.engine import UnknownRow
@@ -62,6 +62,17 @@ class State:
         shards = self.shards
         own, everywhere = shards.get(domain), shards.get(ANY)
         return own and own.stamp, everywhere and everywhere.stamp, self.links_stamp
+
+    def rows(self) -> Iterator[Row]:
+        """Every row of the policy once, however often it was added."""
+        for domain, shard in self.shards.items():
+            for places in shard.rules.values():
+                for bucket in places.values():
+                    for rules in bucket.values():
+                        yield from rules
+            yield from (Link("g", child, parent, domain) for child, up in shard.roles.items() for parent in up)
+            yield from (Link("g2", child, parent) for child, up in shard.containers.items() for parent in up)
+        yield from (Link("g3", child, parent) for child, up in self.purposes.items() for parent in up)
 
     def g(self, name: str, domain: str) -> Set[str]:
         """The roles and groups of a principal in a domain, itself included."""

@@ -27,9 +27,11 @@ class ServerService(server_service_pb2_grpc.ServerServiceServicer):
         """Returns version, revision and the gateway's address."""
         caller = current_caller()
         visible = self._backend.policy.visibility(caller)
+        shadow = self._backend.policy.shadow
         products = list(self._backend.policy.facts().products.values())
         return pb.GetServerInfoResponse(
             version=version("domain-mesh"), revision=self._backend.database.head().revision, gateway=self._gateway(),
             principal=caller.name, product_count=sum(bool(p.version) and visible.allows(p.name) for p in products),
             pending_request_count=pending_for(self._backend, caller),
+            shadow_check_count=shadow.checked if shadow else 0, shadow_mismatch_count=shadow.different if shadow else 0,
         )  # fmt: skip

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"domainmesh/v1/server_service.proto\x12\rdomainmesh.v1\"\x16\n\x14GetServerInfoRequest\"\x94\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0f\n\x07gateway\x18\x03 \x01(\t\x12\x11\n\tprincipal\x18\x04 \x01(\t\x12\x15\n\rproduct_count\x18\x05 \x01(\x04\x12\x1d\n\x15pending_request_count\x18\x06 \x01(\x04\x32k\n\rServerService\x12Z\n\rGetServerInfo\x12#.domainmesh.v1.GetServerInfoRequest\x1a$.domainmesh.v1.GetServerInfoResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"domainmesh/v1/server_service.proto\x12\rdomainmesh.v1\"\x16\n\x14GetServerInfoRequest\"\xcf\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0f\n\x07gateway\x18\x03 \x01(\t\x12\x11\n\tprincipal\x18\x04 \x01(\t\x12\x15\n\rproduct_count\x18\x05 \x01(\x04\x12\x1d\n\x15pending_request_count\x18\x06 \x01(\x04\x12\x1a\n\x12shadow_check_count\x18\x07 \x01(\x04\x12\x1d\n\x15shadow_mismatch_count\x18\x08 \x01(\x04\x32k\n\rServerService\x12Z\n\rGetServerInfo\x12#.domainmesh.v1.GetServerInfoRequest\x1a$.domainmesh.v1.GetServerInfoResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +34,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSERVERINFOREQUEST']._serialized_start=53
   _globals['_GETSERVERINFOREQUEST']._serialized_end=75
   _globals['_GETSERVERINFORESPONSE']._serialized_start=78
-  _globals['_GETSERVERINFORESPONSE']._serialized_end=226
-  _globals['_SERVERSERVICE']._serialized_start=228
-  _globals['_SERVERSERVICE']._serialized_end=335
+  _globals['_GETSERVERINFORESPONSE']._serialized_end=285
+  _globals['_SERVERSERVICE']._serialized_start=287
+  _globals['_SERVERSERVICE']._serialized_end=394
 # @@protoc_insertion_point(module_scope)

@@ -45,6 +45,8 @@ class GetServerInfoResponse(_message.Message):
     PRINCIPAL_FIELD_NUMBER: _builtins.int
     PRODUCT_COUNT_FIELD_NUMBER: _builtins.int
     PENDING_REQUEST_COUNT_FIELD_NUMBER: _builtins.int
+    SHADOW_CHECK_COUNT_FIELD_NUMBER: _builtins.int
+    SHADOW_MISMATCH_COUNT_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """The server's version."""
     revision: _builtins.int
@@ -57,6 +59,10 @@ class GetServerInfoResponse(_message.Message):
     """How many products the caller may discover."""
     pending_request_count: _builtins.int
     """How many access requests wait for the caller's decision."""
+    shadow_check_count: _builtins.int
+    """Decisions of this server that were also asked of stock casbin since it started; see MESH_SHADOW_CHECK."""
+    shadow_mismatch_count: _builtins.int
+    """Those of them that casbin answered differently: a defect, always to be reported."""
     def __init__(
         self,
         *,
@@ -66,10 +72,12 @@ class GetServerInfoResponse(_message.Message):
         principal: _builtins.str = ...,
         product_count: _builtins.int = ...,
         pending_request_count: _builtins.int = ...,
+        shadow_check_count: _builtins.int = ...,
+        shadow_mismatch_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["gateway", b"gateway", "pending_request_count", b"pending_request_count", "principal", b"principal", "product_count", b"product_count", "revision", b"revision", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gateway", b"gateway", "pending_request_count", b"pending_request_count", "principal", b"principal", "product_count", b"product_count", "revision", b"revision", "shadow_check_count", b"shadow_check_count", "shadow_mismatch_count", b"shadow_mismatch_count", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

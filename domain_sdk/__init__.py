@@ -11,14 +11,21 @@ Importing this package loads neither polars, pyarrow nor gRPC; they are loaded b
 from __future__ import annotations
 
 from domain_sdk.access import (
-    AccessRequest,
-    AccessRequestState,
     Decision,
     Explanation,
     Grant,
     Guardrail,
     ReadPlan,
     VisibleColumn,
+)
+from domain_sdk.access_requests import (
+    AccessApproval,
+    AccessRequest,
+    AccessRequestEvent,
+    AccessRequestState,
+    AccessRequestStep,
+    AccessTerms,
+    ApproverLevel,
 )
 from domain_sdk.admin import Admin
 from domain_sdk.audit import Audit, Change, JournalProof
@@ -60,11 +67,16 @@ from domain_sdk.product import Product
 from domain_sdk.release import Preview, QualityResult, QualityStatus, Release, ReleasedPort
 
 __all__ = [
+    "AccessApproval",
     "AccessDenied",
     "AccessRequest",
+    "AccessRequestEvent",
     "AccessRequestState",
+    "AccessRequestStep",
+    "AccessTerms",
     "Admin",
     "AlreadyExists",
+    "ApproverLevel",
     "Audit",
     "Change",
     "ChangePlan",

@@ -1,4 +1,4 @@
-"""The calls of `Mesh` about access: asking for it, deciding, granting, and what a decision would be.
+"""The calls of `Mesh` about access: granting, and what a decision would be; asking for it is in `_requests`.
 
 Owns their arguments; whether a call is allowed is always the server's decision.
 """
@@ -9,11 +9,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Literal
 
 from domain_sdk._arguments import checked_mapping, checked_names, checked_text
+from domain_sdk._requests import RequestCalls
 from domain_sdk._times import Until, to_expiry, to_timestamp
 
 if TYPE_CHECKING:
-    from domain_sdk._transport import Transport
-    from domain_sdk.access import AccessRequest, Decision, Explanation, Grant, Guardrail
+    from domain_sdk.access import Decision, Explanation, Grant, Guardrail
 
 __all__ = ["AccessCalls", "Action"]
 
@@ -21,83 +21,8 @@ Action = Literal["discover", "request", "read", "write", "grant", "administer"]
 _MASKS = "{'email': 'hash'}"
 
 
-class AccessCalls:
+class AccessCalls(RequestCalls):
     """Requests, grants and decisions, as `Mesh` offers them."""
-
-    _transport: Transport
-
-    def request(
-        self,
-        resource: str,
-        *,
-        purpose: str = "",
-        until: Until | None = None,
-        columns: Sequence[str] = (),
-        reason: str = "",
-    ) -> AccessRequest:
-        """A filed request for a grant on a product or port; `wait()` on it returns once somebody decided."""
-        from domain_sdk import _access_calls
-        from domainmesh.v1.access_request_pb2 import AccessRequest as Message
-
-        sent = Message(
-            resource=checked_text(resource, "resource", example="finance.ledger"),
-            purpose=purpose,
-            columns=checked_names(columns, "columns"),
-            expire_time=to_expiry(until),
-            reason=reason,
-        )
-        return _access_calls.create_request(self._transport, sent)
-
-    def requests(self, *, state: str = "", resource: str = "", limit: int | None = None) -> list[AccessRequest]:
-        """The caller's own requests and those it may decide, newest first; only in a state like `requested`, if given."""
-        from domain_sdk import _access_calls
-
-        return _access_calls.list_requests(self._transport, state=state, resource=resource, limit=limit)
-
-    def approve(
-        self,
-        id: str,
-        *,
-        rows: str = "",
-        masks: Mapping[str, str] | None = None,
-        columns: Sequence[str] = (),
-        until: Until | None = None,
-        reason: str = "",
-    ) -> AccessRequest:
-        """The request is approved and its grant exists, possibly for less than was asked.
-
-        Args:
-            id: The request's id.
-            rows: A SQL predicate that keeps the rows given; all when empty.
-            masks: Column → mask.
-            columns: Only these; those asked for when empty.
-            until: Exclusive end; as asked when None.
-            reason: What the requester gets to read.
-        """
-        from domain_sdk import _access_calls
-        from domainmesh.v1.access_request_service_pb2 import ApproveAccessRequestRequest
-
-        sent = ApproveAccessRequestRequest(
-            id=id,
-            row_filter=rows,
-            masks=_access_calls.to_masks(checked_mapping(masks, "masks", example=_MASKS)),
-            columns=checked_names(columns, "columns"),
-            expire_time=to_expiry(until),
-            reason=reason,
-        )
-        return _access_calls.approve_request(self._transport, sent)
-
-    def deny(self, id: str, *, reason: str = "") -> AccessRequest:
-        """The request is denied."""
-        from domain_sdk import _access_calls
-
-        return _access_calls.deny_request(self._transport, id, reason)
-
-    def withdraw(self, id: str) -> AccessRequest:
-        """The caller's own request is taken back."""
-        from domain_sdk import _access_calls
-
-        return _access_calls.withdraw_request(self._transport, id)
 
     def grant(
         self,

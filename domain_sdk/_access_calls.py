@@ -1,16 +1,13 @@
-"""Policy calls: access requests, grants, guardrails and decisions, from the wire to values."""
+"""Policy calls: grants, guardrails and decisions, from the wire to values."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 
-from domain_sdk._enums import enum_member
 from domain_sdk._paging import all_items
 from domain_sdk._times import from_timestamp
 from domain_sdk._transport import Transport
 from domain_sdk.access import (
-    AccessRequest,
-    AccessRequestState,
     Decision,
     Explanation,
     Grant,
@@ -18,73 +15,27 @@ from domain_sdk.access import (
     ReadPlan,
     VisibleColumn,
 )
-from domain_sdk.errors import InvalidRequest
 from domainmesh.v1 import (
-    access_request_pb2,
-    access_request_service_pb2,
     decision_service_pb2,
     grant_pb2,
     grant_service_pb2,
     read_pb2,
 )
-from domainmesh.v1.access_request_service_pb2_grpc import AccessRequestServiceStub
 from domainmesh.v1.decision_service_pb2_grpc import DecisionServiceStub
 from domainmesh.v1.grant_service_pb2_grpc import GrantServiceStub, GuardrailServiceStub
 
 __all__ = [
-    "approve_request",
     "check",
     "create_grant",
     "create_guardrail",
-    "create_request",
     "delete_guardrail",
-    "deny_request",
     "explain",
-    "get_request",
     "list_grants",
     "list_guardrails",
-    "list_requests",
     "revoke_grant",
     "to_masks",
     "to_plan",
-    "withdraw_request",
 ]
-
-
-def create_request(transport: Transport, access_request: access_request_pb2.AccessRequest) -> AccessRequest:
-    """The request is filed."""
-    request = access_request_service_pb2.CreateAccessRequestRequest(access_request=access_request)
-    return _request(transport, transport.call(transport.control(AccessRequestServiceStub).CreateAccessRequest, request))
-
-
-def get_request(transport: Transport, id: str) -> AccessRequest:
-    """The request as it stands."""
-    request = access_request_service_pb2.GetAccessRequestRequest(id=id)
-    return _request(transport, transport.call(transport.control(AccessRequestServiceStub).GetAccessRequest, request))
-
-
-def list_requests(transport: Transport, *, state: str = "", resource: str = "", limit: int | None = None) -> list[AccessRequest]:
-    """The caller's own requests and those it may decide, newest first."""
-    request = access_request_service_pb2.ListAccessRequestsRequest(state=_state(state), resource=resource)
-    method = transport.control(AccessRequestServiceStub).ListAccessRequests
-    return [_request(transport, it) for it in all_items(transport, method, request, field="access_requests", limit=limit)]
-
-
-def approve_request(transport: Transport, request: access_request_service_pb2.ApproveAccessRequestRequest) -> AccessRequest:
-    """The request is approved and its grant exists."""
-    return _request(transport, transport.call(transport.control(AccessRequestServiceStub).ApproveAccessRequest, request))
-
-
-def deny_request(transport: Transport, id: str, reason: str) -> AccessRequest:
-    """The request is denied."""
-    request = access_request_service_pb2.DenyAccessRequestRequest(id=id, reason=reason)
-    return _request(transport, transport.call(transport.control(AccessRequestServiceStub).DenyAccessRequest, request))
-
-
-def withdraw_request(transport: Transport, id: str) -> AccessRequest:
-    """The caller's own request is taken back."""
-    request = access_request_service_pb2.WithdrawAccessRequestRequest(id=id)
-    return _request(transport, transport.call(transport.control(AccessRequestServiceStub).WithdrawAccessRequest, request))
 
 
 def create_grant(transport: Transport, grant: grant_pb2.Grant) -> Grant:
@@ -160,37 +111,6 @@ def to_plan(message: read_pb2.ReadPlan) -> ReadPlan:
         row_filter=message.row_filter,
         reasons=tuple(message.reasons),
         has_obligations=message.has_obligations,
-    )
-
-
-def _state(word: str) -> access_request_pb2.AccessRequestState.ValueType:
-    if not word:
-        return access_request_pb2.ACCESS_REQUEST_STATE_UNSPECIFIED
-    try:
-        return access_request_pb2.AccessRequestState.Value(f"ACCESS_REQUEST_STATE_{word.upper()}")
-    except ValueError as error:
-        known = ", ".join(state.value for state in AccessRequestState if state is not AccessRequestState.UNSPECIFIED)
-        raise InvalidRequest(f"{word!r} is no state of an access request: use one of {known}.") from error
-
-
-def _request(transport: Transport, message: access_request_pb2.AccessRequest) -> AccessRequest:
-    return AccessRequest(
-        id=message.id,
-        requester=message.requester,
-        resource=message.resource,
-        purpose=message.purpose,
-        columns=tuple(message.columns),
-        until=from_timestamp(message, "expire_time"),
-        reason=message.reason,
-        state=enum_member(AccessRequestState, message.state),
-        decider=message.decider,
-        decision_reason=message.decision_reason,
-        grants=tuple(message.grants),
-        row_filter=message.row_filter,
-        masks={it.column: it.mask for it in message.masks},
-        create_time=from_timestamp(message, "create_time"),
-        decide_time=from_timestamp(message, "decide_time"),
-        fetch=lambda id: get_request(transport, id),
     )
 
 

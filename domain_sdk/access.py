@@ -1,96 +1,15 @@
-"""Who may do what, as values: access requests, grants, guardrails, decisions and what a port shows.
+"""Who may do what, as values: grants, guardrails, decisions and what a port shows.
 
 Owns how policy looks to a user. Knows nothing of the wire.
 """
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
-from enum import StrEnum
 
-from domain_sdk.errors import DeadlineExceeded
-
-__all__ = ["AccessRequest", "AccessRequestState", "Decision", "Explanation", "Grant", "Guardrail", "ReadPlan", "VisibleColumn"]
-
-_FIRST_PAUSE_SECONDS = 0.1
-_LONGEST_PAUSE_SECONDS = 5.0
-
-
-class AccessRequestState(StrEnum):
-    """Where an access request stands."""
-
-    UNSPECIFIED = "unspecified"
-    REQUESTED = "requested"
-    APPROVED = "approved"
-    DENIED = "denied"
-    WITHDRAWN = "withdrawn"
-    REVOKED = "revoked"
-
-
-@dataclass(frozen=True, slots=True)
-class AccessRequest:
-    """Asks for a grant; approval creates it in the same transaction."""
-
-    id: str
-    requester: str
-    resource: str
-    purpose: str
-    columns: tuple[str, ...]
-    """Only these columns; all when empty."""
-    until: datetime | None
-    """Until when, exclusive."""
-    reason: str
-    state: AccessRequestState
-    decider: str
-    decision_reason: str
-    grants: tuple[str, ...]
-    """Ids of the grants it became."""
-    row_filter: str
-    """What was approved: the rows, as SQL; empty for all."""
-    masks: Mapping[str, str]
-    """What was approved: column → mask."""
-    create_time: datetime | None
-    decide_time: datetime | None
-    fetch: Callable[[str], AccessRequest] | None = field(default=None, repr=False, compare=False)
-    """How `refresh` asks again; set by the mesh it came from."""
-
-    @property
-    def is_decided(self) -> bool:
-        """True once it is approved, denied, withdrawn or revoked."""
-        return self.state is not AccessRequestState.REQUESTED
-
-    @property
-    def is_approved(self) -> bool:
-        """True while the grants it became hold."""
-        return self.state is AccessRequestState.APPROVED
-
-    def refresh(self) -> AccessRequest:
-        """The request as it stands now; this value itself never changes."""
-        return self if self.fetch is None else self.fetch(self.id)
-
-    def wait(self, timeout_seconds: float | None = None) -> AccessRequest:
-        """The request once it is decided, whichever way; look at its `state`.
-
-        Raises:
-            DeadlineExceeded: nobody decided within the time. The request still stands.
-        """
-        started = time.monotonic()
-        pause = _FIRST_PAUSE_SECONDS
-        current = self.refresh()
-        while not current.is_decided:
-            waited = time.monotonic() - started
-            if timeout_seconds is not None and waited >= timeout_seconds:
-                raise DeadlineExceeded(
-                    f"Nobody decided access request {self.id} within {timeout_seconds:g} s. It still stands: wait again.",
-                    resource=self.resource,
-                )
-            time.sleep(pause if timeout_seconds is None else min(pause, timeout_seconds - waited))
-            pause = min(pause * 1.5, _LONGEST_PAUSE_SECONDS)
-            current = current.refresh()
-        return current
+__all__ = ["Decision", "Explanation", "Grant", "Guardrail", "ReadPlan", "VisibleColumn"]
 
 
 @dataclass(frozen=True, slots=True)

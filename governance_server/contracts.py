@@ -28,8 +28,11 @@ def recorded_only(text: str) -> list[str]:
     import yaml
 
     document = yaml.safe_load(text)
-    sections = ("slaProperties", "servers", "team", "roles", "price", "support")
-    return [f"{section}: recorded, not enforced" for section in sections if document.get(section)]
+    sections = ("slaProperties", "servers", "team", "price", "support")
+    words = [f"{section}: recorded, not enforced" for section in sections if document.get(section)]
+    if document.get("roles"):
+        words.append("roles: approvers that are principals decide access requests; the rest is recorded, not enforced")
+    return words
 
 
 def unservable(contract: Contract) -> list[Problem]:

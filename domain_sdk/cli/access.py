@@ -1,27 +1,20 @@
-"""`request`, `requests`, `approve`, `deny`, `withdraw`, `revoke`: asking for access and deciding about it."""
+"""`request`, `requests`, `approve`, `deny`, `renew`, `withdraw`, `revoke`: asking for access and deciding about it."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from domain_sdk.cli.command import Command
 from domain_sdk.cli.options import Columns, Json, Masks, Reason, RequestPurpose, Rows, Until, parse_columns, parse_pairs
-from domain_sdk.cli.output import answer, cell, details, table, waiting
+from domain_sdk.cli.output import answer, waiting
+from domain_sdk.cli.request_views import request_view, requests_view
 from domain_sdk.cli.session import connect
 
-if TYPE_CHECKING:
-    from rich.console import RenderableType
-    from rich.text import Text
-
-    from domain_sdk.access import AccessRequest
-
-__all__ = ["COMMANDS", "request_view"]
+__all__ = ["COMMANDS"]
 
 RequestId = Annotated[str, typer.Argument(metavar="ID", help="The request's id, from `mesh requests`.")]
-_STATES = {"requested": "yellow", "approved": "green", "denied": "red", "revoked": "red"}
 
 
 def request(
@@ -30,6 +23,8 @@ def request(
     purpose: RequestPurpose = "",
     until: Until = None,
     columns: Columns = "",
+    rows: Rows = "",
+    subject: Annotated[str, typer.Option("--for", metavar="GROUP", help="A group of yours that is to get it; else you.")] = "",
     reason: Reason = "",
     wait_seconds: Annotated[
         float | None, typer.Option("--wait", metavar="SECONDS", min=0, help="Wait so long for the decision.")
@@ -38,7 +33,9 @@ def request(
 ) -> None:
     """Ask the owner of a product or port for access."""
     with connect(ctx) as mesh:
-        filed = mesh.request(resource, purpose=purpose, until=until, columns=parse_columns(columns), reason=reason)
+        filed = mesh.request(
+            resource, purpose=purpose, until=until, columns=parse_columns(columns), rows=rows, subject=subject, reason=reason
+        )
         if wait_seconds is not None:
             with waiting(f"Request {filed.id} waits for a decision …"):
                 filed = filed.wait(wait_seconds)
@@ -47,17 +44,24 @@ def request(
 
 def requests(
     ctx: typer.Context,
+    id: Annotated[str, typer.Argument(metavar="[ID]", help="One request, with its history; all when left out.")] = "",
     state: Annotated[
-        str, typer.Option("--state", help="requested, approved, denied, withdrawn or revoked; all when empty.")
+        str,
+        typer.Option("--state", help="requested, approved, active, denied, withdrawn, revoked or expired; all when empty."),
     ] = "",
     resource: Annotated[str, typer.Option("--resource", help="Only on this and what it contains.")] = "",
+    mine_to_decide: Annotated[bool, typer.Option("--to-decide", help="Only those that wait for your decision.")] = False,
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many at most.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """List your own requests and those that wait for your decision, newest first."""
+    """List your own requests and those you may decide, newest first; or show one."""
     with connect(ctx) as mesh:
-        found = mesh.requests(state=state, resource=resource, limit=limit)
-    answer(found, lambda: _inbox(found), as_json=as_json)
+        if id:
+            one = mesh.get_request(id)
+            answer(one, lambda: request_view(one), as_json=as_json)
+            return
+        found = mesh.requests(state=state, resource=resource, awaits_me=mine_to_decide, limit=limit)
+    answer(found, lambda: requests_view(found), as_json=as_json)
 
 
 def approve(
@@ -70,7 +74,7 @@ def approve(
     reason: Reason = "",
     as_json: Json = False,
 ) -> None:
-    """Approve a request, for all that was asked or for less. The grant exists at once."""
+    """Approve a request, for all that was asked or for less. The last approval that is needed makes the grant."""
     masks = parse_pairs(mask, option="--mask", form="COLUMN=MASK")
     with connect(ctx) as mesh:
         decided = mesh.approve(id, rows=rows, masks=masks, columns=parse_columns(columns), until=until, reason=reason)
@@ -85,10 +89,23 @@ def deny(ctx: typer.Context, id: RequestId, reason: Reason = "", as_json: Json =
 
 
 def withdraw(ctx: typer.Context, id: RequestId, as_json: Json = False) -> None:
-    """Take back a request of your own."""
+    """Take back a request of your own; access that it gave ends."""
     with connect(ctx) as mesh:
         taken = mesh.withdraw(id)
     answer(taken, lambda: request_view(taken), as_json=as_json)
+
+
+def renew(
+    ctx: typer.Context,
+    id: Annotated[str, typer.Argument(metavar="ID", help="A grant of yours, or the request it came from.")],
+    until: Annotated[str, typer.Option("--until", metavar="DATE", help="The new end, exclusive.")],
+    reason: Reason = "",
+    as_json: Json = False,
+) -> None:
+    """Ask for a longer end of access that you have, under the obligations it has."""
+    with connect(ctx) as mesh:
+        filed = mesh.renew(id, until=until, reason=reason)
+    answer(filed, lambda: request_view(filed), as_json=as_json)
 
 
 def revoke(
@@ -105,44 +122,14 @@ def revoke(
     answer(revoked, lambda: grant_view(revoked), as_json=as_json)
 
 
-def request_view(request: AccessRequest) -> RenderableType:
-    """One request, with what to do next."""
-    facts = {
-        "state": _state(request),
-        "who": request.requester,
-        "asks for": request.resource,
-        "purpose": request.purpose,
-        "columns": request.columns,
-        "until": request.until,
-        "reason": request.reason,
-        "decided by": request.decider,
-        "answer": request.decision_reason,
-        "rows": request.row_filter,
-        "masks": request.masks,
-        "grants": request.grants,
-        "next": "" if request.is_decided else f"the owner decides with: mesh approve {request.id}",
-    }
-    return details(facts, title=f"Access request {request.id}")
-
-
-def _inbox(found: Sequence[AccessRequest]) -> RenderableType:
-    if not found:
-        return "There are no requests of yours, and none wait for you."
-    rows = [(cell(it.id, "bold"), _state(it), it.requester, it.resource, it.purpose, it.reason, it.create_time) for it in found]
-    return table(("id", "state", "who", "asks for", "purpose", "reason", "since"), rows)
-
-
-def _state(request: AccessRequest) -> Text:
-    return cell(str(request.state), _STATES.get(str(request.state), "dim"))
-
-
 COMMANDS = (
     Command(
         "request", request, ('mesh request finance.revenue --purpose forecasting --until 2027-06-01 --reason "Plan next year"',)
     ),
-    Command("requests", requests, ("mesh requests --state requested",)),
+    Command("requests", requests, ("mesh requests --to-decide", "mesh requests r-000000002a9f3c41")),
     Command("approve", approve, ("mesh approve ID --rows \"region = 'EMEA'\" --mask customer_id=show-last-4",)),
     Command("deny", deny, ('mesh deny ID --reason "Ask for the aggregate instead"',)),
+    Command("renew", renew, ("mesh renew r-000000002a9f3c41 --until 2028-01-01",)),
     Command("withdraw", withdraw, ("mesh withdraw ID",)),
     Command("revoke", revoke, ('mesh revoke GRANT --reason "The plan is done"',)),
 )

@@ -21,7 +21,7 @@ from domain_sdk.errors import AccessDenied
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from domain_sdk.access import AccessRequest
+    from domain_sdk.access_requests import AccessRequest
     from domain_sdk.demo.stage import Stage
     from domain_sdk.mesh import Mesh
     from domain_sdk.release import Release

@@ -12,6 +12,7 @@ from domainmesh.v1 import (
     governed_tag_pb2,
     grant_pb2,
     lineage_pb2,
+    notice_pb2,
     principal_pb2,
     product_pb2,
     publication_pb2,
@@ -30,6 +31,7 @@ __all__ = [
     "GUARDRAIL",
     "LINEAGE",
     "MESSAGES",
+    "NOTICE",
     "POLICY_KINDS",
     "PRINCIPAL",
     "PRODUCT",
@@ -62,6 +64,7 @@ TAG_RELEASE = "tag_release"
 APPROVAL_RULE = "approval_rule"
 CHANGE_SET = "change_set"
 APPLIED_SOURCE = "applied_source"
+NOTICE = "notice"
 
 MESSAGES: dict[str, type[Message]] = {
     DOMAIN: domain_pb2.Domain,
@@ -82,6 +85,7 @@ MESSAGES: dict[str, type[Message]] = {
     APPROVAL_RULE: approval_rule_pb2.ApprovalRule,
     CHANGE_SET: change_set_pb2.ChangeSet,
     APPLIED_SOURCE: change_set_pb2.AppliedSource,
+    NOTICE: notice_pb2.Notice,
 }
 
 POLICY_KINDS = frozenset({DOMAIN, PRINCIPAL, PURPOSE, PRODUCT, LINEAGE, GRANT, GUARDRAIL})

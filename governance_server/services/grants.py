@@ -18,6 +18,7 @@ from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, AlreadyExists, Invalid
 from governance_server.rules.grants import check_grant, check_guardrail, contains, settle_resource
 from governance_server.rules.policy_facts import exemption_role
+from governance_server.services.request_endings import end_request
 from mesh_core.names import MESH, check_tag
 
 __all__ = ["RESTRICTED", "GrantService", "GuardrailService", "end_grant", "prepare_grant", "with_consequences"]
@@ -115,6 +116,8 @@ def prepare_grant(backend: Backend, tx: Reader, grant: grant_pb2.Grant) -> None:
     grant.ClearField("revoke_time")
     grant.ClearField("revoker")
     grant.ClearField("revoke_reason")
+    for field in ("access_request", "approval_rule", "renewed_by"):
+        grant.ClearField(field)
     grant.create_time.CopyFrom(stamp(tx.time))
     check_grant(grant, product, now=tx.time)
     domain = grant.resource.partition(".")[0]
@@ -125,16 +128,15 @@ def prepare_grant(backend: Backend, tx: Reader, grant: grant_pb2.Grant) -> None:
 
 
 def end_grant(tx: Transaction, grant: grant_pb2.Grant, caller: Caller, *, reason: str) -> Iterable[ResourceWrite]:
-    """The writes that end a grant, and the access request it came from with it; `grant` is changed accordingly."""
-    from domainmesh.v1 import access_request_pb2
-
+    """The writes that end a grant, its renewal, and the access requests they came from; `grant` is changed accordingly."""
     grant.revoke_time.CopyFrom(stamp(tx.time))
     grant.revoker, grant.revoke_reason = caller.name, reason
     yield store(kinds.GRANT, grant.id, grant)
-    if grant.access_request:
-        request = read(tx, kinds.ACCESS_REQUEST, grant.access_request, access_request_pb2.AccessRequest)
-        request.state = access_request_pb2.ACCESS_REQUEST_STATE_REVOKED
-        yield store(kinds.ACCESS_REQUEST, request.id, request)
+    yield from end_request(tx, grant, caller, reason=reason)
+    body = tx.get(kinds.GRANT, grant.renewed_by) if grant.renewed_by else None
+    successor = grant_pb2.Grant.FromString(body or b"")
+    if successor.id and not successor.revoke_time.seconds:
+        yield from end_grant(tx, successor, caller, reason=reason)
 
 
 def with_consequences(

@@ -42,9 +42,12 @@ class Catalog:
         after_name: str = "",
         limit: int | None = _DEFAULT_LIMIT,
         as_of: int | None = None,
+        is_descending: bool = False,
     ) -> ResourceList:
         """Names and stored messages, by name in byte order; see `Selection`. A page goes on from the last name, `after_name`."""
-        selection = Selection(domain=domain, prefix=prefix, after_name=after_name, limit=limit, as_of=as_of)
+        selection = Selection(
+            domain=domain, prefix=prefix, after_name=after_name, limit=limit, as_of=as_of, is_descending=is_descending
+        )
         return self.select(kind, selection)
 
     def select(self, kind: str, selection: Selection) -> ResourceList:

@@ -35,6 +35,7 @@ class Selection:
         after_name: Only names after this one in byte order (keyset paging), excluding it.
         limit: At most so many; all if None.
         as_of: The state at this revision; the current one if None.
+        is_descending: From the last name to the first; `after_name` then excludes itself and all after it.
     """
 
     domain: str | None = None
@@ -42,6 +43,7 @@ class Selection:
     after_name: str = ""
     limit: int | None = None
     as_of: int | None = None
+    is_descending: bool = False
 
 
 def get_resource(connection: Connection, kind: str, name: str, *, as_of: int | None = None) -> bytes | None:
@@ -60,7 +62,7 @@ def list_resources(connection: Connection, kind: str, selection: Selection) -> R
     for clause, values in _clauses(selection):
         sql.append(clause)
         parameters += values
-    sql.append("ORDER BY name")
+    sql.append("ORDER BY name DESC" if selection.is_descending else "ORDER BY name")
     if selection.limit is not None:
         sql.append("LIMIT ?")
         parameters.append(selection.limit)
@@ -89,5 +91,5 @@ def _clauses(selection: Selection) -> list[tuple[str, list[object]]]:
     if selection.prefix:
         clauses.append(("AND name >= ? AND name < ?", [selection.prefix, selection.prefix + _LAST_CHARACTER]))
     if selection.after_name:
-        clauses.append(("AND name > ?", [selection.after_name]))
+        clauses.append((f"AND name {'<' if selection.is_descending else '>'} ?", [selection.after_name]))
     return clauses

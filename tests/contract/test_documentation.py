@@ -15,7 +15,7 @@ import typer
 
 from domain_sdk.cli.app import build
 from domain_sdk.read import FILES_FROM_ROWS
-from domainmesh.v1 import domain_pb2, grant_pb2, publication_pb2
+from domainmesh.v1 import access_request_pb2, domain_pb2, grant_pb2, publication_pb2
 from governance_server.config import load_settings
 from governance_server.gateway.governed_frame import govern
 from governance_server.gateway.table_source import TableSource
@@ -77,6 +77,11 @@ def test_the_rights_without_a_grant_are_those_of_the_code() -> None:
 def test_every_state_of_a_publication_is_described() -> None:
     states = {name.removeprefix("PUBLICATION_STATE_") for name in publication_pb2.PublicationState.keys()}  # noqa: SIM118  # an enum wrapper
     assert {quoted(row[0])[0] for row in rows_of("state")} == states - {"UNSPECIFIED"}
+
+
+def test_every_state_of_a_request_is_described() -> None:
+    states = {name.removeprefix("ACCESS_REQUEST_STATE_") for name in access_request_pb2.AccessRequestState.keys()}  # noqa: SIM118  # an enum wrapper
+    assert {quoted(row[0])[0] for row in rows_of("state of a request")} == states - {"UNSPECIFIED"}
 
 
 def test_the_functions_that_stop_a_tag_are_those_of_the_code() -> None:

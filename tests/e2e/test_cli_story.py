@@ -135,7 +135,7 @@ def test_ask_approve_read_revoke(mesh: Cli, place: Path) -> None:
     assert asked["state"] == "requested"
     assert asked["id"] in mesh("olga", "requests", "--state", "requested").stdout
     approved = answer(mesh("olga", "approve", asked["id"], "--rows", "region = 'EMEA'", "--json"))
-    assert approved["state"] == "approved"
+    assert approved["state"] == "active"
 
     read = answer(mesh("ana", "read", PORT, "--purpose", "forecasting", "--json"))
     assert sorted((row["id"], row["region"], row["email"]) for row in read["rows"]) == [(1, "EMEA", None), (3, "EMEA", None)]

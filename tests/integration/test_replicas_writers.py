@@ -106,7 +106,7 @@ def test_an_approval_and_a_denial_at_once_leave_what_one_of_them_said(pair: Repl
         stands = pair.user("user:ana", 0).requests(resource="shop.orders")
         state = next(found for found in stands if found.id == asked.id)
         grants = [grant for grant in olga.grants(subject="user:ana") if grant.access_request == asked.id]
-        assert (state.state, len(grants)) == (("denied", 0) if isinstance(outcomes[0], MeshError) else ("approved", 1))
+        assert (state.state, len(grants)) == (("denied", 0) if isinstance(outcomes[0], MeshError) else ("active", 1))
 
 
 def test_a_request_repeated_at_both_servers_at_once_is_done_once(pair: Replicas) -> None:

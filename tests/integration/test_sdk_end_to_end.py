@@ -12,8 +12,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from domain_sdk import Mesh, errors
-from domain_sdk.access import AccessRequestState
+from domain_sdk import AccessRequestState, Mesh, errors
 from domain_sdk.product import Product
 from mesh_core.lineage import InputVersion, Subtype
 from tests.integration.sdk_server import People, running_server
@@ -180,7 +179,7 @@ def test_an_access_request_becomes_a_grant_and_ends_with_it(people: People) -> N
     assert request.id in [it.id for it in olga.requests(state="requested")]
     olga.approve(request.id, reason="fine")
     approved = request.wait(10)
-    assert (approved.state, approved.decider) == (AccessRequestState.APPROVED, "user:olga")
+    assert (approved.state, approved.decider) == (AccessRequestState.ACTIVE, "user:olga")
     assert ana.read(PORT, purpose="forecasting").sort("id").equals(ENTRIES)
     frame = ana.scan(PORT, purpose="forecasting")
     assert frame.filter(pl.col("region") == "EU").collect()["id"].sort().to_list() == [1, 3]

@@ -138,7 +138,7 @@ class Chaos:
             thread.join()
         found = self.until_answered(lambda: sum(g.access_request == asked for g in owners[0].grants(subject="user:asker")))
         state = self.until_answered(lambda: next(r.state for r in mesh.requests() if r.id == asked))
-        assert (state, found) in {("approved", 1), ("requested", 0)}
+        assert (state, found) in {("active", 1), ("requested", 0)}
 
     def kill(self, chance: random.Random) -> None:
         """A server, or a gateway alone, dies and comes back."""

@@ -16,7 +16,8 @@ import typer
 from rich.console import Console, RenderableType
 
 import sample_domains
-from domain_sdk.access import AccessRequest, AccessRequestState, Explanation, ReadPlan, VisibleColumn
+from domain_sdk.access import Explanation, ReadPlan, VisibleColumn
+from domain_sdk.access_requests import AccessRequest, AccessRequestState
 from domain_sdk.catalog import ColumnEntry, DerivedTag, PortEntry, PortKind
 from domain_sdk.cli.catalog_views import explanation_view, lineage_view, shown_view
 from domain_sdk.cli.output import plain, table

@@ -9,11 +9,16 @@ import sys
 import domain_sdk
 
 FROZEN = [
+    "AccessApproval",
     "AccessDenied",
     "AccessRequest",
+    "AccessRequestEvent",
     "AccessRequestState",
+    "AccessRequestStep",
+    "AccessTerms",
     "Admin",
     "AlreadyExists",
+    "ApproverLevel",
     "Audit",
     "Change",
     "ChangePlan",
@@ -92,6 +97,7 @@ MESH = [
     "domain",
     "domains",
     "explain",
+    "get_request",
     "grant",
     "grants",
     "guardrails",
@@ -99,6 +105,7 @@ MESH = [
     "policy",
     "products",
     "read",
+    "renew",
     "request",
     "requests",
     "retrieve",

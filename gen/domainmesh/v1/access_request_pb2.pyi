@@ -32,13 +32,17 @@ class _AccessRequestStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Ac
     ACCESS_REQUEST_STATE_REQUESTED: _AccessRequestState.ValueType  # 1
     """Waiting for a decision."""
     ACCESS_REQUEST_STATE_APPROVED: _AccessRequestState.ValueType  # 2
-    """Approved: the grant exists."""
+    """Approved: the grant exists. Shown only until the grant's time begins."""
     ACCESS_REQUEST_STATE_DENIED: _AccessRequestState.ValueType  # 3
     """Denied."""
     ACCESS_REQUEST_STATE_WITHDRAWN: _AccessRequestState.ValueType  # 4
-    """Taken back by the requester."""
+    """Taken back by the requester; if it was approved, its grant ended then."""
     ACCESS_REQUEST_STATE_REVOKED: _AccessRequestState.ValueType  # 5
     """The grant was revoked."""
+    ACCESS_REQUEST_STATE_ACTIVE: _AccessRequestState.ValueType  # 6
+    """The grant holds now. Never stored: found at the moment of asking."""
+    ACCESS_REQUEST_STATE_EXPIRED: _AccessRequestState.ValueType  # 7
+    """The grant's time is over. Never stored: found at the moment of asking."""
 
 class AccessRequestState(_AccessRequestState, metaclass=_AccessRequestStateEnumTypeWrapper):
     """Where an access request stands."""
@@ -48,18 +52,244 @@ ACCESS_REQUEST_STATE_UNSPECIFIED: AccessRequestState.ValueType  # 0
 ACCESS_REQUEST_STATE_REQUESTED: AccessRequestState.ValueType  # 1
 """Waiting for a decision."""
 ACCESS_REQUEST_STATE_APPROVED: AccessRequestState.ValueType  # 2
-"""Approved: the grant exists."""
+"""Approved: the grant exists. Shown only until the grant's time begins."""
 ACCESS_REQUEST_STATE_DENIED: AccessRequestState.ValueType  # 3
 """Denied."""
 ACCESS_REQUEST_STATE_WITHDRAWN: AccessRequestState.ValueType  # 4
-"""Taken back by the requester."""
+"""Taken back by the requester; if it was approved, its grant ended then."""
 ACCESS_REQUEST_STATE_REVOKED: AccessRequestState.ValueType  # 5
 """The grant was revoked."""
+ACCESS_REQUEST_STATE_ACTIVE: AccessRequestState.ValueType  # 6
+"""The grant holds now. Never stored: found at the moment of asking."""
+ACCESS_REQUEST_STATE_EXPIRED: AccessRequestState.ValueType  # 7
+"""The grant's time is over. Never stored: found at the moment of asking."""
 Global___AccessRequestState: _TypeAlias = AccessRequestState  # noqa: Y015
+
+class _AccessRequestStep:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _AccessRequestStepEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_AccessRequestStep.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    ACCESS_REQUEST_STEP_UNSPECIFIED: _AccessRequestStep.ValueType  # 0
+    """Not stated."""
+    ACCESS_REQUEST_STEP_FILED: _AccessRequestStep.ValueType  # 1
+    """It was filed."""
+    ACCESS_REQUEST_STEP_LEVEL_APPROVED: _AccessRequestStep.ValueType  # 2
+    """An approver of a level approved; more approvals are needed."""
+    ACCESS_REQUEST_STEP_APPROVED: _AccessRequestStep.ValueType  # 3
+    """The last approval that was needed: the grant exists."""
+    ACCESS_REQUEST_STEP_DENIED: _AccessRequestStep.ValueType  # 4
+    """It was denied."""
+    ACCESS_REQUEST_STEP_WITHDRAWN: _AccessRequestStep.ValueType  # 5
+    """The requester took it back."""
+    ACCESS_REQUEST_STEP_REVOKED: _AccessRequestStep.ValueType  # 6
+    """Its grant was revoked."""
+    ACCESS_REQUEST_STEP_RENEWED: _AccessRequestStep.ValueType  # 7
+    """A renewal of its grant was approved."""
+
+class AccessRequestStep(_AccessRequestStep, metaclass=_AccessRequestStepEnumTypeWrapper):
+    """What somebody did with an access request."""
+
+ACCESS_REQUEST_STEP_UNSPECIFIED: AccessRequestStep.ValueType  # 0
+"""Not stated."""
+ACCESS_REQUEST_STEP_FILED: AccessRequestStep.ValueType  # 1
+"""It was filed."""
+ACCESS_REQUEST_STEP_LEVEL_APPROVED: AccessRequestStep.ValueType  # 2
+"""An approver of a level approved; more approvals are needed."""
+ACCESS_REQUEST_STEP_APPROVED: AccessRequestStep.ValueType  # 3
+"""The last approval that was needed: the grant exists."""
+ACCESS_REQUEST_STEP_DENIED: AccessRequestStep.ValueType  # 4
+"""It was denied."""
+ACCESS_REQUEST_STEP_WITHDRAWN: AccessRequestStep.ValueType  # 5
+"""The requester took it back."""
+ACCESS_REQUEST_STEP_REVOKED: AccessRequestStep.ValueType  # 6
+"""Its grant was revoked."""
+ACCESS_REQUEST_STEP_RENEWED: AccessRequestStep.ValueType  # 7
+"""A renewal of its grant was approved."""
+Global___AccessRequestStep: _TypeAlias = AccessRequestStep  # noqa: Y015
+
+@_typing.final
+class AccessTerms(_message.Message):
+    """What of a resource is given."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    ROW_FILTER_FIELD_NUMBER: _builtins.int
+    MASKS_FIELD_NUMBER: _builtins.int
+    START_TIME_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    row_filter: _builtins.str
+    """The rows, as a SQL predicate; empty for all, `restricted` if the caller may not see it."""
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these columns; all when empty."""
+
+    @_builtins.property
+    def masks(self) -> _containers.RepeatedCompositeFieldContainer[_grant_pb2.ColumnMask]:
+        """Masks on columns."""
+
+    @_builtins.property
+    def start_time(self) -> _timestamp_pb2.Timestamp:
+        """From when on, inclusive; at once when not set."""
+
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """Until when, exclusive; for ever when not set."""
+
+    def __init__(
+        self,
+        *,
+        columns: _abc.Iterable[_builtins.str] | None = ...,
+        row_filter: _builtins.str = ...,
+        masks: _abc.Iterable[_grant_pb2.ColumnMask] | None = ...,
+        start_time: _timestamp_pb2.Timestamp | None = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "start_time", b"start_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "expire_time", b"expire_time", "masks", b"masks", "row_filter", b"row_filter", "start_time", b"start_time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccessTerms: _TypeAlias = AccessTerms  # noqa: Y015
+
+@_typing.final
+class AccessApproval(_message.Message):
+    """One approval of a request. The last one that is needed makes the grant."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEVEL_FIELD_NUMBER: _builtins.int
+    APPROVER_FIELD_NUMBER: _builtins.int
+    APPROVAL_RULE_FIELD_NUMBER: _builtins.int
+    TERMS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    APPROVE_TIME_FIELD_NUMBER: _builtins.int
+    level: _builtins.int
+    """The level it fills, from 1."""
+    approver: _builtins.str
+    """Who approved; the author, if it was an approval rule."""
+    approval_rule: _builtins.str
+    """The approval rule that stood for its author, if one did."""
+    reason: _builtins.str
+    """What the approver says."""
+    @_builtins.property
+    def terms(self) -> Global___AccessTerms:
+        """What this approval gives at most."""
+
+    @_builtins.property
+    def approve_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was given."""
+
+    def __init__(
+        self,
+        *,
+        level: _builtins.int = ...,
+        approver: _builtins.str = ...,
+        approval_rule: _builtins.str = ...,
+        terms: Global___AccessTerms | None = ...,
+        reason: _builtins.str = ...,
+        approve_time: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["approve_time", b"approve_time", "terms", b"terms"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_rule", b"approval_rule", "approve_time", b"approve_time", "approver", b"approver", "level", b"level", "reason", b"reason", "terms", b"terms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccessApproval: _TypeAlias = AccessApproval  # noqa: Y015
+
+@_typing.final
+class ApproverLevel(_message.Message):
+    """Who must approve on one level, and who has."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    LEVEL_FIELD_NUMBER: _builtins.int
+    APPROVERS_FIELD_NUMBER: _builtins.int
+    NEEDS_ALL_FIELD_NUMBER: _builtins.int
+    APPROVED_BY_FIELD_NUMBER: _builtins.int
+    IS_FILLED_FIELD_NUMBER: _builtins.int
+    level: _builtins.int
+    """From 1. Levels are filled in order, and nobody fills two."""
+    needs_all: _builtins.bool
+    """True if every one of them must approve, false if one is enough."""
+    is_filled: _builtins.bool
+    """True if the level needs no further approval."""
+    @_builtins.property
+    def approvers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who may: principals, groups, roles; `grant` stands for whoever may grant on the resource."""
+
+    @_builtins.property
+    def approved_by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who has approved on this level."""
+
+    def __init__(
+        self,
+        *,
+        level: _builtins.int = ...,
+        approvers: _abc.Iterable[_builtins.str] | None = ...,
+        needs_all: _builtins.bool = ...,
+        approved_by: _abc.Iterable[_builtins.str] | None = ...,
+        is_filled: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approved_by", b"approved_by", "approvers", b"approvers", "is_filled", b"is_filled", "level", b"level", "needs_all", b"needs_all"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ApproverLevel: _TypeAlias = ApproverLevel  # noqa: Y015
+
+@_typing.final
+class AccessRequestEvent(_message.Message):
+    """One line of a request's history."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TIME_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    STEP_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    APPROVAL_RULE_FIELD_NUMBER: _builtins.int
+    principal: _builtins.str
+    """Who."""
+    step: Global___AccessRequestStep.ValueType
+    """What."""
+    level: _builtins.int
+    """The level, of an approval."""
+    reason: _builtins.str
+    """What was said."""
+    approval_rule: _builtins.str
+    """The approval rule, if it acted."""
+    @_builtins.property
+    def time(self) -> _timestamp_pb2.Timestamp:
+        """When."""
+
+    def __init__(
+        self,
+        *,
+        time: _timestamp_pb2.Timestamp | None = ...,
+        principal: _builtins.str = ...,
+        step: Global___AccessRequestStep.ValueType = ...,
+        level: _builtins.int = ...,
+        reason: _builtins.str = ...,
+        approval_rule: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["time", b"time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_rule", b"approval_rule", "level", b"level", "principal", b"principal", "reason", b"reason", "step", b"step", "time", b"time"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AccessRequestEvent: _TypeAlias = AccessRequestEvent  # noqa: Y015
 
 @_typing.final
 class AccessRequest(_message.Message):
-    """Asks for a grant; approval creates it in the same transaction."""
+    """Asks for a grant; the last approval that is needed creates it in the same transaction."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -78,8 +308,16 @@ class AccessRequest(_message.Message):
     DECIDE_TIME_FIELD_NUMBER: _builtins.int
     ROW_FILTER_FIELD_NUMBER: _builtins.int
     MASKS_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    GIVEN_FIELD_NUMBER: _builtins.int
+    IS_LESS_THAN_ASKED_FIELD_NUMBER: _builtins.int
+    APPROVALS_FIELD_NUMBER: _builtins.int
+    HISTORY_FIELD_NUMBER: _builtins.int
+    RENEWS_FIELD_NUMBER: _builtins.int
+    RENEWED_BY_FIELD_NUMBER: _builtins.int
+    LEVELS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """Its id."""
+    """Its id. Ids sort by the order of filing."""
     requester: _builtins.str
     """Who asks."""
     resource: _builtins.str
@@ -89,13 +327,21 @@ class AccessRequest(_message.Message):
     reason: _builtins.str
     """Why, in words."""
     state: Global___AccessRequestState.ValueType
-    """Where it stands."""
+    """Where it stands, at the moment of asking."""
     decider: _builtins.str
-    """Who decided."""
+    """Who decided: the last approver, or who denied or took it back."""
     decision_reason: _builtins.str
     """What the decider says."""
     row_filter: _builtins.str
-    """What was approved: rows."""
+    """Only these rows, if set: a SQL predicate."""
+    subject: _builtins.str
+    """Who is to get the grant: the requester, or a group it belongs to. The requester when empty."""
+    is_less_than_asked: _builtins.bool
+    """True if less was given than was asked."""
+    renews: _builtins.str
+    """The grant it renews, if it is a renewal."""
+    renewed_by: _builtins.str
+    """The request that renewed it, if one did."""
     @_builtins.property
     def columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only these columns, if set."""
@@ -106,7 +352,7 @@ class AccessRequest(_message.Message):
 
     @_builtins.property
     def grants(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The grants it became; one for each port that got a row filter or columns, else one."""
+        """The grants it became."""
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
@@ -118,7 +364,23 @@ class AccessRequest(_message.Message):
 
     @_builtins.property
     def masks(self) -> _containers.RepeatedCompositeFieldContainer[_grant_pb2.ColumnMask]:
-        """What was approved: masks."""
+        """Masks the requester takes. Of a renewal: those of the grant that it renews."""
+
+    @_builtins.property
+    def given(self) -> Global___AccessTerms:
+        """What was given; set once it is approved."""
+
+    @_builtins.property
+    def approvals(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccessApproval]:
+        """The approvals, in the order they were given."""
+
+    @_builtins.property
+    def history(self) -> _containers.RepeatedCompositeFieldContainer[Global___AccessRequestEvent]:
+        """Who did what, when; oldest first."""
+
+    @_builtins.property
+    def levels(self) -> _containers.RepeatedCompositeFieldContainer[Global___ApproverLevel]:
+        """Who must approve, by the rules of this moment. Filled on read while it waits."""
 
     def __init__(
         self,
@@ -138,10 +400,18 @@ class AccessRequest(_message.Message):
         decide_time: _timestamp_pb2.Timestamp | None = ...,
         row_filter: _builtins.str = ...,
         masks: _abc.Iterable[_grant_pb2.ColumnMask] | None = ...,
+        subject: _builtins.str = ...,
+        given: Global___AccessTerms | None = ...,
+        is_less_than_asked: _builtins.bool = ...,
+        approvals: _abc.Iterable[Global___AccessApproval] | None = ...,
+        history: _abc.Iterable[Global___AccessRequestEvent] | None = ...,
+        renews: _builtins.str = ...,
+        renewed_by: _builtins.str = ...,
+        levels: _abc.Iterable[Global___ApproverLevel] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "decide_time", b"decide_time", "expire_time", b"expire_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "decide_time", b"decide_time", "expire_time", b"expire_time", "given", b"given"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "create_time", b"create_time", "decide_time", b"decide_time", "decider", b"decider", "decision_reason", b"decision_reason", "expire_time", b"expire_time", "grants", b"grants", "id", b"id", "masks", b"masks", "purpose", b"purpose", "reason", b"reason", "requester", b"requester", "resource", b"resource", "row_filter", b"row_filter", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvals", b"approvals", "columns", b"columns", "create_time", b"create_time", "decide_time", b"decide_time", "decider", b"decider", "decision_reason", b"decision_reason", "expire_time", b"expire_time", "given", b"given", "grants", b"grants", "history", b"history", "id", b"id", "is_less_than_asked", b"is_less_than_asked", "levels", b"levels", "masks", b"masks", "purpose", b"purpose", "reason", b"reason", "renewed_by", b"renewed_by", "renews", b"renews", "requester", b"requester", "resource", b"resource", "row_filter", b"row_filter", "state", b"state", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -27,7 +27,7 @@ from domainmesh.v1 import grant_pb2 as domainmesh_dot_v1_dot_grant__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*domainmesh/v1/access_request_service.proto\x12\rdomainmesh.v1\x1a\"domainmesh/v1/access_request.proto\x1a\x19\x64omainmesh/v1/grant.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"f\n\x1a\x43reateAccessRequestRequest\x12\x34\n\x0e\x61\x63\x63\x65ss_request\x18\x01 \x01(\x0b\x32\x1c.domainmesh.v1.AccessRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"%\n\x17GetAccessRequestRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x86\x01\n\x19ListAccessRequestsRequest\x12\x30\n\x05state\x18\x01 \x01(\x0e\x32!.domainmesh.v1.AccessRequestState\x12\x10\n\x08resource\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"l\n\x1aListAccessRequestsResponse\x12\x35\n\x0f\x61\x63\x63\x65ss_requests\x18\x01 \x03(\x0b\x32\x1c.domainmesh.v1.AccessRequest\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xcd\x01\n\x1b\x41pproveAccessRequestRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nrow_filter\x18\x02 \x01(\t\x12(\n\x05masks\x18\x03 \x03(\x0b\x32\x19.domainmesh.v1.ColumnMask\x12\x0f\n\x07\x63olumns\x18\x04 \x03(\t\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x12\n\nrequest_id\x18\x07 \x01(\t\"J\n\x18\x44\x65nyAccessRequestRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\">\n\x1cWithdrawAccessRequestRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t2\xdd\x04\n\x14\x41\x63\x63\x65ssRequestService\x12^\n\x13\x43reateAccessRequest\x12).domainmesh.v1.CreateAccessRequestRequest\x1a\x1c.domainmesh.v1.AccessRequest\x12X\n\x10GetAccessRequest\x12&.domainmesh.v1.GetAccessRequestRequest\x1a\x1c.domainmesh.v1.AccessRequest\x12i\n\x12ListAccessRequests\x12(.domainmesh.v1.ListAccessRequestsRequest\x1a).domainmesh.v1.ListAccessRequestsResponse\x12`\n\x14\x41pproveAccessRequest\x12*.domainmesh.v1.ApproveAccessRequestRequest\x1a\x1c.domainmesh.v1.AccessRequest\x12Z\n\x11\x44\x65nyAccessRequest\x12\'.domainmesh.v1.DenyAccessRequestRequest\x1a\x1c.domainmesh.v1.AccessRequest\x12\x62\n\x15WithdrawAccessRequest\x12+.domainmesh.v1.WithdrawAccessRequestRequest\x1a\x1c.domainmesh.v1.AccessRequestb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n*domainmesh/v1/access_request_service.proto\x12\rdomainmesh.v1\x1a\"domainmesh/v1/access_request.proto\x1a\x19\x64omainmesh/v1/grant.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"f\n\x1a\x43reateAccessRequestRequest\x12\x34\n\x0e\x61\x63\x63\x65ss_request\x18\x01 \x01(\x0b\x32\x1c.domainmesh.v1.AccessRequest\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"%\n\x17GetAccessRequestRequest\x12\n\n\x02id\x18\x01 \x01(\t\"\x9d\x01\n\x19ListAccessRequestsRequest\x12\x30\n\x05state\x18\x01 \x01(\x0e\x32!.domainmesh.v1.AccessRequestState\x12\x10\n\x08resource\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\x12\x15\n\rawaits_caller\x18\x05 \x01(\x08\"l\n\x1aListAccessRequestsResponse\x12\x35\n\x0f\x61\x63\x63\x65ss_requests\x18\x01 \x03(\x0b\x32\x1c.domainmesh.v1.AccessRequest\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xcd\x01\n\x1b\x41pproveAccessRequestRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nrow_filter\x18\x02 \x01(\t\x12(\n\x05masks\x18\x03 \x03(\x0b\x32\x19.domainmesh.v1.ColumnMask\x12\x0f\n\x07\x63olumns\x18\x04 \x03(\t\x12/\n\x0b\x65xpire_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x06 \x01(\t\x12\x12\n\nrequest_id\x18\x07 \x01(\t\"J\n\x18\x44\x65nyAccessRequestRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\">\n\x1cWithdrawAccessRequestRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"u\n\x12RenewAccessRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t2\xad\x05\n\x14\x41\x63\x63\x65ssRequestService\x12^\n\x13\x43reateAccessRequest\x12).domainmesh.v1.CreateAccessRequestRequest\x1a\x1c.domainmesh.v1.AccessRequest\x12X\n\x10GetAccessRequest\x12&.domainmesh.v1.GetAccessRequestRequest\x1a\x1c.domainmesh.v1.AccessRequest\x12i\n\x12ListAccessRequests\x12(.domainmesh.v1.ListAccessRequestsRequest\x1a).domainmesh.v1.ListAccessRequestsResponse\x12`\n\x14\x41pproveAccessRequest\x12*.domainmesh.v1.ApproveAccessRequestRequest\x1a\x1c.domainmesh.v1.AccessRequest\x12Z\n\x11\x44\x65nyAccessRequest\x12\'.domainmesh.v1.DenyAccessRequestRequest\x1a\x1c.domainmesh.v1.AccessRequest\x12\x62\n\x15WithdrawAccessRequest\x12+.domainmesh.v1.WithdrawAccessRequestRequest\x1a\x1c.domainmesh.v1.AccessRequest\x12N\n\x0bRenewAccess\x12!.domainmesh.v1.RenewAccessRequest\x1a\x1c.domainmesh.v1.AccessRequestb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -39,15 +39,17 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETACCESSREQUESTREQUEST']._serialized_start=261
   _globals['_GETACCESSREQUESTREQUEST']._serialized_end=298
   _globals['_LISTACCESSREQUESTSREQUEST']._serialized_start=301
-  _globals['_LISTACCESSREQUESTSREQUEST']._serialized_end=435
-  _globals['_LISTACCESSREQUESTSRESPONSE']._serialized_start=437
-  _globals['_LISTACCESSREQUESTSRESPONSE']._serialized_end=545
-  _globals['_APPROVEACCESSREQUESTREQUEST']._serialized_start=548
-  _globals['_APPROVEACCESSREQUESTREQUEST']._serialized_end=753
-  _globals['_DENYACCESSREQUESTREQUEST']._serialized_start=755
-  _globals['_DENYACCESSREQUESTREQUEST']._serialized_end=829
-  _globals['_WITHDRAWACCESSREQUESTREQUEST']._serialized_start=831
-  _globals['_WITHDRAWACCESSREQUESTREQUEST']._serialized_end=893
-  _globals['_ACCESSREQUESTSERVICE']._serialized_start=896
-  _globals['_ACCESSREQUESTSERVICE']._serialized_end=1501
+  _globals['_LISTACCESSREQUESTSREQUEST']._serialized_end=458
+  _globals['_LISTACCESSREQUESTSRESPONSE']._serialized_start=460
+  _globals['_LISTACCESSREQUESTSRESPONSE']._serialized_end=568
+  _globals['_APPROVEACCESSREQUESTREQUEST']._serialized_start=571
+  _globals['_APPROVEACCESSREQUESTREQUEST']._serialized_end=776
+  _globals['_DENYACCESSREQUESTREQUEST']._serialized_start=778
+  _globals['_DENYACCESSREQUESTREQUEST']._serialized_end=852
+  _globals['_WITHDRAWACCESSREQUESTREQUEST']._serialized_start=854
+  _globals['_WITHDRAWACCESSREQUESTREQUEST']._serialized_end=916
+  _globals['_RENEWACCESSREQUEST']._serialized_start=918
+  _globals['_RENEWACCESSREQUEST']._serialized_end=1035
+  _globals['_ACCESSREQUESTSERVICE']._serialized_start=1038
+  _globals['_ACCESSREQUESTSERVICE']._serialized_end=1723
 # @@protoc_insertion_point(module_scope)

@@ -33,7 +33,7 @@ class CreateAccessRequestRequest(_message.Message):
     """Makes a retry safe."""
     @_builtins.property
     def access_request(self) -> _access_request_pb2.AccessRequest:
-        """The request: resource, purpose, columns, expire_time and reason."""
+        """The request: resource, purpose, columns, row_filter, masks, subject, expire_time and reason."""
 
     def __init__(
         self,
@@ -81,6 +81,7 @@ class ListAccessRequestsRequest(_message.Message):
     RESOURCE_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    AWAITS_CALLER_FIELD_NUMBER: _builtins.int
     state: _access_request_pb2.AccessRequestState.ValueType
     """Only in this state, if set."""
     resource: _builtins.str
@@ -89,6 +90,8 @@ class ListAccessRequestsRequest(_message.Message):
     """At most this many; 0 means 50, more than 500 means 500."""
     page_token: _builtins.str
     """From the previous response."""
+    awaits_caller: _builtins.bool
+    """Only those that wait for the caller's own decision."""
     def __init__(
         self,
         *,
@@ -96,10 +99,11 @@ class ListAccessRequestsRequest(_message.Message):
         resource: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        awaits_caller: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["page_size", b"page_size", "page_token", b"page_token", "resource", b"resource", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["awaits_caller", b"awaits_caller", "page_size", b"page_size", "page_token", b"page_token", "resource", b"resource", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -149,14 +153,14 @@ class ApproveAccessRequestRequest(_message.Message):
     id: _builtins.str
     """The request's id."""
     row_filter: _builtins.str
-    """A SQL predicate that keeps the rows given; empty for all."""
+    """A SQL predicate that keeps the rows given, of those asked for; empty for all of them."""
     reason: _builtins.str
     """What the decider says."""
     request_id: _builtins.str
     """Makes a retry safe."""
     @_builtins.property
     def masks(self) -> _containers.RepeatedCompositeFieldContainer[_grant_pb2.ColumnMask]:
-        """Masks on columns."""
+        """Masks on columns, besides those asked for."""
 
     @_builtins.property
     def columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -240,3 +244,39 @@ class WithdrawAccessRequestRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___WithdrawAccessRequestRequest: _TypeAlias = WithdrawAccessRequestRequest  # noqa: Y015
+
+@_typing.final
+class RenewAccessRequest(_message.Message):
+    """Asks for a longer end."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    EXPIRE_TIME_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The id of a grant the caller has, or of the request it came from."""
+    reason: _builtins.str
+    """Why; as before when empty."""
+    request_id: _builtins.str
+    """Makes a retry safe."""
+    @_builtins.property
+    def expire_time(self) -> _timestamp_pb2.Timestamp:
+        """The new end, exclusive."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        expire_time: _timestamp_pb2.Timestamp | None = ...,
+        reason: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "id", b"id", "reason", b"reason", "request_id", b"request_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RenewAccessRequest: _TypeAlias = RenewAccessRequest  # noqa: Y015

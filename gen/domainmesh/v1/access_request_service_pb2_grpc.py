@@ -27,7 +27,8 @@ if _version_not_supported:
 
 
 class AccessRequestServiceStub(object):
-    """Access requests. Asking needs `request` on the resource, deciding needs `grant`; nobody decides its own.
+    """Access requests. Asking needs `request` on the resource. Deciding is for the approvers that the contract names; if it names none, for
+    whoever holds `grant`. Nobody decides its own.
     """
 
     def __init__(self, channel):
@@ -66,10 +67,16 @@ class AccessRequestServiceStub(object):
                 request_serializer=domainmesh_dot_v1_dot_access__request__service__pb2.WithdrawAccessRequestRequest.SerializeToString,
                 response_deserializer=domainmesh_dot_v1_dot_access__request__pb2.AccessRequest.FromString,
                 _registered_method=True)
+        self.RenewAccess = channel.unary_unary(
+                '/domainmesh.v1.AccessRequestService/RenewAccess',
+                request_serializer=domainmesh_dot_v1_dot_access__request__service__pb2.RenewAccessRequest.SerializeToString,
+                response_deserializer=domainmesh_dot_v1_dot_access__request__pb2.AccessRequest.FromString,
+                _registered_method=True)
 
 
 class AccessRequestServiceServicer(object):
-    """Access requests. Asking needs `request` on the resource, deciding needs `grant`; nobody decides its own.
+    """Access requests. Asking needs `request` on the resource. Deciding is for the approvers that the contract names; if it names none, for
+    whoever holds `grant`. Nobody decides its own.
     """
 
     def CreateAccessRequest(self, request, context):
@@ -94,7 +101,7 @@ class AccessRequestServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def ApproveAccessRequest(self, request, context):
-        """Approves: the grant is created in the same transaction.
+        """Approves; the last approval that is needed creates the grant in the same transaction.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -108,7 +115,14 @@ class AccessRequestServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def WithdrawAccessRequest(self, request, context):
-        """Takes one's own request back.
+        """Takes one's own request back; if it was approved, its grant ends.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RenewAccess(self, request, context):
+        """Files a request for a longer end of a grant the caller has, under the obligations it has now.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -147,6 +161,11 @@ def add_AccessRequestServiceServicer_to_server(servicer, server):
                     request_deserializer=domainmesh_dot_v1_dot_access__request__service__pb2.WithdrawAccessRequestRequest.FromString,
                     response_serializer=domainmesh_dot_v1_dot_access__request__pb2.AccessRequest.SerializeToString,
             ),
+            'RenewAccess': grpc.unary_unary_rpc_method_handler(
+                    servicer.RenewAccess,
+                    request_deserializer=domainmesh_dot_v1_dot_access__request__service__pb2.RenewAccessRequest.FromString,
+                    response_serializer=domainmesh_dot_v1_dot_access__request__pb2.AccessRequest.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'domainmesh.v1.AccessRequestService', rpc_method_handlers)
@@ -156,7 +175,8 @@ def add_AccessRequestServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class AccessRequestService(object):
-    """Access requests. Asking needs `request` on the resource, deciding needs `grant`; nobody decides its own.
+    """Access requests. Asking needs `request` on the resource. Deciding is for the approvers that the contract names; if it names none, for
+    whoever holds `grant`. Nobody decides its own.
     """
 
     @staticmethod
@@ -310,6 +330,33 @@ class AccessRequestService(object):
             target,
             '/domainmesh.v1.AccessRequestService/WithdrawAccessRequest',
             domainmesh_dot_v1_dot_access__request__service__pb2.WithdrawAccessRequestRequest.SerializeToString,
+            domainmesh_dot_v1_dot_access__request__pb2.AccessRequest.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RenewAccess(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/domainmesh.v1.AccessRequestService/RenewAccess',
+            domainmesh_dot_v1_dot_access__request__service__pb2.RenewAccessRequest.SerializeToString,
             domainmesh_dot_v1_dot_access__request__pb2.AccessRequest.FromString,
             options,
             channel_credentials,

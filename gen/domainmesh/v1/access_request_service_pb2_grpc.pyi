@@ -28,7 +28,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class AccessRequestServiceStub:
-    """Access requests. Asking needs `request` on the resource, deciding needs `grant`; nobody decides its own."""
+    """Access requests. Asking needs `request` on the resource. Deciding is for the approvers that the contract names; if it names none, for
+    whoever holds `grant`. Nobody decides its own.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -41,15 +43,19 @@ class AccessRequestServiceStub:
     ListAccessRequests: _grpc.UnaryUnaryMultiCallable[_access_request_service_pb2.ListAccessRequestsRequest, _access_request_service_pb2.ListAccessRequestsResponse]
     """Lists the caller's own requests and those it may decide."""
     ApproveAccessRequest: _grpc.UnaryUnaryMultiCallable[_access_request_service_pb2.ApproveAccessRequestRequest, _access_request_pb2.AccessRequest]
-    """Approves: the grant is created in the same transaction."""
+    """Approves; the last approval that is needed creates the grant in the same transaction."""
     DenyAccessRequest: _grpc.UnaryUnaryMultiCallable[_access_request_service_pb2.DenyAccessRequestRequest, _access_request_pb2.AccessRequest]
     """Denies."""
     WithdrawAccessRequest: _grpc.UnaryUnaryMultiCallable[_access_request_service_pb2.WithdrawAccessRequestRequest, _access_request_pb2.AccessRequest]
-    """Takes one's own request back."""
+    """Takes one's own request back; if it was approved, its grant ends."""
+    RenewAccess: _grpc.UnaryUnaryMultiCallable[_access_request_service_pb2.RenewAccessRequest, _access_request_pb2.AccessRequest]
+    """Files a request for a longer end of a grant the caller has, under the obligations it has now."""
 
 @_typing.type_check_only
 class AccessRequestServiceAsyncStub(AccessRequestServiceStub):
-    """Access requests. Asking needs `request` on the resource, deciding needs `grant`; nobody decides its own."""
+    """Access requests. Asking needs `request` on the resource. Deciding is for the approvers that the contract names; if it names none, for
+    whoever holds `grant`. Nobody decides its own.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     CreateAccessRequest: _aio.UnaryUnaryMultiCallable[_access_request_service_pb2.CreateAccessRequestRequest, _access_request_pb2.AccessRequest]  # type: ignore[assignment]
@@ -59,14 +65,18 @@ class AccessRequestServiceAsyncStub(AccessRequestServiceStub):
     ListAccessRequests: _aio.UnaryUnaryMultiCallable[_access_request_service_pb2.ListAccessRequestsRequest, _access_request_service_pb2.ListAccessRequestsResponse]  # type: ignore[assignment]
     """Lists the caller's own requests and those it may decide."""
     ApproveAccessRequest: _aio.UnaryUnaryMultiCallable[_access_request_service_pb2.ApproveAccessRequestRequest, _access_request_pb2.AccessRequest]  # type: ignore[assignment]
-    """Approves: the grant is created in the same transaction."""
+    """Approves; the last approval that is needed creates the grant in the same transaction."""
     DenyAccessRequest: _aio.UnaryUnaryMultiCallable[_access_request_service_pb2.DenyAccessRequestRequest, _access_request_pb2.AccessRequest]  # type: ignore[assignment]
     """Denies."""
     WithdrawAccessRequest: _aio.UnaryUnaryMultiCallable[_access_request_service_pb2.WithdrawAccessRequestRequest, _access_request_pb2.AccessRequest]  # type: ignore[assignment]
-    """Takes one's own request back."""
+    """Takes one's own request back; if it was approved, its grant ends."""
+    RenewAccess: _aio.UnaryUnaryMultiCallable[_access_request_service_pb2.RenewAccessRequest, _access_request_pb2.AccessRequest]  # type: ignore[assignment]
+    """Files a request for a longer end of a grant the caller has, under the obligations it has now."""
 
 class AccessRequestServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Access requests. Asking needs `request` on the resource, deciding needs `grant`; nobody decides its own."""
+    """Access requests. Asking needs `request` on the resource. Deciding is for the approvers that the contract names; if it names none, for
+    whoever holds `grant`. Nobody decides its own.
+    """
 
     @_abc_1.abstractmethod
     def CreateAccessRequest(
@@ -98,7 +108,7 @@ class AccessRequestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _access_request_service_pb2.ApproveAccessRequestRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_access_request_pb2.AccessRequest, _abc.Awaitable[_access_request_pb2.AccessRequest]]:
-        """Approves: the grant is created in the same transaction."""
+        """Approves; the last approval that is needed creates the grant in the same transaction."""
 
     @_abc_1.abstractmethod
     def DenyAccessRequest(
@@ -114,6 +124,14 @@ class AccessRequestServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _access_request_service_pb2.WithdrawAccessRequestRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_access_request_pb2.AccessRequest, _abc.Awaitable[_access_request_pb2.AccessRequest]]:
-        """Takes one's own request back."""
+        """Takes one's own request back; if it was approved, its grant ends."""
+
+    @_abc_1.abstractmethod
+    def RenewAccess(
+        self,
+        request: _access_request_service_pb2.RenewAccessRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_access_request_pb2.AccessRequest, _abc.Awaitable[_access_request_pb2.AccessRequest]]:
+        """Files a request for a longer end of a grant the caller has, under the obligations it has now."""
 
 def add_AccessRequestServiceServicer_to_server(servicer: AccessRequestServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

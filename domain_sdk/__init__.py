@@ -65,6 +65,7 @@ from domain_sdk.mesh import Mesh
 from domain_sdk.policy import Policy
 from domain_sdk.product import Product
 from domain_sdk.release import Preview, QualityResult, QualityStatus, Release, ReleasedPort
+from domain_sdk.tags import GovernedTag, TagRelease
 
 __all__ = [
     "AccessApproval",
@@ -92,6 +93,7 @@ __all__ = [
     "DomainEntry",
     "Explanation",
     "FieldDifference",
+    "GovernedTag",
     "Grant",
     "Guardrail",
     "Hit",
@@ -133,6 +135,7 @@ __all__ = [
     "ServerStatus",
     "ServerUnreachable",
     "StorageUnavailable",
+    "TagRelease",
     "Token",
     "TooLarge",
     "Transform",

@@ -1,4 +1,4 @@
-"""`mesh.admin`: what the central team sets up: domains, principals, tokens, purposes, guardrails.
+"""`mesh.admin`: what the central team sets up: domains, principals, tokens, purposes, guardrails, governed tags.
 
 Owns the arguments of these calls; whether one is allowed is the server's decision.
 """
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from domain_sdk._transport import Transport
     from domain_sdk.access import Guardrail
     from domain_sdk.catalog import DomainEntry
+    from domain_sdk.tags import GovernedTag, TagRelease
 
 __all__ = ["Admin"]
 
@@ -235,6 +236,46 @@ class Admin:
         from domain_sdk import _access_calls
 
         return _access_calls.delete_guardrail(self._transport, id)
+
+    def govern_tag(self, tag: str, *, description: str = "") -> GovernedTag:
+        """The tag, or the family `pii.*`, is governed: what was ever released with it keeps it until the centre lets it go.
+
+        Raises:
+            AlreadyExists: it is governed already.
+        """
+        from domain_sdk import _tag_calls
+
+        return _tag_calls.govern(self._transport, tag, description)
+
+    def ungovern_tag(self, tag: str) -> GovernedTag:
+        """The tag belongs to the domains again, unless a guardrail binds it."""
+        from domain_sdk import _tag_calls
+
+        return _tag_calls.ungovern(self._transport, tag)
+
+    def governed_tags(self) -> list[GovernedTag]:
+        """The governed tags, by name; a tag that a guardrail binds is governed too and listed with `mesh.guardrails()`."""
+        from domain_sdk import _tag_calls
+
+        return _tag_calls.list_governed(self._transport)
+
+    def release_tag(self, object: str, tag: str, *, reason: str) -> TagRelease:
+        """The product, port or column (`finance.ledger.entries#iban`) may be released without the governed tag."""
+        from domain_sdk import _tag_calls
+
+        return _tag_calls.release(self._transport, object, tag, reason)
+
+    def withdraw_tag_release(self, object: str, tag: str) -> TagRelease:
+        """The thing may not lose the tag any more; releases that were made meanwhile stay."""
+        from domain_sdk import _tag_calls
+
+        return _tag_calls.withdraw(self._transport, object, tag)
+
+    def tag_releases(self) -> list[TagRelease]:
+        """The consents to lose a governed tag, of what the caller may discover."""
+        from domain_sdk import _tag_calls
+
+        return _tag_calls.list_releases(self._transport)
 
     def repair(self, product: str = "") -> tuple[list[str], list[str]]:
         """What crashed publishers and servers left behind is ended: the publications rolled forward, and those given up."""

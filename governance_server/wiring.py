@@ -18,6 +18,7 @@ from domainmesh.v1.principal_service_pb2_grpc import add_PrincipalServiceService
 from domainmesh.v1.product_service_pb2_grpc import add_ProductServiceServicer_to_server
 from domainmesh.v1.publication_service_pb2_grpc import add_PublicationServiceServicer_to_server
 from domainmesh.v1.server_service_pb2_grpc import add_ServerServiceServicer_to_server
+from domainmesh.v1.tag_service_pb2_grpc import add_TagServiceServicer_to_server
 from governance_server.backend import Backend
 from governance_server.publishing.publisher import Publisher
 from governance_server.search.index import SearchIndex
@@ -31,6 +32,7 @@ from governance_server.services.principals import PrincipalService
 from governance_server.services.products import ProductService
 from governance_server.services.publications import PublicationService
 from governance_server.services.server_info import ServerService
+from governance_server.services.tags import TagService
 from governance_server.services.tokens import TokenService
 from governance_server.storage.events import EventLog
 
@@ -65,6 +67,7 @@ def control_services(parts: ControlParts) -> list[Registration]:
         (add_LineageServiceServicer_to_server, LineageService(backend, parts.events)),
         (add_JournalServiceServicer_to_server, JournalService(backend)),
         (add_PublicationServiceServicer_to_server, PublicationService(backend, parts.publisher)),
+        (add_TagServiceServicer_to_server, TagService(backend)),
         (add_ServerServiceServicer_to_server, ServerService(backend, gateway=parts.gateway)),
     ]
 

@@ -23,6 +23,7 @@ from domain_sdk.cli import (
     reading,
     servers,
     story,
+    tags,
     tokens,
 )
 from domain_sdk.cli.command import Command
@@ -41,7 +42,7 @@ PANELS: dict[str, tuple[Command, ...]] = {
 GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
     "audit": ("The journal of everything the server ever accepted.", journal.AUDIT_COMMANDS),
     "token": ("Tokens: what proves who calls.", tokens.COMMANDS),
-    "admin": ("Set the mesh up: domains, principals, purposes, guardrails.", admin.COMMANDS),
+    "admin": ("Set the mesh up: domains, principals, purposes, guardrails, tags.", (*admin.COMMANDS, *tags.COMMANDS)),
 }
 
 

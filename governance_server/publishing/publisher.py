@@ -39,6 +39,7 @@ from governance_server.publishing.entries import (
 )
 from governance_server.publishing.lease import product_lease
 from governance_server.publishing.passages import PassageIndexer
+from governance_server.publishing.tag_consent import carried_write, refuse_lost_tags
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.compatibility import check_compatible
@@ -93,6 +94,7 @@ class Publisher:
             product = self._product(tx, request.product)
             wanted = described(product, contract)
             check_compatible(product, wanted)
+            refuse_lost_tags(tx, product, wanted)
             publication = publication_pb2.Publication(
                 id=publication_id, product=request.product, version=product.last_version + 1, base_version=product.version,
                 state=_OPEN, principal=caller.name, create_time=stamp(tx.time), expire_time=stamp(tx.time, plus=ttl),
@@ -122,6 +124,8 @@ class Publisher:
     def commit(self, request: pb.CommitPublicationRequest, caller: Caller) -> product_pb2.Release:
         """All ports are visible together. Raises: AccessDenied, ContractViolated, Conflict, Precondition, Unavailable."""
         publication = self.get(request.id, caller, action="write")
+        if publication.principal != caller.name:  # else it could be given another lineage than its publisher's
+            raise denied("commit the publication", request.id)
         with product_lease(self._leases, publication.product, secrets.token_hex(8), patience_seconds=_PATIENCE_SECONDS):
             self._roll_forward_others(publication)
             publication = self.get(request.id, caller, action="write")
@@ -160,6 +164,7 @@ class Publisher:
             if current.state != _OPEN:
                 return Outcome("publication.committing", current.product, (), current.SerializeToString())
             refuse_overtaken(current, product)
+            refuse_lost_tags(tx, product, described(product, contract))
             current.state = _COMMITTING
             current.verified_ports.extend(verified)
             current.lineage.extend(request.lineage)
@@ -258,6 +263,7 @@ class Publisher:
                 "publication.committed", product.name, (), read(tx, kinds.RELEASE, name, product_pb2.Release).SerializeToString()
             )
         previous = {lineage_name for lineage_name, _ in tx.list(kinds.LINEAGE, prefix=f"{product.name}.")}
+        carried = carried_write(tx, product, entry)
         settle(product, entry, contract, release, stamp(tx.time))
         product.open_publications.remove(publication.id)
         publication.state = _COMMITTED
@@ -268,7 +274,7 @@ class Publisher:
         lineages = {lineage.port: lineage for lineage in released_lineages(publication)}
         writes = [
             store(kinds.PRODUCT, product.name, product), store(kinds.RELEASE, name, release), store(kinds.CONTRACT, name, text),
-            store(kinds.PUBLICATION, publication.id, without_delivery(publication)),
+            store(kinds.PUBLICATION, publication.id, without_delivery(publication)), carried,
             *(store(kinds.LINEAGE, port, lineage) for port, lineage in lineages.items()),
             *(ResourceWrite(kinds.LINEAGE, port, None) for port in sorted(previous - set(lineages))),
         ]  # fmt: skip

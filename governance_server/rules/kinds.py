@@ -22,6 +22,7 @@ __all__ = [
     "ACCESS_REQUEST",
     "APPLIED_SOURCE",
     "APPROVAL_RULE",
+    "CARRIED_TAGS",
     "CHANGE_SET",
     "CONTRACT",
     "DOMAIN",
@@ -62,6 +63,7 @@ ACCESS_REQUEST = "access_request"
 GOVERNED_TAG = "governed_tag"
 TAG_RELEASE = "tag_release"
 APPROVAL_RULE = "approval_rule"
+CARRIED_TAGS = "carried_tags"
 CHANGE_SET = "change_set"
 APPLIED_SOURCE = "applied_source"
 NOTICE = "notice"
@@ -82,6 +84,7 @@ MESSAGES: dict[str, type[Message]] = {
     ACCESS_REQUEST: access_request_pb2.AccessRequest,
     GOVERNED_TAG: governed_tag_pb2.GovernedTag,
     TAG_RELEASE: governed_tag_pb2.TagRelease,
+    CARRIED_TAGS: governed_tag_pb2.CarriedTags,
     APPROVAL_RULE: approval_rule_pb2.ApprovalRule,
     CHANGE_SET: change_set_pb2.ChangeSet,
     APPLIED_SOURCE: change_set_pb2.AppliedSource,

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
+import grpc
 import polars as pl
 from google.protobuf.message import Message
 
@@ -16,26 +17,16 @@ from domain_sdk._delivery import deliver
 from domain_sdk.publish import _delivered_message
 from domainmesh.v1 import lineage_pb2, product_pb2
 from domainmesh.v1.publication_service_pb2 import BeginPublicationRequest, CommitPublicationRequest
+from governance_server import app, wiring
 from governance_server.backend import Backend
-from governance_server.bootstrap import ensure_administrator
 from governance_server.caller import Caller, set_caller
 from governance_server.config import load_settings
 from governance_server.contracts import parse_contract
 from governance_server.gateway.scan import PolarsScanner
-from governance_server.journal.journal import Journal
-from governance_server.keyring import Keyring
-from governance_server.lineage.emit import LineageEmitter
-from governance_server.policy.projection import PolicyProjection
-from governance_server.publishing.passages import PassageIndexer
-from governance_server.publishing.publisher import Publisher
 from governance_server.rules.errors import AccessDenied, Unauthenticated
 from governance_server.rules.read_plans import ReadPlan
-from governance_server.storage.catalog import Catalog
-from governance_server.storage.engine import open_database
-from governance_server.storage.events import EventLog
-from governance_server.vector_access import VectorAccess
 from governance_server.warehouse.layout import Warehouse
-from governance_server.wiring import ControlParts, control_services
+from governance_server.wiring import Registration
 
 __all__ = ["ADMIN", "START", "InnerMesh", "inner_mesh"]
 
@@ -48,32 +39,27 @@ class InnerMesh:
 
     def __init__(self, home: Path) -> None:
         self.now = START
-        settings = load_settings({"MESH_HOME": str(home), "MESH_EMBEDDER": "hashing"})
-        home.mkdir(exist_ok=True)
-        keys = Keyring.open(settings.keys, now=self.now)
-        database = open_database(settings.database_url)
-        policy = PolicyProjection(database, now=lambda: self.now)
-        journal = Journal(database, clock=lambda: self.now, follower=policy)
-        self.backend = Backend(
-            settings, database, Catalog(database), journal, policy, lambda: self.now, lambda: secrets.token_hex(8), keys
+        settings = load_settings(
+            {"MESH_HOME": str(home), "MESH_EMBEDDER": "hashing", "MESH_PORT": "0", "MESH_MAINTENANCE_SECONDS": "0"}
         )
-        ensure_administrator(database, journal, settings.administrator_token_file)
+        services: list[Registration] = []
+
+        def register(made: list[Registration], server: grpc.Server) -> list[str]:
+            services.extend(made)
+            return wiring.register(made, server)
+
+        with mock.patch.object(app, "_now", self._moment), mock.patch.object(app, "register", register):
+            self._control = app.build_control(settings, gateway=lambda: "")
+        self._servicers = [servicer for _, servicer in services]
+        self.backend: Backend = self._control.backend
         self.warehouse = Warehouse(settings.home / "warehouse", settings.drop)
-        vectors = VectorAccess(settings.vectors_url, settings.embedder, api_key=None)
-        events = EventLog(database, "openlineage", clock=self.backend.now)
-        self.publisher = Publisher(
-            self.backend,
-            warehouse=self.warehouse,
-            passages=PassageIndexer(vectors, self.warehouse),
-            emitter=LineageEmitter(events, self.backend.now),
-        )
-        parts = ControlParts(backend=self.backend, publisher=self.publisher, events=events, gateway=lambda: "")
-        self._servicers = [servicer for _, servicer in control_services(parts)]
 
     def close(self) -> None:
         """Nothing is left open."""
-        self.backend.journal.close()
-        self.backend.database.close()
+        self._control.stop(0)
+
+    def _moment(self) -> datetime:
+        return self.now
 
     def tick(self, **delta: float) -> None:
         """The clock moves on."""

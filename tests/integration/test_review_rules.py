@@ -131,6 +131,8 @@ def test_dropping_a_tag_in_a_new_release_does_not_unmask_the_old_one(mesh_server
     with mesh_server.user("user:owner") as owner:
         first = publish(owner, product, contract(TAGGED))
         assert owner.read(f"{product}.t")["mail"].null_count() == 2
+        with mesh_server.admin() as admin:
+            admin.admin.release_tag(f"{product}.t#mail", "pii.email", reason="no person behind it any more")
         publish(owner, product, contract(BARE, version="1.1.0"))
         assert owner.read(f"{product}.t", version=first)["mail"].null_count() == 2
         assert owner.read(f"{product}.t", version=first, via="files")["mail"].null_count() == 2

@@ -176,6 +176,8 @@ def test_a_retracted_tag_is_gone_everywhere_and_the_derived_column_is_clear_agai
     first = company.derive("first", ["who: string"], lambda f: f.select(who="name"))
     second = company.derive("second", ["who: string"], lambda f: f.select("who"), source=first)
     assert company.reader.read(second)["who"].null_count() == 4
+    with company.server.admin() as admin:
+        admin.admin.release_tag(f"{company.source}#name", TAG, reason="these people are made up")
     company.publish_source(UNTAGGED, "1.1.0")
     assert company.tags(first) == company.tags(second) == {"who": []}
     for port in (first, second):

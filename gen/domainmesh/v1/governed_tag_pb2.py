@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n domainmesh/v1/governed_tag.proto\x12\rdomainmesh.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"q\n\x0bGovernedTag\x12\x0b\n\x03tag\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0f\n\x07\x63reator\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"{\n\nTagRelease\x12\x0e\n\x06object\x18\x01 \x01(\t\x12\x0b\n\x03tag\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07\x63reator\x18\x04 \x01(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestampb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n domainmesh/v1/governed_tag.proto\x12\rdomainmesh.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"q\n\x0bGovernedTag\x12\x0b\n\x03tag\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12\x0f\n\x07\x63reator\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"{\n\nTagRelease\x12\x0e\n\x06object\x18\x01 \x01(\t\x12\x0b\n\x03tag\x18\x02 \x01(\t\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0f\n\x07\x63reator\x18\x04 \x01(\t\x12/\n\x0b\x63reate_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\")\n\nCarriedTag\x12\x0e\n\x06object\x18\x01 \x01(\t\x12\x0b\n\x03tag\x18\x02 \x01(\t\"G\n\x0b\x43\x61rriedTags\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\'\n\x04tags\x18\x02 \x03(\x0b\x32\x19.domainmesh.v1.CarriedTagb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -36,4 +36,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GOVERNEDTAG']._serialized_end=197
   _globals['_TAGRELEASE']._serialized_start=199
   _globals['_TAGRELEASE']._serialized_end=322
+  _globals['_CARRIEDTAG']._serialized_start=324
+  _globals['_CARRIEDTAG']._serialized_end=365
+  _globals['_CARRIEDTAGS']._serialized_start=367
+  _globals['_CARRIEDTAGS']._serialized_end=438
 # @@protoc_insertion_point(module_scope)

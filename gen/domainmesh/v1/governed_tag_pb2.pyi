@@ -3,9 +3,11 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -92,3 +94,59 @@ class TagRelease(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___TagRelease: _TypeAlias = TagRelease  # noqa: Y015
+
+@_typing.final
+class CarriedTag(_message.Message):
+    """One thing of a product and a tag it has been released with."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OBJECT_FIELD_NUMBER: _builtins.int
+    TAG_FIELD_NUMBER: _builtins.int
+    object: _builtins.str
+    """The product, port or column, like `finance.ledger.entries#iban`."""
+    tag: _builtins.str
+    """The tag."""
+    def __init__(
+        self,
+        *,
+        object: _builtins.str = ...,
+        tag: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["object", b"object", "tag", b"tag"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CarriedTag: _TypeAlias = CarriedTag  # noqa: Y015
+
+@_typing.final
+class CarriedTags(_message.Message):
+    """The tags that the things of a product have ever been released with, save those the centre let go; kept by the server, so that
+    what is dropped and comes back is known.
+    """
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
+    product: _builtins.str
+    """The product."""
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedCompositeFieldContainer[Global___CarriedTag]:
+        """The tags, by object and tag."""
+
+    def __init__(
+        self,
+        *,
+        product: _builtins.str = ...,
+        tags: _abc.Iterable[Global___CarriedTag] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["product", b"product", "tags", b"tags"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CarriedTags: _TypeAlias = CarriedTags  # noqa: Y015

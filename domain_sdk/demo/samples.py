@@ -9,39 +9,51 @@ from typing import TYPE_CHECKING, Any
 from domain_sdk.errors import NotConfigured
 
 if TYPE_CHECKING:
+    from domain_sdk.folder import Tree
     from domain_sdk.mesh import Mesh
     from domain_sdk.release import Release
 
-__all__ = ["apply_policies", "central", "pipeline", "publish", "set_up"]
+__all__ = ["apply_policies", "pipeline", "publish", "set_up", "stated", "tree"]
 
 
-def central() -> dict[str, Any]:
-    """What the central team sets up."""
-    return _document("central/mesh.yaml")
+def tree() -> Tree:
+    """What the folder of the sample domains states."""
+    from domain_sdk.folder import read_folder
+
+    return read_folder(_root())
 
 
 def set_up(admin: Mesh) -> None:
     """Purposes, principals, domains, guardrails and the central team's grants exist."""
-    wanted = central()
-    for purpose in wanted["purposes"]:
-        admin.admin.create_purpose(purpose["name"], parent=purpose.get("parent", ""), description=purpose["description"])
-    for principal in wanted["principals"]:
-        admin.admin.create_principal(**principal)
-    for domain in wanted["domains"]:
-        admin.admin.create_domain(**domain)
-    for guardrail in wanted["guardrails"]:
-        rule = {name: value for name, value in guardrail.items() if name != "id"}
-        admin.admin.create_guardrail(guardrail["id"], **rule)
-    for grant in wanted["grants"]:
-        admin.grant(grant["subject"], grant["resource"], actions=grant["actions"], reason=grant["reason"])
+    _create(admin, "centre")
 
 
-def apply_policies(owner: Mesh, domain: str) -> int:
-    """How many grants of the domain's policies.yaml now hold."""
-    grants = _document(f"{domain}/policies.yaml")["grants"]
-    for grant in grants:
-        owner.grant(grant["subject"], grant["resource"], actions=grant["actions"], reason=grant["reason"])
-    return len(grants)
+def apply_policies(owner: Mesh, domain: str) -> None:
+    """What the domain's folder states holds."""
+    _create(owner, f"domain:{domain}")
+
+
+def stated(source: str, kind: str) -> list[Any]:
+    """The resources of one kind that a source of the sample domains states, in the order of the files."""
+    found = [entry.resource for it in tree().sources if it.name == source for entry in it.entries]
+    return [it for it in found if type(it).__name__ == kind]
+
+
+def _create(mesh: Mesh, source: str) -> None:
+    from domain_sdk import _access_calls, _identity_calls
+
+    transport = mesh._transport
+    for purpose in stated(source, "Purpose"):
+        mesh.admin.create_purpose(purpose.name, parent=purpose.parent, description=purpose.description)
+    for principal in stated(source, "Principal"):
+        _identity_calls.create_principal(transport, principal)
+    for domain in stated(source, "Domain"):
+        if source == "centre":
+            mesh.admin.create_domain(domain.name, title=domain.title, owners=domain.owners, members=domain.members)
+    for guardrail in stated(source, "Guardrail"):
+        _access_calls.create_guardrail(transport, guardrail)
+    for grant in stated(source, "Grant"):
+        _access_calls.create_grant(transport, grant)
 
 
 def publish(mesh: Mesh, product: str) -> Release:
@@ -58,13 +70,6 @@ def pipeline(product: str) -> Any:  # noqa: ANN401 # a module that is known only
     """
     _root()
     return importlib.import_module(f"sample_domains.{product}.pipeline")
-
-
-def _document(path: str) -> dict[str, Any]:
-    import yaml
-
-    document: dict[str, Any] = yaml.safe_load((_root() / path).read_text(encoding="utf-8"))
-    return document
 
 
 def _root() -> Path:

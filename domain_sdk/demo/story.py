@@ -56,24 +56,23 @@ def _set_up(narrator: Narrator, stage: Stage, *, seconds: float) -> None:
         "The central team sets up the mesh",
         f"A server with its gateway is up after {seconds:.1f} s: SQLite, a local warehouse, a vector store, nothing to install.",
     )
-    central = samples.central()
-    guardrail = central["guardrails"][0]
+    (guardrail,) = samples.stated("centre", "Guardrail")
     narrator.types(
         "admin, central team",
         'mesh.admin.create_domain("finance", owners=["user:fiona"], members=["service:finance-etl"])\n'
-        f'mesh.admin.create_guardrail("{guardrail["id"]}", "{guardrail["resource"]}",\n'
-        f'    mask="{guardrail["mask"]}", exempt={guardrail["exempt"]!r})'.replace("'", '"'),
+        f'mesh.admin.create_guardrail("{guardrail.id}", "{guardrail.resource}",\n'
+        f'    mask="{guardrail.mask}", exempt={list(guardrail.exempt)!r})'.replace("'", '"'),
     )
     with narrator.working("Setting up …"):
         samples.set_up(stage.admin)
     narrator.shows(
         table(
-            ("domain", "owner", "what"), [(it["title"], ", ".join(it["owners"]), it["description"]) for it in central["domains"]]
+            ("domain", "owner", "name"), [(it.title, ", ".join(it.owners), it.name) for it in samples.stated("centre", "Domain")]
         ),
-        cell(f"\nGuardrail {guardrail['id']}: {guardrail['description']}"),
+        cell(f"\nGuardrail {guardrail.id}: {guardrail.description}"),
     )
     bound = {it.id: it.mask for it in stage.admin.guardrails()}
-    narrator.claim(f"one guardrail binds every domain: {guardrail['id']}", bound == {guardrail["id"]: guardrail["mask"]})
+    narrator.claim(f"one guardrail binds every domain: {guardrail.id}", bound == {guardrail.id: guardrail.mask})
 
 
 def _publish(narrator: Narrator, stage: Stage) -> None:

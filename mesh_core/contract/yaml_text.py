@@ -32,7 +32,17 @@ _PLAIN_TAGS = frozenset({f"tag:yaml.org,2002:{kind}" for kind in ("null", "bool"
 
 
 class UnreadableText(ValueError):
-    """A text that is not one acceptable YAML document; the message says where and why."""
+    """A text that is not one acceptable YAML document; the message says where and why.
+
+    Attributes:
+        line: The line it is about, from 1; 0 if it is about the whole text.
+        problem: What is wrong, without the line.
+    """
+
+    def __init__(self, problem: str, line: int = 0) -> None:
+        super().__init__(f"line {line}: {problem}" if line else problem)
+        self.problem = problem
+        self.line = line
 
 
 @dataclass(slots=True)
@@ -59,7 +69,7 @@ class _Builder:
         parent = self.stack[-1]
         parent.size += size
         if parent.size > MAX_NODES:
-            raise UnreadableText(f"line {_line(event)}: the document has more than {MAX_NODES} nodes once aliases are expanded.")
+            raise UnreadableText(f"the document has more than {MAX_NODES} nodes once aliases are expanded.", _line(event))
         if isinstance(parent.value, list):
             parent.value.append(value)
         elif parent.key is None:
@@ -71,9 +81,9 @@ class _Builder:
     def open(self, value: dict[str, Any] | list[Any], anchor: str | None, event: yaml.Event) -> None:
         """A collection has begun. Raises: UnreadableText when it lies too deep or stands as a key."""
         if len(self.stack) >= MAX_DEPTH:
-            raise UnreadableText(f"line {_line(event)}: nesting is deeper than {MAX_DEPTH} levels.")
+            raise UnreadableText(f"nesting is deeper than {MAX_DEPTH} levels.", _line(event))
         if self.stack and isinstance(self.stack[-1].value, dict) and self.stack[-1].key is None:
-            raise UnreadableText(f"line {_line(event)}: a key must be a scalar, not a list or mapping.")
+            raise UnreadableText("a key must be a scalar, not a list or mapping.", _line(event))
         self.stack.append(_Open(value, anchor))
 
     def close(self, event: yaml.Event) -> None:
@@ -86,16 +96,16 @@ class _Builder:
     def alias(self, anchor: str, event: yaml.Event) -> None:
         """What the anchor names stands here too. Raises: UnreadableText for an unknown or still open anchor."""
         if anchor not in self.anchors:
-            raise UnreadableText(f"line {_line(event)}: alias *{anchor} names nothing complete before it.")
+            raise UnreadableText(f"alias *{anchor} names nothing complete before it.", _line(event))
         self.add(*self.anchors[anchor], event)
 
     @staticmethod
     def _key(mapping: dict[str, Any], value: object, event: yaml.Event) -> str:
         key = value if isinstance(value, str) else getattr(event, "value", None)
         if key is None:
-            raise UnreadableText(f"line {_line(event)}: a key must be a plain scalar.")
+            raise UnreadableText("a key must be a plain scalar.", _line(event))
         if key in mapping:
-            raise UnreadableText(f"line {_line(event)}: the key {key!r} stands twice in one mapping; keep one.")
+            raise UnreadableText(f"the key {key!r} stands twice in one mapping; keep one.", _line(event))
         return str(key)
 
 
@@ -114,8 +124,21 @@ def parse_yaml(text: str) -> object:
         raise UnreadableText(f"the text is {size} bytes; at most {MAX_BYTES} are read.")
     try:
         return _build(yaml.parse(text, Loader=yaml.CSafeLoader))
+    except yaml.reader.ReaderError as error:
+        line = text.count("\n", 0, error.position) + 1
+        raise UnreadableText(f"this is not YAML: the character U+{error.character:04X} is not allowed.", line) from error
     except yaml.YAMLError as error:
-        raise UnreadableText(f"this is not YAML: {' '.join(str(error).split())}") from error
+        raise _not_yaml(error, text) from error
+
+
+def _not_yaml(error: yaml.YAMLError, text: str) -> UnreadableText:
+    mark, problem = getattr(error, "problem_mark", None), str(getattr(error, "problem", None) or error)
+    if mark is None:
+        return UnreadableText(f"this is not YAML: {' '.join(problem.split())}")
+    if "tab" in problem or text[mark.index : mark.index + 1] == "\t":
+        return UnreadableText("this is not YAML: a tab stands where only spaces may indent.", mark.line + 1)
+    context = f"{error.context}: " if getattr(error, "context", None) else ""  # type: ignore[attr-defined] # MarkedYAMLError
+    return UnreadableText(f"this is not YAML: {context}{problem} (column {mark.column + 1}).", mark.line + 1)
 
 
 def _build(events: Iterator[yaml.Event]) -> object:
@@ -126,7 +149,7 @@ def _build(events: Iterator[yaml.Event]) -> object:
             case yaml.DocumentStartEvent():
                 documents += 1
                 if documents > 1:
-                    raise UnreadableText(f"line {_line(event)}: a second document begins; a contract is one document.")
+                    raise UnreadableText("a second document begins; a file is one document.", _line(event))
             case yaml.ScalarEvent():
                 value = _scalar(event)
                 if event.anchor:
@@ -149,7 +172,7 @@ def _build(events: Iterator[yaml.Event]) -> object:
 
 def _check_tag(tag: str | None, event: yaml.Event) -> None:
     if tag is not None and tag not in _PLAIN_TAGS:
-        raise UnreadableText(f"line {_line(event)}: the tag {tag} is not read; remove it.")
+        raise UnreadableText(f"the tag {tag} is not read; remove it.", _line(event))
 
 
 def _scalar(event: yaml.ScalarEvent) -> object:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from domainmesh.v1 import grant_pb2, principal_pb2
 from governance_server.backend import Backend
 from governance_server.caller import Caller
-from governance_server.journal.command import Transaction
+from governance_server.editing.state import State
 from governance_server.policy.facts import Facts
 from governance_server.policy.projection import PolicyProjection
 from governance_server.rules import kinds
@@ -39,7 +39,7 @@ _Lookup = Callable[[str], grant_pb2.Grant | None]
 _PEOPLE = (kinds.PRINCIPAL, kinds.DOMAIN, kinds.PURPOSE)
 
 
-def rest_grant(backend: Backend, tx: Transaction, caller: Caller, grant: grant_pb2.Grant) -> None:
+def rest_grant(backend: Backend, tx: State, caller: Caller, grant: grant_pb2.Grant) -> None:
     """The grant gives no more than the caller holds, and says what it rests on. Raises: AccessDenied.
 
     A denial rests on nothing: it takes. Call it on a grant that `prepare_grant` has settled.
@@ -94,7 +94,7 @@ def holds_office(backend: Backend, caller: Caller, resource: str) -> bool:
     return any(is_right(rule) and held_by_right(rule).is_office for rule in rules)
 
 
-def fallen(backend: Backend, tx: Transaction, writes: Sequence[ResourceWrite]) -> list[grant_pb2.Grant]:
+def fallen(backend: Backend, tx: State, writes: Sequence[ResourceWrite]) -> list[grant_pb2.Grant]:
     """The grants that end with these writes: what they rest on ends, shrinks, or is no longer held by who gave them.
 
     Goes through any depth. Grants that have run out already are left as they are.
@@ -200,7 +200,7 @@ def _rests_on(facts: Facts, rule: str, name: str) -> bool:
     return name in seen
 
 
-def _stored(tx: Transaction, written: Mapping[str, grant_pb2.Grant] | None = None) -> _Lookup:
+def _stored(tx: State, written: Mapping[str, grant_pb2.Grant] | None = None) -> _Lookup:
     """Gives the grant of an id, as written in this change or as stored."""
 
     def stored(name: str) -> grant_pb2.Grant | None:
@@ -240,5 +240,5 @@ def _end(grant: grant_pb2.Grant) -> str:
     return policy_time(grant.expire_time, default=FOREVER)
 
 
-def _now(tx: Transaction) -> str:
+def _now(tx: State) -> str:
     return tx.time.isoformat(timespec="seconds")[:19] + "Z"

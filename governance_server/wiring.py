@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 
 from domainmesh.v1.access_request_service_pb2_grpc import add_AccessRequestServiceServicer_to_server
+from domainmesh.v1.change_set_service_pb2_grpc import add_ChangeSetServiceServicer_to_server
 from domainmesh.v1.decision_service_pb2_grpc import add_DecisionServiceServicer_to_server
 from domainmesh.v1.domain_service_pb2_grpc import add_DomainServiceServicer_to_server
 from domainmesh.v1.grant_service_pb2_grpc import add_GrantServiceServicer_to_server, add_GuardrailServiceServicer_to_server
@@ -23,6 +24,7 @@ from governance_server.backend import Backend
 from governance_server.publishing.publisher import Publisher
 from governance_server.search.index import SearchIndex
 from governance_server.services.access_requests import AccessRequestService
+from governance_server.services.changes import ChangeSetService
 from governance_server.services.decisions import DecisionService
 from governance_server.services.domains import DomainService
 from governance_server.services.grants import GrantService, GuardrailService
@@ -62,6 +64,7 @@ def control_services(parts: ControlParts) -> list[Registration]:
         (add_ProductServiceServicer_to_server, ProductService(backend, SearchIndex(backend.policy))),
         (add_GrantServiceServicer_to_server, GrantService(backend)),
         (add_GuardrailServiceServicer_to_server, GuardrailService(backend)),
+        (add_ChangeSetServiceServicer_to_server, ChangeSetService(backend)),
         (add_AccessRequestServiceServicer_to_server, AccessRequestService(backend)),
         (add_DecisionServiceServicer_to_server, DecisionService(backend)),
         (add_LineageServiceServicer_to_server, LineageService(backend, parts.events)),

@@ -52,11 +52,15 @@ class RunningServer:
         return Mesh.connect(self.url, self.admin_token)
 
     def user(self, name: str, **principal: Any) -> Mesh:
-        """The mesh as a principal, which is created if it does not exist."""
+        """The mesh as a principal, created if it does not exist; an administrator gets its token before its seat."""
         with self.admin() as mesh:
+            is_administrator = principal.pop("is_administrator", False)
             if name not in {p.name for p in mesh.admin.principals()}:
                 mesh.admin.create_principal(name, **principal)
-            return Mesh.connect(self.url, mesh.admin.create_token(name).secret)
+            secret = mesh.admin.create_token(name).secret
+            if is_administrator:
+                mesh.admin.update_principal(name, is_administrator=True)
+            return Mesh.connect(self.url, secret)
 
     def kill(self) -> None:
         """The server is dead by SIGKILL; its gateway ends by itself."""

@@ -12,6 +12,7 @@ from domainmesh.v1 import access_request_service_pb2 as pb
 from domainmesh.v1 import access_request_service_pb2_grpc
 from governance_server.backend import Backend, Page, stamp, store
 from governance_server.caller import Caller, current_caller
+from governance_server.editing.ending import end_grant, with_consequences
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
@@ -19,7 +20,6 @@ from governance_server.rules.access_requests import check_open, check_withdrawab
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, Invalid
 from governance_server.rules.grants import contains
-from governance_server.services.grants import end_grant, with_consequences
 from governance_server.services.request_approvals import Approval, approve, tell_requester
 from governance_server.services.request_filing import file_renewal, file_request
 from governance_server.services.request_views import RequestView

@@ -2,26 +2,24 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-
 import grpc
 
 from domainmesh.v1 import grant_pb2, grant_service_pb2_grpc
 from domainmesh.v1 import grant_service_pb2 as pb
-from governance_server.backend import Backend, Page, Reader, read, stamp, store
+from governance_server.backend import Backend, Page, read
 from governance_server.caller import Caller, current_caller
-from governance_server.granting import check_lifting, fallen, rest_grant
+from governance_server.editing.central import check_alone
+from governance_server.editing.editor import Edit, create, end, finish
+from governance_server.editing.ending import end_grant
+from governance_server.editing.registry import GRANTS, GUARDRAILS
+from governance_server.granting import check_lifting
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
-from governance_server.rules.apply import ResourceWrite
-from governance_server.rules.errors import AccessDenied, AlreadyExists, Invalid
-from governance_server.rules.grants import check_grant, check_guardrail, contains, settle_resource
-from governance_server.rules.policy_facts import exemption_role
-from governance_server.services.request_endings import end_request
-from mesh_core.names import MESH, check_tag
+from governance_server.rules.grants import contains
+from mesh_core.names import MESH
 
-__all__ = ["RESTRICTED", "GrantService", "GuardrailService", "end_grant", "prepare_grant", "with_consequences"]
+__all__ = ["RESTRICTED", "GrantService", "GuardrailService"]
 
 RESTRICTED = "restricted"
 """Stands for a row filter whose text is not for the reader."""
@@ -38,16 +36,13 @@ class GrantService(grant_service_pb2_grpc.GrantServiceServicer):
         new_id = f"g-{self._backend.new_id()}"
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
-            self._backend.policy.authorise(caller, "grant", request.grant.resource)
-            if request.grant.subject == caller.name:
-                raise AccessDenied("Nobody grants to itself: another owner must.", resource=request.grant.resource)
-            grant = grant_pb2.Grant()
-            grant.CopyFrom(request.grant)
-            grant.id, grant.grantor = new_id, caller.name
-            prepare_grant(self._backend, tx, grant)
-            rest_grant(self._backend, tx, caller, grant)
-            writes = with_consequences(self._backend, tx, [store(kinds.GRANT, grant.id, grant)], caller)
-            return Outcome("grant.created", grant.id, () if request.validate_only else writes, grant.SerializeToString())
+            wanted = grant_pb2.Grant()
+            wanted.CopyFrom(request.grant)
+            wanted.id = new_id
+            edit = Edit.on(self._backend, tx, caller)
+            grant = create(edit, GRANTS, wanted)
+            writes = () if request.validate_only else edit.state.writes()
+            return Outcome("grant.created", grant.id, writes, grant.SerializeToString())
 
         return grant_pb2.Grant.FromString(self._backend.submit(request, request.request_id, run).reply)
 
@@ -88,9 +83,13 @@ class GrantService(grant_service_pb2_grpc.GrantServiceServicer):
             read(tx, kinds.GRANT, request.id, grant_pb2.Grant)
             if grant.revoke_time.seconds:
                 return Outcome("grant.revoked", grant.id, (), grant.SerializeToString())
+            edit = Edit.on(self._backend, tx, caller)
+            if GRANTS.authorise(edit, grant, None):
+                check_alone(self._backend.policy, caller, "a grant")
             check_lifting(self._backend, caller, grant)
-            writes = with_consequences(self._backend, tx, [*end_grant(tx, grant, caller, reason=request.reason)], caller)
-            return Outcome("grant.revoked", grant.id, writes, grant.SerializeToString())
+            edit.state.write(end_grant(tx, grant, caller, reason=request.reason))
+            finish(edit)
+            return Outcome("grant.revoked", grant.id, edit.state.writes(), grant.SerializeToString())
 
         return grant_pb2.Grant.FromString(self._backend.submit(request, request.request_id, run).reply)
 
@@ -108,46 +107,6 @@ class GrantService(grant_service_pb2_grpc.GrantServiceServicer):
         return all(policy.check(caller, "grant", grant.resource).allowed for policy in policies)
 
 
-def prepare_grant(backend: Backend, tx: Reader, grant: grant_pb2.Grant) -> None:
-    """The grant is complete, understood and points at something that exists. Raises: Invalid, InvalidFilter, NotFound."""
-    assert isinstance(tx, Transaction)
-    product = backend.policy.product_of(grant.resource)
-    settle_resource(grant, product)
-    grant.ClearField("revoke_time")
-    grant.ClearField("revoker")
-    grant.ClearField("revoke_reason")
-    for field in ("access_request", "approval_rule", "renewed_by"):
-        grant.ClearField(field)
-    grant.create_time.CopyFrom(stamp(tx.time))
-    check_grant(grant, product, now=tx.time)
-    domain = grant.resource.partition(".")[0]
-    if grant.resource != MESH and tx.get(kinds.DOMAIN, domain) is None:
-        raise Invalid(f"There is no domain {domain!r}: grant on a domain, product or port that exists.", resource=grant.resource)
-    if grant.purpose and grant.purpose != "*" and tx.get(kinds.PURPOSE, grant.purpose) is None:
-        raise Invalid(f"There is no purpose {grant.purpose!r}: the governance team can create it.", resource=grant.resource)
-
-
-def end_grant(tx: Transaction, grant: grant_pb2.Grant, caller: Caller, *, reason: str) -> Iterable[ResourceWrite]:
-    """The writes that end a grant, its renewal, and the access requests they came from; `grant` is changed accordingly."""
-    grant.revoke_time.CopyFrom(stamp(tx.time))
-    grant.revoker, grant.revoke_reason = caller.name, reason
-    yield store(kinds.GRANT, grant.id, grant)
-    yield from end_request(tx, grant, caller, reason=reason)
-    body = tx.get(kinds.GRANT, grant.renewed_by) if grant.renewed_by else None
-    successor = grant_pb2.Grant.FromString(body or b"")
-    if successor.id and not successor.revoke_time.seconds:
-        yield from end_grant(tx, successor, caller, reason=reason)
-
-
-def with_consequences(
-    backend: Backend, tx: Transaction, writes: Sequence[ResourceWrite], caller: Caller
-) -> tuple[ResourceWrite, ...]:
-    """The writes and what they bring about: whatever rests on a rule that they end or narrow ends in the same change."""
-    ended = fallen(backend, tx, writes)
-    further = (write for grant in ended for write in end_grant(tx, grant, caller, reason="What it rested on has ended."))
-    return tuple({(write.kind, write.name): write for write in (*writes, *further)}.values())
-
-
 class GuardrailService(grant_service_pb2_grpc.GuardrailServiceServicer):
     """Serves guardrails."""
 
@@ -158,24 +117,9 @@ class GuardrailService(grant_service_pb2_grpc.GuardrailServiceServicer):
         """Creates a guardrail."""
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
-            self._backend.policy.authorise(caller, "administer", MESH)
-            guardrail = grant_pb2.Guardrail()
-            guardrail.CopyFrom(request.guardrail)
-            check_tag(guardrail.id)
-            if tx.get(kinds.GUARDRAIL, guardrail.id) is not None:
-                raise AlreadyExists(
-                    f"Guardrail {guardrail.id!r} exists already: delete it first, or choose another id.", resource=guardrail.id
-                )
-            guardrail.creator = caller.name
-            guardrail.create_time.CopyFrom(stamp(tx.time))
-            check_guardrail(guardrail, self._backend.policy.product_of(guardrail.resource))
-            for exempt in guardrail.exempt:
-                name = exempt.removeprefix("purpose:")
-                if exempt.startswith("purpose:") and tx.get(kinds.PURPOSE, name) is None:
-                    raise Invalid(
-                        f"There is no purpose {name!r} to exempt: create it first.", resource=exemption_role(guardrail.id)
-                    )
-            writes = () if request.validate_only else (store(kinds.GUARDRAIL, guardrail.id, guardrail),)
+            edit = Edit.on(self._backend, tx, caller)
+            guardrail = create(edit, GUARDRAILS, request.guardrail)
+            writes = () if request.validate_only else edit.state.writes()
             return Outcome("guardrail.created", guardrail.id, writes, guardrail.SerializeToString())
 
         return grant_pb2.Guardrail.FromString(self._backend.submit(request, request.request_id, run).reply)
@@ -208,7 +152,8 @@ class GuardrailService(grant_service_pb2_grpc.GuardrailServiceServicer):
         def run(tx: Transaction, caller: Caller) -> Outcome:
             self._backend.policy.authorise(caller, "administer", MESH)
             guardrail = read(tx, kinds.GUARDRAIL, request.id, grant_pb2.Guardrail)
-            removal = ResourceWrite(kinds.GUARDRAIL, request.id, None)
-            return Outcome("guardrail.deleted", request.id, (removal,), guardrail.SerializeToString())
+            edit = Edit.on(self._backend, tx, caller)
+            end(edit, GUARDRAILS, guardrail)
+            return Outcome("guardrail.deleted", request.id, edit.state.writes(), guardrail.SerializeToString())
 
         return grant_pb2.Guardrail.FromString(self._backend.submit(request, request.request_id, run).reply)

@@ -6,14 +6,14 @@ import grpc
 
 from domainmesh.v1 import principal_pb2, principal_service_pb2_grpc
 from domainmesh.v1 import principal_service_pb2 as pb
-from governance_server.backend import Backend, Page, read, stamp, store
+from governance_server.backend import Backend, Page, read
 from governance_server.caller import Caller, current_caller
+from governance_server.editing.editor import Edit, create, merged, replace
+from governance_server.editing.registry import PRINCIPALS, PURPOSES
 from governance_server.journal.command import Outcome, Transaction
-from governance_server.policy.projection import NO_PURPOSE
 from governance_server.rules import kinds
-from governance_server.rules.errors import AccessDenied, AlreadyExists, Conflict, Invalid, NotFound
-from governance_server.services.grants import with_consequences
-from mesh_core.names import MESH, check_principal, check_purpose
+from governance_server.rules.errors import AccessDenied, Conflict, Invalid, NotFound
+from mesh_core.names import MESH, check_principal
 
 __all__ = ["PrincipalService"]
 
@@ -30,16 +30,9 @@ class PrincipalService(principal_service_pb2_grpc.PrincipalServiceServicer):
         """Creates a principal."""
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
-            self._backend.policy.authorise(caller, "administer", MESH)
-            principal = principal_pb2.Principal()
-            principal.CopyFrom(request.principal)
-            _check(principal)
-            if tx.get(kinds.PRINCIPAL, principal.name) is not None:
-                raise AlreadyExists(f"Principal {principal.name!r} exists already: update it instead.", resource=principal.name)
-            principal.create_time.CopyFrom(stamp(tx.time))
-            principal.etag = str(tx.revision)
-            write = store(kinds.PRINCIPAL, principal.name, principal)
-            return Outcome("principal.created", principal.name, (write,), principal.SerializeToString())
+            edit = Edit.on(self._backend, tx, caller)
+            principal = create(edit, PRINCIPALS, request.principal)
+            return Outcome("principal.created", principal.name, edit.state.writes(), principal.SerializeToString())
 
         return principal_pb2.Principal.FromString(self._backend.submit(request, request.request_id, run).reply)
 
@@ -76,16 +69,9 @@ class PrincipalService(principal_service_pb2_grpc.PrincipalServiceServicer):
                 raise AccessDenied("Nobody ends its own seat in the central team: another one must.", resource=caller.name)
             if request.principal.etag and request.principal.etag != principal.etag:
                 raise Conflict(f"{principal.name!r} has changed since you read it: read it again.", resource=principal.name)
-            wanted = principal_pb2.Principal()
-            wanted.CopyFrom(request.principal)
-            for field in _FIELDS:
-                (principal if field in fields else wanted).ClearField(field)  # type: ignore[arg-type]  # names of fields
-            wanted.ClearField("create_time")
-            principal.MergeFrom(wanted)
-            principal.etag = str(tx.revision)
-            _check(principal)
-            writes = with_consequences(self._backend, tx, [store(kinds.PRINCIPAL, principal.name, principal)], caller)
-            return Outcome("principal.updated", principal.name, writes, principal.SerializeToString())
+            edit = Edit.on(self._backend, tx, caller)
+            updated = replace(edit, PRINCIPALS, principal, merged(principal, request.principal, fields))
+            return Outcome("principal.updated", principal.name, edit.state.writes(), updated.SerializeToString())
 
         return principal_pb2.Principal.FromString(self._backend.submit(request, request.request_id, run).reply)
 
@@ -93,16 +79,9 @@ class PrincipalService(principal_service_pb2_grpc.PrincipalServiceServicer):
         """Creates a purpose."""
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
-            self._backend.policy.authorise(caller, "administer", MESH)
-            purpose = request.purpose
-            if check_purpose(purpose.name) == NO_PURPOSE:
-                raise Invalid(f"{NO_PURPOSE!r} stands for no purpose: choose another name.", resource=purpose.name)
-            if tx.get(kinds.PURPOSE, purpose.name) is not None:
-                raise AlreadyExists(f"Purpose {purpose.name!r} exists already.", resource=purpose.name)
-            if purpose.parent:
-                read(tx, kinds.PURPOSE, purpose.parent, principal_pb2.Purpose)
-            write = store(kinds.PURPOSE, purpose.name, purpose)
-            return Outcome("purpose.created", purpose.name, (write,), purpose.SerializeToString())
+            edit = Edit.on(self._backend, tx, caller)
+            purpose = create(edit, PURPOSES, request.purpose)
+            return Outcome("purpose.created", purpose.name, edit.state.writes(), purpose.SerializeToString())
 
         return principal_pb2.Purpose.FromString(self._backend.submit(request, request.request_id, run).reply)
 
@@ -113,22 +92,3 @@ class PrincipalService(principal_service_pb2_grpc.PrincipalServiceServicer):
         found = [principal_pb2.Purpose.FromString(body) for _, body in rows[: page.size]]
         more = Page.token(found[-1].name) if len(rows) > page.size else ""
         return pb.ListPurposesResponse(purposes=found, next_page_token=more)
-
-
-def _check(principal: principal_pb2.Principal) -> None:
-    check_principal(principal.name)
-    if not principal.name.startswith(("user:", "service:", "group:")):
-        raise Invalid(f"{principal.name!r} cannot be a principal: use user:, service: or group:.", resource=principal.name)
-    for group in principal.groups:
-        if not check_principal(group).startswith("group:"):
-            raise Invalid(f"{group!r} is not a group: write it as group:name.", resource=principal.name)
-    for role in principal.roles:
-        if not check_principal(role).startswith("role:") or role.startswith(("role:owner-of-", "role:administrator")):
-            raise Invalid(f"{role!r} cannot be given as a mesh-wide role.", resource=principal.name)
-    for purpose in principal.purposes:
-        check_purpose(purpose)
-    for attribute in principal.attributes:
-        if not attribute.isidentifier():
-            raise Invalid(
-                f"Attribute {attribute!r} cannot be used in a filter: use letters, digits and _.", resource=principal.name
-            )

@@ -13,16 +13,16 @@ from domainmesh.v1 import access_request_pb2 as messages
 from domainmesh.v1 import grant_pb2, notice_pb2
 from governance_server.backend import Backend, stamp, store
 from governance_server.caller import Caller
+from governance_server.editing.grants import prepare_grant
 from governance_server.granting import rest_grant
 from governance_server.journal.command import Transaction
+from governance_server.notices import News, notices
 from governance_server.rules import kinds
 from governance_server.rules.access_requests import note
 from governance_server.rules.access_terms import asked_terms, check_within, given_terms, is_less, strictest, terms_of_grant
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.approvers import GRANT_HOLDERS, Level, adds, progress
 from governance_server.rules.errors import AccessDenied, Precondition
-from governance_server.services.grants import prepare_grant
-from governance_server.services.notices import News, notices
 from governance_server.services.request_views import RequestView, beneficiary
 
 __all__ = ["Approval", "approve", "tell_requester", "trial_grant"]

@@ -11,9 +11,10 @@ from domainmesh.v1 import principal_service_pb2 as pb
 from governance_server.authentication import mint_token
 from governance_server.backend import Backend, Page, read, stamp, store
 from governance_server.caller import Caller, current_caller
+from governance_server.editing.central import is_administrator, second_persons
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.rules import kinds
-from governance_server.rules.errors import AccessDenied, GovernanceError, Invalid, NotFound, Unauthenticated
+from governance_server.rules.errors import AccessDenied, GovernanceError, Invalid, NotFound, SecondPersonNeeded, Unauthenticated
 from governance_server.rules.token_chain import MOST_ANCESTORS, find_chain, owner_key
 from governance_server.rules.token_scopes import narrowed_scope
 from mesh_core.names import MESH, check_principal
@@ -37,6 +38,7 @@ class TokenService(principal_service_pb2_grpc.TokenServiceServicer):
             owner = check_principal(request.principal or caller.name)
             self._authorise(caller, owner)
             read(tx, kinds.PRINCIPAL, owner, principal_pb2.Principal)
+            _check_other_seat(self._backend, caller, owner)
             token = principal_pb2.Token(
                 id=minted.id, principal=owner, description=request.description, create_time=stamp(tx.time),
                 expire_time=stamp(_end(request, tx.time, caller.expire_time)), creator=caller.name,
@@ -139,3 +141,14 @@ def _check_purposes(tx: Transaction, scope: principal_pb2.TokenScope) -> None:
     for purpose in scope.purposes:
         if tx.get(kinds.PURPOSE, purpose) is None:
             raise Invalid(f"There is no purpose {purpose!r}: list them, or leave it out.")
+
+
+def _check_other_seat(backend: Backend, caller: Caller, owner: str) -> None:
+    """Returns unless the token would let one administrator speak as another. Raises: SecondPersonNeeded."""
+    policy = backend.policy
+    if owner != caller.name and is_administrator(policy, owner) and second_persons(policy, caller.name):
+        raise SecondPersonNeeded(
+            f"{owner} is an administrator, and one administrator alone must not speak as another: it makes its own tokens with "
+            "`mesh token create`. A new administrator gets its first token before it becomes one.",
+            resource=owner,
+        )

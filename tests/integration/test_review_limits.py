@@ -108,14 +108,15 @@ def test_a_watcher_hears_nothing_after_its_token_was_revoked(server: RunningServ
 
 
 def test_a_watcher_does_not_hear_of_what_came_after_it_lost_the_right(server: RunningServer) -> None:
-    server.user("user:second", is_administrator=True).close()
+    server.user("user:second").close()
     with server.admin() as admin:
         token = admin.admin.create_token("user:second")
+        grant = admin.grant("user:second", "mesh", actions=["administer"])
         with connected(server) as channel:
             request = journal_service_pb2.WatchChangesRequest(after_revision=admin.revision)
             watch = JournalServiceStub(channel).WatchChanges(request, metadata=[bearer(token.secret)])
             time.sleep(0.5)
-            admin.admin.update_principal("user:second", is_administrator=False)
+            admin.revoke(grant.id)
             with pytest.raises(grpc.RpcError) as ended:
                 next(watch)
     assert ended.value.code() is grpc.StatusCode.PERMISSION_DENIED

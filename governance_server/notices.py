@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from domainmesh.v1 import notice_pb2 as pb
 from governance_server.backend import stamp, store
-from governance_server.journal.command import Transaction
+from governance_server.editing.state import State
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.policy_rows import domain_of
@@ -39,7 +39,7 @@ def prefix_of(recipient: str) -> str:
     return f"{recipient} "
 
 
-def notices(tx: Transaction, news: News, recipients: Iterable[str]) -> Iterator[ResourceWrite]:
+def notices(tx: State, news: News, recipients: Iterable[str]) -> Iterator[ResourceWrite]:
     """The writes that tell the recipients what they have not been told."""
     for recipient in dict.fromkeys(recipients):
         name = news.name_for(recipient)

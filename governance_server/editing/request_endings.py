@@ -8,16 +8,16 @@ from domainmesh.v1 import access_request_pb2 as messages
 from domainmesh.v1 import grant_pb2, notice_pb2
 from governance_server.backend import stamp, store
 from governance_server.caller import Caller
-from governance_server.journal.command import Transaction
+from governance_server.editing.state import State
+from governance_server.notices import News, notices
 from governance_server.rules import kinds
 from governance_server.rules.access_requests import note
 from governance_server.rules.apply import ResourceWrite
-from governance_server.services.notices import News, notices
 
 __all__ = ["end_request"]
 
 
-def end_request(tx: Transaction, grant: grant_pb2.Grant, caller: Caller, *, reason: str) -> Iterator[ResourceWrite]:
+def end_request(tx: State, grant: grant_pb2.Grant, caller: Caller, *, reason: str) -> Iterator[ResourceWrite]:
     """The writes by which the request of a revoked grant is revoked, and its requester is told; none if it came from none."""
     body = tx.get(kinds.ACCESS_REQUEST, grant.access_request) if grant.access_request else None
     if body is None:

@@ -1,0 +1,1 @@
+"""Editors: how each kind of resource is authorised, checked and written, by its own service and by change sets alike."""

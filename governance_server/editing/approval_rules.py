@@ -1,0 +1,77 @@
+"""How approval rules are edited: by who may grant on their resource, as what they approve is a grant."""
+
+from __future__ import annotations
+
+from domainmesh.v1 import approval_rule_pb2, grant_pb2
+from governance_server.backend import stamp
+from governance_server.editing.central import acts_for_the_centre
+from governance_server.editing.editor import Edit, Editor
+from governance_server.editing.grants import check_rule_id, prepare_grant, source_of_resource
+from governance_server.policy.projection import denied
+from governance_server.rules import kinds
+from governance_server.rules.errors import Invalid
+
+__all__ = ["ApprovalRuleEditor"]
+
+
+class ApprovalRuleEditor(Editor[approval_rule_pb2.ApprovalRule]):
+    """Edits approval rules."""
+
+    kind = kinds.APPROVAL_RULE
+    message = approval_rule_pb2.ApprovalRule
+
+    def name_of(self, wanted: approval_rule_pb2.ApprovalRule) -> str:
+        """Its id."""
+        check_rule_id(wanted.id, wanted.resource)
+        return wanted.id
+
+    def content(self, message: approval_rule_pb2.ApprovalRule) -> approval_rule_pb2.ApprovalRule:
+        """Everything but who made it and when; names sorted, each once."""
+        content = approval_rule_pb2.ApprovalRule()
+        content.CopyFrom(message)
+        for field in ("creator", "create_time", "subjects", "columns", "masks"):
+            content.ClearField(field)
+        content.subjects.extend(sorted(set(message.subjects)))
+        content.columns.extend(sorted(set(message.columns)))
+        content.masks.extend(sorted(message.masks, key=lambda mask: (mask.column, mask.mask)))
+        return content
+
+    def authorise(
+        self, edit: Edit, live: approval_rule_pb2.ApprovalRule | None, wanted: approval_rule_pb2.ApprovalRule | None
+    ) -> bool:
+        """By who may grant on the resource, and on the one it was on before. Ending one is never central."""
+        policy = edit.backend.policy
+        if live is not None and not policy.check(edit.caller, "grant", live.resource).allowed:
+            raise denied("change the approval rule", live.id)
+        if wanted is None:
+            return False
+        policy.authorise(edit.caller, "grant", wanted.resource)
+        return acts_for_the_centre(policy, edit.caller, "grant", wanted.resource)
+
+    def settle(
+        self, edit: Edit, live: approval_rule_pb2.ApprovalRule | None, wanted: approval_rule_pb2.ApprovalRule
+    ) -> approval_rule_pb2.ApprovalRule:
+        """With who made it, and when."""
+        settled = approval_rule_pb2.ApprovalRule()
+        settled.CopyFrom(wanted)
+        settled.creator = edit.caller.name
+        settled.create_time.CopyFrom(stamp(edit.state.time))
+        return settled
+
+    def check(self, edit: Edit, live: approval_rule_pb2.ApprovalRule | None, settled: approval_rule_pb2.ApprovalRule) -> None:
+        """It has subjects, and the grant it would make is understood."""
+        if not settled.subjects:
+            raise Invalid("An approval rule says whose requests it approves: name subjects, or `*`.", resource=settled.id)
+        if settled.longest_days < 0:
+            raise Invalid("longest_days is a number of days, or 0 for no bound.", resource=settled.id)
+        for subject in settled.subjects:
+            grant = grant_pb2.Grant(
+                id=settled.id, subject=subject, resource=settled.resource, actions=("discover", "read"),
+                effect=grant_pb2.EFFECT_ALLOW, purpose=settled.purpose, columns=settled.columns,
+                row_filter=settled.row_filter, masks=settled.masks,
+            )  # fmt: skip
+            prepare_grant(edit.backend, edit.state, grant)
+
+    def source_of(self, message: approval_rule_pb2.ApprovalRule) -> str:
+        """The folder of its resource's domain."""
+        return source_of_resource(message.resource)

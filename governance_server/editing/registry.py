@@ -1,0 +1,28 @@
+"""The kinds of resource a change set may hold, in the order they are written: what others rest on comes first."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from governance_server.editing.approval_rules import ApprovalRuleEditor
+from governance_server.editing.domains import DomainEditor
+from governance_server.editing.editor import Editor
+from governance_server.editing.grants import GrantEditor
+from governance_server.editing.guardrails import GovernedTagEditor, GuardrailEditor, TagReleaseEditor
+from governance_server.editing.principals import PrincipalEditor, PurposeEditor
+
+__all__ = ["APPROVAL_RULES", "DOMAINS", "EDITORS", "GRANTS", "GUARDRAILS", "PRINCIPALS", "PURPOSES"]
+
+PURPOSES = PurposeEditor()
+PRINCIPALS = PrincipalEditor()
+DOMAINS = DomainEditor()
+GUARDRAILS = GuardrailEditor()
+GRANTS = GrantEditor()
+APPROVAL_RULES = ApprovalRuleEditor()
+
+EDITORS: dict[str, Editor[Any]] = {
+    editor.kind: editor
+    for editor in (
+        PURPOSES, PRINCIPALS, DOMAINS, GovernedTagEditor(), GUARDRAILS, TagReleaseEditor(), GRANTS, APPROVAL_RULES,
+    )
+}  # fmt: skip

@@ -16,6 +16,7 @@ from grpc_reflection.v1alpha import reflection
 
 from domainmesh.v1.read_service_pb2_grpc import add_ReadServiceServicer_to_server
 from domainmesh.v1.retrieval_service_pb2_grpc import add_RetrievalServiceServicer_to_server
+from governance_server.audit.decision_log import DecisionLog
 from governance_server.authentication import Authenticator
 from governance_server.backend import Backend
 from governance_server.bootstrap import ensure_administrator, ensure_token_owners
@@ -64,6 +65,7 @@ class Control:
         self.server.stop(grace_seconds).wait()
         self.maintenance.stop()
         self.backend.journal.close()
+        self.backend.log.close()
         self.backend.database.close()
 
 
@@ -81,6 +83,7 @@ class Gateway:
         self.server.stop(grace_seconds).wait()
         self.files.stop()
         self.backend.journal.close()
+        self.backend.log.close()
         self.backend.database.close()
 
 
@@ -110,7 +113,7 @@ def build_gateway(settings: Settings) -> Gateway:
     from governance_server.http.files import FilesServer  # half a second that only the gateway needs
 
     backend, authenticator = _backend(settings)
-    tickets = Tickets(authenticator)
+    tickets = Tickets(authenticator, backend.log)
     files = FilesServer(tickets, port=settings.files_port)
     files.start()
     server = _server(settings, backend, authenticator)
@@ -132,7 +135,8 @@ def _backend(settings: Settings) -> tuple[Backend, Authenticator]:
     shadow = ShadowCheck(settings.shadow_check) if settings.shadow_check else None
     policy = PolicyProjection(database, now=_now, shadow=shadow)
     journal = Journal(database, clock=_now, follower=policy)
-    backend = Backend(settings, database, Catalog(database), journal, policy, _now, lambda: secrets.token_hex(8), keys)
+    log = DecisionLog(database, clock=_now, log_checks=settings.log_checks)
+    backend = Backend(settings, database, Catalog(database), journal, policy, _now, lambda: secrets.token_hex(8), keys, log)
     return backend, Authenticator(database, now=_now, keys=keys)
 
 

@@ -19,6 +19,9 @@ from typing import TypeVar
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from domainmesh.v1.decision_log_pb2 import DecisionKind
+from governance_server.audit.decision_log import DecisionLog
+from governance_server.audit.recording import Recording
 from governance_server.caller import Caller, current_caller
 from governance_server.config import Settings
 from governance_server.journal.command import Command, Outcome, Receipt, Transaction
@@ -82,6 +85,21 @@ class Backend:
     now: Callable[[], datetime]
     new_id: Callable[[], str]
     keys: Keyring
+    log: DecisionLog
+
+    def recording(
+        self, kind: DecisionKind.ValueType, *, action: str = "read", resource: str, purpose: str = "", subject: str = ""
+    ) -> Recording:
+        """The record of the current call: it gives data, so it ends well only once that is durable."""
+        return Recording(self.log, current_caller(), kind, action=action, resource=resource, purpose=purpose, subject=subject)
+
+    def answering(
+        self, kind: DecisionKind.ValueType, *, action: str = "read", resource: str = "", purpose: str = "", subject: str = ""
+    ) -> Recording:
+        """The record of the current call, which answers a question about rights: it is durable soon after."""
+        return Recording(
+            self.log, current_caller(), kind, action=action, resource=resource, purpose=purpose, subject=subject, is_answer=True
+        )
 
     def submit(self, request: Message, request_id: str, run: Callable[[Transaction, Caller], Outcome]) -> Receipt:
         """The receipt of a command of the current caller, once durable. Raises: GovernanceError and the journal's errors."""

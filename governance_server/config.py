@@ -55,6 +55,17 @@ class Settings:
     """`MESH_MAX_MESSAGE_BYTES`, default 16 MiB. Larger requests get RESOURCE_EXHAUSTED."""
     publication_ttl_seconds: int
     """`MESH_PUBLICATION_TTL_SECONDS`, default 86400. After this an uncommitted publication is given up."""
+    log_checks: int
+    """`MESH_LOG_CHECKS`, default 1. Of answers to questions about rights that allow, one in so many is logged; 0 logs none of
+    them. Does not affect refusals, reads, files and retrieval: every one of these is logged."""
+    decision_log_days: int
+    """`MESH_DECISION_LOG_DAYS`, default 0. Decisions older than this are pruned; 0 keeps them for ever."""
+    checkpoints: Path
+    """`MESH_CHECKPOINTS`, default `<home>/checkpoints.jsonl`. Signed checkpoints are appended to it: keep it elsewhere."""
+    checkpoint_seconds: int
+    """`MESH_CHECKPOINT_SECONDS`, default 300. A log that has grown gets a checkpoint when its last is this old."""
+    checkpoint_entries: int
+    """`MESH_CHECKPOINT_ENTRIES`, default 1000. It gets one at the next round of periodic work when it has grown by so many."""
     maintenance_seconds: int
     """`MESH_MAINTENANCE_SECONDS`, default 60. From one round of periodic work to the next; 0 for none by this server."""
     shadow_check: int
@@ -94,6 +105,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         max_streams=_integer(env, "MESH_MAX_STREAMS", 128, minimum=1),
         max_message_bytes=_integer(env, "MESH_MAX_MESSAGE_BYTES", 16 << 20, minimum=1 << 16),
         publication_ttl_seconds=_integer(env, "MESH_PUBLICATION_TTL_SECONDS", 86_400, minimum=1),
+        log_checks=_integer(env, "MESH_LOG_CHECKS", 1),
+        decision_log_days=_integer(env, "MESH_DECISION_LOG_DAYS", 0, maximum=36_500),
+        checkpoints=Path(env.get("MESH_CHECKPOINTS", str(home / "checkpoints.jsonl"))).expanduser().absolute(),
+        checkpoint_seconds=_integer(env, "MESH_CHECKPOINT_SECONDS", 300, minimum=1),
+        checkpoint_entries=_integer(env, "MESH_CHECKPOINT_ENTRIES", 1000, minimum=1),
         maintenance_seconds=_integer(env, "MESH_MAINTENANCE_SECONDS", 60, maximum=86_400),
         shadow_check=_integer(env, "MESH_SHADOW_CHECK", 0),
     )

@@ -27,7 +27,7 @@ from governance_server.key_file import (
     write_keys,
 )
 
-__all__ = ["CHECKPOINTS", "MASKS", "PURPOSES", "TOKENS", "Keyring", "UnknownKey", "UnusableKeys"]
+__all__ = ["CHECKPOINTS", "MASKS", "PURPOSES", "TOKENS", "Keyring", "UnknownKey", "UnusableKeys", "is_signature"]
 
 TOKENS, CHECKPOINTS, MASKS = PURPOSES
 
@@ -82,14 +82,7 @@ class Keyring:
 
     def verify(self, purpose: str, key_id: str, data: bytes, signature: bytes) -> bool:
         """True if the named key signed the data so. Raises: UnknownKey, UnusableKeys."""
-        from cryptography.exceptions import InvalidSignature
-        from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
-
-        try:
-            Ed25519PublicKey.from_public_bytes(self.public_key(purpose, key_id)).verify(signature, data)
-        except InvalidSignature:
-            return False
-        return True
+        return is_signature(self.public_key(purpose, key_id), data, signature)
 
     def public_key(self, purpose: str, key_id: str) -> bytes:
         """The Ed25519 public key, 32 bytes, for who verifies elsewhere. Raises: UnknownKey, UnusableKeys."""
@@ -151,3 +144,15 @@ class Keyring:
         except OSError as error:
             raise UnusableKeys(f"The key file {self.path} is gone ({error.strerror}): restore it from the backup.") from error
         return status.st_ino, status.st_ctime_ns, status.st_size  # the time of a change of mode, too
+
+
+def is_signature(public_key: bytes, data: bytes, signature: bytes) -> bool:
+    """True if the holder of this Ed25519 public key (raw) signed the data so; no key is needed from here."""
+    from cryptography.exceptions import InvalidSignature
+    from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
+
+    try:
+        Ed25519PublicKey.from_public_bytes(public_key).verify(signature, data)
+    except (InvalidSignature, ValueError):  # ValueError: no 32 bytes
+        return False
+    return True

@@ -8,6 +8,7 @@ import threading
 from aiohttp import web
 
 from governance_server.gateway.tickets import Tickets
+from governance_server.rules.errors import Unavailable
 
 __all__ = ["FilesServer"]
 
@@ -56,7 +57,12 @@ class FilesServer:
         self._loop.close()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        path = self._tickets.resolve(request.match_info["secret"], request.match_info["name"])
+        try:
+            path, logged = self._tickets.resolve(request.match_info["secret"], request.match_info["name"])
+            if logged is not None:
+                await asyncio.wrap_future(logged)
+        except Unavailable as error:
+            raise web.HTTPServiceUnavailable(text=error.message) from error
         if path is None or not path.is_file():
             raise web.HTTPForbidden(text="This file is not, or no longer, yours to read: ask for it again.")
         return web.FileResponse(path, headers={"Content-Type": "application/vnd.apache.parquet", "Cache-Control": "no-store"})

@@ -12,7 +12,7 @@ from governance_server.rules.apply import Change
 from governance_server.storage.drivers import Connection, Row
 from governance_server.storage.times import from_microseconds
 
-__all__ = ["read_changes"]
+__all__ = ["first_revision_since", "read_changes"]
 
 _SELECT = (
     "SELECT c.revision, c.time_us, c.principal, c.request_id, c.kind, c.subject, c.previous_hash, c.hash, c.body_digest, p.body "
@@ -52,3 +52,16 @@ def _change(row: Row) -> Change:
         body=body,
         writes=() if body is None else decode_body(body),
     )
+
+
+def first_revision_since(connection: Connection, time_us: int, head: int) -> int:
+    """The first revision of that time (microseconds) or later; head + 1 if there is none. Times never fall along the journal."""
+    low, high = 1, head + 1
+    while low < high:
+        middle = (low + high) // 2
+        row = connection.execute("SELECT time_us FROM change WHERE revision = ?", (middle,)).fetchone()
+        if row is not None and row[0] < time_us:
+            low = middle + 1
+        else:
+            high = middle
+    return low

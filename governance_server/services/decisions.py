@@ -6,18 +6,22 @@ import grpc
 
 from domainmesh.v1 import decision_service_pb2 as pb
 from domainmesh.v1 import decision_service_pb2_grpc
+from domainmesh.v1.decision_log_pb2 import DECISION_KIND_CHECK, DECISION_KIND_CHECK_MANY, DECISION_KIND_EXPLAIN
 from governance_server.backend import Backend
 from governance_server.caller import Caller, current_caller
 from governance_server.policy.projection import PolicyProjection, denied
 from governance_server.rules.errors import AccessDenied, Invalid, PurposeNotHeld, TooLarge
 from governance_server.rules.policy_rows import ACTIONS
-from governance_server.rules.read_plans import Denied
+from governance_server.rules.read_plans import Denied, ReadPlan
 from governance_server.services.plans import plan_to_wire
 from mesh_core.names import MESH, check_column, check_principal, parse_port
 
 __all__ = ["DecisionService"]
 
 _MAX_CHECKS = 1000
+
+Rules = tuple[str, ...]
+"""The ids of the grants and guardrails that decided, for the decision log: a caller may be told less."""
 
 
 class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
@@ -28,24 +32,44 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
 
     def Check(self, request: pb.CheckRequest, context: grpc.ServicerContext) -> pb.CheckResponse:
         """Says whether an action is allowed."""
-        policy = self._backend.policy_at(request.as_of)
-        with policy.pinned():  # the answer names the revision it was decided at, and no later one
-            return self._check(policy, current_caller(), request)
+        with self._backend.answering(
+            DECISION_KIND_CHECK,
+            action=request.action,
+            resource=request.resource,
+            purpose=request.purpose,
+            subject=request.principal,
+        ) as recording:
+            policy = self._backend.policy_at(request.as_of)
+            with policy.pinned():  # the answer names the revision it was decided at, and no later one
+                response, rules = self._check(policy, current_caller(), request)
+            recording.answered(response.is_allowed, rules=rules, revision=response.revision)
+        return response
 
     def CheckMany(self, request: pb.CheckManyRequest, context: grpc.ServicerContext) -> pb.CheckManyResponse:
         """Says it for up to 1,000 questions, all decided at one revision."""
         if len(request.checks) > _MAX_CHECKS:
             raise TooLarge(f"{len(request.checks)} checks in one call: send at most {_MAX_CHECKS}.")
-        policy = self._backend.policy_at(request.as_of)
-        caller = current_caller()
-        with policy.pinned():
-            results = [self._check(policy, caller, item) for item in request.checks]
-            revision = policy.revision
-        return pb.CheckManyResponse(results=results, revision=revision)
+        with self._backend.answering(DECISION_KIND_CHECK_MANY, action="check") as recording:
+            policy = self._backend.policy_at(request.as_of)
+            caller = current_caller()
+            with policy.pinned():
+                answers = [self._check(policy, caller, item) for item in request.checks]
+                revision = policy.revision
+            response = pb.CheckManyResponse(results=[result for result, _ in answers], revision=revision)
+            recording.answered_many(request, response, rules={rule for _, rules in answers for rule in rules})
+        return response
 
     def Explain(self, request: pb.ExplainRequest, context: grpc.ServicerContext) -> pb.ExplainResponse:
         """Says what of a port a principal sees, and why."""
         parse_port(request.port)
+        with self._backend.answering(
+            DECISION_KIND_EXPLAIN, resource=request.port, purpose=request.purpose, subject=request.principal
+        ) as recording:
+            response, rules = self._explained(request)
+            recording.answered(response.is_allowed, rules=rules, revision=response.revision)
+        return response
+
+    def _explained(self, request: pb.ExplainRequest) -> tuple[pb.ExplainResponse, Rules]:
         caller = current_caller()
         policy = self._backend.policy_at(request.as_of)
         subject = self._subject(policy, caller, request.principal, request.port)
@@ -58,52 +82,57 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
 
     def _explain(
         self, policy: PolicyProjection, subject: Caller, request: pb.ExplainRequest, *, may_grant: bool, revision: int
-    ) -> pb.ExplainResponse:
+    ) -> tuple[pb.ExplainResponse, Rules]:
         try:
             outcome = policy.explain(subject, request.port, request.purpose)
         except PurposeNotHeld as error:
-            return pb.ExplainResponse(reasons=["purpose not held"], next_step=error.message, revision=revision)
+            return pb.ExplainResponse(reasons=["purpose not held"], next_step=error.message, revision=revision), ()
         if isinstance(outcome, Denied):
             step = f"mesh request {request.port} --purpose … --reason …"
-            return pb.ExplainResponse(reasons=_words(outcome), next_step=step, revision=revision)
+            return pb.ExplainResponse(reasons=_words(outcome), next_step=step, revision=revision), _rules(outcome)
         plan = plan_to_wire(outcome, shows_filter=may_grant)
-        return pb.ExplainResponse(is_allowed=True, plan=plan, reasons=plan.reasons, revision=outcome.revision)
+        response = pb.ExplainResponse(is_allowed=True, plan=plan, reasons=plan.reasons, revision=outcome.revision)
+        return response, _rules(outcome)
 
-    def _check(self, policy: PolicyProjection, caller: Caller, item: pb.CheckRequest) -> pb.CheckResponse:
+    def _check(self, policy: PolicyProjection, caller: Caller, item: pb.CheckRequest) -> tuple[pb.CheckResponse, Rules]:
         if item.action not in ACTIONS:
             raise Invalid(f"{item.action!r} is no action: use one of {', '.join(sorted(ACTIONS))}.", resource=item.resource)
         resource = _object(item.resource)
         subject = self._subject(policy, caller, item.principal, resource)
-        response = self._decide(policy, subject, resource, item)
+        response, rules = self._decide(policy, subject, resource, item)
         may_know = any(policy.check(caller, action, resource).allowed for action in ("discover", "grant"))
         if not response.is_allowed and not may_know:
             response.reasons[:] = ["no rule matches"]  # why not would tell that the thing exists, and its columns
-        return response
+        return response, rules
 
-    def _decide(self, policy: PolicyProjection, subject: Caller, resource: str, item: pb.CheckRequest) -> pb.CheckResponse:
+    def _decide(
+        self, policy: PolicyProjection, subject: Caller, resource: str, item: pb.CheckRequest
+    ) -> tuple[pb.CheckResponse, Rules]:
         port, _, column = resource.partition("#")
         if item.action == "read" and port.count(".") == 2:
             return self._check_read(policy, subject, (port, column), item.purpose)
         decision = policy.check(subject, item.action, resource, item.purpose)
         reasons = [f"{rule.rid}: {rule.value}" for rule in decision.rules] or ["no rule matches"]
-        return pb.CheckResponse(is_allowed=decision.allowed, reasons=reasons, revision=decision.revision)
+        response = pb.CheckResponse(is_allowed=decision.allowed, reasons=reasons, revision=decision.revision)
+        return response, tuple(rule.rid for rule in decision.rules)
 
-    def _check_read(self, policy: PolicyProjection, subject: Caller, wanted: tuple[str, str], purpose: str) -> pb.CheckResponse:
+    def _check_read(
+        self, policy: PolicyProjection, subject: Caller, wanted: tuple[str, str], purpose: str
+    ) -> tuple[pb.CheckResponse, Rules]:
         """A port may be read if at least one of its columns may; a column, if a read for this purpose would show it."""
         port, column = wanted
         try:
             outcome = policy.explain(subject, port, purpose)
         except PurposeNotHeld:
-            return pb.CheckResponse(reasons=["purpose not held"], revision=policy.revision)
+            return pb.CheckResponse(reasons=["purpose not held"], revision=policy.revision), ()
         except AccessDenied:
-            return pb.CheckResponse(reasons=["no rule matches"], revision=policy.revision)
+            return pb.CheckResponse(reasons=["no rule matches"], revision=policy.revision), ()
         if isinstance(outcome, Denied):
-            return pb.CheckResponse(reasons=_words(outcome), revision=policy.revision)
+            return pb.CheckResponse(reasons=_words(outcome), revision=policy.revision), _rules(outcome)
         if column and column not in {shown.name for shown in outcome.columns}:
-            return pb.CheckResponse(reasons=["no rule gives this column"], revision=outcome.revision)
-        return pb.CheckResponse(
-            is_allowed=True, reasons=[f"{r.rule}: {r.text}" for r in outcome.reasons], revision=outcome.revision
-        )
+            return pb.CheckResponse(reasons=["no rule gives this column"], revision=outcome.revision), _rules(outcome)
+        reasons = [f"{r.rule}: {r.text}" for r in outcome.reasons]
+        return pb.CheckResponse(is_allowed=True, reasons=reasons, revision=outcome.revision), _rules(outcome)
 
     def _subject(self, policy: PolicyProjection, caller: Caller, principal: str, resource: str) -> Caller:
         """The one the question is about. Raises: AccessDenied."""
@@ -122,6 +151,10 @@ def _object(resource: str) -> str:
     if len(parts) == 4 and "#" not in resource:
         return f"{parse_port('.'.join(parts[:3]))}#{check_column(parts[3])}"
     return resource
+
+
+def _rules(outcome: ReadPlan | Denied) -> Rules:
+    return tuple(dict.fromkeys(reason.rule for reason in outcome.reasons))
 
 
 def _words(outcome: Denied) -> list[str]:

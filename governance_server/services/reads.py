@@ -9,6 +9,7 @@ from pathlib import Path
 
 import grpc
 
+from domainmesh.v1 import decision_log_pb2 as log_pb2
 from domainmesh.v1 import product_pb2, read_service_pb2_grpc
 from domainmesh.v1 import read_service_pb2 as pb
 from governance_server.backend import Backend
@@ -22,7 +23,7 @@ from governance_server.services.past_tags import past_tags
 from governance_server.services.plans import plan_to_wire
 from governance_server.warehouse.layout import Warehouse
 from mesh_core.expressions.errors import InvalidExpression
-from mesh_core.expressions.tree import TRUE
+from mesh_core.expressions.tree import TRUE, Expression
 from mesh_core.names import parse_port
 
 __all__ = ["ReadService"]
@@ -57,7 +58,9 @@ class ReadService(read_service_pb2_grpc.ReadServiceServicer):
         """Returns what a read would give, without data."""
         from governance_server.gateway.scan import PolarsScanner
 
-        target = self._target(current_caller(), request.port, request.purpose, request.version)
+        with self._backend.answering(log_pb2.DECISION_KIND_PLAN, resource=request.port, purpose=request.purpose) as recording:
+            target = self._target(current_caller(), request.port, request.purpose, request.version)
+            recording.decided(target.plan, version=target.version)
         with _understood(target.plan.port):
             batches = PolarsScanner().scan(
                 target.plan,
@@ -82,32 +85,36 @@ class ReadService(read_service_pb2_grpc.ReadServiceServicer):
         from mesh_core.expressions.wire import from_wire
 
         caller = current_caller()
-        target = self._target(caller, request.port, request.purpose, request.version)
-        yield pb.ReadResponse(header=pb.ReadHeader(revision=target.plan.revision, version=target.version))
-        with _understood(request.port):
-            predicate = from_wire(request.predicate) if request.HasField("predicate") else None
-            batches = PolarsScanner().scan(
-                target.plan, table_root=target.table_root, delta_version=target.delta_version,
-                columns=list(request.columns) or None, predicate=predicate, limit=request.limit or None,
-            )  # fmt: skip
-            is_current = self._watch(caller, request, target)
-            for message in encode(batches):
-                is_current()
-                yield pb.ReadResponse(arrow=message)
+        with self._backend.recording(log_pb2.DECISION_KIND_READ, resource=request.port, purpose=request.purpose) as recording:
+            target = self._target(caller, request.port, request.purpose, request.version)
+            yield pb.ReadResponse(header=pb.ReadHeader(revision=target.plan.revision, version=target.version))
+            with _understood(request.port):
+                predicate = from_wire(request.predicate) if request.HasField("predicate") else None
+                recording.decided(target.plan, version=target.version, columns=_used(request, predicate))
+                batches = PolarsScanner().scan(
+                    target.plan, table_root=target.table_root, delta_version=target.delta_version,
+                    columns=list(request.columns) or None, predicate=predicate, limit=request.limit or None,
+                )  # fmt: skip
+                messages = encode(recording.counted(batches))
+                for message in recording.deliver(messages, is_current=self._watch(caller, request, target)):
+                    yield pb.ReadResponse(arrow=message)
 
     def PrepareFiles(self, request: pb.PrepareFilesRequest, context: grpc.ServicerContext) -> pb.PrepareFilesResponse:
         """Returns URLs of Parquet files that hold exactly what the plan gives."""
         from governance_server.gateway.governed_files import GovernedFiles
 
         caller = current_caller()
-        target = self._target(caller, request.port, request.purpose, request.version)
-        with _understood(request.port):
-            files = GovernedFiles(self._backend.settings.home / "files").prepare(
-                target.plan, table_root=target.table_root, delta_version=target.delta_version
-            )
+        with self._backend.recording(log_pb2.DECISION_KIND_FILES, resource=request.port, purpose=request.purpose) as recording:
+            target = self._target(caller, request.port, request.purpose, request.version)
+            recording.decided(target.plan, version=target.version)
+            with _understood(request.port):
+                files = GovernedFiles(self._backend.settings.home / "files").prepare(
+                    target.plan, table_root=target.table_root, delta_version=target.delta_version
+                )
+            recording.served(sum(file.rows for file in files.files), sum(file.size for file in files.files))
         authorization = str(dict(context.invocation_metadata()).get("authorization", ""))
         is_current = self._still_allowed(request, target)
-        urls = self._tickets.issue(authorization, files, is_current)
+        urls = self._tickets.issue(authorization, files, is_current, recording.record)
         response = pb.PrepareFilesResponse(revision=target.plan.revision, version=target.version)
         for file, url in zip(files.files, urls, strict=True):
             response.files.add(url=url, size_bytes=file.size, row_count=file.rows)
@@ -169,6 +176,15 @@ class ReadService(read_service_pb2_grpc.ReadServiceServicer):
             return policy.plan(caller, request.port, request.purpose, past=target.past).digest() == target.digest
 
         return is_current
+
+
+def _used(request: pb.ReadRequest, predicate: Expression | None) -> list[str] | None:
+    """The columns the caller asks for or learns of by its predicate; None for all."""
+    from governance_server.gateway.predicates import columns_of
+
+    if not request.columns:
+        return None
+    return [*request.columns, *sorted(columns_of(predicate) if predicate is not None else ())]
 
 
 def _cut(plan: ReadPlan, port: str, table_root: Path, delta_version: int) -> ReadPlan:

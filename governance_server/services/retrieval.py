@@ -13,6 +13,8 @@ import grpc
 
 from domainmesh.v1 import product_pb2, retrieval_service_pb2_grpc
 from domainmesh.v1 import retrieval_service_pb2 as pb
+from domainmesh.v1.decision_log_pb2 import DECISION_KIND_RETRIEVAL
+from governance_server.audit.recording import Recording
 from governance_server.backend import Backend
 from governance_server.caller import current_caller
 from governance_server.policy.projection import denied
@@ -31,6 +33,7 @@ if TYPE_CHECKING:
 
 __all__ = ["RetrievalService"]
 
+_SHOWN = ("text", "document", "title", "heading")
 _MAX_LIMIT, _DEFAULT_LIMIT, _MAX_QUERY = 100, 5, 4000
 
 
@@ -48,6 +51,12 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
             raise Invalid(
                 f"Ask a question of 1 to {_MAX_QUERY} characters, for at most {_MAX_LIMIT} passages.", resource=request.port
             )
+        with self._backend.recording(DECISION_KIND_RETRIEVAL, resource=request.port, purpose=request.purpose) as recording:
+            response = self._retrieve(request, recording)
+            recording.served(len(response.passages), response.ByteSize())
+        return response
+
+    def _retrieve(self, request: pb.RetrieveRequest, recording: Recording) -> pb.RetrieveResponse:
         caller = current_caller()
         policy = self._backend.policy
         with policy.pinned():  # rights, tags and version belong together
@@ -63,6 +72,7 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
             past = past_tags(self._backend, request.port, version)
             plan = policy.plan(caller, request.port, request.purpose, past=past.columns)
             tags |= past.passages
+        recording.decided(plan, version=version, columns=_SHOWN)
         excluded = policy.bound_tags(caller, request.port, tags, request.purpose)
         passages = self._search(request, plan, port, version, excluded)
         return pb.RetrieveResponse(passages=passages, revision=plan.revision, version=version)

@@ -8,18 +8,19 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from governance_server.storage.drivers import Connection, Row
 from governance_server.storage.engine import Database
 from governance_server.storage.times import from_microseconds, to_microseconds
 
-__all__ = ["Event", "EventLog", "StreamVerification"]
+__all__ = ["Event", "EventLog", "StreamProblem", "StreamVerification", "verify_stream"]
 
 _LABEL = b"domainmesh.event.v1\x00"
 _GENESIS = bytes(32)
 _PAGE = 1000
+_MOST_PROBLEMS = 100
 _CREATE_HEAD = (
     "INSERT INTO stream_head (stream, sequence, hash, pruned_sequence, pruned_hash) VALUES (?, 0, ?, 0, ?) "
     "ON CONFLICT (stream) DO NOTHING"
@@ -28,6 +29,7 @@ _HEAD = "SELECT sequence, hash, pruned_sequence, pruned_hash FROM stream_head WH
 _TAKE_HEAD = "UPDATE stream_head SET sequence = sequence + ? WHERE stream = ? RETURNING sequence, hash"
 _MOVE_HEAD = "UPDATE stream_head SET hash = ? WHERE stream = ?"
 _INSERT = "INSERT INTO event (stream, sequence, received_at_us, hash, body) VALUES (?, ?, ?, ?, ?)"
+_EARLIER = "SELECT sequence FROM event WHERE stream = ? AND sequence <= ? ORDER BY sequence LIMIT 100"
 _READ = "SELECT sequence, received_at_us, hash, body FROM event WHERE stream = ? AND sequence > ? ORDER BY sequence LIMIT ?"
 
 
@@ -41,16 +43,33 @@ class Event:
 
 
 @dataclass(frozen=True, slots=True)
+class StreamProblem:
+    """One contradiction; `sequence` is where it shows."""
+
+    sequence: int
+    text: str
+
+
+@dataclass(frozen=True, slots=True)
 class StreamVerification:
-    """How many events were checked, and the first contradiction, None if there is none."""
+    """How many events were checked, the first hundred contradictions, and where the chain begins and ends."""
 
     checked: int
-    problem: str | None
+    problems: tuple[StreamProblem, ...]
+    last: int
+    hash: bytes
+    pruned: int
+    pruned_hash: bytes
 
     @property
     def ok(self) -> bool:
         """True if nothing contradicts."""
-        return self.problem is None
+        return not self.problems
+
+    @property
+    def problem(self) -> str | None:
+        """The first contradiction in words, None if there is none."""
+        return self.problems[0].text if self.problems else None
 
 
 class EventLog:
@@ -64,21 +83,35 @@ class EventLog:
         self._stream = stream
         self._clock = clock
 
-    def append_events(self, bodies: Sequence[bytes]) -> int:
-        """The sequence of the first of `bodies`; all are durable, in their order, without a gap. 0 for an empty batch."""
+    def append_events(
+        self,
+        bodies: Sequence[bytes],
+        *,
+        connection: Connection | None = None,
+        along: Callable[[Connection, int, int], None] | None = None,
+    ) -> int:
+        """The sequence of the first of `bodies`; all are durable, in their order, without a gap. 0 for an empty batch.
+
+        Args:
+            bodies: What was received.
+            connection: The connection to write on; a new one if absent.
+            along: Writes more in the same transaction; is given it, the first sequence and the time in microseconds.
+        """
         if not bodies:
             return 0
-        time_us = to_microseconds(self._clock())
-        with self._database.write() as connection:
-            connection.execute(_CREATE_HEAD, (self._stream, _GENESIS, _GENESIS))
-            last, digest = connection.execute(_TAKE_HEAD, (len(bodies), self._stream)).fetchall()[0]
+        with self._database.write(connection) as used:
+            time_us = to_microseconds(self._clock())
+            used.execute(_CREATE_HEAD, (self._stream, _GENESIS, _GENESIS))
+            last, digest = used.execute(_TAKE_HEAD, (len(bodies), self._stream)).fetchall()[0]
             first = last - len(bodies) + 1
             rows = []
             for sequence, body in enumerate(bodies, first):
                 digest = _event_hash(digest, sequence, time_us, body)
                 rows.append((self._stream, sequence, time_us, digest, body))
-            connection.executemany(_INSERT, rows)
-            connection.execute(_MOVE_HEAD, (digest, self._stream))
+            used.executemany(_INSERT, rows)
+            used.execute(_MOVE_HEAD, (digest, self._stream))
+            if along is not None:
+                along(used, first, time_us)
         return int(first)
 
     def head(self) -> int:
@@ -90,8 +123,11 @@ class EventLog:
         rows = self._database.reader().execute(_READ, (self._stream, after, limit))
         return [Event(sequence, from_microseconds(time_us), body) for sequence, time_us, _, body in rows]
 
-    def prune(self, through: int) -> int:
-        """Events up to and including sequence `through` are gone, their number is returned; the chain goes on from there."""
+    def prune(self, through: int, *, along: Callable[[Connection, bytes], None] | None = None) -> int:
+        """Events up to and including sequence `through` are gone, their number is returned; the chain goes on from there.
+
+        `along` writes more in the same transaction; it is given the hash of the last event that went.
+        """
         with self._database.write() as connection:
             found = connection.execute("SELECT hash FROM event WHERE stream = ? AND sequence = ?", (self._stream, through))
             row = found.fetchone()
@@ -100,28 +136,74 @@ class EventLog:
             anchor = (through, row[0], self._stream)
             connection.execute("UPDATE stream_head SET pruned_sequence = ?, pruned_hash = ? WHERE stream = ?", anchor)
             deleted = connection.execute("DELETE FROM event WHERE stream = ? AND sequence <= ?", (self._stream, through))
+            if along is not None:
+                along(connection, row[0])
             return deleted.rowcount
 
     def verify(self) -> StreamVerification:
         """What a walk along the stream's chain, from what was pruned to its head, found; in one consistent state."""
-        checked = 0
         with self._database.snapshot() as connection:
-            last, head_hash, sequence, digest = self._head(connection)
-            while page := connection.execute(_READ, (self._stream, sequence, _PAGE)).fetchall():
-                for row in page:
-                    if row[0] != sequence + 1:
-                        return StreamVerification(checked, f"event {sequence + 1} of {self._stream} is missing")
-                    digest = _event_hash(digest, row[0], row[1], row[3])
-                    if digest != row[2]:
-                        return StreamVerification(checked, f"event {row[0]} of {self._stream} is not what was received")
-                    sequence, checked = row[0], checked + 1
-            if (last, head_hash) != (sequence, digest):
-                return StreamVerification(checked, f"{self._stream} ends at event {sequence}, not at {last}: the end was dropped")
-        return StreamVerification(checked, None)
+            return verify_stream(connection, self._stream)
 
     def _head(self, connection: Connection) -> Row:
-        row: Row | None = connection.execute(_HEAD, (self._stream,)).fetchone()
-        return (0, _GENESIS, 0, _GENESIS) if row is None else row
+        return _stream_head(connection, self._stream)
+
+
+def verify_stream(
+    connection: Connection, stream: str, *, visit: Callable[[int, int, bytes, bytes], None] | None = None
+) -> StreamVerification:
+    """What a walk along the chain of `stream` found, from what was pruned to its head.
+
+    `visit` is given sequence, time in microseconds, hash and body of each event that is what was received.
+    """
+    head_sequence, head_hash, pruned, pruned_hash = head = _stream_head(connection, stream)
+    if not all(map(isinstance, head, (int, bytes, int, bytes))):
+        problem = StreamProblem(0, f"the head of {stream} holds a value of another type")
+        return StreamVerification(0, (problem,), 0, _GENESIS, 0, _GENESIS)
+    walk = _StreamWalk(stream, pruned, pruned_hash, visit)
+    walk.run(connection)
+    if (head_sequence, head_hash) != (walk.sequence, walk.digest):
+        walk.report(walk.sequence, f"{stream} ends at event {walk.sequence}, not at {head_sequence}: the end was dropped")
+    return StreamVerification(walk.checked, tuple(walk.problems), walk.sequence, walk.digest, pruned, pruned_hash)
+
+
+@dataclass(slots=True)
+class _StreamWalk:
+    stream: str
+    sequence: int
+    digest: bytes
+    visit: Callable[[int, int, bytes, bytes], None] | None
+    checked: int = 0
+    problems: list[StreamProblem] = field(default_factory=list)
+
+    def run(self, connection: Connection) -> None:
+        for (sequence,) in connection.execute(_EARLIER, (self.stream, self.sequence)).fetchall():
+            self.report(sequence, f"event {sequence} of {self.stream} lies before the chain's beginning")
+        while page := connection.execute(_READ, (self.stream, self.sequence, _PAGE)).fetchall():
+            for row in page:
+                if not all(map(isinstance, row, (int, int, bytes, bytes))) or row[0] < 1:
+                    self.report(self.sequence + 1, f"event {self.sequence + 1} of {self.stream} holds a value of another type")
+                    return
+                self._check(row)
+
+    def report(self, sequence: int, text: str) -> None:
+        if len(self.problems) < _MOST_PROBLEMS:
+            self.problems.append(StreamProblem(sequence, text))
+
+    def _check(self, row: Row) -> None:
+        sequence, time_us, digest, body = row
+        if sequence != self.sequence + 1:
+            self.report(self.sequence + 1, f"event {self.sequence + 1} of {self.stream} is missing")
+        elif _event_hash(self.digest, sequence, time_us, body) != digest:
+            self.report(sequence, f"event {sequence} of {self.stream} is not what was received")
+        elif self.visit is not None:
+            self.visit(sequence, time_us, digest, body)
+        self.sequence, self.digest, self.checked = sequence, digest, self.checked + 1
+
+
+def _stream_head(connection: Connection, stream: str) -> Row:
+    row: Row | None = connection.execute(_HEAD, (stream,)).fetchone()
+    return (0, _GENESIS, 0, _GENESIS) if row is None else row
 
 
 def _event_hash(previous: bytes, sequence: int, time_us: int, body: bytes) -> bytes:

@@ -15,6 +15,8 @@ from sqlmodel import Field, SQLModel
 __all__ = [
     "ChangeKindRow",
     "ChangeRow",
+    "CheckpointRow",
+    "DecisionRow",
     "EventRow",
     "HeadRow",
     "KindHeadRow",
@@ -136,3 +138,35 @@ class StreamHeadRow(SQLModel, table=True):
     hash: bytes
     pruned_sequence: int = Field(sa_type=_INTEGER)
     pruned_hash: bytes
+
+
+class DecisionRow(SQLModel, table=True):
+    """Where a record of the stream `decisions` is found; one for each resource it is about."""
+
+    __tablename__ = "decision"
+    __table_args__ = (
+        sa.Index("decision_time", "time_us", "sequence"),
+        sa.Index("decision_principal", "principal", "sequence"),
+        sa.Index("decision_resource", "resource", "sequence"),
+    )
+    sequence: int = Field(primary_key=True, sa_type=_INTEGER)
+    resource: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    time_us: int = Field(sa_type=_INTEGER)
+    principal: str = Field(sa_type=_BYTEWISE)
+    kind: int = Field(sa_type=_INTEGER)
+    outcome: int = Field(sa_type=_INTEGER)
+
+
+class CheckpointRow(SQLModel, table=True):
+    """The signed hash of a log at one of its entries."""
+
+    __tablename__ = "checkpoint"
+    __table_args__ = (sa.Index("checkpoint_stream", "stream", "sequence"),)
+    number: int = Field(primary_key=True, sa_type=_ORDINAL, sa_column_kwargs={"autoincrement": False})
+    stream: str = Field(sa_type=_BYTEWISE)
+    sequence: int = Field(sa_type=_INTEGER)
+    hash: bytes
+    time_us: int = Field(sa_type=_INTEGER)
+    cause: int = Field(sa_type=_INTEGER)
+    key_id: str = Field(sa_type=_BYTEWISE)
+    signature: bytes

@@ -95,3 +95,37 @@ CREATE TABLE stream_head (
 INSERT INTO head (id, revision, hash, time_us) VALUES (1, 0, x'0000000000000000000000000000000000000000000000000000000000000000', 0);
 
 INSERT INTO alembic_version (version_num) VALUES ('0001') RETURNING version_num;
+
+-- Running upgrade 0001 -> 0002
+
+CREATE TABLE decision (
+    sequence BIGINT NOT NULL,
+    resource TEXT NOT NULL,
+    time_us BIGINT NOT NULL,
+    principal TEXT NOT NULL,
+    kind BIGINT NOT NULL,
+    outcome BIGINT NOT NULL,
+    PRIMARY KEY (sequence, resource)
+);
+
+CREATE INDEX decision_time ON decision (time_us, sequence);
+
+CREATE INDEX decision_principal ON decision (principal, sequence);
+
+CREATE INDEX decision_resource ON decision (resource, sequence);
+
+CREATE TABLE checkpoint (
+    number INTEGER NOT NULL,
+    stream TEXT NOT NULL,
+    sequence BIGINT NOT NULL,
+    hash BLOB NOT NULL,
+    time_us BIGINT NOT NULL,
+    cause BIGINT NOT NULL,
+    key_id TEXT NOT NULL,
+    signature BLOB NOT NULL,
+    PRIMARY KEY (number)
+);
+
+CREATE INDEX checkpoint_stream ON checkpoint (stream, sequence);
+
+UPDATE alembic_version SET version_num='0002' WHERE alembic_version.version_num = '0001';

@@ -1,0 +1,194 @@
+"""The decision log: who was given or refused what, durable before any of it counts.
+
+Owns the queue of records and the writer thread that commits them in groups to the stream `decisions` (ADR 0013). Nothing that
+was queued is ever dropped: a full queue makes callers wait, a full disk makes them fail.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from concurrent.futures import Future
+from contextlib import suppress
+from datetime import datetime
+from itertools import count
+
+from domainmesh.v1 import decision_log_pb2 as pb
+from governance_server.rules.errors import Unavailable
+from governance_server.storage.decisions import STREAM, IndexEntry, insert_index
+from governance_server.storage.drivers import Connection
+from governance_server.storage.engine import Database
+from governance_server.storage.events import EventLog
+
+__all__ = ["DecisionLog", "index_resources"]
+
+_LOG = logging.getLogger(__name__)
+_WINDOW_SECONDS = 0.003
+_MOST_IN_GROUP = 2000
+_QUEUE_RECORDS, _QUEUE_BYTES = 10_000, 32 << 20
+_MOST_RESOURCES = 100
+_ROOM_SECONDS = 5.0
+_RETRY_SECONDS = 0.2
+_REFUSED = "The decision log cannot be written, and what is not logged is not served: try again, and check disk space."
+
+
+class _Entry:
+    """A queued record, and the promise of its sequence if somebody waits for it."""
+
+    __slots__ = ("body", "future", "index")
+
+    def __init__(self, body: bytes, index: IndexEntry, future: Future[int] | None) -> None:
+        self.body = body
+        self.index = index
+        self.future = future
+
+
+class DecisionLog:
+    """Writes records, one writer thread for any number of callers. Other processes may write to the same log.
+
+    Args:
+        database: Where the log lies.
+        clock: The current time, UTC-aware.
+        log_checks: Of answers that were allowed one in so many is logged; 0 logs none of them. Refusals and data always are.
+        window_seconds: Groups begin at least so far apart, so that what arrives meanwhile shares a commit.
+    """
+
+    def __init__(
+        self, database: Database, *, clock: Callable[[], datetime], log_checks: int = 1, window_seconds: float = _WINDOW_SECONDS
+    ) -> None:
+        self._database = database
+        self._events = EventLog(database, STREAM, clock=clock)
+        self.clock = clock
+        self._log_checks = log_checks
+        self._answers = count()
+        self._window_seconds = window_seconds
+        self._queue: deque[_Entry] = deque()
+        self._queued_bytes = 0
+        self._changed = threading.Condition()
+        self._is_failing = self._is_closed = False
+        self._connection: Connection | None = None
+        self._thread = threading.Thread(target=self._work, name="decision-log", daemon=True)
+        self._thread.start()
+
+    def submit(self, record: pb.DecisionRecord) -> Future[int]:
+        """The promise of the record's sequence, kept once it is durable; else it fails with Unavailable.
+
+        Raises:
+            Unavailable: The queue stayed full, or the server ends.
+        """
+        future: Future[int] = Future()
+        self._put(_Entry(record.SerializeToString(), _index(record), future))
+        return future
+
+    def write(self, record: pb.DecisionRecord) -> int:
+        """The record's sequence, once it is durable. Raises: Unavailable."""
+        return self.submit(record).result()
+
+    def note(self, record: pb.DecisionRecord) -> None:
+        """The record of an answer that gives no data will be durable within milliseconds; while the log fails, it fails at once.
+
+        Of allowed answers only the configured share is logged. Raises: Unavailable.
+        """
+        if record.is_allowed and (not self._log_checks or next(self._answers) % self._log_checks):
+            return
+        if self._is_failing:
+            self.write(record)
+        else:
+            self._put(_Entry(record.SerializeToString(), _index(record), None))
+
+    def close(self) -> None:
+        """Every record taken is durable, or its caller knows that it is not; the writer thread has ended."""
+        with self._changed:
+            self._is_closed = True
+            self._changed.notify_all()
+        self._thread.join()
+
+    def _put(self, entry: _Entry) -> None:
+        deadline = time.monotonic() + _ROOM_SECONDS
+        with self._changed:
+            while len(self._queue) >= _QUEUE_RECORDS or self._queued_bytes >= _QUEUE_BYTES:
+                remaining = deadline - time.monotonic()
+                if remaining <= 0 or self._is_closed:
+                    raise Unavailable("The decision log does not keep up: try again later.")
+                self._changed.wait(remaining)
+            if self._is_closed:
+                raise Unavailable("The server is shutting down: try another one.")
+            self._queue.append(entry)
+            self._queued_bytes += len(entry.body)
+            self._changed.notify_all()
+
+    def _work(self) -> None:
+        not_before = 0.0
+        while entries := self._take(not_before):
+            not_before = time.monotonic() + self._window_seconds
+            self._is_failing = not self._commit(entries)
+            if self._is_failing:
+                not_before = time.monotonic() + _RETRY_SECONDS
+        self._drop_connection()
+
+    def _take(self, not_before: float) -> list[_Entry]:
+        """What is queued, as soon as there is something and the time has come; empty once closed and nothing is left."""
+        with self._changed:
+            while not self._is_closed and (not self._queue or time.monotonic() < not_before):
+                self._changed.wait(max(not_before - time.monotonic(), 0) if self._queue else None)
+            entries = [self._queue.popleft() for _ in range(min(len(self._queue), _MOST_IN_GROUP))]
+            self._queued_bytes -= sum(len(entry.body) for entry in entries)
+            self._changed.notify_all()
+        return entries
+
+    def _commit(self, entries: list[_Entry]) -> bool:
+        """True once all of them are durable; else whoever waits has been told, and the others are queued again."""
+        try:
+            if self._connection is None:
+                self._connection = self._database.connect()
+            indexed = [entry.index for entry in entries]
+            first = self._events.append_events(
+                [entry.body for entry in entries],
+                connection=self._connection,
+                along=lambda connection, first, time_us: insert_index(connection, first, time_us, indexed),
+            )
+        except Exception as error:  # noqa: BLE001 (the writer outlives every failure; each caller gets it)
+            self._fail(entries, error)
+            return False
+        for sequence, entry in enumerate(entries, first):
+            if entry.future is not None:
+                entry.future.set_result(sequence)
+        return True
+
+    def _fail(self, entries: Sequence[_Entry], error: Exception) -> None:
+        self._drop_connection()
+        kept = [entry for entry in entries if entry.future is None]
+        with self._changed:
+            is_lost = bool(kept) and self._is_closed
+            if not is_lost:
+                self._queue.extendleft(reversed(kept))
+                self._queued_bytes += sum(len(entry.body) for entry in kept)
+        if not self._is_failing or is_lost:
+            what = "decision_log.lost" if is_lost else "decision_log.commit_failed"
+            _LOG.error("%s records=%d error=%s", what, len(kept if is_lost else entries), type(error).__name__, exc_info=error)
+        for entry in entries:
+            if entry.future is not None:
+                failure = Unavailable(_REFUSED)
+                failure.__cause__ = error
+                entry.future.set_exception(failure)
+
+    def _drop_connection(self) -> None:
+        connection, self._connection = self._connection, None
+        if connection is not None:
+            with suppress(*self._database.driver.errors):  # a broken connection may fail to close; it is given up either way
+                connection.close()
+
+
+def _index(record: pb.DecisionRecord) -> IndexEntry:
+    return IndexEntry(index_resources(record), record.principal, record.kind, record.end)
+
+
+def index_resources(record: pb.DecisionRecord) -> tuple[str, ...]:
+    """What the record is found by: its port, product or domain; of many checks the products of all that is listed."""
+    if not record.HasField("checks"):
+        return (record.resource.partition("#")[0],)
+    named = (f"{question} ".split(" ")[1].partition("#")[0] for question in record.checks.questions)
+    return tuple(sorted({".".join(name.split(".")[:2]) for name in named})[:_MOST_RESOURCES]) or ("",)

@@ -59,6 +59,10 @@ _LONG_CALLS = frozenset(
         "/domainmesh.v1.PublicationService/RepairPublications",
         "/domainmesh.v1.JournalService/VerifyJournal",
         "/domainmesh.v1.ReadService/PrepareFiles",
+        "/domainmesh.v1.QuestionService/ListVisible",
+        "/domainmesh.v1.QuestionService/ListReaders",
+        "/domainmesh.v1.QuestionService/Simulate",
+        "/domainmesh.v1.QuestionService/Prove",
     }
 )
 """Calls that may take minutes: they have threads of their own, so that the short ones never wait for them."""

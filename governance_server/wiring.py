@@ -18,6 +18,7 @@ from domainmesh.v1.lineage_service_pb2_grpc import add_LineageServiceServicer_to
 from domainmesh.v1.principal_service_pb2_grpc import add_PrincipalServiceServicer_to_server, add_TokenServiceServicer_to_server
 from domainmesh.v1.product_service_pb2_grpc import add_ProductServiceServicer_to_server
 from domainmesh.v1.publication_service_pb2_grpc import add_PublicationServiceServicer_to_server
+from domainmesh.v1.question_service_pb2_grpc import add_QuestionServiceServicer_to_server
 from domainmesh.v1.server_service_pb2_grpc import add_ServerServiceServicer_to_server
 from domainmesh.v1.tag_service_pb2_grpc import add_TagServiceServicer_to_server
 from governance_server.backend import Backend
@@ -33,6 +34,7 @@ from governance_server.services.lineage import LineageService
 from governance_server.services.principals import PrincipalService
 from governance_server.services.products import ProductService
 from governance_server.services.publications import PublicationService
+from governance_server.services.questions import QuestionService
 from governance_server.services.server_info import ServerService
 from governance_server.services.tags import TagService
 from governance_server.services.tokens import TokenService
@@ -67,6 +69,7 @@ def control_services(parts: ControlParts) -> list[Registration]:
         (add_ChangeSetServiceServicer_to_server, ChangeSetService(backend)),
         (add_AccessRequestServiceServicer_to_server, AccessRequestService(backend)),
         (add_DecisionServiceServicer_to_server, DecisionService(backend)),
+        (add_QuestionServiceServicer_to_server, QuestionService(backend)),
         (add_LineageServiceServicer_to_server, LineageService(backend, parts.events)),
         (add_JournalServiceServicer_to_server, JournalService(backend)),
         (add_PublicationServiceServicer_to_server, PublicationService(backend, parts.publisher)),

@@ -20,14 +20,14 @@ from governance_server.rules.sights import NOTHING, Sight, sight_of
 from mesh_core.expressions.binding import attributes
 from mesh_core.names import column_object
 
-__all__ = ["Audience", "PortRules", "is_person"]
+__all__ = ["Audience", "PortRules", "View", "is_person"]
 
 _EXEMPTION = "exempt:"
 
 
 @dataclass(frozen=True, slots=True)
 class PortRules:
-    """Every rule that reaches a port or a column of it for reading, and what it asks of a reader."""
+    """Every rule that reaches a port or a column of it for one action, and what of somebody it looks at."""
 
     port: str
     domain: str
@@ -36,6 +36,15 @@ class PortRules:
     exemptions: frozenset[str]
     purposes: frozenset[str]
     attributes: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """What somebody sees of a port for purposes that come to the same; `plan` is the one for the first of them."""
+
+    sight: Sight
+    plan: ReadPlan
+    purposes: tuple[str, ...]
 
 
 def is_person(name: str) -> bool:
@@ -51,7 +60,7 @@ class Audience:
         self.policy = policy
         self._engine = policy.engine
         self._facts = policy.facts()
-        self._rules: dict[str, PortRules] = {}
+        self._rules: dict[tuple[str, str], PortRules] = {}
         self._callers: dict[str, Caller] = {}
 
     @cached_property
@@ -70,6 +79,19 @@ class Audience:
         disabled = {name for name, known in self._facts.principals.items() if known.is_disabled}
         return frozenset(name for name in found | self._facts.principals.keys() if not name.startswith(_EXEMPTION)) - disabled
 
+    @cached_property
+    def _domains(self) -> frozenset[str]:
+        links = (row for rows in self._facts.rows.values() for row in rows if not isinstance(row, Rule))
+        return frozenset(link.domain for link in links if link.section == "g") | {ANY}
+
+    def has(self, name: str, subject: str) -> bool:
+        """True if the principal is the subject, or has it as a group or role in some domain."""
+        return any(subject in self._engine.roles_of(name, domain) for domain in self._domains)
+
+    def adopt(self, caller: Caller) -> None:
+        """The caller is asked about as it calls: within the scope of its token."""
+        self._callers[caller.name] = caller
+
     def caller(self, name: str) -> Caller:
         """The principal with the purposes and attributes it has; somebody without any if it is not registered."""
         if name not in self._callers:
@@ -82,14 +104,14 @@ class Audience:
             for port in product.ports:
                 yield port.name
 
-    def rules_of(self, port: str) -> PortRules:
-        """The rules that reach the port; none if there is no such port."""
-        if port not in self._rules:
+    def rules_of(self, port: str, action: str = "read") -> PortRules:
+        """The rules that reach the port or a column of it for the action; none if there is no such port."""
+        if (port, action) not in self._rules:
             found = self.policy.find_port(port)
             objects = [port, *(column_object(port, column.name) for column in found.columns)] if found else []
-            every = {rule for obj in objects for rule in self._engine.rules_on(obj, "read")}
-            self._rules[port] = self._described(port, tuple(sorted(every)))
-        return self._rules[port]
+            every = {rule for obj in objects for rule in self._engine.rules_on(obj, action)}
+            self._rules[port, action] = self._described(port, tuple(sorted(every)))
+        return self._rules[port, action]
 
     def _described(self, port: str, rules: Sequence[Rule]) -> PortRules:
         filters = [
@@ -141,6 +163,22 @@ class Audience:
     def purposes(self, name: str) -> list[str]:
         """Every purpose the principal could think of stating: none, those the mesh has, and those assigned to it."""
         return ["", *sorted(self._facts.purposes.keys() | self.caller(name).purposes)]
+
+    def views(self, name: str, port: str, purposes: Iterable[str]) -> list[View]:
+        """What the principal sees of the port for the purposes, each kind of sight once, none that shows nothing."""
+        rules = self.rules_of(port)
+        alike: dict[Hashable, list[str]] = {}
+        for purpose in purposes:
+            alike.setdefault(self.weight(name, rules, purpose), []).append(purpose)
+        found: dict[Sight, View] = {}
+        for same in alike.values():
+            outcome = self.outcome(name, port, same[0])
+            if outcome is None or isinstance(outcome, Denied):
+                continue
+            sight = sight_of(outcome)
+            known = found.get(sight)
+            found[sight] = View(sight, outcome, tuple(sorted([*(known.purposes if known else ()), *same])))
+        return list(found.values())
 
     def outcome(self, name: str, port: str, purpose: str) -> ReadPlan | Denied | None:
         """What a read would be given; None if it may not state the purpose, is disabled, or there is no such port."""

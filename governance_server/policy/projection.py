@@ -273,6 +273,11 @@ class PolicyProjection(LivePolicy):
         return fork
 
     @property
+    def moment(self) -> datetime:
+        """The time that answers are given for, UTC-aware."""
+        return self._now()
+
+    @property
     def engine(self) -> PolicyEngine:
         """The rules and links themselves, for questions about many at once. Only of a snapshot."""
         assert self._is_pinned, "rules are read from a snapshot"

@@ -18,7 +18,7 @@ from governance_server.policy.reach import Names, Reach, Touched, touched
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.sights import Difference, Rows, Shown, Sight, compare
 
-__all__ = ["RecordedRead", "everywhere", "restrict", "simulate"]
+__all__ = ["ReadLog", "RecordedRead", "everywhere", "restrict", "simulate"]
 
 _MOST_ENTRIES = 500
 _MOST_NAMES = 50
@@ -61,8 +61,21 @@ class RecordedRead(Protocol):
         ...
 
     @property
+    def is_allowed(self) -> bool:
+        """False if they were refused."""
+        ...
+
+    @property
     def count(self) -> int:
         """How often."""
+        ...
+
+
+class ReadLog(Protocol):
+    """Where recorded reads come from: the decision log."""
+
+    def reads_since(self, days: float) -> Sequence[RecordedRead]:
+        """The reads of the last so many days, those of one principal, port, purpose, set of columns and outcome as one."""
         ...
 
 
@@ -226,7 +239,7 @@ class _Comparison:
 
     def recorded(self, reads: Iterable[RecordedRead], found: Touched, tally: _Tally) -> None:
         for read in reads:
-            if not self._may_ask(read.port):
+            if not read.is_allowed or not self._may_ask(read.port):
                 continue
             who = found.reads.get(read.port, set())
             tally.impact.recorded_read_count += read.count if read.port in found.reads else 0

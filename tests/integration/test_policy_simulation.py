@@ -34,7 +34,7 @@ from tests.integration.policy_journal import (
 ORDERS, STAFF = "sales.orders.orders", "hr.staff.people"
 PORTS = (ORDERS, "sales.orders.lines", STAFF)
 PEOPLE = (
-    "user:ana", "user:bo", "user:cy", "user:new", "service:etl", "group:analysts", "group:leads", "role:steward", "domain:sales",
+    "user:ana", "user:bo", "user:cy", "user:di", "user:us", "user:new", "service:etl", "group:analysts", "group:leads", "role:steward", "domain:sales",
     "*",
 )  # fmt: skip
 PURPOSES = ("", "analytics", "forecasting", "marketing", "secret")
@@ -46,6 +46,8 @@ WORLD = (
     ),
     product("hr.staff", {"people": {"name": ("pii.name",), "team": (), "salary": ()}}),
     principal("user:ana", groups=["group:analysts"], purposes=["analytics"], attributes={"region": "EU"}),
+    principal("user:di", groups=["group:analysts"], attributes={"region": "EU"}),
+    principal("user:us", groups=["group:analysts"], attributes={"region": "US"}),
     principal("user:bo", roles=["role:steward"]),
     principal("user:cy", groups=["group:leads"]),
     principal("service:etl", is_disabled=True, groups=["group:analysts"]),
@@ -55,7 +57,9 @@ WORLD = (
     purpose("marketing"),
     grant("g-1", "group:analysts", ORDERS, columns=["id", "region"]),
     grant("g-2", "group:analysts", STAFF, purpose="analytics", masks={"salary": "replace-with-null"}),
-    grant("g-3", "user:new", "sales.orders", row_filter="", purpose="marketing"),
+    grant("g-3", "user:new", "sales.orders", purpose="marketing"),
+    grant("g-8", "group:leads", "sales.orders.lines", row_filter="phone = 'x'"),
+    grant("g-9", "group:analysts", "sales.orders.lines", row_filter="phone = subject.region"),
     guardrail("mask-pii", "tag:pii.*", mask="mask-alphanum", exempt=["purpose:forecasting", "role:steward"]),
 )
 CHANGES = (
@@ -66,6 +70,8 @@ CHANGES = (
     grant("g-5", "*", "sales", deny=True),
     grant("g-6", "role:steward", "mesh", actions=["write", "read", "grant"]),
     grant("g-7", "service:etl", "hr.staff", actions=["read"]),
+    grant("g-8", "group:leads", "sales.orders.lines", row_filter="phone = 'y'"),
+    grant("g-9", "group:analysts", "sales.orders.lines", row_filter="phone = 'EU'"),
     removal(kinds.GRANT, "g-1"),
     removal(kinds.GRANT, "g-3"),
     removal(kinds.GUARDRAIL, "mask-pii"),
@@ -183,6 +189,7 @@ class Recorded:
     purpose: str
     columns: tuple[str, ...]
     count: int
+    is_allowed: bool = True
 
 
 def test_recorded_reads_are_judged_again(journal: PolicyJournal) -> None:
@@ -190,6 +197,7 @@ def test_recorded_reads_are_judged_again(journal: PolicyJournal) -> None:
         Recorded("user:ana", ORDERS, "", ("id", "region"), 5),
         Recorded("user:ana", ORDERS, "", ("id",), 2),
         Recorded("user:ana", STAFF, "analytics", ("name",), 7),
+        Recorded("user:ana", ORDERS, "marketing", (), 9, is_allowed=False),
         Recorded("user:cy", ORDERS, "", ("email",), 1),
         Recorded("user:gone", ORDERS, "", ("email",), 3),
     ]

@@ -1,8 +1,8 @@
 """Proofs of claims about reading: every principal, purpose, column and moment is enumerated, or the question is refused.
 
 Nothing is sampled. What must be equal is decided once: principals of equal standing, purposes of equal weight, and the time
-between two moments at which some rule begins or ends. Memberships that nobody has today are not combined: a further member of two
-groups at once is not enumerated. Knows nothing of the wire.
+between two moments at which some rule begins or ends. A row filter is taken to keep some row. Memberships that nobody has today
+are not combined: a further member of two groups at once is not enumerated. Knows nothing of the wire.
 """
 
 from __future__ import annotations

@@ -34,8 +34,8 @@ from tests.integration.policy_journal import (
 ORDERS, STAFF = "sales.orders.orders", "hr.staff.people"
 PORTS = (ORDERS, "sales.orders.lines", STAFF)
 PEOPLE = (
-    "user:ana", "user:bo", "user:cy", "user:di", "user:us", "user:new", "service:etl", "group:analysts", "group:leads", "role:steward", "domain:sales",
-    "*",
+    "user:ana", "user:bo", "user:cy", "user:di", "user:us", "user:new", "service:etl", "group:analysts", "group:leads",
+    "role:steward", "domain:sales", "*",
 )  # fmt: skip
 PURPOSES = ("", "analytics", "forecasting", "marketing", "secret")
 WORLD = (

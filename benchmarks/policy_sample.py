@@ -17,6 +17,8 @@ __all__ = ["PolicySample", "Question", "seed"]
 
 _ACTIONS = ("read", "read", "read", "discover", "write")
 _BATCH = 2_000
+_PRODUCTS, _PORTS, _COLUMNS = 40, 5, 20
+"""Products of a domain, ports of a product, columns of a port."""
 
 Question = tuple[str, str, str, str]
 """Principal, action, object, purpose."""
@@ -34,26 +36,32 @@ class PolicySample:
 
     def _resource(self) -> str:
         random = self._random
-        product = f"d{random.randrange(self.domains)}.p{random.randrange(40)}"
-        return f"{product}.t{random.randrange(5)}" if random.random() < 0.7 else product
+        product = f"d{random.randrange(self.domains)}.p{random.randrange(_PRODUCTS)}"
+        return f"{product}.t{random.randrange(_PORTS)}" if random.random() < 0.7 else product
 
     def questions(self, count: int) -> list[Question]:
         """Column reads by users at random: some allowed, most not, as when a catalog is filtered."""
         random = self._random
         made = []
         for _ in range(count):
-            obj = f"d{random.randrange(self.domains)}.p{random.randrange(40)}.t{random.randrange(5)}#c{random.randrange(20)}"
+            port = f"d{random.randrange(self.domains)}.p{random.randrange(_PRODUCTS)}.t{random.randrange(_PORTS)}"
+            obj = f"{port}#c{random.randrange(_COLUMNS)}"
             made.append((f"user:u{random.randrange(self.users)}", "read", obj, "work"))
         return made
 
     def writes(self) -> Iterator[ResourceWrite]:
         """Every resource of the policy, as the journal stores it."""
-        from domainmesh.v1 import grant_pb2, principal_pb2
+        from domainmesh.v1 import grant_pb2, principal_pb2, product_pb2
         from governance_server.backend import store
         from governance_server.rules import kinds
 
         random = self._random
         yield store(kinds.PURPOSE, "work", principal_pb2.Purpose(name="work"))
+        columns = [product_pb2.Column(name=f"c{number}", logical_type="string") for number in range(_COLUMNS)]
+        for number in range(self.domains * _PRODUCTS):
+            name = f"d{number // _PRODUCTS}.p{number % _PRODUCTS}"
+            ports = [product_pb2.Port(name=f"{name}.t{port}", columns=columns) for port in range(_PORTS)]
+            yield store(kinds.PRODUCT, name, product_pb2.Product(name=name, version=1, ports=ports))
         for number in range(self.users):
             groups = [f"group:g{random.randrange(self.groups)}" for _ in range(2)]
             name = f"user:u{number}"

@@ -20,11 +20,13 @@ __all__ = ["Decider", "column_rules"]
 
 
 class Decider:
-    """Bridges one engine and the facts a decision needs; holds no state of its own."""
+    """Bridges one engine and the facts a decision needs."""
 
     def __init__(self, engine: PolicyEngine | RetaggedEngine) -> None:
         """Asks the engine at whatever revision it serves."""
         self._engine = engine
+        self.valid_until = ""
+        """The time from which on the last plan may be another; empty if unknown."""
 
     def check(self, principal: str, action: str, *, obj: str, purpose: str, now: str) -> Decision:
         """The decision on one action; denied if anything is missing or misspelt."""
@@ -55,6 +57,7 @@ class Decider:
         """
         request = Request(principal, domain_of(port), port, "read", purpose, now)
         collected = self._engine.collect(request, [column_object(port, column) for column in columns])
+        self.valid_until = collected.until
         rules = [column_rules(column, match) for column, match in zip(columns, collected.matches, strict=True)]
         needed = {rule.value for column in rules for rule in column.filters} & set(filters)
         return build_plan(

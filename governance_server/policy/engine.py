@@ -7,10 +7,11 @@ them together. Knows nothing of the journal, storage or the wire.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
 from governance_server.rules.policy_rows import (
+    FROM_THE_START,
     Link,
     PolicyDelta,
     Row,
@@ -67,6 +68,8 @@ class Collected:
 
     revision: int
     matches: tuple[Matches, ...]
+    until: str = field(default=FROM_THE_START, compare=False)
+    """The time from which on the same question may match otherwise, if the engine knows; else long past."""
 
 
 @dataclass(frozen=True, slots=True)

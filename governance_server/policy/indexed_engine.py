@@ -9,6 +9,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterable, Sequence
 from copy import copy
+from itertools import chain
 from operator import attrgetter
 
 from governance_server.policy.answers import Answers, valid_until
@@ -16,7 +17,18 @@ from governance_server.policy.engine import Collected, Decision, Matches, Reques
 from governance_server.policy.matcher import Bound, Matcher, matcher_of
 from governance_server.policy.model import MODEL_PATH
 from governance_server.policy.state import Draft, Places, State
-from governance_server.rules.policy_rows import ANY, Link, PolicyDelta, Row, Rule, RuleSection, check_link, check_rule, domain_of
+from governance_server.rules.policy_rows import (
+    ANY,
+    FOREVER,
+    Link,
+    PolicyDelta,
+    Row,
+    Rule,
+    RuleSection,
+    check_link,
+    check_rule,
+    domain_of,
+)
 
 __all__ = ["IndexedEngine"]
 
@@ -87,6 +99,8 @@ class IndexedEngine:
             return Collected(state.revision, tuple(Matches(obj, (), (), ()) for obj in objects))
         bound = self._matcher.bind(request, state)
         places = [_places(state, bound, section) for section in _SECTIONS]
+        holds, moments = bound[3], self._moments
+        until = FOREVER if moments is not None else request.now
         at: dict[str, tuple[list[Rule], ...] | None] = {}
         merged: dict[frozenset[str], tuple[tuple[Rule, ...], ...]] = {}
         found = []
@@ -94,14 +108,19 @@ class IndexedEngine:
             containers = state.g2(obj)
             for name in containers:
                 if name not in at:
-                    hits = tuple(_hits(of_section, (name,), bound) for of_section in places)
-                    at[name] = hits if any(hits) else None
+                    candidates = [_candidates(of_section, (name,), bound) for of_section in places]
+                    if not any(candidates):
+                        at[name] = None
+                        continue
+                    at[name] = tuple([rule for rule in of_section if holds(rule)] for of_section in candidates)
+                    if moments is not None:
+                        until = min(until, valid_until(request.now, map(moments, chain.from_iterable(candidates))))
             relevant = frozenset(name for name in containers if at[name] is not None) if obj else frozenset()
             if relevant not in merged:
                 groups = [group for name in relevant if (group := at[name]) is not None]
                 merged[relevant] = tuple(in_order(rule for group in groups for rule in group[i]) for i in range(len(_SECTIONS)))
             found.append(Matches(obj, *merged[relevant]))
-        return Collected(state.revision, tuple(found))
+        return Collected(state.revision, tuple(found), until)
 
     def visible_objects(self, sub: str, act: str, purpose: str, now: str) -> Visibility:
         """Where the principal may act: one look-up per domain and role, never one per object."""

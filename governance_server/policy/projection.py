@@ -138,37 +138,52 @@ class PolicyProjection(LivePolicy):
             self._catch_up()
             if not caller.covers("read", port):
                 raise out_of_scope("read", port)
-            caller = self._as_it_is(caller, port)
-            self._check_purpose(caller, port, purpose)  # before existence: both answers are the same for what does not exist
-            found = self.find_port(port)
-            if found is None:
+            known = self._facts.principals.get(caller.name)
+            if known is not None and known.is_disabled:
                 raise denied("read", port)
-            tags = {column_object(port, column): map(tag_object, found_tags) for column, found_tags in past.items()}
-            outcome = Decider(RetaggedEngine(self._engine, tags) if tags else self._engine).plan(
-                caller.name,
-                port,
-                columns=[column.name for column in found.columns],
-                purpose=purpose or NO_PURPOSE,
-                now=self._time(),
-                subject_attributes={**caller.attributes, "name": caller.name},
-                filters=self._facts.filters,
-            )
-            if self.shadow is not None and found.columns:
-                column = column_object(port, found.columns[0].name)
-                self._decide(self._engine, self._request(caller.name, "read", column, purpose))
-            if isinstance(outcome, Denied):
-                return outcome
-            return fit_masks(
-                replace(outcome, purpose=purpose), {column.name: column.logical_type or "string" for column in found.columns}
-            )
+            self._check_scope(caller, port, purpose)
+            question, now, view = (caller.name, port, purpose), self._time(), self._view
+            can_keep = known is not None and not past
+            kept = view.plans.find(question, now, revision=view.engine.revision) if can_keep else None
+            if kept is not None:
+                return kept
+            outcome, until = self._plan(self._as_it_is(caller), port, purpose, now=now, past=past)
+            if can_keep:
+                view.plans.keep(question, now, until, outcome)
+            return outcome
 
-    def _as_it_is(self, caller: Caller, port: str) -> Caller:
-        """The caller with the purposes and attributes of this very revision. Raises: AccessDenied if it was disabled since."""
+    def _plan(
+        self, caller: Caller, port: str, purpose: str, *, now: str, past: Mapping[str, Collection[str]]
+    ) -> tuple[ReadPlan | Denied, str]:
+        """The plan, and the time from which on it may be another. Raises: AccessDenied, PurposeNotHeld."""
+        self._check_purpose(caller, port, purpose)  # before existence: both answers are the same for what does not exist
+        found = self.find_port(port)
+        if found is None:
+            raise denied("read", port)
+        tags = {column_object(port, column): map(tag_object, found_tags) for column, found_tags in past.items()}
+        decider = Decider(RetaggedEngine(self._engine, tags) if tags else self._engine)
+        outcome = decider.plan(
+            caller.name,
+            port,
+            columns=[column.name for column in found.columns],
+            purpose=purpose or NO_PURPOSE,
+            now=now,
+            subject_attributes={**caller.attributes, "name": caller.name},
+            filters=self._facts.filters,
+        )
+        if self.shadow is not None and found.columns:
+            column = column_object(port, found.columns[0].name)
+            self._decide(self._engine, self._request(caller.name, "read", column, purpose))
+        if isinstance(outcome, Denied):
+            return outcome, decider.valid_until
+        types = {column.name: column.logical_type or "string" for column in found.columns}
+        return fit_masks(replace(outcome, purpose=purpose), types), decider.valid_until
+
+    def _as_it_is(self, caller: Caller) -> Caller:
+        """The caller with the purposes and attributes of this very revision."""
         known = self._facts.principals.get(caller.name)
         if known is None:
             return caller
-        if known.is_disabled:
-            raise denied("read", port)
         return replace(caller, purposes=frozenset(known.purposes), attributes=dict(known.attributes))
 
     def bound_tags(self, caller: Caller, port: str, tags: Collection[str], purpose: str) -> frozenset[str]:
@@ -285,13 +300,15 @@ class PolicyProjection(LivePolicy):
 
     # -- purposes ----------------------------------------------------------------------------------------------------
 
-    def _check_purpose(self, caller: Caller, port: str, purpose: str) -> None:
-        wider = self.wider_purposes(purpose)
-        if caller.scope is not None and not caller.scope.covers_purpose(wider):
+    def _check_scope(self, caller: Caller, port: str, purpose: str) -> None:
+        if caller.scope is not None and not caller.scope.covers_purpose(self.wider_purposes(purpose)):
             words = caller.scope.purpose_words()
             raise PurposeNotHeld(f"This token reads for {words} only: state that purpose.", resource=port)
+
+    def _check_purpose(self, caller: Caller, port: str, purpose: str) -> None:
         if not purpose:
             return
+        wider = self.wider_purposes(purpose)
         if wider & caller.purposes:
             return
         if purpose in self._facts.purposes and not wider & self._facts.exempting:

@@ -12,6 +12,7 @@ from typing import Any, TypeVar
 
 from governance_server.policy.facts import DERIVED, Facts, delta, derive, replace_resource, touched_by
 from governance_server.policy.indexed_engine import IndexedEngine
+from governance_server.policy.kept_plans import KeptPlans
 from governance_server.rules.apply import ResourceWrite
 
 __all__ = ["Overlay", "View"]
@@ -70,6 +71,8 @@ class View:
     engine: IndexedEngine = field(default_factory=IndexedEngine)
     facts: Facts = field(default_factory=Facts)
     revision: int = -1
+    plans: KeptPlans = field(default_factory=KeptPlans)
+    """Plans made on this very view."""
 
     def fork(self) -> View:
         """A view that equals this one and may change without it; of resources other than `kinds.FOLLOWED_KINDS` it must not."""
@@ -91,6 +94,7 @@ class View:
 
     def change(self, writes: Sequence[ResourceWrite], *, revision: int) -> None:
         """The view has the new states of the resources; after an error it is worth nothing. Raises: ValueError."""
+        self.plans = KeptPlans()
         before = {key: self.facts.rows.get(key, ()) for key in touched_by(writes)}
         for write in writes:
             replace_resource(self.facts, write.kind, write.name, write.body)

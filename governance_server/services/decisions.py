@@ -19,6 +19,7 @@ from mesh_core.names import MESH, check_column, check_principal, parse_port
 __all__ = ["DecisionService"]
 
 _MAX_CHECKS = 1000
+_NO_RULE = ["no rule matches"]
 
 Rules = tuple[str, ...]
 """The ids of the grants and guardrails that decided, for the decision log: a caller may be told less."""
@@ -100,9 +101,10 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
         resource = _object(item.resource)
         subject = self._subject(policy, caller, item.principal, resource)
         response, rules = self._decide(policy, subject, resource, item)
-        may_know = any(policy.check(caller, action, resource).allowed for action in ("discover", "grant"))
-        if not response.is_allowed and not may_know:
-            response.reasons[:] = ["no rule matches"]  # why not would tell that the thing exists, and its columns
+        if response.is_allowed or response.reasons == _NO_RULE:
+            return response, rules
+        if not any(policy.check(caller, action, resource).allowed for action in ("discover", "grant")):
+            response.reasons[:] = _NO_RULE  # why not would tell that the thing exists, and its columns
         return response, rules
 
     def _decide(
@@ -112,7 +114,7 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
         if item.action == "read" and port.count(".") == 2:
             return self._check_read(policy, subject, (port, column), item.purpose)
         decision = policy.check(subject, item.action, resource, item.purpose)
-        reasons = [f"{rule.rid}: {rule.value}" for rule in decision.rules] or ["no rule matches"]
+        reasons = [f"{rule.rid}: {rule.value}" for rule in decision.rules] or _NO_RULE
         response = pb.CheckResponse(is_allowed=decision.allowed, reasons=reasons, revision=decision.revision)
         return response, tuple(rule.rid for rule in decision.rules)
 
@@ -126,7 +128,7 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
         except PurposeNotHeld:
             return pb.CheckResponse(reasons=["purpose not held"], revision=policy.revision), ()
         except AccessDenied:
-            return pb.CheckResponse(reasons=["no rule matches"], revision=policy.revision), ()
+            return pb.CheckResponse(reasons=_NO_RULE, revision=policy.revision), ()
         if isinstance(outcome, Denied):
             return pb.CheckResponse(reasons=_words(outcome), revision=policy.revision), _rules(outcome)
         if column and column not in {shown.name for shown in outcome.columns}:
@@ -139,8 +141,8 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
         if principal in ("", caller.name):
             return caller
         check_principal(principal)
-        allowed = self._backend.policy.check(caller, "grant", resource).allowed
-        if not allowed and not self._backend.policy.check(caller, "administer", MESH).allowed:
+        ours = self._backend.policy
+        if not ours.check(caller, "administer", MESH).allowed and not ours.check(caller, "grant", resource).allowed:
             raise denied("ask about others on", resource)
         return policy.caller_of(principal) or Caller(name=principal)
 

@@ -29,6 +29,7 @@ from domain_sdk.access_requests import (
 )
 from domain_sdk.admin import Admin
 from domain_sdk.audit import Audit, Change, JournalProof
+from domain_sdk.break_glass import BreakGlass
 from domain_sdk.catalog import ColumnEntry, DerivedTag, DomainEntry, Hit, PortEntry, PortKind, ProductEntry
 from domain_sdk.changes import ChangePlan, Changes, ChangeSet, FieldDifference, PlannedChange, Resource
 from domain_sdk.collections import Passage
@@ -79,6 +80,7 @@ __all__ = [
     "AlreadyExists",
     "ApproverLevel",
     "Audit",
+    "BreakGlass",
     "Change",
     "ChangePlan",
     "ChangeSet",

@@ -27,7 +27,7 @@ from governance_server.rules.delegation import (
     shortfalls,
 )
 from governance_server.rules.errors import AccessDenied
-from governance_server.rules.policy_facts import policy_time
+from governance_server.rules.policy_facts import BREAK_GLASS_ROLE, policy_time
 from governance_server.rules.policy_rows import ANY, FOREVER, domain_of
 from governance_server.rules.refusals import out_of_scope
 from mesh_core.expressions.tree import Expression
@@ -130,6 +130,8 @@ def _may_fell(facts: Facts, writes: Sequence[ResourceWrite]) -> bool:
 def _stands(after: PolicyProjection, grant: grant_pb2.Grant, gone: Mapping[str, object], stored: _Lookup, *, now: str) -> bool:
     """True if its grantor still holds all of the grant by what it rests on."""
     known = after.facts().principals.get(grant.grantor)
+    if grant.break_glass:
+        return BREAK_GLASS_ROLE in after.names_of(grant.subject, ANY) and not (known is not None and known.is_disabled)
     if (known is not None and known.is_disabled) or _binding_denial(after, grant.grantor, grant) is not None:
         return False
     wanted = given(grant, _parsed([grant]))
@@ -162,7 +164,7 @@ def _holdings(
     for rule in {rule.rid: rule for of_object in found for rule in of_object.p if rule.value == "allow"}.values():
         if is_right(rule):
             yield held_by_right(rule)
-        elif (grant := stored(rule.rid)) is not None:
+        elif (grant := stored(rule.rid)) is not None and not grant.break_glass:
             yield held_by_grant(grant, facts.filters, attributes)
 
 

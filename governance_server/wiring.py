@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 
 from domainmesh.v1.access_request_service_pb2_grpc import add_AccessRequestServiceServicer_to_server
+from domainmesh.v1.break_glass_service_pb2_grpc import add_BreakGlassServiceServicer_to_server
 from domainmesh.v1.change_set_service_pb2_grpc import add_ChangeSetServiceServicer_to_server
 from domainmesh.v1.decision_service_pb2_grpc import add_DecisionServiceServicer_to_server
 from domainmesh.v1.domain_service_pb2_grpc import add_DomainServiceServicer_to_server
@@ -25,6 +26,7 @@ from governance_server.backend import Backend
 from governance_server.publishing.publisher import Publisher
 from governance_server.search.index import SearchIndex
 from governance_server.services.access_requests import AccessRequestService
+from governance_server.services.break_glass import BreakGlassService
 from governance_server.services.changes import ChangeSetService
 from governance_server.services.decisions import DecisionService
 from governance_server.services.domains import DomainService
@@ -73,6 +75,7 @@ def control_services(parts: ControlParts) -> list[Registration]:
         (add_LineageServiceServicer_to_server, LineageService(backend, parts.events)),
         (add_JournalServiceServicer_to_server, JournalService(backend)),
         (add_PublicationServiceServicer_to_server, PublicationService(backend, parts.publisher)),
+        (add_BreakGlassServiceServicer_to_server, BreakGlassService(backend)),
         (add_TagServiceServicer_to_server, TagService(backend)),
         (add_ServerServiceServicer_to_server, ServerService(backend, gateway=parts.gateway)),
     ]

@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from domain_sdk.cli import (
     access,
     admin,
+    break_glass,
     catalog,
     failures,
     identity,
@@ -36,11 +37,11 @@ __all__ = ["GROUPS", "PANELS", "build", "run"]
 PANELS: dict[str, tuple[Command, ...]] = {
     "Start": (*story.COMMANDS, *servers.COMMANDS, *identity.COMMANDS),
     "Find and read": (*catalog.COMMANDS, *reading.COMMANDS),
-    "Access": (*access.COMMANDS, *policy.COMMANDS),
+    "Access": (*access.COMMANDS, *policy.COMMANDS, *break_glass.COMMANDS),
     "Publish and run": (*publishing.COMMANDS, *journal.COMMANDS),
 }
 GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
-    "audit": ("The journal of everything the server ever accepted.", journal.AUDIT_COMMANDS),
+    "audit": ("The journal of everything the server ever accepted.", (*journal.AUDIT_COMMANDS, *break_glass.AUDIT_COMMANDS)),
     "token": ("Tokens: what proves who calls.", tokens.COMMANDS),
     "admin": ("Set the mesh up: domains, principals, purposes, guardrails, tags.", (*admin.COMMANDS, *tags.COMMANDS)),
 }

@@ -83,6 +83,10 @@ class GrantEditor(Editor[grant_pb2.Grant]):
                 f"Grant {live.id} came from request {live.access_request}: revoke it, or let it be requested anew.",
                 resource=live.id,
             )
+        if live is not None and not self.is_ended(live):
+            check_lifting(edit.backend, edit.caller, live)
+            if live.break_glass:
+                raise Precondition(f"Grant {live.id} is a use of break-glass: end it instead.", resource=live.id)
         if edit.state.get(kinds.GUARDRAIL, settled.id) is not None:
             raise Invalid(f"There is a guardrail {settled.id!r}: choose another id.", resource=settled.resource)
         _check(edit.backend, edit.state, settled)
@@ -134,7 +138,7 @@ def prepare_grant(backend: Backend, state: State, grant: grant_pb2.Grant) -> Non
 
 def _settle(backend: Backend, state: State, grant: grant_pb2.Grant) -> None:
     settle_resource(grant, backend.policy.product_of(grant.resource))
-    for field in ("revoke_time", "revoker", "revoke_reason", "access_request", "approval_rule", "renewed_by"):
+    for field in ("revoke_time", "revoker", "revoke_reason", "access_request", "approval_rule", "renewed_by", "break_glass"):
         grant.ClearField(field)
     grant.create_time.CopyFrom(stamp(state.time))
 

@@ -7,6 +7,7 @@ from governance_server.backend import stamp
 from governance_server.editing.editor import Edit, Editor
 from governance_server.rules import kinds
 from governance_server.rules.errors import Invalid
+from governance_server.rules.governed_tags import check_tag_release
 from governance_server.rules.grants import check_guardrail, check_resource
 from governance_server.rules.policy_facts import exemption_role
 from mesh_core.names import MESH, check_column, check_tag, parse_port, tag_object
@@ -128,6 +129,4 @@ class TagReleaseEditor(Editor[governed_tag_pb2.TagRelease]):
 
     def check(self, edit: Edit, live: governed_tag_pb2.TagRelease | None, settled: governed_tag_pb2.TagRelease) -> None:
         """It names something that can carry a tag, and says why."""
-        self.name_of(settled)
-        if not settled.reason.strip():
-            raise Invalid("A consent to lose a governed tag says why: give a reason.", resource=settled.object)
+        check_tag_release(settled)

@@ -11,18 +11,22 @@ from governance_server.editing.grants import GrantEditor
 from governance_server.editing.guardrails import GovernedTagEditor, GuardrailEditor, TagReleaseEditor
 from governance_server.editing.principals import PrincipalEditor, PurposeEditor
 
-__all__ = ["APPROVAL_RULES", "DOMAINS", "EDITORS", "GRANTS", "GUARDRAILS", "PRINCIPALS", "PURPOSES"]
+__all__ = [
+    "APPROVAL_RULES", "DOMAINS", "EDITORS", "GOVERNED_TAGS", "GRANTS", "GUARDRAILS", "PRINCIPALS", "PURPOSES", "TAG_RELEASES",
+]  # fmt: skip
 
 PURPOSES = PurposeEditor()
 PRINCIPALS = PrincipalEditor()
 DOMAINS = DomainEditor()
 GUARDRAILS = GuardrailEditor()
+GOVERNED_TAGS = GovernedTagEditor()
+TAG_RELEASES = TagReleaseEditor()
 GRANTS = GrantEditor()
 APPROVAL_RULES = ApprovalRuleEditor()
 
 EDITORS: dict[str, Editor[Any]] = {
     editor.kind: editor
     for editor in (
-        PURPOSES, PRINCIPALS, DOMAINS, GovernedTagEditor(), GUARDRAILS, TagReleaseEditor(), GRANTS, APPROVAL_RULES,
+        PURPOSES, PRINCIPALS, DOMAINS, GOVERNED_TAGS, GUARDRAILS, TAG_RELEASES, GRANTS, APPROVAL_RULES,
     )
 }  # fmt: skip

@@ -15,7 +15,7 @@ from domainmesh.v1 import governed_tag_pb2, product_pb2
 from governance_server.rules.errors import IncompatibleContract, Invalid, Problem
 from mesh_core.names import InvalidName, check_column, column_object, parse_port, parse_product, tag_object
 
-__all__ = ["Governance", "carried_after", "check_governed_tag", "check_tag_release", "check_tags", "declared_tags", "families"]
+__all__ = ["Governance", "carried_after", "check_tag_release", "check_tags", "declared_tags", "families"]
 
 Tags = Mapping[str, Set[str]]
 """Object (product, port or column) → tags."""
@@ -47,11 +47,6 @@ class Governance:
     def consents_to(self, obj: str, tag: str) -> bool:
         """True if the centre lets the thing lose the tag."""
         return any(tag == released and _folded(obj) == _folded(name) for name, released in self.consents)
-
-
-def check_governed_tag(governed: governed_tag_pb2.GovernedTag) -> str:
-    """The tag's name, `pii` for `pii.*`, if it can be governed. Raises: InvalidName."""
-    return tag_object(governed.tag).removeprefix("tag:")
 
 
 def check_tag_release(release: governed_tag_pb2.TagRelease) -> None:

@@ -7,6 +7,7 @@ from google.protobuf.message import Message
 from domainmesh.v1 import (
     access_request_pb2,
     approval_rule_pb2,
+    break_glass_pb2,
     change_set_pb2,
     domain_pb2,
     governed_tag_pb2,
@@ -22,6 +23,7 @@ __all__ = [
     "ACCESS_REQUEST",
     "APPLIED_SOURCE",
     "APPROVAL_RULE",
+    "BREAK_GLASS",
     "CARRIED_TAGS",
     "CHANGE_SET",
     "CONTRACT",
@@ -64,6 +66,7 @@ GOVERNED_TAG = "governed_tag"
 TAG_RELEASE = "tag_release"
 APPROVAL_RULE = "approval_rule"
 CARRIED_TAGS = "carried_tags"
+BREAK_GLASS = "break_glass"
 CHANGE_SET = "change_set"
 APPLIED_SOURCE = "applied_source"
 NOTICE = "notice"
@@ -85,6 +88,7 @@ MESSAGES: dict[str, type[Message]] = {
     GOVERNED_TAG: governed_tag_pb2.GovernedTag,
     TAG_RELEASE: governed_tag_pb2.TagRelease,
     CARRIED_TAGS: governed_tag_pb2.CarriedTags,
+    BREAK_GLASS: break_glass_pb2.BreakGlass,
     APPROVAL_RULE: approval_rule_pb2.ApprovalRule,
     CHANGE_SET: change_set_pb2.ChangeSet,
     APPLIED_SOURCE: change_set_pb2.AppliedSource,

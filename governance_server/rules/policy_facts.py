@@ -28,6 +28,7 @@ from mesh_core.names import MESH, column_object, tag_object
 __all__ = [
     "ADMINISTRATOR",
     "BASE_ROWS",
+    "BREAK_GLASS_ROLE",
     "domain_rows",
     "exemption_role",
     "grant_rows",
@@ -41,6 +42,9 @@ __all__ = [
 
 ADMINISTRATOR = "role:administrator"
 """The mesh-wide role of the central governance team: it governs everything and reads nothing."""
+
+BREAK_GLASS_ROLE = "role:break-glass"
+"""The mesh-wide role whose holders may open a port for themselves in an emergency (ADR 0009)."""
 
 _MEMBER_ACTIONS = ("discover", "request", "read", "write")
 

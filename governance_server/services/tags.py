@@ -6,13 +6,12 @@ import grpc
 
 from domainmesh.v1 import governed_tag_pb2, tag_service_pb2_grpc
 from domainmesh.v1 import tag_service_pb2 as pb
-from governance_server.backend import Backend, Page, read, stamp, store
+from governance_server.backend import Backend, Page, read
 from governance_server.caller import Caller, current_caller
+from governance_server.editing.editor import Edit, create, end
+from governance_server.editing.registry import GOVERNED_TAGS, TAG_RELEASES
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.rules import kinds
-from governance_server.rules.apply import ResourceWrite
-from governance_server.rules.errors import AlreadyExists
-from governance_server.rules.governed_tags import check_governed_tag, check_tag_release
 from mesh_core.names import MESH
 
 __all__ = ["TagService"]
@@ -30,16 +29,9 @@ class TagService(tag_service_pb2_grpc.TagServiceServicer):
         """Governs a tag or a family of tags."""
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
-            self._backend.policy.authorise(caller, "administer", MESH)
-            governed = governed_tag_pb2.GovernedTag()
-            governed.CopyFrom(request.governed_tag)
-            name = check_governed_tag(governed)
-            if tx.get(kinds.GOVERNED_TAG, name) is not None:
-                raise AlreadyExists(f"The tag {name!r} is governed already.", resource=name)
-            governed.creator = caller.name
-            governed.create_time.CopyFrom(stamp(tx.time))
-            writes = (store(kinds.GOVERNED_TAG, name, governed),)
-            return Outcome("governed_tag.created", name, writes, governed.SerializeToString())
+            edit = Edit.on(self._backend, tx, caller)
+            governed = create(edit, GOVERNED_TAGS, request.governed_tag)
+            return Outcome("governed_tag.created", governed.tag, edit.state.writes(), governed.SerializeToString())
 
         return governed_tag_pb2.GovernedTag.FromString(self._backend.submit(request, request.request_id, run).reply)
 
@@ -58,10 +50,11 @@ class TagService(tag_service_pb2_grpc.TagServiceServicer):
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
             self._backend.policy.authorise(caller, "administer", MESH)
-            name = check_governed_tag(governed_tag_pb2.GovernedTag(tag=request.tag))
+            name = GOVERNED_TAGS.name_of(governed_tag_pb2.GovernedTag(tag=request.tag))
             governed = read(tx, kinds.GOVERNED_TAG, name, governed_tag_pb2.GovernedTag)
-            removal = ResourceWrite(kinds.GOVERNED_TAG, name, None)
-            return Outcome("governed_tag.deleted", name, (removal,), governed.SerializeToString())
+            edit = Edit.on(self._backend, tx, caller)
+            end(edit, GOVERNED_TAGS, governed)
+            return Outcome("governed_tag.deleted", name, edit.state.writes(), governed.SerializeToString())
 
         return governed_tag_pb2.GovernedTag.FromString(self._backend.submit(request, request.request_id, run).reply)
 
@@ -69,17 +62,9 @@ class TagService(tag_service_pb2_grpc.TagServiceServicer):
         """Consents that one thing may be released without a governed tag it has carried."""
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
-            self._backend.policy.authorise(caller, "administer", MESH)
-            release = governed_tag_pb2.TagRelease()
-            release.CopyFrom(request.tag_release)
-            check_tag_release(release)
-            name = kinds.tag_release_name(release.object, release.tag)
-            if tx.get(kinds.TAG_RELEASE, name) is not None:
-                raise AlreadyExists(f"{release.object} may lose {release.tag} already.", resource=release.object)
-            release.creator = caller.name
-            release.create_time.CopyFrom(stamp(tx.time))
-            writes = (store(kinds.TAG_RELEASE, name, release),)
-            return Outcome("tag_release.created", release.object, writes, release.SerializeToString())
+            edit = Edit.on(self._backend, tx, caller)
+            release = create(edit, TAG_RELEASES, request.tag_release)
+            return Outcome("tag_release.created", release.object, edit.state.writes(), release.SerializeToString())
 
         return governed_tag_pb2.TagRelease.FromString(self._backend.submit(request, request.request_id, run).reply)
 
@@ -100,7 +85,8 @@ class TagService(tag_service_pb2_grpc.TagServiceServicer):
             self._backend.policy.authorise(caller, "administer", MESH)
             name = kinds.tag_release_name(request.object, request.tag)
             release = read(tx, kinds.TAG_RELEASE, name, governed_tag_pb2.TagRelease)
-            removal = ResourceWrite(kinds.TAG_RELEASE, name, None)
-            return Outcome("tag_release.deleted", request.object, (removal,), release.SerializeToString())
+            edit = Edit.on(self._backend, tx, caller)
+            end(edit, TAG_RELEASES, release)
+            return Outcome("tag_release.deleted", request.object, edit.state.writes(), release.SerializeToString())
 
         return governed_tag_pb2.TagRelease.FromString(self._backend.submit(request, request.request_id, run).reply)

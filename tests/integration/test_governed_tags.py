@@ -8,9 +8,10 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from domainmesh.v1 import domain_pb2, grant_pb2
+from domainmesh.v1 import domain_pb2, grant_pb2, principal_pb2
 from domainmesh.v1.domain_service_pb2 import CreateDomainRequest
 from domainmesh.v1.grant_service_pb2 import CreateGrantRequest, CreateGuardrailRequest
+from domainmesh.v1.principal_service_pb2 import CreatePrincipalRequest
 from domainmesh.v1.publication_service_pb2 import BeginPublicationRequest, CommitPublicationRequest
 from domainmesh.v1.tag_service_pb2 import (
     CreateGovernedTagRequest,
@@ -20,7 +21,14 @@ from domainmesh.v1.tag_service_pb2 import (
     ListGovernedTagsRequest,
     ListTagReleasesRequest,
 )
-from governance_server.rules.errors import AccessDenied, AlreadyExists, IncompatibleContract, Invalid, NotFound
+from governance_server.rules.errors import (
+    AccessDenied,
+    AlreadyExists,
+    IncompatibleContract,
+    Invalid,
+    NotFound,
+    SecondPersonNeeded,
+)
 from mesh_core.names import InvalidName
 from tests.integration.inner_mesh import ADMIN, InnerMesh, inner_mesh
 from tests.integration.mesh_setup import contract
@@ -183,3 +191,15 @@ def test_what_is_no_tag_object_or_reason_is_refused(mesh: InnerMesh) -> None:
             mesh.call(ADMIN, "CreateTagRelease", request)
     with pytest.raises(NotFound):
         mesh.call(ADMIN, "DeleteGovernedTag", DeleteGovernedTagRequest(tag="nothing"))
+
+
+def test_with_a_second_administrator_nobody_governs_or_consents_alone(mesh: InnerMesh) -> None:
+    principal = principal_pb2.Principal(name="user:zoe", is_administrator=True)
+    mesh.call(ADMIN, "CreatePrincipal", CreatePrincipalRequest(principal=principal))
+    for method, request in (
+        ("CreateGovernedTag", CreateGovernedTagRequest(governed_tag={"tag": "money"})),
+        ("DeleteGovernedTag", DeleteGovernedTagRequest(tag="pii")),
+        ("CreateTagRelease", CreateTagReleaseRequest(tag_release={"object": "shop.crm", "tag": "pii", "reason": "r"})),
+    ):
+        with pytest.raises(SecondPersonNeeded):
+            mesh.call(ADMIN, method, request)

@@ -20,6 +20,7 @@ FROZEN = [
     "AlreadyExists",
     "ApproverLevel",
     "Audit",
+    "BreakGlass",
     "Change",
     "ChangePlan",
     "ChangeSet",

@@ -95,6 +95,7 @@ class Grant(_message.Message):
     REVOKER_FIELD_NUMBER: _builtins.int
     REVOKE_REASON_FIELD_NUMBER: _builtins.int
     BASIS_FIELD_NUMBER: _builtins.int
+    BREAK_GLASS_FIELD_NUMBER: _builtins.int
     APPROVAL_RULE_FIELD_NUMBER: _builtins.int
     RENEWED_BY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
@@ -119,6 +120,8 @@ class Grant(_message.Message):
     """Who revoked it."""
     revoke_reason: _builtins.str
     """Why it was revoked."""
+    break_glass: _builtins.str
+    """The use of break-glass that it is, if it is one. Nothing can be given on from it."""
     approval_rule: _builtins.str
     """The approval rule that approved its access request, if one did."""
     renewed_by: _builtins.str
@@ -179,12 +182,13 @@ class Grant(_message.Message):
         revoker: _builtins.str = ...,
         revoke_reason: _builtins.str = ...,
         basis: _abc.Iterable[_builtins.str] | None = ...,
+        break_glass: _builtins.str = ...,
         approval_rule: _builtins.str = ...,
         renewed_by: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "revoke_time", b"revoke_time", "start_time", b"start_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_request", b"access_request", "actions", b"actions", "approval_rule", b"approval_rule", "basis", b"basis", "columns", b"columns", "create_time", b"create_time", "effect", b"effect", "expire_time", b"expire_time", "grantor", b"grantor", "id", b"id", "masks", b"masks", "purpose", b"purpose", "reason", b"reason", "renewed_by", b"renewed_by", "resource", b"resource", "revoke_reason", b"revoke_reason", "revoke_time", b"revoke_time", "revoker", b"revoker", "row_filter", b"row_filter", "start_time", b"start_time", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["access_request", b"access_request", "actions", b"actions", "approval_rule", b"approval_rule", "basis", b"basis", "break_glass", b"break_glass", "columns", b"columns", "create_time", b"create_time", "effect", b"effect", "expire_time", b"expire_time", "grantor", b"grantor", "id", b"id", "masks", b"masks", "purpose", b"purpose", "reason", b"reason", "renewed_by", b"renewed_by", "resource", b"resource", "revoke_reason", b"revoke_reason", "revoke_time", b"revoke_time", "revoker", b"revoker", "row_filter", b"row_filter", "start_time", b"start_time", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -111,7 +111,8 @@ def create_guardrail(
     rows: Rows = "",
     deny_read: Annotated[bool, typer.Option("--deny-read", help="Nobody may read it.")] = False,
     exempt: Annotated[
-        Names, typer.Option("--exempt", help="Whom it does not bind: domain:sales, purpose:invoicing; repeat.")
+        Names,
+        typer.Option("--exempt", help="Whom it does not bind: domain:sales, purpose:invoicing, domain:* (own data); repeat."),
     ] = None,
     description: Description = "",
     as_json: Json = False,

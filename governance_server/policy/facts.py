@@ -6,8 +6,9 @@ the journal.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Set
 from dataclasses import dataclass, field, fields, replace
+from itertools import chain
 from typing import TypeVar
 
 from domainmesh.v1 import domain_pb2, grant_pb2, lineage_pb2, principal_pb2, product_pb2
@@ -21,7 +22,10 @@ from mesh_core.lineage import PortLineage
 from mesh_core.lineage_wire import lineage_from_wire
 from mesh_core.names import column_object, tag_object
 
-__all__ = ["DERIVED", "Facts", "copy_facts", "delta", "derive", "replace_resource", "touched_by"]
+__all__ = ["DERIVED", "OWN_DATA", "Facts", "copy_facts", "delta", "follow_up", "replace_resource", "touched_by"]
+
+OWN_DATA = ("own data", "")
+"""The key of the rows of guardrails that do not bind a domain's own people on its own data."""
 
 DERIVED = ("derived tags", "")
 """The key of the rows that say which tags came along lineage."""
@@ -45,6 +49,8 @@ class Facts:
     """Column object → tag that came along lineage → its path, origin first."""
     exempting: frozenset[str] = frozenset()
     """Purposes that exempt from some guardrail: held by the centre's assignment only."""
+    own_data: dict[str, grant_pb2.Guardrail] = field(default_factory=dict)
+    """Guardrails that do not bind a domain's own people on its own data, by id."""
     denials: dict[str, grant_pb2.Grant] = field(default_factory=dict)
     """Denials that are not revoked, by id."""
     resting: dict[str, grant_pb2.Grant] = field(default_factory=dict)
@@ -63,8 +69,10 @@ def copy_facts(facts: Facts, *, has_own_graph: bool = False) -> Facts:
 
 
 def touched_by(writes: Iterable[ResourceWrite]) -> set[tuple[str, str]]:
-    """The keys of the rows that the writes may change, those of derived tags included."""
+    """The keys of the rows that the writes may change, those that follow from several resources included."""
     touched = {(write.kind, write.name) for write in writes}
+    if any(kind in (kinds.DOMAIN, kinds.GUARDRAIL) for kind, _ in touched):
+        touched.add(OWN_DATA)
     if any(kind in (kinds.PRODUCT, kinds.LINEAGE, kinds.GUARDRAIL) for kind, _ in touched):
         touched.add(DERIVED)
     return touched
@@ -98,6 +106,8 @@ def _rows(facts: Facts, kind: str, name: str, body: bytes | None) -> Iterable[Ro
         return policy_facts.purpose_rows(purpose) if purpose else ()
     if kind == kinds.GRANT:
         _keep_dependent(facts, name, body)
+    if kind == kinds.GUARDRAIL:
+        facts.own_data.pop(name, None)
     if body is None:
         facts.filters.pop(name, None)
         return ()
@@ -127,7 +137,11 @@ def _rule_rows(facts: Facts, kind: str, name: str, body: bytes) -> Iterator[Row]
         from mesh_core.expressions.sql import parse_filter
 
         facts.filters[name] = parse_filter(rule.row_filter, None)
-    return policy_facts.grant_rows(rule) if isinstance(rule, grant_pb2.Grant) else policy_facts.guardrail_rows(rule)
+    if isinstance(rule, grant_pb2.Grant):
+        return policy_facts.grant_rows(rule)
+    if policy_facts.OWN_PEOPLE in rule.exempt:
+        facts.own_data[name] = rule
+    return policy_facts.guardrail_rows(rule)
 
 
 def _kept(store: dict[str, _T], name: str, body: bytes | None, parse: Callable[[bytes], _T]) -> _T | None:
@@ -138,12 +152,23 @@ def _kept(store: dict[str, _T], name: str, body: bytes | None, parse: Callable[[
     return store[name]
 
 
-def derive(facts: Facts) -> None:
+def follow_up(facts: Facts, keys: Collection[tuple[str, str]] = (OWN_DATA, DERIVED)) -> None:
+    """The rows that follow from several resources are those of the resources as they are now, as far as `keys` names them."""
+    if OWN_DATA in keys:
+        domains = sorted(name for kind, name in facts.rows if kind == kinds.DOMAIN) if facts.own_data else []
+        rows = (policy_facts.own_data_rows(guardrail, domains) for _, guardrail in sorted(facts.own_data.items()))
+        facts.rows[OWN_DATA] = tuple(dict.fromkeys(chain.from_iterable(rows)))
+    if DERIVED in keys:
+        _derive(facts)
+
+
+def _derive(facts: Facts) -> None:
     """Tags have flowed along lineage and are links like any other.
 
     A tag of a whole port or product describes it, and flows on from every column only if a guardrail acts on it.
     """
-    guards = (row for (kind, _), rows in facts.rows.items() if kind == kinds.GUARDRAIL for row in rows)
+    places = (kinds.GUARDRAIL, OWN_DATA[0])
+    guards = (row for (kind, _), rows in facts.rows.items() if kind in places for row in rows)
     guarded = {row.obj for row in guards if not isinstance(row, Link)}
     declared = {
         column_object(port.name, column.name): tags

@@ -12,7 +12,7 @@ from contextlib import contextmanager
 from itertools import chain
 from threading import get_ident
 
-from governance_server.policy.facts import Facts, derive, replace_resource
+from governance_server.policy.facts import Facts, follow_up, replace_resource
 from governance_server.policy.indexed_engine import IndexedEngine
 from governance_server.policy.pending import Pending, can_follow
 from governance_server.policy.view import View
@@ -147,7 +147,7 @@ class LivePolicy:
         for kind in sorted(kinds.POLICY_KINDS):
             for name, body in snapshot.select(kind, Selection()):
                 replace_resource(facts, kind, name, body)
-        derive(facts)
+        follow_up(facts)
         rows = [*policy_facts.BASE_ROWS, *chain.from_iterable(facts.rows.values())]
         engine = IndexedEngine()
         rules, links = ([row for row in rows if isinstance(row, kind)] for kind in (Rule, Link))

@@ -10,7 +10,7 @@ from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
-from governance_server.policy.facts import DERIVED, Facts, delta, derive, replace_resource, touched_by
+from governance_server.policy.facts import Facts, delta, follow_up, replace_resource, touched_by
 from governance_server.policy.indexed_engine import IndexedEngine
 from governance_server.policy.kept_plans import KeptPlans
 from governance_server.rules.apply import ResourceWrite
@@ -98,7 +98,6 @@ class View:
         before = {key: self.facts.rows.get(key, ()) for key in touched_by(writes)}
         for write in writes:
             replace_resource(self.facts, write.kind, write.name, write.body)
-        if DERIVED in before:
-            derive(self.facts)
+        follow_up(self.facts, before.keys())
         self.engine.apply(delta(before, self.facts.rows), revision=revision)
         self.revision = revision

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 
 from domainmesh.v1 import grant_pb2, product_pb2
 from governance_server.rules.errors import Invalid, InvalidFilter, Problem
-from governance_server.rules.policy_facts import grant_rows, guardrail_rows
+from governance_server.rules.policy_facts import OWN_PEOPLE, grant_rows, guardrail_rows, own_data_rows
 from governance_server.rules.policy_rows import ACTIONS, ANY, Link, Row, Rule, UnreadableRule, check_link, check_rule
 from mesh_core.expressions.errors import InvalidExpression
 from mesh_core.masks import Mask, allowed_masks
@@ -149,9 +149,9 @@ def check_guardrail(guardrail: grant_pb2.Guardrail, product: product_pb2.Product
     if rule == "row_filter":
         _check_guard_filter(guardrail, product)
     for exempt in guardrail.exempt:
-        if not exempt.startswith("purpose:"):
+        if not exempt.startswith("purpose:") and exempt != OWN_PEOPLE:
             check_principal(exempt)
-    _check_rows(tuple(guardrail_rows(guardrail)), guardrail.id)
+    _check_rows((*guardrail_rows(guardrail), *own_data_rows(guardrail, ["sales"])), guardrail.id)
 
 
 def _check_guard_filter(guardrail: grant_pb2.Guardrail, product: product_pb2.Product | None) -> None:

@@ -29,10 +29,12 @@ __all__ = [
     "ADMINISTRATOR",
     "BASE_ROWS",
     "BREAK_GLASS_ROLE",
+    "OWN_PEOPLE",
     "domain_rows",
     "exemption_role",
     "grant_rows",
     "guardrail_rows",
+    "own_data_rows",
     "policy_time",
     "principal_rows",
     "product_rows",
@@ -45,6 +47,9 @@ ADMINISTRATOR = "role:administrator"
 
 BREAK_GLASS_ROLE = "role:break-glass"
 """The mesh-wide role whose holders may open a port for themselves in an emergency (ADR 0009)."""
+
+OWN_PEOPLE = "domain:*"
+"""Exempt from a guardrail: in each domain its owners and members, for that domain's own data."""
 
 _MEMBER_ACTIONS = ("discover", "request", "read", "write")
 
@@ -133,21 +138,43 @@ def exemption_role(guardrail_id: str) -> str:
 
 
 def guardrail_rows(guardrail: grant_pb2.Guardrail) -> Iterator[Row]:
-    """The obligation or ban of a guardrail, in every domain, and links of the exempt to its exemption role."""
+    """The obligation or ban of a guardrail, in every domain, and links of the exempt to its exemption role.
+
+    If each domain's own people are exempt, its rule differs from domain to domain: see `own_data_rows`.
+    """
     role = exemption_role(guardrail.id)
-    rule = guardrail.WhichOneof("rule")
-    section, value = {"mask": ("p2", guardrail.mask), "row_filter": ("p3", guardrail.id)}.get(rule or "", ("p", "deny"))
-    yield Rule(
-        section=section,  # type: ignore[arg-type]  # p, p2 or p3, from the table above
-        sub=ANY, dom=ANY, obj=_guardrail_object(guardrail.resource), act="read", purpose=ANY,
-        unless=role if guardrail.exempt else NO_EXEMPTION, nbf=FROM_THE_START, exp=FOREVER, value=value, kind="guard",
-        rid=guardrail.id,
-    )  # fmt: skip
+    if OWN_PEOPLE not in guardrail.exempt:
+        yield _guard_rule(guardrail, dom=ANY, unless=role if guardrail.exempt else NO_EXEMPTION)
     for exempt in guardrail.exempt:
         if exempt.startswith("purpose:"):
             yield Link("g3", exempt.removeprefix("purpose:"), role)
-        else:
+        elif exempt != OWN_PEOPLE:
             yield Link("g", exempt, role, ANY)
+
+
+def own_data_rows(guardrail: grant_pb2.Guardrail, domains: Iterable[str]) -> Iterator[Row]:
+    """The rules, domain by domain, of a guardrail that does not bind a domain's own people on its own data.
+
+    Whoever is exempt everywhere is exempt in each: its role leads to the role of the domain.
+    """
+    role, home = exemption_role(guardrail.id), domain_of(_guardrail_object(guardrail.resource))
+    kinds = {"g3" if exempt.startswith("purpose:") else "g" for exempt in guardrail.exempt if exempt != OWN_PEOPLE}
+    for domain in domains:
+        if home in (ANY, domain):
+            own = f"{role}@{domain}"
+            yield _guard_rule(guardrail, dom=domain, unless=own)
+            yield Link("g", f"domain:{domain}", own, ANY)
+            yield from (Link("g", role, own, ANY) if kind == "g" else Link("g3", role, own) for kind in sorted(kinds))
+
+
+def _guard_rule(guardrail: grant_pb2.Guardrail, *, dom: str, unless: str) -> Rule:
+    rule = guardrail.WhichOneof("rule")
+    section, value = {"mask": ("p2", guardrail.mask), "row_filter": ("p3", guardrail.id)}.get(rule or "", ("p", "deny"))
+    return Rule(
+        section=section,  # type: ignore[arg-type]  # p, p2 or p3, from the table above
+        sub=ANY, dom=dom, obj=_guardrail_object(guardrail.resource), act="read", purpose=ANY, unless=unless,
+        nbf=FROM_THE_START, exp=FOREVER, value=value, kind="guard", rid=guardrail.id,
+    )  # fmt: skip
 
 
 def _guardrail_object(resource: str) -> str:

@@ -225,7 +225,9 @@ class Guardrail(_message.Message):
     """Who created it."""
     @_builtins.property
     def exempt(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Who is exempt: principals, groups, mesh-wide roles, `domain:sales` (its owners and members) or `purpose:invoicing`."""
+        """Who is exempt: principals, groups, mesh-wide roles, `domain:sales` (its owners and members), `purpose:invoicing`, or `domain:*`:
+        in each domain its own owners and members, for that domain's own data.
+        """
 
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:

@@ -117,9 +117,9 @@ class Changes:
 
         Args:
             resources: As desired, each once, in any order.
-            source: `domain:sales` (that domain, its grants and approval rules) or `centre` (principals, purposes, tags,
-                guardrails, grants on `mesh`): what the source named last time and names no longer ends. Empty: nothing ends
-                unless it says so.
+            source: `domain:sales` (its description and roles, its grants and approval rules) or `centre` (whose domains are,
+                principals, purposes, tags, guardrails, grants on `mesh`): what the source named last time and names no longer
+                ends. Empty: nothing ends unless it says so.
 
         Raises:
             InvalidRequest: resources are malformed or contradict each other; all problems are listed.

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from domainmesh.v1 import approval_rule_pb2, grant_pb2
 from governance_server.backend import stamp
 from governance_server.editing.central import acts_for_the_centre
@@ -72,6 +74,6 @@ class ApprovalRuleEditor(Editor[approval_rule_pb2.ApprovalRule]):
             )  # fmt: skip
             prepare_grant(edit.backend, edit.state, grant)
 
-    def source_of(self, message: approval_rule_pb2.ApprovalRule) -> str:
+    def sources_of(self, message: approval_rule_pb2.ApprovalRule) -> Sequence[str]:
         """The folder of its resource's domain."""
-        return source_of_resource(message.resource)
+        return (source_of_resource(message.resource),)

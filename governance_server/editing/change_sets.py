@@ -62,6 +62,7 @@ class _Step:
     wanted: Wanted
     live: Any
     before: Message | None
+    content: Any
     action: messages.PlannedAction.ValueType
     applied: Message | None
     is_pruned: bool
@@ -138,22 +139,25 @@ def _wanted(resource: messages.DesiredResource, kind: str, source: str) -> Wante
         prefix = message.id.partition(":")[0]
         message.resource = MESH if prefix == CENTRE else prefix
     name = editor.name_of(message)
-    home = editor.source_of(message)
-    if source and home != source:
-        raise Invalid(f"{kind.replace('_', ' ')} {name} belongs to {home}, not to {source}: keep it there.")
+    homes = editor.sources_of(message)
+    if source and source not in homes:
+        raise Invalid(f"{kind.replace('_', ' ')} {name} belongs to {' and '.join(homes)}, not to {source}: keep it there.")
     if resource.is_absent:
+        if homes[0] != source and source:
+            raise Invalid(f"{kind.replace('_', ' ')} {name} is ended by {homes[0]}, not by {source}.")
         return Wanted(kind, name, None, message)
     content = editor.content(message)
     if kind == kinds.GRANT:
         content.id = name
-    return Wanted(kind, name, content)
+    return Wanted(kind, name, editor.view(content, source))
 
 
 def draw_up(edit: Edit, source: str, wanted: Sequence[Wanted]) -> Plan:
     """The plan of the set, its writes on the edit's state. Raises: AccessDenied, Invalid; all problems at once."""
     authorise_source(edit, source)
     applied = _applied(edit, source)
-    steps = sorted(_steps(edit, wanted, applied), key=_position)
+    steps = sorted(_steps(edit, source, wanted, applied), key=_position)
+    _collect(steps, lambda step: _complete(source, step))
     _collect(steps, lambda step: _authorise(edit, step))
     etag = _etag(source, steps)
     doing = [step for step in steps if step.action != _NOTHING]
@@ -183,14 +187,19 @@ def _applied(edit: Edit, source: str) -> dict[_Key, Message]:
     return {it.key: it.content for it in read_wanted(stored.resources, source) if it.content is not None}
 
 
-def _steps(edit: Edit, wanted: Sequence[Wanted], applied: Mapping[_Key, Message]) -> Iterable[_Step]:
+def _steps(edit: Edit, source: str, wanted: Sequence[Wanted], applied: Mapping[_Key, Message]) -> Iterable[_Step]:
     named = {it.key for it in wanted}
-    pruned = [Wanted(kind, name, None) for kind, name in applied if (kind, name) not in named]
+    pruned = [
+        Wanted(kind, name, None)
+        for (kind, name), content in applied.items()
+        if (kind, name) not in named and next(iter(EDITORS[kind].sources_of(content))) == source
+    ]
     for it in (*wanted, *pruned):
         editor = EDITORS[it.kind]
         live = editor.live(edit.state, it.name)
-        before = editor.content(live) if live is not None and _is_there(editor, live) else None
-        yield _Step(editor, it, live, before, _action(editor, live, it), applied.get(it.key), it.key not in named)
+        before = editor.view(editor.content(live), source) if live is not None and _is_there(editor, live) else None
+        action = _action(editor, live, before, it)
+        yield _Step(editor, it, live, before, None, action, applied.get(it.key), it.key not in named)
 
 
 def _is_there(editor: Editor[Any], live: Message | None) -> bool:
@@ -198,18 +207,25 @@ def _is_there(editor: Editor[Any], live: Message | None) -> bool:
     return live is not None and (editor.ends_in_content or not editor.is_ended(live))
 
 
-def _action(editor: Editor[Any], live: Message | None, wanted: Wanted) -> messages.PlannedAction.ValueType:
+def _action(
+    editor: Editor[Any], live: Message | None, before: Message | None, wanted: Wanted
+) -> messages.PlannedAction.ValueType:
     if wanted.content is None:
         return _NOTHING if live is None or editor.is_ended(live) else _DELETE
-    if not _is_there(editor, live):
+    if before is None:
         return _CREATE
-    return _NOTHING if editor.content(live) == wanted.content else _UPDATE
+    return _NOTHING if before == wanted.content else _UPDATE
 
 
 def _position(step: _Step) -> tuple[int, int, str]:
     """What others rest on comes first and ends last."""
     order = _ORDER[step.wanted.kind]
     return (1, -order, step.wanted.name) if step.action == _DELETE else (0, order, step.wanted.name)
+
+
+def _complete(source: str, step: _Step) -> None:
+    if step.wanted.content is not None:
+        step.content = step.editor.complete(step.live, step.wanted.content, source)
 
 
 def _authorise(edit: Edit, step: _Step) -> None:
@@ -220,14 +236,14 @@ def _authorise(edit: Edit, step: _Step) -> None:
         action, obj = ("administer", MESH) if domain == CENTRE else ("grant", domain)
         edit.backend.policy.authorise(edit.caller, action, obj)
         return
-    step.is_central = step.editor.authorise(edit, step.live, step.wanted.content)
+    step.is_central = step.editor.authorise(edit, step.live, step.content)
 
 
 def _write(edit: Edit, step: _Step) -> None:
     if step.action == _DELETE:
         edit.state.write(step.editor.end(edit, step.live))
         return
-    step.settled = step.editor.settle(edit, step.live, step.wanted.content)
+    step.settled = step.editor.settle(edit, step.live, step.content)
     edit.state.write([store(step.wanted.kind, step.wanted.name, step.settled)])
 
 

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from domainmesh.v1 import domain_pb2, grant_pb2
 from governance_server.backend import stamp
 from governance_server.editing.central import acts_for_the_centre
-from governance_server.editing.editor import Edit, Editor
+from governance_server.editing.editor import Edit, Editor, merged
 from governance_server.granting import holds_office
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
+from governance_server.rules.change_plans import CENTRE
 from governance_server.rules.errors import AccessDenied, Invalid, Precondition
 from governance_server.rules.policy_facts import domain_rows
 from governance_server.rules.policy_rows import Link, UnreadableRule, check_link, check_rule
@@ -18,6 +21,7 @@ __all__ = ["CENTRAL_FIELDS", "OWNER_FIELDS", "DomainEditor"]
 
 CENTRAL_FIELDS = frozenset({"title", "owners", "members"})
 OWNER_FIELDS = frozenset({"description", "roles"})
+_FIELDS = ("title", "owners", "members", "description", "roles")
 _RESERVED = frozenset({"domain", "base", "centre"})
 """Names whose grants would be called like base rights (`domain:sales`, `base:administrator`)."""
 
@@ -104,9 +108,28 @@ class DomainEditor(Editor[domain_pb2.Domain]):
             shown = ", ".join(users[:5]) + (f" and {len(users) - 5} more" if len(users) > 5 else "")
             raise Precondition(f"Domain {name!r} cannot be removed while there are: {shown}.", resource=name)
 
-    def source_of(self, message: domain_pb2.Domain) -> str:
-        """Its own folder."""
-        return f"domain:{message.name}"
+    def sources_of(self, message: domain_pb2.Domain) -> Sequence[str]:
+        """Whose it is belongs to the centre, what it says of itself to its own folder."""
+        return (CENTRE, f"domain:{message.name}")
+
+    def view(self, content: domain_pb2.Domain, source: str) -> domain_pb2.Domain:
+        """The fields of the centre or those of the domain's own folder."""
+        view = domain_pb2.Domain()
+        view.CopyFrom(content)
+        for field in _others(source):
+            view.ClearField(field)  # type: ignore[arg-type]  # names of fields of Domain
+        return view
+
+    def complete(self, live: domain_pb2.Domain | None, content: domain_pb2.Domain, source: str) -> domain_pb2.Domain:
+        """With what the other source says; a domain begins with the centre."""
+        if live is None and source not in ("", CENTRE):
+            raise Invalid(f"There is no domain {content.name!r} yet: the central team creates it first.", resource=content.name)
+        return content if live is None else merged(self.content(live), content, frozenset(_FIELDS) - _others(source))
+
+
+def _others(source: str) -> frozenset[str]:
+    """The fields that are not the source's to say."""
+    return frozenset() if not source else OWNER_FIELDS if source == CENTRE else CENTRAL_FIELDS
 
 
 def _joins(before: domain_pb2.Domain, after: domain_pb2.Domain) -> bool:

@@ -7,7 +7,7 @@ Change sets take the same steps for many resources (`change_sets`), so there is 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Generic, TypeVar
 
@@ -79,9 +79,17 @@ class Editor(ABC, Generic[M]):
     def check_end(self, edit: Edit, live: M) -> None:  # most kinds may end at any time
         """Returns if nothing in the state needs it. Raises: Precondition."""
 
-    def source_of(self, message: M) -> str:
-        """The source it belongs to: `domain:sales` or `centre`."""
-        return "centre"
+    def sources_of(self, message: M) -> Sequence[str]:
+        """The sources it belongs to: `domain:sales`, `centre` or, field by field, both; the first is the one that may end it."""
+        return ("centre",)
+
+    def view(self, content: M, source: str) -> M:
+        """The content as far as it is the source's to say; all of it without a source."""
+        return content
+
+    def complete(self, live: M | None, content: M, source: str) -> M:
+        """The source's content with what others say about the live resource. Raises: Invalid."""
+        return content
 
     def is_derived(self, live: M) -> bool:
         """True if something else made it (an access request) and will end it, so that no folder needs to hold it."""

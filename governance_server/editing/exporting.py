@@ -28,12 +28,12 @@ def exported(
     for kind in order[start:]:
         editor = EDITORS[kind]
         for name, live in _live(backend, editor, after[1] if kind == after[0] else "", as_of):
-            if source and editor.source_of(live) != source:
+            if source and source not in editor.sources_of(live):
                 continue
             if (not editor.ends_in_content and editor.is_ended(live)) or _has_run_out(backend, live):
                 continue
             if (has_derived or not editor.is_derived(live)) and _administers(backend, caller, kind, live):
-                yield Wanted(kind, name, editor.content(live))
+                yield Wanted(kind, name, editor.view(editor.content(live), source))
 
 
 def unmanaged(backend: Backend, caller: Caller, source: str, managed: set[tuple[str, str]], *, most: int) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 
 from domainmesh.v1 import grant_pb2
 from governance_server.backend import Backend, stamp
@@ -101,9 +101,9 @@ class GrantEditor(Editor[grant_pb2.Grant]):
         check_lifting(edit.backend, edit.caller, live)
         return list(end_grant(edit.state, live, edit.caller, reason=reason))
 
-    def source_of(self, message: grant_pb2.Grant) -> str:
+    def sources_of(self, message: grant_pb2.Grant) -> Sequence[str]:
         """The folder of its resource's domain; the centre's if it is on the whole mesh."""
-        return source_of_resource(message.resource)
+        return (source_of_resource(message.resource),)
 
     def is_derived(self, live: grant_pb2.Grant) -> bool:
         """True if it came from an access request."""

@@ -8,11 +8,13 @@ from governance_server.editing.editor import Edit, Editor
 from governance_server.rules import kinds
 from governance_server.rules.errors import Invalid
 from governance_server.rules.governed_tags import check_tag_release
-from governance_server.rules.grants import check_guardrail, check_resource
+from governance_server.rules.grants import check_guardrail
 from governance_server.rules.policy_facts import exemption_role
-from mesh_core.names import MESH, check_column, check_tag, parse_port, tag_object
+from mesh_core.names import MESH, check_tag, tag_object
 
 __all__ = ["GovernedTagEditor", "GuardrailEditor", "TagReleaseEditor"]
+
+_LONGEST_OBJECT = 1024
 
 
 class GuardrailEditor(Editor[grant_pb2.Guardrail]):
@@ -101,13 +103,9 @@ class TagReleaseEditor(Editor[governed_tag_pb2.TagRelease]):
 
     def name_of(self, wanted: governed_tag_pb2.TagRelease) -> str:
         """The object and the tag."""
-        port, _, column = wanted.object.partition("#")
-        if "#" in wanted.object:
-            parse_port(port)
-            check_column(column)
-        elif "." not in check_resource(port):
-            raise Invalid(f"{wanted.object!r} carries no tags: name a product, port or column.", resource=wanted.object)
-        return kinds.tag_release_name(wanted.object, check_tag(wanted.tag))
+        if not wanted.object.isprintable() or not 0 < len(wanted.object) <= _LONGEST_OBJECT:
+            raise Invalid("A consent to lose a tag names a product, port or column, like finance.ledger.entries#iban.")
+        return kinds.tag_release_name(wanted.object, tag_object(wanted.tag).removeprefix("tag:"))
 
     def content(self, message: governed_tag_pb2.TagRelease) -> governed_tag_pb2.TagRelease:
         """Object, tag and reason."""

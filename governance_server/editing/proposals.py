@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from domainmesh.v1 import change_set_pb2 as messages
 from domainmesh.v1 import change_set_service_pb2 as pb
+from domainmesh.v1 import impact_pb2
 from governance_server.backend import Backend, stamp, store
 from governance_server.caller import Caller
 from governance_server.editing.central import is_administrator, second_persons
@@ -19,11 +21,19 @@ from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, Conflict, Invalid, Precondition
 from mesh_core.names import MESH
 
-__all__ = ["Proposals"]
+__all__ = ["Foreseen", "Proposals"]
 
 _PROPOSED, _APPLIED = messages.CHANGE_SET_STATE_PROPOSED, messages.CHANGE_SET_STATE_APPLIED
 _LONGEST_REASON = 4000
 _Decided = tuple[messages.ChangeSet, tuple[ResourceWrite, ...]]
+
+
+@dataclass(frozen=True)
+class Foreseen:
+    """What a plan of this etag would do to access."""
+
+    etag: str
+    impact: impact_pb2.Impact
 
 
 class Proposals:
@@ -32,7 +42,9 @@ class Proposals:
     def __init__(self, backend: Backend) -> None:
         self._backend = backend
 
-    def apply(self, tx: Transaction, caller: Caller, request: pb.ApplyChangesRequest) -> _Decided:
+    def apply(
+        self, tx: Transaction, caller: Caller, request: pb.ApplyChangesRequest, foreseen: Foreseen | None = None
+    ) -> _Decided:
         """The set and its writes: all of it, or the proposal of it. Raises: Conflict and what planning raises."""
         _check_reason(request.reason)
         wanted = read_wanted(request.resources, request.source)
@@ -48,6 +60,8 @@ class Proposals:
             return found, _adoption(found, plan)
         found.id = self._id_of(tx, found)
         if plan.is_central and second_persons(self._backend.policy, caller.name):
+            if foreseen is not None and foreseen.etag == plan.etag:
+                found.impact.CopyFrom(foreseen.impact)
             return self._propose(tx, found, plan)
         return self._finish(edit, found, plan)
 

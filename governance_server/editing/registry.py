@@ -12,14 +12,22 @@ from governance_server.editing.guardrails import GovernedTagEditor, GuardrailEdi
 from governance_server.editing.principals import PrincipalEditor, PurposeEditor
 
 __all__ = [
-    "APPROVAL_RULES", "DOMAINS", "EDITORS", "GOVERNED_TAGS", "GRANTS", "GUARDRAILS", "PRINCIPALS", "PURPOSES", "TAG_RELEASES",
-]  # fmt: skip
+    "APPROVAL_RULES",
+    "DOMAINS",
+    "EDITORS",
+    "GOVERNED_TAGS",
+    "GRANTS",
+    "GUARDRAILS",
+    "PRINCIPALS",
+    "PURPOSES",
+    "TAG_RELEASES",
+]
 
 PURPOSES = PurposeEditor()
 PRINCIPALS = PrincipalEditor()
 DOMAINS = DomainEditor()
-GUARDRAILS = GuardrailEditor()
 GOVERNED_TAGS = GovernedTagEditor()
+GUARDRAILS = GuardrailEditor()
 TAG_RELEASES = TagReleaseEditor()
 GRANTS = GrantEditor()
 APPROVAL_RULES = ApprovalRuleEditor()

@@ -16,7 +16,8 @@ from governance_server.editing.change_sets import authorise_source, draw_up, rea
 from governance_server.editing.committed import Committed
 from governance_server.editing.editor import Edit
 from governance_server.editing.exporting import exported, unmanaged
-from governance_server.editing.proposals import Proposals
+from governance_server.editing.impacts import impact_of
+from governance_server.editing.proposals import Foreseen, Proposals
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
@@ -40,25 +41,37 @@ class ChangeSetService(change_set_service_pb2_grpc.ChangeSetServiceServicer):
         """Tells what a set would change."""
         caller, state = current_caller(), Committed.now(self._backend)
         wanted = read_wanted(request.resources, request.source)
-        plan = draw_up(Edit.on(self._backend, state, caller), request.source, wanted)
+        edit = Edit.on(self._backend, state, caller)
+        plan = draw_up(edit, request.source, wanted)
         approvers = second_persons(self._backend.policy, caller.name) if plan.is_central else []
         managed = {it.key for it in wanted} | set(plan.applied)
         return pb.PlanChangesResponse(
             changes=plan.changes, etag=plan.etag, revision=state.snapshot.revision,
             needs_second_person=bool(approvers), approvers=approvers,
+            impact=impact_of(self._backend, caller, edit.state.writes()),
             unmanaged=unmanaged(self._backend, caller, request.source, managed, most=_MOST_UNMANAGED),
         )  # fmt: skip
 
     def ApplyChanges(self, request: pb.ApplyChangesRequest, context: grpc.ServicerContext) -> messages.ChangeSet:
         """Writes all of a set, or files it as a proposal."""
+        foreseen = self._foresee(request)
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
-            found, writes = self._proposals.apply(tx, caller, request)
+            found, writes = self._proposals.apply(tx, caller, request, foreseen)
             kind = "change_set.proposed" if found.state == messages.CHANGE_SET_STATE_PROPOSED else "change_set.applied"
             subject = found.id or request.source or "change_set"
             return Outcome(kind, subject, () if request.validate_only else writes, found.SerializeToString())
 
         return messages.ChangeSet.FromString(self._backend.submit(request, request.request_id, run).reply)
+
+    def _foresee(self, request: pb.ApplyChangesRequest) -> Foreseen | None:
+        """What a set that will be a proposal would do to access: worked out here, as the writer must not wait for it."""
+        caller = current_caller()
+        if request.validate_only or not second_persons(self._backend.policy, caller.name):
+            return None
+        edit = Edit.on(self._backend, Committed.now(self._backend), caller)
+        plan = draw_up(edit, request.source, read_wanted(request.resources, request.source))
+        return Foreseen(plan.etag, impact_of(self._backend, caller, edit.state.writes())) if plan.is_central else None
 
     def ApproveChanges(self, request: pb.ApproveChangesRequest, context: grpc.ServicerContext) -> messages.ChangeSet:
         """Applies a proposal."""
@@ -112,6 +125,7 @@ class ChangeSetService(change_set_service_pb2_grpc.ChangeSetServiceServicer):
         found = list(islice(fitting, start, start + page.size + 1))
         for it in found:
             it.ClearField("resources")
+            it.ClearField("impact")
         more = Page.token(str(start + page.size)) if len(found) > page.size else ""
         return pb.ListChangeSetsResponse(change_sets=found[: page.size], next_page_token=more)
 

@@ -26,29 +26,30 @@ from domainmesh.v1 import approval_rule_pb2 as domainmesh_dot_v1_dot_approval__r
 from domainmesh.v1 import domain_pb2 as domainmesh_dot_v1_dot_domain__pb2
 from domainmesh.v1 import governed_tag_pb2 as domainmesh_dot_v1_dot_governed__tag__pb2
 from domainmesh.v1 import grant_pb2 as domainmesh_dot_v1_dot_grant__pb2
+from domainmesh.v1 import impact_pb2 as domainmesh_dot_v1_dot_impact__pb2
 from domainmesh.v1 import principal_pb2 as domainmesh_dot_v1_dot_principal__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64omainmesh/v1/change_set.proto\x12\rdomainmesh.v1\x1a!domainmesh/v1/approval_rule.proto\x1a\x1a\x64omainmesh/v1/domain.proto\x1a domainmesh/v1/governed_tag.proto\x1a\x19\x64omainmesh/v1/grant.proto\x1a\x1d\x64omainmesh/v1/principal.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa5\x03\n\x0f\x44\x65siredResource\x12\'\n\x06\x64omain\x18\x01 \x01(\x0b\x32\x15.domainmesh.v1.DomainH\x00\x12-\n\tprincipal\x18\x02 \x01(\x0b\x32\x18.domainmesh.v1.PrincipalH\x00\x12)\n\x07purpose\x18\x03 \x01(\x0b\x32\x16.domainmesh.v1.PurposeH\x00\x12\x32\n\x0cgoverned_tag\x18\x04 \x01(\x0b\x32\x1a.domainmesh.v1.GovernedTagH\x00\x12\x30\n\x0btag_release\x18\x05 \x01(\x0b\x32\x19.domainmesh.v1.TagReleaseH\x00\x12-\n\tguardrail\x18\x06 \x01(\x0b\x32\x18.domainmesh.v1.GuardrailH\x00\x12%\n\x05grant\x18\x07 \x01(\x0b\x32\x14.domainmesh.v1.GrantH\x00\x12\x34\n\rapproval_rule\x18\x08 \x01(\x0b\x32\x1b.domainmesh.v1.ApprovalRuleH\x00\x12\x11\n\tis_absent\x18\x0f \x01(\x08\x42\n\n\x08resource\"?\n\x0f\x46ieldDifference\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\"\xe4\x01\n\rPlannedChange\x12,\n\x06\x61\x63tion\x18\x01 \x01(\x0e\x32\x1c.domainmesh.v1.PlannedAction\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x33\n\x0b\x64ifferences\x18\x04 \x03(\x0b\x32\x1e.domainmesh.v1.FieldDifference\x12-\n\x05\x64rift\x18\x05 \x03(\x0b\x32\x1e.domainmesh.v1.FieldDifference\x12\x12\n\nis_central\x18\x06 \x01(\x08\x12\x11\n\tis_pruned\x18\x07 \x01(\x08\"\x8b\x03\n\tChangeSet\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x31\n\tresources\x18\x03 \x03(\x0b\x32\x1e.domainmesh.v1.DesiredResource\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12,\n\x05state\x18\x05 \x01(\x0e\x32\x1d.domainmesh.v1.ChangeSetState\x12-\n\x07\x63hanges\x18\x06 \x03(\x0b\x32\x1c.domainmesh.v1.PlannedChange\x12\x10\n\x08proposer\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61pprover\x18\t \x01(\t\x12/\n\x0b\x64\x65\x63ide_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x64\x65\x63ision_reason\x18\x0b \x01(\t\x12\x15\n\rbase_revision\x18\x0c \x01(\x04\x12\x0c\n\x04\x65tag\x18\r \x01(\t\"f\n\rAppliedSource\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x31\n\tresources\x18\x02 \x03(\x0b\x32\x1e.domainmesh.v1.DesiredResource\x12\x12\n\nchange_set\x18\x03 \x01(\t*\xae\x01\n\x0e\x43hangeSetState\x12 \n\x1c\x43HANGE_SET_STATE_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x43HANGE_SET_STATE_PROPOSED\x10\x01\x12\x1c\n\x18\x43HANGE_SET_STATE_APPLIED\x10\x02\x12\x1d\n\x19\x43HANGE_SET_STATE_REJECTED\x10\x03\x12\x1e\n\x1a\x43HANGE_SET_STATE_WITHDRAWN\x10\x04*\x9e\x01\n\rPlannedAction\x12\x1e\n\x1aPLANNED_ACTION_UNSPECIFIED\x10\x00\x12\x19\n\x15PLANNED_ACTION_CREATE\x10\x01\x12\x19\n\x15PLANNED_ACTION_UPDATE\x10\x02\x12\x19\n\x15PLANNED_ACTION_DELETE\x10\x03\x12\x1c\n\x18PLANNED_ACTION_UNCHANGED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1e\x64omainmesh/v1/change_set.proto\x12\rdomainmesh.v1\x1a!domainmesh/v1/approval_rule.proto\x1a\x1a\x64omainmesh/v1/domain.proto\x1a domainmesh/v1/governed_tag.proto\x1a\x19\x64omainmesh/v1/grant.proto\x1a\x1a\x64omainmesh/v1/impact.proto\x1a\x1d\x64omainmesh/v1/principal.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa5\x03\n\x0f\x44\x65siredResource\x12\'\n\x06\x64omain\x18\x01 \x01(\x0b\x32\x15.domainmesh.v1.DomainH\x00\x12-\n\tprincipal\x18\x02 \x01(\x0b\x32\x18.domainmesh.v1.PrincipalH\x00\x12)\n\x07purpose\x18\x03 \x01(\x0b\x32\x16.domainmesh.v1.PurposeH\x00\x12\x32\n\x0cgoverned_tag\x18\x04 \x01(\x0b\x32\x1a.domainmesh.v1.GovernedTagH\x00\x12\x30\n\x0btag_release\x18\x05 \x01(\x0b\x32\x19.domainmesh.v1.TagReleaseH\x00\x12-\n\tguardrail\x18\x06 \x01(\x0b\x32\x18.domainmesh.v1.GuardrailH\x00\x12%\n\x05grant\x18\x07 \x01(\x0b\x32\x14.domainmesh.v1.GrantH\x00\x12\x34\n\rapproval_rule\x18\x08 \x01(\x0b\x32\x1b.domainmesh.v1.ApprovalRuleH\x00\x12\x11\n\tis_absent\x18\x0f \x01(\x08\x42\n\n\x08resource\"?\n\x0f\x46ieldDifference\x12\r\n\x05\x66ield\x18\x01 \x01(\t\x12\x0e\n\x06\x62\x65\x66ore\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\t\"\xe4\x01\n\rPlannedChange\x12,\n\x06\x61\x63tion\x18\x01 \x01(\x0e\x32\x1c.domainmesh.v1.PlannedAction\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x0c\n\x04name\x18\x03 \x01(\t\x12\x33\n\x0b\x64ifferences\x18\x04 \x03(\x0b\x32\x1e.domainmesh.v1.FieldDifference\x12-\n\x05\x64rift\x18\x05 \x03(\x0b\x32\x1e.domainmesh.v1.FieldDifference\x12\x12\n\nis_central\x18\x06 \x01(\x08\x12\x11\n\tis_pruned\x18\x07 \x01(\x08\"\xb2\x03\n\tChangeSet\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x31\n\tresources\x18\x03 \x03(\x0b\x32\x1e.domainmesh.v1.DesiredResource\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12,\n\x05state\x18\x05 \x01(\x0e\x32\x1d.domainmesh.v1.ChangeSetState\x12-\n\x07\x63hanges\x18\x06 \x03(\x0b\x32\x1c.domainmesh.v1.PlannedChange\x12\x10\n\x08proposer\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x10\n\x08\x61pprover\x18\t \x01(\t\x12/\n\x0b\x64\x65\x63ide_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x17\n\x0f\x64\x65\x63ision_reason\x18\x0b \x01(\t\x12\x15\n\rbase_revision\x18\x0c \x01(\x04\x12\x0c\n\x04\x65tag\x18\r \x01(\t\x12%\n\x06impact\x18\x0e \x01(\x0b\x32\x15.domainmesh.v1.Impact\"f\n\rAppliedSource\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x31\n\tresources\x18\x02 \x03(\x0b\x32\x1e.domainmesh.v1.DesiredResource\x12\x12\n\nchange_set\x18\x03 \x01(\t*\xae\x01\n\x0e\x43hangeSetState\x12 \n\x1c\x43HANGE_SET_STATE_UNSPECIFIED\x10\x00\x12\x1d\n\x19\x43HANGE_SET_STATE_PROPOSED\x10\x01\x12\x1c\n\x18\x43HANGE_SET_STATE_APPLIED\x10\x02\x12\x1d\n\x19\x43HANGE_SET_STATE_REJECTED\x10\x03\x12\x1e\n\x1a\x43HANGE_SET_STATE_WITHDRAWN\x10\x04*\x9e\x01\n\rPlannedAction\x12\x1e\n\x1aPLANNED_ACTION_UNSPECIFIED\x10\x00\x12\x19\n\x15PLANNED_ACTION_CREATE\x10\x01\x12\x19\n\x15PLANNED_ACTION_UPDATE\x10\x02\x12\x19\n\x15PLANNED_ACTION_DELETE\x10\x03\x12\x1c\n\x18PLANNED_ACTION_UNCHANGED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'domainmesh.v1.change_set_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CHANGESETSTATE']._serialized_start=1460
-  _globals['_CHANGESETSTATE']._serialized_end=1634
-  _globals['_PLANNEDACTION']._serialized_start=1637
-  _globals['_PLANNEDACTION']._serialized_end=1795
-  _globals['_DESIREDRESOURCE']._serialized_start=238
-  _globals['_DESIREDRESOURCE']._serialized_end=659
-  _globals['_FIELDDIFFERENCE']._serialized_start=661
-  _globals['_FIELDDIFFERENCE']._serialized_end=724
-  _globals['_PLANNEDCHANGE']._serialized_start=727
-  _globals['_PLANNEDCHANGE']._serialized_end=955
-  _globals['_CHANGESET']._serialized_start=958
-  _globals['_CHANGESET']._serialized_end=1353
-  _globals['_APPLIEDSOURCE']._serialized_start=1355
-  _globals['_APPLIEDSOURCE']._serialized_end=1457
+  _globals['_CHANGESETSTATE']._serialized_start=1527
+  _globals['_CHANGESETSTATE']._serialized_end=1701
+  _globals['_PLANNEDACTION']._serialized_start=1704
+  _globals['_PLANNEDACTION']._serialized_end=1862
+  _globals['_DESIREDRESOURCE']._serialized_start=266
+  _globals['_DESIREDRESOURCE']._serialized_end=687
+  _globals['_FIELDDIFFERENCE']._serialized_start=689
+  _globals['_FIELDDIFFERENCE']._serialized_end=752
+  _globals['_PLANNEDCHANGE']._serialized_start=755
+  _globals['_PLANNEDCHANGE']._serialized_end=983
+  _globals['_CHANGESET']._serialized_start=986
+  _globals['_CHANGESET']._serialized_end=1420
+  _globals['_APPLIEDSOURCE']._serialized_start=1422
+  _globals['_APPLIEDSOURCE']._serialized_end=1524
 # @@protoc_insertion_point(module_scope)

@@ -8,6 +8,7 @@ from domainmesh.v1 import approval_rule_pb2 as _approval_rule_pb2
 from domainmesh.v1 import domain_pb2 as _domain_pb2
 from domainmesh.v1 import governed_tag_pb2 as _governed_tag_pb2
 from domainmesh.v1 import grant_pb2 as _grant_pb2
+from domainmesh.v1 import impact_pb2 as _impact_pb2
 from domainmesh.v1 import principal_pb2 as _principal_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -260,6 +261,7 @@ class ChangeSet(_message.Message):
     DECISION_REASON_FIELD_NUMBER: _builtins.int
     BASE_REVISION_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    IMPACT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id, like `c-5f0c…`; empty for a dry run and when nothing had to change."""
     source: _builtins.str
@@ -277,7 +279,7 @@ class ChangeSet(_message.Message):
     base_revision: _builtins.int
     """The journal revision it was planned at. A proposal whose resources changed since is refused."""
     etag: _builtins.str
-    """Names this state of the set."""
+    """Names exactly these changes of exactly these live resources."""
     @_builtins.property
     def resources(self) -> _containers.RepeatedCompositeFieldContainer[Global___DesiredResource]:
         """The resources as desired."""
@@ -293,6 +295,10 @@ class ChangeSet(_message.Message):
     @_builtins.property
     def decide_time(self) -> _timestamp_pb2.Timestamp:
         """When it was approved, rejected or withdrawn."""
+
+    @_builtins.property
+    def impact(self) -> _impact_pb2.Impact:
+        """What it would do to access, worked out when it was proposed; not set if it was applied at once."""
 
     def __init__(
         self,
@@ -310,10 +316,11 @@ class ChangeSet(_message.Message):
         decision_reason: _builtins.str = ...,
         base_revision: _builtins.int = ...,
         etag: _builtins.str = ...,
+        impact: _impact_pb2.Impact | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "decide_time", b"decide_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "decide_time", b"decide_time", "impact", b"impact"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approver", b"approver", "base_revision", b"base_revision", "changes", b"changes", "create_time", b"create_time", "decide_time", b"decide_time", "decision_reason", b"decision_reason", "etag", b"etag", "id", b"id", "proposer", b"proposer", "reason", b"reason", "resources", b"resources", "source", b"source", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approver", b"approver", "base_revision", b"base_revision", "changes", b"changes", "create_time", b"create_time", "decide_time", b"decide_time", "decision_reason", b"decision_reason", "etag", b"etag", "id", b"id", "impact", b"impact", "proposer", b"proposer", "reason", b"reason", "resources", b"resources", "source", b"source", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

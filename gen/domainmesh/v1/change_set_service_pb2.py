@@ -23,37 +23,38 @@ _sym_db = _symbol_database.Default()
 
 
 from domainmesh.v1 import change_set_pb2 as domainmesh_dot_v1_dot_change__set__pb2
+from domainmesh.v1 import impact_pb2 as domainmesh_dot_v1_dot_impact__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&domainmesh/v1/change_set_service.proto\x12\rdomainmesh.v1\x1a\x1e\x64omainmesh/v1/change_set.proto\"W\n\x12PlanChangesRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x31\n\tresources\x18\x02 \x03(\x0b\x32\x1e.domainmesh.v1.DesiredResource\"\xa7\x01\n\x13PlanChangesResponse\x12-\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x1c.domainmesh.v1.PlannedChange\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12\x1b\n\x13needs_second_person\x18\x04 \x01(\x08\x12\x11\n\tapprovers\x18\x05 \x03(\t\x12\x11\n\tunmanaged\x18\x06 \x03(\t\"\xa1\x01\n\x13\x41pplyChangesRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x31\n\tresources\x18\x02 \x03(\x0b\x32\x1e.domainmesh.v1.DesiredResource\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\"G\n\x15\x41pproveChangesRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"F\n\x14RejectChangesRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"8\n\x16WithdrawChangesRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"\x1f\n\x11GetChangesRequest\x12\n\n\x02id\x18\x01 \x01(\t\"|\n\x15ListChangeSetsRequest\x12,\n\x05state\x18\x01 \x01(\x0e\x32\x1d.domainmesh.v1.ChangeSetState\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"`\n\x16ListChangeSetsResponse\x12-\n\x0b\x63hange_sets\x18\x01 \x03(\x0b\x32\x18.domainmesh.v1.ChangeSet\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"e\n\x11\x45xportMeshRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x19\n\x11include_requested\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"r\n\x12\x45xportMeshResponse\x12\x31\n\tresources\x18\x01 \x03(\x0b\x32\x1e.domainmesh.v1.DesiredResource\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x04\x32\xa8\x05\n\x10\x43hangeSetService\x12T\n\x0bPlanChanges\x12!.domainmesh.v1.PlanChangesRequest\x1a\".domainmesh.v1.PlanChangesResponse\x12L\n\x0c\x41pplyChanges\x12\".domainmesh.v1.ApplyChangesRequest\x1a\x18.domainmesh.v1.ChangeSet\x12P\n\x0e\x41pproveChanges\x12$.domainmesh.v1.ApproveChangesRequest\x1a\x18.domainmesh.v1.ChangeSet\x12N\n\rRejectChanges\x12#.domainmesh.v1.RejectChangesRequest\x1a\x18.domainmesh.v1.ChangeSet\x12R\n\x0fWithdrawChanges\x12%.domainmesh.v1.WithdrawChangesRequest\x1a\x18.domainmesh.v1.ChangeSet\x12H\n\nGetChanges\x12 .domainmesh.v1.GetChangesRequest\x1a\x18.domainmesh.v1.ChangeSet\x12]\n\x0eListChangeSets\x12$.domainmesh.v1.ListChangeSetsRequest\x1a%.domainmesh.v1.ListChangeSetsResponse\x12Q\n\nExportMesh\x12 .domainmesh.v1.ExportMeshRequest\x1a!.domainmesh.v1.ExportMeshResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n&domainmesh/v1/change_set_service.proto\x12\rdomainmesh.v1\x1a\x1e\x64omainmesh/v1/change_set.proto\x1a\x1a\x64omainmesh/v1/impact.proto\"W\n\x12PlanChangesRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x31\n\tresources\x18\x02 \x03(\x0b\x32\x1e.domainmesh.v1.DesiredResource\"\xce\x01\n\x13PlanChangesResponse\x12-\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x1c.domainmesh.v1.PlannedChange\x12\x0c\n\x04\x65tag\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x04\x12\x1b\n\x13needs_second_person\x18\x04 \x01(\x08\x12\x11\n\tapprovers\x18\x05 \x03(\t\x12\x11\n\tunmanaged\x18\x06 \x03(\t\x12%\n\x06impact\x18\x07 \x01(\x0b\x32\x15.domainmesh.v1.Impact\"\xa1\x01\n\x13\x41pplyChangesRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x31\n\tresources\x18\x02 \x03(\x0b\x32\x1e.domainmesh.v1.DesiredResource\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x0c\n\x04\x65tag\x18\x04 \x01(\t\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\"G\n\x15\x41pproveChangesRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"F\n\x14RejectChangesRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"8\n\x16WithdrawChangesRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"\x1f\n\x11GetChangesRequest\x12\n\n\x02id\x18\x01 \x01(\t\"|\n\x15ListChangeSetsRequest\x12,\n\x05state\x18\x01 \x01(\x0e\x32\x1d.domainmesh.v1.ChangeSetState\x12\x0e\n\x06source\x18\x02 \x01(\t\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"`\n\x16ListChangeSetsResponse\x12-\n\x0b\x63hange_sets\x18\x01 \x03(\x0b\x32\x18.domainmesh.v1.ChangeSet\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"e\n\x11\x45xportMeshRequest\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x19\n\x11include_requested\x18\x02 \x01(\x08\x12\x11\n\tpage_size\x18\x03 \x01(\x05\x12\x12\n\npage_token\x18\x04 \x01(\t\"r\n\x12\x45xportMeshResponse\x12\x31\n\tresources\x18\x01 \x03(\x0b\x32\x1e.domainmesh.v1.DesiredResource\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x10\n\x08revision\x18\x03 \x01(\x04\x32\xa8\x05\n\x10\x43hangeSetService\x12T\n\x0bPlanChanges\x12!.domainmesh.v1.PlanChangesRequest\x1a\".domainmesh.v1.PlanChangesResponse\x12L\n\x0c\x41pplyChanges\x12\".domainmesh.v1.ApplyChangesRequest\x1a\x18.domainmesh.v1.ChangeSet\x12P\n\x0e\x41pproveChanges\x12$.domainmesh.v1.ApproveChangesRequest\x1a\x18.domainmesh.v1.ChangeSet\x12N\n\rRejectChanges\x12#.domainmesh.v1.RejectChangesRequest\x1a\x18.domainmesh.v1.ChangeSet\x12R\n\x0fWithdrawChanges\x12%.domainmesh.v1.WithdrawChangesRequest\x1a\x18.domainmesh.v1.ChangeSet\x12H\n\nGetChanges\x12 .domainmesh.v1.GetChangesRequest\x1a\x18.domainmesh.v1.ChangeSet\x12]\n\x0eListChangeSets\x12$.domainmesh.v1.ListChangeSetsRequest\x1a%.domainmesh.v1.ListChangeSetsResponse\x12Q\n\nExportMesh\x12 .domainmesh.v1.ExportMeshRequest\x1a!.domainmesh.v1.ExportMeshResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'domainmesh.v1.change_set_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_PLANCHANGESREQUEST']._serialized_start=89
-  _globals['_PLANCHANGESREQUEST']._serialized_end=176
-  _globals['_PLANCHANGESRESPONSE']._serialized_start=179
-  _globals['_PLANCHANGESRESPONSE']._serialized_end=346
-  _globals['_APPLYCHANGESREQUEST']._serialized_start=349
-  _globals['_APPLYCHANGESREQUEST']._serialized_end=510
-  _globals['_APPROVECHANGESREQUEST']._serialized_start=512
-  _globals['_APPROVECHANGESREQUEST']._serialized_end=583
-  _globals['_REJECTCHANGESREQUEST']._serialized_start=585
-  _globals['_REJECTCHANGESREQUEST']._serialized_end=655
-  _globals['_WITHDRAWCHANGESREQUEST']._serialized_start=657
-  _globals['_WITHDRAWCHANGESREQUEST']._serialized_end=713
-  _globals['_GETCHANGESREQUEST']._serialized_start=715
-  _globals['_GETCHANGESREQUEST']._serialized_end=746
-  _globals['_LISTCHANGESETSREQUEST']._serialized_start=748
-  _globals['_LISTCHANGESETSREQUEST']._serialized_end=872
-  _globals['_LISTCHANGESETSRESPONSE']._serialized_start=874
-  _globals['_LISTCHANGESETSRESPONSE']._serialized_end=970
-  _globals['_EXPORTMESHREQUEST']._serialized_start=972
-  _globals['_EXPORTMESHREQUEST']._serialized_end=1073
-  _globals['_EXPORTMESHRESPONSE']._serialized_start=1075
-  _globals['_EXPORTMESHRESPONSE']._serialized_end=1189
-  _globals['_CHANGESETSERVICE']._serialized_start=1192
-  _globals['_CHANGESETSERVICE']._serialized_end=1872
+  _globals['_PLANCHANGESREQUEST']._serialized_start=117
+  _globals['_PLANCHANGESREQUEST']._serialized_end=204
+  _globals['_PLANCHANGESRESPONSE']._serialized_start=207
+  _globals['_PLANCHANGESRESPONSE']._serialized_end=413
+  _globals['_APPLYCHANGESREQUEST']._serialized_start=416
+  _globals['_APPLYCHANGESREQUEST']._serialized_end=577
+  _globals['_APPROVECHANGESREQUEST']._serialized_start=579
+  _globals['_APPROVECHANGESREQUEST']._serialized_end=650
+  _globals['_REJECTCHANGESREQUEST']._serialized_start=652
+  _globals['_REJECTCHANGESREQUEST']._serialized_end=722
+  _globals['_WITHDRAWCHANGESREQUEST']._serialized_start=724
+  _globals['_WITHDRAWCHANGESREQUEST']._serialized_end=780
+  _globals['_GETCHANGESREQUEST']._serialized_start=782
+  _globals['_GETCHANGESREQUEST']._serialized_end=813
+  _globals['_LISTCHANGESETSREQUEST']._serialized_start=815
+  _globals['_LISTCHANGESETSREQUEST']._serialized_end=939
+  _globals['_LISTCHANGESETSRESPONSE']._serialized_start=941
+  _globals['_LISTCHANGESETSRESPONSE']._serialized_end=1037
+  _globals['_EXPORTMESHREQUEST']._serialized_start=1039
+  _globals['_EXPORTMESHREQUEST']._serialized_end=1140
+  _globals['_EXPORTMESHRESPONSE']._serialized_start=1142
+  _globals['_EXPORTMESHRESPONSE']._serialized_end=1256
+  _globals['_CHANGESETSERVICE']._serialized_start=1259
+  _globals['_CHANGESETSERVICE']._serialized_end=1939
 # @@protoc_insertion_point(module_scope)

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from domainmesh.v1 import change_set_pb2 as _change_set_pb2
+from domainmesh.v1 import impact_pb2 as _impact_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
@@ -28,9 +29,10 @@ class PlanChangesRequest(_message.Message):
     SOURCE_FIELD_NUMBER: _builtins.int
     RESOURCES_FIELD_NUMBER: _builtins.int
     source: _builtins.str
-    """The folder it comes from: `domain:sales` holds that domain, its grants and its approval rules; `centre` holds principals,
-    purposes, tags, guardrails and grants on `mesh`. What the folder named last time and names no longer ends. Empty: any
-    resources, and nothing ends unless it says `is_absent`.
+    """The folder it comes from. `domain:sales` holds the description and roles of that domain, its grants and its approval rules;
+    `centre` holds which domains there are and whose they are, principals, purposes, tags, guardrails and grants on `mesh`. Of a
+    domain, only the fields that are the source's count. What the folder named last time and names no longer ends.
+    Empty: any resources with all their fields, and nothing ends unless it says `is_absent`.
     """
     @_builtins.property
     def resources(self) -> _containers.RepeatedCompositeFieldContainer[_change_set_pb2.DesiredResource]:
@@ -62,6 +64,7 @@ class PlanChangesResponse(_message.Message):
     NEEDS_SECOND_PERSON_FIELD_NUMBER: _builtins.int
     APPROVERS_FIELD_NUMBER: _builtins.int
     UNMANAGED_FIELD_NUMBER: _builtins.int
+    IMPACT_FIELD_NUMBER: _builtins.int
     etag: _builtins.str
     """Names exactly these changes of exactly these live resources: apply with it, and nothing else is applied."""
     revision: _builtins.int
@@ -80,6 +83,10 @@ class PlanChangesResponse(_message.Message):
     def unmanaged(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What lies within the source and is not named by it, like `grant g-5f0c…`: left alone. At most 500."""
 
+    @_builtins.property
+    def impact(self) -> _impact_pb2.Impact:
+        """What it would do to access."""
+
     def __init__(
         self,
         *,
@@ -89,10 +96,11 @@ class PlanChangesResponse(_message.Message):
         needs_second_person: _builtins.bool = ...,
         approvers: _abc.Iterable[_builtins.str] | None = ...,
         unmanaged: _abc.Iterable[_builtins.str] | None = ...,
+        impact: _impact_pb2.Impact | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["impact", b"impact"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvers", b"approvers", "changes", b"changes", "etag", b"etag", "needs_second_person", b"needs_second_person", "revision", b"revision", "unmanaged", b"unmanaged"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvers", b"approvers", "changes", b"changes", "etag", b"etag", "impact", b"impact", "needs_second_person", b"needs_second_person", "revision", b"revision", "unmanaged", b"unmanaged"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -296,7 +304,7 @@ class ListChangeSetsResponse(_message.Message):
     """Empty on the last page."""
     @_builtins.property
     def change_sets(self) -> _containers.RepeatedCompositeFieldContainer[_change_set_pb2.ChangeSet]:
-        """The sets, without their resources; GetChanges returns these."""
+        """The sets, without their resources and impact; GetChanges returns these."""
 
     def __init__(
         self,

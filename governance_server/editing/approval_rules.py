@@ -43,11 +43,12 @@ class ApprovalRuleEditor(Editor[approval_rule_pb2.ApprovalRule]):
     ) -> bool:
         """By who may grant on the resource, and on the one it was on before. Ending one is never central."""
         policy = edit.backend.policy
+        if wanted is not None:
+            policy.authorise(edit.caller, "grant", wanted.resource)
         if live is not None and not policy.check(edit.caller, "grant", live.resource).allowed:
             raise denied("change the approval rule", live.id)
         if wanted is None:
             return False
-        policy.authorise(edit.caller, "grant", wanted.resource)
         return acts_for_the_centre(policy, edit.caller, "grant", wanted.resource)
 
     def settle(

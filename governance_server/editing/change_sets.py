@@ -17,6 +17,7 @@ from domainmesh.v1 import change_set_pb2 as messages
 from governance_server.backend import store
 from governance_server.editing.editor import Edit, Editor, finish
 from governance_server.editing.registry import EDITORS
+from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.change_plans import CENTRE, check_source, differences, domain_of_source
 from governance_server.rules.errors import AccessDenied, GovernanceError, Invalid, Problem, TooLarge
@@ -232,11 +233,20 @@ def _authorise(edit: Edit, step: _Step) -> None:
     if step.is_pruned and step.action == _NOTHING:
         return
     if step.live is None and step.wanted.content is None:  # nothing is told of what is not there
-        domain = step.wanted.name.partition(":")[0] if step.wanted.kind in _RULES else CENTRE
-        action, obj = ("administer", MESH) if domain == CENTRE else ("grant", domain)
-        edit.backend.policy.authorise(edit.caller, action, obj)
+        _authorise_absence(edit, step.wanted)
         return
     step.is_central = step.editor.authorise(edit, step.live, step.content)
+
+
+def _authorise_absence(edit: Edit, wanted: Wanted) -> None:
+    """Returns if the caller may end what is not there, and so be told that. Raises: AccessDenied, as if it were there."""
+    policy, kind, name = edit.backend.policy, wanted.kind, wanted.name
+    domain = name.partition(":")[0] if kind in _RULES else CENTRE
+    action, obj = ("administer", MESH) if domain == CENTRE else ("grant", domain)
+    if not policy.check(edit.caller, action, obj).allowed:
+        if kind in _RULES:
+            raise denied(f"change the {kind.replace('_', ' ')}", name)
+        raise denied(action, name if kind == kinds.DOMAIN else obj)
 
 
 def _write(edit: Edit, step: _Step) -> None:

@@ -57,11 +57,11 @@ class GrantEditor(Editor[grant_pb2.Grant]):
     def authorise(self, edit: Edit, live: grant_pb2.Grant | None, wanted: grant_pb2.Grant | None) -> bool:
         """By who may grant on the resource, and on the one it was on before. Revoking an allowance is never central."""
         policy = edit.backend.policy
+        if wanted is not None:  # first, as the other refusal tells that the id is taken
+            policy.authorise(edit.caller, "grant", wanted.resource)
         if live is not None and not policy.check(edit.caller, "grant", live.resource).allowed:
             raise denied("change the grant", live.id)  # names no resource: who may not know it must not learn it
-        if wanted is not None:
-            policy.authorise(edit.caller, "grant", wanted.resource)
-        elif live is not None and live.effect == grant_pb2.EFFECT_ALLOW:
+        if wanted is None and live is not None and live.effect == grant_pb2.EFFECT_ALLOW:
             return False
         resources = {grant.resource for grant in (live, wanted) if grant is not None}
         return any(it == MESH or acts_for_the_centre(policy, edit.caller, "grant", it) for it in resources)

@@ -28,7 +28,23 @@ from domain_sdk.access_requests import (
     ApproverLevel,
 )
 from domain_sdk.admin import Admin
-from domain_sdk.audit import Audit, Change, JournalProof
+from domain_sdk.audit import Audit, Change
+from domain_sdk.audit_log import (
+    AuditedDenial,
+    AuditedGrant,
+    AuditedLog,
+    AuditedUse,
+    AuditProblem,
+    AuditProof,
+    AuditReport,
+    Checkpoint,
+    DecisionEnd,
+    DecisionKind,
+    DecisionRecord,
+    PolicyChange,
+    checkpoint_lines,
+    read_checkpoints,
+)
 from domain_sdk.break_glass import BreakGlass
 from domain_sdk.catalog import ColumnEntry, DerivedTag, DomainEntry, Hit, PortEntry, PortKind, ProductEntry
 from domain_sdk.changes import ChangePlan, Changes, ChangeSet, FieldDifference, PlannedChange, Resource
@@ -80,16 +96,27 @@ __all__ = [
     "AlreadyExists",
     "ApproverLevel",
     "Audit",
+    "AuditProblem",
+    "AuditProof",
+    "AuditReport",
+    "AuditedDenial",
+    "AuditedGrant",
+    "AuditedLog",
+    "AuditedUse",
     "BreakGlass",
     "Change",
     "ChangePlan",
     "ChangeSet",
     "Changes",
+    "Checkpoint",
     "ColumnEntry",
     "Conflict",
     "ContractViolated",
     "DeadlineExceeded",
     "Decision",
+    "DecisionEnd",
+    "DecisionKind",
+    "DecisionRecord",
     "DerivedTag",
     "Domain",
     "DomainEntry",
@@ -104,7 +131,6 @@ __all__ = [
     "InvalidContract",
     "InvalidExpression",
     "InvalidRequest",
-    "JournalProof",
     "LineageEdge",
     "LineageGraph",
     "LineageNode",
@@ -117,6 +143,7 @@ __all__ = [
     "Passage",
     "PlannedChange",
     "Policy",
+    "PolicyChange",
     "PortEntry",
     "PortKind",
     "Preview",
@@ -145,4 +172,6 @@ __all__ = [
     "Violation",
     "VisibleColumn",
     "WrongState",
+    "checkpoint_lines",
+    "read_checkpoints",
 ]

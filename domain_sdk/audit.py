@@ -1,8 +1,12 @@
-"""`mesh.audit`: the journal of everything the server ever accepted. Needs `administer` on `mesh`."""
+"""`mesh.audit`: the journal of everything the server ever accepted, the log of what it decided, and the proof of both.
+
+The journal and the proof need `administer` on `mesh`. Decisions and reports are there for who may `grant` on the resource, too,
+and for everybody about itself.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -10,10 +14,12 @@ from typing import TYPE_CHECKING
 from domain_sdk._times import from_timestamp
 
 if TYPE_CHECKING:
+    from domain_sdk._times import Until
     from domain_sdk._transport import Transport
+    from domain_sdk.audit_log import AuditProof, AuditReport, Checkpoint, DecisionRecord
     from domainmesh.v1.journal_pb2 import Change as ChangeMessage
 
-__all__ = ["Audit", "Change", "JournalProof"]
+__all__ = ["Audit", "Change"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,33 +40,94 @@ class Change:
     previous_hash: str
 
 
-@dataclass(frozen=True, slots=True)
-class JournalProof:
-    """What a recomputation of the journal's hash chain found."""
-
-    is_intact: bool
-    checked: int
-    """How many changes were checked."""
-    head_hash: str
-    """The newest hash in hex: keep it elsewhere to detect a truncated journal later."""
-    problems: tuple[str, ...]
-
-
 class Audit:
-    """The journal. Reached as `mesh.audit`."""
+    """Journal, decision log and proofs. Reached as `mesh.audit`."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
 
-    def verify(self, *, include_tables: bool = True, timeout_seconds: float = 600.0) -> JournalProof:
-        """Whether the hash chain holds and, unless left out, whether the tables equal a replay of it."""
-        from domainmesh.v1.journal_service_pb2 import VerifyJournalRequest
-        from domainmesh.v1.journal_service_pb2_grpc import JournalServiceStub
+    def verify(
+        self,
+        *,
+        include_tables: bool = True,
+        checkpoints: Sequence[Checkpoint] = (),
+        keys: Mapping[str, bytes] | None = None,
+        timeout_seconds: float = 600.0,
+    ) -> AuditProof:
+        """Whether journal, decision log and lineage events are what was written, and no checkpoint contradicts them.
 
-        method = self._transport.control(JournalServiceStub).VerifyJournal
-        request = VerifyJournalRequest(include_tables=include_tables)
-        response = self._transport.call(method, request, timeout_seconds=timeout_seconds)
-        return JournalProof(response.is_intact, response.checked, response.head_hash.hex(), tuple(response.problems))
+        Args:
+            include_tables: Also compare the tables with a replay of the journal.
+            checkpoints: Those kept elsewhere (`read_checkpoints`): they find a dropped end and a rewritten history.
+            keys: Public keys kept elsewhere (`keys()`); if given, no other is trusted.
+            timeout_seconds: How long it may take.
+        """
+        from domain_sdk import _audit_calls
+
+        return _audit_calls.verify(
+            self._transport,
+            include_tables=include_tables,
+            checkpoints=checkpoints,
+            keys=keys or {},
+            timeout_seconds=timeout_seconds,
+        )
+
+    def decisions(
+        self,
+        *,
+        resource: str = "",
+        principal: str = "",
+        since: Until | None = None,
+        until: Until | None = None,
+        only_denied: bool = False,
+        limit: int | None = 50,
+    ) -> list[DecisionRecord]:
+        """What was decided, newest first: of a domain, product, port or column, or of a person, or everything."""
+        from domain_sdk import _audit_calls
+
+        scope = _audit_calls.to_scope(resource, principal, since=since, until=until)
+        return _audit_calls.list_decisions(self._transport, scope, only_denied=only_denied, limit=limit)
+
+    def report(
+        self,
+        resource: str = "",
+        *,
+        principal: str = "",
+        since: Until | None = None,
+        until: Until | None = None,
+        timeout_seconds: float = 600.0,
+    ) -> AuditReport:
+        """Who was given what, by which grants and who approved them, what was refused, and how policy changed meanwhile.
+
+        Args:
+            resource: A domain, product, port or column, like `finance.ledger.entries.amount`.
+            principal: A person or service; alone, or together with a resource.
+            since: From when on, inclusive; everything kept when None.
+            until: Until when, exclusive; now when None.
+            timeout_seconds: How long it may take.
+        """
+        from domain_sdk import _audit_calls
+
+        scope = _audit_calls.to_scope(resource, principal, since=since, until=until)
+        return _audit_calls.get_report(self._transport, scope, timeout_seconds=timeout_seconds)
+
+    def checkpoints(self, *, stream: str = "", limit: int | None = None) -> list[Checkpoint]:
+        """The signed checkpoints, oldest first; of one log (`journal`, `decisions`, `openlineage`) if it is given."""
+        from domain_sdk import _audit_calls
+
+        return _audit_calls.list_checkpoints(self._transport, stream, limit)
+
+    def create_checkpoints(self) -> list[Checkpoint]:
+        """The checkpoints just made, one for each log that has grown since its last."""
+        from domain_sdk import _audit_calls
+
+        return _audit_calls.create_checkpoints(self._transport)
+
+    def keys(self) -> dict[str, bytes]:
+        """The public keys (raw Ed25519) that checkpoints are verified with, by id: keep them elsewhere, with the checkpoints."""
+        from domain_sdk import _audit_calls
+
+        return _audit_calls.list_keys(self._transport)
 
     def changes(self, *, after: int = 0, kinds: Sequence[str] = (), limit: int | None = None) -> list[Change]:
         """The changes after a revision, oldest first; only of these kinds, if any."""

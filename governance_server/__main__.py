@@ -21,7 +21,7 @@ from governance_server.storage.errors import StorageError
 from governance_server.warehouse.errors import WarehouseError
 
 _LOG = logging.getLogger("governance_server")
-_USAGE = "usage: python -m governance_server serve | gateway | rebuild"
+_USAGE = "usage: python -m governance_server serve | gateway | rebuild | verify"
 
 
 def main(arguments: list[str]) -> int:
@@ -124,6 +124,13 @@ def _end_with_parent(stop: threading.Event) -> None:
         threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
+def _verify(settings: Settings, stop: threading.Event) -> int:
+    from governance_server.audit.offline import prove_offline
+
+    print(json.dumps(prove_offline(settings, os.environ)))
+    return 0
+
+
 def _rebuild(settings: Settings, stop: threading.Event) -> int:
     from governance_server.journal.rebuild import rebuild
     from governance_server.storage.engine import open_database
@@ -223,7 +230,7 @@ def _url(settings: Settings, port: int) -> str:
     return f"{'https' if settings.has_tls else 'http'}://{settings.host}:{port}"
 
 
-_COMMANDS = {"serve": _serve, "gateway": _gateway, "rebuild": _rebuild}
+_COMMANDS = {"serve": _serve, "gateway": _gateway, "rebuild": _rebuild, "verify": _verify}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

@@ -16,7 +16,9 @@ from grpc_reflection.v1alpha import reflection
 
 from domainmesh.v1.read_service_pb2_grpc import add_ReadServiceServicer_to_server
 from domainmesh.v1.retrieval_service_pb2_grpc import add_RetrievalServiceServicer_to_server
+from governance_server.audit.checkpoints import CheckpointMaker
 from governance_server.audit.decision_log import DecisionLog
+from governance_server.audit.tasks import audit_tasks, sign_last_checkpoints
 from governance_server.authentication import Authenticator
 from governance_server.backend import Backend
 from governance_server.bootstrap import ensure_administrator, ensure_token_owners
@@ -58,6 +60,7 @@ class Control:
     backend: Backend
     publisher: Publisher
     maintenance: Maintenance
+    checkpoints: CheckpointMaker
     is_first_start: bool
 
     def stop(self, grace_seconds: float = 2.0) -> None:
@@ -66,6 +69,7 @@ class Control:
         self.maintenance.stop()
         self.backend.journal.close()
         self.backend.log.close()
+        sign_last_checkpoints(self.checkpoints)
         self.backend.database.close()
 
 
@@ -100,12 +104,13 @@ def build_control(settings: Settings, *, gateway: Callable[[], str]) -> Control:
         backend, warehouse=warehouse, passages=PassageIndexer(vectors, warehouse), emitter=LineageEmitter(events, backend.now)
     )
     server = _server(settings, backend, authenticator)
-    parts = ControlParts(backend=backend, publisher=publisher, events=events, gateway=gateway)
+    checkpoints = CheckpointMaker(backend.database, backend.keys, path=settings.checkpoints, clock=backend.now)
+    parts = ControlParts(backend=backend, publisher=publisher, events=events, checkpoints=checkpoints, gateway=gateway)
     names = register(control_services(parts), server)
     port = _open(server, settings, settings.port, names)
-    maintenance = _maintenance(backend)
+    maintenance = _maintenance(backend, checkpoints)
     maintenance.start()
-    return Control(server, port, backend, publisher, maintenance, is_first_start)
+    return Control(server, port, backend, publisher, maintenance, checkpoints, is_first_start)
 
 
 def build_gateway(settings: Settings) -> Gateway:
@@ -140,11 +145,11 @@ def _backend(settings: Settings) -> tuple[Backend, Authenticator]:
     return backend, Authenticator(database, now=_now, keys=keys)
 
 
-def _maintenance(backend: Backend) -> Maintenance:
+def _maintenance(backend: Backend, checkpoints: CheckpointMaker) -> Maintenance:
     """The periodic work of a control server: register further tasks here."""
     leases = Leases(backend.database, clock=backend.now)
     maintenance = Maintenance(leases, holder=backend.new_id(), interval_seconds=backend.settings.maintenance_seconds)
-    maintenance.register([])
+    maintenance.register(audit_tasks(checkpoints, backend.settings, backend.now))
     return maintenance
 
 

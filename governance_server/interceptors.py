@@ -57,7 +57,8 @@ _LONG_CALLS = frozenset(
     {
         "/domainmesh.v1.PublicationService/CommitPublication",
         "/domainmesh.v1.PublicationService/RepairPublications",
-        "/domainmesh.v1.JournalService/VerifyJournal",
+        "/domainmesh.v1.AuditService/VerifyAudit",
+        "/domainmesh.v1.AuditService/GetAuditReport",
         "/domainmesh.v1.ReadService/PrepareFiles",
         "/domainmesh.v1.QuestionService/ListVisible",
         "/domainmesh.v1.QuestionService/ListReaders",

@@ -9,6 +9,7 @@ from typing import Any
 import grpc
 
 from domainmesh.v1.access_request_service_pb2_grpc import add_AccessRequestServiceServicer_to_server
+from domainmesh.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from domainmesh.v1.break_glass_service_pb2_grpc import add_BreakGlassServiceServicer_to_server
 from domainmesh.v1.change_set_service_pb2_grpc import add_ChangeSetServiceServicer_to_server
 from domainmesh.v1.decision_service_pb2_grpc import add_DecisionServiceServicer_to_server
@@ -22,10 +23,12 @@ from domainmesh.v1.publication_service_pb2_grpc import add_PublicationServiceSer
 from domainmesh.v1.question_service_pb2_grpc import add_QuestionServiceServicer_to_server
 from domainmesh.v1.server_service_pb2_grpc import add_ServerServiceServicer_to_server
 from domainmesh.v1.tag_service_pb2_grpc import add_TagServiceServicer_to_server
+from governance_server.audit.checkpoints import CheckpointMaker
 from governance_server.backend import Backend
 from governance_server.publishing.publisher import Publisher
 from governance_server.search.index import SearchIndex
 from governance_server.services.access_requests import AccessRequestService
+from governance_server.services.audit import AuditService
 from governance_server.services.break_glass import BreakGlassService
 from governance_server.services.changes import ChangeSetService
 from governance_server.services.decisions import DecisionService
@@ -55,6 +58,7 @@ class ControlParts:
     backend: Backend
     publisher: Publisher
     events: EventLog
+    checkpoints: CheckpointMaker
     gateway: Callable[[], str]
 
 
@@ -77,6 +81,7 @@ def control_services(parts: ControlParts) -> list[Registration]:
         (add_PublicationServiceServicer_to_server, PublicationService(backend, parts.publisher)),
         (add_BreakGlassServiceServicer_to_server, BreakGlassService(backend)),
         (add_TagServiceServicer_to_server, TagService(backend)),
+        (add_AuditServiceServicer_to_server, AuditService(backend, parts.checkpoints)),
         (add_ServerServiceServicer_to_server, ServerService(backend, gateway=parts.gateway)),
     ]
 

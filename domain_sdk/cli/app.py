@@ -14,6 +14,7 @@ from typer.exceptions import TyperException
 from domain_sdk.cli import (
     access,
     admin,
+    audit,
     break_glass,
     catalog,
     failures,
@@ -41,7 +42,10 @@ PANELS: dict[str, tuple[Command, ...]] = {
     "Publish and run": (*publishing.COMMANDS, *journal.COMMANDS),
 }
 GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
-    "audit": ("The journal of everything the server ever accepted.", (*journal.AUDIT_COMMANDS, *break_glass.AUDIT_COMMANDS)),
+    "audit": (
+        "Who changed what, who read what, and the proof of both.",
+        (*audit.COMMANDS, *journal.AUDIT_COMMANDS, *break_glass.AUDIT_COMMANDS),
+    ),
     "token": ("Tokens: what proves who calls.", tokens.COMMANDS),
     "admin": ("Set the mesh up: domains, principals, purposes, guardrails, tags.", (*admin.COMMANDS, *tags.COMMANDS)),
 }

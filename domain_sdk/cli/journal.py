@@ -1,4 +1,4 @@
-"""`audit verify`, `audit changes`, `repair`: the journal, and what crashes left behind."""
+"""`audit changes`, `repair`: the journal, and what crashes left behind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from domain_sdk.cli.command import Command
-from domain_sdk.cli.failures import FAILED
 from domain_sdk.cli.options import Json
 from domain_sdk.cli.output import answer, cell, details, output_console, plain, table, waiting
 from domain_sdk.cli.session import connect
@@ -17,21 +16,9 @@ from domain_sdk.cli.session import connect
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from domain_sdk.audit import Change, JournalProof
+    from domain_sdk.audit import Change
 
-__all__ = ["AUDIT_COMMANDS", "COMMANDS", "proof_view"]
-
-
-def verify(
-    ctx: typer.Context,
-    chain_only: Annotated[bool, typer.Option("--chain-only", help="Do not compare the tables with a replay.")] = False,
-    as_json: Json = False,
-) -> None:
-    """Prove that the journal is whole: every hash, and the tables against a replay. Exit status 1 if it is not."""
-    with connect(ctx) as mesh, waiting("Recomputing every hash of the journal …"):
-        proof = mesh.audit.verify(include_tables=not chain_only)
-    answer(proof, lambda: proof_view(proof, has_tables=not chain_only), as_json=as_json)
-    raise typer.Exit(0 if proof.is_intact else FAILED)
+__all__ = ["AUDIT_COMMANDS", "COMMANDS"]
 
 
 def changes(
@@ -72,20 +59,6 @@ def repair(
     answer({"committed": committed, "aborted": aborted}, lambda: details(facts), as_json=as_json)
 
 
-def proof_view(proof: JournalProof, *, has_tables: bool) -> RenderableType:
-    """The verdict with the head's hash, to be kept elsewhere."""
-    verdict = cell("The journal is intact.", "bold green") if proof.is_intact else cell("The journal is BROKEN.", "bold red")
-    tables = " and the tables equal their replay" if has_tables and proof.is_intact else ""
-    facts = {
-        "verdict": verdict,
-        "checked": f"{proof.checked:,} changes, every hash{tables}",
-        "head": cell(proof.head_hash, "bold"),
-        "": "keep the head elsewhere: it proves later that nothing was cut off",
-        "problems": cell("\n").join([cell(problem) for problem in proof.problems]),
-    }
-    return details(facts)
-
-
 def _changes(found: Sequence[Change], *, has_more: bool) -> RenderableType:
     from rich.console import Group
 
@@ -108,7 +81,6 @@ def _line(change: Change) -> RenderableType:
 
 
 AUDIT_COMMANDS = (
-    Command("verify", verify, ("mesh audit verify", "mesh audit verify --json")),
     Command(
         "changes",
         changes,

@@ -9,8 +9,8 @@ from __future__ import annotations
 import time
 from typing import TYPE_CHECKING
 
+from domain_sdk.cli.audit import proof_view
 from domain_sdk.cli.catalog_views import explanation_view, hits_view, lineage_view
-from domain_sdk.cli.journal import proof_view
 from domain_sdk.cli.output import cell, table
 from domain_sdk.cli.reading import frame_view, passages_view
 from domain_sdk.demo import samples

@@ -23,7 +23,7 @@ from governance_server.storage.drivers import Connection
 from governance_server.storage.engine import Database
 from governance_server.storage.events import EventLog
 
-__all__ = ["DecisionLog", "index_resources"]
+__all__ = ["DecisionLog", "index_name", "index_resources"]
 
 _LOG = logging.getLogger(__name__)
 _WINDOW_SECONDS = 0.003
@@ -190,5 +190,10 @@ def index_resources(record: pb.DecisionRecord) -> tuple[str, ...]:
     """What the record is found by: its port, product or domain; of many checks the products of all that is listed."""
     if not record.HasField("checks"):
         return (record.resource.partition("#")[0],)
-    named = (f"{question} ".split(" ")[1].partition("#")[0] for question in record.checks.questions)
-    return tuple(sorted({".".join(name.split(".")[:2]) for name in named})[:_MOST_RESOURCES]) or ("",)
+    named = {".".join(index_name(question).partition("#")[0].split(".")[:2]) for question in record.checks.questions}
+    return tuple(sorted(named)[:_MOST_RESOURCES]) or ("",)
+
+
+def index_name(question: str) -> str:
+    """What one of many questions is about: `read finance.ledger.entries (audit)` is about the port."""
+    return f"{question} ".split(" ")[1]

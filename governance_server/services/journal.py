@@ -1,4 +1,4 @@
-"""JournalService: the journal, listed, watched and proven. For the central team."""
+"""JournalService: the journal, listed and watched. For the central team."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from governance_server.rules.apply import Change
 from governance_server.rules.errors import AccessDenied, Invalid
 from mesh_core.names import MESH
 
-__all__ = ["JournalService"]
+__all__ = ["JournalService", "change_to_wire"]
 
 _WATCH_SECONDS, _WATCH_PAGE = 1.0, 100
 """How long a watcher sleeps before it looks whether its client is still there; and changes read at once."""
@@ -35,7 +35,9 @@ class JournalService(journal_service_pb2_grpc.JournalServiceServicer):
         changes = self._backend.journal.read_changes(after, page.size + 1, request.kinds or None)
         shown = changes[: page.size]
         more = Page.token(str(shown[-1].revision)) if len(changes) > page.size else ""
-        return pb.ListChangesResponse(changes=[_change(c, request.include_body) for c in shown], next_page_token=more)
+        return pb.ListChangesResponse(
+            changes=[change_to_wire(c, include_body=request.include_body) for c in shown], next_page_token=more
+        )
 
     def WatchChanges(self, request: pb.WatchChangesRequest, context: grpc.ServicerContext) -> Iterator[journal_pb2.Change]:
         """Streams changes as they are accepted; ends when the right to see them does."""
@@ -51,7 +53,7 @@ class JournalService(journal_service_pb2_grpc.JournalServiceServicer):
                 changes = self._backend.journal.read_changes(after, _WATCH_PAGE, request.kinds or None)
                 for change in changes:
                     self._check_still(caller)
-                    yield _change(change, True)
+                    yield change_to_wire(change, include_body=True)
                 last = max((change.revision for change in changes), default=0)
                 after = last if len(changes) == _WATCH_PAGE else max(head, last)
 
@@ -60,15 +62,6 @@ class JournalService(journal_service_pb2_grpc.JournalServiceServicer):
         if not self._backend.policy.check(caller, "administer", MESH).allowed:
             raise AccessDenied("You may not administer mesh, or not any more.", resource=MESH)
 
-    def VerifyJournal(self, request: pb.VerifyJournalRequest, context: grpc.ServicerContext) -> pb.VerifyJournalResponse:
-        """Recomputes the hash chain and compares the tables with it."""
-        self._backend.policy.authorise(current_caller(), "administer", MESH)
-        result = self._backend.journal.verify(deep=request.include_tables)
-        return pb.VerifyJournalResponse(
-            is_intact=result.ok, checked=result.checked, head_hash=self._backend.database.head().hash,
-            problems=[f"revision {problem.revision}: {problem.text}" for problem in result.problems],
-        )  # fmt: skip
-
 
 def _revision(number: int) -> int:
     if number >= 1 << 63:
@@ -76,7 +69,8 @@ def _revision(number: int) -> int:
     return number
 
 
-def _change(change: Change, include_body: bool) -> journal_pb2.Change:
+def change_to_wire(change: Change, *, include_body: bool) -> journal_pb2.Change:
+    """The entry as a message; its body only if it is wanted and was not erased."""
     message = journal_pb2.Change(
         revision=change.revision, time=stamp(change.time), principal=change.principal, request_id=change.request_id,
         kind=change.kind,

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from domainmesh.v1 import journal_pb2 as domainmesh_dot_v1_dot_journal__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#domainmesh/v1/journal_service.proto\x12\rdomainmesh.v1\x1a\x1b\x64omainmesh/v1/journal.proto\"x\n\x12ListChangesRequest\x12\x16\n\x0e\x61\x66ter_revision\x18\x01 \x01(\x04\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\r\n\x05kinds\x18\x04 \x03(\t\x12\x14\n\x0cinclude_body\x18\x05 \x01(\x08\"V\n\x13ListChangesResponse\x12&\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x15.domainmesh.v1.Change\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"<\n\x13WatchChangesRequest\x12\x16\n\x0e\x61\x66ter_revision\x18\x01 \x01(\x04\x12\r\n\x05kinds\x18\x02 \x03(\t\".\n\x14VerifyJournalRequest\x12\x16\n\x0einclude_tables\x18\x01 \x01(\x08\"`\n\x15VerifyJournalResponse\x12\x11\n\tis_intact\x18\x01 \x01(\x08\x12\x0f\n\x07\x63hecked\x18\x02 \x01(\x04\x12\x11\n\thead_hash\x18\x03 \x01(\x0c\x12\x10\n\x08problems\x18\x04 \x03(\t2\x8f\x02\n\x0eJournalService\x12T\n\x0bListChanges\x12!.domainmesh.v1.ListChangesRequest\x1a\".domainmesh.v1.ListChangesResponse\x12K\n\x0cWatchChanges\x12\".domainmesh.v1.WatchChangesRequest\x1a\x15.domainmesh.v1.Change0\x01\x12Z\n\rVerifyJournal\x12#.domainmesh.v1.VerifyJournalRequest\x1a$.domainmesh.v1.VerifyJournalResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#domainmesh/v1/journal_service.proto\x12\rdomainmesh.v1\x1a\x1b\x64omainmesh/v1/journal.proto\"x\n\x12ListChangesRequest\x12\x16\n\x0e\x61\x66ter_revision\x18\x01 \x01(\x04\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\r\n\x05kinds\x18\x04 \x03(\t\x12\x14\n\x0cinclude_body\x18\x05 \x01(\x08\"V\n\x13ListChangesResponse\x12&\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x15.domainmesh.v1.Change\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"<\n\x13WatchChangesRequest\x12\x16\n\x0e\x61\x66ter_revision\x18\x01 \x01(\x04\x12\r\n\x05kinds\x18\x02 \x03(\t2\xb3\x01\n\x0eJournalService\x12T\n\x0bListChanges\x12!.domainmesh.v1.ListChangesRequest\x1a\".domainmesh.v1.ListChangesResponse\x12K\n\x0cWatchChanges\x12\".domainmesh.v1.WatchChangesRequest\x1a\x15.domainmesh.v1.Change0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,10 +38,6 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTCHANGESRESPONSE']._serialized_end=291
   _globals['_WATCHCHANGESREQUEST']._serialized_start=293
   _globals['_WATCHCHANGESREQUEST']._serialized_end=353
-  _globals['_VERIFYJOURNALREQUEST']._serialized_start=355
-  _globals['_VERIFYJOURNALREQUEST']._serialized_end=401
-  _globals['_VERIFYJOURNALRESPONSE']._serialized_start=403
-  _globals['_VERIFYJOURNALRESPONSE']._serialized_end=499
-  _globals['_JOURNALSERVICE']._serialized_start=502
-  _globals['_JOURNALSERVICE']._serialized_end=773
+  _globals['_JOURNALSERVICE']._serialized_start=356
+  _globals['_JOURNALSERVICE']._serialized_end=535
 # @@protoc_insertion_point(module_scope)

@@ -46,11 +46,6 @@ class JournalServiceStub(object):
                 request_serializer=domainmesh_dot_v1_dot_journal__service__pb2.WatchChangesRequest.SerializeToString,
                 response_deserializer=domainmesh_dot_v1_dot_journal__pb2.Change.FromString,
                 _registered_method=True)
-        self.VerifyJournal = channel.unary_unary(
-                '/domainmesh.v1.JournalService/VerifyJournal',
-                request_serializer=domainmesh_dot_v1_dot_journal__service__pb2.VerifyJournalRequest.SerializeToString,
-                response_deserializer=domainmesh_dot_v1_dot_journal__service__pb2.VerifyJournalResponse.FromString,
-                _registered_method=True)
 
 
 class JournalServiceServicer(object):
@@ -71,13 +66,6 @@ class JournalServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
-    def VerifyJournal(self, request, context):
-        """Recomputes the hash chain and compares the tables with it.
-        """
-        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
-        context.set_details('Method not implemented!')
-        raise NotImplementedError('Method not implemented!')
-
 
 def add_JournalServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -90,11 +78,6 @@ def add_JournalServiceServicer_to_server(servicer, server):
                     servicer.WatchChanges,
                     request_deserializer=domainmesh_dot_v1_dot_journal__service__pb2.WatchChangesRequest.FromString,
                     response_serializer=domainmesh_dot_v1_dot_journal__pb2.Change.SerializeToString,
-            ),
-            'VerifyJournal': grpc.unary_unary_rpc_method_handler(
-                    servicer.VerifyJournal,
-                    request_deserializer=domainmesh_dot_v1_dot_journal__service__pb2.VerifyJournalRequest.FromString,
-                    response_serializer=domainmesh_dot_v1_dot_journal__service__pb2.VerifyJournalResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -152,33 +135,6 @@ class JournalService(object):
             '/domainmesh.v1.JournalService/WatchChanges',
             domainmesh_dot_v1_dot_journal__service__pb2.WatchChangesRequest.SerializeToString,
             domainmesh_dot_v1_dot_journal__pb2.Change.FromString,
-            options,
-            channel_credentials,
-            insecure,
-            call_credentials,
-            compression,
-            wait_for_ready,
-            timeout,
-            metadata,
-            _registered_method=True)
-
-    @staticmethod
-    def VerifyJournal(request,
-            target,
-            options=(),
-            channel_credentials=None,
-            call_credentials=None,
-            insecure=False,
-            compression=None,
-            wait_for_ready=None,
-            timeout=None,
-            metadata=None):
-        return grpc.experimental.unary_unary(
-            request,
-            target,
-            '/domainmesh.v1.JournalService/VerifyJournal',
-            domainmesh_dot_v1_dot_journal__service__pb2.VerifyJournalRequest.SerializeToString,
-            domainmesh_dot_v1_dot_journal__service__pb2.VerifyJournalResponse.FromString,
             options,
             channel_credentials,
             insecure,

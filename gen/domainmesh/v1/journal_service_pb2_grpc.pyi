@@ -38,8 +38,6 @@ class JournalServiceStub:
     """Lists changes, oldest first."""
     WatchChanges: _grpc.UnaryStreamMultiCallable[_journal_service_pb2.WatchChangesRequest, _journal_pb2.Change]
     """Streams changes as they are accepted, from a revision on."""
-    VerifyJournal: _grpc.UnaryUnaryMultiCallable[_journal_service_pb2.VerifyJournalRequest, _journal_service_pb2.VerifyJournalResponse]
-    """Recomputes the hash chain and compares the tables with it."""
 
 @_typing.type_check_only
 class JournalServiceAsyncStub(JournalServiceStub):
@@ -50,8 +48,6 @@ class JournalServiceAsyncStub(JournalServiceStub):
     """Lists changes, oldest first."""
     WatchChanges: _aio.UnaryStreamMultiCallable[_journal_service_pb2.WatchChangesRequest, _journal_pb2.Change]  # type: ignore[assignment]
     """Streams changes as they are accepted, from a revision on."""
-    VerifyJournal: _aio.UnaryUnaryMultiCallable[_journal_service_pb2.VerifyJournalRequest, _journal_service_pb2.VerifyJournalResponse]  # type: ignore[assignment]
-    """Recomputes the hash chain and compares the tables with it."""
 
 class JournalServiceServicer(metaclass=_abc_1.ABCMeta):
     """The journal. Needs `administer` on `mesh`."""
@@ -71,13 +67,5 @@ class JournalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_journal_pb2.Change], _abc.AsyncIterator[_journal_pb2.Change]]:
         """Streams changes as they are accepted, from a revision on."""
-
-    @_abc_1.abstractmethod
-    def VerifyJournal(
-        self,
-        request: _journal_service_pb2.VerifyJournalRequest,
-        context: _ServicerContext,
-    ) -> _typing.Union[_journal_service_pb2.VerifyJournalResponse, _abc.Awaitable[_journal_service_pb2.VerifyJournalResponse]]:
-        """Recomputes the hash chain and compares the tables with it."""
 
 def add_JournalServiceServicer_to_server(servicer: JournalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -28,6 +28,7 @@ from domain_sdk.access_requests import (
     ApproverLevel,
 )
 from domain_sdk.admin import Admin
+from domain_sdk.approval_rules import ApprovalRule, ApprovalRules
 from domain_sdk.audit import Audit, Change
 from domain_sdk.audit_log import (
     AuditedDenial,
@@ -77,6 +78,7 @@ from domain_sdk.errors import (
     WrongState,
 )
 from domain_sdk.identity import NewToken, Principal, Purpose, ServerStatus, Token
+from domain_sdk.inbox import Inbox, Notice, NoticeKind
 from domain_sdk.lineage import LineageEdge, LineageGraph, LineageNode
 from domain_sdk.mesh import Mesh
 from domain_sdk.policy import Policy
@@ -94,6 +96,8 @@ __all__ = [
     "AccessTerms",
     "Admin",
     "AlreadyExists",
+    "ApprovalRule",
+    "ApprovalRules",
     "ApproverLevel",
     "Audit",
     "AuditProblem",
@@ -126,6 +130,7 @@ __all__ = [
     "Grant",
     "Guardrail",
     "Hit",
+    "Inbox",
     "IncompatibleContract",
     "InternalError",
     "InvalidContract",
@@ -139,6 +144,8 @@ __all__ = [
     "NewToken",
     "NotConfigured",
     "NotFound",
+    "Notice",
+    "NoticeKind",
     "Overloaded",
     "Passage",
     "PlannedChange",

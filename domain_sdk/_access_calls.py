@@ -33,6 +33,7 @@ __all__ = [
     "list_grants",
     "list_guardrails",
     "revoke_grant",
+    "to_grant",
     "to_masks",
     "to_plan",
 ]
@@ -41,20 +42,20 @@ __all__ = [
 def create_grant(transport: Transport, grant: grant_pb2.Grant) -> Grant:
     """The grant holds."""
     request = grant_service_pb2.CreateGrantRequest(grant=grant)
-    return _grant(transport.call(transport.control(GrantServiceStub).CreateGrant, request))
+    return to_grant(transport.call(transport.control(GrantServiceStub).CreateGrant, request))
 
 
 def list_grants(transport: Transport, *, resource: str = "", subject: str = "") -> list[Grant]:
     """The grants on the resource and what it contains, and to the subject, by id."""
     request = grant_service_pb2.ListGrantsRequest(resource=resource, subject=subject)
     method = transport.control(GrantServiceStub).ListGrants
-    return [_grant(it) for it in all_items(transport, method, request, field="grants")]
+    return [to_grant(it) for it in all_items(transport, method, request, field="grants")]
 
 
 def revoke_grant(transport: Transport, id: str, reason: str) -> Grant:
     """The grant is revoked; the next read that needs it is denied."""
     request = grant_service_pb2.RevokeGrantRequest(id=id, reason=reason)
-    return _grant(transport.call(transport.control(GrantServiceStub).RevokeGrant, request))
+    return to_grant(transport.call(transport.control(GrantServiceStub).RevokeGrant, request))
 
 
 def create_guardrail(transport: Transport, guardrail: grant_pb2.Guardrail) -> Guardrail:
@@ -114,7 +115,8 @@ def to_plan(message: read_pb2.ReadPlan) -> ReadPlan:
     )
 
 
-def _grant(message: grant_pb2.Grant) -> Grant:
+def to_grant(message: grant_pb2.Grant) -> Grant:
+    """The grant as a value."""
     return Grant(
         id=message.id,
         subject=message.subject,
@@ -134,6 +136,8 @@ def _grant(message: grant_pb2.Grant) -> Grant:
         revoke_time=from_timestamp(message, "revoke_time"),
         revoke_reason=message.revoke_reason,
         revoker=message.revoker,
+        approval_rule=message.approval_rule,
+        renewed_by=message.renewed_by,
         basis=tuple(message.basis),
     )
 

@@ -1,4 +1,4 @@
-"""The calls of `Mesh` about access requests: asking, deciding, renewing.
+"""The calls of `Mesh` about access requests: asking, deciding, renewing; and the inbox.
 
 Owns their arguments; whether a call is allowed is always the server's decision.
 """
@@ -14,6 +14,7 @@ from domain_sdk._times import Until, to_expiry
 if TYPE_CHECKING:
     from domain_sdk._transport import Transport
     from domain_sdk.access_requests import AccessRequest
+    from domain_sdk.inbox import Inbox, Notice
 
 __all__ = ["RequestCalls"]
 
@@ -135,6 +136,18 @@ class RequestCalls:
             reason=reason,
         )
         return _request_calls.approve_request(self._transport, sent)
+
+    def inbox(self) -> Inbox:
+        """What waits for the caller, what became of what it asked for, what ends soon, and what it has not read."""
+        from domain_sdk import _inbox_calls
+
+        return _inbox_calls.get_inbox(self._transport)
+
+    def notices(self, *, include_read: bool = False, limit: int | None = None) -> list[Notice]:
+        """What the caller was told and has not read (or all of it), newest first."""
+        from domain_sdk import _inbox_calls
+
+        return _inbox_calls.list_notices(self._transport, include_read=include_read, limit=limit)
 
     def deny(self, id: str, *, reason: str = "") -> AccessRequest:
         """The request is denied."""

@@ -40,6 +40,10 @@ class Grant:
     revoke_time: datetime | None
     revoke_reason: str
     revoker: str
+    approval_rule: str = ""
+    """The approval rule that approved its request; empty if people did, or if it came from none."""
+    renewed_by: str = ""
+    """The grant that goes on where this one ends; empty if none does."""
     basis: tuple[str, ...] = ()
     """The rules it rests on, by id: when one of them ends, it ends too. Empty if an owner or administrator gave it."""
 

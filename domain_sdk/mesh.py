@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 from domain_sdk._access import AccessCalls
 from domain_sdk._arguments import checked_names, checked_number, checked_text
 from domain_sdk.admin import Admin
+from domain_sdk.approval_rules import ApprovalRules
 from domain_sdk.audit import Audit
 from domain_sdk.changes import Changes
 from domain_sdk.policy import Policy
@@ -42,6 +43,7 @@ class Mesh(AccessCalls):
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
         self.admin = Admin(transport)
+        self.approval_rules = ApprovalRules(transport)
         self.audit = Audit(transport)
         self.changes = Changes(transport)
         self.policy = Policy(transport)

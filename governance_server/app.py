@@ -28,11 +28,12 @@ from governance_server.interceptors import CallInterceptor, StreamPool
 from governance_server.journal.journal import Journal
 from governance_server.keyring import Keyring
 from governance_server.lineage.emit import LineageEmitter
-from governance_server.maintenance import Maintenance
+from governance_server.maintenance import Maintenance, Task
 from governance_server.policy.projection import PolicyProjection
 from governance_server.policy.shadow import ShadowCheck
 from governance_server.publishing.passages import PassageIndexer
 from governance_server.publishing.publisher import Publisher
+from governance_server.reminders import Reminders
 from governance_server.services.reads import ReadService
 from governance_server.services.retrieval import RetrievalService
 from governance_server.storage.catalog import Catalog
@@ -49,6 +50,7 @@ if TYPE_CHECKING:
 __all__ = ["Control", "Gateway", "build_control", "build_gateway"]
 
 _MAX_METADATA_BYTES = 16 << 10
+_REMINDER_SECONDS = 600
 
 
 @dataclass(frozen=True)
@@ -149,6 +151,7 @@ def _maintenance(backend: Backend, checkpoints: CheckpointMaker) -> Maintenance:
     """The periodic work of a control server: register further tasks here."""
     leases = Leases(backend.database, clock=backend.now)
     maintenance = Maintenance(leases, holder=backend.new_id(), interval_seconds=backend.settings.maintenance_seconds)
+    maintenance.register([Task("reminders", Reminders(backend).run, every_seconds=_REMINDER_SECONDS)])
     maintenance.register(audit_tasks(checkpoints, backend.settings, backend.now))
     return maintenance
 

@@ -9,12 +9,14 @@ from typing import Any
 import grpc
 
 from domainmesh.v1.access_request_service_pb2_grpc import add_AccessRequestServiceServicer_to_server
+from domainmesh.v1.approval_rule_service_pb2_grpc import add_ApprovalRuleServiceServicer_to_server
 from domainmesh.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from domainmesh.v1.break_glass_service_pb2_grpc import add_BreakGlassServiceServicer_to_server
 from domainmesh.v1.change_set_service_pb2_grpc import add_ChangeSetServiceServicer_to_server
 from domainmesh.v1.decision_service_pb2_grpc import add_DecisionServiceServicer_to_server
 from domainmesh.v1.domain_service_pb2_grpc import add_DomainServiceServicer_to_server
 from domainmesh.v1.grant_service_pb2_grpc import add_GrantServiceServicer_to_server, add_GuardrailServiceServicer_to_server
+from domainmesh.v1.inbox_service_pb2_grpc import add_InboxServiceServicer_to_server
 from domainmesh.v1.journal_service_pb2_grpc import add_JournalServiceServicer_to_server
 from domainmesh.v1.lineage_service_pb2_grpc import add_LineageServiceServicer_to_server
 from domainmesh.v1.principal_service_pb2_grpc import add_PrincipalServiceServicer_to_server, add_TokenServiceServicer_to_server
@@ -28,12 +30,14 @@ from governance_server.backend import Backend
 from governance_server.publishing.publisher import Publisher
 from governance_server.search.index import SearchIndex
 from governance_server.services.access_requests import AccessRequestService
+from governance_server.services.approval_rules import ApprovalRuleService
 from governance_server.services.audit import AuditService
 from governance_server.services.break_glass import BreakGlassService
 from governance_server.services.changes import ChangeSetService
 from governance_server.services.decisions import DecisionService
 from governance_server.services.domains import DomainService
 from governance_server.services.grants import GrantService, GuardrailService
+from governance_server.services.inbox import InboxService
 from governance_server.services.journal import JournalService
 from governance_server.services.lineage import LineageService
 from governance_server.services.principals import PrincipalService
@@ -74,6 +78,8 @@ def control_services(parts: ControlParts) -> list[Registration]:
         (add_GuardrailServiceServicer_to_server, GuardrailService(backend)),
         (add_ChangeSetServiceServicer_to_server, ChangeSetService(backend)),
         (add_AccessRequestServiceServicer_to_server, AccessRequestService(backend)),
+        (add_ApprovalRuleServiceServicer_to_server, ApprovalRuleService(backend)),
+        (add_InboxServiceServicer_to_server, InboxService(backend)),
         (add_DecisionServiceServicer_to_server, DecisionService(backend)),
         (add_QuestionServiceServicer_to_server, QuestionService(backend)),
         (add_LineageServiceServicer_to_server, LineageService(backend, parts.events)),

@@ -14,11 +14,13 @@ from typer.exceptions import TyperException
 from domain_sdk.cli import (
     access,
     admin,
+    approval_rules,
     audit,
     break_glass,
     catalog,
     failures,
     identity,
+    inbox,
     journal,
     policy,
     publishing,
@@ -38,10 +40,11 @@ __all__ = ["GROUPS", "PANELS", "build", "run"]
 PANELS: dict[str, tuple[Command, ...]] = {
     "Start": (*story.COMMANDS, *servers.COMMANDS, *identity.COMMANDS),
     "Find and read": (*catalog.COMMANDS, *reading.COMMANDS),
-    "Access": (*access.COMMANDS, *policy.COMMANDS, *break_glass.COMMANDS),
+    "Access": (*access.COMMANDS, *inbox.COMMANDS, *policy.COMMANDS, *break_glass.COMMANDS),
     "Publish and run": (*publishing.COMMANDS, *journal.COMMANDS),
 }
 GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
+    "approval-rules": ("Rules that approve access requests when they are filed.", approval_rules.COMMANDS),
     "audit": (
         "Who changed what, who read what, and the proof of both.",
         (*audit.COMMANDS, *journal.AUDIT_COMMANDS, *break_glass.AUDIT_COMMANDS),

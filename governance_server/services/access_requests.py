@@ -24,7 +24,7 @@ from governance_server.services.request_approvals import Approval, approve, tell
 from governance_server.services.request_filing import file_renewal, file_request
 from governance_server.services.request_views import RequestView
 
-__all__ = ["AccessRequestService", "open_requests", "pending_for"]
+__all__ = ["AccessRequestService", "newest_first", "pending_for"]
 
 _REQUESTED = messages.ACCESS_REQUEST_STATE_REQUESTED
 _PAGE = 500
@@ -73,7 +73,7 @@ class AccessRequestService(access_request_service_pb2_grpc.AccessRequestServiceS
         """Lists the caller's own requests and those it may decide, newest first."""
         page, view = Page.of(request.page_size, request.page_token), self._view()
         found: list[messages.AccessRequest] = []
-        for asked in _newest_first(self._backend, page.after):
+        for asked in newest_first(self._backend, page.after):
             if _is_wanted(view, request, asked) and view.may_see(asked):
                 found.append(asked)
             if len(found) > page.size:
@@ -143,17 +143,13 @@ class AccessRequestService(access_request_service_pb2_grpc.AccessRequestServiceS
         return self._view().shown(messages.AccessRequest.FromString(reply))
 
 
-def open_requests(backend: Backend, view: RequestView) -> list[messages.AccessRequest]:
-    """The open requests that wait for the caller's decision, newest first."""
-    return [asked for asked in _newest_first(backend, "") if view.awaits_caller(asked)]
-
-
 def pending_for(backend: Backend, caller: Caller) -> int:
     """How many open requests wait for the caller's decision."""
-    return len(open_requests(backend, RequestView(backend, backend.catalog, caller)))
+    view = RequestView(backend, backend.catalog, caller)
+    return sum(view.awaits_caller(asked) for asked in newest_first(backend))
 
 
-def _newest_first(backend: Backend, after: str) -> Iterator[messages.AccessRequest]:
+def newest_first(backend: Backend, after: str = "") -> Iterator[messages.AccessRequest]:
     """Every request before the one named `after`, all if empty; read page by page. Ids sort by the order of filing."""
     if after and not _ID.match(after):
         raise Invalid("page_token is not one this server gave out: leave it empty to start anew.")

@@ -16,12 +16,12 @@ from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.access_requests import note
 from governance_server.rules.access_terms import asked_terms
-from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import Invalid, Precondition
 from governance_server.rules.grants import check_resource
 from governance_server.rules.policy_facts import policy_time
 from governance_server.rules.policy_rows import FOREVER, domain_of
 from governance_server.services.request_approvals import trial_grant
+from governance_server.services.request_rules import approve_by_rules
 from governance_server.services.request_views import RequestView
 
 __all__ = ["file_renewal", "file_request"]
@@ -121,6 +121,6 @@ def _file(backend: Backend, tx: Transaction, caller: Caller, filed: messages.Acc
     view.levels(filed.resource)
     event = messages.AccessRequestEvent(time=stamp(tx.time), principal=caller.name, reason=filed.reason)
     note(filed, messages.ACCESS_REQUEST_STEP_FILED, event)
-    writes: list[ResourceWrite] = []
-    kind = "access_request.approved" if filed.grants else "access_request.created"
-    return Outcome(kind, filed.id, (store(kinds.ACCESS_REQUEST, filed.id, filed), *writes), filed.SerializeToString())
+    decided, writes = approve_by_rules(backend, tx, view, filed)
+    kind = "access_request.approved" if decided.grants else "access_request.created"
+    return Outcome(kind, decided.id, (store(kinds.ACCESS_REQUEST, decided.id, decided), *writes), decided.SerializeToString())

@@ -17,8 +17,9 @@ from tests.integration.mesh_setup import contract, token_of
 from tests.servers import RunningServer
 
 CONTROL = {
-    "AccessRequestService", "DecisionService", "DomainService", "GrantService", "GuardrailService", "JournalService",
-    "LineageService", "PrincipalService", "ProductService", "PublicationService", "ServerService", "TokenService",
+    "AccessRequestService", "ApprovalRuleService", "DecisionService", "DomainService", "GrantService", "GuardrailService",
+    "InboxService", "JournalService", "LineageService", "PrincipalService", "ProductService", "PublicationService",
+    "ServerService", "TokenService",
 }  # fmt: skip
 GATEWAY = {"ReadService", "RetrievalService"}
 PACKAGE = "domainmesh.v1."

@@ -22,7 +22,9 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class ApprovalRule(_message.Message):
-    """A domain's rule that approves access requests at once: what fits it is granted without anybody being asked."""
+    """A domain's rule that approves access requests when they are filed: its author's approval, given in advance. It approves what fits it
+    whole, and only as long as its author could approve; anything else waits for people.
+    """
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -37,6 +39,9 @@ class ApprovalRule(_message.Message):
     CREATOR_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
+    IS_DISABLED_FIELD_NUMBER: _builtins.int
+    ETAG_FIELD_NUMBER: _builtins.int
+    IS_DEAD_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id, like `sales:analysts-orders`."""
     resource: _builtins.str
@@ -44,20 +49,26 @@ class ApprovalRule(_message.Message):
     purpose: _builtins.str
     """For which purpose, and narrower ones; any when empty."""
     longest_days: _builtins.int
-    """For how many days at most a request may ask; 0 for no bound."""
+    """For how many days at most a request may ask; 0 for no bound, and for requests without an end."""
     row_filter: _builtins.str
     """A SQL predicate that keeps the rows given; empty for all."""
     creator: _builtins.str
-    """Who made the rule; what it approves is granted in this one's name."""
+    """Who made the rule or changed it last; what it approves is granted in this one's name."""
     reason: _builtins.str
     """Why it exists."""
+    is_disabled: _builtins.bool
+    """True while it approves nothing. Grants that it approved stay."""
+    etag: _builtins.str
+    """Changes with every update; send it back to detect a lost update."""
+    is_dead: _builtins.bool
+    """True if it approves nothing because its author may not give any more what it gives. Filled on read."""
     @_builtins.property
     def subjects(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Whose requests: principals, groups, roles, `domain:sales` (its members) or `*`."""
 
     @_builtins.property
     def columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only these columns are given, if set; resource must then be a port."""
+        """Only requests for these columns, or some of them, if set; resource must then be a port."""
 
     @_builtins.property
     def masks(self) -> _containers.RepeatedCompositeFieldContainer[_grant_pb2.ColumnMask]:
@@ -81,10 +92,13 @@ class ApprovalRule(_message.Message):
         creator: _builtins.str = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         reason: _builtins.str = ...,
+        is_disabled: _builtins.bool = ...,
+        etag: _builtins.str = ...,
+        is_dead: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "create_time", b"create_time", "creator", b"creator", "id", b"id", "longest_days", b"longest_days", "masks", b"masks", "purpose", b"purpose", "reason", b"reason", "resource", b"resource", "row_filter", b"row_filter", "subjects", b"subjects"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "create_time", b"create_time", "creator", b"creator", "etag", b"etag", "id", b"id", "is_dead", b"is_dead", "is_disabled", b"is_disabled", "longest_days", b"longest_days", "masks", b"masks", "purpose", b"purpose", "reason", b"reason", "resource", b"resource", "row_filter", b"row_filter", "subjects", b"subjects"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -26,6 +26,7 @@ from domainmesh.v1.question_service_pb2_grpc import add_QuestionServiceServicer_
 from domainmesh.v1.server_service_pb2_grpc import add_ServerServiceServicer_to_server
 from domainmesh.v1.tag_service_pb2_grpc import add_TagServiceServicer_to_server
 from governance_server.audit.checkpoints import CheckpointMaker
+from governance_server.audit.recorded_reads import RecordedReads
 from governance_server.backend import Backend
 from governance_server.publishing.publisher import Publisher
 from governance_server.search.index import SearchIndex
@@ -81,7 +82,7 @@ def control_services(parts: ControlParts) -> list[Registration]:
         (add_ApprovalRuleServiceServicer_to_server, ApprovalRuleService(backend)),
         (add_InboxServiceServicer_to_server, InboxService(backend)),
         (add_DecisionServiceServicer_to_server, DecisionService(backend)),
-        (add_QuestionServiceServicer_to_server, QuestionService(backend)),
+        (add_QuestionServiceServicer_to_server, QuestionService(backend, RecordedReads(backend.database, now=backend.now))),
         (add_LineageServiceServicer_to_server, LineageService(backend, parts.events)),
         (add_JournalServiceServicer_to_server, JournalService(backend)),
         (add_PublicationServiceServicer_to_server, PublicationService(backend, parts.publisher)),

@@ -24,6 +24,7 @@ from domain_sdk.cli import (
     journal,
     policy,
     publishing,
+    questions,
     reading,
     servers,
     story,
@@ -41,6 +42,7 @@ PANELS: dict[str, tuple[Command, ...]] = {
     "Start": (*story.COMMANDS, *servers.COMMANDS, *identity.COMMANDS),
     "Find and read": (*catalog.COMMANDS, *reading.COMMANDS),
     "Access": (*access.COMMANDS, *inbox.COMMANDS, *policy.COMMANDS, *break_glass.COMMANDS),
+    "Access": (*access.COMMANDS, *policy.COMMANDS, *questions.COMMANDS, *break_glass.COMMANDS),
     "Publish and run": (*publishing.COMMANDS, *journal.COMMANDS),
 }
 GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {

@@ -92,22 +92,18 @@ def proof_view(proof: Proof) -> RenderableType:
 
     verdict = cell("holds", "bold green") if proof.holds else cell("does not hold", "bold red")
     parts: list[RenderableType] = [cell(proof.claim, "bold") + cell(" ") + verdict]
-    if proof.counterexamples:
-        rows = [
-            (
-                cell(it.principal, "bold"),
-                it.column,
-                purposes_words(it.purposes),
-                cell(f"{it.shown}{f': {it.mask}' if it.mask else ''}", _STYLES.get(str(it.shown), "")),
-                it.from_time or "now",
-                _paths(it.paths),
-                _paths(it.exemptions),
-            )
-            for it in proof.counterexamples
-        ]
-        parts.append(table(("who", "column", "for", "sees it", "from", "by", "exempt by"), rows))
+    for it in proof.counterexamples:
+        shown = cell(f"{it.shown}{f': {it.mask}' if it.mask else ''}", _STYLES.get(str(it.shown), ""))
+        facts = {
+            "sees": cell(f"{it.column} ") + shown,
+            "for": purposes_words(it.purposes),
+            "from": it.from_time,
+            "by": "\n".join(map(path_words, it.paths)),
+            "exempt from": "\n".join(f"{path.rule} ({' → '.join(path.via)})" for path in it.exemptions),
+        }
+        parts += ["", details(facts, title=it.principal)]
     left = proof.counterexample_count - len(proof.counterexamples)
-    facts = {
+    numbers = {
         "left out": f"{left} more" if left else "",
         "enumerated": " × ".join(
             (
@@ -121,7 +117,7 @@ def proof_view(proof: Proof) -> RenderableType:
         "of": "what you may ask about" if proof.is_restricted else "",
         "revision": proof.revision,
     }
-    return Group(*parts, details(facts))
+    return Group(*parts, "", details(numbers))
 
 
 def purposes_words(purposes: Sequence[str]) -> str:

@@ -76,11 +76,8 @@ def claim_of_guardrail(policy: PolicyProjection, guardrail: str) -> Claim:
     rule = next((row for row in rows if isinstance(row, Rule)), None)
     if rule is None:
         raise NotFound(f"There is no guardrail {guardrail!r}: list them with `mesh guardrails`.", resource=guardrail)
-    does = {"p": "reads", "p2": f"reads without {rule.value} (or stricter)", "p3": "reads without the row filter of"}[
-        rule.section
-    ]
-    what = f"{does} {guardrail} on" if rule.section == "p3" else does
-    return Claim(rule.obj, f"Nobody {what} {rule.obj}.", guard=rule)
+    what = {"p": "at all", "p2": f"other than under {rule.value} or stricter", "p3": "without its row filter"}[rule.section]
+    return Claim(rule.obj, f"Nobody reads past {guardrail}: {rule.obj} {what}.", guard=rule)
 
 
 def claim_of_tag(tag: str, *, action: str = "read", is_hidden: bool = False) -> Claim:

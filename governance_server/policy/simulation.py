@@ -211,12 +211,16 @@ class _Comparison:
                 tally.cut(f"Only the first {_MOST_ENTRIES} entries are listed.")
 
     def act(self, found: Touched, tally: _Tally) -> None:
+        stated: dict[tuple[str, str, bool], list[str]] = {}  # for no purpose; one of which the same is true needs no entry
         for (action, resource, purpose), who in sorted(found.actions.items(), key=lambda item: item[0]):
             if not self._may_ask(resource):
                 continue
             if self._budget.is_over():
                 return tally.cut("The time was over before every action was compared.")
             for is_allowed, names in self._decisions(action, resource, purpose, who).items():
+                key = (action, resource, is_allowed)
+                if names == stated.setdefault(key, [] if purpose else names) and purpose:
+                    continue
                 if len(tally.impact.actions) >= _MOST_ENTRIES:
                     return tally.cut(f"Only the first {_MOST_ENTRIES} actions are listed.")
                 tally.impact.actions.add(

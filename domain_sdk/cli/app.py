@@ -41,8 +41,7 @@ __all__ = ["GROUPS", "PANELS", "build", "run"]
 PANELS: dict[str, tuple[Command, ...]] = {
     "Start": (*story.COMMANDS, *servers.COMMANDS, *identity.COMMANDS),
     "Find and read": (*catalog.COMMANDS, *reading.COMMANDS),
-    "Access": (*access.COMMANDS, *inbox.COMMANDS, *policy.COMMANDS, *break_glass.COMMANDS),
-    "Access": (*access.COMMANDS, *policy.COMMANDS, *questions.COMMANDS, *break_glass.COMMANDS),
+    "Access": (*access.COMMANDS, *inbox.COMMANDS, *policy.COMMANDS, *questions.COMMANDS, *break_glass.COMMANDS),
     "Publish and run": (*publishing.COMMANDS, *journal.COMMANDS),
 }
 GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {

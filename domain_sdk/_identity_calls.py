@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from domain_sdk._arguments import checked_text
 from domain_sdk._paging import all_items
 from domain_sdk._times import Until, from_timestamp, to_expiry
 from domain_sdk._transport import Transport
@@ -20,6 +21,7 @@ __all__ = [
     "create_token",
     "get_principal",
     "get_status",
+    "link_identity",
     "list_principals",
     "list_purposes",
     "list_tokens",
@@ -69,6 +71,12 @@ def update_principal(transport: Transport, principal: principal_pb2.Principal, f
     request = principal_service_pb2.UpdatePrincipalRequest(principal=principal)
     request.update_mask.paths.extend(fields)
     return _principal(transport.call(transport.control(PrincipalServiceStub).UpdatePrincipal, request))
+
+
+def link_identity(transport: Transport, principal: str, subject: str) -> None:
+    """The identity provider's subject is the principal; nobody with an empty one."""
+    request = principal_service_pb2.LinkIdentityRequest(principal=principal, subject=checked_text(subject, "subject"))
+    transport.call(transport.control(PrincipalServiceStub).LinkIdentity, request)
 
 
 def create_purpose(transport: Transport, purpose: Purpose) -> Purpose:

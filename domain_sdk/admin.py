@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from domain_sdk._arguments import checked_names
+from domain_sdk._arguments import checked_names, checked_text
 from domain_sdk._times import Until
 from domain_sdk.errors import InvalidRequest
 from domain_sdk.identity import NewToken, Principal, Purpose, Token
@@ -143,6 +143,18 @@ class Admin:
         changed = {field: value for field, value in given.items() if value is not None}
         sent = principal_pb2.Principal(name=name, etag=etag, **changed)  # type: ignore[arg-type] # checked by the signature
         return _identity_calls.update_principal(self._transport, sent, list(changed))
+
+    def link_identity(self, name: str, subject: str) -> None:
+        """Who the identity provider calls `subject` is this principal from now on, with all its rights."""
+        from domain_sdk import _identity_calls
+
+        _identity_calls.link_identity(self._transport, checked_text(name, "name", example="user:ana"), subject)
+
+    def unlink_identity(self, subject: str) -> None:
+        """Who the identity provider calls `subject` is nobody here any more."""
+        from domain_sdk import _identity_calls
+
+        _identity_calls.link_identity(self._transport, "", subject)
 
     def principals(self) -> list[Principal]:
         """Every principal, by name."""

@@ -23,12 +23,17 @@ from governance_server.authentication import Authenticator
 from governance_server.backend import Backend
 from governance_server.bootstrap import ensure_administrator, ensure_token_owners
 from governance_server.config import Settings
+from governance_server.editing.ending import with_consequences
 from governance_server.gateway.tickets import Tickets
+from governance_server.identity.provider_keys import ProviderKeys
+from governance_server.identity.provisioning import Provisioning
+from governance_server.identity.sign_in import SignIn
 from governance_server.interceptors import CallInterceptor, StreamPool
 from governance_server.journal.journal import Journal
 from governance_server.keyring import Keyring
 from governance_server.lineage.emit import LineageEmitter
 from governance_server.maintenance import Maintenance, Task
+from governance_server.oidc_settings import OidcSettings
 from governance_server.policy.projection import PolicyProjection
 from governance_server.policy.shadow import ShadowCheck
 from governance_server.publishing.passages import PassageIndexer
@@ -144,7 +149,14 @@ def _backend(settings: Settings) -> tuple[Backend, Authenticator]:
     journal = Journal(database, clock=_now, follower=policy)
     log = DecisionLog(database, clock=_now, log_checks=settings.log_checks)
     backend = Backend(settings, database, Catalog(database), journal, policy, _now, lambda: secrets.token_hex(8), keys, log)
-    return backend, Authenticator(database, now=_now, keys=keys)
+    return backend, Authenticator(database, now=_now, keys=keys, sign_in=_sign_in(settings.oidc, backend))
+
+
+def _sign_in(settings: OidcSettings | None, backend: Backend) -> SignIn | None:
+    if settings is None:
+        return None
+    provisioning = Provisioning(backend, settings, partial(with_consequences, backend))
+    return SignIn(settings, keys=ProviderKeys(settings.issuer), provisioning=provisioning, now=_now)
 
 
 def _maintenance(backend: Backend, checkpoints: CheckpointMaker) -> Maintenance:

@@ -1,6 +1,7 @@
 """Bearer tokens: minting them, and telling whose a presented one is.
 
-A token reads `mesh_<id>_<secret>`; the journal keeps an HMAC of the secret, which has 256 random bits. Knows nothing of gRPC.
+A token of the mesh reads `mesh_<id>_<secret>`; the journal keeps an HMAC of the secret, which has 256 random bits. Anything else
+can only be an access token of the identity provider, if there is one. Knows nothing of gRPC.
 """
 
 from __future__ import annotations
@@ -11,11 +12,12 @@ import logging
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from domainmesh.v1 import principal_pb2
 from governance_server.caller import Caller
+from governance_server.identity.sign_in import SignIn
 from governance_server.keyring import TOKENS, Keyring, UnknownKey
 from governance_server.rules import kinds
 from governance_server.rules.errors import Unauthenticated
@@ -56,29 +58,56 @@ def mint_token(keys: Keyring) -> MintedToken:
     return MintedToken(token_id, f"mesh_{token_id}_{secret}", key_id, mac)
 
 
+@dataclass(frozen=True, slots=True)
+class _Proof:
+    """Whom a token or an identity stands for, and the token with those it was made with."""
+
+    principal: principal_pb2.Principal
+    chain: TokenChain | None
+
+
 class Authenticator:
     """Resolves tokens to callers; what it remembers is dropped as soon as any token or principal changes."""
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime], keys: Keyring) -> None:
+    def __init__(self, database: Database, *, now: Callable[[], datetime], keys: Keyring, sign_in: SignIn | None = None) -> None:
         self._database = database
         self._catalog = Catalog(database)
         self._now = now
         self._keys = keys
+        self._sign_in = sign_in
         self._revision = -1
-        self._known: dict[str, tuple[TokenChain, principal_pb2.Principal]] = {}
+        self._known: dict[str, _Proof] = {}
 
     def authenticate(self, authorization: str, *, call_id: str) -> Caller:
-        """The caller whose valid token is in the `authorization` header. Raises: Unauthenticated, UnusableKeys."""
-        found = _TOKEN.match(authorization.removeprefix("Bearer ")) if authorization.startswith("Bearer ") else None
-        if not found:
+        """The caller whose valid token is in the `authorization` header.
+
+        Raises: Unauthenticated, UnusableKeys, Unavailable while the identity provider gives no keys.
+        """
+        scheme, _, token = authorization.partition(" ")
+        found = _TOKEN.match(token)
+        if scheme != "Bearer" or (not found and self._sign_in is None):
             raise Unauthenticated(_REFUSED)
-        chain, principal = self._resolve(found[1])
-        if not self._is_secret(chain.own, found[2].encode()) or not chain.is_valid(self._now()) or principal.is_disabled:
+        caller = self._by_own_token(found[1], found[2]) if found else self._by_access_token(token)
+        if caller is None:
             raise Unauthenticated(_REFUSED)
-        return Caller(
-            name=principal.name, purposes=frozenset(principal.purposes), attributes=dict(principal.attributes), call_id=call_id,
-            scope=chain.scope, token=chain.own.token.id, expire_time=chain.expire_time,
-        )  # fmt: skip
+        return replace(caller, call_id=call_id)
+
+    def _by_own_token(self, token_id: str, secret: str) -> Caller | None:
+        proof = self._resolve(token_id, self._load_token)
+        chain = proof.chain if proof else None
+        if proof is None or chain is None or proof.principal.is_disabled:
+            return None
+        if not self._is_secret(chain.own, secret.encode()) or not chain.is_valid(self._now()):
+            return None
+        caller = _caller(proof.principal)
+        return replace(caller, scope=chain.scope, token=chain.own.token.id, expire_time=chain.expire_time)
+
+    def _by_access_token(self, token: str) -> Caller | None:
+        signed_in = self._sign_in.resolve(token) if self._sign_in else None
+        proof = self._resolve(signed_in.identity, self._load_identity) if signed_in else None
+        if signed_in is None or proof is None or proof.principal.is_disabled:
+            return None
+        return replace(_caller(proof.principal), expire_time=signed_in.expire_time)
 
     def _is_secret(self, stored: principal_pb2.StoredToken, secret: bytes) -> bool:
         if not stored.key_id:  # made before there were keys
@@ -89,21 +118,28 @@ class Authenticator:
             _LOG.error("token refused token=%s error=%s", stored.token.id, error)
             return False
 
-    def _resolve(self, token_id: str) -> tuple[TokenChain, principal_pb2.Principal]:
-        revision = self._database.head_of((kinds.TOKEN, kinds.PRINCIPAL))
+    def _resolve(self, name: str, load: Callable[[str], _Proof | None]) -> _Proof | None:
+        revision = self._database.head_of((kinds.TOKEN, kinds.PRINCIPAL, kinds.IDENTITY))
         if revision != self._revision:
             self._known, self._revision = {}, revision
         known = self._known
-        entry = known.get(token_id)
-        if entry is None:
-            entry = self._load(token_id)
-            if len(known) < _CACHE_LIMIT:
-                known[token_id] = entry
-        return entry
+        proof = known.get(name) or load(name)
+        if proof is not None and len(known) < _CACHE_LIMIT:
+            known[name] = proof
+        return proof
 
-    def _load(self, token_id: str) -> tuple[TokenChain, principal_pb2.Principal]:
+    def _load_token(self, token_id: str) -> _Proof | None:
         chain = find_chain(self._catalog.get, token_id)
-        body = self._catalog.get(kinds.PRINCIPAL, chain.own.token.principal) if chain else None
-        if chain is None or body is None:
-            raise Unauthenticated(_REFUSED)
-        return chain, principal_pb2.Principal.FromString(body)
+        return self._proof(chain.own.token.principal, chain) if chain else None
+
+    def _load_identity(self, identity: str) -> _Proof | None:
+        body = self._catalog.get(kinds.IDENTITY, identity)
+        return self._proof(principal_pb2.Identity.FromString(body).principal, None) if body is not None else None
+
+    def _proof(self, principal: str, chain: TokenChain | None) -> _Proof | None:
+        body = self._catalog.get(kinds.PRINCIPAL, principal)
+        return _Proof(principal_pb2.Principal.FromString(body), chain) if body is not None else None
+
+
+def _caller(principal: principal_pb2.Principal) -> Caller:
+    return Caller(name=principal.name, purposes=frozenset(principal.purposes), attributes=dict(principal.attributes))

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from governance_server.rules.token_scopes import TokenScope
 
-__all__ = ["Caller", "current_caller", "set_caller"]
+__all__ = ["Caller", "current_caller", "recheck_caller", "set_caller", "set_recheck"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,11 +37,22 @@ class Caller:
 
 
 _CALLER: ContextVar[Caller] = ContextVar("caller")
+_RECHECK: ContextVar[Callable[[], None]] = ContextVar("recheck")
 
 
 def set_caller(caller: Caller) -> None:
     """The caller of everything this thread does until set again."""
     _CALLER.set(caller)
+
+
+def set_recheck(recheck: Callable[[], None]) -> None:
+    """How a stream served by this thread finds out whether its token still holds."""
+    _RECHECK.set(recheck)
+
+
+def recheck_caller() -> None:
+    """Returns if the token of the stream being served still holds; for streams that wait. Raises: Unauthenticated."""
+    _RECHECK.get()()
 
 
 def current_caller() -> Caller:

@@ -8,6 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from governance_server.oidc_settings import InvalidOidcSettings, OidcSettings, load_oidc_settings
+
 __all__ = ["InvalidSettings", "Settings", "load_settings"]
 
 
@@ -53,6 +55,8 @@ class Settings:
     """`MESH_MAX_STREAMS`, default 128. Streams at once (watchers, reads); excess gets RESOURCE_EXHAUSTED."""
     max_message_bytes: int
     """`MESH_MAX_MESSAGE_BYTES`, default 16 MiB. Larger requests get RESOURCE_EXHAUSTED."""
+    oidc: OidcSettings | None
+    """`MESH_OIDC_…`: the identity provider whose access tokens are accepted; see `oidc_settings`."""
     publication_ttl_seconds: int
     """`MESH_PUBLICATION_TTL_SECONDS`, default 86400. After this an uncommitted publication is given up."""
     log_checks: int
@@ -104,6 +108,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         max_calls=_integer(env, "MESH_MAX_CALLS", 256, minimum=1),
         max_streams=_integer(env, "MESH_MAX_STREAMS", 128, minimum=1),
         max_message_bytes=_integer(env, "MESH_MAX_MESSAGE_BYTES", 16 << 20, minimum=1 << 16),
+        oidc=_oidc(env),
         publication_ttl_seconds=_integer(env, "MESH_PUBLICATION_TTL_SECONDS", 86_400, minimum=1),
         log_checks=_integer(env, "MESH_LOG_CHECKS", 1),
         decision_log_days=_integer(env, "MESH_DECISION_LOG_DAYS", 0, maximum=36_500),
@@ -115,6 +120,13 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     )
     _check(settings)
     return settings
+
+
+def _oidc(env: Mapping[str, str]) -> OidcSettings | None:
+    try:
+        return load_oidc_settings(env)
+    except InvalidOidcSettings as error:
+        raise InvalidSettings(str(error)) from None
 
 
 def _check(settings: Settings) -> None:

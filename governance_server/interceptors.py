@@ -18,7 +18,7 @@ import grpc
 
 from domainmesh.v1 import error_reason_pb2 as pb
 from governance_server.authentication import Authenticator
-from governance_server.caller import set_caller
+from governance_server.caller import set_caller, set_recheck
 from governance_server.journal.errors import Overloaded as JournalOverloaded
 from governance_server.journal.errors import RequestIdReused as JournalRequestIdReused
 from governance_server.keyring import UnusableKeys
@@ -164,6 +164,7 @@ class CallInterceptor(grpc.ServerInterceptor):
                 self._streams.enter()
                 try:
                     observed.admit()
+                    set_recheck(observed.authenticate)
                     with closing(behaviour(request, context)) as messages:
                         for message in messages:
                             observed.authenticate()  # a stream lives no longer than the token it began with

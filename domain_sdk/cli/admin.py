@@ -74,6 +74,30 @@ def update_principal(
     answer(made, lambda: principal_details(made), as_json=as_json)
 
 
+def link_identity(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="The principal, like user:kim.")],
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="The claim `sub` of its access tokens.")],
+    as_json: Json = False,
+) -> None:
+    """Say which principal somebody at the identity provider is; the principal exists already."""
+    with connect(ctx) as mesh:
+        mesh.admin.link_identity(name, subject)
+    value = {"principal": name, "subject": subject}
+    answer(value, lambda: f"Access tokens of {subject} stand for {name} now.", as_json=as_json)
+
+
+def unlink_identity(
+    ctx: typer.Context,
+    subject: Annotated[str, typer.Argument(metavar="SUBJECT", help="The claim `sub` of its access tokens.")],
+    as_json: Json = False,
+) -> None:
+    """Say that somebody at the identity provider is nobody here any more."""
+    with connect(ctx) as mesh:
+        mesh.admin.unlink_identity(subject)
+    answer({"subject": subject}, lambda: f"Access tokens of {subject} are refused now.", as_json=as_json)
+
+
 def create_domain(
     ctx: typer.Context,
     name: Annotated[str, typer.Argument(help="Like finance.")],
@@ -175,6 +199,8 @@ COMMANDS = (
         ("mesh admin create-principal user:ana --group group:analysts --attribute region=EMEA",),
     ),
     Command("update-principal", update_principal, ("mesh admin update-principal user:ana --disable",)),
+    Command("link-identity", link_identity, ("mesh admin link-identity user:kim 5f7c-11",)),
+    Command("unlink-identity", unlink_identity, ("mesh admin unlink-identity 5f7c-11",)),
     Command(
         "create-domain", create_domain, ("mesh admin create-domain finance --owner user:fiona --member service:finance-etl",)
     ),

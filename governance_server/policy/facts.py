@@ -111,6 +111,8 @@ def _rows(facts: Facts, kind: str, name: str, body: bytes | None) -> Iterable[Ro
     if body is None:
         facts.filters.pop(name, None)
         return ()
+    if kind == kinds.IDENTITY:
+        return policy_facts.identity_rows(principal_pb2.Identity.FromString(body))
     if kind == kinds.DOMAIN:
         return policy_facts.domain_rows(domain_pb2.Domain.FromString(body))
     return _rule_rows(facts, kind, name, body)

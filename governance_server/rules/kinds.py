@@ -32,6 +32,7 @@ __all__ = [
     "GOVERNED_TAG",
     "GRANT",
     "GUARDRAIL",
+    "IDENTITY",
     "LINEAGE",
     "MESSAGES",
     "NOTICE",
@@ -51,6 +52,8 @@ __all__ = [
 DOMAIN = "domain"
 PRINCIPAL = "principal"
 TOKEN = "token"
+IDENTITY = "identity"
+"""Who a subject of the identity provider is here, under a digest of both."""
 TOKEN_OWNER = "token_owner"
 """The tokens of a principal: `user:ana/<id>`, so that a page of them is one range of names."""
 PURPOSE = "purpose"
@@ -74,6 +77,7 @@ NOTICE = "notice"
 MESSAGES: dict[str, type[Message]] = {
     DOMAIN: domain_pb2.Domain,
     PRINCIPAL: principal_pb2.Principal,
+    IDENTITY: principal_pb2.Identity,
     TOKEN: principal_pb2.StoredToken,
     TOKEN_OWNER: principal_pb2.Token,
     PURPOSE: principal_pb2.Purpose,
@@ -95,10 +99,10 @@ MESSAGES: dict[str, type[Message]] = {
     NOTICE: notice_pb2.Notice,
 }
 
-POLICY_KINDS = frozenset({DOMAIN, PRINCIPAL, PURPOSE, PRODUCT, LINEAGE, GRANT, GUARDRAIL})
+POLICY_KINDS = frozenset({DOMAIN, PRINCIPAL, IDENTITY, PURPOSE, PRODUCT, LINEAGE, GRANT, GUARDRAIL})
 """Kinds that decisions depend on."""
 
-FOLLOWED_KINDS = frozenset({DOMAIN, PRINCIPAL, PURPOSE, GRANT})
+FOLLOWED_KINDS = frozenset({DOMAIN, PRINCIPAL, IDENTITY, PURPOSE, GRANT})
 """Those whose change touches no other resource's rows (no tag flows), so that a group of commands goes on after one."""
 
 

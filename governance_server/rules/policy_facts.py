@@ -34,6 +34,7 @@ __all__ = [
     "exemption_role",
     "grant_rows",
     "guardrail_rows",
+    "identity_rows",
     "own_data_rows",
     "policy_time",
     "principal_rows",
@@ -98,6 +99,12 @@ def principal_rows(principal: principal_pb2.Principal) -> Iterator[Row]:
         yield Link("g", principal.name, parent, ANY)
     if principal.is_administrator:
         yield Link("g", principal.name, ADMINISTRATOR, ANY)
+
+
+def identity_rows(identity: principal_pb2.Identity) -> Iterator[Row]:
+    """The groups that the identity provider says its principal is in."""
+    for group in identity.groups:
+        yield Link("g", identity.principal, group, ANY)
 
 
 def purpose_rows(purpose: principal_pb2.Purpose) -> Iterator[Row]:

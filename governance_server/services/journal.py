@@ -10,7 +10,7 @@ import grpc
 from domainmesh.v1 import journal_pb2, journal_service_pb2_grpc
 from domainmesh.v1 import journal_service_pb2 as pb
 from governance_server.backend import Backend, Page, stamp
-from governance_server.caller import Caller, current_caller
+from governance_server.caller import Caller, current_caller, recheck_caller
 from governance_server.rules.apply import Change
 from governance_server.rules.errors import AccessDenied, Invalid
 from mesh_core.names import MESH
@@ -47,6 +47,7 @@ class JournalService(journal_service_pb2_grpc.JournalServiceServicer):
         if not context.add_callback(gone.set):  # the client went away before it could be told
             return
         while not gone.is_set():
+            recheck_caller()  # while nothing is sent, nobody else looks whether the token still holds
             self._check_still(caller)
             head = self._backend.journal.wait_for(after + 1, _WATCH_SECONDS)
             while after < head and not gone.is_set():

@@ -9,6 +9,7 @@ from domainmesh.v1 import principal_service_pb2 as pb
 from governance_server.backend import Backend, Page, read
 from governance_server.caller import Caller, current_caller
 from governance_server.editing.editor import Edit, create, merged, replace
+from governance_server.editing.identities import link_identity
 from governance_server.editing.registry import PRINCIPALS, PURPOSES
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.rules import kinds
@@ -74,6 +75,17 @@ class PrincipalService(principal_service_pb2_grpc.PrincipalServiceServicer):
             return Outcome("principal.updated", principal.name, edit.state.writes(), updated.SerializeToString())
 
         return principal_pb2.Principal.FromString(self._backend.submit(request, request.request_id, run).reply)
+
+    def LinkIdentity(self, request: pb.LinkIdentityRequest, context: grpc.ServicerContext) -> principal_pb2.Identity:
+        """Says which principal a subject of the identity provider is, or that it is nobody's any more."""
+
+        def run(tx: Transaction, caller: Caller) -> Outcome:
+            self._backend.policy.authorise(caller, "administer", MESH)
+            edit = Edit.on(self._backend, tx, caller)
+            identity = link_identity(edit, request.principal, request.subject)
+            return Outcome("identity.linked", request.principal or "nobody", edit.state.writes(), identity.SerializeToString())
+
+        return principal_pb2.Identity.FromString(self._backend.submit(request, request.request_id, run).reply)
 
     def CreatePurpose(self, request: pb.CreatePurposeRequest, context: grpc.ServicerContext) -> principal_pb2.Purpose:
         """Creates a purpose."""

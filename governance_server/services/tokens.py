@@ -41,7 +41,7 @@ class TokenService(principal_service_pb2_grpc.TokenServiceServicer):
             _check_other_seat(self._backend, caller, owner)
             token = principal_pb2.Token(
                 id=minted.id, principal=owner, description=request.description, create_time=stamp(tx.time),
-                expire_time=stamp(_end(request, tx.time, caller.expire_time)), creator=caller.name,
+                expire_time=stamp(_end(request, tx.time, self._limit(tx.time, caller))), creator=caller.name,
                 parent=_parent(tx, caller) if owner == caller.name else "",
             )  # fmt: skip
             wanted = request.scope if request.HasField("scope") else _inherited(caller, owner)
@@ -95,6 +95,13 @@ class TokenService(principal_service_pb2_grpc.TokenServiceServicer):
             return Outcome("token.revoked", owner, (store(kinds.TOKEN, request.id, stored),), stored.token.SerializeToString())
 
         return principal_pb2.Token.FromString(self._backend.submit(request, request.request_id, run).reply)
+
+    def _limit(self, now: datetime, caller: Caller) -> datetime | None:
+        """When a token made by this caller must end: with its own, unless the settings let one outlive an access token."""
+        oidc = self._backend.settings.oidc
+        if caller.token or oidc is None or not oidc.token_days:
+            return caller.expire_time
+        return now + timedelta(days=oidc.token_days)
 
     def _authorise(self, caller: Caller, owner: str, *, is_other: bool = False) -> None:
         if owner == caller.name and not is_other:

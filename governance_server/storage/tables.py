@@ -19,6 +19,7 @@ __all__ = [
     "DecisionRow",
     "EventRow",
     "HeadRow",
+    "IdentityIssueRow",
     "KindHeadRow",
     "LeaseRow",
     "PayloadRow",
@@ -116,6 +117,14 @@ class LeaseRow(SQLModel, table=True):
     name: str = Field(primary_key=True, sa_type=_BYTEWISE)
     holder: str = Field(sa_type=_BYTEWISE)
     expires_at_us: int = Field(sa_type=_INTEGER)
+
+
+class IdentityIssueRow(SQLModel, table=True):
+    """When the newest access token that was seen of an identity was issued."""
+
+    __tablename__ = "identity_issue"
+    identity: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    issued_at_us: int = Field(sa_type=_INTEGER)
 
 
 class EventRow(SQLModel, table=True):

@@ -262,6 +262,52 @@ class StoredToken(_message.Message):
 Global___StoredToken: _TypeAlias = StoredToken  # noqa: Y015
 
 @_typing.final
+class Identity(_message.Message):
+    """Which principal an identity provider's subject is here. The server keeps it; nobody writes it directly."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ISSUER_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    GROUPS_FIELD_NUMBER: _builtins.int
+    CREATE_TIME_FIELD_NUMBER: _builtins.int
+    CREATOR_FIELD_NUMBER: _builtins.int
+    issuer: _builtins.str
+    """The provider."""
+    subject: _builtins.str
+    """Whom the provider means, in its own words."""
+    principal: _builtins.str
+    """Who that is here."""
+    creator: _builtins.str
+    """Who linked it; `service:identity-provider` if it came by itself."""
+    @_builtins.property
+    def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The groups that the newest access token listed, like `group:analysts`."""
+
+    @_builtins.property
+    def create_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was first seen, or linked."""
+
+    def __init__(
+        self,
+        *,
+        issuer: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        principal: _builtins.str = ...,
+        groups: _abc.Iterable[_builtins.str] | None = ...,
+        create_time: _timestamp_pb2.Timestamp | None = ...,
+        creator: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "creator", b"creator", "groups", b"groups", "issuer", b"issuer", "principal", b"principal", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Identity: _TypeAlias = Identity  # noqa: Y015
+
+@_typing.final
 class Purpose(_message.Message):
     """A purpose for which data may be read; purposes form a hierarchy."""
 

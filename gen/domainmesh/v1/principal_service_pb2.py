@@ -27,7 +27,7 @@ from google.protobuf import field_mask_pb2 as google_dot_protobuf_dot_field__mas
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%domainmesh/v1/principal_service.proto\x12\rdomainmesh.v1\x1a\x1d\x64omainmesh/v1/principal.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"Y\n\x16\x43reatePrincipalRequest\x12+\n\tprincipal\x18\x01 \x01(\x0b\x32\x18.domainmesh.v1.Principal\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"2\n\x13GetPrincipalRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x61s_of\x18\x02 \x01(\x04\">\n\x15ListPrincipalsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"_\n\x16ListPrincipalsResponse\x12,\n\nprincipals\x18\x01 \x03(\x0b\x32\x18.domainmesh.v1.Principal\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x8a\x01\n\x16UpdatePrincipalRequest\x12+\n\tprincipal\x18\x01 \x01(\x0b\x32\x18.domainmesh.v1.Principal\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"S\n\x14\x43reatePurposeRequest\x12\'\n\x07purpose\x18\x01 \x01(\x0b\x32\x16.domainmesh.v1.Purpose\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"<\n\x13ListPurposesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Y\n\x14ListPurposesResponse\x12(\n\x08purposes\x18\x01 \x03(\x0b\x32\x16.domainmesh.v1.Purpose\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xab\x01\n\x12\x43reateTokenRequest\x12\x11\n\tprincipal\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12(\n\x05scope\x18\x05 \x01(\x0b\x32\x19.domainmesh.v1.TokenScope\"J\n\x13\x43reateTokenResponse\x12#\n\x05token\x18\x01 \x01(\x0b\x32\x14.domainmesh.v1.Token\x12\x0e\n\x06secret\x18\x02 \x01(\t\"M\n\x11ListTokensRequest\x12\x11\n\tprincipal\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"S\n\x12ListTokensResponse\x12$\n\x06tokens\x18\x01 \x03(\x0b\x32\x14.domainmesh.v1.Token\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"4\n\x12RevokeTokenRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t2\x8e\x04\n\x10PrincipalService\x12R\n\x0f\x43reatePrincipal\x12%.domainmesh.v1.CreatePrincipalRequest\x1a\x18.domainmesh.v1.Principal\x12L\n\x0cGetPrincipal\x12\".domainmesh.v1.GetPrincipalRequest\x1a\x18.domainmesh.v1.Principal\x12]\n\x0eListPrincipals\x12$.domainmesh.v1.ListPrincipalsRequest\x1a%.domainmesh.v1.ListPrincipalsResponse\x12R\n\x0fUpdatePrincipal\x12%.domainmesh.v1.UpdatePrincipalRequest\x1a\x18.domainmesh.v1.Principal\x12L\n\rCreatePurpose\x12#.domainmesh.v1.CreatePurposeRequest\x1a\x16.domainmesh.v1.Purpose\x12W\n\x0cListPurposes\x12\".domainmesh.v1.ListPurposesRequest\x1a#.domainmesh.v1.ListPurposesResponse2\xff\x01\n\x0cTokenService\x12T\n\x0b\x43reateToken\x12!.domainmesh.v1.CreateTokenRequest\x1a\".domainmesh.v1.CreateTokenResponse\x12Q\n\nListTokens\x12 .domainmesh.v1.ListTokensRequest\x1a!.domainmesh.v1.ListTokensResponse\x12\x46\n\x0bRevokeToken\x12!.domainmesh.v1.RevokeTokenRequest\x1a\x14.domainmesh.v1.Tokenb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n%domainmesh/v1/principal_service.proto\x12\rdomainmesh.v1\x1a\x1d\x64omainmesh/v1/principal.proto\x1a google/protobuf/field_mask.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"Y\n\x16\x43reatePrincipalRequest\x12+\n\tprincipal\x18\x01 \x01(\x0b\x32\x18.domainmesh.v1.Principal\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"2\n\x13GetPrincipalRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x61s_of\x18\x02 \x01(\x04\">\n\x15ListPrincipalsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"_\n\x16ListPrincipalsResponse\x12,\n\nprincipals\x18\x01 \x03(\x0b\x32\x18.domainmesh.v1.Principal\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\x8a\x01\n\x16UpdatePrincipalRequest\x12+\n\tprincipal\x18\x01 \x01(\x0b\x32\x18.domainmesh.v1.Principal\x12/\n\x0bupdate_mask\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.FieldMask\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"S\n\x14\x43reatePurposeRequest\x12\'\n\x07purpose\x18\x01 \x01(\x0b\x32\x16.domainmesh.v1.Purpose\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"<\n\x13ListPurposesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\"Y\n\x14ListPurposesResponse\x12(\n\x08purposes\x18\x01 \x03(\x0b\x32\x16.domainmesh.v1.Purpose\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"M\n\x13LinkIdentityRequest\x12\x11\n\tprincipal\x18\x01 \x01(\t\x12\x0f\n\x07subject\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\xab\x01\n\x12\x43reateTokenRequest\x12\x11\n\tprincipal\x18\x01 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x02 \x01(\t\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x12\n\nrequest_id\x18\x04 \x01(\t\x12(\n\x05scope\x18\x05 \x01(\x0b\x32\x19.domainmesh.v1.TokenScope\"J\n\x13\x43reateTokenResponse\x12#\n\x05token\x18\x01 \x01(\x0b\x32\x14.domainmesh.v1.Token\x12\x0e\n\x06secret\x18\x02 \x01(\t\"M\n\x11ListTokensRequest\x12\x11\n\tprincipal\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"S\n\x12ListTokensResponse\x12$\n\x06tokens\x18\x01 \x03(\x0b\x32\x14.domainmesh.v1.Token\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"4\n\x12RevokeTokenRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t2\xdb\x04\n\x10PrincipalService\x12R\n\x0f\x43reatePrincipal\x12%.domainmesh.v1.CreatePrincipalRequest\x1a\x18.domainmesh.v1.Principal\x12L\n\x0cGetPrincipal\x12\".domainmesh.v1.GetPrincipalRequest\x1a\x18.domainmesh.v1.Principal\x12]\n\x0eListPrincipals\x12$.domainmesh.v1.ListPrincipalsRequest\x1a%.domainmesh.v1.ListPrincipalsResponse\x12R\n\x0fUpdatePrincipal\x12%.domainmesh.v1.UpdatePrincipalRequest\x1a\x18.domainmesh.v1.Principal\x12L\n\rCreatePurpose\x12#.domainmesh.v1.CreatePurposeRequest\x1a\x16.domainmesh.v1.Purpose\x12W\n\x0cListPurposes\x12\".domainmesh.v1.ListPurposesRequest\x1a#.domainmesh.v1.ListPurposesResponse\x12K\n\x0cLinkIdentity\x12\".domainmesh.v1.LinkIdentityRequest\x1a\x17.domainmesh.v1.Identity2\xff\x01\n\x0cTokenService\x12T\n\x0b\x43reateToken\x12!.domainmesh.v1.CreateTokenRequest\x1a\".domainmesh.v1.CreateTokenResponse\x12Q\n\nListTokens\x12 .domainmesh.v1.ListTokensRequest\x1a!.domainmesh.v1.ListTokensResponse\x12\x46\n\x0bRevokeToken\x12!.domainmesh.v1.RevokeTokenRequest\x1a\x14.domainmesh.v1.Tokenb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -50,18 +50,20 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_LISTPURPOSESREQUEST']._serialized_end=744
   _globals['_LISTPURPOSESRESPONSE']._serialized_start=746
   _globals['_LISTPURPOSESRESPONSE']._serialized_end=835
-  _globals['_CREATETOKENREQUEST']._serialized_start=838
-  _globals['_CREATETOKENREQUEST']._serialized_end=1009
-  _globals['_CREATETOKENRESPONSE']._serialized_start=1011
-  _globals['_CREATETOKENRESPONSE']._serialized_end=1085
-  _globals['_LISTTOKENSREQUEST']._serialized_start=1087
-  _globals['_LISTTOKENSREQUEST']._serialized_end=1164
-  _globals['_LISTTOKENSRESPONSE']._serialized_start=1166
-  _globals['_LISTTOKENSRESPONSE']._serialized_end=1249
-  _globals['_REVOKETOKENREQUEST']._serialized_start=1251
-  _globals['_REVOKETOKENREQUEST']._serialized_end=1303
-  _globals['_PRINCIPALSERVICE']._serialized_start=1306
-  _globals['_PRINCIPALSERVICE']._serialized_end=1832
-  _globals['_TOKENSERVICE']._serialized_start=1835
-  _globals['_TOKENSERVICE']._serialized_end=2090
+  _globals['_LINKIDENTITYREQUEST']._serialized_start=837
+  _globals['_LINKIDENTITYREQUEST']._serialized_end=914
+  _globals['_CREATETOKENREQUEST']._serialized_start=917
+  _globals['_CREATETOKENREQUEST']._serialized_end=1088
+  _globals['_CREATETOKENRESPONSE']._serialized_start=1090
+  _globals['_CREATETOKENRESPONSE']._serialized_end=1164
+  _globals['_LISTTOKENSREQUEST']._serialized_start=1166
+  _globals['_LISTTOKENSREQUEST']._serialized_end=1243
+  _globals['_LISTTOKENSRESPONSE']._serialized_start=1245
+  _globals['_LISTTOKENSRESPONSE']._serialized_end=1328
+  _globals['_REVOKETOKENREQUEST']._serialized_start=1330
+  _globals['_REVOKETOKENREQUEST']._serialized_end=1382
+  _globals['_PRINCIPALSERVICE']._serialized_start=1385
+  _globals['_PRINCIPALSERVICE']._serialized_end=1988
+  _globals['_TOKENSERVICE']._serialized_start=1991
+  _globals['_TOKENSERVICE']._serialized_end=2246
 # @@protoc_insertion_point(module_scope)

@@ -246,6 +246,36 @@ class ListPurposesResponse(_message.Message):
 Global___ListPurposesResponse: _TypeAlias = ListPurposesResponse  # noqa: Y015
 
 @_typing.final
+class LinkIdentityRequest(_message.Message):
+    """Asks that a subject of the identity provider be a principal."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRINCIPAL_FIELD_NUMBER: _builtins.int
+    SUBJECT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    principal: _builtins.str
+    """The principal; empty to end the link."""
+    subject: _builtins.str
+    """Whom the provider means: the claim `sub` of its tokens."""
+    request_id: _builtins.str
+    """Makes a retry safe."""
+    def __init__(
+        self,
+        *,
+        principal: _builtins.str = ...,
+        subject: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["principal", b"principal", "request_id", b"request_id", "subject", b"subject"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LinkIdentityRequest: _TypeAlias = LinkIdentityRequest  # noqa: Y015
+
+@_typing.final
 class CreateTokenRequest(_message.Message):
     """Asks for a new token."""
 

@@ -66,6 +66,11 @@ class PrincipalServiceStub(object):
                 request_serializer=domainmesh_dot_v1_dot_principal__service__pb2.ListPurposesRequest.SerializeToString,
                 response_deserializer=domainmesh_dot_v1_dot_principal__service__pb2.ListPurposesResponse.FromString,
                 _registered_method=True)
+        self.LinkIdentity = channel.unary_unary(
+                '/domainmesh.v1.PrincipalService/LinkIdentity',
+                request_serializer=domainmesh_dot_v1_dot_principal__service__pb2.LinkIdentityRequest.SerializeToString,
+                response_deserializer=domainmesh_dot_v1_dot_principal__pb2.Identity.FromString,
+                _registered_method=True)
 
 
 class PrincipalServiceServicer(object):
@@ -114,6 +119,13 @@ class PrincipalServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def LinkIdentity(self, request, context):
+        """Says which principal a subject of the identity provider is; with an empty principal, that it is nobody's any more.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_PrincipalServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -146,6 +158,11 @@ def add_PrincipalServiceServicer_to_server(servicer, server):
                     servicer.ListPurposes,
                     request_deserializer=domainmesh_dot_v1_dot_principal__service__pb2.ListPurposesRequest.FromString,
                     response_serializer=domainmesh_dot_v1_dot_principal__service__pb2.ListPurposesResponse.SerializeToString,
+            ),
+            'LinkIdentity': grpc.unary_unary_rpc_method_handler(
+                    servicer.LinkIdentity,
+                    request_deserializer=domainmesh_dot_v1_dot_principal__service__pb2.LinkIdentityRequest.FromString,
+                    response_serializer=domainmesh_dot_v1_dot_principal__pb2.Identity.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -311,6 +328,33 @@ class PrincipalService(object):
             '/domainmesh.v1.PrincipalService/ListPurposes',
             domainmesh_dot_v1_dot_principal__service__pb2.ListPurposesRequest.SerializeToString,
             domainmesh_dot_v1_dot_principal__service__pb2.ListPurposesResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def LinkIdentity(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/domainmesh.v1.PrincipalService/LinkIdentity',
+            domainmesh_dot_v1_dot_principal__service__pb2.LinkIdentityRequest.SerializeToString,
+            domainmesh_dot_v1_dot_principal__pb2.Identity.FromString,
             options,
             channel_credentials,
             insecure,

@@ -46,6 +46,8 @@ class PrincipalServiceStub:
     """Creates a purpose."""
     ListPurposes: _grpc.UnaryUnaryMultiCallable[_principal_service_pb2.ListPurposesRequest, _principal_service_pb2.ListPurposesResponse]
     """Lists purposes by name."""
+    LinkIdentity: _grpc.UnaryUnaryMultiCallable[_principal_service_pb2.LinkIdentityRequest, _principal_pb2.Identity]
+    """Says which principal a subject of the identity provider is; with an empty principal, that it is nobody's any more."""
 
 @_typing.type_check_only
 class PrincipalServiceAsyncStub(PrincipalServiceStub):
@@ -64,6 +66,8 @@ class PrincipalServiceAsyncStub(PrincipalServiceStub):
     """Creates a purpose."""
     ListPurposes: _aio.UnaryUnaryMultiCallable[_principal_service_pb2.ListPurposesRequest, _principal_service_pb2.ListPurposesResponse]  # type: ignore[assignment]
     """Lists purposes by name."""
+    LinkIdentity: _aio.UnaryUnaryMultiCallable[_principal_service_pb2.LinkIdentityRequest, _principal_pb2.Identity]  # type: ignore[assignment]
+    """Says which principal a subject of the identity provider is; with an empty principal, that it is nobody's any more."""
 
 class PrincipalServiceServicer(metaclass=_abc_1.ABCMeta):
     """Principals, their tokens and purposes. Writing needs `administer` on `mesh`; everyone may manage tokens of its own."""
@@ -115,6 +119,14 @@ class PrincipalServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_principal_service_pb2.ListPurposesResponse, _abc.Awaitable[_principal_service_pb2.ListPurposesResponse]]:
         """Lists purposes by name."""
+
+    @_abc_1.abstractmethod
+    def LinkIdentity(
+        self,
+        request: _principal_service_pb2.LinkIdentityRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_principal_pb2.Identity, _abc.Awaitable[_principal_pb2.Identity]]:
+        """Says which principal a subject of the identity provider is; with an empty principal, that it is nobody's any more."""
 
 def add_PrincipalServiceServicer_to_server(servicer: PrincipalServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
 

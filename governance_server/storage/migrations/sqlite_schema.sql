@@ -129,3 +129,13 @@ CREATE TABLE checkpoint (
 CREATE INDEX checkpoint_stream ON checkpoint (stream, sequence);
 
 UPDATE alembic_version SET version_num='0002' WHERE alembic_version.version_num = '0001';
+
+-- Running upgrade 0002 -> 0003
+
+CREATE TABLE identity_issue (
+    identity TEXT NOT NULL,
+    issued_at_us BIGINT NOT NULL,
+    PRIMARY KEY (identity)
+);
+
+UPDATE alembic_version SET version_num='0003' WHERE alembic_version.version_num = '0002';

@@ -158,12 +158,13 @@ def draw_up(edit: Edit, source: str, wanted: Sequence[Wanted]) -> Plan:
     authorise_source(edit, source)
     applied = _applied(edit, source)
     steps = sorted(_steps(edit, source, wanted, applied), key=_position)
-    _collect(steps, lambda step: _complete(source, step))
-    _collect(steps, lambda step: _authorise(edit, step))
+    findings = _Findings()
+    findings.take(findings.take(steps, lambda step: _complete(source, step)), lambda step: _authorise(edit, step))
+    findings.tell()
     etag = _etag(source, steps)
     doing = [step for step in steps if step.action != _NOTHING]
-    _collect(doing, lambda step: _write(edit, step))
-    _collect(doing, lambda step: _check(edit, step))
+    findings.take(findings.take(doing, lambda step: _write(edit, step)), lambda step: _check(edit, step))
+    findings.tell()
     direct = {write.name for write in edit.state.writes() if write.kind == kinds.GRANT}
     finish(edit)
     fallen = [w.name for w in edit.state.writes() if w.kind == kinds.GRANT and w.name not in direct]
@@ -276,19 +277,33 @@ def _etag(source: str, steps: Iterable[_Step]) -> str:
     return digest.hexdigest()[:32]
 
 
-def _collect(steps: Iterable[_Step], take: Callable[[_Step], None]) -> None:
-    """The step is taken for all. Raises: AccessDenied if any is denied, else Invalid; with every problem."""
-    denials: list[Problem] = []
-    problems: list[Problem] = []
-    for step in steps:
-        try:
-            take(step)
-        except (GovernanceError, InvalidName) as error:
-            (denials if isinstance(error, AccessDenied) else problems).extend(_problems(step.label, error))
-    if denials:
-        raise AccessDenied("You may not make all of these changes, and nothing was changed.", problems=denials)
-    if problems:
-        raise Invalid("The change set cannot be applied, and nothing was changed: mend what is listed.", problems=problems)
+class _Findings:
+    """What is wrong with a set, step by step, told all at once."""
+
+    def __init__(self) -> None:
+        self._denials: list[Problem] = []
+        self._problems: list[Problem] = []
+
+    def take(self, steps: Iterable[_Step], act: Callable[[_Step], None]) -> list[_Step]:
+        """The steps that could be taken; of the others it is kept what is wrong."""
+        taken = []
+        for step in steps:
+            try:
+                act(step)
+                taken.append(step)
+            except (GovernanceError, InvalidName) as error:
+                found = self._denials if isinstance(error, AccessDenied) else self._problems
+                found.extend(_problems(step.label, error))
+        return taken
+
+    def tell(self) -> None:
+        """Returns if nothing is wrong. Raises: AccessDenied if anything is denied, else Invalid; with every problem."""
+        if self._denials:
+            raise AccessDenied("You may not make all of these changes, and nothing was changed.", problems=self._denials)
+        if self._problems:
+            raise Invalid(
+                "The change set cannot be applied, and nothing was changed: mend what is listed.", problems=self._problems
+            )
 
 
 def _problems(label: str, error: GovernanceError | InvalidName) -> list[Problem]:

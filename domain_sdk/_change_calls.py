@@ -27,13 +27,13 @@ from domainmesh.v1 import change_set_pb2 as messages
 from domainmesh.v1 import change_set_service_pb2 as pb
 from domainmesh.v1.change_set_service_pb2_grpc import ChangeSetServiceStub
 
-__all__ = ["apply", "approve", "export", "get", "list_sets", "plan", "reject", "to_desired", "withdraw"]
+__all__ = ["apply", "approve", "export", "exported", "get", "list_sets", "plan", "reject", "to_desired", "withdraw"]
 
 _EFFECTS = {"allow": "EFFECT_ALLOW", "deny": "EFFECT_DENY"}
 _EFFECT_NAMES = {name: text for text, name in _EFFECTS.items()}
 
 
-def plan(transport: Transport, resources: Iterable[Resource], source: str) -> ChangePlan:
+def plan(transport: Transport, resources: Iterable[Resource | messages.DesiredResource], source: str) -> ChangePlan:
     """What applying the resources would change."""
     request = pb.PlanChangesRequest(source=source, resources=to_desired(resources))
     response = transport.call(transport.control(ChangeSetServiceStub).PlanChanges, request)
@@ -45,7 +45,13 @@ def plan(transport: Transport, resources: Iterable[Resource], source: str) -> Ch
 
 
 def apply(
-    transport: Transport, resources: Iterable[Resource], *, source: str, reason: str, etag: str, validate_only: bool
+    transport: Transport,
+    resources: Iterable[Resource | messages.DesiredResource],
+    *,
+    source: str,
+    reason: str,
+    etag: str,
+    validate_only: bool,
 ) -> ChangeSet:
     """All of it is written, or filed as a proposal."""
     request = pb.ApplyChangesRequest(
@@ -90,6 +96,12 @@ def list_sets(transport: Transport, *, state: str, source: str, limit: int | Non
     return [_change_set(it) for it in all_items(transport, method, request, field="change_sets", limit=limit)]
 
 
+def exported(transport: Transport, *, source: str = "") -> list[messages.DesiredResource]:
+    """The mesh as far as the caller administers it, as it came."""
+    method = transport.control(ChangeSetServiceStub).ExportMesh
+    return list(all_items(transport, method, pb.ExportMeshRequest(source=source), field="resources"))
+
+
 def export(transport: Transport, *, source: str, include_requested: bool) -> list[Resource]:
     """The mesh as far as the caller administers it."""
     request = pb.ExportMeshRequest(source=source, include_requested=include_requested)
@@ -97,13 +109,14 @@ def export(transport: Transport, *, source: str, include_requested: bool) -> lis
     return [_resource(it) for it in all_items(transport, method, request, field="resources")]
 
 
-def to_desired(resources: Iterable[Resource]) -> list[messages.DesiredResource]:
+def to_desired(resources: Iterable[Resource | messages.DesiredResource]) -> list[messages.DesiredResource]:
     """The resources on the wire. Raises: InvalidRequest, with every problem of every resource."""
     desired, problems = [], []
     for resource in resources:
         try:
-            desired.append(_desired(resource))
+            desired.append(_desired(resource) if isinstance(resource, Resource) else resource)
         except (ParseError, InvalidRequest, TypeError, ValueError) as error:
+            assert isinstance(resource, Resource)
             name = resource.fields.get("name") or resource.fields.get("id") or ""
             problems.append(Violation(f"{resource.kind} {name}".strip(), str(error)))
     if problems:

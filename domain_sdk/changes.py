@@ -8,10 +8,12 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
     from domain_sdk._transport import Transport
+    from domain_sdk.folder import FolderPlan
 
 __all__ = ["ChangePlan", "ChangeSet", "Changes", "FieldDifference", "PlannedChange", "Resource"]
 
@@ -147,6 +149,44 @@ class Changes:
         from domain_sdk import _change_calls
 
         return _change_calls.apply(self._transport, resources, source=source, reason=reason, etag=etag, validate_only=dry_run)
+
+    def plan_folder(self, folder: str | Path) -> FolderPlan:
+        """What applying the folder would change, source by source.
+
+        Raises:
+            InvalidRequest: files are malformed, or what they state cannot be; everything is listed with file and line.
+            AccessDenied: the caller may not make all of the changes.
+        """
+        from domain_sdk.folder import plan_tree, read_folder
+
+        return plan_tree(self._transport, read_folder(Path(folder)))
+
+    def apply_folder(self, folder: str | Path, *, reason: str = "") -> Sequence[ChangeSet]:
+        """What the folder states holds or is proposed: one change set for each source, the centre's first.
+
+        The first proposal is the last change set: what comes after it may rest on it.
+
+        Raises:
+            InvalidRequest: files are malformed (then nothing was changed), or what a source states cannot be.
+        """
+        from domain_sdk.folder import apply_source, read_folder
+
+        done: list[ChangeSet] = []
+        for source in read_folder(Path(folder)).sources:
+            done.append(apply_source(self._transport, source, reason=reason))
+            if done[-1].state == "proposed":
+                break
+        return done
+
+    def export_folder(self, folder: str | Path, *, force: bool = False) -> Sequence[str]:
+        """The mesh, as far as the caller administers it, is in the folder; the paths of the files.
+
+        Raises:
+            InvalidRequest: the folder holds something and `force` is not set.
+        """
+        from domain_sdk.folder import export_folder
+
+        return export_folder(self._transport, Path(folder), force=force)
 
     def approve(self, id: str, *, reason: str = "") -> ChangeSet:
         """The proposal is applied.

@@ -19,6 +19,7 @@ from domain_sdk.cli import (
     break_glass,
     catalog,
     failures,
+    folders,
     identity,
     inbox,
     journal,
@@ -42,6 +43,7 @@ PANELS: dict[str, tuple[Command, ...]] = {
     "Start": (*story.COMMANDS, *servers.COMMANDS, *identity.COMMANDS),
     "Find and read": (*catalog.COMMANDS, *reading.COMMANDS),
     "Access": (*access.COMMANDS, *inbox.COMMANDS, *policy.COMMANDS, *questions.COMMANDS, *break_glass.COMMANDS),
+    "The mesh in git": folders.COMMANDS,
     "Publish and run": (*publishing.COMMANDS, *journal.COMMANDS),
 }
 GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {

@@ -24,36 +24,19 @@ def tree() -> Tree:
 
 
 def set_up(admin: Mesh) -> None:
-    """Purposes, principals, domains, guardrails and the central team's grants exist."""
-    _create(admin, "centre")
+    """What the central team states holds: purposes, principals, domains, guardrails, grants on the mesh."""
+    admin.changes.apply_folder(_root() / "mesh")
 
 
 def apply_policies(owner: Mesh, domain: str) -> None:
     """What the domain's folder states holds."""
-    _create(owner, f"domain:{domain}")
+    owner.changes.apply_folder(_root() / domain)
 
 
 def stated(source: str, kind: str) -> list[Any]:
     """The resources of one kind that a source of the sample domains states, in the order of the files."""
     found = [entry.resource for it in tree().sources if it.name == source for entry in it.entries]
     return [it for it in found if type(it).__name__ == kind]
-
-
-def _create(mesh: Mesh, source: str) -> None:
-    from domain_sdk import _access_calls, _identity_calls
-
-    transport = mesh._transport
-    for purpose in stated(source, "Purpose"):
-        mesh.admin.create_purpose(purpose.name, parent=purpose.parent, description=purpose.description)
-    for principal in stated(source, "Principal"):
-        _identity_calls.create_principal(transport, principal)
-    for domain in stated(source, "Domain"):
-        if source == "centre":
-            mesh.admin.create_domain(domain.name, title=domain.title, owners=domain.owners, members=domain.members)
-    for guardrail in stated(source, "Guardrail"):
-        _access_calls.create_guardrail(transport, guardrail)
-    for grant in stated(source, "Grant"):
-        _access_calls.create_grant(transport, grant)
 
 
 def publish(mesh: Mesh, product: str) -> Release:

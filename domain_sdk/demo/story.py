@@ -59,9 +59,7 @@ def _set_up(narrator: Narrator, stage: Stage, *, seconds: float) -> None:
     (guardrail,) = samples.stated("centre", "Guardrail")
     narrator.types(
         "admin, central team",
-        'mesh.admin.create_domain("finance", owners=["user:fiona"], members=["service:finance-etl"])\n'
-        f'mesh.admin.create_guardrail("{guardrail.id}", "{guardrail.resource}",\n'
-        f'    mask="{guardrail.mask}", exempt={list(guardrail.exempt)!r})'.replace("'", '"'),
+        'mesh.changes.apply_folder("sample_domains/mesh")   # domains, people, purposes, guardrails: as files in git',
     )
     with narrator.working("Setting up …"):
         samples.set_up(stage.admin)
@@ -93,14 +91,15 @@ def _publish(narrator: Narrator, stage: Stage) -> None:
         '        .agg(orders=pl.len(), revenue=pl.col("amount").sum()))',
     )
     sales, finance = stage.enter("service:sales-etl"), stage.enter("service:finance-etl")
-    sam, paul = stage.enter("user:sam"), stage.enter("user:paul")
+    owners = {name: stage.enter(f"user:{name}") for name in ("sam", "fiona", "paul")}
     releases: list[Release] = []
     for mesh, product in ((sales, "sales.orders"), (sales, "sales.customers"), (finance, "finance.ledger")):
         with narrator.working(f"Publishing {product} …"):
             releases.append(samples.publish(mesh, product))
-    samples.apply_policies(sam, "sales")  # finance may read orders from here on
-    samples.apply_policies(paul, "policy")
-    for mesh, product in ((finance, "finance.revenue"), (paul, "policy.handbook")):
+    narrator.types("sam, owner of sales", 'mesh.changes.apply_folder("sample_domains/sales")   # finance may read orders')
+    for name, domain in (("sam", "sales"), ("fiona", "finance"), ("paul", "policy")):
+        samples.apply_policies(owners[name], domain)
+    for mesh, product in ((finance, "finance.revenue"), (owners["paul"], "policy.handbook")):
         with narrator.working(f"Publishing {product} …"):
             releases.append(samples.publish(mesh, product))
     narrator.shows(_releases(releases))

@@ -37,7 +37,7 @@ _CENTRE_LISTS: Mapping[str, tuple[str, str, Callable[[Mapping[str, Any]], Messag
 
 def grant_id(owner: str, written: str) -> str:
     """The id in the mesh of a grant or approval rule in a folder; one made by hand (`g-…`) keeps its own."""
-    return written if written.startswith("g-") else f"{owner}:{written}"
+    return written if written.startswith("g-") else f"{CENTRE if owner == MESH else owner}:{written}"
 
 
 def tree_of(files: Mapping[str, bytes]) -> tuple[Tree, list[FolderProblem]]:

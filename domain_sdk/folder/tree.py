@@ -93,6 +93,21 @@ class Tree:
 
     sources: tuple[Source, ...]
 
+    def only(self, sources: Sequence[str]) -> Tree:
+        """The tree with nothing but the named sources (`centre`, `domain:sales` or `sales`); whole if none is named.
+
+        Raises:
+            InvalidRequest: it does not have one of them.
+        """
+        if not sources:
+            return self
+        known = {source.name for source in self.sources}
+        wanted = {it if it == CENTRE or ":" in it else source_of(it) for it in sources}
+        if wanted - known:
+            missing = ", ".join(sorted(wanted - known))
+            raise InvalidRequest(f"The folder does not state {missing}; it states {', '.join(sorted(known)) or 'nothing'}.")
+        return Tree(tuple(source for source in self.sources if source.name in wanted))
+
     @property
     def cases(self) -> tuple[Case, ...]:
         """Every policy test, in the order of the sources."""

@@ -9,6 +9,7 @@ from typing import Any
 
 from domain_sdk.folder import resource_documents as rd
 from domain_sdk.folder.layout import CENTRE_FOLDER, CONTRACT
+from domain_sdk.folder.tree import CENTRE
 from domain_sdk.folder.yaml_writing import write_yaml
 from domainmesh.v1 import change_set_pb2 as pb
 from domainmesh.v1 import domain_pb2
@@ -97,11 +98,12 @@ def _policies(owner: str, kinds: _Kinds) -> dict[str, Any]:
         return [it for it in found if it.resource.partition(".")[0] == owner]
 
     grants, rules = of_owner(kinds.grants), of_owner(kinds.approval_rules)
+    prefix = f"{CENTRE if owner == MESH else owner}:"
     document: dict[str, Any] = {
-        "grants": _listed(grants, lambda it: rd.grant_document(it, id=it.id.removeprefix(f"{owner}:")), ("id",))
+        "grants": _listed(grants, lambda it: rd.grant_document(it, id=it.id.removeprefix(prefix)), ("id",))
     }
     if rules:
-        write = lambda it: rd.approval_rule_document(it, id=it.id.removeprefix(f"{owner}:"))  # noqa: E731 # one expression
+        write = lambda it: rd.approval_rule_document(it, id=it.id.removeprefix(prefix))  # noqa: E731 # one expression
         document["approval_rules"] = _listed(rules, write, ("id",))
     return document
 

@@ -78,7 +78,7 @@ def grants(draw: st.DrawFn) -> grant_pb2.Grant:
     owner = draw(st.sampled_from([*DOMAINS, "mesh"]))
     slug = draw(st.from_regex(r"[a-z0-9][a-z0-9._-]{0,6}", fullmatch=True))
     grant = grant_pb2.Grant(
-        id=slug if slug.startswith("g-") else f"{owner}:{slug}",
+        id=slug if slug.startswith("g-") else f"{'centre' if owner == 'mesh' else owner}:{slug}",
         subject=draw(SUBJECT),
         resource=draw(st.sampled_from([owner] if owner == "mesh" else [owner, f"{owner}.orders", f"{owner}.orders.Orders"])),
         actions=draw(unique(st.sampled_from(["discover", "request", "read", "write", "grant", "administer"]), least=1)),

@@ -21,29 +21,29 @@ __all__ = ["acknowledge", "end", "list_uses", "open_port"]
 def open_port(transport: Transport, port: str, reason: str, minutes: int) -> BreakGlass:
     """The port is open for the caller."""
     request = OpenBreakGlassRequest(resource=port, reason=reason, minutes=minutes)
-    return _use(transport.call(transport.control(BreakGlassServiceStub).OpenBreakGlass, request))
+    return to_use(transport.call(transport.control(BreakGlassServiceStub).OpenBreakGlass, request))
 
 
 def list_uses(transport: Transport, *, only_unacknowledged: bool) -> list[BreakGlass]:
     """The caller's own uses and those on what it may grant on, newest first."""
     request = ListBreakGlassRequest(only_unacknowledged=only_unacknowledged)
     method = transport.control(BreakGlassServiceStub).ListBreakGlass
-    return [_use(it) for it in all_items(transport, method, request, field="uses")]
+    return [to_use(it) for it in all_items(transport, method, request, field="uses")]
 
 
 def acknowledge(transport: Transport, id: str, acknowledgement: str) -> BreakGlass:
     """The use is taken note of."""
     request = AcknowledgeBreakGlassRequest(id=id, acknowledgement=acknowledgement)
-    return _use(transport.call(transport.control(BreakGlassServiceStub).AcknowledgeBreakGlass, request))
+    return to_use(transport.call(transport.control(BreakGlassServiceStub).AcknowledgeBreakGlass, request))
 
 
 def end(transport: Transport, id: str, reason: str) -> BreakGlass:
     """The use gives access no more."""
     request = EndBreakGlassRequest(id=id, reason=reason)
-    return _use(transport.call(transport.control(BreakGlassServiceStub).EndBreakGlass, request))
+    return to_use(transport.call(transport.control(BreakGlassServiceStub).EndBreakGlass, request))
 
 
-def _use(message: break_glass_pb2.BreakGlass) -> BreakGlass:
+def to_use(message: break_glass_pb2.BreakGlass) -> BreakGlass:
     return BreakGlass(
         id=message.id,
         principal=message.principal,

@@ -57,30 +57,30 @@ def apply(
     request = pb.ApplyChangesRequest(
         source=source, resources=to_desired(resources), reason=reason, etag=etag, validate_only=validate_only
     )
-    return _change_set(transport.call(transport.control(ChangeSetServiceStub).ApplyChanges, request))
+    return to_change_set(transport.call(transport.control(ChangeSetServiceStub).ApplyChanges, request))
 
 
 def approve(transport: Transport, id: str, reason: str) -> ChangeSet:
     """The proposal is applied."""
     request = pb.ApproveChangesRequest(id=id, reason=reason)
-    return _change_set(transport.call(transport.control(ChangeSetServiceStub).ApproveChanges, request))
+    return to_change_set(transport.call(transport.control(ChangeSetServiceStub).ApproveChanges, request))
 
 
 def reject(transport: Transport, id: str, reason: str) -> ChangeSet:
     """The proposal is rejected."""
     request = pb.RejectChangesRequest(id=id, reason=reason)
-    return _change_set(transport.call(transport.control(ChangeSetServiceStub).RejectChanges, request))
+    return to_change_set(transport.call(transport.control(ChangeSetServiceStub).RejectChanges, request))
 
 
 def withdraw(transport: Transport, id: str) -> ChangeSet:
     """The proposal is taken back."""
     request = pb.WithdrawChangesRequest(id=id)
-    return _change_set(transport.call(transport.control(ChangeSetServiceStub).WithdrawChanges, request))
+    return to_change_set(transport.call(transport.control(ChangeSetServiceStub).WithdrawChanges, request))
 
 
 def get(transport: Transport, id: str) -> ChangeSet:
     """The change set with its resources."""
-    return _change_set(transport.call(transport.control(ChangeSetServiceStub).GetChanges, pb.GetChangesRequest(id=id)))
+    return to_change_set(transport.call(transport.control(ChangeSetServiceStub).GetChanges, pb.GetChangesRequest(id=id)))
 
 
 def list_sets(transport: Transport, *, state: str, source: str, limit: int | None) -> list[ChangeSet]:
@@ -93,7 +93,7 @@ def list_sets(transport: Transport, *, state: str, source: str, limit: int | Non
         number = messages.ChangeSetState.Value(name)
     request = pb.ListChangeSetsRequest(state=number, source=source)
     method = transport.control(ChangeSetServiceStub).ListChangeSets
-    return [_change_set(it) for it in all_items(transport, method, request, field="change_sets", limit=limit)]
+    return [to_change_set(it) for it in all_items(transport, method, request, field="change_sets", limit=limit)]
 
 
 def exported(transport: Transport, *, source: str = "") -> list[messages.DesiredResource]:
@@ -157,7 +157,7 @@ def _resource(desired: messages.DesiredResource) -> Resource:
     return Resource(kind, fields, desired.is_absent)
 
 
-def _change_set(message: messages.ChangeSet) -> ChangeSet:
+def to_change_set(message: messages.ChangeSet) -> ChangeSet:
     state = messages.ChangeSetState.Name(message.state).removeprefix("CHANGE_SET_STATE_").lower()
     return ChangeSet(
         id=message.id, source=message.source, resources=tuple(map(_resource, message.resources)), reason=message.reason,

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain_sdk._access_calls import to_grant
+from domain_sdk._break_glass_calls import to_use
+from domain_sdk._change_calls import to_change_set
 from domain_sdk._enums import enum_member
 from domain_sdk._paging import all_items
 from domain_sdk._request_calls import to_request
@@ -29,6 +31,10 @@ def get_inbox(transport: Transport) -> Inbox:
         ending_count=response.ending_count,
         notices=tuple(_notice(it) for it in response.notices),
         notice_count=response.notice_count,
+        changes_to_approve=tuple(to_change_set(it) for it in response.changes_to_approve),
+        changes_to_approve_count=response.changes_to_approve_count,
+        to_acknowledge=tuple(to_use(it) for it in response.to_acknowledge),
+        to_acknowledge_count=response.to_acknowledge_count,
         mark=lambda ids: _mark_read(transport, ids),
     )
 

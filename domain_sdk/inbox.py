@@ -9,6 +9,8 @@ from enum import StrEnum
 
 from domain_sdk.access import Grant
 from domain_sdk.access_requests import AccessRequest
+from domain_sdk.break_glass import BreakGlass
+from domain_sdk.changes import ChangeSet
 
 __all__ = ["Inbox", "Notice", "NoticeKind"]
 
@@ -56,13 +58,20 @@ class Inbox:
     notices: tuple[Notice, ...]
     """What the caller has not read, newest first."""
     notice_count: int
+    changes_to_approve: tuple[ChangeSet, ...] = ()
+    """Change sets that wait for the caller as the second person, the oldest first."""
+    changes_to_approve_count: int = 0
+    to_acknowledge: tuple[BreakGlass, ...] = ()
+    """Emergency accesses of others that wait for the caller's acknowledgement, the oldest first."""
+    to_acknowledge_count: int = 0
     mark: Callable[[Sequence[str]], int] | None = field(default=None, repr=False, compare=False)
     """How `mark_read` tells the server; set by the mesh it came from."""
 
     @property
     def is_empty(self) -> bool:
         """True if nothing waits for the caller and nothing is unread."""
-        return not (self.to_decide_count or self.ending_count or self.notice_count)
+        waiting = self.to_decide_count + self.changes_to_approve_count + self.to_acknowledge_count
+        return not (waiting or self.ending_count or self.notice_count)
 
     def mark_read(self) -> int:
         """How many of these notices were unread; now none is."""

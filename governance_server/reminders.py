@@ -1,6 +1,8 @@
-"""The periodic task that reminds people: approvers of requests that wait, grantee and grantor of grants that end soon.
+"""The periodic task that reminds people of what waits for them.
 
-Nothing that is decided rests on it. A reminder's notice names what it tells, so that it is written once however often this runs.
+Approvers are told of requests that wait, grantee and grantor of grants that end soon, owners and the centre of emergency
+accesses that nobody has taken note of. Nothing that is decided rests on it. A reminder's notice names what it tells, so it is
+written once however often this runs.
 """
 
 from __future__ import annotations
@@ -8,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
-from domainmesh.v1 import access_request_pb2, grant_pb2, notice_pb2
+from domainmesh.v1 import access_request_pb2, break_glass_pb2, grant_pb2, notice_pb2
 from governance_server.backend import Backend
 from governance_server.caller import Caller
 from governance_server.journal.command import Outcome, Transaction
@@ -19,7 +21,8 @@ from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.approvers import GRANT_HOLDERS
 from governance_server.rules.errors import GovernanceError
 from governance_server.rules.policy_rows import ANY
-from governance_server.rules.reminders import due_ending, due_waiting
+from governance_server.rules.reminders import due_ending, due_unacknowledged, due_waiting
+from governance_server.services.break_glass import answerable
 from governance_server.services.request_views import RequestView
 
 __all__ = ["REMINDER", "Reminders"]
@@ -41,7 +44,7 @@ class Reminders:
     def run(self) -> int:
         """The number of reminders that were due and had not been written; they are now. Notices older than 90 days are gone."""
         now = self._backend.now()
-        due = [told for told in (*self._waiting(now), *self._ending(now)) if self._is_new(told)]
+        due = [told for told in (*self._waiting(now), *self._ending(now), *self._unacknowledged(now)) if self._is_new(told)]
         for start in range(0, len(due), _BATCH):
             self._write(due[start : start + _BATCH])
         self._forget(now)
@@ -85,6 +88,18 @@ class Reminders:
             )
             news = News(notice_pb2.NOTICE_KIND_GRANT_ENDS, grant.resource, grant.id, text, stage=f"-{days}d")
             yield news, tuple(name for name in (grant.subject, grant.grantor) if name not in ("", ANY))
+
+    def _unacknowledged(self, now: datetime) -> Iterator[Told]:
+        for _, body in self._backend.catalog.list(kinds.BREAK_GLASS, limit=None):
+            use = break_glass_pb2.BreakGlass.FromString(body)
+            days = due_unacknowledged(use, now)
+            if days is None:
+                continue
+            text = (
+                f"{use.principal} opened {use.resource} for itself {days} or more days ago, and nobody has taken note of it: "
+                f"do so with `mesh audit acknowledge {use.id}`."
+            )
+            yield News(notice_pb2.NOTICE_KIND_BREAK_GLASS, use.resource, use.id, text, stage=f"-{days}d"), tuple(answerable(use))
 
     def _is_new(self, told: Told) -> bool:
         news, recipients = told

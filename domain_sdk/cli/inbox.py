@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,7 +37,7 @@ def inbox(
 def _view(inbox: Inbox) -> RenderableType:
     from rich.console import Group
 
-    parts = [part for part in (_to_decide(inbox), _own(inbox), _ending(inbox), _notices(inbox)) if part is not None]
+    parts = [part for part in (view(inbox) for view in _PARTS) if part is not None]
     if not parts:
         return "Your inbox is empty: nothing waits for you, and nothing of yours ends soon."
     return Group(parts[0], *(line for part in parts[1:] for line in ("", part)))
@@ -88,5 +89,38 @@ def _notices(inbox: Inbox) -> RenderableType | None:
     title = _title("Unread: mesh inbox --mark-read", len(inbox.notices), inbox.notice_count)
     return table(("when", "what", "notice"), rows, title=title)
 
+
+def _changes(inbox: Inbox) -> RenderableType | None:
+    if not inbox.changes_to_approve:
+        return None
+    rows = [
+        (cell(it.id, "bold"), it.proposer, it.source, f"{len(it.changes)}", it.reason, it.create_time)
+        for it in inbox.changes_to_approve
+    ]
+    title = _title(
+        "Needs you as the second person: mesh approve ID", len(inbox.changes_to_approve), inbox.changes_to_approve_count
+    )
+    return table(("id", "who", "source", "changes", "reason", "since"), rows, title=title, whole=("id",))
+
+
+def _uses(inbox: Inbox) -> RenderableType | None:
+    if not inbox.to_acknowledge:
+        return None
+    rows = [
+        (cell(it.id, "bold red"), it.principal, it.resource, it.reason, it.create_time, "open" if it.is_open else "over")
+        for it in inbox.to_acknowledge
+    ]
+    title = _title("Emergency access: mesh audit acknowledge ID", len(inbox.to_acknowledge), inbox.to_acknowledge_count)
+    return table(("id", "who", "opened", "reason", "since", ""), rows, title=title, whole=("id",))
+
+
+_PARTS: tuple[Callable[[Inbox], RenderableType | None], ...] = (  # the most urgent first
+    _uses,
+    _changes,
+    _to_decide,
+    _own,
+    _ending,
+    _notices,
+)
 
 COMMANDS = (Command("inbox", inbox, ("mesh inbox --mark-read",)),)

@@ -181,6 +181,7 @@ def approval_rule_document(rule: approval_rule_pb2.ApprovalRule, *, id: str) -> 
         rows=rule.row_filter,
         masks={it.column: it.mask for it in rule.masks},
         reason=rule.reason,
+        is_disabled=rule.is_disabled,
     )
     return {**document, "longest_days": rule.longest_days} if rule.longest_days else document
 

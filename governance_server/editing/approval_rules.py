@@ -14,6 +14,7 @@ from governance_server.granting import rest_grant
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.errors import Invalid
+from governance_server.rules.grants import settle_resource
 
 __all__ = ["FIELDS", "ApprovalRuleEditor"]
 
@@ -65,6 +66,7 @@ class ApprovalRuleEditor(Editor[approval_rule_pb2.ApprovalRule]):
         settled = approval_rule_pb2.ApprovalRule()
         settled.CopyFrom(wanted)
         settled.ClearField("is_dead")
+        settled.resource = _settled_resource(edit, wanted)
         settled.etag = str(edit.state.revision)
         settled.creator = live.creator if live is not None and _only_disables(live, wanted) else edit.caller.name
         settled.create_time.CopyFrom(live.create_time if live is not None else stamp(edit.state.time))
@@ -88,11 +90,17 @@ class ApprovalRuleEditor(Editor[approval_rule_pb2.ApprovalRule]):
                 grant.expire_time.CopyFrom(stamp(edit.state.time, plus=timedelta(days=settled.longest_days)))
             prepare_grant(edit.backend, edit.state, grant)
             rest_grant(edit.backend, edit.state, edit.caller, grant)  # it gives at most what its author holds
-            settled.resource = grant.resource
 
     def sources_of(self, message: approval_rule_pb2.ApprovalRule) -> Sequence[str]:
         """The folder of its resource's domain."""
         return (source_of_resource(message.resource),)
+
+
+def _settled_resource(edit: Edit, wanted: approval_rule_pb2.ApprovalRule) -> str:
+    """The resource; the port of a product that has one only, if the rule has columns, masks or rows."""
+    grant = grant_pb2.Grant(resource=wanted.resource, columns=wanted.columns, masks=wanted.masks, row_filter=wanted.row_filter)
+    settle_resource(grant, edit.backend.policy.product_of(wanted.resource))
+    return grant.resource
 
 
 def _only_disables(live: approval_rule_pb2.ApprovalRule, wanted: approval_rule_pb2.ApprovalRule) -> bool:

@@ -25,7 +25,7 @@ from governance_server.rules.policy_rows import ANY, domain_of
 from governance_server.rules.refusals import denied, out_of_scope
 from mesh_core.names import parse_port
 
-__all__ = ["BreakGlassService"]
+__all__ = ["BreakGlassService", "answerable", "is_open_now"]
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT_MINUTES, _MOST_MINUTES = 30, 240
@@ -54,7 +54,7 @@ class BreakGlassService(break_glass_service_pb2_grpc.BreakGlassServiceServicer):
                 effect=grant_pb2.EFFECT_ALLOW, expire_time=end, reason=request.reason, grantor=caller.name,
                 create_time=stamp(tx.time), basis=[BREAK_GLASS_ROLE], break_glass=use_id,
             )  # fmt: skip
-            writes = (store(kinds.GRANT, grant_id, grant), _kept(use), *notices(tx, _news(use), _answerable(use)))
+            writes = (store(kinds.GRANT, grant_id, grant), _kept(use), *notices(tx, _news(use), answerable(use)))
             return Outcome("break_glass.opened", use.resource, writes, use.SerializeToString())
 
         receipt = self._backend.submit(request, request.request_id, run)
@@ -145,11 +145,15 @@ class BreakGlassService(break_glass_service_pb2_grpc.BreakGlassServiceServicer):
         return use.principal == caller.name or self._backend.policy.check(caller, "grant", use.resource).allowed
 
     def _shown(self, use: break_glass_pb2.BreakGlass) -> break_glass_pb2.BreakGlass:
-        """The use, with whether it is open now."""
-        grant = grant_pb2.Grant.FromString(self._backend.catalog.get(kinds.GRANT, use.grant) or b"")
-        is_over = grant.revoke_time.seconds or use.expire_time.ToDatetime(tzinfo=UTC) <= self._backend.now()
-        use.is_open = not is_over
-        return use
+        return is_open_now(self._backend, use)
+
+
+def is_open_now(backend: Backend, use: break_glass_pb2.BreakGlass) -> break_glass_pb2.BreakGlass:
+    """The use, with whether it is open now."""
+    grant = grant_pb2.Grant.FromString(backend.catalog.get(kinds.GRANT, use.grant) or b"")
+    is_over = grant.revoke_time.seconds or use.expire_time.ToDatetime(tzinfo=UTC) <= backend.now()
+    use.is_open = not is_over
+    return use
 
 
 def _kept(use: break_glass_pb2.BreakGlass) -> ResourceWrite:
@@ -168,6 +172,6 @@ def _news(use: break_glass_pb2.BreakGlass) -> News:
     return News(notice_pb2.NOTICE_KIND_BREAK_GLASS, use.resource, use.grant, text)
 
 
-def _answerable(use: break_glass_pb2.BreakGlass) -> list[str]:
+def answerable(use: break_glass_pb2.BreakGlass) -> list[str]:
     """Who is told: the owners of the domain and the central team."""
     return [f"role:owner-of-{domain_of(use.resource)}", ADMINISTRATOR]

@@ -7,7 +7,7 @@ from datetime import UTC, timedelta
 
 import grpc
 
-from domainmesh.v1 import access_request_pb2, grant_pb2, inbox_service_pb2_grpc, notice_pb2
+from domainmesh.v1 import access_request_pb2, break_glass_pb2, change_set_pb2, grant_pb2, inbox_service_pb2_grpc, notice_pb2
 from domainmesh.v1 import inbox_service_pb2 as pb
 from governance_server.backend import Backend, Page, store
 from governance_server.caller import Caller, current_caller
@@ -21,8 +21,10 @@ from governance_server.rules import kinds
 from governance_server.rules.errors import TooLarge
 from governance_server.rules.policy_rows import ANY
 from governance_server.services.access_requests import newest_first
+from governance_server.services.break_glass import is_open_now
 from governance_server.services.grants import RESTRICTED
 from governance_server.services.request_views import RequestView
+from mesh_core.names import MESH
 
 __all__ = ["InboxService"]
 
@@ -45,12 +47,15 @@ class InboxService(inbox_service_pb2_grpc.InboxServiceServicer):
         view = RequestView(self._backend, self._backend.catalog, caller)
         to_decide, own = self._requests(view, caller)
         ending = self._ending(caller)
+        changes, uses = self._changes(caller), self._uses(caller)
         unread = [notice for notice in self._notices(Committed.now(self._backend), caller) if caller.name not in notice.read_by]
         return pb.GetInboxResponse(
             to_decide=[view.shown(asked) for asked in to_decide[:_FIRST]], to_decide_count=len(to_decide),
             own=[view.shown(asked) for asked in own[:_FIRST]], own_count=len(own),
             ending=ending[:_FIRST], ending_count=len(ending),
             notices=[_shown(notice, caller) for notice in unread[:_FIRST]], notice_count=len(unread),
+            changes_to_approve=changes[:_FIRST], changes_to_approve_count=len(changes),
+            to_acknowledge=uses[:_FIRST], to_acknowledge_count=len(uses),
         )  # fmt: skip
 
     def ListNotices(self, request: pb.ListNoticesRequest, context: grpc.ServicerContext) -> pb.ListNoticesResponse:
@@ -100,6 +105,30 @@ class InboxService(inbox_service_pb2_grpc.InboxServiceServicer):
             elif is_open and view.awaits_caller(asked):
                 to_decide.append(asked)
         return to_decide[::-1], own
+
+    def _changes(self, caller: Caller) -> list[change_set_pb2.ChangeSet]:
+        """The change sets that wait for the caller as the second person, oldest first."""
+        if not self._backend.policy.check(caller, "administer", MESH).allowed:
+            return []
+        rows = self._backend.catalog.list(kinds.CHANGE_SET, limit=None)
+        every = (change_set_pb2.ChangeSet.FromString(body) for _, body in rows)
+        found = [it for it in every if it.state == change_set_pb2.CHANGE_SET_STATE_PROPOSED and it.proposer != caller.name]
+        for it in found:
+            it.ClearField("resources")
+            it.ClearField("impact")
+        return sorted(found, key=lambda it: (it.create_time.seconds, it.create_time.nanos, it.id))
+
+    def _uses(self, caller: Caller) -> list[break_glass_pb2.BreakGlass]:
+        """The emergency accesses of others that nobody acknowledged and the caller may, oldest first."""
+        rows = self._backend.catalog.list(kinds.BREAK_GLASS, limit=None)
+        every = (break_glass_pb2.BreakGlass.FromString(body) for _, body in rows)
+        found = [
+            is_open_now(self._backend, use)
+            for use in every
+            if not (use.acknowledger or use.principal == caller.name)
+            and self._backend.policy.check(caller, "grant", use.resource).allowed
+        ]
+        return sorted(found, key=lambda use: (use.create_time.seconds, use.create_time.nanos, use.id))
 
     def _ending(self, caller: Caller) -> list[grant_pb2.Grant]:
         """The grants to the caller, or to a group of its, that end soon and go on nowhere; the next end first."""

@@ -14,6 +14,7 @@ from domain_sdk import (
     AccessDenied,
     AccessRequest,
     AccessRequestStep,
+    InternalError,
     InvalidExpression,
     InvalidRequest,
     Mesh,
@@ -409,6 +410,66 @@ def test_a_group_that_asks_by_a_token_of_its_own_is_not_decided_by_its_members(m
         with pytest.raises(AccessDenied):
             market[name].approve(request.id)
     assert str(group.withdraw(request.id).state) == "withdrawn"
+
+
+def test_a_token_whose_scope_leaves_granting_out_decides_nothing_whoever_the_contract_names(
+    market: Market, server: RunningServer
+) -> None:
+    request = market["ana"].request("shop.two")
+    narrow = market["kim"].admin.create_token(scope=["request,discover:shop.two"]).secret
+    with Mesh.connect(server.url, narrow) as kim:
+        for call in (kim.approve, kim.deny):
+            with pytest.raises(AccessDenied):
+                call(request.id)
+        assert kim.inbox().to_decide_count == 0
+    wide = market["kim"].admin.create_token(scope=["grant:shop.two"]).secret
+    with Mesh.connect(server.url, wide) as kim:
+        assert [it.id for it in kim.inbox().to_decide][-1] == request.id
+        assert kim.approve(request.id).levels[0].approved_by == ("user:kim",)
+    market["ana"].withdraw(request.id)
+
+
+def test_a_role_of_the_domain_approves_as_its_members_do(market: Market) -> None:
+    name = market.publish("clerks", role("role:clerk"))
+    request = market["ana"].request(name)
+    with pytest.raises(AccessDenied):
+        market["lee"].approve(request.id)
+    market["olga"].admin.update_domain("shop", roles={"role:clerk": ["user:lee"]})
+    assert request.id in [it.id for it in market["lee"].inbox().to_decide]
+    assert str(market["lee"].approve(request.id).state) == "active"
+
+
+ODD = ["\x00", "\u202eevil", "a\nb", "'; DROP TABLE x --", "𝕬" * 300, "*", "user:ana", "../..", "r-", "🙂"]
+
+
+@pytest.mark.parametrize("text", ODD, ids=range(len(ODD)))
+def test_odd_texts_are_refused_or_kept_as_they_are(market: Market, text: str) -> None:
+    ana = market["ana"]
+    for call in (
+        lambda: ana.request(text), lambda: ana.request("shop.orders", purpose=text),
+        lambda: ana.request("shop.orders", rows=text),
+        lambda: ana.request("shop.orders", subject=text if text != "user:ana" else "user:kim"),
+        lambda: ana.request("shop.orders", columns=[text]), lambda: ana.renew(text, until=FAR),
+        lambda: market["olga"].approve(text), lambda: market["olga"].deny(text), lambda: ana.withdraw(text),
+        lambda: ana.get_request(text), lambda: market["olga"].approval_rules.create("shop.orders", [text + " "]),
+        lambda: market["olga"].approval_rules.delete(text),
+    ):  # fmt: skip
+        with pytest.raises(MeshError) as caught:
+            call()
+        assert type(caught.value) is not InternalError
+    if text == "\x00":
+        return  # no database stores it
+    request = ana.request("shop.orders", reason=text)
+    assert market["olga"].deny(request.id, reason=text).decision_reason == text
+    assert request.refresh().reason == text
+
+
+def test_a_filter_ten_thousand_nodes_deep_is_refused_in_no_time(market: Market) -> None:
+    for rows in ("(" * 10_000 + "id = 1" + ")" * 10_000, " AND ".join(["id = 1"] * 10_000), "NOT " * 9_000 + "id = 1"):
+        started = time.monotonic()
+        with pytest.raises(MeshError):
+            market["ana"].request("shop.orders", rows=rows)
+        assert time.monotonic() - started < 2
 
 
 # -- renewal --------------------------------------------------------------------------------------------------------------------

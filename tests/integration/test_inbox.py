@@ -12,7 +12,7 @@ import polars as pl
 import pytest
 from google.protobuf.field_mask_pb2 import FieldMask
 
-from domainmesh.v1 import access_request_pb2, domain_pb2, grant_pb2, inbox_service_pb2, notice_pb2, principal_pb2
+from domainmesh.v1 import access_request_pb2, change_set_pb2, domain_pb2, grant_pb2, inbox_service_pb2, notice_pb2, principal_pb2
 from domainmesh.v1.access_request_service_pb2 import (
     ApproveAccessRequestRequest,
     CreateAccessRequestRequest,
@@ -21,6 +21,8 @@ from domainmesh.v1.access_request_service_pb2 import (
     ListAccessRequestsRequest,
     RenewAccessRequest,
 )
+from domainmesh.v1.break_glass_service_pb2 import AcknowledgeBreakGlassRequest, OpenBreakGlassRequest
+from domainmesh.v1.change_set_service_pb2 import ApplyChangesRequest, ApproveChangesRequest
 from domainmesh.v1.decision_service_pb2 import CheckRequest
 from domainmesh.v1.domain_service_pb2 import CreateDomainRequest
 from domainmesh.v1.grant_service_pb2 import CreateGrantRequest, RevokeGrantRequest
@@ -226,6 +228,39 @@ def test_notices_are_read_by_each_reader_for_itself_and_by_nobody_else(mesh: Inn
     assert [list(it.read_by) for it in every] == [["user:stu"]]
     (other,) = mesh.call("user:sue", "ListNotices", inbox_service_pb2.ListNoticesRequest()).notices
     assert list(other.read_by) == []  # who else has read it is nobody's business
+
+
+def test_what_needs_a_second_person_or_an_acknowledgement_waits_in_the_inbox(mesh: InnerMesh) -> None:
+    second = principal_pb2.Principal(name="user:ada", is_administrator=True)
+    mesh.call(ADMIN, "CreatePrincipal", CreatePrincipalRequest(principal=second))
+    wanted = change_set_pb2.DesiredResource(purpose=principal_pb2.Purpose(name="research"))
+    proposal = mesh.call(ADMIN, "ApplyChanges", ApplyChangesRequest(resources=[wanted], reason="new"))
+    assert [it.id for it in inbox(mesh, "user:ada").changes_to_approve] == [proposal.id]
+    assert not inbox(mesh, "user:ada").changes_to_approve[0].resources
+    for who in (ADMIN, "user:olga", "user:ana"):
+        assert inbox(mesh, who).changes_to_approve_count == 0
+    mesh.call("user:ada", "ApproveChanges", ApproveChangesRequest(id=proposal.id))
+    assert inbox(mesh, "user:ada").changes_to_approve_count == 0
+
+
+def test_an_emergency_access_waits_and_is_told_again_until_somebody_takes_note(mesh: InnerMesh) -> None:
+    doctor = principal_pb2.Principal(name="user:doc", roles=["role:break-glass"])
+    mesh.call(ADMIN, "CreatePrincipal", CreatePrincipalRequest(principal=doctor))
+    use = mesh.call("user:doc", "OpenBreakGlass", OpenBreakGlassRequest(resource=PORT, reason="incident"))
+    for who in ("user:olga", ADMIN):
+        found = inbox(mesh, who)
+        assert [(it.id, it.is_open) for it in found.to_acknowledge] == [(use.id, True)]
+        assert [notice.kind for notice in found.notices] == [notice_pb2.NOTICE_KIND_BREAK_GLASS]
+    for who in ("user:doc", "user:ana"):
+        assert inbox(mesh, who).to_acknowledge_count == 0
+    mesh.tick(days=1)
+    assert [remind(mesh), remind(mesh)] == [1, 0]
+    assert len(kinds(mesh, "user:olga")) == 2
+    assert [it.is_open for it in inbox(mesh, "user:olga").to_acknowledge] == [False]
+    mesh.call("user:olga", "AcknowledgeBreakGlass", AcknowledgeBreakGlassRequest(id=use.id))
+    mesh.tick(days=10)
+    assert remind(mesh) == 0
+    assert inbox(mesh, ADMIN).to_acknowledge_count == 0
 
 
 def test_old_notices_are_forgotten(mesh: InnerMesh) -> None:

@@ -107,6 +107,7 @@ RULES = st.builds(
     row_filter=TEXT,
     masks=MASKS,
     reason=TEXT,
+    is_disabled=st.booleans(),
 )
 PRINCIPALS = st.builds(
     principal_pb2.Principal,

@@ -5,6 +5,8 @@ isort:skip_file
 
 from collections import abc as _abc
 from domainmesh.v1 import access_request_pb2 as _access_request_pb2
+from domainmesh.v1 import break_glass_pb2 as _break_glass_pb2
+from domainmesh.v1 import change_set_pb2 as _change_set_pb2
 from domainmesh.v1 import grant_pb2 as _grant_pb2
 from domainmesh.v1 import notice_pb2 as _notice_pb2
 from google.protobuf import descriptor as _descriptor
@@ -52,6 +54,10 @@ class GetInboxResponse(_message.Message):
     ENDING_COUNT_FIELD_NUMBER: _builtins.int
     NOTICES_FIELD_NUMBER: _builtins.int
     NOTICE_COUNT_FIELD_NUMBER: _builtins.int
+    CHANGES_TO_APPROVE_FIELD_NUMBER: _builtins.int
+    CHANGES_TO_APPROVE_COUNT_FIELD_NUMBER: _builtins.int
+    TO_ACKNOWLEDGE_FIELD_NUMBER: _builtins.int
+    TO_ACKNOWLEDGE_COUNT_FIELD_NUMBER: _builtins.int
     to_decide_count: _builtins.int
     """How many there are."""
     own_count: _builtins.int
@@ -59,6 +65,10 @@ class GetInboxResponse(_message.Message):
     ending_count: _builtins.int
     """How many there are."""
     notice_count: _builtins.int
+    """How many there are."""
+    changes_to_approve_count: _builtins.int
+    """How many there are."""
+    to_acknowledge_count: _builtins.int
     """How many there are."""
     @_builtins.property
     def to_decide(self) -> _containers.RepeatedCompositeFieldContainer[_access_request_pb2.AccessRequest]:
@@ -76,6 +86,14 @@ class GetInboxResponse(_message.Message):
     def notices(self) -> _containers.RepeatedCompositeFieldContainer[_notice_pb2.Notice]:
         """Notices the caller has not read, newest first."""
 
+    @_builtins.property
+    def changes_to_approve(self) -> _containers.RepeatedCompositeFieldContainer[_change_set_pb2.ChangeSet]:
+        """Change sets that wait for the caller as the second person, the oldest first; without their resources and impact."""
+
+    @_builtins.property
+    def to_acknowledge(self) -> _containers.RepeatedCompositeFieldContainer[_break_glass_pb2.BreakGlass]:
+        """Emergency accesses of others that wait for the caller's acknowledgement, the oldest first."""
+
     def __init__(
         self,
         *,
@@ -87,10 +105,14 @@ class GetInboxResponse(_message.Message):
         ending_count: _builtins.int = ...,
         notices: _abc.Iterable[_notice_pb2.Notice] | None = ...,
         notice_count: _builtins.int = ...,
+        changes_to_approve: _abc.Iterable[_change_set_pb2.ChangeSet] | None = ...,
+        changes_to_approve_count: _builtins.int = ...,
+        to_acknowledge: _abc.Iterable[_break_glass_pb2.BreakGlass] | None = ...,
+        to_acknowledge_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ending", b"ending", "ending_count", b"ending_count", "notice_count", b"notice_count", "notices", b"notices", "own", b"own", "own_count", b"own_count", "to_decide", b"to_decide", "to_decide_count", b"to_decide_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes_to_approve", b"changes_to_approve", "changes_to_approve_count", b"changes_to_approve_count", "ending", b"ending", "ending_count", b"ending_count", "notice_count", b"notice_count", "notices", b"notices", "own", b"own", "own_count", b"own_count", "to_acknowledge", b"to_acknowledge", "to_acknowledge_count", b"to_acknowledge_count", "to_decide", b"to_decide", "to_decide_count", b"to_decide_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

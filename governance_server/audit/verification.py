@@ -7,6 +7,7 @@ checkpoint (stored, in the file, and given by whoever asks) against the chains a
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 from google.protobuf.message import DecodeError
@@ -31,6 +32,7 @@ _MOST_PROBLEMS = 100
 _TYPES = (int, str, int, bytes, int, int, str, bytes)
 _STREAMS = "SELECT stream FROM stream_head UNION SELECT DISTINCT stream FROM event"
 _INDEX = "SELECT sequence, resource, time_us, principal, kind, outcome FROM decision WHERE sequence > ? ORDER BY sequence LIMIT ?"
+_JOURNAL_HEAD = "SELECT revision, hash FROM head WHERE id = 1"
 _STRAY_REQUESTS = (
     "SELECT r.revision FROM request r LEFT JOIN change c ON c.revision = r.revision AND c.principal = r.principal "
     "AND c.request_id = r.request_id WHERE c.revision IS NULL"
@@ -135,8 +137,12 @@ class _Audit:
                 self.report(JOURNAL, revision, text)
 
     def take_journal(self, found: Verification, database: Database) -> None:
-        head = database.head()
-        self.logs.insert(0, AuditedLog(JOURNAL, found.checked, head.revision, head.hash))
+        revision, digest = 0, GENESIS  # what a head that cannot be read counts as: the walk has said so
+        with suppress(*database.driver.errors):
+            row = database.reader().execute(_JOURNAL_HEAD).fetchone()
+            if row is not None and isinstance(row[0], int) and isinstance(row[1], bytes):
+                revision, digest = row
+        self.logs.insert(0, AuditedLog(JOURNAL, found.checked, revision, digest))
         for problem in found.problems:
             self.report(JOURNAL, problem.revision, problem.text)
 

@@ -42,7 +42,7 @@ class Recording:
         resource: On what.
         purpose: The purpose stated.
         subject: About whom, if about somebody else.
-        is_answer: True if no data is given: its record follows within milliseconds, nobody waits for it.
+        is_answer: True if no data is given: its record follows within milliseconds, nobody waits for it unless it is refused.
     """
 
     def __init__(
@@ -150,7 +150,7 @@ class Recording:
             self.record.reason = error.reason
             if not is_cut:
                 self.record.is_allowed = False
-            self._end(pb.DECISION_END_REVOKED if is_cut else pb.DECISION_END_DENIED)
+            self._end(pb.DECISION_END_REVOKED if is_cut else pb.DECISION_END_DENIED, is_answer=False)
         elif isinstance(error, Exception):
             if isinstance(error, GovernanceError):
                 self.record.reason = error.reason
@@ -166,12 +166,12 @@ class Recording:
         self._log.write(begun)
         self._has_begun = True
 
-    def _end(self, end: pb.DecisionEnd.ValueType) -> None:
+    def _end(self, end: pb.DecisionEnd.ValueType, *, is_answer: bool | None = None) -> None:
         self.record.was_begun = self._has_begun or self._ended
         self.record.end = end
         self.record.duration_microseconds = round((time.perf_counter() - self._started) * 1e6)
         self._ended = True
-        if self._is_answer:
+        if self._is_answer if is_answer is None else is_answer:
             self._log.note(self.record)
         else:
             self._log.write(self.record)

@@ -181,8 +181,8 @@ class _StreamWalk:
             self.report(sequence, f"event {sequence} of {self.stream} lies before the chain's beginning")
         while page := connection.execute(_READ, (self.stream, self.sequence, _PAGE)).fetchall():
             for row in page:
-                if not all(map(isinstance, row, (int, int, bytes, bytes))) or row[0] < 1:
-                    self.report(self.sequence + 1, f"event {self.sequence + 1} of {self.stream} holds a value of another type")
+                if not isinstance(row[0], int) or row[0] < 1:
+                    self.report(0, f"an event of {self.stream} has a number that is none")
                     return
                 self._check(row)
 
@@ -194,6 +194,9 @@ class _StreamWalk:
         sequence, time_us, digest, body = row
         if sequence != self.sequence + 1:
             self.report(self.sequence + 1, f"event {self.sequence + 1} of {self.stream} is missing")
+        elif not all(map(isinstance, row[1:], (int, bytes, bytes))):
+            self.report(sequence, f"event {sequence} of {self.stream} holds a value of another type")
+            digest = digest if isinstance(digest, bytes) else self.digest
         elif _event_hash(self.digest, sequence, time_us, body) != digest:
             self.report(sequence, f"event {sequence} of {self.stream} is not what was received")
         elif self.visit is not None:

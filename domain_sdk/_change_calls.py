@@ -164,7 +164,7 @@ def to_change_set(message: messages.ChangeSet) -> ChangeSet:
         state=cast(ChangeSetState, state), changes=_changes(message.changes), proposer=message.proposer,
         create_time=from_timestamp(message, "create_time"), approver=message.approver,
         decide_time=from_timestamp(message, "decide_time"), decision_reason=message.decision_reason,
-        base_revision=message.base_revision, etag=message.etag,
+        base_revision=message.base_revision, etag=message.etag, approvers=tuple(message.approvers),
     )  # fmt: skip
 
 

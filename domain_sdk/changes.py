@@ -106,6 +106,8 @@ class ChangeSet:
     base_revision: int
     """The journal revision it was planned at."""
     etag: str
+    approvers: tuple[str, ...] = ()
+    """Who could approve it when it was proposed."""
 
 
 class Changes:

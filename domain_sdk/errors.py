@@ -201,10 +201,9 @@ class IncompatibleContract(WrongState):
 
 
 class SecondPersonNeeded(WrongState):
-    """A change of the central team that one administrator alone cannot make: another one must approve it."""
+    """A change of the central team that one administrator alone cannot make: propose it, and let another approve it."""
 
     reason = "SECOND_PERSON_NEEDED"
-    next_step = "propose it with mesh.changes.apply(…): another administrator approves it with mesh.changes.approve(id)."
 
 
 class Conflict(MeshError):

@@ -24,6 +24,8 @@ class NoticeKind(StrEnum):
     GRANT_ENDS = "grant ends"
     BREAK_GLASS = "break-glass"
     GRANT_REVOKED = "grant revoked"
+    CHANGES_PROPOSED = "changes proposed"
+    CHANGES_DECIDED = "changes decided"
 
 
 @dataclass(frozen=True, slots=True)

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from domain_sdk.cli.changes import change_set_view, is_change_set
 from domain_sdk.cli.command import Command
 from domain_sdk.cli.options import Columns, Json, Masks, Reason, RequestPurpose, Rows, Until, parse_columns, parse_pairs
 from domain_sdk.cli.output import answer, waiting
@@ -14,7 +15,9 @@ from domain_sdk.cli.session import connect
 
 __all__ = ["COMMANDS"]
 
-RequestId = Annotated[str, typer.Argument(metavar="ID", help="The request's id, from `mesh requests`.")]
+RequestId = Annotated[
+    str, typer.Argument(metavar="ID", help="The id of a request (r-…, from `mesh requests`) or change set (c-…, `mesh changes`).")
+]
 
 
 def request(
@@ -74,23 +77,37 @@ def approve(
     reason: Reason = "",
     as_json: Json = False,
 ) -> None:
-    """Approve a request, for all that was asked or for less. The last approval that is needed makes the grant."""
+    """Approve a request, for all that was asked or for less; the last approval makes the grant. Or a proposed change set."""
     masks = parse_pairs(mask, option="--mask", form="COLUMN=MASK")
+    if is_change_set(id) and (rows or masks or columns or until):
+        raise typer.BadParameter("A change set is approved as it is: leave --rows, --mask, --columns and --until out.")
     with connect(ctx) as mesh:
+        if is_change_set(id):
+            applied = mesh.changes.approve(id, reason=reason)
+            answer(applied, lambda: change_set_view(applied), as_json=as_json)
+            return
         decided = mesh.approve(id, rows=rows, masks=masks, columns=parse_columns(columns), until=until, reason=reason)
     answer(decided, lambda: request_view(decided), as_json=as_json)
 
 
 def deny(ctx: typer.Context, id: RequestId, reason: Reason = "", as_json: Json = False) -> None:
-    """Deny a request."""
+    """Deny a request, or reject a proposed change set."""
     with connect(ctx) as mesh:
+        if is_change_set(id):
+            rejected = mesh.changes.reject(id, reason=reason)
+            answer(rejected, lambda: change_set_view(rejected), as_json=as_json)
+            return
         decided = mesh.deny(id, reason=reason)
     answer(decided, lambda: request_view(decided), as_json=as_json)
 
 
 def withdraw(ctx: typer.Context, id: RequestId, as_json: Json = False) -> None:
-    """Take back a request of your own; access that it gave ends."""
+    """Take back a request of your own; access that it gave ends. Or a change set that you proposed."""
     with connect(ctx) as mesh:
+        if is_change_set(id):
+            gone = mesh.changes.withdraw(id)
+            answer(gone, lambda: change_set_view(gone), as_json=as_json)
+            return
         taken = mesh.withdraw(id)
     answer(taken, lambda: request_view(taken), as_json=as_json)
 
@@ -127,7 +144,14 @@ COMMANDS = (
         "request", request, ('mesh request finance.revenue --purpose forecasting --until 2027-06-01 --reason "Plan next year"',)
     ),
     Command("requests", requests, ("mesh requests --to-decide", "mesh requests r-000000002a9f3c41")),
-    Command("approve", approve, ("mesh approve ID --rows \"region = 'EMEA'\" --mask customer_id=show-last-4",)),
+    Command(
+        "approve",
+        approve,
+        (
+            "mesh approve c-5f0c3f1e2d4b6a79",
+            "mesh approve ID --rows \"region = 'EMEA'\" --mask customer_id=show-last-4",
+        ),
+    ),
     Command("deny", deny, ('mesh deny ID --reason "Ask for the aggregate instead"',)),
     Command("renew", renew, ("mesh renew r-000000002a9f3c41 --until 2028-01-01",)),
     Command("withdraw", withdraw, ("mesh withdraw ID",)),

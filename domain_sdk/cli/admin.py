@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from domain_sdk.changes import Resource
+from domain_sdk.cli.changes import done_or_proposed
 from domain_sdk.cli.command import Command
 from domain_sdk.cli.identity import principal_details
 from domain_sdk.cli.options import Json, Rows, parse_pairs
@@ -15,11 +17,15 @@ from domain_sdk.cli.output import answer, cell, details, table
 from domain_sdk.cli.policy import guardrails_view
 from domain_sdk.cli.session import connect
 
+if TYPE_CHECKING:
+    from domain_sdk.access import Guardrail
+
 __all__ = ["COMMANDS"]
 
 Title = Annotated[str, typer.Option("--title", help="A readable name.")]
 Description = Annotated[str, typer.Option("--description", help="What it is, in words.")]
 Names = list[str] | None
+_PRINCIPAL_FIELDS = ("name", "title", "groups", "roles", "purposes", "attributes", "is_disabled", "is_administrator")
 
 
 class Listed(StrEnum):
@@ -45,17 +51,15 @@ def create_principal(
     as_json: Json = False,
 ) -> None:
     """Create a principal; it can call once it has a token (`mesh token create`)."""
+    given: dict[str, Any] = {
+        "title": title, "groups": group or (), "roles": role or (), "purposes": purpose or (),
+        "attributes": parse_pairs(attribute, option="--attribute"), "is_administrator": administrator,
+    }  # fmt: skip
     with connect(ctx) as mesh:
-        made = mesh.admin.create_principal(
-            name,
-            title=title,
-            groups=group or (),
-            roles=role or (),
-            purposes=purpose or (),
-            attributes=parse_pairs(attribute, option="--attribute"),
-            is_administrator=administrator,
-        )
-    answer(made, lambda: principal_details(made), as_json=as_json)
+        done_or_proposed(
+            mesh, lambda: mesh.admin.create_principal(name, **given), lambda: Resource("principal", {"name": name, **given}),
+            principal_details, as_json=as_json,
+        )  # fmt: skip
 
 
 def update_principal(
@@ -69,9 +73,22 @@ def update_principal(
     """Change a principal: what is given replaces what was; the rest stays."""
     if disabled is None and group is None and purpose is None:
         raise typer.BadParameter("Nothing to change was given.")
+    given: dict[str, Any] = {"is_disabled": disabled, "groups": group, "purposes": purpose}
+    changed = {field: value for field, value in given.items() if value is not None}
+
+    def desired() -> Resource:
+        known = next(it for it in mesh.admin.principals() if it.name == name)
+        kept = {field: getattr(known, field) for field in _PRINCIPAL_FIELDS}
+        return Resource("principal", {**kept, **changed})
+
     with connect(ctx) as mesh:
-        made = mesh.admin.update_principal(name, is_disabled=disabled, groups=group, purposes=purpose)
-    answer(made, lambda: principal_details(made), as_json=as_json)
+        done_or_proposed(
+            mesh,
+            lambda: mesh.admin.update_principal(name, **given),
+            desired,
+            principal_details,
+            as_json=as_json,
+        )
 
 
 def link_identity(
@@ -108,10 +125,12 @@ def create_domain(
     as_json: Json = False,
 ) -> None:
     """Create a domain."""
+    given: dict[str, Any] = {"title": title, "description": description, "owners": owner or (), "members": member or ()}
     with connect(ctx) as mesh:
-        made = mesh.admin.create_domain(name, title=title, description=description, owners=owner or (), members=member or ())
-    facts = {"title": made.title, "description": made.description, "owners": made.owners, "members": made.members}
-    answer(made, lambda: details(facts, title=made.name), as_json=as_json)
+        done_or_proposed(
+            mesh, lambda: mesh.admin.create_domain(name, **given), lambda: Resource("domain", {"name": name, **given}),
+            lambda made: details({field: getattr(made, field) for field in given}, title=made.name), as_json=as_json,
+        )  # fmt: skip
 
 
 def create_purpose(
@@ -122,9 +141,12 @@ def create_purpose(
     as_json: Json = False,
 ) -> None:
     """Create a purpose; what is granted for its parent is granted for it."""
+    given = {"parent": parent, "description": description}
     with connect(ctx) as mesh:
-        made = mesh.admin.create_purpose(name, parent=parent, description=description)
-    answer(made, lambda: details({"parent": made.parent, "description": made.description}, title=made.name), as_json=as_json)
+        done_or_proposed(
+            mesh, lambda: mesh.admin.create_purpose(name, **given), lambda: Resource("purpose", {"name": name, **given}),
+            lambda made: details({field: getattr(made, field) for field in given}, title=made.name), as_json=as_json,
+        )  # fmt: skip
 
 
 def create_guardrail(
@@ -144,11 +166,18 @@ def create_guardrail(
     """Create a guardrail that binds every domain. Give exactly one of --mask, --rows and --deny-read."""
     if sum(map(bool, (mask, rows, deny_read))) != 1:
         raise typer.BadParameter("Give exactly one of --mask, --rows and --deny-read.")
-    with connect(ctx) as mesh:
-        made = mesh.admin.create_guardrail(
+    rule: dict[str, Any] = {"mask": mask} if mask else {"row_filter": rows} if rows else {"deny_read": True}
+    fields = {"id": id, "resource": resource, "description": description, "exempt": exempt or (), **rule}
+
+    def create() -> Guardrail:
+        return mesh.admin.create_guardrail(
             id, resource, mask=mask, rows=rows, deny_read=deny_read, exempt=exempt or (), description=description
         )
-    answer(made, lambda: guardrails_view([made]), as_json=as_json)
+
+    with connect(ctx) as mesh:
+        done_or_proposed(
+            mesh, create, lambda: Resource("guardrail", fields), lambda made: guardrails_view([made]), as_json=as_json
+        )
 
 
 def delete_guardrail(
@@ -156,8 +185,10 @@ def delete_guardrail(
 ) -> None:
     """Delete a guardrail; it binds no more."""
     with connect(ctx) as mesh:
-        gone = mesh.admin.delete_guardrail(id)
-    answer(gone, lambda: f"Guardrail {gone.id} binds no more.", as_json=as_json)
+        done_or_proposed(
+            mesh, lambda: mesh.admin.delete_guardrail(id), lambda: Resource("guardrail", {"id": id}, is_absent=True),
+            lambda gone: f"Guardrail {gone.id} binds no more.", as_json=as_json,
+        )  # fmt: skip
 
 
 def list_all(ctx: typer.Context, what: Annotated[Listed, typer.Argument(help="What to list.")], as_json: Json = False) -> None:

@@ -18,6 +18,7 @@ from domain_sdk.cli import (
     audit,
     break_glass,
     catalog,
+    changes,
     failures,
     folders,
     identity,
@@ -43,7 +44,7 @@ PANELS: dict[str, tuple[Command, ...]] = {
     "Start": (*story.COMMANDS, *servers.COMMANDS, *identity.COMMANDS),
     "Find and read": (*catalog.COMMANDS, *reading.COMMANDS),
     "Access": (*access.COMMANDS, *inbox.COMMANDS, *policy.COMMANDS, *questions.COMMANDS, *break_glass.COMMANDS),
-    "The mesh in git": folders.COMMANDS,
+    "The mesh in git": (*folders.COMMANDS, *changes.COMMANDS),
     "Publish and run": (*publishing.COMMANDS, *journal.COMMANDS),
 }
 GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from domain_sdk.changes import Resource
 from domain_sdk.cli.catalog_views import reason_words
+from domain_sdk.cli.changes import done_or_proposed
 from domain_sdk.cli.command import Command
 from domain_sdk.cli.failures import FAILED
 from domain_sdk.cli.options import (
@@ -55,21 +57,22 @@ def grant(
     unknown = sorted(set(names) - set(_ACTIONS))
     if unknown:
         raise typer.BadParameter(f"{', '.join(unknown)}: no such action; use {', '.join(_ACTIONS)}.", param_hint="--actions")
+    masks, shown = parse_pairs(mask, option="--mask", form="COLUMN=MASK"), parse_columns(columns)
+    given: dict[str, Any] = {"actions": names, "purpose": purpose, "columns": shown, "reason": reason}
+
+    def desired() -> Resource:
+        fields = {**given, "subject": subject, "resource": resource, "effect": "deny" if deny else "allow", "row_filter": rows}
+        times = {name: time for name, time in (("start_time", since), ("expire_time", until)) if time is not None}
+        return Resource("grant", {**fields, **times, "masks": [{"column": it, "mask": masks[it]} for it in masks]})
+
     with connect(ctx) as mesh:
-        made = mesh.grant(
-            subject,
-            resource,
-            actions=names,  # type: ignore[arg-type] # checked above
-            purpose=purpose,
-            rows=rows,
-            masks=parse_pairs(mask, option="--mask", form="COLUMN=MASK"),
-            columns=parse_columns(columns),
-            since=since,
-            until=until,
-            deny=deny,
-            reason=reason,
+        done_or_proposed(
+            mesh,
+            lambda: mesh.grant(subject, resource, **given, rows=rows, masks=masks, since=since, until=until, deny=deny),
+            desired,
+            grant_view,
+            as_json=as_json,
         )
-    answer(made, lambda: grant_view(made), as_json=as_json)
 
 
 def grants(

@@ -6,6 +6,8 @@ from typing import Annotated
 
 import typer
 
+from domain_sdk.changes import Resource
+from domain_sdk.cli.changes import done_or_proposed
 from domain_sdk.cli.command import Command
 from domain_sdk.cli.options import Json, Reason
 from domain_sdk.cli.output import answer, cell, details, table
@@ -25,31 +27,41 @@ def govern_tag(
 ) -> None:
     """Govern a tag: what was ever released with it keeps it until the central team lets it go."""
     with connect(ctx) as mesh:
-        made = mesh.admin.govern_tag(tag, description=description)
-    answer(made, lambda: details({"description": made.description, "by": made.creator}, title=made.tag), as_json=as_json)
+        done_or_proposed(
+            mesh, lambda: mesh.admin.govern_tag(tag, description=description),
+            lambda: Resource("governed_tag", {"tag": tag, "description": description}),
+            lambda made: details({"description": made.description, "by": made.creator}, title=made.tag), as_json=as_json,
+        )  # fmt: skip
 
 
 def ungovern_tag(ctx: typer.Context, tag: Tag, as_json: Json = False) -> None:
     """Give a governed tag back to the domains."""
     with connect(ctx) as mesh:
-        gone = mesh.admin.ungovern_tag(tag)
-    answer(gone, lambda: f"The tag {gone.tag} belongs to the domains again.", as_json=as_json)
+        done_or_proposed(
+            mesh, lambda: mesh.admin.ungovern_tag(tag), lambda: Resource("governed_tag", {"tag": tag}, is_absent=True),
+            lambda gone: f"The tag {gone.tag} belongs to the domains again.", as_json=as_json,
+        )  # fmt: skip
 
 
 def release_tag(ctx: typer.Context, object: Object, tag: Tag, reason: Reason = "", as_json: Json = False) -> None:
     """Let one product, port or column be released without a governed tag it has carried."""
     with connect(ctx) as mesh:
-        made = mesh.admin.release_tag(object, tag, reason=reason)
-    answer(
-        made, lambda: details({"tag": made.tag, "reason": made.reason, "by": made.creator}, title=made.object), as_json=as_json
-    )
+        done_or_proposed(
+            mesh, lambda: mesh.admin.release_tag(object, tag, reason=reason),
+            lambda: Resource("tag_release", {"object": object, "tag": tag, "reason": reason}),
+            lambda made: details({"tag": made.tag, "reason": made.reason, "by": made.creator}, title=made.object),
+            as_json=as_json,
+        )  # fmt: skip
 
 
 def withdraw_tag_release(ctx: typer.Context, object: Object, tag: Tag, as_json: Json = False) -> None:
     """Take such a consent back; releases made with it stay."""
     with connect(ctx) as mesh:
-        gone = mesh.admin.withdraw_tag_release(object, tag)
-    answer(gone, lambda: f"{gone.object} may not lose {gone.tag} any more.", as_json=as_json)
+        done_or_proposed(
+            mesh, lambda: mesh.admin.withdraw_tag_release(object, tag),
+            lambda: Resource("tag_release", {"object": object, "tag": tag}, is_absent=True),
+            lambda gone: f"{gone.object} may not lose {gone.tag} any more.", as_json=as_json,
+        )  # fmt: skip
 
 
 def tags(ctx: typer.Context, as_json: Json = False) -> None:

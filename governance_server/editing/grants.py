@@ -106,8 +106,8 @@ class GrantEditor(Editor[grant_pb2.Grant]):
         return (source_of_resource(message.resource),)
 
     def is_derived(self, live: grant_pb2.Grant) -> bool:
-        """True if it came from an access request."""
-        return bool(live.access_request)
+        """True if it came from an access request or an emergency."""
+        return bool(live.access_request or live.break_glass)
 
 
 def source_of_resource(resource: str) -> str:

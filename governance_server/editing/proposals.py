@@ -8,13 +8,14 @@ from dataclasses import dataclass
 
 from domainmesh.v1 import change_set_pb2 as messages
 from domainmesh.v1 import change_set_service_pb2 as pb
-from domainmesh.v1 import impact_pb2
+from domainmesh.v1 import impact_pb2, notice_pb2
 from governance_server.backend import Backend, stamp, store
 from governance_server.caller import Caller
 from governance_server.editing.central import is_administrator, second_persons
 from governance_server.editing.change_sets import Plan, draw_up, read_wanted
 from governance_server.editing.editor import Edit
 from governance_server.journal.command import Transaction
+from governance_server.notices import News, notices
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
@@ -59,7 +60,9 @@ class Proposals:
         if not plan.real:
             return found, _adoption(found, plan)
         found.id = self._id_of(tx, found)
-        if plan.is_central and second_persons(self._backend.policy, caller.name):
+        approvers = second_persons(self._backend.policy, caller.name) if plan.is_central else []
+        if approvers:
+            found.approvers.extend(approvers)
             if foreseen is not None and foreseen.etag == plan.etag:
                 found.impact.CopyFrom(foreseen.impact)
             return self._propose(tx, found, plan)
@@ -84,15 +87,16 @@ class Proposals:
         found.state = _APPLIED
         del found.changes[:]
         found.changes.extend(plan.real)
-        return self._finish(edit, found, plan)
+        done, writes = self._finish(edit, found, plan)
+        return done, (*writes, *_told(tx, found))
 
-    def reject(self, tx: Transaction, approver: Caller, id: str, reason: str) -> tuple[messages.ChangeSet, ResourceWrite]:
+    def reject(self, tx: Transaction, approver: Caller, id: str, reason: str) -> _Decided:
         """The set, rejected. Raises: AccessDenied, Precondition."""
         found = self._to_decide(tx, approver, id, "reject")
         _check_reason(reason)
         _decide(found, tx, approver, reason)
         found.state = messages.CHANGE_SET_STATE_REJECTED
-        return found, store(kinds.CHANGE_SET, id, found)
+        return found, (store(kinds.CHANGE_SET, id, found), *_told(tx, found))
 
     def withdraw(self, tx: Transaction, caller: Caller, id: str) -> tuple[messages.ChangeSet, ResourceWrite]:
         """The set, taken back by who proposed it. Raises: AccessDenied, Precondition."""
@@ -110,7 +114,9 @@ class Proposals:
             return waiting, ()
         found.state = _PROPOSED
         found.resources.extend(_all_resources(plan))
-        return found, (store(kinds.CHANGE_SET, found.id, found),)
+        text = f"{found.proposer} proposes {len(found.changes)} changes as {found.id}: see mesh changes {found.id}, and decide."
+        news = News(notice_pb2.NOTICE_KIND_CHANGES_PROPOSED, MESH, found.id, text)
+        return found, (store(kinds.CHANGE_SET, found.id, found), *notices(tx, news, found.approvers))
 
     def _finish(self, edit: Edit, found: messages.ChangeSet, plan: Plan) -> _Decided:
         """The writes of the set, of its record and of what its source holds now."""
@@ -141,6 +147,15 @@ class Proposals:
             raise denied(f"{verb} the change set", id)
         _check_open(found)
         return found
+
+
+def _told(tx: Transaction, found: messages.ChangeSet) -> Iterable[ResourceWrite]:
+    """The proposer is told what was decided."""
+    word = "approved" if found.state == _APPLIED else "rejected"
+    text = f"{found.approver} {word} your change set {found.id}" + (
+        f": {found.decision_reason}" if found.decision_reason else "."
+    )
+    return notices(tx, News(notice_pb2.NOTICE_KIND_CHANGES_DECIDED, MESH, found.id, text), [found.proposer])
 
 
 def _stored(tx: Transaction, id: str) -> messages.ChangeSet | None:

@@ -86,8 +86,8 @@ class ChangeSetService(change_set_service_pb2_grpc.ChangeSetServiceServicer):
         """Rejects a proposal."""
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
-            found, write = self._proposals.reject(tx, caller, request.id, request.reason)
-            return Outcome("change_set.rejected", found.id, (write,), found.SerializeToString())
+            found, writes = self._proposals.reject(tx, caller, request.id, request.reason)
+            return Outcome("change_set.rejected", found.id, writes, found.SerializeToString())
 
         return messages.ChangeSet.FromString(self._backend.submit(request, request.request_id, run).reply)
 

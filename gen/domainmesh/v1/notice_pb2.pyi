@@ -38,6 +38,10 @@ class _NoticeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NoticeKind
     """To owners and administrators: somebody opened access for itself (break-glass)."""
     NOTICE_KIND_GRANT_REVOKED: _NoticeKind.ValueType  # 5
     """To the grantee: its grant was revoked."""
+    NOTICE_KIND_CHANGES_PROPOSED: _NoticeKind.ValueType  # 6
+    """To administrators: a change set waits for one of them."""
+    NOTICE_KIND_CHANGES_DECIDED: _NoticeKind.ValueType  # 7
+    """To the proposer: its change set was approved or rejected."""
 
 class NoticeKind(_NoticeKind, metaclass=_NoticeKindEnumTypeWrapper):
     """What a notice tells."""
@@ -54,6 +58,10 @@ NOTICE_KIND_BREAK_GLASS: NoticeKind.ValueType  # 4
 """To owners and administrators: somebody opened access for itself (break-glass)."""
 NOTICE_KIND_GRANT_REVOKED: NoticeKind.ValueType  # 5
 """To the grantee: its grant was revoked."""
+NOTICE_KIND_CHANGES_PROPOSED: NoticeKind.ValueType  # 6
+"""To administrators: a change set waits for one of them."""
+NOTICE_KIND_CHANGES_DECIDED: NoticeKind.ValueType  # 7
+"""To the proposer: its change set was approved or rejected."""
 Global___NoticeKind: _TypeAlias = NoticeKind  # noqa: Y015
 
 @_typing.final

@@ -3,22 +3,27 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
 from domain_sdk._arguments import checked_text
 from domain_sdk._paging import all_items
 from domain_sdk._times import Until, from_timestamp, to_expiry
 from domain_sdk._transport import Transport
-from domain_sdk.errors import Conflict, InvalidRequest
+from domain_sdk.errors import Conflict, InvalidRequest, WrongState
 from domain_sdk.identity import NewToken, Principal, Purpose, ServerStatus, Token
 from domainmesh.v1 import principal_pb2, principal_service_pb2
 from domainmesh.v1.principal_service_pb2_grpc import PrincipalServiceStub, TokenServiceStub
-from domainmesh.v1.server_service_pb2 import GetServerInfoRequest
+from domainmesh.v1.server_service_pb2 import GetLoginInfoRequest, GetServerInfoRequest
 from domainmesh.v1.server_service_pb2_grpc import ServerServiceStub
+
+if TYPE_CHECKING:
+    from domain_sdk._oidc_login import LoginInfo
 
 __all__ = [
     "create_principal",
     "create_purpose",
     "create_token",
+    "get_login_info",
     "get_principal",
     "get_status",
     "link_identity",
@@ -45,6 +50,16 @@ def get_status(transport: Transport) -> ServerStatus:
         shadow_check_count=info.shadow_check_count,
         shadow_mismatch_count=info.shadow_mismatch_count,
     )
+
+
+def get_login_info(transport: Transport) -> LoginInfo:
+    """Where the mesh lets people log in. Raises: WrongState if it has no identity provider for that."""
+    from domain_sdk._oidc_login import LoginInfo
+
+    info = transport.call(transport.control(ServerServiceStub).GetLoginInfo, GetLoginInfoRequest())
+    if not info.issuer:
+        raise WrongState(f"The mesh at {transport.url} has no identity provider to log in at: log in with a token.")
+    return LoginInfo(info.issuer, info.client_id, info.scopes, info.resource)
 
 
 def get_principal(transport: Transport, name: str = "") -> Principal:

@@ -9,13 +9,26 @@ from __future__ import annotations
 import json
 import os
 import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from typing import Any
 
+from domain_sdk._oidc_session import OidcSession, SessionToken
 from domain_sdk.errors import InvalidRequest, NotConfigured
 
-__all__ = ["Profile", "Profiles", "find_connection", "load_profiles", "profile_path", "remove_profile", "save_profile"]
+__all__ = [
+    "Profile",
+    "Profiles",
+    "find_connection",
+    "load_profiles",
+    "profile_path",
+    "remove_profile",
+    "save_profile",
+    "session_token",
+]
 
 DEFAULT_NAME = "default"
 
@@ -28,6 +41,10 @@ class Profile:
     """Like `http://127.0.0.1:50051` or `https://mesh.example.com`."""
     token: str
     """The bearer token; never shown in the representation."""
+    session: OidcSession | None = None
+    """What renews the token, if it is an access token of an identity provider."""
+    name: str = field(default="", compare=False)
+    """What it is saved under; empty if it is not."""
 
     def __repr__(self) -> str:
         """The URL, without the token."""
@@ -62,7 +79,7 @@ def load_profiles(environ: Mapping[str, str] = os.environ) -> Profiles:
         if os.name == "posix" and path.stat().st_mode & 0o077:
             raise NotConfigured(f"The profile file {path} can be read by others, so it is not used: run `chmod 600 {path}`.")
         document = json.loads(path.read_text(encoding="utf-8"))
-        profiles = {str(name): Profile(url=str(it["url"]), token=str(it["token"])) for name, it in document["profiles"].items()}
+        profiles = {str(name): _loaded(str(name), it) for name, it in document["profiles"].items()}
         return Profiles(current=str(document.get("current", DEFAULT_NAME)), by_name=profiles)
     except FileNotFoundError:
         return Profiles()
@@ -92,7 +109,7 @@ def _write(profiles: Profiles, environ: Mapping[str, str]) -> Path:
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     document = {
         "current": profiles.current,
-        "profiles": {name: {"url": profile.url, "token": profile.token} for name, profile in profiles.by_name.items()},
+        "profiles": {name: _saved(profile) for name, profile in profiles.by_name.items()},
     }
     handle, scratch = tempfile.mkstemp(prefix=".profile-", dir=path.parent)  # mkstemp creates it 0600
     try:
@@ -103,6 +120,54 @@ def _write(profiles: Profiles, environ: Mapping[str, str]) -> Path:
         Path(scratch).unlink(missing_ok=True)
         raise
     return path
+
+
+def _loaded(name: str, entry: Mapping[str, Any]) -> Profile:
+    session = OidcSession(**entry["session"]) if entry.get("session") else None
+    return Profile(url=str(entry["url"]), token=str(entry["token"]), session=session, name=name)
+
+
+def _saved(profile: Profile) -> dict[str, Any]:
+    session = {"session": asdict(profile.session)} if profile.session else {}
+    return {"url": profile.url, "token": profile.token, **session}
+
+
+def session_token(profile: Profile, *, environ: Mapping[str, str] = os.environ) -> SessionToken:
+    """The token of a saved profile that an identity provider gave, renewed when it ends. Every process sees a renewal."""
+
+    def load() -> tuple[str, OidcSession]:
+        return _kept(load_profiles(environ).by_name.get(profile.name), profile)
+
+    def renew() -> tuple[str, OidcSession]:
+        with _locked(environ):  # a provider that rotates refresh tokens takes each once
+            token, session = load()
+            if time.time() < session.renew_at:
+                return token, session  # another process was quicker
+            token, session = session.renewed()
+            saved = load_profiles(environ)
+            renewed = Profile(profile.url, token, session, profile.name)
+            _write(Profiles(saved.current, {**saved.by_name, profile.name: renewed}), environ)
+        return token, session
+
+    return SessionToken(load, renew)
+
+
+def _kept(saved: Profile | None, profile: Profile) -> tuple[str, OidcSession]:
+    if saved is None or saved.session is None or saved.url != profile.url:
+        raise NotConfigured(f"Profile {profile.name!r} was changed by another process: connect again.")
+    return saved.token, saved.session
+
+
+@contextmanager
+def _locked(environ: Mapping[str, str]) -> Iterator[None]:
+    """No other process renews within the block, where the system has locks on files."""
+    path = profile_path(environ).with_name("profile.lock")
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT, 0o600), "w") as file:
+        with suppress(ImportError):
+            import fcntl
+
+            fcntl.flock(file, fcntl.LOCK_EX)
+        yield
 
 
 def find_connection(
@@ -127,7 +192,7 @@ def find_connection(
     saved = load_profiles(environ)
     for candidate in (saved.by_name.get(saved.current), *saved.by_name.values()):
         if candidate is not None and wanted_url in (None, candidate.url):
-            return Profile(candidate.url, wanted_token or candidate.token)
+            return Profile(candidate.url, wanted_token) if wanted_token else candidate
     raise NotConfigured(f"No token is known for {wanted_url}." if wanted_url else "No mesh server is known.")
 
 
@@ -138,4 +203,4 @@ def _named(name: str, *, url: str | None, token: str | None, environ: Mapping[st
         raise NotConfigured(f"There is no profile {name!r} (saved: {known}).")
     if url not in (None, saved[name].url):
         raise InvalidRequest(f"Profile {name!r} is for {saved[name].url}, not {url}: give the URL or the profile, not both.")
-    return Profile(saved[name].url, token or saved[name].token)
+    return Profile(saved[name].url, token) if token else saved[name]

@@ -81,10 +81,12 @@ class _Link:
 class Transport:
     """Calls to one mesh as one principal; safe to share between threads. Nothing is opened before the first call."""
 
-    def __init__(self, url: str, token: str, *, ca_file: str | None = None, timeout_seconds: float = 30.0) -> None:
+    def __init__(
+        self, url: str, token: str | Callable[[], str], *, ca_file: str | None = None, timeout_seconds: float = 30.0
+    ) -> None:
         self.url = url
         self._endpoint = parse_endpoint(url)
-        self._token = _checked_token(token)
+        self._token = _checked(token) if callable(token) else _constant(_checked_token(token))
         self._ca_file = ca_file
         self._timeout_seconds = timeout_seconds
         self._revision = 0
@@ -215,7 +217,7 @@ class Transport:
             self._gateway.forget()
 
     def _metadata(self) -> tuple[tuple[str, str], ...]:
-        bearer = ("authorization", f"Bearer {self._token}")
+        bearer = ("authorization", f"Bearer {self._token()}")
         return (bearer, ("mesh-min-revision", str(self._revision))) if self._revision else (bearer,)
 
     def _remember(self, trailing: Sequence[tuple[str, str | bytes]] | None) -> None:
@@ -224,6 +226,14 @@ class Transport:
             return
         with self._revision_lock:
             self._revision = max(self._revision, int(seen))
+
+
+def _constant(token: str) -> Callable[[], str]:
+    return lambda: token
+
+
+def _checked(token: Callable[[], str]) -> Callable[[], str]:
+    return lambda: _checked_token(token())
 
 
 def _checked_token(token: str) -> str:

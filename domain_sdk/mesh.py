@@ -71,12 +71,13 @@ class Mesh(AccessCalls):
             NotConfigured: no server or no token is known.
             InvalidRequest: the URL is malformed, or would send the token unencrypted to another machine.
         """
-        from domain_sdk._profiles import find_connection
+        from domain_sdk._profiles import find_connection, session_token
         from domain_sdk._transport import Transport
 
         found = find_connection(url, token, profile=profile)
         trusted = ca_file or os.environ.get("MESH_CA") or None
-        return cls(Transport(found.url, found.token, ca_file=trusted, timeout_seconds=timeout_seconds))
+        sent = session_token(found).current if found.session else found.token
+        return cls(Transport(found.url, sent, ca_file=trusted, timeout_seconds=timeout_seconds))
 
     def close(self) -> None:
         """The connections are closed and what still runs is cancelled."""

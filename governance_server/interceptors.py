@@ -52,7 +52,7 @@ _STATUS: dict[pb.ErrorReason.ValueType, grpc.StatusCode] = {
     pb.ERROR_REASON_REVISION_NOT_REACHED: grpc.StatusCode.UNAVAILABLE,
 }
 
-_OPEN_SERVICES = ("/grpc.health.v1.Health/",)
+_OPEN_SERVICES = ("/grpc.health.v1.Health/", "/domainmesh.v1.ServerService/GetLoginInfo")
 _LONG_CALLS = frozenset(
     {
         "/domainmesh.v1.PublicationService/CommitPublication",
@@ -121,7 +121,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         continuation: Callable[[grpc.HandlerCallDetails], _Handler | None],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> _Handler | None:
-        """The handler, wrapped; health stays open to everyone."""
+        """The handler, wrapped; health and how to log in stay open to everyone."""
         handler: Any = continuation(handler_call_details)
         method = str(handler_call_details.method)
         if handler is None or method.startswith(_OPEN_SERVICES):

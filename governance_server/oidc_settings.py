@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from urllib.parse import urlsplit
 
-__all__ = ["ALGORITHMS", "InvalidOidcSettings", "OidcSettings", "is_safe_url", "load_oidc_settings"]
+from mesh_core.web_json import is_safe_url
+
+__all__ = ["ALGORITHMS", "InvalidOidcSettings", "OidcSettings", "load_oidc_settings"]
 
 ALGORITHMS = ("RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "ES512", "EdDSA")
 """What may be asked for; never `none`, and no HS: a public key is no secret."""
 _DEFAULT_ALGORITHMS = "RS256 ES256 PS256 EdDSA"
 _TOKEN_TYPES = ("at+jwt", "JWT")
-_LOOPBACK = ("127.0.0.1", "::1", "localhost")
 
 
 class InvalidOidcSettings(ValueError):
@@ -45,18 +45,6 @@ class OidcSettings:
     """`MESH_OIDC_SCOPES`, default `openid offline_access`: what `mesh login --oidc` asks for."""
     resource: str
     """`MESH_OIDC_RESOURCE`, default none: the resource indicator (RFC 8707) that `mesh login --oidc` sends."""
-
-
-def is_safe_url(url: str) -> bool:
-    """True for https, and for http on this machine; without user, query or fragment."""
-    try:
-        parts = urlsplit(url)
-        host = parts.hostname or ""
-    except ValueError:
-        return False
-    if parts.username is not None or parts.fragment or parts.query or not host or not url.isprintable() or " " in url:
-        return False
-    return parts.scheme == "https" or (parts.scheme == "http" and host in _LOOPBACK)
 
 
 def load_oidc_settings(env: Mapping[str, str]) -> OidcSettings | None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from domain_sdk.cli.browser_login import log_in_with_browser
 from domain_sdk.cli.command import Command
 from domain_sdk.cli.options import Json
 from domain_sdk.cli.output import answer, details, waiting
@@ -31,11 +32,16 @@ def login(
         typer.Option("--token-file", metavar="FILE", help="File with the token; - is standard input. Else asked, unseen."),
     ] = None,
     profile: Annotated[str | None, typer.Option("--profile", metavar="NAME", help="Name to save it under.")] = None,
+    oidc: Annotated[bool, typer.Option("--oidc", help="Log in at the mesh's identity provider, with a browser.")] = False,
+    browser: Annotated[
+        bool, typer.Option("--browser/--no-browser", help="Without: open the address elsewhere and paste where it ends.")
+    ] = True,
     as_json: Json = False,
 ) -> None:
     """Save a server and a token, once the server has accepted it. Later commands and Mesh.connect() use them.
 
-    The token comes from a file, standard input or a hidden prompt. The administrator's token file is never looked for.
+    The token comes from a file, standard input or a hidden prompt, or with --oidc from the identity provider, which then also
+    renews it. The administrator's token file is never looked for.
     """
     from domain_sdk._profiles import DEFAULT_NAME, Profile, load_profiles, save_profile
     from domain_sdk.mesh import Mesh
@@ -43,11 +49,16 @@ def login(
     session = session_of(ctx)
     chosen_url = url or session.url or os.environ.get("MESH_URL") or _asked_url()
     given_file = token_file or session.token_file
-    token = session.token if session.token and not given_file else read_token(given_file)
+    if oidc and (given_file or session.token):
+        raise typer.BadParameter("The identity provider gives the token: leave it out.", param_hint="--oidc")
     name = profile or session.profile or DEFAULT_NAME
-    with Mesh.connect(chosen_url, token) as mesh:
+    if oidc:
+        saved = Profile(chosen_url, *log_in_with_browser(chosen_url, opens_browser=browser))
+    else:
+        saved = Profile(chosen_url, session.token if session.token and not given_file else read_token(given_file))
+    with Mesh.connect(chosen_url, saved.token) as mesh:
         principal = mesh.whoami()
-    path = save_profile(Profile(chosen_url, token), name=name)
+    path = save_profile(saved, name=name)
     value = {"url": chosen_url, "profile": name, "principal": principal, "saved_in": str(path)}
     others = sorted(set(load_profiles().by_name) - {name})
     facts = {
@@ -137,7 +148,15 @@ def _asked_url() -> str:
 
 
 COMMANDS = (
-    Command("login", login, (f"mesh login --url {_HERE}", f"mesh login --url {_HERE} --token-file ~/.domain-mesh/admin.token")),
+    Command(
+        "login",
+        login,
+        (
+            f"mesh login --url {_HERE}",
+            f"mesh login --url {_HERE} --token-file ~/.domain-mesh/admin.token",
+            "mesh login --url https://mesh.example.com:50051 --oidc",
+        ),
+    ),
     Command("logout", logout, ("mesh logout", "mesh logout --profile work")),
     Command("whoami", whoami, ("mesh whoami",)),
     Command("status", status, ("mesh status", "mesh --profile work status --json")),

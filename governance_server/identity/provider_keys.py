@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from governance_server.identity.fetching import Unfetched, fetch_json
+from mesh_core.web_json import Unfetched, fetch_json
 
 __all__ = ["ProviderKey", "ProviderKeys", "ProviderUnreachable"]
 

@@ -23,6 +23,13 @@ class ServerService(server_service_pb2_grpc.ServerServiceServicer):
         self._backend = backend
         self._gateway = gateway
 
+    def GetLoginInfo(self, request: pb.GetLoginInfoRequest, context: grpc.ServicerContext) -> pb.GetLoginInfoResponse:
+        """Returns how to log in at the identity provider; to anybody."""
+        oidc = self._backend.settings.oidc
+        if oidc is None or not oidc.client_id:
+            return pb.GetLoginInfoResponse()
+        return pb.GetLoginInfoResponse(issuer=oidc.issuer, client_id=oidc.client_id, scopes=oidc.scopes, resource=oidc.resource)
+
     def GetServerInfo(self, request: pb.GetServerInfoRequest, context: grpc.ServicerContext) -> pb.GetServerInfoResponse:
         """Returns version, revision and the gateway's address."""
         caller = current_caller()

@@ -12,9 +12,9 @@ from typing import Any
 
 import pytest
 
-from governance_server.identity.fetching import Unfetched, fetch_json
 from governance_server.identity.provider_keys import ProviderKeys, ProviderUnreachable
 from governance_server.oidc_settings import InvalidOidcSettings, load_oidc_settings
+from mesh_core.web_json import Unfetched, fetch_json
 from tests.integration.oidc_server import SigningKey
 
 ISSUER = "https://id.example/realm"

@@ -24,17 +24,21 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"domainmesh/v1/server_service.proto\x12\rdomainmesh.v1\"\x16\n\x14GetServerInfoRequest\"\xcf\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0f\n\x07gateway\x18\x03 \x01(\t\x12\x11\n\tprincipal\x18\x04 \x01(\t\x12\x15\n\rproduct_count\x18\x05 \x01(\x04\x12\x1d\n\x15pending_request_count\x18\x06 \x01(\x04\x12\x1a\n\x12shadow_check_count\x18\x07 \x01(\x04\x12\x1d\n\x15shadow_mismatch_count\x18\x08 \x01(\x04\x32k\n\rServerService\x12Z\n\rGetServerInfo\x12#.domainmesh.v1.GetServerInfoRequest\x1a$.domainmesh.v1.GetServerInfoResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"domainmesh/v1/server_service.proto\x12\rdomainmesh.v1\"\x15\n\x13GetLoginInfoRequest\"[\n\x14GetLoginInfoResponse\x12\x0e\n\x06issuer\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x01(\t\x12\x10\n\x08resource\x18\x04 \x01(\t\"\x16\n\x14GetServerInfoRequest\"\xcf\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0f\n\x07gateway\x18\x03 \x01(\t\x12\x11\n\tprincipal\x18\x04 \x01(\t\x12\x15\n\rproduct_count\x18\x05 \x01(\x04\x12\x1d\n\x15pending_request_count\x18\x06 \x01(\x04\x12\x1a\n\x12shadow_check_count\x18\x07 \x01(\x04\x12\x1d\n\x15shadow_mismatch_count\x18\x08 \x01(\x04\x32\xc4\x01\n\rServerService\x12Z\n\rGetServerInfo\x12#.domainmesh.v1.GetServerInfoRequest\x1a$.domainmesh.v1.GetServerInfoResponse\x12W\n\x0cGetLoginInfo\x12\".domainmesh.v1.GetLoginInfoRequest\x1a#.domainmesh.v1.GetLoginInfoResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'domainmesh.v1.server_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETSERVERINFOREQUEST']._serialized_start=53
-  _globals['_GETSERVERINFOREQUEST']._serialized_end=75
-  _globals['_GETSERVERINFORESPONSE']._serialized_start=78
-  _globals['_GETSERVERINFORESPONSE']._serialized_end=285
-  _globals['_SERVERSERVICE']._serialized_start=287
-  _globals['_SERVERSERVICE']._serialized_end=394
+  _globals['_GETLOGININFOREQUEST']._serialized_start=53
+  _globals['_GETLOGININFOREQUEST']._serialized_end=74
+  _globals['_GETLOGININFORESPONSE']._serialized_start=76
+  _globals['_GETLOGININFORESPONSE']._serialized_end=167
+  _globals['_GETSERVERINFOREQUEST']._serialized_start=169
+  _globals['_GETSERVERINFOREQUEST']._serialized_end=191
+  _globals['_GETSERVERINFORESPONSE']._serialized_start=194
+  _globals['_GETSERVERINFORESPONSE']._serialized_end=401
+  _globals['_SERVERSERVICE']._serialized_start=404
+  _globals['_SERVERSERVICE']._serialized_end=600
 # @@protoc_insertion_point(module_scope)

@@ -40,6 +40,11 @@ class ServerServiceStub(object):
                 request_serializer=domainmesh_dot_v1_dot_server__service__pb2.GetServerInfoRequest.SerializeToString,
                 response_deserializer=domainmesh_dot_v1_dot_server__service__pb2.GetServerInfoResponse.FromString,
                 _registered_method=True)
+        self.GetLoginInfo = channel.unary_unary(
+                '/domainmesh.v1.ServerService/GetLoginInfo',
+                request_serializer=domainmesh_dot_v1_dot_server__service__pb2.GetLoginInfoRequest.SerializeToString,
+                response_deserializer=domainmesh_dot_v1_dot_server__service__pb2.GetLoginInfoResponse.FromString,
+                _registered_method=True)
 
 
 class ServerServiceServicer(object):
@@ -53,6 +58,13 @@ class ServerServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def GetLoginInfo(self, request, context):
+        """Returns how to log in at the identity provider. Needs no token.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_ServerServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -60,6 +72,11 @@ def add_ServerServiceServicer_to_server(servicer, server):
                     servicer.GetServerInfo,
                     request_deserializer=domainmesh_dot_v1_dot_server__service__pb2.GetServerInfoRequest.FromString,
                     response_serializer=domainmesh_dot_v1_dot_server__service__pb2.GetServerInfoResponse.SerializeToString,
+            ),
+            'GetLoginInfo': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetLoginInfo,
+                    request_deserializer=domainmesh_dot_v1_dot_server__service__pb2.GetLoginInfoRequest.FromString,
+                    response_serializer=domainmesh_dot_v1_dot_server__service__pb2.GetLoginInfoResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -90,6 +107,33 @@ class ServerService(object):
             '/domainmesh.v1.ServerService/GetServerInfo',
             domainmesh_dot_v1_dot_server__service__pb2.GetServerInfoRequest.SerializeToString,
             domainmesh_dot_v1_dot_server__service__pb2.GetServerInfoResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetLoginInfo(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/domainmesh.v1.ServerService/GetLoginInfo',
+            domainmesh_dot_v1_dot_server__service__pb2.GetLoginInfoRequest.SerializeToString,
+            domainmesh_dot_v1_dot_server__service__pb2.GetLoginInfoResponse.FromString,
             options,
             channel_credentials,
             insecure,

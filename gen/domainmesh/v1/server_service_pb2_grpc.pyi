@@ -35,6 +35,8 @@ class ServerServiceStub:
     def __new__(cls, channel: _aio.Channel) -> ServerServiceAsyncStub: ...
     GetServerInfo: _grpc.UnaryUnaryMultiCallable[_server_service_pb2.GetServerInfoRequest, _server_service_pb2.GetServerInfoResponse]
     """Returns version, revision and the gateway's address. Needs a valid token only."""
+    GetLoginInfo: _grpc.UnaryUnaryMultiCallable[_server_service_pb2.GetLoginInfoRequest, _server_service_pb2.GetLoginInfoResponse]
+    """Returns how to log in at the identity provider. Needs no token."""
 
 @_typing.type_check_only
 class ServerServiceAsyncStub(ServerServiceStub):
@@ -43,6 +45,8 @@ class ServerServiceAsyncStub(ServerServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetServerInfo: _aio.UnaryUnaryMultiCallable[_server_service_pb2.GetServerInfoRequest, _server_service_pb2.GetServerInfoResponse]  # type: ignore[assignment]
     """Returns version, revision and the gateway's address. Needs a valid token only."""
+    GetLoginInfo: _aio.UnaryUnaryMultiCallable[_server_service_pb2.GetLoginInfoRequest, _server_service_pb2.GetLoginInfoResponse]  # type: ignore[assignment]
+    """Returns how to log in at the identity provider. Needs no token."""
 
 class ServerServiceServicer(metaclass=_abc_1.ABCMeta):
     """What this server is."""
@@ -54,5 +58,13 @@ class ServerServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_server_service_pb2.GetServerInfoResponse, _abc.Awaitable[_server_service_pb2.GetServerInfoResponse]]:
         """Returns version, revision and the gateway's address. Needs a valid token only."""
+
+    @_abc_1.abstractmethod
+    def GetLoginInfo(
+        self,
+        request: _server_service_pb2.GetLoginInfoRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_server_service_pb2.GetLoginInfoResponse, _abc.Awaitable[_server_service_pb2.GetLoginInfoResponse]]:
+        """Returns how to log in at the identity provider. Needs no token."""
 
 def add_ServerServiceServicer_to_server(servicer: ServerServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

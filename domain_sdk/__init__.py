@@ -101,6 +101,7 @@ from domain_sdk.questions import (
     Visible,
 )
 from domain_sdk.release import Preview, QualityResult, QualityStatus, Release, ReleasedPort
+from domain_sdk.sql import QueriedPort, QueryPlan
 from domain_sdk.tags import GovernedTag, TagRelease
 
 __all__ = [
@@ -185,6 +186,8 @@ __all__ = [
     "PurposeNotHeld",
     "QualityResult",
     "QualityStatus",
+    "QueriedPort",
+    "QueryPlan",
     "Question",
     "ReadChange",
     "ReadPlan",

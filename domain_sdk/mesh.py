@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from domain_sdk.identity import Principal, ServerStatus
     from domain_sdk.lineage import Direction, LineageGraph
     from domain_sdk.read import GovernedScan, Via
+    from domain_sdk.sql import QueryPlan
 
 __all__ = ["Mesh"]
 
@@ -222,6 +223,32 @@ class Mesh(AccessCalls):
             version=checked_number(version, "version") or 0,
         )
         return GovernedScan(self._transport, request, via=via, timeout_seconds=timeout_seconds)
+
+    def sql(
+        self, query: str, *, purpose: str | None = None, limit: int | None = None, timeout_seconds: int | None = None
+    ) -> pl.DataFrame:
+        """The rows of one SELECT over ports, which sees exactly what policy lets the caller see.
+
+        Args:
+            query: DuckDB's dialect; tables are ports by their three-part names, `AT (VERSION => 3)` reads an older version.
+            purpose: Why it is asked; must be one the caller holds for every port.
+            limit: At most this many rows; all when None.
+            timeout_seconds: The gateway stops the query after this; 60 when None, at most 3600.
+
+        Raises:
+            InvalidRequest: the query cannot be understood, or names what the caller cannot see in a port it may read.
+            AccessDenied: the caller may not read one of the ports for this purpose.
+            DeadlineExceeded: it took too long.
+        """
+        from domain_sdk import sql
+
+        return sql.run_query(self._transport, sql.to_request(query, purpose, limit, timeout_seconds)).frame
+
+    def plan_sql(self, query: str, *, purpose: str | None = None) -> QueryPlan:
+        """What a query would read and give, under which policy, and how it would be run; no row is read."""
+        from domain_sdk import sql
+
+        return sql.plan_query(self._transport, sql.to_request(query, purpose, None, None))
 
     def retrieve(
         self, port: str, query: str, *, limit: int = 5, purpose: str | None = None, version: int | None = None

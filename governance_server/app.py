@@ -16,6 +16,7 @@ from grpc_reflection.v1alpha import reflection
 
 from domainmesh.v1.read_service_pb2_grpc import add_ReadServiceServicer_to_server
 from domainmesh.v1.retrieval_service_pb2_grpc import add_RetrievalServiceServicer_to_server
+from domainmesh.v1.sql_service_pb2_grpc import add_SqlServiceServicer_to_server
 from governance_server.audit.checkpoints import CheckpointMaker
 from governance_server.audit.decision_log import DecisionLog
 from governance_server.audit.tasks import audit_tasks, sign_last_checkpoints
@@ -39,6 +40,8 @@ from governance_server.policy.shadow import ShadowCheck
 from governance_server.publishing.passages import PassageIndexer
 from governance_server.publishing.publisher import Publisher
 from governance_server.reminders import Reminders
+from governance_server.services.pinned_reads import PinnedReads
+from governance_server.services.queries import SqlService
 from governance_server.services.reads import ReadService
 from governance_server.services.retrieval import RetrievalService
 from governance_server.storage.catalog import Catalog
@@ -129,10 +132,11 @@ def build_gateway(settings: Settings) -> Gateway:
     files = FilesServer(tickets, port=settings.files_port)
     files.start()
     server = _server(settings, backend, authenticator)
-    reads = ReadService(backend, warehouse=_warehouse(settings), tickets=tickets)
+    reads = PinnedReads(backend, _warehouse(settings))
     retrieval = RetrievalService(backend, _vectors(settings))
     services: list[Registration] = [
-        (add_ReadServiceServicer_to_server, reads),
+        (add_ReadServiceServicer_to_server, ReadService(backend, reads, tickets=tickets)),
+        (add_SqlServiceServicer_to_server, SqlService(backend, reads)),
         (add_RetrievalServiceServicer_to_server, retrieval),
     ]
     port = _open(server, settings, settings.gateway_port, register(services, server))

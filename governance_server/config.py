@@ -57,6 +57,10 @@ class Settings:
     """`MESH_MAX_MESSAGE_BYTES`, default 16 MiB. Larger requests get RESOURCE_EXHAUSTED."""
     oidc: OidcSettings | None
     """`MESH_OIDC_…`: the identity provider whose access tokens are accepted; see `oidc_settings`."""
+    max_queries: int
+    """`MESH_MAX_QUERIES`, default 4. SQL queries at once; excess gets RESOURCE_EXHAUSTED."""
+    query_memory_bytes: int
+    """`MESH_QUERY_MEMORY_BYTES`, default 1 GiB. What one SQL query may hold in memory; beyond it spills to `<home>/sql`."""
     publication_ttl_seconds: int
     """`MESH_PUBLICATION_TTL_SECONDS`, default 86400. After this an uncommitted publication is given up."""
     log_checks: int
@@ -109,6 +113,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         max_streams=_integer(env, "MESH_MAX_STREAMS", 128, minimum=1),
         max_message_bytes=_integer(env, "MESH_MAX_MESSAGE_BYTES", 16 << 20, minimum=1 << 16),
         oidc=_oidc(env),
+        max_queries=_integer(env, "MESH_MAX_QUERIES", 4, minimum=1, maximum=256),
+        query_memory_bytes=_integer(env, "MESH_QUERY_MEMORY_BYTES", 1 << 30, minimum=64 << 20, maximum=1 << 40),
         publication_ttl_seconds=_integer(env, "MESH_PUBLICATION_TTL_SECONDS", 86_400, minimum=1),
         log_checks=_integer(env, "MESH_LOG_CHECKS", 1),
         decision_log_days=_integer(env, "MESH_DECISION_LOG_DAYS", 0, maximum=36_500),

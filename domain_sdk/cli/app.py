@@ -26,6 +26,7 @@ from domain_sdk.cli import (
     journal,
     policy,
     publishing,
+    querying,
     questions,
     reading,
     servers,
@@ -42,7 +43,7 @@ __all__ = ["GROUPS", "PANELS", "build", "run"]
 
 PANELS: dict[str, tuple[Command, ...]] = {
     "Start": (*story.COMMANDS, *servers.COMMANDS, *identity.COMMANDS),
-    "Find and read": (*catalog.COMMANDS, *reading.COMMANDS),
+    "Find and read": (*catalog.COMMANDS, *reading.COMMANDS, *querying.COMMANDS),
     "Access": (*access.COMMANDS, *inbox.COMMANDS, *policy.COMMANDS, *questions.COMMANDS, *break_glass.COMMANDS),
     "The mesh in git": (*folders.COMMANDS, *changes.COMMANDS),
     "Publish and run": (*publishing.COMMANDS, *journal.COMMANDS),

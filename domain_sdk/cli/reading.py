@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from domain_sdk.collections import Passage
     from domain_sdk.read import GovernedScan, PlannedScan
 
-__all__ = ["COMMANDS", "footer", "frame_view", "parse_where", "passages_view"]
+__all__ = ["COMMANDS", "footer", "frame_view", "parse_where", "passages_view", "value_cell"]
 
 _SHOWN_ROWS = 20
 _LOGICAL = {
@@ -164,11 +164,11 @@ def frame_view(frame: pl.DataFrame, planned: PlannedScan, *, limit: int) -> Rend
 
     masked = planned.masked_columns
     numbers = [name for name, kind in frame.schema.items() if kind.is_numeric()]
-    rows = [[_value(it, is_masked=name in masked) for name, it in row.items()] for row in frame.to_dicts()]
+    rows = [[value_cell(it, is_masked=name in masked) for name, it in row.items()] for row in frame.to_dicts()]
     return Group(table(frame.columns, rows, numbers=numbers), "", *footer(frame, planned, limit=limit))
 
 
-def _value(value: object, *, is_masked: bool) -> Text:
+def value_cell(value: object, *, is_masked: bool = False) -> Text:
     """A value of the data, exactly: times with all they have."""
     if value is None:
         return cell("null", "dim")

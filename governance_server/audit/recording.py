@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from domainmesh.v1 import decision_log_pb2 as pb
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from domainmesh.v1.decision_service_pb2 import CheckManyRequest, CheckManyResponse, CheckRequest
 
-__all__ = ["Recording", "cut_name"]
+__all__ = ["Recording", "cut_name", "deliver_all"]
 
 _NAME_BYTES = 256
 _DIGEST_CHARACTERS = 32
@@ -119,22 +119,7 @@ class Recording:
 
         `is_current` is asked before each part leaves; what it raises ends the delivery.
         """
-        held: list[bytes] = []
-        for part in parts:
-            held.append(part)
-            self.record.bytes += len(part)
-            if self.record.rows >= _HELD_ROWS or self.record.bytes >= _HELD_BYTES:
-                self._begin()
-                break
-        else:
-            self._end(pb.DECISION_END_COMPLETE)
-        for part in held:
-            is_current()
-            yield part
-        for part in parts:
-            self.record.bytes += len(part)
-            is_current()
-            yield part
+        return deliver_all([self], parts, is_current=is_current)
 
     def __enter__(self) -> Recording:
         """The recording itself."""
@@ -158,13 +143,23 @@ class Recording:
         elif error is None and not self._ended:
             self._end(pb.DECISION_END_COMPLETE if self.record.is_allowed else pb.DECISION_END_DENIED)
 
-    def _begin(self) -> None:
+    @property
+    def is_large(self) -> bool:
+        """True if it is too much to hold back until it is complete."""
+        return self.record.rows >= _HELD_ROWS or self.record.bytes >= _HELD_BYTES
+
+    def begin(self) -> None:
+        """A record that data begins to leave is durable."""
         begun = pb.DecisionRecord()
         begun.CopyFrom(self.record)
         begun.end = pb.DECISION_END_BEGUN
         begun.rows = begun.bytes = 0
         self._log.write(begun)
         self._has_begun = True
+
+    def complete(self) -> None:
+        """A record that everything was given is durable."""
+        self._end(pb.DECISION_END_COMPLETE)
 
     def _end(self, end: pb.DecisionEnd.ValueType, *, is_answer: bool | None = None) -> None:
         self.record.was_begun = self._has_begun or self._ended
@@ -175,6 +170,33 @@ class Recording:
             self._log.note(self.record)
         else:
             self._log.write(self.record)
+
+
+def deliver_all(recordings: Sequence[Recording], parts: Iterator[bytes], *, is_current: Callable[[], None]) -> Iterator[bytes]:
+    """The parts, made of what every one of the recordings is about; as `Recording.deliver`."""
+    held: list[bytes] = []
+    for part in parts:
+        held.append(part)
+        _count(recordings, part)
+        if not recordings or any(it.is_large for it in recordings):
+            for it in recordings:
+                it.begin()
+            break
+    else:
+        for it in recordings:
+            it.complete()
+    for part in held:
+        is_current()
+        yield part
+    for part in parts:
+        _count(recordings, part)
+        is_current()
+        yield part
+
+
+def _count(recordings: Sequence[Recording], part: bytes) -> None:
+    for it in recordings:
+        it.served(0, len(part))
 
 
 def _question(item: CheckRequest) -> str:

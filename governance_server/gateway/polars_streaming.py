@@ -19,7 +19,7 @@ BatchSource = Callable[[Sequence[str] | None], Iterator[pl.DataFrame]]
 
 
 def stream_batches(frame: pl.LazyFrame, *, batch_rows: int) -> Generator[pl.DataFrame, None, None]:
-    """The rows in order, in frames of `batch_rows` (the last may be shorter); closing the generator stops the query.
+    """The rows, in order, in frames of `batch_rows` (the last may be shorter); closing the generator stops the query.
 
     A few batches are computed ahead; beyond that the query waits for the consumer.
     """

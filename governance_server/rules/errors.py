@@ -17,6 +17,7 @@
     ├── Conflict              somebody else was first; read again and retry
     ├── Overloaded            too much at once
     │   └── TooLarge
+    ├── TimeOver              it took longer than it may
     └── Unavailable           storage cannot be reached or is full
         └── RevisionNotReached
 
@@ -49,6 +50,7 @@ __all__ = [
     "RequestIdReused",
     "RevisionNotReached",
     "SecondPersonNeeded",
+    "TimeOver",
     "TooLarge",
     "Unauthenticated",
     "Unavailable",
@@ -170,6 +172,12 @@ class TooLarge(Overloaded):
     """The request or a part of it is larger than allowed."""
 
     reason = pb.ERROR_REASON_TOO_LARGE
+
+
+class TimeOver(GovernanceError):
+    """It took longer than it may."""
+
+    reason = pb.ERROR_REASON_DEADLINE_EXCEEDED
 
 
 class Unavailable(GovernanceError):

@@ -1,0 +1,131 @@
+"""Governed SQL: a query sent to the gateway, its rows as an eager frame, and what it would read.
+
+Knows nothing of the dialect: what can be asked is the gateway's decision.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from domain_sdk._arguments import checked_number, checked_text
+from domain_sdk.access import ReadPlan
+from domain_sdk.errors import InternalError
+
+if TYPE_CHECKING:
+    import polars as pl
+
+    from domain_sdk._transport import Transport
+    from domainmesh.v1.sql_service_pb2 import QueriedPort as WirePort
+    from domainmesh.v1.sql_service_pb2 import RunQueryRequest, RunQueryResponse
+
+__all__ = ["QueriedPort", "QueryPlan", "QueryResult", "plan_query", "run_query", "to_request"]
+
+
+@dataclass(frozen=True, slots=True)
+class QueriedPort:
+    """One port that a query reads."""
+
+    plan: ReadPlan
+    """What the caller may see of it."""
+    version: int
+    """The product's version that is read."""
+    columns: tuple[str, ...]
+    """The columns the query needs; no others are read."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueryPlan:
+    """What a query would read and give, and how the engine would run it."""
+
+    ports: tuple[QueriedPort, ...]
+    schema: pl.Schema
+    """The columns of its result."""
+    engine_plan: str
+    """The engine's own plan, as text."""
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class QueryResult:
+    """The rows of a query, and what they were made from."""
+
+    frame: pl.DataFrame
+    ports: tuple[QueriedPort, ...]
+    revision: int
+    is_cut: bool
+    """True if the limit left rows out."""
+
+
+def to_request(query: str, purpose: str | None, limit: int | None, timeout_seconds: int | None) -> RunQueryRequest:
+    """The call's arguments as a message. Raises: InvalidRequest."""
+    from domainmesh.v1.sql_service_pb2 import RunQueryRequest
+
+    return RunQueryRequest(
+        sql=checked_text(query, "query", example="SELECT count(*) FROM finance.ledger.entries"),
+        purpose=checked_text(purpose or "", "purpose"),
+        limit=checked_number(limit, "limit") or 0,
+        timeout_seconds=checked_number(timeout_seconds, "timeout_seconds") or 0,
+    )
+
+
+def plan_query(transport: Transport, request: RunQueryRequest) -> QueryPlan:
+    """What the query would do; no row is read. Raises: MeshError."""
+    from domain_sdk._arrow_stream import frame_schema
+    from domainmesh.v1.sql_service_pb2 import PlanQueryRequest
+    from domainmesh.v1.sql_service_pb2_grpc import SqlServiceStub
+
+    asked = PlanQueryRequest(sql=request.sql, purpose=request.purpose)
+    answer = transport.call(transport.gateway(SqlServiceStub).PlanQuery, asked)
+    return QueryPlan(_ports(answer.ports), frame_schema(answer.arrow_schema), answer.engine_plan, answer.revision)
+
+
+def run_query(transport: Transport, request: RunQueryRequest) -> QueryResult:
+    """The whole answer. Raises: MeshError."""
+    import polars as pl
+
+    from domain_sdk._arrow_stream import decode_frames
+    from domainmesh.v1.sql_service_pb2_grpc import SqlServiceStub
+
+    responses = transport.stream(transport.gateway(SqlServiceStub).RunQuery, request)
+    parts = _Parts()
+    with closing(responses):
+        frames = list(decode_frames(parts.arrow(responses)))
+    if parts.schema is None or not parts.is_whole:
+        raise InternalError("The answer ended before it was whole: ask again.")
+    rows = pl.concat(frames, rechunk=True) if frames else pl.DataFrame(schema=parts.schema)
+    return QueryResult(rows, parts.ports, parts.revision, parts.is_cut)
+
+
+class _Parts:
+    """The parts of an answer that are not rows, kept while the rows pass by."""
+
+    def __init__(self) -> None:
+        self.schema: pl.Schema | None = None
+        self.ports: tuple[QueriedPort, ...] = ()
+        self.revision = 0
+        self.is_cut = False
+        self.is_whole = False
+
+    def arrow(self, responses: Iterator[RunQueryResponse]) -> Iterator[bytes]:
+        from domain_sdk._arrow_stream import frame_schema
+
+        for response in responses:
+            part = response.WhichOneof("part")
+            if part == "header":
+                self.ports, self.revision = _ports(response.header.ports), response.header.revision
+            elif part == "end":
+                self.is_cut, self.is_whole = response.end.is_cut, True
+            elif part == "arrow":
+                if self.schema is None:
+                    self.schema = frame_schema(response.arrow)
+                yield response.arrow
+
+
+def _ports(ports: object) -> tuple[QueriedPort, ...]:
+    from domain_sdk._access_calls import to_plan
+
+    found: list[WirePort] = list(ports)  # type: ignore[call-overload]  # a repeated field
+    return tuple(QueriedPort(to_plan(port.plan), port.version, tuple(port.columns)) for port in found)

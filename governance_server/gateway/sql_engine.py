@@ -1,0 +1,234 @@
+"""The engine behind governed SQL: DuckDB, which sees governed streams and nothing else (ADR 0016).
+
+It has no files, no extensions, no network and no settings to change; what it may use of memory and time is bounded. A table is an
+object that hands out a fresh governed stream each time the engine scans it. The home of duckdb.
+"""
+
+from __future__ import annotations
+
+import re
+import secrets
+import shutil
+import threading
+import time
+from collections.abc import Callable, Generator, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import duckdb
+import pyarrow as pa
+
+__all__ = ["EngineFailed", "EngineOutOfMemory", "EngineTimeout", "GovernedStream", "QueryRefused", "SqlEngine"]
+
+_BATCH_ROWS = 65_536
+_CHECK_SECONDS, _INTERRUPT_SECONDS = 1.0, 0.05
+_LAST_SETTINGS = ("SET TimeZone = 'UTC'", "SET enable_external_access = false", "SET lock_configuration = true")
+"""In this order: without external access the folder to spill to could not be named any more."""
+_CASTS = {
+    "HUGEINT": "BIGINT", "UHUGEINT": "UBIGINT", "BIGNUM": "VARCHAR", "INTERVAL": "VARCHAR", "ENUM": "VARCHAR", "BIT": "VARCHAR",
+    "TIME WITH TIME ZONE": "VARCHAR", "UNION": "VARCHAR", "NULL": "INTEGER",
+}  # fmt: skip
+_ABOUT_VALUES = (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.InvalidInputException)
+_VALUE = re.compile(r"'[^']*'|\"[^\"]*\"|(?<!\w)[-+]?\d[\d.e+-]*", re.IGNORECASE)
+"""Which of many bad values is met first depends on threads and on rows nobody may see; so none is named."""
+_PLACE = re.compile(r"\n\s*(LINE \d+:.*|\^.*)\Z", re.DOTALL)
+
+
+class QueryRefused(Exception):
+    """The engine cannot run this query on these tables; the message is for the caller, who sees every value it may name."""
+
+
+class EngineTimeout(Exception):
+    """The time was over."""
+
+
+class EngineOutOfMemory(Exception):
+    """The query needs more memory than one query may have."""
+
+
+class EngineFailed(Exception):
+    """The engine broke; its message belongs in the log only."""
+
+
+class GovernedStream:
+    """One table for the engine, by the Arrow PyCapsule interface: each scan starts a governed read of its own.
+
+    Args:
+        schema: What the batches are.
+        batches: Starts the read. What it raises is kept in `failure`, since the engine would make a text of it.
+    """
+
+    def __init__(self, schema: pa.Schema, batches: Callable[[], Iterator[pa.RecordBatch]]) -> None:
+        self.failure: Exception | None = None
+        self._schema = schema
+        self._batches = batches
+
+    def __arrow_c_schema__(self) -> object:
+        """The schema, without a read."""
+        return self._schema.__arrow_c_schema__()
+
+    def __arrow_c_stream__(self, requested_schema: object = None) -> object:
+        """A fresh stream."""
+        return pa.RecordBatchReader.from_batches(self._schema, self._kept()).__arrow_c_stream__(requested_schema)
+
+    def _kept(self) -> Iterator[pa.RecordBatch]:
+        try:
+            yield from self._batches()
+        except Exception as error:
+            self.failure = self.failure or error
+            raise
+
+
+class _Watch:
+    """Interrupts a query when its time is over, when it is told to, and when the query may not go on.
+
+    It interrupts again and again: an interrupt between two steps of the engine is lost.
+    """
+
+    def __init__(self, timeout_seconds: float, may_go_on: Callable[[], None]) -> None:
+        self.failure: Exception | None = None
+        self._deadline = time.monotonic() + timeout_seconds
+        self._may_go_on = may_go_on
+        self._must_stop, self._is_over = threading.Event(), threading.Event()
+
+    @contextmanager
+    def over(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
+        """The connection's query is watched within the block."""
+        thread = threading.Thread(target=self._run, args=(connection,), name="query-watch", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._is_over.set()
+            self._must_stop.set()
+            thread.join()
+
+    def stop(self) -> None:
+        """The query ends soon."""
+        self._must_stop.set()
+
+    def check(self) -> None:
+        """Raises: EngineTimeout if it must stop already."""
+        if self._must_stop.is_set():
+            raise EngineTimeout
+
+    def _run(self, connection: duckdb.DuckDBPyConnection) -> None:
+        while not self._must_stop.wait(min(_CHECK_SECONDS, max(0.0, self._deadline - time.monotonic()))):
+            try:
+                self._may_go_on()
+            except Exception as error:  # noqa: BLE001 (kept for the caller, whose thread is in the engine)
+                self.failure = error
+                break
+            if time.monotonic() >= self._deadline:
+                break
+        while not self._is_over.wait(_INTERRUPT_SECONDS):
+            connection.interrupt()
+
+
+@dataclass(frozen=True, slots=True)
+class SqlEngine:
+    """Runs queries. `spill_folder` is the only place on disk the engine may write to."""
+
+    spill_folder: Path
+    memory_bytes: int
+    threads: int = 2
+
+    def describe(self, sql: str, tables: Mapping[str, GovernedStream]) -> tuple[pa.Schema, str]:
+        """The schema of the result and the engine's own plan, without reading a row. Raises: as `run`."""
+        with self._connection(tables) as connection, _told(tables):
+            rows = connection.execute(f"EXPLAIN {sql}").fetchall()
+            result = _portable(connection.sql(sql)).limit(0).to_arrow_reader(1)
+            return result.schema, "\n".join(str(row[-1]).rstrip() for row in rows)
+
+    def run(
+        self,
+        sql: str,
+        tables: Mapping[str, GovernedStream],
+        *,
+        timeout_seconds: float,
+        on_start: Callable[[Callable[[], None]], None] = lambda stop: None,
+        may_go_on: Callable[[], None] = lambda: None,
+    ) -> Generator[pa.RecordBatch, None, None]:
+        """The result, batch by batch, at least one; closing the iterator stops the query.
+
+        `on_start` is given what stops the query from another thread. `may_go_on` is called about every second, on a thread of its
+        own; what it raises ends the query.
+
+        Raises:
+            QueryRefused: a name, type or value does not fit.
+            EngineTimeout: it took longer than `timeout_seconds`, or was stopped.
+            EngineOutOfMemory, EngineFailed: as they say.
+            Exception: what a table's read or `may_go_on` raised.
+        """
+        watch = _Watch(timeout_seconds, may_go_on)
+        with self._connection(tables) as connection, _told(tables, watch), watch.over(connection):
+            on_start(watch.stop)
+            watch.check()
+            reader = _portable(connection.sql(sql)).to_arrow_reader(_BATCH_ROWS)
+            yield pa.RecordBatch.from_pylist([], schema=reader.schema)
+            yield from reader
+
+    @contextmanager
+    def _connection(self, tables: Mapping[str, GovernedStream]) -> Iterator[duckdb.DuckDBPyConnection]:
+        self.spill_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        folder = self.spill_folder / secrets.token_hex(8)  # each its own: the engine's names for its files are always the same
+        settings: dict[str, Any] = {
+            "threads": self.threads,
+            "memory_limit": f"{self.memory_bytes >> 20}MiB",
+            "temp_directory": str(folder),
+            "autoinstall_known_extensions": False,
+            "autoload_known_extensions": False,
+            "allow_community_extensions": False,
+            "python_enable_replacements": False,
+        }
+        connection = duckdb.connect(config=settings)
+        try:
+            for name, table in tables.items():
+                connection.register(name, table)
+            for statement in _LAST_SETTINGS:
+                connection.execute(statement)
+            yield connection
+        finally:
+            connection.close()
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _portable(result: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
+    """The result with column names that differ and types that every Arrow reader knows; a sum of integers is a 64-bit integer."""
+    taken: dict[str, int] = {}
+    shown = []
+    for position, (name, kind) in enumerate(zip(result.columns, result.types, strict=True), 1):
+        count = taken[name.lower()] = taken.get(name.lower(), 0) + 1
+        unique = name if count == 1 else f"{name}_{count - 1}"
+        target = _CASTS.get(str(kind).partition("(")[0].strip('"'))
+        value = f"CAST(#{position} AS {target})" if target else f"#{position}"
+        shown.append(f'{value} AS "{unique.replace(chr(34), chr(34) * 2)}"')
+    return result.project(", ".join(shown))
+
+
+@contextmanager
+def _told(tables: Mapping[str, GovernedStream], watch: _Watch | None = None) -> Iterator[None]:
+    """What the engine raises becomes one of this module's errors, or what a table's read or the watch raised."""
+    try:
+        yield
+    except (duckdb.Error, pa.ArrowException, OSError) as error:
+        failures = (table.failure for table in tables.values() if table.failure is not None)
+        failure = watch.failure if watch is not None and watch.failure is not None else next(failures, None)
+        if failure is not None:
+            raise failure from None
+        raise _as_ours(error) from None
+
+
+def _as_ours(error: Exception) -> Exception:
+    text = str(error)
+    if isinstance(error, duckdb.InterruptException) or "INTERRUPT" in text[:40].upper():
+        return EngineTimeout()
+    if isinstance(error, duckdb.OutOfMemoryException) or text.startswith("Out of Memory"):
+        return EngineOutOfMemory()
+    if isinstance(error, duckdb.InternalException | duckdb.FatalException | duckdb.IOException):
+        return EngineFailed(f"{type(error).__name__}: {text[:500]}")
+    if isinstance(error, _ABOUT_VALUES):
+        text = _VALUE.sub("…", text)
+    return QueryRefused(_PLACE.sub("", text).strip()[:1000])

@@ -1,0 +1,223 @@
+"""Governed SQL, before it runs: one query, its ports and the columns it can need; everything else is refused.
+
+The text is parsed, checked as a tree, and written anew from that tree: what runs is what was checked. A port is replaced by a
+name nobody can guess, so the engine can find only what the gateway has put there. Knows nothing of policy and of the engine.
+"""
+
+from __future__ import annotations
+
+import logging
+import re
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from mesh_core.names import InvalidName, parse_port
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+__all__ = ["DIALECT", "InvalidQuery", "ParsedQuery", "QueriedTable", "parse_query"]
+
+DIALECT = "duckdb"
+LONGEST_QUERY = 100_000
+"""Characters."""
+_MOST_TOKENS = 20_000
+_DEEPEST = 50
+_MOST_TABLES = 64
+_TABLE_FUNCTIONS = frozenset({"Unnest", "GenerateSeries"})
+_REFUSED_FUNCTION = re.compile(
+    r"(read_|parquet_|duckdb_|pragma_|pg_|sniff_|json_execute|json_serialize_sql|json_deserialize_sql|has_\w+_privilege|"
+    r"query\Z|query_table\Z|glob\Z|current_setting\Z|set_config\Z|getvariable\Z|getenv\Z|which_secret\Z|write_log\Z|"
+    r"error\Z|nextval\Z|currval\Z|sleep|txid_current\Z|version\Z|current_(database|schema|schemas|catalog|user|role)\Z|sql_auto_complete)",
+    re.IGNORECASE,
+)
+_OPENING, _CLOSING = "([{", ")]}"
+
+
+class InvalidQuery(ValueError):
+    """A query that cannot be run; the message says what is wrong and what would be right."""
+
+
+@dataclass(frozen=True, slots=True)
+class QueriedTable:
+    """One port in one version (0: the one served now), and the name the engine knows it by."""
+
+    port: str
+    version: int
+    engine_name: str
+
+
+@dataclass(frozen=True, slots=True)
+class ParsedQuery:
+    """A checked query.
+
+    `sql` names the tables by their engine names. `names` are all names in it, in lower case: a column that is not among them is
+    not needed; None if the query asks for whole rows.
+    """
+
+    sql: str
+    tables: tuple[QueriedTable, ...]
+    names: frozenset[str] | None
+
+    def needed(self, columns: list[str]) -> list[str]:
+        """Those of a table's columns that the query can need, in their order; at least one, as rows must be counted."""
+        if self.names is None:
+            return columns
+        return [column for column in columns if column.lower() in self.names] or columns[:1]
+
+
+def parse_query(sql: str, *, prefix: str) -> ParsedQuery:
+    """The query, understood. Engine names begin with the prefix, which must be new for each query. Raises: InvalidQuery."""
+    try:
+        return _checked(_parsed(sql), prefix)
+    except RecursionError:
+        raise InvalidQuery("The SQL is nested too deeply: name parts of it with WITH.") from None
+
+
+def _checked(tree: exp.Expr, prefix: str) -> ParsedQuery:
+    from sqlglot import exp
+
+    if not isinstance(tree, exp.Query):
+        raise InvalidQuery(f"{_kind(tree)} is not a query: only SELECT (with WITH, UNION, …) is run.")
+    defined = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
+    tables: dict[tuple[str, int], QueriedTable] = {}
+    nodes = list(tree.walk())
+    for node in nodes:
+        _check_node(node)
+    names = _names(nodes)
+    for table in [node for node in nodes if isinstance(node, exp.Table)]:
+        _resolve(table, defined, tables, prefix)
+    _shorten_columns(nodes, {tuple(table.port.split(".")) for table in tables.values()})
+    return ParsedQuery(tree.sql(dialect=DIALECT, comments=False), tuple(tables.values()), names)
+
+
+def _parsed(sql: str) -> exp.Expr:
+    import sqlglot
+    from sqlglot.errors import SqlglotError
+
+    _check_size(sql)
+    logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # it would log the text of queries, and values with it
+    try:
+        statements = [statement for statement in sqlglot.parse(sql, read=DIALECT) if statement is not None]
+    except SqlglotError as error:
+        raise InvalidQuery(f"The SQL cannot be understood: {_plain(str(error))}") from None
+    if len(statements) != 1:
+        raise InvalidQuery(f"{len(statements)} statements: send exactly one query.")
+    return statements[0]
+
+
+def _check_size(sql: str) -> None:
+    """Returns if the parser, which recurses, can be trusted with it."""
+    import sqlglot
+    from sqlglot.errors import SqlglotError
+
+    if len(sql) > LONGEST_QUERY:
+        raise InvalidQuery(f"The SQL has {len(sql):,} characters: use at most {LONGEST_QUERY:,}.")
+    try:
+        tokens = sqlglot.tokenize(sql, read=DIALECT)
+    except SqlglotError as error:
+        raise InvalidQuery(f"The SQL cannot be understood: {_plain(str(error))}") from None
+    if len(tokens) > _MOST_TOKENS:
+        raise InvalidQuery(f"The SQL has {len(tokens):,} words and signs: use at most {_MOST_TOKENS:,}.")
+    depth = run = 0
+    for token in tokens:
+        depth += (token.text in _OPENING and token.text != "") - (token.text in _CLOSING and token.text != "")
+        run = run + 1 if token.text.upper() in ("NOT", "-", "+", "~", "CASE", "LAMBDA") else 0
+        if depth > _DEEPEST or run > _DEEPEST:
+            raise InvalidQuery(f"The SQL is nested more than {_DEEPEST} levels deep: name parts of it with WITH.")
+
+
+def _check_node(node: exp.Expr) -> None:
+    from sqlglot import exp
+
+    refused = (exp.Into, exp.Lock, exp.Command, exp.Parameter, exp.Placeholder, exp.Pivot, exp.SessionParameter, exp.DML, exp.DDL)
+    if isinstance(node, refused) and not isinstance(node, exp.Query):
+        raise InvalidQuery(f"{_kind(node)} cannot be used here: write a plain query, with its values in it.")
+    if isinstance(node, exp.Func):
+        name = node.name if isinstance(node, exp.Anonymous) else node.sql_name()
+        if _REFUSED_FUNCTION.match(name):
+            raise InvalidQuery(f"The function {name.lower()} cannot be used: a query reads ports and nothing else.")
+
+
+def _resolve(table: exp.Table, defined: set[str], tables: dict[tuple[str, int], QueriedTable], prefix: str) -> None:
+    """The table is a port under its engine name, a name defined by WITH, or one of the few functions that make rows."""
+    from sqlglot import exp
+
+    if isinstance(table.this, exp.Func):
+        if type(table.this).__name__ not in _TABLE_FUNCTIONS:
+            raise InvalidQuery(f"{_kind(table.this)} cannot be read from: name a port, like finance.ledger.entries.")
+        return
+    parts = [part.name for part in table.parts]
+    if len(parts) == 1 and parts[0].lower() in defined:
+        return
+    if len(parts) != 3:
+        raise InvalidQuery(f"{'.'.join(parts)!r} names no port: write its three parts, like finance.ledger.entries.")
+    try:
+        port = str(parse_port(".".join(parts)))
+    except InvalidName as error:
+        raise InvalidQuery(f"{'.'.join(parts)!r} names no port: {error}") from None
+    key = (port, _version(table))
+    if key not in tables and len(tables) == _MOST_TABLES:
+        raise InvalidQuery(f"The query reads more than {_MOST_TABLES} tables: read fewer at once.")
+    found = tables.setdefault(key, QueriedTable(port, key[1], f"{prefix}{len(tables)}"))
+    if not table.alias:
+        table.set("alias", exp.TableAlias(this=exp.to_identifier(parts[2], quoted=True)))
+    for gone in ("catalog", "db", "when"):
+        table.set(gone, None)
+    table.set("this", exp.to_identifier(found.engine_name, quoted=True))
+
+
+def _version(table: exp.Table) -> int:
+    from sqlglot import exp
+
+    when = table.args.get("when")
+    if when is None:
+        return 0
+    number = when.expression
+    text = number.name if isinstance(number, exp.Literal) and not number.is_string else ""
+    if str(when.args.get("kind")).upper() != "VERSION" or not text.isdecimal() or len(text) > 18 or int(text) == 0:
+        raise InvalidQuery("A version is written AT (VERSION => 3), with the number of a release.")
+    return int(text)
+
+
+def _names(nodes: list[exp.Expr]) -> frozenset[str] | None:
+    """Every name in the query, in lower case; None if it asks for whole rows somewhere."""
+    from sqlglot import exp
+
+    aliases = {node.alias_or_name.lower() for node in nodes if isinstance(node, exp.Table | exp.Subquery | exp.CTE)}
+    for node in nodes:
+        counts = isinstance(node, exp.Star) and isinstance(node.parent, exp.Count)
+        if isinstance(node, exp.Star | exp.Columns) and not counts:
+            return None
+        if isinstance(node, exp.TableAlias) and node.args.get("columns"):
+            return None  # they rename by position
+        if isinstance(node, exp.Join) and str(node.args.get("method") or "").upper() in ("NATURAL", "POSITIONAL"):
+            return None
+        if isinstance(node, exp.Column) and len(node.parts) == 1 and node.name.lower() in aliases:
+            return None  # a table's name as a value is its whole row
+    return frozenset(node.name.lower() for node in nodes if isinstance(node, exp.Identifier))
+
+
+def _shorten_columns(nodes: list[exp.Expr], ports: set[tuple[str, ...]]) -> None:
+    """A column written with its port's full name is one of that table."""
+    from sqlglot import exp
+
+    for node in nodes:
+        if isinstance(node, exp.Column) and tuple(part.name for part in node.parts[:-1]) in ports:
+            node.set("catalog", None)
+            node.set("db", None)
+
+
+def _kind(node: exp.Expr) -> str:
+    from sqlglot import exp
+
+    if isinstance(node, exp.Anonymous):
+        return node.name.lower()
+    if isinstance(node, exp.Command):
+        return str(node.this).upper()
+    return node.key.upper()
+
+
+def _plain(message: str) -> str:
+    """The parser's message without its colours, one line."""
+    return " ".join(re.sub(r"\x1b\[\d*m", "", message).split())[:300]

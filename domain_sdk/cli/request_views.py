@@ -6,13 +6,14 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING
 
+from domain_sdk.access_requests import AccessTerms
 from domain_sdk.cli.output import cell, details, table
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
     from rich.text import Text
 
-    from domain_sdk.access_requests import AccessRequest, AccessRequestEvent, AccessTerms, ApproverLevel
+    from domain_sdk.access_requests import AccessRequest, AccessRequestEvent, ApproverLevel
 
 __all__ = ["request_view", "requests_view", "state_cell"]
 
@@ -76,14 +77,16 @@ def state_cell(request: AccessRequest) -> Text:
 
 
 def _terms(request: AccessRequest) -> RenderableType:
-    """What was asked beside what was given; alone while it waits."""
-    asked, given = request.asked, request.given
+    """What was asked beside what was given; while it waits, beside what each approval so far would give."""
+    asked = request.asked
+    others = {"given": request.given} if request.given else {f"{it.approver} gives": it.terms for it in request.approvals}
     rows = []
     for name, shown in _PARTS.items():
-        wanted, got = shown(asked), shown(given) if given else None
-        changed = got is not None and got != wanted
-        rows.append((cell(name, "cyan"), wanted, *(() if got is None else (cell(got, "bold yellow" if changed else ""),))))
-    return table(("", "asked", *(("given",) if given else ())), rows)
+        wanted = shown(asked)
+        found = [shown(terms) for terms in others.values()]
+        said = found if request.given else ["as asked" if it == _NOTHING[name] else it for it in found]
+        rows.append((cell(name, "cyan"), wanted, *(cell(it, "" if it in (wanted, "as asked") else "bold yellow") for it in said)))
+    return table(("", "asked", *others), rows)
 
 
 _PARTS: dict[str, Callable[[AccessTerms], str]] = {
@@ -92,6 +95,8 @@ _PARTS: dict[str, Callable[[AccessTerms], str]] = {
     "masks": lambda terms: cell(terms.masks).plain or "none",
     "until": lambda terms: cell(terms.until).plain or "no end",
 }
+_NOTHING = {name: shown(AccessTerms()) for name, shown in _PARTS.items()}
+"""What an approval says that leaves it at what was asked."""
 
 
 def _levels(levels: Sequence[ApproverLevel]) -> RenderableType:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
+from contextlib import suppress
 
 import grpc
 
@@ -18,7 +19,7 @@ from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.access_requests import check_open, check_withdrawable, note
 from governance_server.rules.apply import ResourceWrite
-from governance_server.rules.errors import AccessDenied, Invalid
+from governance_server.rules.errors import AccessDenied, GovernanceError, Invalid
 from governance_server.rules.grants import contains
 from governance_server.services.request_approvals import Approval, approve, tell_requester
 from governance_server.services.request_filing import file_renewal, file_request
@@ -44,6 +45,7 @@ class AccessRequestService(access_request_service_pb2_grpc.AccessRequestServiceS
         self, request: pb.CreateAccessRequestRequest, context: grpc.ServicerContext
     ) -> messages.AccessRequest:
         """Files a request; an approval rule may approve it at once."""
+        self._warm(request.access_request.resource)
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
             return file_request(self._backend, tx, caller, request.access_request)
@@ -87,6 +89,8 @@ class AccessRequestService(access_request_service_pb2_grpc.AccessRequestServiceS
     ) -> messages.AccessRequest:
         """Approves: if nothing more is needed, the grant is created in the same transaction."""
         new_id = f"g-{self._backend.new_id()}"
+        stored = messages.AccessRequest.FromString(self._backend.catalog.get(kinds.ACCESS_REQUEST, request.id) or b"")
+        self._warm(stored.resource)
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
             view = RequestView(self._backend, tx, caller)
@@ -134,6 +138,11 @@ class AccessRequestService(access_request_service_pb2_grpc.AccessRequestServiceS
             return _outcome("access_request.withdrawn", asked, others)
 
         return self._submitted(self._backend.submit(request, request.request_id, run).reply)
+
+    def _warm(self, resource: str) -> None:
+        """The contract's roles are read before the writer needs them: a long one takes a while to parse."""
+        with suppress(GovernanceError):
+            self._view().levels(resource)
 
     def _view(self) -> RequestView:
         return RequestView(self._backend, self._backend.catalog, current_caller())

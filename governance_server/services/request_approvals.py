@@ -21,7 +21,7 @@ from governance_server.rules import kinds
 from governance_server.rules.access_requests import note
 from governance_server.rules.access_terms import asked_terms, check_within, given_terms, is_less, strictest, terms_of_grant
 from governance_server.rules.apply import ResourceWrite
-from governance_server.rules.approvers import GRANT_HOLDERS, Level, adds, progress
+from governance_server.rules.approvers import GRANT_HOLDERS, Level, adds
 from governance_server.rules.errors import AccessDenied, Precondition
 from governance_server.services.request_views import RequestView, beneficiary
 
@@ -68,8 +68,7 @@ def approve(
     event = messages.AccessRequestEvent(
         time=stamp(tx.time), principal=approval.by.name, level=level.number, reason=approval.reason, approval_rule=approval.rule
     )
-    given = [(given.level, given.approver) for given in asked.approvals]
-    found = progress(view.levels(asked.resource), given, view.may_fill(asked))
+    found = view.progress(asked)
     if found.waiting is not None:
         note(asked, messages.ACCESS_REQUEST_STEP_LEVEL_APPROVED, event)
         return []

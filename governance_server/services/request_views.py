@@ -6,7 +6,7 @@ so that a long list asks once for each resource.
 
 from __future__ import annotations
 
-from functools import partial
+from functools import lru_cache, partial
 
 from domainmesh.v1 import access_request_pb2 as messages
 from domainmesh.v1 import grant_pb2, product_pb2
@@ -20,7 +20,9 @@ from governance_server.rules.approvers import GRANT_HOLDERS, Level, MayFill, Pro
 from governance_server.rules.errors import Invalid
 from governance_server.rules.policy_rows import domain_of
 from governance_server.services.grants import RESTRICTED
-from mesh_core.contract.roles import read_roles
+from governance_server.storage.catalog import Catalog
+from governance_server.storage.engine import Database
+from mesh_core.contract.roles import Role, read_roles
 
 __all__ = ["RequestView", "beneficiary"]
 
@@ -43,8 +45,8 @@ class RequestView:
         self._caller = caller
         self._levels: dict[str, tuple[Level, ...]] = {}
         self._names: dict[tuple[str, str], frozenset[str]] = {}
-        self._callers: dict[str, Caller | None] = {caller.name: caller}
-        self._grants: dict[tuple[str, str], bool] = {}
+        self._callers: dict[str, Caller | None] = {}
+        self._grants: dict[tuple[str, str, bool], bool] = {}
 
     def levels(self, resource: str) -> tuple[Level, ...]:
         """Who must approve a request on the resource. Raises: Invalid if its ports differ."""
@@ -54,21 +56,30 @@ class RequestView:
 
     def _find_levels(self, resource: str) -> tuple[Level, ...]:
         product = self._policy.product_of(resource)
-        body = self._reader.get(kinds.CONTRACT, kinds.versioned_name(product.name, product.version)) if product else None
-        roles = read_roles(product_pb2.Contract.FromString(body).text) if body is not None else ()
+        roles = self._roles(kinds.versioned_name(product.name, product.version)) if product else ()
         ports = [port.name for port in product.ports] if product else []
         wanted = [resource] if resource.count(".") == 2 else ports
         name = ".".join(resource.split(".")[:2])
         return levels_of(roles, [port.rpartition(".")[2] for port in wanted], product=name)
 
-    def may_fill(self, asked: messages.AccessRequest) -> MayFill:
-        """Tells of a person and an entry of a level whether the person may fill it for this request, by what it is now."""
-        return partial(self._may_fill, asked)
+    def _roles(self, contract: str) -> tuple[Role, ...]:
+        try:
+            return _committed_roles(self._backend.database, contract)
+        except KeyError:  # released by the very group of commands that is open
+            body = self._reader.get(kinds.CONTRACT, contract)
+            return read_roles(product_pb2.Contract.FromString(body).text) if body is not None else ()
 
-    def _may_fill(self, asked: messages.AccessRequest, person: str, entry: str) -> bool:
+    def may_fill(self, asked: messages.AccessRequest) -> MayFill:
+        """Tells of a person and an entry of a level whether the person may fill it for this request, by what it is now.
+
+        Of the caller, within the scope of its token.
+        """
+        return partial(self._may_fill, asked, is_scoped=True)
+
+    def _may_fill(self, asked: messages.AccessRequest, person: str, entry: str, *, is_scoped: bool) -> bool:
         if self.is_party(asked, person):
             return False
-        approver = self._caller_of(person)
+        approver = self._caller if is_scoped and person == self._caller.name else self._caller_of(person)
         if approver is None or not approver.covers("grant", asked.resource):
             return False
         if entry == GRANT_HOLDERS:
@@ -93,7 +104,7 @@ class RequestView:
         return self._callers[person]
 
     def _may_grant(self, person: Caller, resource: str) -> bool:
-        key = (person.name, resource)
+        key = (person.name, resource, person is self._caller)
         if key not in self._grants:
             self._grants[key] = self._policy.check(person, "grant", resource).allowed
         return self._grants[key]
@@ -101,7 +112,7 @@ class RequestView:
     def progress(self, asked: messages.AccessRequest) -> Progress:
         """How far the request's approvals go, by the rules of this moment. Raises: Invalid if its ports came to differ."""
         given = [(approval.level, approval.approver) for approval in asked.approvals]
-        return progress(self.levels(asked.resource), given, self.may_fill(asked))
+        return progress(self.levels(asked.resource), given, partial(self._may_fill, asked, is_scoped=False))
 
     def may_grant(self, asked: messages.AccessRequest) -> bool:
         """True if the caller holds `grant` on the resource."""
@@ -176,6 +187,15 @@ class RequestView:
                 level=level.number, approvers=level.approvers, needs_all=level.needs_all, approved_by=people,
                 is_filled=level.number < waiting,
             )  # fmt: skip
+
+
+@lru_cache(maxsize=1024)
+def _committed_roles(database: Database, contract: str) -> tuple[Role, ...]:
+    """The roles of an accepted contract, which never changes: parsed once. Raises: KeyError if it is not committed."""
+    body = Catalog(database).get(kinds.CONTRACT, contract)
+    if body is None:
+        raise KeyError(contract)
+    return read_roles(product_pb2.Contract.FromString(body).text)
 
 
 def _hide_rows(asked: messages.AccessRequest) -> None:

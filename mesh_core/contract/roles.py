@@ -11,7 +11,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
 from typing import Any
 
 from mesh_core.contract.yaml_text import UnreadableText, parse_yaml
@@ -47,9 +46,8 @@ class Role:
     ports: tuple[str, ...]
 
 
-@lru_cache(maxsize=256)
 def read_roles(text: str) -> tuple[Role, ...]:
-    """The roles of a contract that was accepted before, in order; none if it cannot be read. Parsed once, then kept."""
+    """The roles of a contract that was accepted before, in order; none if it cannot be read."""
     try:
         document = parse_yaml(text)
     except UnreadableText:

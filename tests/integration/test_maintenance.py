@@ -161,3 +161,19 @@ def test_a_server_holds_the_lease_while_it_serves_and_frees_it_when_it_ends(
     running.stop()
     assert leases.holder(LEASE) is None
     database.close()
+
+
+def test_a_server_reminds_of_what_ends_soon_by_itself(new_server: Callable[..., RunningServer]) -> None:
+    running = new_server(MESH_MAINTENANCE_SECONDS="1")
+    with running.admin() as admin:
+        admin.admin.create_domain("shop", owners=["user:olga"])
+    with running.user("user:olga") as olga, running.user("user:ana") as ana:
+        given = olga.grant("user:ana", "shop", until=datetime.now(UTC) + timedelta(days=3))
+        running.kill()  # a new start reminds at once; a running server every ten minutes
+        running.start()
+    with running.user("user:ana") as ana:
+        wait_until(lambda: bool(ana.notices()), 20)
+        assert [(notice.about, str(notice.kind)) for notice in ana.notices()] == [(given.id, "grant ends")]
+        assert ana.inbox().mark_read() == 1
+        assert ana.notices() == []
+        assert len(ana.notices(include_read=True)) == 1

@@ -83,7 +83,7 @@ class ListAccessRequestsRequest(_message.Message):
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     AWAITS_CALLER_FIELD_NUMBER: _builtins.int
     state: _access_request_pb2.AccessRequestState.ValueType
-    """Only in this state, if set."""
+    """Only in this state, if set; APPROVED includes ACTIVE."""
     resource: _builtins.str
     """Only on this resource and what it contains, if set."""
     page_size: _builtins.int

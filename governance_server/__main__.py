@@ -21,7 +21,7 @@ from governance_server.storage.errors import StorageError
 from governance_server.warehouse.errors import WarehouseError
 
 _LOG = logging.getLogger("governance_server")
-_USAGE = "usage: python -m governance_server serve | gateway | rebuild | verify"
+_USAGE = "usage: python -m governance_server serve | gateway | rebuild | verify | recover-administrator"
 
 
 def main(arguments: list[str]) -> int:
@@ -142,6 +142,26 @@ def _rebuild(settings: Settings, stop: threading.Event) -> int:
     return 0
 
 
+def _recover_administrator(settings: Settings, stop: threading.Event) -> int:
+    from datetime import UTC, datetime
+
+    from governance_server.bootstrap import FIRST_ADMINISTRATOR, recover_administrator
+    from governance_server.journal.journal import Journal
+    from governance_server.keyring import Keyring
+    from governance_server.storage.engine import open_database
+
+    database = open_database(settings.database_url)
+    journal = Journal(database, clock=lambda: datetime.now(UTC))
+    try:
+        keys = Keyring.open(settings.keys, now=datetime.now(UTC))
+        recover_administrator(database, journal, settings.administrator_token_file, keys=keys)
+    finally:
+        journal.close()
+        database.close()
+    print(json.dumps({"principal": FIRST_ADMINISTRATOR, "token_file": str(settings.administrator_token_file)}))
+    return 0
+
+
 class _GatewayProcess:
     """The gateway as a child process: started once, restarted when it dies, ended with the server."""
 
@@ -230,7 +250,13 @@ def _url(settings: Settings, port: int) -> str:
     return f"{'https' if settings.has_tls else 'http'}://{settings.host}:{port}"
 
 
-_COMMANDS = {"serve": _serve, "gateway": _gateway, "rebuild": _rebuild, "verify": _verify}
+_COMMANDS = {
+    "serve": _serve,
+    "gateway": _gateway,
+    "rebuild": _rebuild,
+    "verify": _verify,
+    "recover-administrator": _recover_administrator,
+}
 
 if __name__ == "__main__":
     sys.exit(main(sys.argv[1:]))

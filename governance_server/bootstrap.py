@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from contextlib import suppress
 from datetime import timedelta
@@ -19,7 +20,9 @@ from governance_server.rules.token_chain import owner_key
 from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import Database
 
-__all__ = ["FIRST_ADMINISTRATOR", "ensure_administrator", "ensure_token_owners"]
+__all__ = ["FIRST_ADMINISTRATOR", "ensure_administrator", "ensure_token_owners", "recover_administrator"]
+
+_LOG = logging.getLogger(__name__)
 
 FIRST_ADMINISTRATOR = "user:admin"
 _AGE = timedelta(days=365)
@@ -59,6 +62,33 @@ def ensure_administrator(database: Database, journal: Journal, token_file: Path,
     receipt = journal.submit(Command(principal="service:bootstrap", request_id="", request_digest=b"", run=run))
     _settle(Catalog(database), token_file)
     return receipt.reply == b""
+
+
+def recover_administrator(database: Database, journal: Journal, token_file: Path, *, keys: Keyring) -> None:
+    """The first administrator is enabled, has its seat and a new token, which is in the file. For whoever has the server's files.
+
+    Raises: OSError.
+    """
+    minted = mint_token(keys)
+    candidate = token_file.with_name(f"{token_file.name}.{minted.id}")
+    _write_secret(candidate, minted.text)
+
+    def run(tx: Transaction) -> Outcome:
+        body = tx.get(kinds.PRINCIPAL, FIRST_ADMINISTRATOR)
+        principal = principal_pb2.Principal.FromString(body or b"")
+        principal.name, principal.is_administrator, principal.is_disabled = FIRST_ADMINISTRATOR, True, False
+        principal.etag = str(tx.revision)
+        token = principal_pb2.Token(
+            id=minted.id, principal=FIRST_ADMINISTRATOR, description="recovered", create_time=stamp(tx.time),
+            expire_time=stamp(tx.time, plus=_AGE), creator="service:bootstrap",
+        )  # fmt: skip
+        stored = store(kinds.TOKEN, minted.id, minted.stored(token))
+        writes = (store(kinds.PRINCIPAL, FIRST_ADMINISTRATOR, principal), stored, _owner_entry(token))
+        return Outcome("principal.recovered", FIRST_ADMINISTRATOR, writes, b"")
+
+    journal.submit(Command(principal="service:bootstrap", request_id="", request_digest=b"", run=run))
+    _LOG.warning("administrator.recovered principal=%s", FIRST_ADMINISTRATOR)
+    _settle(Catalog(database), token_file)
 
 
 def ensure_token_owners(database: Database, journal: Journal) -> None:

@@ -68,13 +68,18 @@ def update_principal(
     disabled: Annotated[bool | None, typer.Option("--disable/--enable", help="Refuse or accept its tokens.")] = None,
     group: Annotated[Names, typer.Option("--group", help="The groups it is in from now on; repeat for more.")] = None,
     purpose: Annotated[Names, typer.Option("--purpose", help="The purposes it holds from now on; repeat for more.")] = None,
+    administrator: Annotated[
+        bool | None, typer.Option("--administrator/--no-administrator", help="It may administer the mesh, or no more.")
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Change a principal: what is given replaces what was; the rest stays."""
-    if disabled is None and group is None and purpose is None:
-        raise typer.BadParameter("Nothing to change was given.")
-    given: dict[str, Any] = {"is_disabled": disabled, "groups": group, "purposes": purpose}
+    given: dict[str, Any] = {
+        "is_disabled": disabled, "groups": group, "purposes": purpose, "is_administrator": administrator,
+    }  # fmt: skip
     changed = {field: value for field, value in given.items() if value is not None}
+    if not changed:
+        raise typer.BadParameter("Nothing to change was given.")
 
     def desired() -> Resource:
         known = next(it for it in mesh.admin.principals() if it.name == name)
@@ -229,7 +234,11 @@ COMMANDS = (
         create_principal,
         ("mesh admin create-principal user:ana --group group:analysts --attribute region=EMEA",),
     ),
-    Command("update-principal", update_principal, ("mesh admin update-principal user:ana --disable",)),
+    Command(
+        "update-principal",
+        update_principal,
+        ("mesh admin update-principal user:ana --disable", "mesh admin update-principal user:kim --administrator"),
+    ),
     Command("link-identity", link_identity, ("mesh admin link-identity user:kim 5f7c-11",)),
     Command("unlink-identity", unlink_identity, ("mesh admin unlink-identity 5f7c-11",)),
     Command(

@@ -20,7 +20,7 @@ from domain_sdk.errors import NotConfigured, WrongState
 
 __all__ = ["ServerProcess", "forwarded_signals"]
 
-Role = Literal["serve", "gateway", "rebuild", "verify"]
+Role = Literal["serve", "gateway", "rebuild", "verify", "recover-administrator"]
 _NEEDED = ("governance_server", "sqlmodel", "alembic", "casbin", "deltalake", "lancedb", "aiohttp", "sqlglot", "grpc_health")
 _STOP_SECONDS = 15.0
 _SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__)

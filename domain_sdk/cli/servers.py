@@ -13,7 +13,7 @@ import typer
 from domain_sdk.cli.command import Command
 from domain_sdk.cli.failures import FAILED, INTERRUPTED
 from domain_sdk.cli.options import Json
-from domain_sdk.cli.output import cell, details, errors_console, output_console, waiting
+from domain_sdk.cli.output import answer, cell, details, errors_console, output_console, waiting
 from domain_sdk.cli.server_process import Role, ServerProcess, forwarded_signals
 from domain_sdk.errors import WrongState
 
@@ -73,6 +73,18 @@ def rebuild(home: Home = None, as_json: Json = False) -> None:
         print(json.dumps(said), flush=True)
     else:
         output_console().print(_rebuilt(said))
+    raise typer.Exit(status)
+
+
+def recover_administrator(home: Home = None, as_json: Json = False) -> None:
+    """Give the first administrator its seat and a new token, on the server's machine. The journal and the log show it."""
+    process = ServerProcess("recover-administrator", settings=_settings(home, None, {}))
+    try:
+        said = _ready(process, as_json=as_json)
+        status = process.wait()
+    finally:
+        process.stop()
+    answer(said, lambda: f"{said['principal']} may log in with the token in {said['token_file']}.", as_json=as_json)
     raise typer.Exit(status)
 
 
@@ -166,4 +178,5 @@ COMMANDS = (
     Command("serve", serve, ("mesh serve", "mesh serve --home ./mesh-home --port 0 --gateway-port 0 --files-port 0 --json")),
     Command("gateway", gateway, ("mesh gateway --home ./mesh-home --gateway-port 50062 --files-port 50063",)),
     Command("rebuild", rebuild, ("mesh rebuild --home ./mesh-home",)),
+    Command("recover-administrator", recover_administrator, ("mesh recover-administrator --home ./mesh-home",)),
 )

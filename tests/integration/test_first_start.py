@@ -2,15 +2,23 @@
 
 from __future__ import annotations
 
+import json
+import os
+import subprocess
+import sys
 import threading
 from datetime import UTC, datetime
 from pathlib import Path
 
+import pytest
+
+from domain_sdk import Resource, Unauthenticated
 from governance_server import bootstrap
 from governance_server.authentication import Authenticator
 from governance_server.journal.journal import Journal
 from governance_server.keyring import Keyring
 from governance_server.storage.engine import open_database
+from tests.servers import RunningServer
 
 
 def now() -> datetime:
@@ -51,3 +59,25 @@ def test_a_crash_between_journal_and_file_is_mended_at_the_next_start(tmp_path: 
     journal.close()
     assert token_file.exists()
     assert [path.name for path in tmp_path.glob("admin.token*")] == ["admin.token"]
+
+
+def test_who_has_the_servers_files_gets_a_locked_out_centre_going_again(tmp_path: Path) -> None:
+    server = RunningServer(tmp_path / "home")
+    try:
+        other = server.user("user:bea", is_administrator=True)
+        change = Resource("principal", {"name": "user:admin", "title": "First administrator", "is_disabled": True})
+        with server.admin() as first:
+            first.changes.approve(other.changes.apply([change]).id)  # a seat may agree to its own end
+            with pytest.raises(Unauthenticated):
+                first.whoami()
+        command = [sys.executable, "-m", "governance_server", "recover-administrator"]
+        environment = {**os.environ, "MESH_HOME": str(server.home)}
+        said = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+        assert json.loads(said.stdout)["token_file"] == server.ready["administrator_token_file"]
+        assert "administrator.recovered" in said.stderr
+        with server.admin() as first:
+            assert first.whoami().is_administrator
+            assert first.audit.changes()[-1].kind == "principal.recovered"
+            assert first.audit.verify().is_intact
+    finally:
+        server.stop()

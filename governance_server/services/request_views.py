@@ -46,6 +46,7 @@ class RequestView:
         self._levels: dict[str, tuple[Level, ...]] = {}
         self._names: dict[tuple[str, str], frozenset[str]] = {}
         self._callers: dict[str, Caller | None] = {}
+        self._begins: dict[str, bool] = {}
         self._grants: dict[tuple[str, str, bool], bool] = {}
 
     def levels(self, resource: str) -> tuple[Level, ...]:
@@ -140,8 +141,10 @@ class RequestView:
 
     def awaits_caller(self, asked: messages.AccessRequest) -> bool:
         """True if the caller's approval would count now."""
-        if asked.state != _REQUESTED:
+        if asked.state != _REQUESTED or self.is_party(asked, self._caller.name):
             return False
+        if not asked.approvals:  # the usual case, and a list may hold ten thousand of them
+            return self._may_begin(asked)
         try:
             found = self.progress(asked)
         except Invalid:
@@ -152,6 +155,17 @@ class RequestView:
         if found.waiting is None:  # the contract asks for less than it did: any approver of the last level confirms
             return any(may_fill(caller, entry) for entry in self.levels(asked.resource)[-1].approvers)
         return adds(found.waiting, found.counted[found.waiting.number - 1], caller, may_fill)
+
+    def _may_begin(self, asked: messages.AccessRequest) -> bool:
+        """True if the caller may fill some entry of the first level; asked once for each resource."""
+        if asked.resource not in self._begins:
+            try:
+                first = self.levels(asked.resource)[0]
+            except Invalid:
+                return False
+            may_fill = self.may_fill(asked)
+            self._begins[asked.resource] = any(may_fill(self._caller.name, entry) for entry in first.approvers)
+        return self._begins[asked.resource]
 
     def state(self, asked: messages.AccessRequest) -> State:
         """Where the request stands at this moment."""

@@ -12,11 +12,14 @@ from __future__ import annotations
 
 from domain_sdk.access import (
     Decision,
+    ExplainedColumn,
     Explanation,
     Grant,
     Guardrail,
     ReadPlan,
     VisibleColumn,
+    WayKind,
+    WayOut,
 )
 from domain_sdk.access_requests import (
     AccessApproval,
@@ -147,6 +150,7 @@ __all__ = [
     "DerivedTag",
     "Domain",
     "DomainEntry",
+    "ExplainedColumn",
     "Explanation",
     "FieldDifference",
     "GovernedTag",
@@ -213,6 +217,8 @@ __all__ = [
     "Violation",
     "Visible",
     "VisibleColumn",
+    "WayKind",
+    "WayOut",
     "WrongState",
     "checkpoint_lines",
     "read_checkpoints",

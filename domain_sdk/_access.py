@@ -103,13 +103,18 @@ class AccessCalls(RequestCalls):
         sent = CheckRequest(principal=principal, action=action, resource=resource, purpose=purpose or "", as_of=as_of)
         return _access_calls.check(self._transport, sent)
 
-    def explain(self, port: str, *, principal: str = "", purpose: str | None = None, as_of: int = 0) -> Explanation:
-        """What the principal (the caller when empty) sees of the port, why, and what could be done about a denial.
+    def explain(
+        self, port: str, *, principal: str = "", purpose: str | None = None, action: Action = "read", as_of: int = 0
+    ) -> Explanation:
+        """What the principal (the caller when empty) sees of the port, why, column by column, and what would change it.
+
+        Of another action than read: whether it may do it, why, and who could let it.
 
         Decided at the journal revision `as_of`, with that revision's time; 0 means now.
         """
         from domain_sdk import _access_calls
         from domainmesh.v1.decision_service_pb2 import ExplainRequest
 
-        sent = ExplainRequest(port=port, principal=principal, purpose=purpose or "", as_of=as_of)
+        wanted = "" if action == "read" else action
+        sent = ExplainRequest(port=port, principal=principal, purpose=purpose or "", action=wanted, as_of=as_of)
         return _access_calls.explain(self._transport, sent)

@@ -4,17 +4,23 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from domain_sdk._enums import enum_member
 from domain_sdk._paging import all_items
+from domain_sdk._request_calls import to_level
 from domain_sdk._times import from_timestamp
 from domain_sdk._transport import Transport
 from domain_sdk.access import (
     Decision,
+    ExplainedColumn,
     Explanation,
     Grant,
     Guardrail,
     ReadPlan,
     VisibleColumn,
+    WayKind,
+    WayOut,
 )
+from domain_sdk.questions import Shown
 from domainmesh.v1 import (
     decision_service_pb2,
     grant_pb2,
@@ -92,6 +98,15 @@ def explain(transport: Transport, request: decision_service_pb2.ExplainRequest) 
         reasons=tuple(response.reasons),
         next_step=response.next_step,
         revision=response.revision,
+        columns=tuple(
+            ExplainedColumn(it.name, enum_member(Shown, it.shown), it.mask, tuple(it.reasons)) for it in response.columns
+        ),
+        ways=tuple(
+            WayOut(enum_member(WayKind, it.kind), it.words, it.rule, it.purpose, tuple(it.columns), it.actor)
+            for it in response.ways
+        ),
+        approvers=tuple(map(to_level, response.approvers)),
+        request_command=response.request_command,
     )
 
 

@@ -28,6 +28,7 @@ __all__ = [
     "get_request",
     "list_requests",
     "renew_access",
+    "to_level",
     "to_request",
     "withdraw_request",
 ]
@@ -110,7 +111,7 @@ def to_request(transport: Transport, message: access_request_pb2.AccessRequest) 
         given=_terms(message.given) if message.HasField("given") else None,
         is_less_than_asked=message.is_less_than_asked,
         approvals=tuple(_approval(it) for it in message.approvals),
-        levels=tuple(_level(it) for it in message.levels),
+        levels=tuple(to_level(it) for it in message.levels),
         history=tuple(_event(it) for it in message.history),
         renews=message.renews,
         renewed_by=message.renewed_by,
@@ -143,7 +144,7 @@ def _approval(message: access_request_pb2.AccessApproval) -> AccessApproval:
     )
 
 
-def _level(message: access_request_pb2.ApproverLevel) -> ApproverLevel:
+def to_level(message: access_request_pb2.ApproverLevel) -> ApproverLevel:
     return ApproverLevel(
         level=message.level,
         approvers=tuple(message.approvers),

@@ -8,8 +8,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from enum import StrEnum
+from typing import TYPE_CHECKING
 
-__all__ = ["Decision", "Explanation", "Grant", "Guardrail", "ReadPlan", "VisibleColumn"]
+if TYPE_CHECKING:
+    from domain_sdk.access_requests import ApproverLevel
+    from domain_sdk.questions import Shown
+
+__all__ = ["Decision", "ExplainedColumn", "Explanation", "Grant", "Guardrail", "ReadPlan", "VisibleColumn", "WayKind", "WayOut"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,6 +125,50 @@ class ReadPlan:
     has_obligations: bool
 
 
+class WayKind(StrEnum):
+    """What kind of thing would change an answer."""
+
+    UNSPECIFIED = "unspecified"
+    STATE_PURPOSE = "state purpose"
+    ASSIGN_PURPOSE = "assign purpose"
+    """By the central team."""
+    WAIT = "wait"
+    """Until a grant begins."""
+    RENEW = "renew"
+    """A grant that ended."""
+    END_DENIAL = "end denial"
+    EXEMPTION = "exemption"
+    """From a guardrail."""
+    ASK = "ask"
+
+
+@dataclass(frozen=True, slots=True)
+class ExplainedColumn:
+    """One column, and why it is shown so."""
+
+    name: str
+    shown: Shown
+    mask: str
+    """The mask that always applies; empty if none."""
+    reasons: tuple[str, ...]
+    """The rules that decide, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """One thing that would change an answer."""
+
+    kind: WayKind
+    words: str
+    rule: str
+    """The grant or guardrail it is about; empty if none."""
+    purpose: str
+    columns: tuple[str, ...]
+    """Of which more would be shown."""
+    actor: str
+    """Who set the rule, if the asker may know."""
+
+
 @dataclass(frozen=True, slots=True)
 class Explanation:
     """What a principal sees of a port, and why."""
@@ -130,3 +180,11 @@ class Explanation:
     next_step: str
     """What could be done about a denial, in words."""
     revision: int
+    columns: tuple[ExplainedColumn, ...] = ()
+    """Every column of the port, in its order, with the rules that decide it."""
+    ways: tuple[WayOut, ...] = ()
+    """What would change the answer, the nearest first."""
+    approvers: tuple[ApproverLevel, ...] = ()
+    """Who must approve a request, level by level."""
+    request_command: str = ""
+    """The command that asks for what is missing; empty if nothing is, or the principal may not ask."""

@@ -104,16 +104,20 @@ def explain(
     port: PortName,
     principal: Annotated[str, typer.Option("--principal", help="Somebody else, like user:ana, if you may ask.")] = "",
     purpose: PurposeOption = "",
+    action: Annotated[str, typer.Option("--action", help="Another action than read, like write.")] = "read",
+    as_of: Annotated[int, typer.Option("--as-of", metavar="REVISION", min=0, help="As of this revision; 0 is now.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Explain what you (or somebody else) see of a port, column by column, and which rules decide it."""
+    """Explain what you (or somebody else) see of a port, column by column, which rules decide it, and what would change it."""
     with connect(ctx) as mesh:
-        explanation = mesh.explain(port, principal=principal, purpose=purpose)
-        entry = None
-        with suppress(AccessDenied, NotFound):  # without `discover` the hidden columns have no names, only a count
-            entry = mesh.show(port)
-    columns = [column.name for column in entry.columns] if isinstance(entry, PortEntry) else []
-    answer(explanation, lambda: explanation_view(port, explanation, columns), as_json=as_json)
+        explanation = mesh.explain(
+            port,
+            principal=principal,
+            purpose=purpose,
+            action=action,  # type: ignore[arg-type] # the server names those there are
+            as_of=as_of,
+        )
+    answer(explanation, lambda: explanation_view(port, explanation, action), as_json=as_json)
 
 
 COMMANDS = (

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from rich.text import Text
     from rich.tree import Tree
 
-    from domain_sdk.access import Explanation, ReadPlan
+    from domain_sdk.access import ExplainedColumn, Explanation, ReadPlan, WayOut
     from domain_sdk.lineage import LineageEdge, LineageGraph
 
 __all__ = ["explanation_view", "hits_view", "lineage_view", "purpose_words", "reason_words", "row_words", "shown_view"]
@@ -146,19 +146,38 @@ def _how(edge: LineageEdge) -> Text:
     return cell(f"  ({', '.join(words)})" if words else "", "dim")
 
 
-def explanation_view(port: str, explanation: Explanation, columns: Sequence[str]) -> RenderableType:
-    """Column → clear, masked or hidden; the rows; the rules."""
+def explanation_view(port: str, explanation: Explanation, action: str = "read") -> RenderableType:
+    """Column → clear, masked or hidden, by which rule; the rows; what would change it."""
     from rich.console import Group
 
     plan = explanation.plan
-    verdict = cell("may be read", "bold green") if explanation.is_allowed else cell("may not be read", "bold red")
+    can, cannot = ("may be read", "may not be read") if action == "read" else (f"{action} is allowed", f"{action} is denied")
+    verdict = cell(can, "bold green") if explanation.is_allowed else cell(cannot, "bold red")
     parts: list[RenderableType] = [cell(port, "bold") + cell(" ") + verdict]
     if plan is not None:
-        who = {"by": plan.principal, "for": purpose_words(plan), "rows": row_words(plan)}
-        parts += [details(who), "", table(("column", "shown"), _shown_columns(plan, columns)), ""]
+        parts.append(details({"by": plan.principal, "for": purpose_words(plan), "rows": row_words(plan)}))
+    if explanation.columns:
+        parts += ["", table(("column", "shown", "why"), [_explained(it) for it in explanation.columns]), ""]
     parts.append(details({"because": reason_words(explanation.reasons)}))
-    parts.append(details({"next": explanation.next_step, "revision": explanation.revision}))
-    return Group(*parts)
+    levels = [(" and " if level.needs_all else " or ").join(level.approvers) for level in explanation.approvers]
+    asks = bool(explanation.request_command) or not explanation.is_allowed
+    facts = {
+        "to see more": cell("\n").join([_way(it) for it in explanation.ways]),
+        "approved by": ", then ".join(levels) if asks else "",
+        "next": "" if explanation.ways else explanation.next_step,
+        "revision": explanation.revision,
+    }
+    return Group(*parts, details(facts))
+
+
+def _explained(column: ExplainedColumn) -> tuple[str, Text, str]:
+    styles = {"clear": "green", "hidden": "red"}
+    words = {"masked": f"masked: {column.mask}", "partly": "on some rows only"}.get(str(column.shown), str(column.shown))
+    return column.name, cell(words, styles.get(str(column.shown), "yellow")), "; ".join(column.reasons)
+
+
+def _way(way: WayOut) -> Text:
+    return cell(way.words) + cell(f" Set by {way.actor}." if way.actor else "", "dim")
 
 
 def reason_words(reasons: Sequence[str]) -> Text:
@@ -174,19 +193,3 @@ def purpose_words(plan: ReadPlan) -> str:
 def row_words(plan: ReadPlan) -> str:
     """Which rows the plan keeps."""
     return "some (the rule is not yours to see)" if plan.row_filter == "restricted" else plan.row_filter or "all"
-
-
-def _shown_columns(plan: ReadPlan, columns: Sequence[str]) -> list[tuple[str, Text]]:
-    rows = []
-    for column in plan.columns:
-        if column.is_masked:
-            shown = cell(f"masked: {column.mask}", "yellow")
-        elif column.is_conditional:
-            shown = cell("on some rows only", "yellow")
-        else:
-            shown = cell("clear", "green")
-        rows.append((column.name, shown))
-    hidden = [name for name in columns if name not in {column.name for column in plan.columns}]
-    rows += [(name, cell("hidden", "red")) for name in hidden]
-    unnamed = plan.hidden_column_count - len(hidden)
-    return [*rows, (f"({unnamed} more)", cell("hidden", "red"))] if unnamed > 0 else rows

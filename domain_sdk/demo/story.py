@@ -215,8 +215,7 @@ def _why_masked(narrator: Narrator, fiona: Mesh, pipeline: Mesh) -> None:
     narrator.claim("the derived column carries its source's tag", [tag.tag for tag in derived] == ["pii.email"])
     narrator.types("fiona, owner of finance", f'mesh.explain("{PORT}")')
     explanation = fiona.explain(PORT)
-    names = [column.name for column in entry.columns] if isinstance(entry, PortEntry) else []
-    narrator.shows(explanation_view(PORT, explanation, names))
+    narrator.shows(explanation_view(PORT, explanation))
     hidden = fiona.read(PORT, columns=["contact"])["contact"]
     narrator.claim(
         "even the owner sees no address: the guardrail binds her too", len(hidden) and hidden.null_count() == len(hidden)

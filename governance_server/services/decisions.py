@@ -13,6 +13,7 @@ from governance_server.policy.projection import PolicyProjection, denied
 from governance_server.rules.errors import AccessDenied, Invalid, PurposeNotHeld, TooLarge
 from governance_server.rules.policy_rows import ACTIONS
 from governance_server.rules.read_plans import Denied, ReadPlan
+from governance_server.services.explaining import complete_action, complete_read
 from governance_server.services.plans import plan_to_wire
 from mesh_core.names import MESH, check_column, check_principal, parse_port
 
@@ -72,28 +73,43 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
 
     def _explained(self, request: pb.ExplainRequest) -> tuple[pb.ExplainResponse, Rules]:
         caller = current_caller()
-        policy = self._backend.policy_at(request.as_of)
+        if request.action not in ("", *ACTIONS):
+            raise Invalid(f"{request.action!r} is no action: use one of {', '.join(sorted(ACTIONS))}.", resource=request.port)
+        live = self._backend.policy.snapshot()  # what would change the answer is tried out: nobody else waits for that
+        policy = self._backend.policy_at(request.as_of).snapshot() if request.as_of else live
         subject = self._subject(policy, caller, request.principal, request.port)
-        policies = {self._backend.policy, policy}  # now, not only then
+        policies = {live, policy}  # now, not only then
         may_grant = all(p.check(caller, "grant", request.port).allowed for p in policies)
         if not may_grant and not all(p.check(caller, "discover", request.port).allowed for p in policies):
             raise denied("explain", request.port)
-        with policy.pinned():
-            return self._explain(policy, subject, request, may_grant=may_grant, revision=policy.revision)
+        if request.action in ("", "read"):
+            return self._explain(policy, subject, request, may_grant=may_grant)
+        response = pb.ExplainResponse(revision=policy.revision)
+        complete_action(response, self._backend, policy, subject, request=request, may_grant=may_grant)
+        return response, ()
 
     def _explain(
-        self, policy: PolicyProjection, subject: Caller, request: pb.ExplainRequest, *, may_grant: bool, revision: int
+        self, policy: PolicyProjection, subject: Caller, request: pb.ExplainRequest, *, may_grant: bool
     ) -> tuple[pb.ExplainResponse, Rules]:
+        response, outcome = pb.ExplainResponse(revision=policy.revision), None
         try:
             outcome = policy.explain(subject, request.port, request.purpose)
         except PurposeNotHeld as error:
-            return pb.ExplainResponse(reasons=["purpose not held"], next_step=error.message, revision=revision), ()
+            response.reasons.append("purpose not held")
+            response.next_step = error.message
         if isinstance(outcome, Denied):
-            step = f"mesh request {request.port} --purpose … --reason …"
-            return pb.ExplainResponse(reasons=_words(outcome), next_step=step, revision=revision), _rules(outcome)
-        plan = plan_to_wire(outcome, shows_filter=may_grant)
-        response = pb.ExplainResponse(is_allowed=True, plan=plan, reasons=plan.reasons, revision=outcome.revision)
-        return response, _rules(outcome)
+            response.reasons.extend(_words(outcome))
+        elif outcome is not None:
+            plan = plan_to_wire(outcome, shows_filter=may_grant)
+            response.plan.CopyFrom(plan)
+            response.is_allowed = True
+            response.reasons.extend(plan.reasons)
+        complete_read(response, self._backend, policy, subject, request=request, outcome=outcome, may_grant=may_grant)
+        if isinstance(outcome, Denied):
+            response.next_step = (
+                response.ways[0].words if response.ways else f"mesh request {request.port} --purpose … --reason …"
+            )
+        return response, _rules(outcome) if outcome is not None else ()
 
     def _check(self, policy: PolicyProjection, caller: Caller, item: pb.CheckRequest) -> tuple[pb.CheckResponse, Rules]:
         if item.action not in ACTIONS:

@@ -8,6 +8,7 @@ import grpc
 
 from domainmesh.v1 import impact_pb2, question_pb2, question_service_pb2_grpc
 from domainmesh.v1 import question_service_pb2 as pb
+from domainmesh.v1.decision_log_pb2 import DECISION_KIND_QUESTION
 from governance_server.backend import Backend, Page
 from governance_server.caller import current_caller
 from governance_server.policy.audience import Audience, View
@@ -40,6 +41,14 @@ class QuestionService(question_service_pb2_grpc.QuestionServiceServicer):
 
     def ListVisible(self, request: pb.ListVisibleRequest, context: grpc.ServicerContext) -> pb.ListVisibleResponse:
         """Lists what a principal sees."""
+        with self._backend.answering(
+            DECISION_KIND_QUESTION, action="sees", resource=request.domain, purpose=request.purpose, subject=request.principal
+        ) as recording:
+            response = self._visible(request)
+            recording.answered(True, revision=response.revision)
+        return response
+
+    def _visible(self, request: pb.ListVisibleRequest) -> pb.ListVisibleResponse:
         page = Page.of(request.page_size, request.page_token)
         asking = Questioning(self._backend, current_caller(), request.as_of)
         name = asking.subject(request.principal)
@@ -61,6 +70,14 @@ class QuestionService(question_service_pb2_grpc.QuestionServiceServicer):
 
     def ListReaders(self, request: pb.ListReadersRequest, context: grpc.ServicerContext) -> pb.ListReadersResponse:
         """Lists everybody who sees a port or column."""
+        with self._backend.answering(
+            DECISION_KIND_QUESTION, action="who", resource=request.resource, purpose=request.purpose
+        ) as recording:
+            response = self._readers(request)
+            recording.answered(True, revision=response.revision)
+        return response
+
+    def _readers(self, request: pb.ListReadersRequest) -> pb.ListReadersResponse:
         page = Page.of(request.page_size, request.page_token)
         port, column = port_and_column(request.resource)
         asking = Questioning(self._backend, current_caller(), request.as_of)
@@ -84,6 +101,12 @@ class QuestionService(question_service_pb2_grpc.QuestionServiceServicer):
 
     def ExplainMany(self, request: pb.ExplainManyRequest, context: grpc.ServicerContext) -> pb.ExplainManyResponse:
         """Says what several see, also under changes that nobody has made."""
+        with self._backend.answering(DECISION_KIND_QUESTION, action="explain") as recording:
+            response = self._explained(request)
+            recording.answered(True, revision=response.revision)
+        return response
+
+    def _explained(self, request: pb.ExplainManyRequest) -> pb.ExplainManyResponse:
         if len(request.questions) > _MAX_QUESTIONS:
             raise TooLarge(f"{len(request.questions)} questions in one call: send at most {_MAX_QUESTIONS}.")
         asking = Questioning(self._backend, current_caller(), request.as_of)
@@ -101,6 +124,12 @@ class QuestionService(question_service_pb2_grpc.QuestionServiceServicer):
 
     def Simulate(self, request: pb.SimulateRequest, context: grpc.ServicerContext) -> impact_pb2.Impact:
         """Says what changes would do to access."""
+        with self._backend.answering(DECISION_KIND_QUESTION, action="simulate") as recording:
+            response = self._simulated(request)
+            recording.answered(True, revision=response.revision)
+        return response
+
+    def _simulated(self, request: pb.SimulateRequest) -> impact_pb2.Impact:
         if request.recorded_days > _MAX_DAYS:
             raise TooLarge(f"{request.recorded_days} days of recorded reads: ask for at most {_MAX_DAYS}.")
         asking = Questioning(self._backend, current_caller(), request.as_of)
@@ -120,6 +149,18 @@ class QuestionService(question_service_pb2_grpc.QuestionServiceServicer):
 
     def Prove(self, request: pb.ProveRequest, context: grpc.ServicerContext) -> pb.ProveResponse:
         """Proves a claim, or names who contradicts it."""
+        with self._backend.answering(
+            DECISION_KIND_QUESTION,
+            action="prove",
+            resource=request.guardrail or request.tag,
+            purpose=request.purpose,
+            subject=request.subject,
+        ) as recording:
+            response = self._proven(request)
+            recording.answered(True, revision=response.revision)
+        return response
+
+    def _proven(self, request: pb.ProveRequest) -> pb.ProveResponse:
         asking = Questioning(self._backend, current_caller(), request.as_of)
         if request.subject not in ("", ANY):
             check_principal(request.subject)

@@ -10,7 +10,7 @@ import grpc
 import polars as pl
 import pytest
 
-from domain_sdk import AccessDenied, InvalidRequest, Mesh, MeshError, NotFound, Question, Resource, Shown, TooLarge
+from domain_sdk import AccessDenied, InvalidRequest, Mesh, MeshError, NotFound, Question, Resource, Shown, TooLarge, WayKind
 from domain_sdk.cli import main
 from domainmesh.v1 import question_service_pb2 as pb
 from domainmesh.v1.question_service_pb2_grpc import QuestionServiceStub
@@ -240,6 +240,69 @@ def test_a_proof_names_who_reads_past_a_guardrail(company: Company) -> None:
     assert not company.admin.policy.prove(tag="pii.*", subject="user:rita", hidden=True).holds
     with pytest.raises(NotFound):
         company.admin.policy.prove(guardrail="nothing")
+
+
+def test_an_explanation_names_what_would_change_it_and_it_does(company: Company) -> None:
+    gus, hugo = company.users["user:gus"], company.users["user:hugo"]
+    plain = gus.explain(ORDERS)
+    assert [(it.name, it.shown, it.mask) for it in plain.columns] == [
+        ("id", Shown.CLEAR, ""), ("region", Shown.CLEAR, ""), ("email", Shown.MASKED, "mask-alphanum"),
+    ]  # fmt: skip
+    assert plain.columns[2].reasons[-1] == "mask-pii masks it with mask-alphanum"
+    ways = {way.kind: way for way in plain.ways}
+    assert (ways[WayKind.STATE_PURPOSE].purpose, ways[WayKind.STATE_PURPOSE].columns) == ("billing", ("email",))
+    assert gus.explain(ORDERS, purpose="billing").columns[2].shown is Shown.CLEAR
+    assert "purpose:billing" in ways[WayKind.EXEMPTION].words
+    rita = company.users["user:rita"].explain(ORDERS)
+    assert [it.reasons for it in rita.columns if it.shown is Shown.HIDDEN] == [("no rule gives it",)]
+    assert rita.request_command == ""  # she may discover and read, not request
+    assert not any(way.actor for way in rita.ways)
+    denial = hugo.grant("user:gus", STAFF, actions=["read"], deny=True)
+    told = hugo.explain(STAFF, principal="user:gus", purpose="billing")
+    assert not told.is_allowed
+    ended = next(way for way in told.ways if way.kind is WayKind.END_DENIAL)
+    assert (ended.rule, ended.actor) == (denial.id, "user:hugo")
+    hidden = next(way for way in gus.explain(STAFF, purpose="billing").ways if way.kind is WayKind.END_DENIAL)
+    assert (hidden.rule, hidden.actor) == (denial.id, "")
+    hugo.revoke(denial.id)
+    assert hugo.explain(STAFF, principal="user:gus", purpose="billing").is_allowed
+
+
+def test_an_explanation_gives_the_line_that_asks_and_who_decides_it(company: Company) -> None:
+    olga, stan = company.users["user:olga"], company.users["user:stan"]
+    with pytest.raises(AccessDenied):
+        stan.explain(ORDERS)
+    made = olga.grant("user:stan", ORDERS, actions=["discover", "request"])
+    found = stan.explain(ORDERS, purpose="")
+    assert found.request_command == f"mesh request {ORDERS} --reason …"
+    assert [level.approvers for level in found.approvers] == [("user:olga",)]
+    assert {it.shown for it in found.columns} == {Shown.HIDDEN}
+    write = stan.explain(ORDERS, action="write")
+    assert not write.is_allowed
+    assert "user:olga" in write.next_step
+    assert f"mesh grant user:stan {ORDERS} --actions write" in write.next_step
+    assert olga.explain(ORDERS, action="write").is_allowed
+    with pytest.raises(InvalidRequest):
+        stan.explain(ORDERS, action="fly")  # type: ignore[arg-type]
+    olga.revoke(made.id)
+    with pytest.raises(AccessDenied):
+        stan.explain(ORDERS)
+
+
+def test_a_purpose_that_only_the_centre_can_assign_is_named(company: Company) -> None:
+    made = company.users["user:olga"].grant("user:stan", ORDERS)
+    found = company.users["user:stan"].explain(ORDERS)
+    assigned = next(way for way in found.ways if way.kind is WayKind.ASSIGN_PURPOSE)
+    assert (assigned.purpose, assigned.columns) == ("billing", ("email",))
+    company.users["user:olga"].revoke(made.id)
+
+
+def test_questions_are_in_the_decision_log(company: Company) -> None:
+    company.users["user:olga"].policy.who(ORDERS)
+    with pytest.raises(AccessDenied):
+        company.users["user:rita"].policy.who(ORDERS)
+    kinds = {(it.principal, str(it.kind), it.is_allowed) for it in company.admin.audit.decisions(resource=ORDERS)}
+    assert {("user:olga", "question", True), ("user:rita", "question", False)} <= kinds
 
 
 def test_pages_together_are_the_whole_answer(company: Company) -> None:

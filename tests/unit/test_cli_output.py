@@ -16,8 +16,8 @@ import typer
 from rich.console import Console, RenderableType
 
 import sample_domains
-from domain_sdk.access import Explanation, ReadPlan, VisibleColumn
-from domain_sdk.access_requests import AccessRequest, AccessRequestState
+from domain_sdk.access import ExplainedColumn, Explanation, ReadPlan, VisibleColumn, WayKind, WayOut
+from domain_sdk.access_requests import AccessRequest, AccessRequestState, ApproverLevel
 from domain_sdk.catalog import ColumnEntry, DerivedTag, PortEntry, PortKind
 from domain_sdk.cli.catalog_views import explanation_view, lineage_view, shown_view
 from domain_sdk.cli.output import plain, table
@@ -29,6 +29,7 @@ from domain_sdk.cli.tokens import write_secret
 from domain_sdk.collections import Passage
 from domain_sdk.errors import InvalidExpression
 from domain_sdk.lineage import LineageEdge, LineageGraph, LineageNode
+from domain_sdk.questions import Shown
 from domain_sdk.read import PlannedScan
 
 NOON = datetime(2026, 5, 4, 12, 30, 15, 123456, tzinfo=UTC)
@@ -126,12 +127,25 @@ def test_rows_are_shown_exactly_with_what_policy_left_out() -> None:
         assert line in shown
 
 
-def test_an_explanation_says_of_every_column_how_it_is_shown() -> None:
-    columns = (VisibleColumn("a", "", False), VisibleColumn("b", "", True), VisibleColumn("c", "show-first-4", False))
-    found = Explanation(True, plan(*columns, hidden=2, rows="restricted"), ("g1: because", ": bare"), "", 7)
-    lines = [" ".join(line.split()) for line in printed(explanation_view("a.b.c", found, ["a", "b", "c", "d"])).splitlines()]
-    for line in ("a clear", "b on some rows only", "c masked: show-first-4", "d hidden", "(1 more) hidden",
-                 "rows some (the rule is not yours to see)", "because g1: because", "bare"):  # fmt: skip
+def test_an_explanation_says_of_every_column_how_it_is_shown_why_and_what_would_change_it() -> None:
+    columns = (
+        ExplainedColumn("a", Shown.CLEAR, "", ("g-1 gives it",)),
+        ExplainedColumn("b", Shown.PARTLY, "", ("g-1 gives it", "g-2 gives it")),
+        ExplainedColumn("c", Shown.MASKED, "show-first-4", ("guard masks it",)),
+        ExplainedColumn("d", Shown.HIDDEN, "", ("no rule gives it",)),
+    )
+    ways = (
+        WayOut(WayKind.END_DENIAL, "End g-3.", "g-3", "", (), "user:olga"),
+        WayOut(WayKind.ASK, "Ask for it.", "", "", (), ""),
+    )
+    found = Explanation(
+        True, plan(hidden=1, rows="restricted"), ("g1: because", ": bare"), "", 7, columns, ways,
+        (ApproverLevel(1, ("user:olga", "user:otto"), False, (), False),), "mesh request a.b.c",
+    )  # fmt: skip
+    lines = [" ".join(line.split()) for line in printed(explanation_view("a.b.c", found)).splitlines()]
+    for line in ("a clear g-1 gives it", "b on some rows only g-1 gives it; g-2 gives it", "d hidden no rule gives it",
+                 "c masked: show-first-4 guard masks it", "rows some (the rule is not yours to see)", "because g1: because", "bare",
+                 "to see more End g-3. Set by user:olga.", "Ask for it.", "approved by user:olga or user:otto"):  # fmt: skip
         assert line in lines
 
 

@@ -22,28 +22,36 @@ _runtime_version.ValidateProtobufRuntimeVersion(
 _sym_db = _symbol_database.Default()
 
 
+from domainmesh.v1 import access_request_pb2 as domainmesh_dot_v1_dot_access__request__pb2
+from domainmesh.v1 import impact_pb2 as domainmesh_dot_v1_dot_impact__pb2
 from domainmesh.v1 import read_pb2 as domainmesh_dot_v1_dot_read__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$domainmesh/v1/decision_service.proto\x12\rdomainmesh.v1\x1a\x18\x64omainmesh/v1/read.proto\"c\n\x0c\x43heckRequest\x12\x11\n\tprincipal\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\x10\n\x08resource\x18\x03 \x01(\t\x12\x0f\n\x07purpose\x18\x04 \x01(\t\x12\r\n\x05\x61s_of\x18\x05 \x01(\x04\"F\n\rCheckResponse\x12\x12\n\nis_allowed\x18\x01 \x01(\x08\x12\x0f\n\x07reasons\x18\x02 \x03(\t\x12\x10\n\x08revision\x18\x03 \x01(\x04\"N\n\x10\x43heckManyRequest\x12+\n\x06\x63hecks\x18\x01 \x03(\x0b\x32\x1b.domainmesh.v1.CheckRequest\x12\r\n\x05\x61s_of\x18\x02 \x01(\x04\"T\n\x11\x43heckManyResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.domainmesh.v1.CheckResponse\x12\x10\n\x08revision\x18\x02 \x01(\x04\"Q\n\x0e\x45xplainRequest\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x11\n\tprincipal\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\r\n\x05\x61s_of\x18\x04 \x01(\x04\"\x82\x01\n\x0f\x45xplainResponse\x12\x12\n\nis_allowed\x18\x01 \x01(\x08\x12%\n\x04plan\x18\x02 \x01(\x0b\x32\x17.domainmesh.v1.ReadPlan\x12\x0f\n\x07reasons\x18\x03 \x03(\t\x12\x11\n\tnext_step\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\x04\x32\xef\x01\n\x0f\x44\x65\x63isionService\x12\x42\n\x05\x43heck\x12\x1b.domainmesh.v1.CheckRequest\x1a\x1c.domainmesh.v1.CheckResponse\x12N\n\tCheckMany\x12\x1f.domainmesh.v1.CheckManyRequest\x1a .domainmesh.v1.CheckManyResponse\x12H\n\x07\x45xplain\x12\x1d.domainmesh.v1.ExplainRequest\x1a\x1e.domainmesh.v1.ExplainResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$domainmesh/v1/decision_service.proto\x12\rdomainmesh.v1\x1a\"domainmesh/v1/access_request.proto\x1a\x1a\x64omainmesh/v1/impact.proto\x1a\x18\x64omainmesh/v1/read.proto\"c\n\x0c\x43heckRequest\x12\x11\n\tprincipal\x18\x01 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x02 \x01(\t\x12\x10\n\x08resource\x18\x03 \x01(\t\x12\x0f\n\x07purpose\x18\x04 \x01(\t\x12\r\n\x05\x61s_of\x18\x05 \x01(\x04\"F\n\rCheckResponse\x12\x12\n\nis_allowed\x18\x01 \x01(\x08\x12\x0f\n\x07reasons\x18\x02 \x03(\t\x12\x10\n\x08revision\x18\x03 \x01(\x04\"N\n\x10\x43heckManyRequest\x12+\n\x06\x63hecks\x18\x01 \x03(\x0b\x32\x1b.domainmesh.v1.CheckRequest\x12\r\n\x05\x61s_of\x18\x02 \x01(\x04\"T\n\x11\x43heckManyResponse\x12-\n\x07results\x18\x01 \x03(\x0b\x32\x1c.domainmesh.v1.CheckResponse\x12\x10\n\x08revision\x18\x02 \x01(\x04\"a\n\x0e\x45xplainRequest\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x11\n\tprincipal\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\r\n\x05\x61s_of\x18\x04 \x01(\x04\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\"\xa2\x02\n\x0f\x45xplainResponse\x12\x12\n\nis_allowed\x18\x01 \x01(\x08\x12%\n\x04plan\x18\x02 \x01(\x0b\x32\x17.domainmesh.v1.ReadPlan\x12\x0f\n\x07reasons\x18\x03 \x03(\t\x12\x11\n\tnext_step\x18\x04 \x01(\t\x12\x10\n\x08revision\x18\x05 \x01(\x04\x12/\n\x07\x63olumns\x18\x06 \x03(\x0b\x32\x1e.domainmesh.v1.ExplainedColumn\x12#\n\x04ways\x18\x07 \x03(\x0b\x32\x15.domainmesh.v1.WayOut\x12/\n\tapprovers\x18\x08 \x03(\x0b\x32\x1c.domainmesh.v1.ApproverLevel\x12\x17\n\x0frequest_command\x18\t \x01(\t\"i\n\x0f\x45xplainedColumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12)\n\x05shown\x18\x02 \x01(\x0e\x32\x1a.domainmesh.v1.ColumnShown\x12\x0c\n\x04mask\x18\x03 \x01(\t\x12\x0f\n\x07reasons\x18\x04 \x03(\t\"|\n\x06WayOut\x12$\n\x04kind\x18\x01 \x01(\x0e\x32\x16.domainmesh.v1.WayKind\x12\r\n\x05words\x18\x02 \x01(\t\x12\x0c\n\x04rule\x18\x03 \x01(\t\x12\x0f\n\x07purpose\x18\x04 \x01(\t\x12\x0f\n\x07\x63olumns\x18\x05 \x03(\t\x12\r\n\x05\x61\x63tor\x18\x06 \x01(\t*\xc6\x01\n\x07WayKind\x12\x18\n\x14WAY_KIND_UNSPECIFIED\x10\x00\x12\x1a\n\x16WAY_KIND_STATE_PURPOSE\x10\x01\x12\x1b\n\x17WAY_KIND_ASSIGN_PURPOSE\x10\x02\x12\x11\n\rWAY_KIND_WAIT\x10\x03\x12\x12\n\x0eWAY_KIND_RENEW\x10\x04\x12\x17\n\x13WAY_KIND_END_DENIAL\x10\x05\x12\x16\n\x12WAY_KIND_EXEMPTION\x10\x06\x12\x10\n\x0cWAY_KIND_ASK\x10\x07\x32\xef\x01\n\x0f\x44\x65\x63isionService\x12\x42\n\x05\x43heck\x12\x1b.domainmesh.v1.CheckRequest\x1a\x1c.domainmesh.v1.CheckResponse\x12N\n\tCheckMany\x12\x1f.domainmesh.v1.CheckManyRequest\x1a .domainmesh.v1.CheckManyResponse\x12H\n\x07\x45xplain\x12\x1d.domainmesh.v1.ExplainRequest\x1a\x1e.domainmesh.v1.ExplainResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'domainmesh.v1.decision_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_CHECKREQUEST']._serialized_start=81
-  _globals['_CHECKREQUEST']._serialized_end=180
-  _globals['_CHECKRESPONSE']._serialized_start=182
-  _globals['_CHECKRESPONSE']._serialized_end=252
-  _globals['_CHECKMANYREQUEST']._serialized_start=254
-  _globals['_CHECKMANYREQUEST']._serialized_end=332
-  _globals['_CHECKMANYRESPONSE']._serialized_start=334
-  _globals['_CHECKMANYRESPONSE']._serialized_end=418
-  _globals['_EXPLAINREQUEST']._serialized_start=420
-  _globals['_EXPLAINREQUEST']._serialized_end=501
-  _globals['_EXPLAINRESPONSE']._serialized_start=504
-  _globals['_EXPLAINRESPONSE']._serialized_end=634
-  _globals['_DECISIONSERVICE']._serialized_start=637
-  _globals['_DECISIONSERVICE']._serialized_end=876
+  _globals['_WAYKIND']._serialized_start=1110
+  _globals['_WAYKIND']._serialized_end=1308
+  _globals['_CHECKREQUEST']._serialized_start=145
+  _globals['_CHECKREQUEST']._serialized_end=244
+  _globals['_CHECKRESPONSE']._serialized_start=246
+  _globals['_CHECKRESPONSE']._serialized_end=316
+  _globals['_CHECKMANYREQUEST']._serialized_start=318
+  _globals['_CHECKMANYREQUEST']._serialized_end=396
+  _globals['_CHECKMANYRESPONSE']._serialized_start=398
+  _globals['_CHECKMANYRESPONSE']._serialized_end=482
+  _globals['_EXPLAINREQUEST']._serialized_start=484
+  _globals['_EXPLAINREQUEST']._serialized_end=581
+  _globals['_EXPLAINRESPONSE']._serialized_start=584
+  _globals['_EXPLAINRESPONSE']._serialized_end=874
+  _globals['_EXPLAINEDCOLUMN']._serialized_start=876
+  _globals['_EXPLAINEDCOLUMN']._serialized_end=981
+  _globals['_WAYOUT']._serialized_start=983
+  _globals['_WAYOUT']._serialized_end=1107
+  _globals['_DECISIONSERVICE']._serialized_start=1311
+  _globals['_DECISIONSERVICE']._serialized_end=1550
 # @@protoc_insertion_point(module_scope)

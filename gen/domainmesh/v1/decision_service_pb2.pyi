@@ -4,10 +4,13 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from domainmesh.v1 import access_request_pb2 as _access_request_pb2
+from domainmesh.v1 import impact_pb2 as _impact_pb2
 from domainmesh.v1 import read_pb2 as _read_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -18,6 +21,50 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _WayKind:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WayKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WayKind.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WAY_KIND_UNSPECIFIED: _WayKind.ValueType  # 0
+    """Not stated."""
+    WAY_KIND_STATE_PURPOSE: _WayKind.ValueType  # 1
+    """Stating a purpose that the principal holds."""
+    WAY_KIND_ASSIGN_PURPOSE: _WayKind.ValueType  # 2
+    """Being assigned a purpose by the central team."""
+    WAY_KIND_WAIT: _WayKind.ValueType  # 3
+    """Waiting until a grant begins."""
+    WAY_KIND_RENEW: _WayKind.ValueType  # 4
+    """Renewing a grant that ended."""
+    WAY_KIND_END_DENIAL: _WayKind.ValueType  # 5
+    """Ending a denial."""
+    WAY_KIND_EXEMPTION: _WayKind.ValueType  # 6
+    """Being exempt from a guardrail."""
+    WAY_KIND_ASK: _WayKind.ValueType  # 7
+    """A grant by who must approve requests."""
+
+class WayKind(_WayKind, metaclass=_WayKindEnumTypeWrapper):
+    """What kind of thing would change an answer."""
+
+WAY_KIND_UNSPECIFIED: WayKind.ValueType  # 0
+"""Not stated."""
+WAY_KIND_STATE_PURPOSE: WayKind.ValueType  # 1
+"""Stating a purpose that the principal holds."""
+WAY_KIND_ASSIGN_PURPOSE: WayKind.ValueType  # 2
+"""Being assigned a purpose by the central team."""
+WAY_KIND_WAIT: WayKind.ValueType  # 3
+"""Waiting until a grant begins."""
+WAY_KIND_RENEW: WayKind.ValueType  # 4
+"""Renewing a grant that ended."""
+WAY_KIND_END_DENIAL: WayKind.ValueType  # 5
+"""Ending a denial."""
+WAY_KIND_EXEMPTION: WayKind.ValueType  # 6
+"""Being exempt from a guardrail."""
+WAY_KIND_ASK: WayKind.ValueType  # 7
+"""A grant by who must approve requests."""
+Global___WayKind: _TypeAlias = WayKind  # noqa: Y015
 
 @_typing.final
 class CheckRequest(_message.Message):
@@ -155,6 +202,7 @@ class ExplainRequest(_message.Message):
     PRINCIPAL_FIELD_NUMBER: _builtins.int
     PURPOSE_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    ACTION_FIELD_NUMBER: _builtins.int
     port: _builtins.str
     """The port."""
     principal: _builtins.str
@@ -163,6 +211,8 @@ class ExplainRequest(_message.Message):
     """The purpose; empty for none."""
     as_of: _builtins.int
     """The journal revision to decide at; 0 means now."""
+    action: _builtins.str
+    """The action to explain; empty for read."""
     def __init__(
         self,
         *,
@@ -170,10 +220,11 @@ class ExplainRequest(_message.Message):
         principal: _builtins.str = ...,
         purpose: _builtins.str = ...,
         as_of: _builtins.int = ...,
+        action: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "port", b"port", "principal", b"principal", "purpose", b"purpose"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "as_of", b"as_of", "port", b"port", "principal", b"principal", "purpose", b"purpose"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -190,12 +241,18 @@ class ExplainResponse(_message.Message):
     REASONS_FIELD_NUMBER: _builtins.int
     NEXT_STEP_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    WAYS_FIELD_NUMBER: _builtins.int
+    APPROVERS_FIELD_NUMBER: _builtins.int
+    REQUEST_COMMAND_FIELD_NUMBER: _builtins.int
     is_allowed: _builtins.bool
     """True if at least one column is visible."""
     next_step: _builtins.str
     """What could be done about a denial, in words."""
     revision: _builtins.int
     """The revision it was decided at."""
+    request_command: _builtins.str
+    """The command that asks for what is missing; empty if nothing is, or the principal may not ask."""
     @_builtins.property
     def plan(self) -> _read_pb2.ReadPlan:
         """The plan; not set if nothing is visible."""
@@ -203,6 +260,18 @@ class ExplainResponse(_message.Message):
     @_builtins.property
     def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The rules that decided, in words."""
+
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___ExplainedColumn]:
+        """Every column of the port, in its order, and the rules that decide it; only for read."""
+
+    @_builtins.property
+    def ways(self) -> _containers.RepeatedCompositeFieldContainer[Global___WayOut]:
+        """What would change the answer, the nearest first."""
+
+    @_builtins.property
+    def approvers(self) -> _containers.RepeatedCompositeFieldContainer[_access_request_pb2.ApproverLevel]:
+        """Who must approve a request, level by level."""
 
     def __init__(
         self,
@@ -212,11 +281,95 @@ class ExplainResponse(_message.Message):
         reasons: _abc.Iterable[_builtins.str] | None = ...,
         next_step: _builtins.str = ...,
         revision: _builtins.int = ...,
+        columns: _abc.Iterable[Global___ExplainedColumn] | None = ...,
+        ways: _abc.Iterable[Global___WayOut] | None = ...,
+        approvers: _abc.Iterable[_access_request_pb2.ApproverLevel] | None = ...,
+        request_command: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_allowed", b"is_allowed", "next_step", b"next_step", "plan", b"plan", "reasons", b"reasons", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvers", b"approvers", "columns", b"columns", "is_allowed", b"is_allowed", "next_step", b"next_step", "plan", b"plan", "reasons", b"reasons", "request_command", b"request_command", "revision", b"revision", "ways", b"ways"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExplainResponse: _TypeAlias = ExplainResponse  # noqa: Y015
+
+@_typing.final
+class ExplainedColumn(_message.Message):
+    """One column, and why it is shown so."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SHOWN_FIELD_NUMBER: _builtins.int
+    MASK_FIELD_NUMBER: _builtins.int
+    REASONS_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name."""
+    shown: _impact_pb2.ColumnShown.ValueType
+    """How much of it is shown."""
+    mask: _builtins.str
+    """The mask that always applies; empty if none."""
+    @_builtins.property
+    def reasons(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The rules that decide, in words."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        shown: _impact_pb2.ColumnShown.ValueType = ...,
+        mask: _builtins.str = ...,
+        reasons: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mask", b"mask", "name", b"name", "reasons", b"reasons", "shown", b"shown"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ExplainedColumn: _TypeAlias = ExplainedColumn  # noqa: Y015
+
+@_typing.final
+class WayOut(_message.Message):
+    """One thing that would change an answer."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    KIND_FIELD_NUMBER: _builtins.int
+    WORDS_FIELD_NUMBER: _builtins.int
+    RULE_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    ACTOR_FIELD_NUMBER: _builtins.int
+    kind: Global___WayKind.ValueType
+    """What kind of thing."""
+    words: _builtins.str
+    """What to do, in words."""
+    rule: _builtins.str
+    """The grant or guardrail it is about; empty if none."""
+    purpose: _builtins.str
+    """The purpose it is about; empty if none."""
+    actor: _builtins.str
+    """Who set the rule, if the asker may know."""
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The columns of which more would be shown; all that are hidden when empty."""
+
+    def __init__(
+        self,
+        *,
+        kind: Global___WayKind.ValueType = ...,
+        words: _builtins.str = ...,
+        rule: _builtins.str = ...,
+        purpose: _builtins.str = ...,
+        columns: _abc.Iterable[_builtins.str] | None = ...,
+        actor: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["actor", b"actor", "columns", b"columns", "kind", b"kind", "purpose", b"purpose", "rule", b"rule", "words", b"words"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___WayOut: _TypeAlias = WayOut  # noqa: Y015

@@ -257,6 +257,7 @@ def test_an_explanation_names_what_would_change_it_and_it_does(company: Company)
     assert [it.reasons for it in rita.columns if it.shown is Shown.HIDDEN] == [("no rule gives it",)]
     assert rita.request_command == ""  # she may discover and read, not request
     assert not any(way.actor for way in rita.ways)
+    seen = hugo.grant("user:gus", STAFF, actions=["discover"])
     denial = hugo.grant("user:gus", STAFF, actions=["read"], deny=True)
     told = hugo.explain(STAFF, principal="user:gus", purpose="billing")
     assert not told.is_allowed
@@ -265,6 +266,7 @@ def test_an_explanation_names_what_would_change_it_and_it_does(company: Company)
     hidden = next(way for way in gus.explain(STAFF, purpose="billing").ways if way.kind is WayKind.END_DENIAL)
     assert (hidden.rule, hidden.actor) == (denial.id, "")
     hugo.revoke(denial.id)
+    hugo.revoke(seen.id)
     assert hugo.explain(STAFF, principal="user:gus", purpose="billing").is_allowed
 
 

@@ -144,8 +144,9 @@ def test_an_explanation_says_of_every_column_how_it_is_shown_why_and_what_would_
     )  # fmt: skip
     lines = [" ".join(line.split()) for line in printed(explanation_view("a.b.c", found)).splitlines()]
     for line in ("a clear g-1 gives it", "b on some rows only g-1 gives it; g-2 gives it", "d hidden no rule gives it",
-                 "c masked: show-first-4 guard masks it", "rows some (the rule is not yours to see)", "because g1: because", "bare",
-                 "to see more End g-3. Set by user:olga.", "Ask for it.", "approved by user:olga or user:otto"):  # fmt: skip
+                 "c masked: show-first-4 guard masks it", "rows some (the rule is not yours to see)", "because g1: because",
+                 "bare", "to see more End g-3. Set by user:olga.", "Ask for it.",
+                 "approved by user:olga or user:otto"):  # fmt: skip
         assert line in lines
 
 

@@ -22,7 +22,9 @@ from governance_server.backend import Backend
 from governance_server.caller import Caller, set_caller
 from governance_server.config import load_settings
 from governance_server.contracts import parse_contract
+from governance_server.gateway.governed_frame import govern
 from governance_server.gateway.scan import PolarsScanner
+from governance_server.gateway.table_source import TableSource
 from governance_server.rules.errors import AccessDenied, Unauthenticated
 from governance_server.rules.read_plans import ReadPlan
 from governance_server.warehouse.layout import Warehouse
@@ -115,6 +117,20 @@ class InnerMesh:
             limit=None,
         )
         return pl.concat([pl.DataFrame(batch) for batch in batches])
+
+    def glimpse(self, who: str, port: str, rows: pl.DataFrame, purpose: str = "") -> list[dict[str, Any] | None]:
+        """Row by row what the principal would see if the port's table were that row: by the gateway's own governed frame.
+
+        None for a row it does not see.
+        """
+        try:
+            plan = self.backend.policy.plan(self.caller(who), port, purpose)
+        except (AccessDenied, Unauthenticated):
+            return [None] * rows.height
+        names = [column.name for column in plan.columns]
+        sources = [TableSource(mock.Mock(), row.lazy(), row.schema) for row in rows.iter_slices(1)]
+        frames = pl.collect_all([govern(source, plan, names, joined=None, salt=b"salt").frame for source in sources])
+        return [next(iter(frame.to_dicts()), None) for frame in frames]
 
 
 @contextmanager

@@ -168,4 +168,5 @@ def _guardrail(message: grant_pb2.Guardrail) -> Guardrail:
         exempt=tuple(message.exempt),
         create_time=from_timestamp(message, "create_time"),
         creator=message.creator,
+        warning=message.warning,
     )

@@ -76,6 +76,8 @@ class Guardrail:
     exempt: tuple[str, ...]
     create_time: datetime | None
     creator: str
+    warning: str = ""
+    """What is odd about it when it was just created: a tag that nothing carries yet."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -153,10 +153,14 @@ def _grants(found: Sequence[Grant]) -> RenderableType:
 
 def guardrails_view(found: Sequence[Guardrail]) -> RenderableType:
     """Guardrails, a row each."""
+    from rich.console import Group
+
     if not found:
         return "There are no guardrails."
     rows = [(cell(it.id, "bold"), it.resource, _rule(it), it.exempt, it.description) for it in found]
-    return table(("id", "on", "rule", "except", "description"), rows)
+    listed = table(("id", "on", "rule", "except", "description"), rows)
+    warnings = [cell(it.warning, "yellow") for it in found if it.warning]
+    return Group(listed, *warnings) if warnings else listed
 
 
 def _rule(guardrail: Guardrail) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domainmesh.v1 import governed_tag_pb2, grant_pb2
+from domainmesh.v1 import governed_tag_pb2, grant_pb2, product_pb2
 from governance_server.backend import stamp
 from governance_server.editing.editor import Edit, Editor
 from governance_server.rules import kinds
@@ -31,7 +31,7 @@ class GuardrailEditor(Editor[grant_pb2.Guardrail]):
         """Its rule, on what, and who is exempt; names sorted, each once."""
         content = grant_pb2.Guardrail()
         content.CopyFrom(message)
-        for field in ("create_time", "creator", "exempt"):
+        for field in ("create_time", "creator", "exempt", "warning"):
             content.ClearField(field)
         content.exempt.extend(sorted(set(message.exempt)))
         return content
@@ -46,18 +46,37 @@ class GuardrailEditor(Editor[grant_pb2.Guardrail]):
         settled = grant_pb2.Guardrail()
         settled.CopyFrom(wanted)
         settled.creator = edit.caller.name
+        settled.ClearField("warning")
         settled.create_time.CopyFrom(stamp(edit.state.time))
         return settled
 
     def check(self, edit: Edit, live: grant_pb2.Guardrail | None, settled: grant_pb2.Guardrail) -> None:
         """It is understood, and purposes it exempts exist."""
-        check_guardrail(settled, edit.backend.policy.product_of(settled.resource))
+        product = edit.backend.policy.product_of(settled.resource)
+        check_guardrail(settled, product)
+        _check_exists(edit, settled.resource, product)
         for exempt in settled.exempt:
             name = exempt.removeprefix("purpose:")
             if exempt.startswith("purpose:") and edit.state.get(kinds.PURPOSE, name) is None:
                 raise Invalid(f"There is no purpose {name!r} to exempt: create it first.", resource=exemption_role(settled.id))
         if edit.state.get(kinds.GRANT, settled.id) is not None:
             raise Invalid(f"There is a grant {settled.id!r}: choose another id.", resource=settled.id)
+
+
+def _check_exists(edit: Edit, resource: str, product: product_pb2.Product | None) -> None:
+    """Returns if a resource named is there: a guardrail on a misspelt one would bind nothing. Raises: Invalid."""
+    if resource == MESH or resource.startswith("tag:"):
+        return
+    domain, dots = resource.partition(".")[0], resource.count(".")
+    if not dots:
+        is_there = edit.state.get(kinds.DOMAIN, domain) is not None
+    else:
+        is_there = product is not None and (dots == 1 or any(port.name == resource for port in product.ports))
+    if not is_there:
+        raise Invalid(
+            f"There is no {resource!r}, so the guardrail would bind nothing: check the spelling, or name a tag.",
+            resource=resource,
+        )
 
 
 class GovernedTagEditor(Editor[governed_tag_pb2.GovernedTag]):

@@ -13,6 +13,7 @@ from governance_server.policy.retagged import RetaggedEngine
 from governance_server.rules.policy_rows import domain_of
 from governance_server.rules.read_plans import ColumnRules, Denied, ReadPlan, build_plan
 from mesh_core.expressions.binding import bind_subject
+from mesh_core.expressions.fitting import reads_only
 from mesh_core.expressions.tree import Expression, Scalar
 from mesh_core.names import column_object
 
@@ -43,6 +44,7 @@ class Decider:
         now: str,
         subject_attributes: Mapping[str, Scalar],
         filters: Mapping[str, Expression],
+        types: Mapping[str, str] | None = None,
     ) -> ReadPlan | Denied:
         """What the principal sees of the port, all of it decided at one revision.
 
@@ -54,6 +56,7 @@ class Decider:
             now: The server's time, `YYYY-MM-DDTHH:MM:SSZ`.
             subject_attributes: What the verified identity says, for `subject.*` in filters; a missing one is null.
             filters: Row filters by id, parsed; only those that apply are bound.
+            types: Logical type by column: a filter that reads a column that is gone, or of another type by now, is unknown.
         """
         request = Request(principal, domain_of(port), port, "read", purpose, now)
         collected = self._engine.collect(request, [column_object(port, column) for column in columns])
@@ -66,7 +69,11 @@ class Decider:
             purpose=purpose,
             revision=collected.revision,
             columns=rules,
-            filters={i: bind_subject(filters[i], subject_attributes) for i in sorted(needed)},
+            filters={
+                i: bind_subject(filters[i], subject_attributes)
+                for i in sorted(needed)
+                if types is None or reads_only(filters[i], types)
+            },
         )
 
 

@@ -27,6 +27,7 @@ from governance_server.policy.view import View
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import Invalid, PurposeNotHeld
+from governance_server.rules.grants import column_types
 from governance_server.rules.policy_rows import ANY, domain_of
 from governance_server.rules.read_plans import Denied, ReadPlan, fit_masks
 from governance_server.rules.refusals import denied, out_of_scope
@@ -170,6 +171,7 @@ class PolicyProjection(LivePolicy):
             now=now,
             subject_attributes={**caller.attributes, "name": caller.name},
             filters=self._facts.filters,
+            types=column_types(found),
         )
         if self.shadow is not None and found.columns:
             column = column_object(port, found.columns[0].name)

@@ -185,7 +185,7 @@ def _guard_condition(merge: _Merge) -> Conjunction | None:
     for rid, ids in sorted(merge.filter_ids("guard").items()):
         condition = merge.conjunction(ids)
         if condition is None:
-            merge.say(rid, "deny", f"Guardrail {rid} denies the read: its row filter is unknown or not bound.")
+            merge.say(rid, "deny", f"Guardrail {rid} denies the read: its row filter is unknown, or reads what is gone.")
             total = None
             continue
         merge.say(rid, "filter", f"Guardrail {rid} keeps only the rows that pass its filter.")
@@ -200,7 +200,7 @@ def _grant_conditions(merge: _Merge, guards: Conjunction | None) -> dict[str, Co
     for rid in sorted({rule.rid for column in merge.columns for rule in column.allows}):
         condition = merge.conjunction(filters.get(rid, ()))
         if condition is None:
-            merge.say(rid, "ignored", f"Grant {rid} is ignored: its row filter is unknown or not bound.")
+            merge.say(rid, "ignored", f"Grant {rid} is ignored: its row filter is unknown, or reads what is gone.")
             continue
         conditions[rid] = condition - (guards or frozenset())
         names = [c.name for c in merge.columns if not c.denied and any(rule.rid == rid for rule in c.allows)]

@@ -15,6 +15,7 @@ from governance_server.editing.registry import GRANTS, GUARDRAILS
 from governance_server.granting import check_lifting
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.policy.projection import denied
+from governance_server.policy.tag_carriers import tag_warning
 from governance_server.rules import kinds
 from governance_server.rules.grants import contains
 from mesh_core.names import MESH
@@ -120,6 +121,7 @@ class GuardrailService(grant_service_pb2_grpc.GuardrailServiceServicer):
             edit = Edit.on(self._backend, tx, caller)
             guardrail = create(edit, GUARDRAILS, request.guardrail)
             writes = () if request.validate_only else edit.state.writes()
+            guardrail.warning = tag_warning(guardrail.resource, self._backend.policy.facts())
             return Outcome("guardrail.created", guardrail.id, writes, guardrail.SerializeToString())
 
         return grant_pb2.Guardrail.FromString(self._backend.submit(request, request.request_id, run).reply)

@@ -13,8 +13,9 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_FLOOR, Context, Decimal
 
+from mesh_core.expressions._typing import check_types
 from mesh_core.expressions.binding import simplify
-from mesh_core.expressions.errors import Unsupported, unknown_column
+from mesh_core.expressions.errors import InvalidExpression, Unsupported, unknown_column
 from mesh_core.expressions.limits import check_expression
 from mesh_core.expressions.tree import (
     And,
@@ -34,7 +35,7 @@ from mesh_core.expressions.tree import (
 from mesh_core.expressions.types import ColumnType, Family, family_of_value
 from mesh_core.expressions.values import FLIPPED, as_utc, compare_values, like_pattern, value_in
 
-__all__ = ["fit"]
+__all__ = ["fit", "reads_only"]
 
 _NULL = Literal(None)
 _EXACT = Context(prec=100, rounding=ROUND_FLOOR)
@@ -49,6 +50,15 @@ def fit(expression: Expression, types: Mapping[str, ColumnType]) -> Expression:
         Unsupported: If a subject attribute is not bound yet.
     """
     return simplify(_fit(check_expression(expression), types))
+
+
+def reads_only(expression: Expression, columns: Mapping[str, str]) -> bool:
+    """True if the expression reads these columns only (name → logical type), and each in a way its type allows."""
+    try:
+        check_types(expression, columns)
+    except InvalidExpression:
+        return False
+    return True
 
 
 def _fit(node: Expression, types: Mapping[str, ColumnType]) -> Expression:

@@ -209,6 +209,7 @@ class Guardrail(_message.Message):
     EXEMPT_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     CREATOR_FIELD_NUMBER: _builtins.int
+    WARNING_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id, like `mask-email`."""
     description: _builtins.str
@@ -223,6 +224,8 @@ class Guardrail(_message.Message):
     """Reading is denied; a denied column is hidden."""
     creator: _builtins.str
     """Who created it."""
+    warning: _builtins.str
+    """What is odd about it, in words, when it was just created: a tag that nothing carries yet. Not stored."""
     @_builtins.property
     def exempt(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Who is exempt: principals, groups, mesh-wide roles, `domain:sales` (its owners and members), `purpose:invoicing`, or `domain:*`:
@@ -245,10 +248,11 @@ class Guardrail(_message.Message):
         exempt: _abc.Iterable[_builtins.str] | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         creator: _builtins.str = ...,
+        warning: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "deny_read", b"deny_read", "mask", b"mask", "row_filter", b"row_filter", "rule", b"rule"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "creator", b"creator", "deny_read", b"deny_read", "description", b"description", "exempt", b"exempt", "id", b"id", "mask", b"mask", "resource", b"resource", "row_filter", b"row_filter", "rule", b"rule"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "creator", b"creator", "deny_read", b"deny_read", "description", b"description", "exempt", b"exempt", "id", b"id", "mask", b"mask", "resource", b"resource", "row_filter", b"row_filter", "rule", b"rule", "warning", b"warning"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType_rule: _TypeAlias = _typing.Literal["mask", "row_filter", "deny_read"]  # noqa: Y015
     _WhichOneofArgType_rule: _TypeAlias = _typing.Literal["rule", b"rule"]  # noqa: Y015

@@ -14,7 +14,6 @@ from governance_server.granting import rest_grant
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.errors import Invalid
-from governance_server.rules.grants import settle_resource
 
 __all__ = ["FIELDS", "ApprovalRuleEditor"]
 
@@ -66,7 +65,6 @@ class ApprovalRuleEditor(Editor[approval_rule_pb2.ApprovalRule]):
         settled = approval_rule_pb2.ApprovalRule()
         settled.CopyFrom(wanted)
         settled.ClearField("is_dead")
-        settled.resource = _settled_resource(edit, wanted)
         settled.etag = str(edit.state.revision)
         settled.creator = live.creator if live is not None and _only_disables(live, wanted) else edit.caller.name
         settled.create_time.CopyFrom(live.create_time if live is not None else stamp(edit.state.time))
@@ -78,6 +76,11 @@ class ApprovalRuleEditor(Editor[approval_rule_pb2.ApprovalRule]):
             raise Invalid("An approval rule says whose requests it approves: name subjects, or `*`.", resource=settled.id)
         if not 0 <= settled.longest_days <= _MOST_DAYS:
             raise Invalid(f"longest_days is a number of days up to {_MOST_DAYS:,}, or 0 for no bound.", resource=settled.id)
+        if (settled.columns or settled.masks or settled.row_filter) and settled.resource.count(".") != 2:
+            raise Invalid(
+                "Columns, masks and a row filter belong to one port: name the port, like sales.orders.orders.",
+                resource=settled.id,
+            )
         if live is not None and _only_disables(live, settled):
             return  # what approves nothing gives nothing
         for subject in settled.subjects:
@@ -94,13 +97,6 @@ class ApprovalRuleEditor(Editor[approval_rule_pb2.ApprovalRule]):
     def sources_of(self, message: approval_rule_pb2.ApprovalRule) -> Sequence[str]:
         """The folder of its resource's domain."""
         return (source_of_resource(message.resource),)
-
-
-def _settled_resource(edit: Edit, wanted: approval_rule_pb2.ApprovalRule) -> str:
-    """The resource; the port of a product that has one only, if the rule has columns, masks or rows."""
-    grant = grant_pb2.Grant(resource=wanted.resource, columns=wanted.columns, masks=wanted.masks, row_filter=wanted.row_filter)
-    settle_resource(grant, edit.backend.policy.product_of(wanted.resource))
-    return grant.resource
 
 
 def _only_disables(live: approval_rule_pb2.ApprovalRule, wanted: approval_rule_pb2.ApprovalRule) -> bool:

@@ -9,15 +9,19 @@ Source: ODCS 3.1 "Roles".
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mesh_core.contract.model import Violation
 from mesh_core.contract.yaml_text import UnreadableText, parse_yaml
+from mesh_core.names import InvalidName, check_principal
 
-__all__ = ["Role", "RoleLevel", "read_roles", "roles_of"]
+__all__ = ["Role", "RoleLevel", "read_roles", "role_problems", "roles_of"]
 
 _LEVELS = (("firstLevelApprovers", "firstLevelApproval"), ("secondLevelApprovers", "secondLevelApproval"))
+_MODES = frozenset({"approval", *(mode for _, mode in _LEVELS)})
+_KIND = re.compile(r"(user|group|service|role|domain):")
 _SEPARATOR = re.compile(r"[,;\n]")
 _NOBODY = frozenset({"", "-", "na", "n/a", "none"})
 
@@ -81,3 +85,27 @@ def _names(value: object) -> tuple[str, ...]:
 def _needs_all(mode: object) -> bool:
     """Only the plain word lifts it: what cannot be understood is the stricter."""
     return str(mode).strip().casefold() != "any"
+
+
+def role_problems(document: Mapping[str, Any], ports: Collection[str]) -> Iterator[Violation]:
+    """What in the roles would be silently without effect: a mode nobody knows, a port that is none, half a principal."""
+    for index, entry in enumerate(document.get("roles") or ()):
+        for place, item in enumerate(entry.get("customProperties") or ()):
+            path = f"$.roles[{index}].customProperties[{place}].value"
+            name, value = item["property"], item["value"]
+            if name in _MODES and str(value).strip().casefold() not in ("any", "all"):
+                yield Violation(path, f"{value!r} is no way to approve: write any or all.")
+            for port in sorted(set(_names(value)) - set(ports)) if name == "ports" else ():
+                yield Violation(path, f"the contract has no port {port!r}; name one of {', '.join(sorted(ports))}.")
+        for approvers, _ in _LEVELS:
+            for name in _names(entry.get(approvers)):
+                if _KIND.match(name) and not _is_principal(name):
+                    yield Violation(f"$.roles[{index}].{approvers}", f"{name!r} is no principal: write it like user:kim.")
+
+
+def _is_principal(name: str) -> bool:
+    try:
+        check_principal(name)
+    except InvalidName:
+        return False
+    return True

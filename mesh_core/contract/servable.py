@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 
 from mesh_core.contract.model import Column, Contract, Port, PortKind, Violation
+from mesh_core.contract.roles import role_problems
 from mesh_core.names import InvalidName, check_column, check_port_part, check_tag
 
 __all__ = ["servable_problems"]
@@ -17,8 +18,8 @@ def servable_problems(contract: Contract) -> tuple[Violation, ...]:
     """Everything that must change before the contract's ports can be served; empty when they can.
 
     Port and column names must be valid and distinct without regard to case (Delta and Spark ignore it), tags must be mesh tags,
-    a column must say what it is, and a collection needs a column of `logicalType: vector`. A contract without ports has nothing
-    to serve.
+    a column must say what it is, and a collection needs a column of `logicalType: vector`. What `roles` say about approvers must
+    mean something. A contract without ports has nothing to serve.
     """
     if not contract.ports:
         return (Violation("$.schema", "the contract declares no port; add at least one schema object."),)
@@ -26,6 +27,7 @@ def servable_problems(contract: Contract) -> tuple[Violation, ...]:
     found.extend(_tag_problems("$.tags", contract.tags))
     for index, port in enumerate(contract.ports):
         found.extend(_port_problems(port, f"$.schema[{index}]"))
+    found.extend(role_problems(contract.document, [port.name for port in contract.ports]))
     return tuple(found)
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from domain_sdk import AccessDenied, Conflict, InvalidExpression, InvalidRequest, MeshError
+from domain_sdk import AccessDenied, Conflict, InvalidExpression, InvalidRequest, MeshError, Resource
 from tests.integration.request_market import Market, open_market, role
 from tests.servers import RunningServer
 
@@ -186,6 +186,7 @@ def test_a_renewal_may_fit_a_rule(market: Market) -> None:
         ("shop.orders", ["*"], {"id": "other:x"}, InvalidRequest),
         ("shop.orders", ["*"], {"id": "shop:X y"}, InvalidRequest),
         ("shop.pair", ["*"], {"columns": ["id"]}, InvalidRequest),
+        ("shop.orders", ["*"], {"columns": ["id"]}, InvalidRequest),
         ("shop.orders.orders", ["*"], {"columns": ["nowhere"]}, InvalidRequest),
         ("shop.orders.orders", ["*"], {"masks": {"id": "sha-9"}}, InvalidRequest),
         ("shop.orders.orders", ["*"], {"rows": "nowhere = 1"}, InvalidExpression),
@@ -219,3 +220,22 @@ def test_rules_are_seen_and_changed_by_who_may_grant_only(market: Market) -> Non
     assert (changed.longest_days, changed.author, changed.columns) == (20, "user:otto", before.columns)
     with pytest.raises(Conflict):
         market["olga"].approval_rules.update(made, longest_days=30, etag=before.etag)
+
+
+@pytest.mark.parametrize("is_disabled", [False, True])
+def test_a_rule_in_a_change_set_is_applied_once_and_drifts_visibly(market: Market, is_disabled: bool) -> None:
+    olga = market["olga"]
+    fields: dict[str, Any] = {
+        "id": "shop:from-git", "subjects": ["group:analysts"], "resource": "shop.orders.orders", "columns": ["region", "id"],
+        "longest_days": 30, "is_disabled": is_disabled,
+    }  # fmt: skip
+    wanted = [Resource("approval_rule", fields)]
+    olga.changes.apply(wanted, reason="from git")
+    assert olga.changes.plan(wanted).is_empty
+    made = olga.approval_rules.list()[0]
+    assert (made.resource, made.is_disabled, made.author) == ("shop.orders.orders", is_disabled, "user:olga")
+    market["otto"].approval_rules.update(made.id, longest_days=60)
+    plan = olga.changes.plan(wanted)
+    assert [[it.field for it in change.differences] for change in plan.changes] == [["longest_days"]]
+    olga.changes.apply([Resource("approval_rule", {"id": made.id}, is_absent=True)])
+    assert olga.approval_rules.list() == []

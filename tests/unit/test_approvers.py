@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 
 from governance_server.rules.approvers import GRANT_HOLDERS, Level, adds, is_filled, levels_of, progress
 from governance_server.rules.errors import Invalid
-from mesh_core.contract.roles import Role, RoleLevel, read_roles
+from mesh_core.contract.roles import Role, RoleLevel, read_roles, role_problems
+from mesh_core.contract.yaml_text import parse_yaml
 from tests.shared_data import shared_data
 
 ROLES = """kind: DataContract
@@ -61,6 +62,24 @@ def test_what_has_no_roles_leaves_it_to_who_may_grant(text: str) -> None:
 def test_a_role_without_approvers_is_no_rule() -> None:
     roles = [Role("a", "read", (), ("t",)), Role("b", "", (RoleLevel(("user:kim",), False),), ())]
     assert levels_of(roles, ["t"], product="shop.p") == (Level(1, ("user:kim",)),)
+
+
+def test_what_would_be_silently_without_effect_is_a_problem_of_the_contract() -> None:
+    text = ROLES.replace("[orders]", "[orders, ordres]").replace(
+        "Reporting Manager, user:lee", "Reporting Manager, user:Kim Smith"
+    )
+    found = [(it.path, it.message.split(":")[0]) for it in role_problems(parse_yaml(text), ["orders", "other"])]
+    assert found == [
+        ("$.roles[1].customProperties[1].value", "the contract has no port 'ordres'; name one of orders, other."),
+        ("$.roles[2].customProperties[0].value", "'most' is no way to approve"),
+        ("$.roles[2].firstLevelApprovers", "'user"),
+    ]
+
+
+def test_the_roles_of_the_standards_own_contracts_are_no_problem() -> None:
+    for path in shared_data("contracts", "valid").glob("*.yaml"):
+        document = parse_yaml(path.read_text())
+        assert list(role_problems(document, [])) == []
 
 
 # -- against an oracle -----------------------------------------------------------------------------------------------------------

@@ -17,16 +17,18 @@ from importlib import import_module
 from types import FrameType
 
 from governance_server.config import InvalidSettings, Settings, load_settings
+from governance_server.key_command import KEY_USAGE, run_key_command
 from governance_server.storage.errors import StorageError
 from governance_server.warehouse.errors import WarehouseError
 
 _LOG = logging.getLogger("governance_server")
-_USAGE = "usage: python -m governance_server serve | gateway | rebuild | verify | recover-administrator"
+_USAGE = f"usage: python -m governance_server serve | gateway | rebuild | verify | recover-administrator | {KEY_USAGE}"
 
 
 def main(arguments: list[str]) -> int:
     """Runs the command; the exit status is 0 after an orderly end, 2 for what the caller must mend."""
-    if len(arguments) != 1 or arguments[0] not in _COMMANDS:
+    is_known = len(arguments) == 1 and arguments[0] in _COMMANDS
+    if not is_known and arguments[:1] != ["keys"]:
         print(_USAGE, file=sys.stderr)
         return 2
     level = os.environ.get("MESH_LOG_LEVEL", "WARNING").upper()
@@ -42,7 +44,8 @@ def main(arguments: list[str]) -> int:
     signal.signal(signal.SIGTERM, ask_to_stop)
     signal.signal(signal.SIGINT, ask_to_stop)
     try:
-        return _COMMANDS[arguments[0]](load_settings(), stop)
+        settings = load_settings()
+        return _COMMANDS[arguments[0]](settings, stop) if is_known else run_key_command(settings, arguments[1:])
     except (InvalidSettings, StorageError, WarehouseError, OSError) as error:
         print(f"mesh {arguments[0]}: {error}", file=sys.stderr)
         return 2

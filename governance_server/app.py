@@ -22,7 +22,7 @@ from governance_server.audit.decision_log import DecisionLog
 from governance_server.audit.tasks import audit_tasks, sign_last_checkpoints
 from governance_server.authentication import Authenticator
 from governance_server.backend import Backend
-from governance_server.bootstrap import ensure_administrator, ensure_token_owners
+from governance_server.bootstrap import check_keys_are_there, ensure_administrator, ensure_token_owners
 from governance_server.config import Settings
 from governance_server.editing.ending import with_consequences
 from governance_server.gateway.tickets import Tickets
@@ -146,8 +146,9 @@ def build_gateway(settings: Settings) -> Gateway:
 def _backend(settings: Settings) -> tuple[Backend, Authenticator]:
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings.home.chmod(0o700)
-    keys = Keyring.open(settings.keys, now=_now())
     database = open_database(settings.database_url)
+    check_keys_are_there(database, settings.keys)
+    keys = Keyring.open(settings.keys, now=_now())
     shadow = ShadowCheck(settings.shadow_check) if settings.shadow_check else None
     policy = PolicyProjection(database, now=_now, shadow=shadow)
     journal = Journal(database, clock=_now, follower=policy)

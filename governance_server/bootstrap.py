@@ -13,14 +13,20 @@ from governance_server.authentication import mint_token
 from governance_server.backend import stamp, store
 from governance_server.journal.command import Command, Outcome, Transaction
 from governance_server.journal.journal import Journal
-from governance_server.keyring import Keyring
+from governance_server.keyring import Keyring, UnusableKeys
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.token_chain import owner_key
 from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import Database
 
-__all__ = ["FIRST_ADMINISTRATOR", "ensure_administrator", "ensure_token_owners", "recover_administrator"]
+__all__ = [
+    "FIRST_ADMINISTRATOR",
+    "check_keys_are_there",
+    "ensure_administrator",
+    "ensure_token_owners",
+    "recover_administrator",
+]
 
 _LOG = logging.getLogger(__name__)
 
@@ -89,6 +95,19 @@ def recover_administrator(database: Database, journal: Journal, token_file: Path
     journal.submit(Command(principal="service:bootstrap", request_id="", request_digest=b"", run=run))
     _LOG.warning("administrator.recovered principal=%s", FIRST_ADMINISTRATOR)
     _settle(Catalog(database), token_file)
+
+
+def check_keys_are_there(database: Database, path: Path) -> None:
+    """Returns unless the key file is gone while tokens were made with it. Raises: UnusableKeys."""
+    if path.exists():
+        return
+    rows = Catalog(database).list(kinds.TOKEN, limit=None)
+    were_used = any(principal_pb2.StoredToken.FromString(body).key_id for _, body in rows)
+    if were_used and not path.exists():  # another process may have made both meanwhile: keys first, then a token
+        raise UnusableKeys(
+            f"The key file {path} is gone, and tokens were made with its keys: restore it from the backup. If it is lost for "
+            "good, `mesh keys init` makes new keys and a token for the first administrator; every other token must be made anew."
+        )
 
 
 def ensure_token_owners(database: Database, journal: Journal) -> None:

@@ -24,6 +24,7 @@ from domain_sdk.cli import (
     identity,
     inbox,
     journal,
+    keys,
     policy,
     publishing,
     querying,
@@ -55,6 +56,7 @@ GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
         (*audit.COMMANDS, *journal.AUDIT_COMMANDS, *break_glass.AUDIT_COMMANDS),
     ),
     "token": ("Tokens: what proves who calls.", tokens.COMMANDS),
+    "keys": ("The server's own keys, where their file lies.", keys.COMMANDS),
     "admin": ("Set the mesh up: domains, principals, purposes, guardrails, tags.", (*admin.COMMANDS, *tags.COMMANDS)),
 }
 

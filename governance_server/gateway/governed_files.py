@@ -56,7 +56,9 @@ class GovernedFiles:
 
     cache_root: Path
     max_bytes: int = 20 << 30
-    new_salt: Callable[[], bytes] = lambda: secrets.token_bytes(32)
+    salt_of: Callable[[str], bytes] = lambda _: secrets.token_bytes(32)
+    """The salt of a file set's `sha-256-query-local` masks by its digest, which names the reader. A keyed one gives the same
+    files again after they were dropped, and to every gateway of the mesh."""
 
     def prepare(self, plan: ReadPlan, *, table_root: Path, delta_version: int) -> FileSet:
         """The files of what the plan shows, written if they are not there yet; concurrent callers wait for one build.
@@ -71,11 +73,11 @@ class GovernedFiles:
         if own is not None:
             return FileSet(digest, own)
         cache = FileCache(self.cache_root, self.max_bytes)
-        folder = cache.get_or_build(digest, lambda into: _write(plan, source, into, self.new_salt()))
+        folder = cache.get_or_build(digest, lambda into: _write(plan, source, into, self.salt_of(digest)))
         try:
             return FileSet(digest, _listed(folder))
         except FileNotFoundError:  # another process made room meanwhile
-            folder = cache.get_or_build(digest, lambda into: _write(plan, source, into, self.new_salt()))
+            folder = cache.get_or_build(digest, lambda into: _write(plan, source, into, self.salt_of(digest)))
             return FileSet(digest, _listed(folder))
 
 

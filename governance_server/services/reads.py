@@ -12,6 +12,7 @@ from domainmesh.v1 import read_service_pb2_grpc
 from governance_server.backend import Backend
 from governance_server.caller import current_caller
 from governance_server.gateway.tickets import Tickets
+from governance_server.keyring import MASKS
 from governance_server.services.pinned_reads import PinnedReads, understood
 from governance_server.services.plans import plan_to_wire
 from mesh_core.expressions.tree import TRUE, Expression
@@ -81,7 +82,7 @@ class ReadService(read_service_pb2_grpc.ReadServiceServicer):
             target = self._reads.pin(caller, request.port, request.purpose, request.version)
             recording.decided(target.plan, version=target.version)
             with understood(request.port):
-                files = GovernedFiles(self._backend.settings.home / "files").prepare(
+                files = GovernedFiles(self._backend.settings.home / "files", salt_of=self._salt).prepare(
                     target.plan, table_root=target.table_root, delta_version=target.delta_version
                 )
             recording.served(sum(file.rows for file in files.files), sum(file.size for file in files.files))
@@ -91,6 +92,9 @@ class ReadService(read_service_pb2_grpc.ReadServiceServicer):
         for file, url in zip(files.files, urls, strict=True):
             response.files.add(url=url, size_bytes=file.size, row_count=file.rows)
         return response
+
+    def _salt(self, digest: str) -> bytes:
+        return self._backend.keys.hmac(MASKS, digest.encode())[1]
 
 
 def _used(request: pb.ReadRequest, predicate: Expression | None) -> list[str] | None:

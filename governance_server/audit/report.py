@@ -5,6 +5,7 @@ Owns the fold and its bounds. Pure: records come from the caller, newest first; 
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 
@@ -52,7 +53,7 @@ class ReportFold:
     rules: dict[str, int] = field(default_factory=dict)
     """The rules that gave data, with the newest revision at which they did."""
     is_cut: bool = False
-    _ended: set[tuple[str, int]] = field(default_factory=set)
+    _ended: Counter[tuple[str, int, str]] = field(default_factory=Counter)
 
     def take(self, records: Iterable[log_pb2.DecisionRecord]) -> None:
         """The records, newest first, are folded in."""
@@ -65,12 +66,14 @@ class ReportFold:
                 self._use(record)
 
     def _use(self, record: log_pb2.DecisionRecord) -> None:
-        call = (record.call_id, record.kind)
-        if call in self._ended:  # this one only says that it began; how it ended has been counted
-            self._ended.discard(call)
-            return
+        call = (record.call_id, record.kind, record.resource)  # one query may read a port twice
         if record.was_begun:
-            self._ended.add(call)
+            self._ended[call] += 1
+        elif self._ended[call]:  # this one only says that it began; how it ended has been counted
+            self._ended[call] -= 1
+            return
+        else:
+            del self._ended[call]
         key = (record.principal, record.resource, record.kind, record.purpose, *record.rules)
         use = self.uses.get(key)
         if use is None:

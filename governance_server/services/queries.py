@@ -57,6 +57,11 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
     def PlanQuery(self, request: pb.PlanQueryRequest, context: grpc.ServicerContext) -> pb.PlanQueryResponse:
         """Returns what a query would read and give, and how it would be run, without data."""
         query = self._understand(request.sql, request.purpose, current_caller())
+        for read, columns in query.reads:
+            with self._backend.answering(
+                log_pb2.DECISION_KIND_PLAN, resource=read.plan.port, purpose=request.purpose
+            ) as recording:
+                recording.decided(read.plan, version=read.version, columns=columns)
         with self._turn(), _told():
             tables = self._tables(query, current_caller())
             schema, text = self._engine().describe(query.parsed.sql, tables)

@@ -7,7 +7,7 @@ callers ask about. Knows nothing of how a decision is made.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 
 from governance_server.policy.engine import Request
 from governance_server.rules.policy_rows import FOREVER, Rule
@@ -48,6 +48,11 @@ class Answers:
         self._kept[request[:5]] = (stamps, request.now, until, answer)
 
 
-def valid_until(now: str, moments: Iterable[tuple[str, ...]]) -> str:
-    """The first of the moments that is not past: an answer given now may be another from then on."""
-    return min((moment for of_rule in moments for moment in of_rule if moment >= now), default=FOREVER)
+def valid_until(now: str, candidates: Iterable[Rule], moments: Callable[[Rule], tuple[str, ...]]) -> str:
+    """The first moment of any of the rules that is not past: an answer given now may be another from then on."""
+    until = FOREVER
+    for rule in candidates:
+        for moment in moments(rule):
+            if now <= moment < until:
+                until = moment
+    return until

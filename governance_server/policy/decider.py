@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from governance_server.policy.engine import Decision, Matches, PolicyEngine, Request
 from governance_server.policy.retagged import RetaggedEngine
-from governance_server.rules.policy_rows import domain_of
+from governance_server.rules.policy_rows import Rule, domain_of
 from governance_server.rules.read_plans import ColumnRules, Denied, ReadPlan, build_plan
 from mesh_core.expressions.binding import bind_subject
 from mesh_core.expressions.fitting import reads_only
@@ -79,6 +79,10 @@ class Decider:
 
 def column_rules(column: str, matches: Matches) -> ColumnRules:
     """What matched the column's object, as the merge wants it."""
-    denies = tuple(rule for rule in matches.p if rule.value != "allow")
-    allows = tuple(rule for rule in matches.p if rule.value == "allow")
+    allows, denies = _by_effect(matches.p)
     return ColumnRules(column, allows, denied=bool(denies), masks=matches.p2, filters=matches.p3, denies=denies)
+
+
+def _by_effect(rules: tuple[Rule, ...]) -> tuple[tuple[Rule, ...], tuple[Rule, ...]]:
+    denies = tuple([rule for rule in rules if rule.value != "allow"])
+    return (tuple([rule for rule in rules if rule.value == "allow"]), denies) if denies else (rules, ())

@@ -7,9 +7,8 @@ mesh-wide, for the principal or its roles. Readers take one reference to one sta
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from copy import copy
-from itertools import chain
 from operator import attrgetter
 
 from governance_server.policy.answers import Answers, valid_until
@@ -45,6 +44,7 @@ class IndexedEngine:
         self._moments = attrgetter(*self._matcher.moments, "nbf") if self._matcher.moments else None
         self._state = State(0, {})
         self._answers = Answers()
+        self._readable_time = ""
         self._writing = threading.Lock()
 
     @property
@@ -77,15 +77,16 @@ class IndexedEngine:
         known = self._answers.find(request, stamps)
         if known is not None:
             return Decision(known[0], known[1], state.revision)
-        if not is_complete(request):
+        if not (all(request) and (request.now == self._readable_time or is_complete(request))):
             return Decision(False, (), state.revision)
+        self._readable_time = request.now
         bound = self._matcher.bind(request, state)
         candidates = _candidates(_places(state, bound, "p"), state.g2(request.obj), bound)
         matched = [rule for rule in candidates if bound[3](rule)]
         denies = [rule for rule in matched if rule.value != "allow"]
         answer = bool(matched) and not denies, _ordered(denies or matched)
         if self._moments is not None:
-            self._answers.keep(request, stamps, valid_until(request.now, map(self._moments, candidates)), answer)
+            self._answers.keep(request, stamps, valid_until(request.now, candidates, self._moments), answer)
         return Decision(*answer, state.revision)
 
     def matching(self, section: RuleSection, request: Request) -> tuple[Rule, ...]:
@@ -93,34 +94,13 @@ class IndexedEngine:
         return _ordered(self._matched(self._state, section, request))
 
     def collect(self, request: Request, objects: Sequence[str]) -> Collected:
-        """What each object matches; rules of a container that objects share are tested once."""
+        """What each object matches; what objects that lie in the same containers share is found once."""
         state = self._state
         if not is_complete(request):
             return Collected(state.revision, tuple(Matches(obj, (), (), ()) for obj in objects))
-        bound = self._matcher.bind(request, state)
-        places = [_places(state, bound, section) for section in _SECTIONS]
-        holds, moments = bound[3], self._moments
-        until = FOREVER if moments is not None else request.now
-        at: dict[str, tuple[list[Rule], ...] | None] = {}
-        merged: dict[frozenset[str], tuple[tuple[Rule, ...], ...]] = {}
-        found = []
-        for obj in objects:
-            containers = state.g2(obj)
-            for name in containers:
-                if name not in at:
-                    candidates = [_candidates(of_section, (name,), bound) for of_section in places]
-                    if not any(candidates):
-                        at[name] = None
-                        continue
-                    at[name] = tuple([rule for rule in of_section if holds(rule)] for of_section in candidates)
-                    if moments is not None:
-                        until = min(until, valid_until(request.now, map(moments, chain.from_iterable(candidates))))
-            relevant = frozenset(name for name in containers if at[name] is not None) if obj else frozenset()
-            if relevant not in merged:
-                groups = [group for name in relevant if (group := at[name]) is not None]
-                merged[relevant] = tuple(in_order(rule for group in groups for rule in group[i]) for i in range(len(_SECTIONS)))
-            found.append(Matches(obj, *merged[relevant]))
-        return Collected(state.revision, tuple(found), until)
+        gathering = _Gathering(state, self._matcher.bind(request, state), request.now, self._moments)
+        matches = tuple([gathering.matches(obj) for obj in objects])
+        return Collected(state.revision, matches, gathering.until)
 
     def visible_objects(self, sub: str, act: str, purpose: str, now: str) -> Visibility:
         """Where the principal may act: one look-up per domain and role, never one per object."""
@@ -178,11 +158,57 @@ class IndexedEngine:
         return _hits(_places(state, bound, section), state.g2(request.obj), bound)
 
 
+class _Gathering:
+    """What the objects of one question match, from one state; and until when."""
+
+    def __init__(self, state: State, bound: Bound, now: str, moments: Callable[[Rule], tuple[str, ...]] | None) -> None:
+        self._state = state
+        self._bound = bound
+        self._now = now
+        self._moments = moments
+        self._places = [_places(state, bound, section) for section in _SECTIONS]
+        self._everywhere = [place for of_section in self._places for place in of_section]
+        self._at: dict[frozenset[str], tuple[tuple[Rule, ...], ...]] = {}
+        self.until = FOREVER if moments is not None else now
+
+    def matches(self, obj: str) -> Matches:
+        """What one object matches, by itself and by its containers."""
+        if not obj:
+            return Matches(obj, (), (), ())
+        containers = self._state.g2(obj)
+        others = containers - {obj}
+        shared = self._at.get(others)
+        if shared is None:
+            shared = self._at[others] = self._hits(others)
+        for place in self._everywhere:
+            if obj in place:
+                own = self._hits((obj,))
+                return Matches(obj, *(_ordered([*own[i], *shared[i]]) for i in range(len(_SECTIONS))))
+        return Matches(obj, *shared)
+
+    def _hits(self, names: Iterable[str]) -> tuple[tuple[Rule, ...], ...]:
+        """By section, the rules that match at any of the names, in order."""
+        found = []
+        for of_section in self._places:
+            candidates = _candidates(of_section, names, self._bound)
+            if candidates and self._moments is not None:
+                self.until = min(self.until, valid_until(self._now, candidates, self._moments))
+            found.append(_ordered([rule for rule in candidates if self._bound[3](rule)]))
+        return tuple(found)
+
+
 def _places(state: State, bound: Bound, section: RuleSection) -> list[Places]:
     """Where rules of the section lie that may concern the request: by object, one for each of its domains."""
     domains, actions, _, _ = bound
-    shards = [shard for domain in domains if (shard := state.shards.get(domain)) is not None]
-    return [places for shard in shards for act in actions if (places := shard.rules.get((section, act)))]
+    found = []
+    for domain in domains:
+        shard = state.shards.get(domain)
+        if shard is not None:
+            for act in actions:
+                places = shard.rules.get((section, act))
+                if places:
+                    found.append(places)
+    return found
 
 
 def _hits(places: list[Places], containers: Iterable[str], bound: Bound) -> list[Rule]:
@@ -196,11 +222,10 @@ def _candidates(places: list[Places], containers: Iterable[str], bound: Bound) -
     subjects = bound[2]
     found: list[Rule] = []
     for place in places:
-        for name in containers:
-            bucket = place.get(name)
-            if bucket is not None:
-                for subject in bucket.keys() & subjects:
-                    found += bucket[subject]
+        for name in place.keys() & containers:
+            bucket = place[name]
+            for subject in bucket.keys() & subjects:
+                found += bucket[subject]
     return found
 
 

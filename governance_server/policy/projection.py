@@ -206,21 +206,31 @@ class PolicyProjection(LivePolicy):
         """The named principal as a caller, with all its rights, for questions about others; None if unknown."""
         with self._lock:
             self._catch_up()
-            found = self._facts.principals.get(principal)
+            view = self._view
+            kept = view.callers.get(principal)
+            if kept is not None:
+                return kept
+            found = view.facts.principals.get(principal)
             if found is None:
                 return None
-            return Caller(name=principal, purposes=frozenset(found.purposes), attributes=dict(found.attributes))
+            caller = Caller(name=principal, purposes=frozenset(found.purposes), attributes=dict(found.attributes))
+            return view.callers.setdefault(principal, caller)
 
     def find_port(self, name: str) -> product_pb2.Port | None:
         """The port as the catalog has it now, None if there is none."""
         with self._lock:
             self._catch_up()
+            view = self._view
+            kept = view.ports.get(name)
+            if kept is not None:
+                return kept
             try:
                 parsed = parse_port(name)
             except InvalidName:
                 return None
-            product = self._facts.products.get(parsed.product_name)
-            return next((port for port in product.ports if port.name == name), None) if product else None
+            product = view.facts.products.get(parsed.product_name)
+            found = next((port for port in product.ports if port.name == name), None) if product else None
+            return found if found is None else view.ports.setdefault(name, found)
 
     def product_of(self, resource: str) -> product_pb2.Product | None:
         """The product that a product's or port's name points at, None if there is none or the name is another kind's."""

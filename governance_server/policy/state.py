@@ -85,7 +85,11 @@ class State:
     def g2(self, name: str) -> frozenset[str]:
         """The containers and tags of an object, itself included, by name and by link."""
         closed = self.containers_closed.get(name)
-        return closed if closed is not None else _remember(self.containers_closed, name, self._contain(name))
+        if closed is not None:
+            return closed
+        if "#" in name and not name.startswith("tag:") and not self._links(name):
+            return frozenset({name}).union(*map(self.g2, parents(name)))  # most columns: not worth a place in the cache
+        return _remember(self.containers_closed, name, self._contain(name))
 
     def g3(self, name: str) -> Set[str]:
         """The purposes that include a purpose, itself included."""
@@ -94,14 +98,16 @@ class State:
         closed = self.purposes_closed.get(name)
         return closed if closed is not None else _remember(self.purposes_closed, name, _close(name, self.purposes))
 
+    def _links(self, name: str) -> tuple[str, ...]:
+        shard = self.shards.get(domain_of(name))
+        return shard.containers.get(name, ()) if shard else ()
+
     def _contain(self, name: str) -> frozenset[str]:
         seen = {name}
         todo = [name]
         while todo:
             child = todo.pop()
-            shard = self.shards.get(domain_of(child))
-            linked = shard.containers.get(child, ()) if shard else ()
-            for parent in (*parents(child), *linked):
+            for parent in (*parents(child), *self._links(child)):
                 if parent not in seen:
                     seen.add(parent)
                     todo.append(parent)

@@ -10,6 +10,8 @@ from collections.abc import Iterator, MutableMapping, Sequence
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, TypeVar
 
+from domainmesh.v1 import product_pb2
+from governance_server.caller import Caller
 from governance_server.policy.facts import Facts, delta, follow_up, replace_resource, touched_by
 from governance_server.policy.indexed_engine import IndexedEngine
 from governance_server.policy.kept_plans import KeptPlans
@@ -73,6 +75,10 @@ class View:
     revision: int = -1
     plans: KeptPlans = field(default_factory=KeptPlans)
     """Plans made on this very view."""
+    callers: dict[str, Caller] = field(default_factory=dict)
+    """Known principals as callers, as far as they were asked about."""
+    ports: dict[str, product_pb2.Port] = field(default_factory=dict)
+    """Ports by name, as far as they were asked about."""
 
     def fork(self) -> View:
         """A view that equals this one and may change without it; of resources other than `kinds.FOLLOWED_KINDS` it must not."""
@@ -94,7 +100,7 @@ class View:
 
     def change(self, writes: Sequence[ResourceWrite], *, revision: int) -> None:
         """The view has the new states of the resources; after an error it is worth nothing. Raises: ValueError."""
-        self.plans = KeptPlans()
+        self.plans, self.callers, self.ports = KeptPlans(), {}, {}
         before = {key: self.facts.rows.get(key, ()) for key in touched_by(writes)}
         for write in writes:
             replace_resource(self.facts, write.kind, write.name, write.body)

@@ -120,7 +120,7 @@ def test_a_mutant_that_takes_the_first_subject_only_is_caught(monkeypatch):
 
 
 def test_a_mutant_that_keeps_answers_past_the_end_of_a_rule_is_caught(monkeypatch):
-    monkeypatch.setattr(indexed_engine, "valid_until", lambda now, moments: FOREVER)
+    monkeypatch.setattr(indexed_engine, "valid_until", lambda now, candidates, moments: FOREVER)
     assert is_caught(8, IndexedEngine())
 
 

@@ -15,7 +15,10 @@ from typing import Any
 from benchmarks import machine
 from benchmarks.bench import Bench, Benchmark, NotRun
 from benchmarks.checks import checks
+from benchmarks.decisions import decisions
 from benchmarks.figures import entry_of, load_entries, merged, store_entries
+from benchmarks.grants import grants
+from benchmarks.openfga import openfga
 from benchmarks.publish import publish
 from benchmarks.reads import reads
 from benchmarks.report import markdown, print_table
@@ -29,7 +32,10 @@ __all__ = ["BENCHMARKS", "main"]
 BENCHMARKS: Mapping[str, Benchmark] = {
     "serve_ready": serve_ready,
     "idle_memory": idle_memory,
+    "decisions": decisions,
     "checks": checks,
+    "grants": grants,
+    "openfga": openfga,
     "publish": publish,
     "reads": reads,
     "revocation": revocation,

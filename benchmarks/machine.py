@@ -7,7 +7,7 @@ import platform
 import re
 from pathlib import Path
 
-__all__ = ["children", "describe", "memory_bytes", "peak_memory_bytes"]
+__all__ = ["children", "describe", "memory_bytes", "peak_memory_bytes", "processor_seconds"]
 
 
 def describe() -> str:
@@ -33,6 +33,12 @@ def peak_memory_bytes(pid: int | str = "self") -> int:
 def children(pid: int) -> list[int]:
     """The processes that the process started and that still run."""
     return [int(child) for task in Path(f"/proc/{pid}/task").iterdir() for child in (task / "children").read_text().split()]
+
+
+def processor_seconds(pid: int) -> float:
+    """The processor time that the process has taken so far, in all its threads."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
 def _status(pid: int | str, field: str) -> int:

@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from governance_server.journal.command import Outcome, Transaction
+    from governance_server.policy.view import View
     from governance_server.rules.apply import ResourceWrite
     from governance_server.storage.engine import Database
 
-__all__ = ["PolicySample", "Question", "seed"]
+__all__ = ["PolicySample", "Question", "seed", "view_of"]
 
 _ACTIONS = ("read", "read", "read", "discover", "write")
 _BATCH = 2_000
@@ -78,6 +79,25 @@ class PolicySample:
                 purpose=random.choice(["", "", "work"]),
             )
             yield store(kinds.GRANT, grant.id, grant)
+
+
+def view_of(writes: Iterable[ResourceWrite]) -> View:
+    """The policy that a server has after reading these resources, without a journal."""
+    from itertools import chain
+
+    from governance_server.policy.facts import Facts, derive, replace_resource
+    from governance_server.policy.indexed_engine import IndexedEngine
+    from governance_server.policy.view import View
+    from governance_server.rules import policy_facts
+    from governance_server.rules.policy_rows import Link, Rule
+
+    facts, engine = Facts(), IndexedEngine()
+    for write in writes:
+        replace_resource(facts, write.kind, write.name, write.body)
+    derive(facts)
+    rows = [*policy_facts.BASE_ROWS, *chain.from_iterable(facts.rows.values())]
+    engine.load((r for r in rows if isinstance(r, Rule)), (r for r in rows if isinstance(r, Link)), revision=1)
+    return View(engine, facts, 1)
 
 
 def seed(database: Database, sample: PolicySample) -> None:

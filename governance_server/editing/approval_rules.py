@@ -9,7 +9,7 @@ from domainmesh.v1 import approval_rule_pb2, grant_pb2
 from governance_server.backend import stamp
 from governance_server.editing.central import acts_for_the_centre
 from governance_server.editing.editor import Edit, Editor
-from governance_server.editing.grants import check_rule_id, prepare_grant, source_of_resource
+from governance_server.editing.grants import check_rule_id, located, prepare_grant, source_of_resource
 from governance_server.granting import rest_grant
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
@@ -93,6 +93,10 @@ class ApprovalRuleEditor(Editor[approval_rule_pb2.ApprovalRule]):
                 grant.expire_time.CopyFrom(stamp(edit.state.time, plus=timedelta(days=settled.longest_days)))
             prepare_grant(edit.backend, edit.state, grant)
             rest_grant(edit.backend, edit.state, edit.caller, grant)  # it gives at most what its author holds
+
+    def located(self, edit: Edit, content: approval_rule_pb2.ApprovalRule) -> approval_rule_pb2.ApprovalRule:
+        """On the port of a product that has one only, if it is about columns or rows."""
+        return located(edit.backend, content)
 
     def sources_of(self, message: approval_rule_pb2.ApprovalRule) -> Sequence[str]:
         """The folder of its resource's domain."""

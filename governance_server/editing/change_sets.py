@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from google.protobuf.message import Message
@@ -157,7 +157,8 @@ def draw_up(edit: Edit, source: str, wanted: Sequence[Wanted]) -> Plan:
     """The plan of the set, its writes on the edit's state. Raises: AccessDenied, Invalid; all problems at once."""
     authorise_source(edit, source)
     applied = _applied(edit, source)
-    steps = sorted(_steps(edit, source, wanted, applied), key=_position)
+    located = [_located(edit, it) for it in wanted]
+    steps = sorted(_steps(edit, source, located, applied), key=_position)
     findings = _Findings()
     findings.take(findings.take(steps, lambda step: _complete(source, step)), lambda step: _authorise(edit, step))
     findings.tell()
@@ -169,7 +170,13 @@ def draw_up(edit: Edit, source: str, wanted: Sequence[Wanted]) -> Plan:
     finish(edit)
     fallen = [w.name for w in edit.state.writes() if w.kind == kinds.GRANT and w.name not in direct]
     further = [messages.PlannedChange(action=_DELETE, kind=kinds.GRANT, name=name) for name in fallen]
-    return Plan((*(step.shown() for step in steps), *further), etag, tuple(wanted), applied)
+    return Plan((*(step.shown() for step in steps), *further), etag, tuple(located), applied)
+
+
+def _located(edit: Edit, wanted: Wanted) -> Wanted:
+    if wanted.content is None:
+        return wanted
+    return replace(wanted, content=EDITORS[wanted.kind].located(edit, wanted.content))
 
 
 def authorise_source(edit: Edit, source: str) -> None:

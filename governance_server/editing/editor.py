@@ -91,6 +91,10 @@ class Editor(ABC, Generic[M]):
         """The source's content with what others say about the live resource. Raises: Invalid."""
         return content
 
+    def located(self, edit: Edit, content: M) -> M:
+        """The content on what it will be stored on, so that the same words are the same resource again."""
+        return content
+
     def is_derived(self, live: M) -> bool:
         """True if something else made it (an access request) and will end it, so that no folder needs to hold it."""
         return False

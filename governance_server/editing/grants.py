@@ -5,8 +5,10 @@ from __future__ import annotations
 import hashlib
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from typing import TypeVar
 
-from domainmesh.v1 import grant_pb2
+from domainmesh.v1 import approval_rule_pb2, grant_pb2
 from governance_server.backend import Backend, stamp
 from governance_server.editing.central import acts_for_the_centre
 from governance_server.editing.editor import Edit, Editor
@@ -18,12 +20,14 @@ from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, Invalid, Precondition
 from governance_server.rules.grants import check_grant, settle_resource
-from mesh_core.names import MESH, check_domain
+from mesh_core.names import MESH, InvalidName, check_domain
 
-__all__ = ["GrantEditor", "check_rule_id", "prepare_grant", "source_of_resource"]
+__all__ = ["GrantEditor", "check_rule_id", "located", "prepare_grant", "source_of_resource"]
 
 _ID = re.compile(r"g-[0-9a-f]{16}\Z")
 _KEPT_ID = re.compile(r"(?P<domain>[a-z][a-z0-9_-]{0,62}):[a-z0-9][a-z0-9._-]{0,62}\Z")
+
+R = TypeVar("R", grant_pb2.Grant, approval_rule_pb2.ApprovalRule)
 
 
 class GrantEditor(Editor[grant_pb2.Grant]):
@@ -105,9 +109,26 @@ class GrantEditor(Editor[grant_pb2.Grant]):
         """The folder of its resource's domain; the centre's if it is on the whole mesh."""
         return (source_of_resource(message.resource),)
 
+    def located(self, edit: Edit, content: grant_pb2.Grant) -> grant_pb2.Grant:
+        """On the port of a product that has one only, if it is about columns or rows."""
+        return located(edit.backend, content)
+
     def is_derived(self, live: grant_pb2.Grant) -> bool:
         """True if it came from an access request or an emergency."""
         return bool(live.access_request or live.break_glass)
+
+
+def located(backend: Backend, content: R) -> R:
+    """The grant or rule on the port of a product that has one only, if it has columns, masks or a row filter."""
+    wanted = grant_pb2.Grant(
+        resource=content.resource, columns=content.columns, masks=content.masks, row_filter=content.row_filter
+    )
+    with suppress(Invalid, InvalidName):  # what cannot be placed is refused when it is checked
+        settle_resource(wanted, backend.policy.product_of(wanted.resource))
+    placed = type(content)()
+    placed.CopyFrom(content)
+    placed.resource = wanted.resource
+    return placed
 
 
 def source_of_resource(resource: str) -> str:

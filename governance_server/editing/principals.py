@@ -69,6 +69,8 @@ class PrincipalEditor(Editor[principal_pb2.Principal]):
         for role in settled.roles:
             if not check_principal(role).startswith("role:") or role.startswith(("role:owner-of-", "role:administrator")):
                 raise Invalid(f"{role!r} cannot be given as a mesh-wide role.", resource=settled.name)
+        if settled.name in settled.groups:
+            raise Invalid(f"{settled.name!r} cannot be in itself: leave it out of its groups.", resource=settled.name)
         for purpose in settled.purposes:
             check_purpose(purpose)
         for attribute in settled.attributes:

@@ -7,6 +7,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import polars as pl
 import pytest
 
 from domainmesh.v1 import change_set_pb2
@@ -18,6 +19,7 @@ from domainmesh.v1.journal_service_pb2 import ListChangesRequest
 from domainmesh.v1.principal_service_pb2 import CreatePrincipalRequest, ListPrincipalsRequest, ListPurposesRequest
 from governance_server.rules.errors import AccessDenied, Conflict, GovernanceError, Invalid, TooLarge
 from tests.integration.inner_mesh import ADMIN, InnerMesh, inner_mesh
+from tests.integration.mesh_setup import contract
 
 OLGA, EVE = "user:olga", "user:eve"
 CREATE, UPDATE = change_set_pb2.PLANNED_ACTION_CREATE, change_set_pb2.PLANNED_ACTION_UPDATE
@@ -239,6 +241,7 @@ def test_nobody_gives_itself_or_more_than_it_holds_by_a_set(mesh: InnerMesh) -> 
         ([{"purpose": {"name": "Żółć"}}], "not a valid purpose"),
         ([{"purpose": {"name": "a\0b"}}], "not a valid purpose"),
         ([{"principal": {"name": "user:\u202eana"}}], "not a valid principal"),
+        ([{"principal": {"name": "group:a", "groups": ["group:a"]}}], "cannot be in itself"),
         ([{"domain": {"name": "mesh"}}], "reserved"),
         ([{"domain": {"name": "domain"}}], "stands for something else"),
         ([grant("g-1", EVE)], "cannot be the id"),
@@ -287,3 +290,22 @@ def test_a_retry_with_the_same_request_id_applies_once(mesh: InnerMesh) -> None:
     assert first == second
     kinds = [change.kind for change in mesh.call(ADMIN, "ListChanges", ListChangesRequest()).changes]
     assert kinds.count("change_set.applied") == 1
+
+
+def test_rules_on_columns_of_a_product_with_one_port_are_the_same_ones_again(mesh: InnerMesh) -> None:
+    text = contract("shop.orders", {"orders": ["id: integer", "region: string"]})
+    mesh.publish(OLGA, "shop.orders", text, {"orders": pl.DataFrame({"id": [1], "region": ["EU"]})})
+    mask = [{"column": "region", "mask": "replace-with-null"}]
+    resources: list[Resource] = [
+        {"domain": {"name": "shop"}},
+        grant("shop:a", EVE, "shop.orders", "read", columns=["region", "id"], row_filter="region = 'EU'", masks=mask),
+        {"approval_rule": {"id": "shop:r", "subjects": ["*"], "resource": "shop.orders", "columns": ["id"], "longest_days": 7}},
+    ]
+    assert len(apply(mesh, OLGA, *resources, source="domain:shop").changes) == 2
+    before = head(mesh)
+    assert not shown(plan(mesh, OLGA, *resources, source="domain:shop").changes)
+    apply(mesh, OLGA, *resources, source="domain:shop")
+    assert head(mesh) == before
+    stored = mesh.call(OLGA, "ExportMesh", pb.ExportMeshRequest(source="domain:shop")).resources
+    assert [it.grant.resource for it in stored if it.HasField("grant")] == ["shop.orders.orders"]
+    assert not shown(plan(mesh, OLGA, *stored, source="domain:shop").changes)

@@ -10,6 +10,7 @@ from google.protobuf.descriptor import Descriptor
 from google.protobuf.json_format import MessageToDict, ParseDict, ParseError
 
 from domain_sdk._paging import all_items
+from domain_sdk._question_calls import to_impact
 from domain_sdk._times import from_timestamp, to_instant
 from domain_sdk._transport import Transport
 from domain_sdk.changes import (
@@ -40,7 +41,7 @@ def plan(transport: Transport, resources: Iterable[Resource | messages.DesiredRe
     return ChangePlan(
         changes=_changes(response.changes), etag=response.etag, revision=response.revision,
         needs_second_person=response.needs_second_person, approvers=tuple(response.approvers),
-        unmanaged=tuple(response.unmanaged),
+        unmanaged=tuple(response.unmanaged), impact=to_impact(response.impact) if response.HasField("impact") else None,
     )  # fmt: skip
 
 
@@ -165,6 +166,7 @@ def to_change_set(message: messages.ChangeSet) -> ChangeSet:
         create_time=from_timestamp(message, "create_time"), approver=message.approver,
         decide_time=from_timestamp(message, "decide_time"), decision_reason=message.decision_reason,
         base_revision=message.base_revision, etag=message.etag, approvers=tuple(message.approvers),
+        impact=to_impact(message.impact) if message.HasField("impact") else None,
     )  # fmt: skip
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from domain_sdk._transport import Transport
     from domain_sdk.folder import FolderPlan
+    from domain_sdk.questions import Impact
 
 __all__ = ["ChangePlan", "ChangeSet", "Changes", "FieldDifference", "PlannedChange", "Resource"]
 
@@ -76,6 +77,8 @@ class ChangePlan:
     """Who may approve it, if it needs a second person."""
     unmanaged: tuple[str, ...]
     """What lies within the source without being named by it; left alone. At most 500."""
+    impact: Impact | None = None
+    """What it does to access; None if the server did not say."""
 
     @property
     def is_empty(self) -> bool:
@@ -108,6 +111,8 @@ class ChangeSet:
     etag: str
     approvers: tuple[str, ...] = ()
     """Who could approve it when it was proposed."""
+    impact: Impact | None = None
+    """What it was foreseen to do to access, on resources that its proposer may ask about; None in a list."""
 
 
 class Changes:

@@ -10,6 +10,7 @@ import typer
 from domain_sdk.cli.command import Command
 from domain_sdk.cli.options import Json
 from domain_sdk.cli.output import answer, cell, details, table
+from domain_sdk.cli.question_views import impact_view
 from domain_sdk.cli.session import connect
 from domain_sdk.errors import SecondPersonNeeded
 
@@ -68,6 +69,8 @@ def change_set_view(found: ChangeSet) -> RenderableType:
         "answer": found.decision_reason,
     }
     parts = [details(facts, title=f"Change set {found.id}" if found.id else "Change set"), changes_table(found.changes)]
+    if found.impact:
+        parts.append(impact_view(found.impact))
     if found.state == "proposed":
         who = " or ".join(found.approvers[:3]) or "another administrator"
         parts.append(cell(f"next: {who} decides with mesh approve {found.id} or mesh deny {found.id}", "dim"))

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING
 
 from domain_sdk.cli.output import cell
+from domain_sdk.cli.question_views import impact_view
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -38,7 +39,7 @@ def plan_view(found: FolderPlan, tree: Tree) -> RenderableType:
     return Group(*parts, _summary(found))
 
 
-def _source(source: SourcePlan, places: Mapping[str, Place]) -> Iterator[Text]:
+def _source(source: SourcePlan, places: Mapping[str, Place]) -> Iterator[RenderableType]:
     head = cell(source.source, "bold")
     if source.plan is None:
         yield head + cell(f"  {source.waits}", "yellow")
@@ -53,6 +54,8 @@ def _source(source: SourcePlan, places: Mapping[str, Place]) -> Iterator[Text]:
     for contract in source.contracts:
         yield from _contract(contract)
     yield from _unmanaged(source.plan.unmanaged)
+    if source.plan.impact:
+        yield impact_view(source.plan.impact)
 
 
 def _change(change: PlannedChange, place: Place | None) -> Iterator[Text]:

@@ -197,6 +197,14 @@ def test_a_grant_is_simulated_and_then_does_what_was_said(company: Company) -> N
     company.users["user:olga"].revoke(made.id)
 
 
+def test_a_plan_shows_what_its_changes_do_to_access(company: Company) -> None:
+    fields = {"subject": "user:stan", "resource": ORDERS, "actions": ["read"], "columns": ["id"], "effect": "allow"}
+    plan = company.users["user:olga"].changes.plan([Resource("grant", fields)])
+    assert plan.impact is not None
+    assert [(it.principals, it.port, it.can_read) for it in plan.impact.access] == [(("user:stan",), ORDERS, True)]
+    assert company.reads("user:stan", ORDERS) == []
+
+
 def test_recorded_reads_tell_whom_a_change_would_hurt(company: Company) -> None:
     assert company.reads("user:rita", ORDERS) == ["id", "email"]
     grants = company.users["user:olga"].grants(subject="user:rita")

@@ -19,7 +19,6 @@ from governance_server.policy.prover import Claim, claim_of_guardrail, claim_of_
 from governance_server.policy.simulation import ReadLog, everywhere, simulate
 from governance_server.rules.errors import AccessDenied, Invalid, NotFound, PurposeNotHeld, TooLarge
 from governance_server.rules.policy_rows import ACTIONS, ANY
-from governance_server.services.question_log import logged
 from governance_server.services.questioning import Questioning, port_and_column
 from governance_server.services.sights import denial_to_wire, outcome_to_wire, proof_to_wire, view_to_wire
 from governance_server.services.supposing import supposed_writes
@@ -40,7 +39,6 @@ class QuestionService(question_service_pb2_grpc.QuestionServiceServicer):
         self._backend = backend
         self._reads = reads
 
-    @logged("list visible", "domain", subject="principal")
     def ListVisible(self, request: pb.ListVisibleRequest, context: grpc.ServicerContext) -> pb.ListVisibleResponse:
         """Lists what a principal sees."""
         with self._backend.answering(
@@ -70,7 +68,6 @@ class QuestionService(question_service_pb2_grpc.QuestionServiceServicer):
             sights=sights, next_page_token=more, is_restricted=not asking.is_central, revision=asking.policy.revision
         )
 
-    @logged("list readers", "resource")
     def ListReaders(self, request: pb.ListReadersRequest, context: grpc.ServicerContext) -> pb.ListReadersResponse:
         """Lists everybody who sees a port or column."""
         with self._backend.answering(
@@ -102,7 +99,6 @@ class QuestionService(question_service_pb2_grpc.QuestionServiceServicer):
         count = len(asking.audience.names)
         return pb.ListReadersResponse(sights=sights, next_page_token=more, principal_count=count, revision=asking.policy.revision)
 
-    @logged("explain many")
     def ExplainMany(self, request: pb.ExplainManyRequest, context: grpc.ServicerContext) -> pb.ExplainManyResponse:
         """Says what several see, also under changes that nobody has made."""
         with self._backend.answering(DECISION_KIND_QUESTION, action="explain") as recording:
@@ -126,7 +122,6 @@ class QuestionService(question_service_pb2_grpc.QuestionServiceServicer):
         sights = [_answer(audience, asking, question) for question in request.questions]
         return pb.ExplainManyResponse(sights=sights, revision=policy.revision)
 
-    @logged("simulate")
     def Simulate(self, request: pb.SimulateRequest, context: grpc.ServicerContext) -> impact_pb2.Impact:
         """Says what changes would do to access."""
         with self._backend.answering(DECISION_KIND_QUESTION, action="simulate") as recording:
@@ -152,7 +147,6 @@ class QuestionService(question_service_pb2_grpc.QuestionServiceServicer):
             may_ask=everywhere if asking.is_central else asking.may_ask,
         )
 
-    @logged("prove", "guardrail", subject="subject")
     def Prove(self, request: pb.ProveRequest, context: grpc.ServicerContext) -> pb.ProveResponse:
         """Proves a claim, or names who contradicts it."""
         with self._backend.answering(

@@ -17,12 +17,14 @@ import polars as pl
 import pytest
 
 from domain_sdk import AccessDenied, Mesh, MeshError
-from domainmesh.v1 import decision_service_pb2, read_service_pb2, retrieval_service_pb2
+from domainmesh.v1 import decision_service_pb2, question_service_pb2, read_service_pb2, retrieval_service_pb2
 from domainmesh.v1.decision_service_pb2_grpc import DecisionServiceStub
+from domainmesh.v1.question_service_pb2_grpc import QuestionServiceStub
 from domainmesh.v1.read_service_pb2_grpc import ReadServiceStub
 from domainmesh.v1.retrieval_service_pb2_grpc import RetrievalServiceStub
 from tests.integration.audit_shop import ORDERS, Shop, opened_shop
 from tests.integration.mesh_setup import raw_mesh
+from tests.integration.replicas import PAGES, publish_guide
 from tests.servers import RunningServer
 
 MESH = Path(sys.executable).with_name("mesh")
@@ -112,6 +114,25 @@ def test_a_retrieval_that_is_refused_is_logged(shop: Shop) -> None:
             retrieve(request, metadata=raw.metadata)
     (record,) = shop.decisions(principal="user:olga", kinds=("retrieval",))
     assert (record.end, record.reason, record.rows) == ("failed", "invalid", 0)
+
+
+def test_a_retrieval_and_every_port_of_a_query_are_logged(shop: Shop, tmp_path: Path) -> None:
+    publish_guide(shop.owner, tmp_path, "one")
+    passages = shop.owner.retrieve(PAGES, "sending goods back")
+    (record,) = [it for it in shop.decisions(resource=PAGES, kinds=("retrieval",)) if it.end == "complete"]
+    assert (record.rows, record.version, record.columns) == (len(passages), 1, ("text", "document", "title", "heading"))
+    shop.owner.sql(f"select count(amount) as n from {ORDERS} where id < 5")
+    (record,) = shop.decisions(resource=ORDERS, principal="user:olga", kinds=("sql",))
+    assert (record.end, record.is_allowed, sorted(record.columns), record.rows) == ("complete", True, ["amount", "id"], 1)
+
+
+def test_questions_about_many_are_logged(shop: Shop) -> None:
+    token = shop.server.admin().admin.create_token("user:olga").secret
+    with raw_mesh(shop.server, token) as raw:
+        request = question_service_pb2.ListReadersRequest(resource=ORDERS)
+        raw.control(QuestionServiceStub).ListReaders(request, metadata=raw.metadata)
+    found = shop.decisions(principal="user:olga", resource=ORDERS, kinds=("question",))
+    assert {(it.action, it.resource, it.is_allowed) for it in found} == {("who", ORDERS, True)}, found
 
 
 def test_neither_values_nor_filters_nor_tokens_are_in_the_log(shop: Shop) -> None:

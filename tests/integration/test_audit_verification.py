@@ -15,12 +15,15 @@ from pathlib import Path
 import pytest
 
 from domainmesh.v1 import decision_log_pb2 as pb
-from governance_server.audit.checkpoints import CheckpointMaker, checkpoint_line, read_checkpoint_lines
+from governance_server.audit.checkpoints import CheckpointMaker, CheckpointRhythm, checkpoint_line, read_checkpoint_lines
 from governance_server.audit.decision_log import DecisionLog
 from governance_server.audit.proof import prove
+from governance_server.audit.tasks import audit_tasks
 from governance_server.audit.verification import AuditProof
+from governance_server.config import load_settings
 from governance_server.keyring import CHECKPOINTS, Keyring
 from governance_server.storage.checkpoints import StoredCheckpoint, every_checkpoint
+from governance_server.storage.decisions import DecisionQuery, find_decisions
 from governance_server.storage.engine import Database, open_database
 from governance_server.storage.events import EventLog
 from tests.integration.journal_databases import now, postgres_url, running_journal, sqlite_url, writing
@@ -332,6 +335,47 @@ def test_on_every_database_a_pruned_log_verifies_and_tampering_does_not(tmp_path
         found = texts(prove(database, keys))
         assert "decisions 5: event 5 of decisions is not what was received" in found
         assert "journal 1" in found
+
+
+def test_a_log_gets_a_checkpoint_once_it_has_grown_by_so_many_entries_or_its_last_is_old(tmp_path: Path) -> None:
+    keys = Keyring.open(tmp_path / "keys.json", now=now())
+    database = open_database(sqlite_url(tmp_path))
+    clock = [datetime(2026, 1, 1, tzinfo=UTC)]
+    checkpoints = CheckpointMaker(database, keys, path=tmp_path / "checkpoints.jsonl", clock=lambda: clock[0])
+    events = EventLog(database, "openlineage", clock=lambda: clock[0])
+    rhythm = CheckpointRhythm(entries=3, seconds=60)
+
+    def made() -> list[int]:
+        return [it.sequence for it in checkpoints.make(rhythm=rhythm)]
+
+    assert made() == []
+    events.append_events([b"1"])
+    assert (made(), made()) == ([1], [])
+    events.append_events([b"2", b"3"])
+    assert made() == []
+    events.append_events([b"4"])
+    assert made() == [4]
+    clock[0] += timedelta(seconds=61)
+    assert made() == []
+    events.append_events([b"5"])
+    assert made() == [5]
+    database.close()
+
+
+def test_the_periodic_work_prunes_what_is_older_than_the_setting_says(tmp_path: Path) -> None:
+    keys = Keyring.open(tmp_path / "keys.json", now=now())
+    database = open_database(sqlite_url(tmp_path))
+    for age in (9, 1):
+        log = DecisionLog(database, clock=lambda age=age: now() - timedelta(days=age))  # type: ignore[misc]
+        log.write(record(age))
+        log.close()
+    for days, left in (("0", 2), ("30", 2), ("7", 1)):
+        settings = load_settings({"MESH_HOME": str(tmp_path), "MESH_DECISION_LOG_DAYS": days})
+        for task in audit_tasks(maker(database, keys, tmp_path), settings, now):
+            task.run()
+        assert len(find_decisions(database, DecisionQuery())) == left
+    assert prove(database, keys, file=tmp_path / "checkpoints.jsonl").ok
+    database.close()
 
 
 def test_twenty_thousand_records_are_verified_in_seconds(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import redirect_stderr, redirect_stdout
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -204,6 +205,34 @@ def test_what_there_is_can_be_shown(mesh: Cli) -> None:
     for what in ("domains", "principals", "purposes", "guardrails"):
         assert len(answer(mesh("admin", "admin", "list", what, "--json"))) >= 1
     assert "mask-email" in mesh("olga", "guardrails").stdout
+
+
+def test_routine_requests_the_inbox_and_renewals_work_from_the_command_line(mesh: Cli) -> None:
+    made = answer(
+        mesh("olga", "approval-rules", "create", PORT, "--for", "user:ana", "--columns", "id,region", "--days", "30", "--json")
+    )
+    soon = (datetime.now(UTC) + timedelta(days=5)).isoformat()
+    quick = answer(mesh("ana", "request", PORT, "--columns", "id", "--until", soon, "--json"))
+    assert (quick["state"], quick["decider"], quick["approvals"][0]["approval_rule"]) == ("active", "user:olga", made["id"])
+    assert made["id"] in mesh("olga", "approval-rules", "list").stdout
+    assert answer(mesh("olga", "approval-rules", "disable", made["id"], "--json"))["is_disabled"]
+    shown = mesh("ana", "inbox").stdout
+    assert "Ends soon: mesh renew ID --until DATE (1)" in shown
+    assert "user:olga approved your request" in shown
+    later = (datetime.now(UTC) + timedelta(days=50)).isoformat()
+    renewal = answer(mesh("ana", "renew", quick["id"], "--until", later, "--reason", "Not done yet", "--json"))
+    assert (renewal["state"], renewal["renews"]) == ("requested", quick["grants"][0])
+    assert renewal["id"] in mesh("olga", "inbox").stdout
+    assert renewal["id"] in mesh("olga", "requests", "--to-decide").stdout
+    one = mesh("olga", "requests", renewal["id"]).stdout
+    for words in ("whoever may grant", "waits", "filed", "Not done yet", "mesh approve"):
+        assert words in one
+    assert answer(mesh("olga", "approve", renewal["id"], "--json"))["state"] == "approved"
+    assert answer(mesh("ana", "inbox", "--mark-read", "--json"))["notice_count"] >= 2
+    assert answer(mesh("ana", "inbox", "--json"))["notice_count"] == 0
+    assert answer(mesh("ana", "withdraw", quick["id"], "--json"))["state"] == "withdrawn"
+    assert answer(mesh("ana", "requests", renewal["id"], "--json"))["state"] == "revoked"
+    assert mesh("olga", "approval-rules", "delete", made["id"]).returncode == 0
 
 
 def test_the_journal_is_verified_and_listed(mesh: Cli) -> None:

@@ -17,11 +17,12 @@ from tests.integration.mesh_setup import contract, token_of
 from tests.servers import RunningServer
 
 CONTROL = {
-    "AccessRequestService", "ApprovalRuleService", "DecisionService", "DomainService", "GrantService", "GuardrailService",
-    "InboxService", "JournalService", "LineageService", "PrincipalService", "ProductService", "PublicationService",
-    "ServerService", "TokenService",
+    "AccessRequestService", "ApprovalRuleService", "AuditService", "BreakGlassService", "ChangeSetService",
+    "DecisionService", "DomainService", "GrantService", "GuardrailService", "InboxService", "JournalService",
+    "LineageService", "PrincipalService", "ProductService", "PublicationService", "QuestionService", "ServerService",
+    "TagService", "TokenService",
 }  # fmt: skip
-GATEWAY = {"ReadService", "RetrievalService"}
+GATEWAY = {"ReadService", "RetrievalService", "SqlService"}
 PACKAGE = "domainmesh.v1."
 EVENTS = "ops.events.events"
 

@@ -191,11 +191,10 @@ class Transport:
     def _channel(self, endpoint: Endpoint) -> grpc.Channel:
         if not endpoint.is_tls:
             return grpc.insecure_channel(endpoint.address, options=(*_OPTIONS, ("grpc.enable_http_proxy", 0)))
-        try:
-            roots = Path(self._ca_file).read_bytes() if self._ca_file else None
-        except OSError as error:
-            raise errors.NotConfigured(f"The certificate file {self._ca_file} (MESH_CA) cannot be read: {error}.") from error
-        return grpc.secure_channel(endpoint.address, grpc.ssl_channel_credentials(roots), options=_OPTIONS)
+        roots = _pem(self._ca_file, "MESH_CA")
+        own = _pem(os.environ.get("MESH_CLIENT_CERTIFICATE"), "MESH_CLIENT_CERTIFICATE")  # key and certificate in one file
+        credentials = grpc.ssl_channel_credentials(roots, private_key=own, certificate_chain=own)
+        return grpc.secure_channel(endpoint.address, credentials, options=_OPTIONS)
 
     def _gateway_endpoint(self) -> Endpoint:
         named = self.call(self.control(ServerServiceStub).GetServerInfo, GetServerInfoRequest()).gateway
@@ -226,6 +225,14 @@ class Transport:
             return
         with self._revision_lock:
             self._revision = max(self._revision, int(seen))
+
+
+def _pem(path: str | None, setting: str) -> bytes | None:
+    """The file's content; None without one. Raises: NotConfigured."""
+    try:
+        return Path(path).expanduser().read_bytes() if path else None
+    except OSError as error:
+        raise errors.NotConfigured(f"The certificate file {path} ({setting}) cannot be read: {error}.") from error
 
 
 def _constant(token: str) -> Callable[[], str]:

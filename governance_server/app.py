@@ -210,7 +210,9 @@ def _open(server: grpc.Server, settings: Settings, port: int, names: list[str]) 
     reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
     address = f"{settings.host}:{port}"
     if settings.tls_certificate is not None and settings.tls_key is not None:
-        credentials = grpc.ssl_server_credentials([(settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())])
+        own = (settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())
+        clients = settings.tls_client_ca.read_bytes() if settings.tls_client_ca else None
+        credentials = grpc.ssl_server_credentials([own], root_certificates=clients, require_client_auth=clients is not None)
         listen = partial(server.add_secure_port, address, credentials)
     else:
         listen = partial(server.add_insecure_port, address)

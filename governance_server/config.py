@@ -47,6 +47,8 @@ class Settings:
     """`MESH_TLS_CERTIFICATE`: PEM chain. With the key, both gRPC ports speak TLS."""
     tls_key: Path | None
     """`MESH_TLS_KEY`: PEM private key."""
+    tls_client_ca: Path | None
+    """`MESH_TLS_CLIENT_CA`: PEM certificates. With it, both gRPC ports take only clients whose certificate one of them signed."""
     call_threads: int
     """`MESH_CALL_THREADS`, default 8. Threads for unary calls."""
     max_calls: int
@@ -108,6 +110,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         keys=Path(env.get("MESH_KEYS", str(home / "keys.json"))).expanduser().absolute(),
         tls_certificate=_path(env, "MESH_TLS_CERTIFICATE"),
         tls_key=_path(env, "MESH_TLS_KEY"),
+        tls_client_ca=_path(env, "MESH_TLS_CLIENT_CA"),
         call_threads=_integer(env, "MESH_CALL_THREADS", 8, minimum=1, maximum=256),
         max_calls=_integer(env, "MESH_MAX_CALLS", 256, minimum=1),
         max_streams=_integer(env, "MESH_MAX_STREAMS", 128, minimum=1),
@@ -138,6 +141,8 @@ def _oidc(env: Mapping[str, str]) -> OidcSettings | None:
 def _check(settings: Settings) -> None:
     if (settings.tls_certificate is None) != (settings.tls_key is None):
         raise InvalidSettings("MESH_TLS_CERTIFICATE and MESH_TLS_KEY belong together: set both or none.")
+    if settings.tls_client_ca is not None and not settings.has_tls:
+        raise InvalidSettings("MESH_TLS_CLIENT_CA needs TLS: set MESH_TLS_CERTIFICATE and MESH_TLS_KEY, too.")
     if not settings.has_tls and not _is_loopback(settings.host):
         raise InvalidSettings(
             f"MESH_HOST={settings.host} is not loopback and TLS is off: tokens would travel in the clear. "

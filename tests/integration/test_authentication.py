@@ -178,6 +178,43 @@ def test_with_tls_everything_works_up_to_the_gateway(new_server: Callable[..., R
         )
 
 
+def signed_certificate(folder: Path, name: str, ca: tuple[Path, Path]) -> Path:
+    """A client's key and certificate in one file, signed by the authority."""
+    openssl = str(shutil.which("openssl"))
+    key, request, certificate, both = (folder / f"{name}.{kind}" for kind in ("key", "csr", "crt", "pem"))
+    new = [openssl, "req", "-newkey", "rsa:2048", "-nodes", "-subj", f"/CN={name}", "-keyout", key, "-out", request]
+    sign = [openssl, "x509", "-req", "-in", request, "-CA", ca[1], "-CAkey", ca[0], "-CAcreateserial", "-days", "2"]
+    for command in (new, [*sign, "-out", certificate]):
+        subprocess.run(command, check=True, capture_output=True)
+    both.write_bytes(key.read_bytes() + certificate.read_bytes())
+    return both
+
+
+def test_a_server_that_asks_for_certificates_takes_only_clients_of_its_authority_and_still_asks_for_a_token(
+    new_server: Callable[..., RunningServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("ours", "theirs"):
+        (tmp_path / name).mkdir()
+    ours, theirs = make_certificate(tmp_path / "ours"), make_certificate(tmp_path / "theirs")
+    key, certificate = ours
+    server = new_server(MESH_TLS_KEY=str(key), MESH_TLS_CERTIFICATE=str(certificate), MESH_TLS_CLIENT_CA=str(certificate))
+
+    def connect(token: str) -> Mesh:
+        return Mesh.connect(server.url, token, ca_file=str(certificate), timeout_seconds=3)
+
+    for shown in (None, signed_certificate(tmp_path, "stranger", theirs)):
+        monkeypatch.setenv("MESH_CLIENT_CERTIFICATE", str(shown or ""))
+        with connect(server.admin_token) as mesh, pytest.raises(ServerUnreachable):
+            mesh.whoami()
+    monkeypatch.setenv("MESH_CLIENT_CERTIFICATE", str(signed_certificate(tmp_path, "user:kim", ours)))
+    with connect(server.admin_token) as mesh:
+        assert mesh.whoami().name == "user:admin", "the certificate's name says nothing"
+        with pytest.raises(AccessDenied):
+            mesh.read("nowhere.at.all")
+    with connect("mesh_" + "0" * 16 + "_" + "a" * 43) as mesh, pytest.raises(Unauthenticated):
+        mesh.whoami()
+
+
 def test_a_token_is_never_sent_unencrypted_to_another_machine() -> None:
     with pytest.raises(MeshError, match=r"unencrypted|https"):
         Mesh.connect("http://mesh.example.org:50051", "mesh_token")

@@ -5,7 +5,6 @@ Knows the tree only; neither SQL text nor column types.
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Iterable, Mapping
 
 from mesh_core.expressions.limits import children
@@ -25,7 +24,7 @@ from mesh_core.expressions.tree import (
     Scalar,
     Subject,
 )
-from mesh_core.expressions.values import compare_values, like_pattern, value_in
+from mesh_core.expressions.values import compare_values, is_like, value_in
 
 __all__ = ["attributes", "bind_subject", "columns", "conjoin", "disjoin", "is_false", "is_true", "simplify"]
 
@@ -91,7 +90,7 @@ def _fold(node: Expression) -> Expression:
         case In(Literal(value), values) if all(isinstance(candidate, Literal) for candidate in values):
             return Literal(value_in(value, tuple(c.value for c in values if isinstance(c, Literal))))
         case Like(Literal(value), pattern):
-            return Literal(re.fullmatch(like_pattern(pattern), value) is not None) if isinstance(value, str) else _NULL
+            return Literal(is_like(value, pattern)) if isinstance(value, str) else _NULL
         case IsNull(Literal(value)):
             return Literal(value is None)
         case _:

@@ -8,7 +8,6 @@ unless null) or `n != n` (false unless null). Knows types, not engines.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Mapping
 from datetime import UTC, date, datetime, timedelta
 from decimal import ROUND_FLOOR, Context, Decimal
@@ -33,7 +32,7 @@ from mesh_core.expressions.tree import (
     Subject,
 )
 from mesh_core.expressions.types import ColumnType, Family, family_of_value
-from mesh_core.expressions.values import FLIPPED, as_utc, compare_values, like_pattern, value_in
+from mesh_core.expressions.values import FLIPPED, as_utc, compare_values, is_like, value_in
 
 __all__ = ["fit", "reads_only"]
 
@@ -118,7 +117,7 @@ def _fit_in(operand: Expression, values: tuple[Scalar, ...], types: Mapping[str,
 def _fit_like(operand: Expression, pattern: str, types: Mapping[str, ColumnType]) -> Expression:
     match operand:
         case Literal(str() as value):
-            return Literal(re.fullmatch(like_pattern(pattern), value) is not None)
+            return Literal(is_like(value, pattern))
         case Literal():
             return _NULL
         case Column(name):

@@ -18,7 +18,7 @@ from types import MappingProxyType
 
 from mesh_core.expressions.tree import CompareOperator, Scalar
 
-__all__ = ["FLIPPED", "NEGATED", "as_utc", "compare_values", "like_pattern", "value_in"]
+__all__ = ["FLIPPED", "NEGATED", "as_utc", "compare_values", "is_like", "like_pattern", "value_in"]
 
 _OPERATORS: Mapping[str, Callable[[int, int], bool]] = MappingProxyType(
     {"=": operator.eq, "!=": operator.ne, "<": operator.lt, "<=": operator.le, ">": operator.gt, ">=": operator.ge}
@@ -50,6 +50,31 @@ def value_in(value: Scalar, candidates: tuple[Scalar, ...]) -> bool | None:
 def like_pattern(pattern: str, escape: Callable[[str], str] = re.escape) -> str:
     """The regular expression of a LIKE pattern, for a whole-string match: `%` any run, `_` one code point, newlines included."""
     return "(?s)" + "".join({"%": ".*", "_": "."}.get(character) or escape(character) for character in pattern)
+
+
+def is_like(text: str, pattern: str) -> bool:
+    """True if the whole text is LIKE the pattern. Never backtracks over a `%`: patterns are other people's texts."""
+    first, *rest = pattern.split("%")
+    if not rest:
+        return len(text) == len(first) and _find(text, first, 0, len(text)) == 0
+    *middle, last = rest
+    position, limit = len(first), len(text) - len(last)
+    if position > limit or _find(text, first, 0, position) != 0 or _find(text, last, limit, len(text)) != limit:
+        return False
+    for part in middle:
+        found = _find(text, part, position, limit)
+        if found < 0:
+            return False
+        position = found + len(part)
+    return True
+
+
+def _find(text: str, part: str, start: int, end: int) -> int:
+    """Where the part, in which `_` is any one code point, first lies within text[start:end]; -1 if nowhere."""
+    if "_" not in part:
+        return text.find(part, start, end)
+    found = re.compile("(?s)" + "".join("." if c == "_" else re.escape(c) for c in part)).search(text, start, end)
+    return -1 if found is None else found.start()
 
 
 def as_utc(value: date) -> datetime:

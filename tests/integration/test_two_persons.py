@@ -275,3 +275,13 @@ def test_no_administrator_makes_itself_a_second_person(mesh: InnerMesh) -> None:
     with pytest.raises(AccessDenied) as refused:
         propose(mesh, {"principal": {"name": ADMIN, "is_disabled": True}})
     assert "own seat" in refused.value.problems[0].message
+
+
+def test_what_a_proposal_would_do_to_access_is_stored_with_it(mesh: InnerMesh) -> None:
+    wanted = {"grant": grant(EVE, "mesh", "administer")}
+    planned = mesh.call(ADMIN, "PlanChanges", pb.PlanChangesRequest(resources=[wanted]))  # type: ignore[list-item]
+    found = propose(mesh, wanted)
+    for impact in (planned.impact, found.impact):
+        gains = {(it.action, it.resource, tuple(it.principals)) for it in impact.actions if it.is_allowed}
+        assert {("administer", "mesh", (EVE,)), ("administer", "shop", (EVE,))} <= gains
+    assert approve(mesh, SECOND, found).impact == found.impact

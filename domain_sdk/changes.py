@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Literal
 if TYPE_CHECKING:
     from domain_sdk._transport import Transport
     from domain_sdk.folder import FolderPlan
+    from domain_sdk.folder.testing import CaseResult
     from domain_sdk.questions import Impact
 
 __all__ = ["ChangePlan", "ChangeSet", "Changes", "FieldDifference", "PlannedChange", "Resource"]
@@ -184,6 +185,18 @@ class Changes:
             if done[-1].state == "proposed":
                 break
         return done
+
+    def test_folder(self, folder: str | Path, *, with_changes: bool = False) -> Sequence[CaseResult]:
+        """How each policy test of the folder comes out, on the mesh as it is or (`with_changes`) as the folder would make it.
+
+        Raises:
+            InvalidRequest: files are malformed; everything is listed with file and line.
+            AccessDenied: the caller may not ask what others see of a port in a test.
+        """
+        from domain_sdk.folder import read_folder
+        from domain_sdk.folder.testing import run_cases
+
+        return run_cases(self._transport, read_folder(Path(folder)), with_changes=with_changes)
 
     def export_folder(self, folder: str | Path, *, force: bool = False) -> Sequence[str]:
         """The mesh, as far as the caller administers it, is in the folder; the paths of the files.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from domain_sdk.cli.output import cell
@@ -14,8 +14,9 @@ if TYPE_CHECKING:
 
     from domain_sdk.changes import FieldDifference, PlannedChange
     from domain_sdk.folder import ContractCheck, FolderPlan, Place, SourcePlan, Tree
+    from domain_sdk.folder.testing import CaseResult
 
-__all__ = ["plan_view"]
+__all__ = ["plan_view", "results_view"]
 
 _SIGNS = {"create": ("+", "green"), "update": ("~", "yellow"), "delete": ("-", "red"), "unchanged": (" ", "")}
 _MOST_UNMANAGED = 10
@@ -37,6 +38,30 @@ def plan_view(found: FolderPlan, tree: Tree) -> RenderableType:
     places = {source.name: {label_of(entry): entry.place for entry in source.entries} for source in tree.sources}
     parts = [line for source in found.sources for line in _source(source, places[source.source])]
     return Group(*parts, _summary(found))
+
+
+def results_view(found: Sequence[CaseResult]) -> RenderableType:
+    """Policy tests as they came out, failures with what was expected, what came and why."""
+    from rich.console import Group
+
+    lines = [line for result in found for line in _result(result)]
+    failed = sum(not it.is_passed for it in found)
+    told = f"{failed} failed, " if failed else ""
+    return Group(*lines, cell(f"{told}{len(found) - failed} passed.", "bold red" if failed else "bold green"))
+
+
+def _result(result: CaseResult) -> Iterator[Text]:
+    if result.is_passed:
+        yield cell("PASSED ", "green") + cell(f"{result.place}  {result.name}")
+        return
+    yield cell("FAILED ", "bold red") + cell(f"{result.place}  {result.name}", "bold")
+    who = f"{result.principal} on {result.resource}" + (f" for {result.purpose}" if result.purpose else "")
+    yield cell(f"       {who}")
+    for mismatch in result.mismatches:
+        yield cell(f"       {mismatch.what}: expected {mismatch.expected!r}")
+        yield cell(f"       {' ' * len(mismatch.what)}       got {mismatch.got!r}")
+    for reason in result.reasons:
+        yield cell(f"       because {reason}", "dim")
 
 
 def _source(source: SourcePlan, places: Mapping[str, Place]) -> Iterator[RenderableType]:

@@ -1,14 +1,15 @@
-"""`plan`, `apply`, `export`: the mesh in git, a folder of files against the mesh as it is."""
+"""`plan`, `apply`, `test`, `export`: the mesh in git, a folder of files against the mesh as it is."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from domain_sdk.cli.command import Command
+from domain_sdk.cli.failures import FAILED
 from domain_sdk.cli.options import Json, Reason
 from domain_sdk.cli.output import answer, cell, errors_console, output_console, print_json, waiting
 from domain_sdk.cli.session import connect
@@ -16,6 +17,7 @@ from domain_sdk.cli.session import connect
 if TYPE_CHECKING:
     from domain_sdk.changes import ChangeSet
     from domain_sdk.folder import FolderPlan, Source, SourcePlan, Tree
+    from domain_sdk.folder.testing import CaseResult
     from domain_sdk.mesh import Mesh
 
 __all__ = ["COMMANDS"]
@@ -73,6 +75,31 @@ def export(
 
 def _files(count: int, folder: Path) -> str:
     return f"{count} files are in {folder}: `mesh plan {folder}` finds nothing to change."
+
+
+def run_tests(
+    ctx: typer.Context,
+    folder: Folder = Path(),
+    only: Only = None,
+    with_changes: Annotated[
+        bool, typer.Option("--with-changes", help="Of the mesh as it would be with the folder applied, not as it is.")
+    ] = False,
+    as_json: Json = False,
+) -> None:
+    """Run a folder's policy tests: who must see what, and must not. Exit status 1 if one fails."""
+    tree = _tree(folder, only)
+    with connect(ctx) as mesh, waiting(f"Asking {len(tree.cases)} tests …"):
+        from domain_sdk.folder.testing import run_cases
+
+        found = run_cases(mesh._transport, tree, with_changes=with_changes)
+    answer({"tests": found}, lambda: _results(found), as_json=as_json)
+    raise typer.Exit(0 if all(it.is_passed for it in found) else FAILED)
+
+
+def _results(found: Sequence[CaseResult]) -> Any:  # noqa: ANN401 # Rich renderables
+    from domain_sdk.cli.folder_views import results_view
+
+    return results_view(found)
 
 
 def _tree(folder: Path, only: list[str] | None) -> Tree:
@@ -164,5 +191,6 @@ def _outcome(done: ChangeSet, approvers: tuple[str, ...]) -> str:
 COMMANDS = (
     Command("plan", plan, ("mesh plan sales/", "mesh plan --only centre")),
     Command("apply", apply, ('mesh apply sales/ --reason "Analysts may read orders"', "mesh apply --yes")),
+    Command("test", run_tests, ("mesh test sales/", "mesh test --with-changes")),
     Command("export", export, ("mesh export mesh-in-git/",)),
 )

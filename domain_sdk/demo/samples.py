@@ -9,11 +9,14 @@ from typing import TYPE_CHECKING, Any
 from domain_sdk.errors import NotConfigured
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from domain_sdk.folder import Tree
+    from domain_sdk.folder.testing import CaseResult
     from domain_sdk.mesh import Mesh
     from domain_sdk.release import Release
 
-__all__ = ["apply_policies", "pipeline", "publish", "set_up", "stated", "tree"]
+__all__ = ["apply_policies", "pipeline", "publish", "set_up", "stated", "test", "tree"]
 
 
 def tree() -> Tree:
@@ -31,6 +34,11 @@ def set_up(admin: Mesh) -> None:
 def apply_policies(owner: Mesh, domain: str) -> None:
     """What the domain's folder states holds."""
     owner.changes.apply_folder(_root() / domain)
+
+
+def test(owner: Mesh, domain: str) -> Sequence[CaseResult]:
+    """How the policy tests of the domain's folder come out."""
+    return owner.changes.test_folder(_root() / domain)
 
 
 def stated(source: str, kind: str) -> list[Any]:

@@ -32,6 +32,7 @@ PORT = "finance.revenue.revenue"
 PURPOSE = "forecasting"
 QUESTION = "How long can a customer send goods back for money?"
 _SHOWN_ROWS = 6
+_OWNED = (("sam", "sales"), ("fiona", "finance"), ("paul", "policy"))
 
 
 def tell(narrator: Narrator, stage: Stage, *, started: float) -> None:
@@ -97,7 +98,7 @@ def _publish(narrator: Narrator, stage: Stage) -> None:
         with narrator.working(f"Publishing {product} …"):
             releases.append(samples.publish(mesh, product))
     narrator.types("sam, owner of sales", 'mesh.changes.apply_folder("sample_domains/sales")   # finance may read orders')
-    for name, domain in (("sam", "sales"), ("fiona", "finance"), ("paul", "policy")):
+    for name, domain in _OWNED:
         samples.apply_policies(owners[name], domain)
     for mesh, product in ((finance, "finance.revenue"), (owners["paul"], "policy.handbook")):
         with narrator.working(f"Publishing {product} …"):
@@ -107,6 +108,11 @@ def _publish(narrator: Narrator, stage: Stage) -> None:
     narrator.claim(
         f"{len(releases)} products are published, {len(results)} quality checks ran and none failed",
         len(releases) == 5 and results and not any(result.is_violation for result in results),
+    )
+    narrator.types("fiona, owner of finance", 'mesh.changes.test_folder("sample_domains/finance")   # policy tests are files')
+    outcomes = [it for name, domain in _OWNED for it in samples.test(owners[name], domain)]
+    narrator.claim(
+        f"the {len(outcomes)} policy tests of the three domains pass", outcomes and all(it.is_passed for it in outcomes)
     )
 
 

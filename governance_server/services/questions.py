@@ -6,11 +6,11 @@ from collections.abc import Iterator, Sequence
 
 import grpc
 
-from domainmesh.v1 import impact_pb2, question_pb2, question_service_pb2_grpc
+from domainmesh.v1 import decision_service_pb2, impact_pb2, question_pb2, question_service_pb2_grpc
 from domainmesh.v1 import question_service_pb2 as pb
 from domainmesh.v1.decision_log_pb2 import DECISION_KIND_QUESTION
 from governance_server.backend import Backend, Page
-from governance_server.caller import current_caller
+from governance_server.caller import Caller, current_caller
 from governance_server.policy.audience import Audience, View
 from governance_server.policy.budget import Budget
 from governance_server.policy.paths import Paths
@@ -18,7 +18,9 @@ from governance_server.policy.projection import PolicyProjection
 from governance_server.policy.prover import Claim, claim_of_guardrail, claim_of_tag, prove
 from governance_server.policy.simulation import ReadLog, everywhere, simulate
 from governance_server.rules.errors import AccessDenied, Invalid, NotFound, PurposeNotHeld, TooLarge
+from governance_server.rules.grants import check_resource
 from governance_server.rules.policy_rows import ACTIONS, ANY
+from governance_server.rules.read_plans import ReadPlan
 from governance_server.services.questioning import Questioning, port_and_column
 from governance_server.services.sights import denial_to_wire, outcome_to_wire, proof_to_wire, view_to_wire
 from governance_server.services.supposing import supposed_writes
@@ -122,6 +124,36 @@ class QuestionService(question_service_pb2_grpc.QuestionServiceServicer):
         sights = [_answer(audience, asking, question) for question in request.questions]
         return pb.ExplainManyResponse(sights=sights, revision=policy.revision)
 
+    def CheckSupposed(
+        self, request: pb.CheckSupposedRequest, context: grpc.ServicerContext
+    ) -> decision_service_pb2.CheckManyResponse:
+        """Says whether actions are allowed, also under changes that nobody has made."""
+        with self._backend.answering(DECISION_KIND_QUESTION, action="check") as recording:
+            response = self._checked(request)
+            recording.answered(True, revision=response.revision)
+        return response
+
+    def _checked(self, request: pb.CheckSupposedRequest) -> decision_service_pb2.CheckManyResponse:
+        if len(request.checks) > _MAX_QUESTIONS:
+            raise TooLarge(f"{len(request.checks)} questions in one call: send at most {_MAX_QUESTIONS}.")
+        asking = Questioning(self._backend, current_caller(), request.as_of)
+        for check in request.checks:
+            if check.action not in ACTIONS:
+                raise Invalid(f"{check.action!r} is no action: use one of {', '.join(sorted(ACTIONS))}.", resource=check.resource)
+            check_resource(check.resource)
+            if asking.subject(check.principal) != asking.caller.name:
+                asking.authorise(check.resource)
+        policy = asking.policy
+        if request.changes:
+            policy = policy.with_changes(supposed_writes(self._backend, asking, request.changes))
+        audience = Audience(policy)
+        audience.adopt(asking.caller)
+        response = decision_service_pb2.CheckManyResponse(revision=policy.revision)
+        for check in request.checks:
+            caller = audience.caller(check.principal or asking.caller.name)
+            response.results.add(is_allowed=_is_allowed(policy, caller, check), revision=policy.revision)
+        return response
+
     def Simulate(self, request: pb.SimulateRequest, context: grpc.ServicerContext) -> impact_pb2.Impact:
         """Says what changes would do to access."""
         with self._backend.answering(DECISION_KIND_QUESTION, action="simulate") as recording:
@@ -211,6 +243,15 @@ class _Readers:
         for view in self._known[standing]:
             paths = self._paths.grants(name, view.plan, self._columns)
             yield view_to_wire(name, view, paths=paths, shows_filter=True, columns=self._columns)
+
+
+def _is_allowed(policy: PolicyProjection, caller: Caller, check: decision_service_pb2.CheckRequest) -> bool:
+    try:
+        if check.action == "read" and check.resource.count(".") == 2:  # of a port, any column
+            return isinstance(policy.explain(caller, check.resource, check.purpose), ReadPlan)
+        return policy.check(caller, check.action, check.resource, check.purpose).allowed
+    except AccessDenied:  # the purpose is not held, or there is no such port
+        return False
 
 
 def _answer(audience: Audience, asking: Questioning, question: pb.ExplainManyRequest.Question) -> question_pb2.Sight:

@@ -40,6 +40,12 @@ def outcome_to_wire(name: str, outcome: ReadPlan | Denied, purpose: str, *, show
     if isinstance(outcome, Denied):
         return denial_to_wire(name, outcome.port, purpose, [f"{reason.rule}: {reason.text}" for reason in outcome.reasons])
     message = _sight(name, outcome, sight_of(outcome), shows_filter=shows_filter)
+    plans = {column.name: column for column in outcome.columns} if shows_filter else {}
+    for column in message.columns if shows_filter else ():
+        plan = plans[column.name]
+        column.guard_mask = plan.guard_mask or ""
+        for branch in plan.branches:
+            column.branches.add(condition=_filter(branch.condition, shows_filter=True), mask=branch.mask or "")
     message.purposes.append(purpose)
     return message
 

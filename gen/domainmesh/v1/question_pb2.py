@@ -26,7 +26,7 @@ from domainmesh.v1 import impact_pb2 as domainmesh_dot_v1_dot_impact__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x64omainmesh/v1/question.proto\x12\rdomainmesh.v1\x1a\x1a\x64omainmesh/v1/impact.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x01\n\x05Sight\x12\x11\n\tprincipal\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\t\x12\x10\n\x08purposes\x18\x03 \x03(\t\x12*\n\x07\x63olumns\x18\x04 \x03(\x0b\x32\x19.domainmesh.v1.SeenColumn\x12\x1b\n\x13hidden_column_count\x18\x05 \x01(\r\x12\x12\n\nrow_filter\x18\x06 \x01(\t\x12(\n\x05paths\x18\x07 \x03(\x0b\x32\x19.domainmesh.v1.AccessPath\x12\x0f\n\x07reasons\x18\x08 \x03(\t\"S\n\nSeenColumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12)\n\x05shown\x18\x02 \x01(\x0e\x32\x1a.domainmesh.v1.ColumnShown\x12\x0c\n\x04mask\x18\x03 \x01(\t\"J\n\nAccessPath\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x0b\n\x03via\x18\x02 \x03(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\x10\n\x08resource\x18\x04 \x01(\t\"\x86\x02\n\x0e\x43ounterexample\x12\x11\n\tprincipal\x18\x01 \x01(\t\x12\x10\n\x08purposes\x18\x02 \x03(\t\x12\x0e\n\x06\x63olumn\x18\x03 \x01(\t\x12)\n\x05shown\x18\x04 \x01(\x0e\x32\x1a.domainmesh.v1.ColumnShown\x12\x0c\n\x04mask\x18\x05 \x01(\t\x12-\n\tfrom_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x05paths\x18\x07 \x03(\x0b\x32\x19.domainmesh.v1.AccessPath\x12-\n\nexemptions\x18\x08 \x03(\x0b\x32\x19.domainmesh.v1.AccessPathb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1c\x64omainmesh/v1/question.proto\x12\rdomainmesh.v1\x1a\x1a\x64omainmesh/v1/impact.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x01\n\x05Sight\x12\x11\n\tprincipal\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\t\x12\x10\n\x08purposes\x18\x03 \x03(\t\x12*\n\x07\x63olumns\x18\x04 \x03(\x0b\x32\x19.domainmesh.v1.SeenColumn\x12\x1b\n\x13hidden_column_count\x18\x05 \x01(\r\x12\x12\n\nrow_filter\x18\x06 \x01(\t\x12(\n\x05paths\x18\x07 \x03(\x0b\x32\x19.domainmesh.v1.AccessPath\x12\x0f\n\x07reasons\x18\x08 \x03(\t\"\x95\x01\n\nSeenColumn\x12\x0c\n\x04name\x18\x01 \x01(\t\x12)\n\x05shown\x18\x02 \x01(\x0e\x32\x1a.domainmesh.v1.ColumnShown\x12\x0c\n\x04mask\x18\x03 \x01(\t\x12,\n\x08\x62ranches\x18\x04 \x03(\x0b\x32\x1a.domainmesh.v1.ShownBranch\x12\x12\n\nguard_mask\x18\x05 \x01(\t\".\n\x0bShownBranch\x12\x11\n\tcondition\x18\x01 \x01(\t\x12\x0c\n\x04mask\x18\x02 \x01(\t\"J\n\nAccessPath\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x0b\n\x03via\x18\x02 \x03(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\x10\n\x08resource\x18\x04 \x01(\t\"\x86\x02\n\x0e\x43ounterexample\x12\x11\n\tprincipal\x18\x01 \x01(\t\x12\x10\n\x08purposes\x18\x02 \x03(\t\x12\x0e\n\x06\x63olumn\x18\x03 \x01(\t\x12)\n\x05shown\x18\x04 \x01(\x0e\x32\x1a.domainmesh.v1.ColumnShown\x12\x0c\n\x04mask\x18\x05 \x01(\t\x12-\n\tfrom_time\x18\x06 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12(\n\x05paths\x18\x07 \x03(\x0b\x32\x19.domainmesh.v1.AccessPath\x12-\n\nexemptions\x18\x08 \x03(\x0b\x32\x19.domainmesh.v1.AccessPathb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,10 +35,12 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SIGHT']._serialized_start=109
   _globals['_SIGHT']._serialized_end=319
-  _globals['_SEENCOLUMN']._serialized_start=321
-  _globals['_SEENCOLUMN']._serialized_end=404
-  _globals['_ACCESSPATH']._serialized_start=406
-  _globals['_ACCESSPATH']._serialized_end=480
-  _globals['_COUNTEREXAMPLE']._serialized_start=483
-  _globals['_COUNTEREXAMPLE']._serialized_end=745
+  _globals['_SEENCOLUMN']._serialized_start=322
+  _globals['_SEENCOLUMN']._serialized_end=471
+  _globals['_SHOWNBRANCH']._serialized_start=473
+  _globals['_SHOWNBRANCH']._serialized_end=519
+  _globals['_ACCESSPATH']._serialized_start=521
+  _globals['_ACCESSPATH']._serialized_end=595
+  _globals['_COUNTEREXAMPLE']._serialized_start=598
+  _globals['_COUNTEREXAMPLE']._serialized_end=860
 # @@protoc_insertion_point(module_scope)

@@ -87,26 +87,64 @@ class SeenColumn(_message.Message):
     NAME_FIELD_NUMBER: _builtins.int
     SHOWN_FIELD_NUMBER: _builtins.int
     MASK_FIELD_NUMBER: _builtins.int
+    BRANCHES_FIELD_NUMBER: _builtins.int
+    GUARD_MASK_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     shown: _impact_pb2.ColumnShown.ValueType
     """Clear, masked or partly."""
     mask: _builtins.str
     """The mask that always applies; empty if none."""
+    guard_mask: _builtins.str
+    """The mask that guardrails put on top of the branch's, as `branches`; empty if none."""
+    @_builtins.property
+    def branches(self) -> _containers.RepeatedCompositeFieldContainer[Global___ShownBranch]:
+        """On which rows it is shown and how: the first branch that holds decides, null where none does. In ExplainMany only, and only
+        for who may `grant` on the port.
+        """
+
     def __init__(
         self,
         *,
         name: _builtins.str = ...,
         shown: _impact_pb2.ColumnShown.ValueType = ...,
         mask: _builtins.str = ...,
+        branches: _abc.Iterable[Global___ShownBranch] | None = ...,
+        guard_mask: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["mask", b"mask", "name", b"name", "shown", b"shown"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["branches", b"branches", "guard_mask", b"guard_mask", "mask", b"mask", "name", b"name", "shown", b"shown"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___SeenColumn: _TypeAlias = SeenColumn  # noqa: Y015
+
+@_typing.final
+class ShownBranch(_message.Message):
+    """How a column is shown on some rows."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONDITION_FIELD_NUMBER: _builtins.int
+    MASK_FIELD_NUMBER: _builtins.int
+    condition: _builtins.str
+    """The rows, as SQL; empty for all that are left."""
+    mask: _builtins.str
+    """The mask; empty if the value is shown as it is."""
+    def __init__(
+        self,
+        *,
+        condition: _builtins.str = ...,
+        mask: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["condition", b"condition", "mask", b"mask"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ShownBranch: _TypeAlias = ShownBranch  # noqa: Y015
 
 @_typing.final
 class AccessPath(_message.Message):

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from domainmesh.v1 import change_set_pb2 as _change_set_pb2
+from domainmesh.v1 import decision_service_pb2 as _decision_service_pb2
 from domainmesh.v1 import question_pb2 as _question_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -261,6 +262,40 @@ class ExplainManyResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___ExplainManyResponse: _TypeAlias = ExplainManyResponse  # noqa: Y015
+
+@_typing.final
+class CheckSupposedRequest(_message.Message):
+    """Asks whether actions would be allowed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CHECKS_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    as_of: _builtins.int
+    """The journal revision to answer at; 0 means now."""
+    @_builtins.property
+    def checks(self) -> _containers.RepeatedCompositeFieldContainer[_decision_service_pb2.CheckRequest]:
+        """Up to 1,000; `as_of` of the items is ignored."""
+
+    @_builtins.property
+    def changes(self) -> _containers.RepeatedCompositeFieldContainer[_change_set_pb2.DesiredResource]:
+        """Changes to suppose, as in ExplainManyRequest."""
+
+    def __init__(
+        self,
+        *,
+        checks: _abc.Iterable[_decision_service_pb2.CheckRequest] | None = ...,
+        changes: _abc.Iterable[_change_set_pb2.DesiredResource] | None = ...,
+        as_of: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "changes", b"changes", "checks", b"checks"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CheckSupposedRequest: _TypeAlias = CheckSupposedRequest  # noqa: Y015
 
 @_typing.final
 class SimulateRequest(_message.Message):

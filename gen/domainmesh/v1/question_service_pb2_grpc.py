@@ -3,6 +3,7 @@
 import grpc
 import warnings
 
+from domainmesh.v1 import decision_service_pb2 as domainmesh_dot_v1_dot_decision__service__pb2
 from domainmesh.v1 import impact_pb2 as domainmesh_dot_v1_dot_impact__pb2
 from domainmesh.v1 import question_service_pb2 as domainmesh_dot_v1_dot_question__service__pb2
 
@@ -52,6 +53,11 @@ class QuestionServiceStub(object):
                 request_serializer=domainmesh_dot_v1_dot_question__service__pb2.ExplainManyRequest.SerializeToString,
                 response_deserializer=domainmesh_dot_v1_dot_question__service__pb2.ExplainManyResponse.FromString,
                 _registered_method=True)
+        self.CheckSupposed = channel.unary_unary(
+                '/domainmesh.v1.QuestionService/CheckSupposed',
+                request_serializer=domainmesh_dot_v1_dot_question__service__pb2.CheckSupposedRequest.SerializeToString,
+                response_deserializer=domainmesh_dot_v1_dot_decision__service__pb2.CheckManyResponse.FromString,
+                _registered_method=True)
         self.Simulate = channel.unary_unary(
                 '/domainmesh.v1.QuestionService/Simulate',
                 request_serializer=domainmesh_dot_v1_dot_question__service__pb2.SimulateRequest.SerializeToString,
@@ -90,6 +96,13 @@ class QuestionServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def CheckSupposed(self, request, context):
+        """Says whether up to 1,000 actions are allowed, also as it would be under changes that nobody has made.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def Simulate(self, request, context):
         """Says what changes would do to access, without making them: who gains, who loses, what.
         """
@@ -121,6 +134,11 @@ def add_QuestionServiceServicer_to_server(servicer, server):
                     servicer.ExplainMany,
                     request_deserializer=domainmesh_dot_v1_dot_question__service__pb2.ExplainManyRequest.FromString,
                     response_serializer=domainmesh_dot_v1_dot_question__service__pb2.ExplainManyResponse.SerializeToString,
+            ),
+            'CheckSupposed': grpc.unary_unary_rpc_method_handler(
+                    servicer.CheckSupposed,
+                    request_deserializer=domainmesh_dot_v1_dot_question__service__pb2.CheckSupposedRequest.FromString,
+                    response_serializer=domainmesh_dot_v1_dot_decision__service__pb2.CheckManyResponse.SerializeToString,
             ),
             'Simulate': grpc.unary_unary_rpc_method_handler(
                     servicer.Simulate,
@@ -216,6 +234,33 @@ class QuestionService(object):
             '/domainmesh.v1.QuestionService/ExplainMany',
             domainmesh_dot_v1_dot_question__service__pb2.ExplainManyRequest.SerializeToString,
             domainmesh_dot_v1_dot_question__service__pb2.ExplainManyResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def CheckSupposed(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/domainmesh.v1.QuestionService/CheckSupposed',
+            domainmesh_dot_v1_dot_question__service__pb2.CheckSupposedRequest.SerializeToString,
+            domainmesh_dot_v1_dot_decision__service__pb2.CheckManyResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from domainmesh.v1 import decision_service_pb2 as _decision_service_pb2
 from domainmesh.v1 import impact_pb2 as _impact_pb2
 from domainmesh.v1 import question_service_pb2 as _question_service_pb2
 from grpc import aio as _aio
@@ -42,6 +43,8 @@ class QuestionServiceStub:
     """Lists everybody who sees a port or column, and how: complete over all principals known, by name."""
     ExplainMany: _grpc.UnaryUnaryMultiCallable[_question_service_pb2.ExplainManyRequest, _question_service_pb2.ExplainManyResponse]
     """Says what up to 1,000 (principal, port, purpose) see, also as it would be under changes that nobody has made."""
+    CheckSupposed: _grpc.UnaryUnaryMultiCallable[_question_service_pb2.CheckSupposedRequest, _decision_service_pb2.CheckManyResponse]
+    """Says whether up to 1,000 actions are allowed, also as it would be under changes that nobody has made."""
     Simulate: _grpc.UnaryUnaryMultiCallable[_question_service_pb2.SimulateRequest, _impact_pb2.Impact]
     """Says what changes would do to access, without making them: who gains, who loses, what."""
     Prove: _grpc.UnaryUnaryMultiCallable[_question_service_pb2.ProveRequest, _question_service_pb2.ProveResponse]
@@ -60,6 +63,8 @@ class QuestionServiceAsyncStub(QuestionServiceStub):
     """Lists everybody who sees a port or column, and how: complete over all principals known, by name."""
     ExplainMany: _aio.UnaryUnaryMultiCallable[_question_service_pb2.ExplainManyRequest, _question_service_pb2.ExplainManyResponse]  # type: ignore[assignment]
     """Says what up to 1,000 (principal, port, purpose) see, also as it would be under changes that nobody has made."""
+    CheckSupposed: _aio.UnaryUnaryMultiCallable[_question_service_pb2.CheckSupposedRequest, _decision_service_pb2.CheckManyResponse]  # type: ignore[assignment]
+    """Says whether up to 1,000 actions are allowed, also as it would be under changes that nobody has made."""
     Simulate: _aio.UnaryUnaryMultiCallable[_question_service_pb2.SimulateRequest, _impact_pb2.Impact]  # type: ignore[assignment]
     """Says what changes would do to access, without making them: who gains, who loses, what."""
     Prove: _aio.UnaryUnaryMultiCallable[_question_service_pb2.ProveRequest, _question_service_pb2.ProveResponse]  # type: ignore[assignment]
@@ -93,6 +98,14 @@ class QuestionServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_question_service_pb2.ExplainManyResponse, _abc.Awaitable[_question_service_pb2.ExplainManyResponse]]:
         """Says what up to 1,000 (principal, port, purpose) see, also as it would be under changes that nobody has made."""
+
+    @_abc_1.abstractmethod
+    def CheckSupposed(
+        self,
+        request: _question_service_pb2.CheckSupposedRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_decision_service_pb2.CheckManyResponse, _abc.Awaitable[_decision_service_pb2.CheckManyResponse]]:
+        """Says whether up to 1,000 actions are allowed, also as it would be under changes that nobody has made."""
 
     @_abc_1.abstractmethod
     def Simulate(

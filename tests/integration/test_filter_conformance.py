@@ -1,9 +1,13 @@
-"""One filter, one answer: polars, LanceDB and plain truth tables keep the same rows of the same tables."""
+"""One filter, one answer: plain truth tables, polars, LanceDB, and the gateway's own paths over Delta keep the same rows.
+
+Weaviate's translation is held to the same truth tables in `test_expressions_weaviate` and, on a server, in `test_vector_stores`.
+"""
 
 from __future__ import annotations
 
 import itertools
 import math
+import uuid
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from decimal import Decimal
@@ -13,14 +17,18 @@ import lancedb
 import polars as pl
 import pyarrow as pa
 import pytest
+from deltalake import write_deltalake
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from governance_server.gateway.governed_files import GovernedFiles
+from governance_server.gateway.scan import PolarsScanner
+from governance_server.rules.read_plans import Branch, ColumnPlan, ReadPlan
 from mesh_core.expressions.arrow import column_types
 from mesh_core.expressions.fitting import fit
 from mesh_core.expressions.polars import to_polars
 from mesh_core.expressions.sql import parse_filter, to_sql
-from mesh_core.expressions.tree import Expression
+from mesh_core.expressions.tree import TRUE, Expression
 from tests.expression_cases import ENGINE_EXPRESSIONS, EXPRESSIONS, ROWS, evaluate
 
 SCHEMA = pa.schema(
@@ -86,6 +94,25 @@ def test_a_filter_stored_as_text_keeps_the_same_rows(rows: Rows, filters: list[E
     table = arrow_table(rows)
     for expression in filters:
         assert kept_by_polars(table, parse_filter(to_sql(expression))) == expected(rows, expression)
+
+
+@given(TABLES, st.lists(ENGINE_EXPRESSIONS, min_size=3, max_size=3))
+@settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))
+def test_every_path_of_the_gateway_keeps_the_rows_and_the_filter_column_need_not_be_visible(
+    tmp_path: Path, rows: Rows, filters: list[Expression]
+) -> None:
+    table, root = arrow_table(rows), tmp_path / uuid.uuid4().hex
+    write_deltalake(str(root), table)
+    for expression in filters:
+        shown = (ColumnPlan("row", (Branch(TRUE, None),), None),)
+        hidden = tuple(name for name in table.column_names if name != "row")
+        plan = ReadPlan("shop.orders.orders", "user:eve", "", 1, expression, shown, hidden, ())
+        batches = list(PolarsScanner().scan(plan, table_root=root, delta_version=0, columns=None, predicate=None, limit=None))
+        streamed = pa.Table.from_batches(batches)
+        files = GovernedFiles(root.with_suffix(".files")).prepare(plan, table_root=root, delta_version=0).files
+        filed = pl.concat([pl.read_parquet(file.path) for file in files]) if files else pl.DataFrame({"row": []})
+        assert streamed.column_names == filed.columns == ["row"]
+        assert sorted(streamed["row"].to_pylist()) == sorted(filed["row"].to_list()) == expected(rows, expression)
 
 
 @pytest.mark.parametrize(

@@ -127,6 +127,6 @@ def test_a_scope_of_purposes_lets_data_be_read_for_these_or_narrower_ones_only(p
 
 def test_a_scope_outlives_a_change_of_its_principal(policy: PolicyProjection) -> None:
     assert policy.revision
-    scoped = policy._as_it_is(replace(OWNER, scope=READS), PORT)
+    scoped = policy._as_it_is(replace(OWNER, scope=READS))
     assert scoped.scope is READS
     assert scoped.purposes == {"analytics"}

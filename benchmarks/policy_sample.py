@@ -85,7 +85,7 @@ def view_of(writes: Iterable[ResourceWrite]) -> View:
     """The policy that a server has after reading these resources, without a journal."""
     from itertools import chain
 
-    from governance_server.policy.facts import Facts, derive, replace_resource
+    from governance_server.policy.facts import Facts, follow_up, replace_resource
     from governance_server.policy.indexed_engine import IndexedEngine
     from governance_server.policy.view import View
     from governance_server.rules import policy_facts
@@ -94,7 +94,7 @@ def view_of(writes: Iterable[ResourceWrite]) -> View:
     facts, engine = Facts(), IndexedEngine()
     for write in writes:
         replace_resource(facts, write.kind, write.name, write.body)
-    derive(facts)
+    follow_up(facts)
     rows = [*policy_facts.BASE_ROWS, *chain.from_iterable(facts.rows.values())]
     engine.load((r for r in rows if isinstance(r, Rule)), (r for r in rows if isinstance(r, Link)), revision=1)
     return View(engine, facts, 1)

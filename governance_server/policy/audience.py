@@ -109,8 +109,7 @@ class Audience:
         if (port, action) not in self._rules:
             found = self.policy.find_port(port)
             objects = [port, *(column_object(port, column.name) for column in found.columns)] if found else []
-            every = {rule for obj in objects for rule in self._engine.rules_on(obj, action)}
-            self._rules[port, action] = self._described(port, tuple(sorted(every)))
+            self._rules[port, action] = self._described(port, self._engine.rules_on_any(objects, action))
         return self._rules[port, action]
 
     def _described(self, port: str, rules: Sequence[Rule]) -> PortRules:

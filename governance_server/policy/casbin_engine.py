@@ -195,6 +195,10 @@ class CasbinEngine:
             rule for rule in self._loaded.rules if rule.act == act and rule.dom in (ANY, domain_of(obj)) and rule.obj in around
         )
 
+    def rules_on_any(self, objects: Sequence[str], act: str) -> tuple[Rule, ...]:
+        """Every rule that reaches one of the objects, asked one by one."""
+        return in_order({rule for obj in objects for rule in self.rules_on(obj, act)})
+
     def ancestors(self, obj: str) -> frozenset[str]:
         """Everything that contains the object, itself included."""
         return _ancestors(self._loaded, obj)

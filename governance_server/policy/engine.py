@@ -133,6 +133,10 @@ class PolicyEngine(Protocol):
         """Every rule of every section that reaches the object for the action, whoever its subject, expired ones included."""
         ...
 
+    def rules_on_any(self, objects: Sequence[str], act: str) -> tuple[Rule, ...]:
+        """Every rule that `rules_on` gives for one of the objects, which all belong to one domain."""
+        ...
+
     def ancestors(self, obj: str) -> frozenset[str]:
         """Everything that contains the object by name, tag or link, itself included."""
         ...

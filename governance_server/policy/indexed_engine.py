@@ -118,14 +118,20 @@ class IndexedEngine:
 
     def rules_on(self, obj: str, act: str) -> tuple[Rule, ...]:
         """Every rule that reaches the object for the action, whoever its subject."""
+        return self.rules_on_any((obj,), act)
+
+    def rules_on_any(self, objects: Sequence[str], act: str) -> tuple[Rule, ...]:
+        """Every rule that reaches one of the objects; what contains several of them is looked at once."""
         state = self._state
-        shards = [shard for domain in {domain_of(obj), ANY} if (shard := state.shards.get(domain))]
+        around = {name for obj in objects for name in state.g2(obj)}
+        shards = [shard for domain in {*map(domain_of, objects[:1]), ANY} if (shard := state.shards.get(domain))]
         buckets = [
             bucket
             for shard in shards
-            for name in state.g2(obj)
             for section in _SECTIONS
-            if (bucket := shard.rules.get((section, act), {}).get(name))
+            if (places := shard.rules.get((section, act)))
+            for name in around
+            if (bucket := places.get(name))
         ]
         return in_order(rule for bucket in buckets for rules in bucket.values() for rule in rules)
 

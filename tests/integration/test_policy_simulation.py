@@ -77,7 +77,7 @@ CHANGES = (
     removal(kinds.GUARDRAIL, "mask-pii"),
     guardrail("mask-pii", "tag:pii.*", mask="mask-alphanum", exempt=["purpose:marketing"]),
     guardrail("deny-staff", STAFF, deny_read=True, exempt=["domain:hr", "group:leads"]),
-    guardrail("rows", "sales", row_filter="region <> 'XX'"),
+    guardrail("rows", ORDERS, row_filter="region <> 'XX'"),
     principal("user:ana"),
     principal("user:bo", groups=["group:analysts"], attributes={"region": "US"}, purposes=["secret"]),
     principal("user:new", groups=["group:leads"]),

@@ -10,7 +10,7 @@ from governance_server.policy.casbin_engine import CasbinEngine
 from governance_server.policy.engine import Decision, Request
 from governance_server.policy.indexed_engine import IndexedEngine
 from governance_server.policy.model import MODEL_PATH
-from governance_server.rules.policy_rows import FOREVER, Link, PolicyDelta, Rule
+from governance_server.rules.policy_rows import FOREVER, Link, PolicyDelta, Rule, domain_of
 from tests.unit.policy_fuzz import compare, differences
 from tests.unit.policy_samples import OBJECTS, ask, links, requests, rules
 
@@ -37,6 +37,8 @@ def test_collected_visible_and_reverse_answers_agree_too(policy, graph, question
     for request in questions:
         assert engine.collect(request, OBJECTS) == specification.collect(request, OBJECTS)
         assert engine.rules_on(request.obj, request.act) == specification.rules_on(request.obj, request.act)
+        inside = [obj for obj in OBJECTS if domain_of(obj) == request.dom]
+        assert set(engine.rules_on_any(inside, request.act)) == set(specification.rules_on_any(inside, request.act))
         assert engine.ancestors(request.obj) == specification.ancestors(request.obj)
         visible = engine.visible_objects(request.sub, request.act, request.purpose, request.now)
         for obj in OBJECTS:

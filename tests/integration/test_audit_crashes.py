@@ -6,6 +6,7 @@ import os
 import resource
 import signal
 import threading
+import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager, suppress
@@ -52,7 +53,6 @@ class Readers:
         self.acknowledged: set[int] = set()
         self.limits = count(1)
         self.begun: set[str] = set()
-        self.is_reading = threading.Event()
         self.is_killed = threading.Event()
 
     def read_small(self) -> None:
@@ -83,7 +83,9 @@ def test_what_had_been_read_when_a_process_was_killed_is_in_the_log(shop: Shop, 
     with ThreadPoolExecutor(4) as pool:
         work = [pool.submit(readers.read_large, name, token) for name, token in tokens.items()]
         work += [pool.submit(readers.read_small) for _ in range(2)]
-        threading.Event().wait(4)
+        deadline = time.monotonic() + 90
+        while (readers.begun != set(STREAMERS) or len(readers.acknowledged) < 5) and time.monotonic() < deadline:
+            time.sleep(0.05)
         if victim == "gateway":
             os.kill(gateway_pid(shop.server), signal.SIGKILL)
         else:

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import polars as pl
 import pytest
-import yaml
 
-from domain_sdk import AccessDenied, Mesh
+from domain_sdk import AccessDenied
+from domain_sdk.demo.samples import apply_policies, set_up
 from sample_domains.finance.ledger import pipeline as ledger
 from sample_domains.finance.revenue import pipeline as revenue
 from sample_domains.policy.handbook import pipeline as handbook
@@ -16,29 +14,7 @@ from sample_domains.sales.customers import pipeline as customers
 from sample_domains.sales.orders import pipeline as orders
 from tests.servers import RunningServer
 
-SAMPLES = Path(orders.__file__).parents[2]
 PORT = "finance.revenue.revenue"
-
-
-def set_up(admin: Mesh) -> None:
-    """The central team's work, from sample_domains/central/mesh.yaml."""
-    central = yaml.safe_load((SAMPLES / "central" / "mesh.yaml").read_text())
-    for purpose in central["purposes"]:
-        admin.admin.create_purpose(purpose["name"], parent=purpose.get("parent", ""), description=purpose["description"])
-    for principal in central["principals"]:
-        admin.admin.create_principal(**principal)
-    for domain in central["domains"]:
-        admin.admin.create_domain(**domain)
-    for guardrail in central["guardrails"]:
-        admin.admin.create_guardrail(guardrail.pop("id"), **guardrail)
-    for grant in central["grants"]:
-        admin.grant(grant["subject"], grant["resource"], actions=grant["actions"], reason=grant["reason"])
-
-
-def apply_policies(owner: Mesh, domain: str) -> None:
-    """A domain owner's grants, from its policies.yaml."""
-    for grant in yaml.safe_load((SAMPLES / domain / "policies.yaml").read_text())["grants"]:
-        owner.grant(grant["subject"], grant["resource"], actions=grant["actions"], reason=grant["reason"])
 
 
 @pytest.fixture(scope="module")

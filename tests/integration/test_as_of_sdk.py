@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain_sdk import AccessDenied
-from tests.e2e.test_story import set_up
+from domain_sdk.demo.samples import set_up
 from tests.servers import RunningServer
 
 

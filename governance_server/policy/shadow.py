@@ -22,6 +22,8 @@ _LOG = logging.getLogger(__name__)
 _MOST_WAITING = 4
 _RESTS_PER_WORK = 9
 _LONGEST_REST_SECONDS = 30.0
+_ATTEMPTS = 5
+_PAUSE_SECONDS = 0.05
 
 
 class ShadowCheck:
@@ -68,7 +70,7 @@ class ShadowCheck:
     def check(self, engine: IndexedEngine, request: Request, decision: Decision) -> None:
         """The decision is held against stock casbin, now."""
         try:
-            found = list(_differences(engine, request, decision))
+            found = _compared(engine, request, decision)
         except Exception as error:  # noqa: BLE001 (no failure of the check may end it; it is one more thing to look at)
             found = [f"check failed: {type(error).__name__}"]
             _LOG.error("policy.shadow_failed error=%s", type(error).__name__, exc_info=error)
@@ -79,6 +81,16 @@ class ShadowCheck:
                 "policy.shadow_mismatch principal=%s action=%s resource=%s purpose=%s time=%s revision=%d differs=%s",
                 request.sub, request.act, request.obj, request.purpose, request.now, decision.revision, ",".join(found),
             )  # fmt: skip
+
+
+def _compared(engine: IndexedEngine, request: Request, decision: Decision) -> list[str]:
+    """The differences. Casbin parses, which CPython 3.11 may fail at while another thread parses too: then once more."""
+    for _ in range(_ATTEMPTS - 1):
+        try:
+            return list(_differences(engine, request, decision))
+        except SystemError:
+            time.sleep(_PAUSE_SECONDS)
+    return list(_differences(engine, request, decision))
 
 
 def _differences(engine: IndexedEngine, request: Request, decision: Decision) -> Iterable[str]:

@@ -280,7 +280,7 @@ def test_the_tables_are_rebuilt_from_the_journal_and_a_flipped_byte_is_found(
         with bad.admin() as admin:
             proof = admin.audit.verify()
             assert not proof.is_intact
-            assert any(str(revision) in problem for problem in proof.problems)
+            assert any(str(revision) in str(problem) for problem in proof.problems)
     finally:
         bad.stop()
     server.start()

@@ -75,7 +75,22 @@ def test_a_slow_check_neither_delays_a_decision_nor_piles_up(engine, monkeypatch
     for _ in range(1_000):
         check.saw(engine, request, engine.decide(request))
     assert len(check._waiting) == shadow._MOST_WAITING
+    check._waiting.clear()  # the thread outlives this test
     release.set()
+
+
+def test_a_parse_that_cpython_fails_at_beside_another_one_is_tried_again(engine, monkeypatch):
+    honest, failures = CasbinEngine.load, [SystemError("AST constructor recursion depth mismatch")] * 2
+
+    def load(*args, **named):
+        if failures:
+            raise failures.pop()
+        honest(*args, **named)
+
+    monkeypatch.setattr(CasbinEngine, "load", load)
+    check, request = ShadowCheck(1), ask("user:a", "fin.pay")
+    check.check(engine, request, engine.decide(request))
+    assert (check.checked, check.different, failures) == (1, 0, [])
 
 
 def test_what_changed_between_decision_and_check_is_not_compared(engine):

@@ -37,6 +37,7 @@ ROWS = [
 ]  # fmt: skip
 FILTERS: dict[str, Callable[[dict[str, Any], str], bool]] = {
     "region = 'EU'": lambda row, own: row["region"] == "EU",
+    "region = 'US'": lambda row, own: row["region"] == "US",
     "total > 25": lambda row, own: row["total"] > 25,
     "region = subject.region": lambda row, own: row["region"] == own,
     "id < 4": lambda row, own: row["id"] < 4,

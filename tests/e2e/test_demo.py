@@ -31,7 +31,7 @@ STORY = [
     "mesh.revoke(",
     "the very next read was denied",
     "└── sales.orders.orders",
-    "The journal is intact.",
+    "The record is intact.",
     "claims of this story were checked",
 ]
 

@@ -110,7 +110,7 @@ def test_a_removed_delivery_is_named_and_the_publication_can_be_given_up(market:
 
 
 def test_a_full_disk_under_the_publisher_publishes_nothing_and_leaves_nothing(market: Market) -> None:
-    owner_token = market.owner._transport._token
+    owner_token = market.owner._transport._token()
     limits = (20_000, resource.getrlimit(resource.RLIMIT_FSIZE)[1])
     ended = subprocess.run(
         [sys.executable, "-c", PUBLISH, market.server.url, owner_token],

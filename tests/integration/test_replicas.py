@@ -134,8 +134,10 @@ def test_a_tag_that_a_publication_at_one_server_derives_masks_the_next_read_at_t
         side = turn % 2
         publish_orders(pair.user("user:olga", side), orders("public"), mail_tags="pii.email")
         assert pair.user("user:ben", 1 - side).read(ORDERS)["mail"].null_count() == 20
+        admin.release_tag(f"{ORDERS}#mail", "pii.email", reason="a test")
         publish_orders(pair.user("user:olga", side), orders("public"))
         assert pair.user("user:ben", 1 - side).read(ORDERS)["mail"].null_count() == 0
+        admin.withdraw_tag_release(f"{ORDERS}#mail", "pii.email")
     admin.delete_guardrail("no-mail")
 
 

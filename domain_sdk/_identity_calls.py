@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from domain_sdk._oidc_login import LoginInfo
 
 __all__ = [
+    "activate_token",
     "create_principal",
     "create_purpose",
     "create_token",
@@ -49,6 +50,7 @@ def get_status(transport: Transport) -> ServerStatus:
         pending_request_count=info.pending_request_count,
         shadow_check_count=info.shadow_check_count,
         shadow_mismatch_count=info.shadow_mismatch_count,
+        token_makers=tuple(info.token_makers),
     )
 
 
@@ -120,6 +122,15 @@ def create_token(
     request = principal_service_pb2.CreateTokenRequest(
         principal=principal, description=description, expire_time=to_expiry(until), scope=scope
     )
+    return _new_token(transport, request)
+
+
+def activate_token(transport: Transport, description: str = "") -> NewToken:
+    """The token of this call is exchanged for one that nobody else has seen. Not retried, as `create_token`."""
+    return _new_token(transport, principal_service_pb2.CreateTokenRequest(description=description, exchange=True))
+
+
+def _new_token(transport: Transport, request: principal_service_pb2.CreateTokenRequest) -> NewToken:
     response = transport.call(transport.control(TokenServiceStub).CreateToken, request, is_retried=False)
     if not response.secret:
         raise Conflict(f"Token {response.token.id} was made but its secret is lost: revoke it and make another.")
@@ -170,6 +181,8 @@ def _token(message: principal_pb2.Token) -> Token:
         purposes=tuple(message.scope.purposes),
         parent=message.parent,
         creator=message.creator,
+        makers=tuple(message.makers),
+        exchanged_for=message.exchanged_for,
     )
 
 

@@ -26,6 +26,7 @@ __all__ = [
     "load_profiles",
     "profile_path",
     "remove_profile",
+    "replace_token",
     "save_profile",
     "session_token",
 ]
@@ -91,6 +92,17 @@ def save_profile(profile: Profile, *, name: str = DEFAULT_NAME, environ: Mapping
     """The profile is saved under the name and is the one used unasked; the file is readable by its owner only."""
     saved = load_profiles(environ)
     return _write(Profiles(current=name, by_name={**saved.by_name, name: profile}), environ)
+
+
+def replace_token(profile: Profile, token: str, *, environ: Mapping[str, str] = os.environ) -> bool:
+    """The saved profile has the token instead; False if it is not saved, or another process has changed it since."""
+    with _locked(environ):
+        saved = load_profiles(environ)
+        if not profile.name or saved.by_name.get(profile.name) != profile:
+            return False
+        renewed = Profile(profile.url, token, None, profile.name)
+        _write(Profiles(saved.current, {**saved.by_name, profile.name: renewed}), environ)
+    return True
 
 
 def remove_profile(name: str = DEFAULT_NAME, *, environ: Mapping[str, str] = os.environ) -> bool:

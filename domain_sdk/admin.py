@@ -189,6 +189,18 @@ class Admin:
             self._transport, principal=principal, description=description, until=until, scope=sent
         )
 
+    def activate_token(self, *, description: str = "") -> NewToken:
+        """The token of this call, which somebody else made, is exchanged for one of the caller's own: connect with that.
+
+        Every token that others made for the caller is refused from then on. The caller's approvals count as its own.
+
+        Raises:
+            WrongState: nobody else made the token, it has a scope, or the caller has a token or login of its own already.
+        """
+        from domain_sdk import _identity_calls
+
+        return _identity_calls.activate_token(self._transport, description)
+
     def tokens(self, principal: str = "") -> list[Token]:
         """The principal's tokens without their secrets; the caller's own when empty."""
         from domain_sdk import _identity_calls

@@ -47,6 +47,10 @@ class Token:
     """The principal's own token it was made with, whose end is its end; empty if there is none."""
     creator: str = ""
     """Who made it."""
+    makers: tuple[str, ...] = ()
+    """Who else may have seen its secret, and so may act as its principal; none if it is its holder's own."""
+    exchanged_for: str = ""
+    """The token it was exchanged for, if it was."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,3 +92,5 @@ class ServerStatus:
     """Decisions of this server that stock casbin was asked about too, since it started."""
     shadow_mismatch_count: int = 0
     """Those of them it answered differently; more than none is a defect."""
+    token_makers: tuple[str, ...] = ()
+    """Who else may have seen the secret of the token of this call; none if it is the caller's own."""

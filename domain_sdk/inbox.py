@@ -26,6 +26,8 @@ class NoticeKind(StrEnum):
     GRANT_REVOKED = "grant revoked"
     CHANGES_PROPOSED = "changes proposed"
     CHANGES_DECIDED = "changes decided"
+    TOKEN_MADE = "token made"
+    TOKEN_ACTIVATED = "token activated"
 
 
 @dataclass(frozen=True, slots=True)

@@ -21,6 +21,7 @@ from governance_server.identity.sign_in import SignIn
 from governance_server.keyring import TOKENS, Keyring, UnknownKey
 from governance_server.rules import kinds
 from governance_server.rules.errors import Unauthenticated
+from governance_server.rules.identities import linkers
 from governance_server.rules.token_chain import TokenChain, find_chain
 from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import Database
@@ -31,6 +32,10 @@ _LOG = logging.getLogger(__name__)
 _TOKEN = re.compile(r"mesh_([a-z0-9]{16})_([A-Za-z0-9_-]{43})\Z")
 _CACHE_LIMIT = 10_000
 _REFUSED = "The token is missing, malformed, unknown, expired or revoked: log in again with `mesh login`, or ask for a new token."
+_EXCHANGED = (
+    "This token was exchanged for another one, {}: use that. If you did not do that, somebody else had your token and now acts "
+    "as you: tell an administrator, who revokes that one and makes you a new one."
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,6 +69,8 @@ class _Proof:
 
     principal: principal_pb2.Principal
     chain: TokenChain | None
+    makers: frozenset[str] = frozenset()
+    """Who else may have linked the identity."""
 
 
 class Authenticator:
@@ -97,17 +104,23 @@ class Authenticator:
         chain = proof.chain if proof else None
         if proof is None or chain is None or proof.principal.is_disabled:
             return None
-        if not self._is_secret(chain.own, secret.encode()) or not chain.is_valid(self._now()):
+        if not self._is_secret(chain.own, secret.encode()):
+            return None
+        if chain.own.token.exchanged_for:
+            raise Unauthenticated(_EXCHANGED.format(chain.own.token.exchanged_for))
+        if not chain.is_valid(self._now()):
             return None
         caller = _caller(proof.principal)
-        return replace(caller, scope=chain.scope, token=chain.own.token.id, expire_time=chain.expire_time)
+        return replace(
+            caller, scope=chain.scope, token=chain.own.token.id, expire_time=chain.expire_time, token_makers=chain.makers
+        )
 
     def _by_access_token(self, token: str) -> Caller | None:
         signed_in = self._sign_in.resolve(token) if self._sign_in else None
         proof = self._resolve(signed_in.identity, self._load_identity) if signed_in else None
         if signed_in is None or proof is None or proof.principal.is_disabled:
             return None
-        return replace(_caller(proof.principal), expire_time=signed_in.expire_time)
+        return replace(_caller(proof.principal), expire_time=signed_in.expire_time, token_makers=proof.makers)
 
     def _is_secret(self, stored: principal_pb2.StoredToken, secret: bytes) -> bool:
         if not stored.key_id:  # made before there were keys
@@ -134,11 +147,14 @@ class Authenticator:
 
     def _load_identity(self, identity: str) -> _Proof | None:
         body = self._catalog.get(kinds.IDENTITY, identity)
-        return self._proof(principal_pb2.Identity.FromString(body).principal, None) if body is not None else None
+        if body is None:
+            return None
+        known = principal_pb2.Identity.FromString(body)
+        return self._proof(known.principal, None, linkers(known))
 
-    def _proof(self, principal: str, chain: TokenChain | None) -> _Proof | None:
+    def _proof(self, principal: str, chain: TokenChain | None, makers: frozenset[str] = frozenset()) -> _Proof | None:
         body = self._catalog.get(kinds.PRINCIPAL, principal)
-        return _Proof(principal_pb2.Principal.FromString(body), chain) if body is not None else None
+        return _Proof(principal_pb2.Principal.FromString(body), chain, makers) if body is not None else None
 
 
 def _caller(principal: principal_pb2.Principal) -> Caller:

@@ -16,7 +16,7 @@ from governance_server.journal.journal import Journal
 from governance_server.keyring import Keyring, UnusableKeys
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
-from governance_server.rules.token_chain import owner_key
+from governance_server.rules.token_chain import BOOTSTRAP, owner_key
 from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import Database
 
@@ -56,7 +56,7 @@ def ensure_administrator(database: Database, journal: Journal, token_file: Path,
         )
         token = principal_pb2.Token(
             id=minted.id, principal=FIRST_ADMINISTRATOR, description="first start", create_time=stamp(tx.time),
-            expire_time=stamp(tx.time, plus=_AGE), creator="service:bootstrap",
+            expire_time=stamp(tx.time, plus=_AGE), creator=BOOTSTRAP,
         )  # fmt: skip
         writes = (
             store(kinds.PRINCIPAL, FIRST_ADMINISTRATOR, principal),
@@ -65,7 +65,7 @@ def ensure_administrator(database: Database, journal: Journal, token_file: Path,
         )
         return Outcome("principal.created", FIRST_ADMINISTRATOR, writes, b"")
 
-    receipt = journal.submit(Command(principal="service:bootstrap", request_id="", request_digest=b"", run=run))
+    receipt = journal.submit(Command(principal=BOOTSTRAP, request_id="", request_digest=b"", run=run))
     _settle(Catalog(database), token_file)
     return receipt.reply == b""
 
@@ -86,13 +86,13 @@ def recover_administrator(database: Database, journal: Journal, token_file: Path
         principal.etag = str(tx.revision)
         token = principal_pb2.Token(
             id=minted.id, principal=FIRST_ADMINISTRATOR, description="recovered", create_time=stamp(tx.time),
-            expire_time=stamp(tx.time, plus=_AGE), creator="service:bootstrap",
+            expire_time=stamp(tx.time, plus=_AGE), creator=BOOTSTRAP,
         )  # fmt: skip
         stored = store(kinds.TOKEN, minted.id, minted.stored(token))
         writes = (store(kinds.PRINCIPAL, FIRST_ADMINISTRATOR, principal), stored, _owner_entry(token))
         return Outcome("principal.recovered", FIRST_ADMINISTRATOR, writes, b"")
 
-    journal.submit(Command(principal="service:bootstrap", request_id="", request_digest=b"", run=run))
+    journal.submit(Command(principal=BOOTSTRAP, request_id="", request_digest=b"", run=run))
     _LOG.warning("administrator.recovered principal=%s", FIRST_ADMINISTRATOR)
     _settle(Catalog(database), token_file)
 
@@ -119,7 +119,7 @@ def ensure_token_owners(database: Database, journal: Journal) -> None:
         stored = (principal_pb2.StoredToken.FromString(body) for _, body in tx.list(kinds.TOKEN))
         return Outcome("token.indexed", "token", tuple(_owner_entry(each.token) for each in stored), b"")
 
-    journal.submit(Command(principal="service:bootstrap", request_id="", request_digest=b"", run=run))
+    journal.submit(Command(principal=BOOTSTRAP, request_id="", request_digest=b"", run=run))
 
 
 def _owner_entry(token: principal_pb2.Token) -> ResourceWrite:

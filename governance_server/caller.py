@@ -30,6 +30,12 @@ class Caller:
     """The id of the mesh's own token that proved it; empty for an access token of an identity provider."""
     expire_time: datetime | None = None
     """From when on what proved it is refused."""
+    token_makers: frozenset[str] = frozenset()
+    """Who else may hold what proved it, and so may be who calls: see `rules.second_person`."""
+
+    def makers_for(self, principal: str) -> tuple[str, ...]:
+        """Who else may act as the principal by what this caller gives it: the caller, and who may act as the caller."""
+        return tuple(sorted((self.token_makers | {self.name}) - {principal}))
 
     def covers(self, action: str, obj: str) -> bool:
         """True unless its token's scope leaves the action on the object out. It gives no right: policy decides."""

@@ -13,6 +13,7 @@ from domain_sdk.cli.command import Command
 from domain_sdk.cli.options import Json
 from domain_sdk.cli.output import answer, details, waiting
 from domain_sdk.cli.session import connect, profile_words, read_token, session_of
+from domain_sdk.cli.token_exchange import Exchanged, exchange_token
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -36,12 +37,14 @@ def login(
     browser: Annotated[
         bool, typer.Option("--browser/--no-browser", help="Without: open the address elsewhere and paste where it ends.")
     ] = True,
+    keep: Annotated[bool, typer.Option("--keep", help="Keep a token that somebody else made, and may have kept, too.")] = False,
     as_json: Json = False,
 ) -> None:
     """Save a server and a token, once the server has accepted it. Later commands and Mesh.connect() use them.
 
     The token comes from a file, standard input or a hidden prompt, or with --oidc from the identity provider, which then also
-    renews it. The administrator's token file is never looked for.
+    renews it. The administrator's token file is never looked for. A user's token that somebody else made is exchanged for one
+    that only you have; what you were given is refused from then on, and so is any other token that somebody made for you.
     """
     from domain_sdk._profiles import DEFAULT_NAME, Profile, load_profiles, save_profile
     from domain_sdk.mesh import Mesh
@@ -58,8 +61,13 @@ def login(
         saved = Profile(chosen_url, session.token if session.token and not given_file else read_token(given_file))
     with Mesh.connect(chosen_url, saved.token) as mesh:
         principal = mesh.whoami()
-    path = save_profile(saved, name=name)
-    value = {"url": chosen_url, "profile": name, "principal": principal, "saved_in": str(path)}
+        path = save_profile(saved, name=name)
+        exchanged = Exchanged() if keep or oidc else exchange_token(mesh, principal)
+    if exchanged.token:
+        save_profile(Profile(chosen_url, exchanged.token), name=name)
+    value = {
+        "url": chosen_url, "profile": name, "principal": principal, "saved_in": str(path), "is_exchanged": bool(exchanged.token),
+    }  # fmt: skip
     others = sorted(set(load_profiles().by_name) - {name})
     facts = {
         "as": principal.name,
@@ -67,6 +75,7 @@ def login(
         "profile": f"{name}: what commands without --profile use from now on",
         "others": f"{', '.join(others)}: choose with mesh --profile NAME …" if others else "",
         "saved in": f"{path} (readable by you only)",
+        "token": exchanged.words,
     }
     answer(value, lambda: details(facts, title="Logged in"), as_json=as_json)
 
@@ -124,6 +133,9 @@ def _status(found: ServerStatus, profile: str) -> RenderableType:
             "gateway": found.gateway or "none: nothing can be read",
             "you are": found.principal,
             "profile": profile,
+            "token": f"made by {', '.join(found.token_makers)}, who may act as you: mesh token activate"
+            if found.token_makers
+            else "",
             "products": f"{found.product_count} that you may discover",
             "requests": f"{waiting_count} wait for your decision: mesh requests"
             if waiting_count
@@ -154,6 +166,7 @@ COMMANDS = (
         (
             f"mesh login --url {_HERE}",
             f"mesh login --url {_HERE} --token-file ~/.domain-mesh/admin.token",
+            f"mesh login --url {_HERE} --token-file kim.token --keep",
             "mesh login --url https://mesh.example.com:50051 --oidc",
         ),
     ),

@@ -14,9 +14,10 @@ from typing import TYPE_CHECKING
 import typer
 
 if TYPE_CHECKING:
+    from domain_sdk._profiles import Profile
     from domain_sdk.mesh import Mesh
 
-__all__ = ["Session", "connect", "profile_words", "read_token", "session_of"]
+__all__ = ["Session", "connect", "profile_words", "read_token", "saved_connection", "session_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,17 @@ def connect(ctx: typer.Context) -> Mesh:
     if session.token_file is not None:
         session = replace(session, token=read_token(session.token_file))
     return Mesh.connect(session.url, session.token, profile=session.profile)
+
+
+def saved_connection(ctx: typer.Context) -> Profile | None:
+    """The saved profile whose token `connect` uses; None if the token comes from elsewhere. Raises: NotConfigured."""
+    from domain_sdk._profiles import find_connection
+
+    session = session_of(ctx)
+    if session.token is not None or session.token_file is not None:
+        return None
+    used = find_connection(session.url, profile=session.profile)
+    return used if used.name else None
 
 
 def profile_words(ctx: typer.Context) -> str:

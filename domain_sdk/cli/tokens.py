@@ -1,4 +1,4 @@
-"""`token create`, `token list`, `token revoke`: what proves who calls."""
+"""`token create`, `token activate`, `token list`, `token revoke`: what proves who calls."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import typer
 from domain_sdk.cli.command import Command
 from domain_sdk.cli.options import Json, Until, parse_span
 from domain_sdk.cli.output import answer, cell, details, errors_console, plain, print_json, table
-from domain_sdk.cli.session import connect
+from domain_sdk.cli.session import connect, saved_connection
 
 if TYPE_CHECKING:
     from rich.console import RenderableType
@@ -88,6 +88,43 @@ def revoke(
     answer(revoked, lambda: _token(revoked), as_json=as_json)
 
 
+def activate(
+    ctx: typer.Context,
+    output: Annotated[
+        Path | None, typer.Option("--output", help="Write the secret to this new file, readable by you only.")
+    ] = None,
+    as_json: Json = False,
+) -> None:
+    """Exchange your token, which somebody else made, for one that only you have. `mesh login` does it by itself.
+
+    Every token that others made for you is refused from then on. The new one takes the old one's place in your profile; with a
+    token from elsewhere its secret is shown once, or is in the file.
+    """
+    from domain_sdk._profiles import replace_token
+
+    if output is not None and output.exists():
+        raise typer.BadParameter(f"{output} exists already: choose another name.", param_hint="--output")
+    used = saved_connection(ctx)
+    with connect(ctx) as mesh:
+        made = mesh.admin.activate_token()
+    is_saved = used is not None and replace_token(used, made.secret)
+    is_shown = output is None and not is_saved
+    if output is not None:
+        try:
+            write_secret(output, made.secret)
+        except OSError:
+            print(made.secret, flush=True)  # the old token is dead by now: this one must not be lost
+            raise
+    if as_json:
+        print_json({"token": plain(made.token), "is_saved": is_saved, **({"secret": made.secret} if is_shown else {})})
+        return
+    errors_console().print(_token(made.token))
+    if is_saved and used is not None:
+        errors_console().print(cell(f"Profile {used.name!r} has the new token."))
+    if is_shown:
+        print(made.secret, flush=True)
+
+
 def write_secret(path: Path, secret: str) -> None:
     """The new file holds the secret and is readable by its owner only. Raises: OSError."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w", encoding="utf-8") as file:
@@ -101,6 +138,8 @@ def _token(token: Token) -> RenderableType:
         "scope": ", ".join(token.scope),
         "purposes": ", ".join(token.purposes),
         "made with": token.parent,
+        "made by": ", ".join(token.makers),
+        "exchanged for": token.exchanged_for,
         "until": token.expire_time,
         "revoked": token.revoke_time,
     }
@@ -126,6 +165,7 @@ COMMANDS = (
             "mesh token create --scope discover,read:finance.ledger --purpose forecasting --expires 30d",
         ),
     ),
+    Command("activate", activate, ("mesh token activate", "mesh --token-file kim.token token activate --output own.token")),
     Command("list", list_tokens, ("mesh token list", "mesh token list service:etl --json")),
     Command("revoke", revoke, ("mesh token revoke ID",)),
 )

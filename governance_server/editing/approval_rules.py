@@ -38,7 +38,7 @@ class ApprovalRuleEditor(Editor[approval_rule_pb2.ApprovalRule]):
         """Everything but who made it and when; names sorted, each once."""
         content = approval_rule_pb2.ApprovalRule()
         content.CopyFrom(message)
-        for field in ("creator", "create_time", "etag", "is_dead", "subjects", "columns", "masks"):
+        for field in ("creator", "creator_makers", "create_time", "etag", "is_dead", "subjects", "columns", "masks"):
             content.ClearField(field)
         content.subjects.extend(sorted(set(message.subjects)))
         content.columns.extend(sorted(set(message.columns)))
@@ -66,7 +66,10 @@ class ApprovalRuleEditor(Editor[approval_rule_pb2.ApprovalRule]):
         settled.CopyFrom(wanted)
         settled.ClearField("is_dead")
         settled.etag = str(edit.state.revision)
-        settled.creator = live.creator if live is not None and _only_disables(live, wanted) else edit.caller.name
+        is_authored = live is None or not _only_disables(live, wanted)
+        settled.creator = edit.caller.name if live is None or is_authored else live.creator
+        del settled.creator_makers[:]
+        settled.creator_makers.extend(sorted(edit.caller.token_makers) if live is None or is_authored else live.creator_makers)
         settled.create_time.CopyFrom(live.create_time if live is not None else stamp(edit.state.time))
         return settled
 
@@ -109,6 +112,6 @@ def _only_disables(live: approval_rule_pb2.ApprovalRule, wanted: approval_rule_p
     before.CopyFrom(live)
     after.CopyFrom(wanted)
     for rule in (before, after):
-        for field in ("is_disabled", "etag", "is_dead", "creator", "create_time"):
+        for field in ("is_disabled", "etag", "is_dead", "creator", "creator_makers", "create_time"):
             rule.ClearField(field)
     return wanted.is_disabled and before == after

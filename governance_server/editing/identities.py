@@ -29,6 +29,7 @@ def link_identity(edit: Edit, principal: str, subject: str) -> principal_pb2.Ide
         raise Invalid(f"A subject has 1 to {_LONGEST_SUBJECT} characters: copy the claim `sub`.")
     key = identity_key(oidc.issuer, subject)
     identity = principal_pb2.Identity(issuer=oidc.issuer, subject=subject, principal=principal, creator=edit.caller.name)
+    identity.makers.extend(edit.caller.makers_for(principal))
     identity.create_time.CopyFrom(stamp(edit.state.time))
     if principal:
         _check_principal(edit, principal)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from domainmesh.v1 import change_set_pb2 as messages
 from domainmesh.v1 import change_set_service_pb2 as pb
@@ -20,6 +20,7 @@ from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, Conflict, Invalid, Precondition
+from governance_server.rules.second_person import Person, check_two_persons
 from mesh_core.names import MESH
 
 __all__ = ["Foreseen", "Proposals"]
@@ -56,6 +57,7 @@ class Proposals:
         found = messages.ChangeSet(
             source=request.source, reason=request.reason, state=_APPLIED, proposer=caller.name, changes=plan.real,
             base_revision=tx.revision - 1, create_time=stamp(tx.time), etag=plan.etag,
+            proposer_makers=sorted(caller.token_makers),
         )  # fmt: skip
         if not plan.real:
             return found, _adoption(found, plan)
@@ -71,11 +73,13 @@ class Proposals:
     def approve(self, tx: Transaction, approver: Caller, id: str, reason: str) -> _Decided:
         """The set, applied in its proposer's name, and its writes. Raises: AccessDenied, Conflict, Precondition."""
         found = self._to_decide(tx, approver, id, "approve")
+        second, first = Person(approver.name, approver.token_makers), Person.of(found.proposer, found.proposer_makers)
+        check_two_persons(second, first, did="proposed this", resource=id, is_strict=True)
         _check_reason(reason)
         proposer = self._backend.policy.caller_of(found.proposer)
         if proposer is None or self._backend.policy.facts().principals[found.proposer].is_disabled:
             raise Precondition(f"{found.proposer}, who proposed {id}, is disabled: reject it.", resource=id)
-        edit = Edit.on(self._backend, tx, proposer)
+        edit = Edit.on(self._backend, tx, replace(proposer, token_makers=first.makers))
         plan = draw_up(edit, found.source, read_wanted(found.resources, found.source))
         if plan.etag != found.etag:
             raise Conflict(

@@ -17,16 +17,13 @@ from governance_server.journal.command import Command, Outcome, Transaction
 from governance_server.oidc_settings import OidcSettings
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
-from governance_server.rules.identities import group_names, identity_key, principal_name
+from governance_server.rules.identities import PROVISIONER, group_names, identity_key, principal_name
 from governance_server.storage.issue_times import is_newest_issue, note_issue
 from mesh_core.names import MESH
 
 __all__ = ["PROVISIONER", "Consequences", "NameTaken", "Provisioning"]
 
 _LOG = logging.getLogger(__name__)
-PROVISIONER = "service:identity-provider"
-"""Who is said, in the journal, to have made what came by itself."""
-
 Consequences = Callable[[Transaction, Sequence[ResourceWrite], Caller], tuple[ResourceWrite, ...]]
 """The writes with what they bring about for others."""
 

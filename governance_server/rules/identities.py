@@ -11,9 +11,22 @@ import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from domainmesh.v1 import principal_pb2
 from mesh_core.names import InvalidName, check_principal
 
-__all__ = ["MOST_GROUPS", "UnusableClaim", "group_names", "identity_key", "named_in", "principal_name"]
+__all__ = [
+    "MOST_GROUPS",
+    "PROVISIONER",
+    "UnusableClaim",
+    "group_names",
+    "identity_key",
+    "linkers",
+    "named_in",
+    "principal_name",
+]
+
+PROVISIONER = "service:identity-provider"
+"""Who is said, in the journal, to have made what came by itself."""
 
 MOST_GROUPS = 200
 _MARK = "x+"
@@ -27,6 +40,12 @@ class UnusableClaim(ValueError):
 def identity_key(issuer: str, subject: str) -> str:
     """The name under which the identity is kept: a digest, since a subject may hold anything."""
     return hashlib.sha256(f"{len(issuer)}:{issuer}{subject}".encode()).hexdigest()
+
+
+def linkers(identity: principal_pb2.Identity) -> frozenset[str]:
+    """Who else may be behind the subject: all who linked it, or could have; nobody if it came by itself or its holder did."""
+    linked = {*identity.makers, *({identity.creator} - {PROVISIONER})}
+    return frozenset(linked - {identity.principal})
 
 
 def principal_name(claims: Mapping[str, Any], *, name_claim: str) -> str:

@@ -10,10 +10,16 @@ from domainmesh.v1 import principal_pb2
 from governance_server.rules import kinds
 from governance_server.rules.token_scopes import TokenScope, scope_within
 
-__all__ = ["MOST_ANCESTORS", "TokenChain", "find_chain", "owner_key"]
+__all__ = ["BOOTSTRAP", "MOST_ANCESTORS", "UNKNOWN_MAKER", "TokenChain", "find_chain", "owner_key"]
 
 MOST_ANCESTORS = 8
 """How many tokens may have been made one with another."""
+
+BOOTSTRAP = "service:bootstrap"
+"""Who the journal says made the first administrator's token: the server itself, into a file that only its operator reads."""
+
+UNKNOWN_MAKER = "unknown"
+"""Stands for whoever made a token of which nobody is on record; no principal has this name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -46,6 +52,15 @@ class TokenChain:
             scope = scope_within(stored.token.scope if stored.token.HasField("scope") else None, scope)
         return scope
 
+    @property
+    def makers(self) -> frozenset[str]:
+        """Who else may act as its principal: all who made one of them, or could have by a token that they had made before."""
+        found = {maker for stored in self.tokens for maker in stored.token.makers}
+        for stored in self.tokens:
+            if stored.token.creator not in (stored.token.principal, BOOTSTRAP):
+                found.add(stored.token.creator or UNKNOWN_MAKER)
+        return frozenset(found - {self.own.token.principal})
+
     def is_valid(self, now: datetime) -> bool:
         """True if none of them is revoked or has expired."""
         return now < self.expire_time and not any(stored.token.revoke_time.seconds for stored in self.tokens)
@@ -54,6 +69,8 @@ class TokenChain:
         """The token as people see it: ended when the first of all was."""
         token = principal_pb2.Token()
         token.CopyFrom(self.own.token)
+        del token.makers[:]
+        token.makers.extend(sorted(self.makers))
         for stored in self.tokens:
             if not token.revoke_time.seconds and stored.token.revoke_time.seconds:
                 token.revoke_time.CopyFrom(stored.token.revoke_time)

@@ -23,6 +23,7 @@ from governance_server.rules.errors import AccessDenied, Invalid
 from governance_server.rules.policy_facts import ADMINISTRATOR, BREAK_GLASS_ROLE
 from governance_server.rules.policy_rows import ANY, domain_of
 from governance_server.rules.refusals import denied, out_of_scope
+from governance_server.rules.second_person import Person, check_two_persons
 from mesh_core.names import parse_port
 
 __all__ = ["BreakGlassService", "answerable", "is_open_now"]
@@ -48,6 +49,7 @@ class BreakGlassService(break_glass_service_pb2_grpc.BreakGlassServiceServicer):
             use = break_glass_pb2.BreakGlass(
                 id=use_id, principal=caller.name, resource=request.resource, reason=request.reason, grant=grant_id,
                 create_time=stamp(tx.time), expire_time=end, is_open=True,
+                principal_makers=sorted(caller.token_makers),
             )  # fmt: skip
             grant = grant_pb2.Grant(
                 id=grant_id, subject=caller.name, resource=request.resource, actions=["discover", "read"],
@@ -107,6 +109,8 @@ class BreakGlassService(break_glass_service_pb2_grpc.BreakGlassServiceServicer):
             self._backend.policy.authorise(caller, "grant", use.resource)
             if use.principal == caller.name:
                 raise AccessDenied("Nobody acknowledges its own use: an owner or administrator must.", resource=use.id)
+            first, second = Person.of(use.principal, use.principal_makers), Person(caller.name, caller.token_makers)
+            check_two_persons(second, first, did="opened this", resource=use.id)
             if len(request.acknowledgement) > _LONGEST_REASON:
                 raise Invalid(f"Say it in at most {_LONGEST_REASON} characters.", resource=use.id)
             if not use.acknowledger:

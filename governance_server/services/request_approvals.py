@@ -23,6 +23,7 @@ from governance_server.rules.access_terms import asked_terms, check_within, give
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.approvers import GRANT_HOLDERS, Level, adds
 from governance_server.rules.errors import AccessDenied, Precondition
+from governance_server.rules.second_person import Person, check_two_persons
 from governance_server.services.request_views import RequestView, beneficiary
 
 __all__ = ["Approval", "approve", "tell_requester", "trial_grant"]
@@ -60,6 +61,7 @@ def approve(
 ) -> list[ResourceWrite]:
     """The writes of one approval, the request's own excepted, which is changed. Raises: AccessDenied, Precondition, Invalid."""
     level = _level_for(view, asked, approval)
+    _check_second_person(view, asked, approval.by)
     check_within(asked, approval.terms)
     trial_grant(backend, tx, asked, approval.terms)  # its own text must be understood by itself, before it joins others
     if not _is_named(view, asked, level, approval.by.name):
@@ -92,6 +94,17 @@ def _level_for(view: RequestView, asked: messages.AccessRequest, approval: Appro
     return level
 
 
+def _check_second_person(view: RequestView, asked: messages.AccessRequest, approver: Caller) -> None:
+    """Returns if the approver is neither who asks nor another whose approval counts. Raises: AccessDenied."""
+    second = Person(approver.name, approver.token_makers)
+    check_two_persons(second, Person.of(asked.requester, asked.requester_makers), did="asked for this", resource=asked.id)
+    people = view.progress(asked).people - {approver.name}
+    for earlier in asked.approvals:
+        if earlier.approver in people:
+            first = Person.of(earlier.approver, earlier.approver_makers)
+            check_two_persons(second, first, did="approved this before", resource=asked.id)
+
+
 def _is_named(view: RequestView, asked: messages.AccessRequest, level: Level, person: str) -> bool:
     """True if the contract names the person, so that it gives what the domain holds; else it gives what it holds itself."""
     may_fill = view.may_fill(asked)
@@ -110,7 +123,7 @@ def _record(tx: Transaction, asked: messages.AccessRequest, approval: Approval, 
     asked.approvals.extend(kept)
     asked.approvals.add(
         level=level.number, approver=approval.by.name, approval_rule=approval.rule, terms=approval.terms, reason=approval.reason,
-        approve_time=stamp(tx.time),
+        approve_time=stamp(tx.time), approver_makers=sorted(approval.by.token_makers),
     )  # fmt: skip
 
 

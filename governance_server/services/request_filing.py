@@ -115,6 +115,7 @@ def _file(backend: Backend, tx: Transaction, caller: Caller, filed: messages.Acc
     """The request has an id that sorts by the order of filing, and is understood: refused now, not at approval."""
     filed.id = f"r-{tx.revision:010x}{backend.new_id()[:6]}"
     filed.state = messages.ACCESS_REQUEST_STATE_REQUESTED
+    filed.requester_makers.extend(sorted(caller.token_makers))
     filed.create_time.CopyFrom(stamp(tx.time))
     trial_grant(backend, tx, filed, asked_terms(filed))
     view = RequestView(backend, tx, caller)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterator
+from dataclasses import replace
 
 from domainmesh.v1 import access_request_pb2 as messages
 from domainmesh.v1 import approval_rule_pb2
@@ -73,7 +74,7 @@ def _author(backend: Backend, rule: approval_rule_pb2.ApprovalRule) -> Caller | 
     author = None if is_disabled(backend.policy, rule.creator) else backend.policy.caller_of(rule.creator)
     if author is None or not backend.policy.check(author, "grant", rule.resource).allowed:
         return None
-    return author
+    return replace(author, token_makers=frozenset(rule.creator_makers))
 
 
 def _fitting(backend: Backend, tx: Transaction, filed: messages.AccessRequest) -> Iterator[approval_rule_pb2.ApprovalRule]:

@@ -41,4 +41,5 @@ class ServerService(server_service_pb2_grpc.ServerServiceServicer):
             principal=caller.name, product_count=sum(bool(p.version) and visible.allows(p.name) for p in products),
             pending_request_count=pending_for(self._backend, caller),
             shadow_check_count=shadow.checked if shadow else 0, shadow_mismatch_count=shadow.different if shadow else 0,
+            token_makers=sorted(caller.token_makers),
         )  # fmt: skip

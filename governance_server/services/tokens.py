@@ -17,6 +17,8 @@ from governance_server.rules import kinds
 from governance_server.rules.errors import AccessDenied, GovernanceError, Invalid, NotFound, SecondPersonNeeded, Unauthenticated
 from governance_server.rules.token_chain import MOST_ANCESTORS, find_chain, owner_key
 from governance_server.rules.token_scopes import narrowed_scope
+from governance_server.services.token_exchange import exchange
+from governance_server.services.token_news import told_of_token
 from mesh_core.names import MESH, check_principal
 
 __all__ = ["TokenService"]
@@ -35,6 +37,8 @@ class TokenService(principal_service_pb2_grpc.TokenServiceServicer):
         minted = mint_token(self._backend.keys)
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
+            if request.exchange:
+                return exchange(tx, caller, request, minted)
             owner = check_principal(request.principal or caller.name)
             self._authorise(caller, owner)
             read(tx, kinds.PRINCIPAL, owner, principal_pb2.Principal)
@@ -42,7 +46,7 @@ class TokenService(principal_service_pb2_grpc.TokenServiceServicer):
             token = principal_pb2.Token(
                 id=minted.id, principal=owner, description=request.description, create_time=stamp(tx.time),
                 expire_time=stamp(_end(request, tx.time, self._limit(tx.time, caller))), creator=caller.name,
-                parent=_parent(tx, caller) if owner == caller.name else "",
+                parent=_parent(tx, caller) if owner == caller.name else "", makers=caller.makers_for(owner),
             )  # fmt: skip
             wanted = request.scope if request.HasField("scope") else _inherited(caller, owner)
             with self._backend.policy.pinned():  # the hierarchy of purposes as it is now
@@ -54,6 +58,7 @@ class TokenService(principal_service_pb2_grpc.TokenServiceServicer):
             writes = (
                 store(kinds.TOKEN, token.id, minted.stored(token)),
                 store(kinds.TOKEN_OWNER, owner_key(owner, token.id), index),
+                *told_of_token(self._backend, tx, caller, token),
             )
             return Outcome("token.created", owner, writes, token.SerializeToString())
 

@@ -167,6 +167,7 @@ class AccessApproval(_message.Message):
     TERMS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     APPROVE_TIME_FIELD_NUMBER: _builtins.int
+    APPROVER_MAKERS_FIELD_NUMBER: _builtins.int
     level: _builtins.int
     """The level it fills, from 1."""
     approver: _builtins.str
@@ -183,6 +184,10 @@ class AccessApproval(_message.Message):
     def approve_time(self) -> _timestamp_pb2.Timestamp:
         """When it was given."""
 
+    @_builtins.property
+    def approver_makers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who else may act as the approver: the makers of the token it was given with."""
+
     def __init__(
         self,
         *,
@@ -192,10 +197,11 @@ class AccessApproval(_message.Message):
         terms: Global___AccessTerms | None = ...,
         reason: _builtins.str = ...,
         approve_time: _timestamp_pb2.Timestamp | None = ...,
+        approver_makers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["approve_time", b"approve_time", "terms", b"terms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_rule", b"approval_rule", "approve_time", b"approve_time", "approver", b"approver", "level", b"level", "reason", b"reason", "terms", b"terms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approval_rule", b"approval_rule", "approve_time", b"approve_time", "approver", b"approver", "approver_makers", b"approver_makers", "level", b"level", "reason", b"reason", "terms", b"terms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -316,6 +322,7 @@ class AccessRequest(_message.Message):
     RENEWS_FIELD_NUMBER: _builtins.int
     RENEWED_BY_FIELD_NUMBER: _builtins.int
     LEVELS_FIELD_NUMBER: _builtins.int
+    REQUESTER_MAKERS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id. Ids sort by the order of filing."""
     requester: _builtins.str
@@ -382,6 +389,10 @@ class AccessRequest(_message.Message):
     def levels(self) -> _containers.RepeatedCompositeFieldContainer[Global___ApproverLevel]:
         """Who must approve, by the rules of this moment. Filled on read while it waits."""
 
+    @_builtins.property
+    def requester_makers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who else may act as the requester: the makers of the token it was filed with."""
+
     def __init__(
         self,
         *,
@@ -408,10 +419,11 @@ class AccessRequest(_message.Message):
         renews: _builtins.str = ...,
         renewed_by: _builtins.str = ...,
         levels: _abc.Iterable[Global___ApproverLevel] | None = ...,
+        requester_makers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "decide_time", b"decide_time", "expire_time", b"expire_time", "given", b"given"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvals", b"approvals", "columns", b"columns", "create_time", b"create_time", "decide_time", b"decide_time", "decider", b"decider", "decision_reason", b"decision_reason", "expire_time", b"expire_time", "given", b"given", "grants", b"grants", "history", b"history", "id", b"id", "is_less_than_asked", b"is_less_than_asked", "levels", b"levels", "masks", b"masks", "purpose", b"purpose", "reason", b"reason", "renewed_by", b"renewed_by", "renews", b"renews", "requester", b"requester", "resource", b"resource", "row_filter", b"row_filter", "state", b"state", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approvals", b"approvals", "columns", b"columns", "create_time", b"create_time", "decide_time", b"decide_time", "decider", b"decider", "decision_reason", b"decision_reason", "expire_time", b"expire_time", "given", b"given", "grants", b"grants", "history", b"history", "id", b"id", "is_less_than_asked", b"is_less_than_asked", "levels", b"levels", "masks", b"masks", "purpose", b"purpose", "reason", b"reason", "renewed_by", b"renewed_by", "renews", b"renews", "requester", b"requester", "requester_makers", b"requester_makers", "resource", b"resource", "row_filter", b"row_filter", "state", b"state", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

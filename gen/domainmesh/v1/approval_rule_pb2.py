@@ -26,7 +26,7 @@ from domainmesh.v1 import grant_pb2 as domainmesh_dot_v1_dot_grant__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!domainmesh/v1/approval_rule.proto\x12\rdomainmesh.v1\x1a\x19\x64omainmesh/v1/grant.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xba\x02\n\x0c\x41pprovalRule\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08subjects\x18\x02 \x03(\t\x12\x10\n\x08resource\x18\x03 \x01(\t\x12\x0f\n\x07purpose\x18\x04 \x01(\t\x12\x14\n\x0clongest_days\x18\x05 \x01(\x05\x12\x0f\n\x07\x63olumns\x18\x06 \x03(\t\x12\x12\n\nrow_filter\x18\x07 \x01(\t\x12(\n\x05masks\x18\x08 \x03(\x0b\x32\x19.domainmesh.v1.ColumnMask\x12\x0f\n\x07\x63reator\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x0b \x01(\t\x12\x13\n\x0bis_disabled\x18\x0c \x01(\x08\x12\x0c\n\x04\x65tag\x18\r \x01(\t\x12\x0f\n\x07is_dead\x18\x0e \x01(\x08\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!domainmesh/v1/approval_rule.proto\x12\rdomainmesh.v1\x1a\x19\x64omainmesh/v1/grant.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd2\x02\n\x0c\x41pprovalRule\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08subjects\x18\x02 \x03(\t\x12\x10\n\x08resource\x18\x03 \x01(\t\x12\x0f\n\x07purpose\x18\x04 \x01(\t\x12\x14\n\x0clongest_days\x18\x05 \x01(\x05\x12\x0f\n\x07\x63olumns\x18\x06 \x03(\t\x12\x12\n\nrow_filter\x18\x07 \x01(\t\x12(\n\x05masks\x18\x08 \x03(\x0b\x32\x19.domainmesh.v1.ColumnMask\x12\x0f\n\x07\x63reator\x18\t \x01(\t\x12/\n\x0b\x63reate_time\x18\n \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0e\n\x06reason\x18\x0b \x01(\t\x12\x13\n\x0bis_disabled\x18\x0c \x01(\x08\x12\x0c\n\x04\x65tag\x18\r \x01(\t\x12\x0f\n\x07is_dead\x18\x0e \x01(\x08\x12\x16\n\x0e\x63reator_makers\x18\x0f \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,5 +34,5 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'domainmesh.v1.approval_rule
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_APPROVALRULE']._serialized_start=113
-  _globals['_APPROVALRULE']._serialized_end=427
+  _globals['_APPROVALRULE']._serialized_end=451
 # @@protoc_insertion_point(module_scope)

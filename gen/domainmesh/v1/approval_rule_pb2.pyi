@@ -42,6 +42,7 @@ class ApprovalRule(_message.Message):
     IS_DISABLED_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
     IS_DEAD_FIELD_NUMBER: _builtins.int
+    CREATOR_MAKERS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id, like `sales:analysts-orders`."""
     resource: _builtins.str
@@ -78,6 +79,10 @@ class ApprovalRule(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was made."""
 
+    @_builtins.property
+    def creator_makers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who else may act as its author: the makers of the token it was written with. Kept by the server."""
+
     def __init__(
         self,
         *,
@@ -95,10 +100,11 @@ class ApprovalRule(_message.Message):
         is_disabled: _builtins.bool = ...,
         etag: _builtins.str = ...,
         is_dead: _builtins.bool = ...,
+        creator_makers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "create_time", b"create_time", "creator", b"creator", "etag", b"etag", "id", b"id", "is_dead", b"is_dead", "is_disabled", b"is_disabled", "longest_days", b"longest_days", "masks", b"masks", "purpose", b"purpose", "reason", b"reason", "resource", b"resource", "row_filter", b"row_filter", "subjects", b"subjects"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "create_time", b"create_time", "creator", b"creator", "creator_makers", b"creator_makers", "etag", b"etag", "id", b"id", "is_dead", b"is_dead", "is_disabled", b"is_disabled", "longest_days", b"longest_days", "masks", b"masks", "purpose", b"purpose", "reason", b"reason", "resource", b"resource", "row_filter", b"row_filter", "subjects", b"subjects"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

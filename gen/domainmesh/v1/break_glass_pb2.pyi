@@ -3,9 +3,11 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -34,6 +36,7 @@ class BreakGlass(_message.Message):
     ACKNOWLEDGEMENT_FIELD_NUMBER: _builtins.int
     ACKNOWLEDGE_TIME_FIELD_NUMBER: _builtins.int
     IS_OPEN_FIELD_NUMBER: _builtins.int
+    PRINCIPAL_MAKERS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id, like `b-01HZX…`."""
     principal: _builtins.str
@@ -62,6 +65,10 @@ class BreakGlass(_message.Message):
     def acknowledge_time(self) -> _timestamp_pb2.Timestamp:
         """When."""
 
+    @_builtins.property
+    def principal_makers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who else may act as who opened it: the makers of the token it was opened with."""
+
     def __init__(
         self,
         *,
@@ -76,10 +83,11 @@ class BreakGlass(_message.Message):
         acknowledgement: _builtins.str = ...,
         acknowledge_time: _timestamp_pb2.Timestamp | None = ...,
         is_open: _builtins.bool = ...,
+        principal_makers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["acknowledge_time", b"acknowledge_time", "create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge_time", b"acknowledge_time", "acknowledgement", b"acknowledgement", "acknowledger", b"acknowledger", "create_time", b"create_time", "expire_time", b"expire_time", "grant", b"grant", "id", b"id", "is_open", b"is_open", "principal", b"principal", "reason", b"reason", "resource", b"resource"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["acknowledge_time", b"acknowledge_time", "acknowledgement", b"acknowledgement", "acknowledger", b"acknowledger", "create_time", b"create_time", "expire_time", b"expire_time", "grant", b"grant", "id", b"id", "is_open", b"is_open", "principal", b"principal", "principal_makers", b"principal_makers", "reason", b"reason", "resource", b"resource"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -263,6 +263,7 @@ class ChangeSet(_message.Message):
     ETAG_FIELD_NUMBER: _builtins.int
     IMPACT_FIELD_NUMBER: _builtins.int
     APPROVERS_FIELD_NUMBER: _builtins.int
+    PROPOSER_MAKERS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id, like `c-5f0c…`; empty for a dry run and when nothing had to change."""
     source: _builtins.str
@@ -305,6 +306,10 @@ class ChangeSet(_message.Message):
     def approvers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Who could approve it when it was proposed."""
 
+    @_builtins.property
+    def proposer_makers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who else may act as the proposer: the makers of the token it was proposed with. None of them is a second person."""
+
     def __init__(
         self,
         *,
@@ -323,10 +328,11 @@ class ChangeSet(_message.Message):
         etag: _builtins.str = ...,
         impact: _impact_pb2.Impact | None = ...,
         approvers: _abc.Iterable[_builtins.str] | None = ...,
+        proposer_makers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "decide_time", b"decide_time", "impact", b"impact"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["approver", b"approver", "approvers", b"approvers", "base_revision", b"base_revision", "changes", b"changes", "create_time", b"create_time", "decide_time", b"decide_time", "decision_reason", b"decision_reason", "etag", b"etag", "id", b"id", "impact", b"impact", "proposer", b"proposer", "reason", b"reason", "resources", b"resources", "source", b"source", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["approver", b"approver", "approvers", b"approvers", "base_revision", b"base_revision", "changes", b"changes", "create_time", b"create_time", "decide_time", b"decide_time", "decision_reason", b"decision_reason", "etag", b"etag", "id", b"id", "impact", b"impact", "proposer", b"proposer", "proposer_makers", b"proposer_makers", "reason", b"reason", "resources", b"resources", "source", b"source", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -42,6 +42,10 @@ class _NoticeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NoticeKind
     """To administrators: a change set waits for one of them."""
     NOTICE_KIND_CHANGES_DECIDED: _NoticeKind.ValueType  # 7
     """To the proposer: its change set was approved or rejected."""
+    NOTICE_KIND_TOKEN_MADE: _NoticeKind.ValueType  # 8
+    """To a principal and the administrators: an administrator made a token for it, though it has some or owns a domain."""
+    NOTICE_KIND_TOKEN_ACTIVATED: _NoticeKind.ValueType  # 9
+    """To a principal and the administrators: a token that somebody else had made was exchanged for its holder's own."""
 
 class NoticeKind(_NoticeKind, metaclass=_NoticeKindEnumTypeWrapper):
     """What a notice tells."""
@@ -62,6 +66,10 @@ NOTICE_KIND_CHANGES_PROPOSED: NoticeKind.ValueType  # 6
 """To administrators: a change set waits for one of them."""
 NOTICE_KIND_CHANGES_DECIDED: NoticeKind.ValueType  # 7
 """To the proposer: its change set was approved or rejected."""
+NOTICE_KIND_TOKEN_MADE: NoticeKind.ValueType  # 8
+"""To a principal and the administrators: an administrator made a token for it, though it has some or owns a domain."""
+NOTICE_KIND_TOKEN_ACTIVATED: NoticeKind.ValueType  # 9
+"""To a principal and the administrators: a token that somebody else had made was exchanged for its holder's own."""
 Global___NoticeKind: _TypeAlias = NoticeKind  # noqa: Y015
 
 @_typing.final

@@ -178,6 +178,8 @@ class Token(_message.Message):
     SCOPE_FIELD_NUMBER: _builtins.int
     PARENT_FIELD_NUMBER: _builtins.int
     CREATOR_FIELD_NUMBER: _builtins.int
+    MAKERS_FIELD_NUMBER: _builtins.int
+    EXCHANGED_FOR_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id, not secret."""
     principal: _builtins.str
@@ -188,6 +190,8 @@ class Token(_message.Message):
     """The principal's own token that it was made with, whose end is its end; empty if there is none."""
     creator: _builtins.str
     """Who made it."""
+    exchanged_for: _builtins.str
+    """The token it was exchanged for by its holder, if it was; it is revoked then."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was created."""
@@ -204,6 +208,12 @@ class Token(_message.Message):
     def scope(self) -> Global___TokenScope:
         """What it narrows its principal's rights to; not set: to what the token it was made with does."""
 
+    @_builtins.property
+    def makers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who else may have seen its secret, or that of a token it descends from, and so may act as its principal; none if it is its
+        holder's own. `unknown` stands for whoever made a token of which nobody is on record.
+        """
+
     def __init__(
         self,
         *,
@@ -216,10 +226,12 @@ class Token(_message.Message):
         scope: Global___TokenScope | None = ...,
         parent: _builtins.str = ...,
         creator: _builtins.str = ...,
+        makers: _abc.Iterable[_builtins.str] | None = ...,
+        exchanged_for: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "revoke_time", b"revoke_time", "scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "creator", b"creator", "description", b"description", "expire_time", b"expire_time", "id", b"id", "parent", b"parent", "principal", b"principal", "revoke_time", b"revoke_time", "scope", b"scope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "creator", b"creator", "description", b"description", "exchanged_for", b"exchanged_for", "expire_time", b"expire_time", "id", b"id", "makers", b"makers", "parent", b"parent", "principal", b"principal", "revoke_time", b"revoke_time", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -273,6 +285,7 @@ class Identity(_message.Message):
     GROUPS_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     CREATOR_FIELD_NUMBER: _builtins.int
+    MAKERS_FIELD_NUMBER: _builtins.int
     issuer: _builtins.str
     """The provider."""
     subject: _builtins.str
@@ -289,6 +302,10 @@ class Identity(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was first seen, or linked."""
 
+    @_builtins.property
+    def makers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who else may act as who linked it: the makers of the token that it was linked with."""
+
     def __init__(
         self,
         *,
@@ -298,10 +315,11 @@ class Identity(_message.Message):
         groups: _abc.Iterable[_builtins.str] | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         creator: _builtins.str = ...,
+        makers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "creator", b"creator", "groups", b"groups", "issuer", b"issuer", "principal", b"principal", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "creator", b"creator", "groups", b"groups", "issuer", b"issuer", "makers", b"makers", "principal", b"principal", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -286,12 +286,17 @@ class CreateTokenRequest(_message.Message):
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     SCOPE_FIELD_NUMBER: _builtins.int
+    EXCHANGE_FIELD_NUMBER: _builtins.int
     principal: _builtins.str
     """Whose identity it proves; empty for the caller itself."""
     description: _builtins.str
     """What it is for."""
     request_id: _builtins.str
     """Makes a retry safe. A replayed request returns the token without its secret."""
+    exchange: _builtins.bool
+    """Exchanges the token of this call, which somebody else has made, for one that only its holder has seen. In the same change every
+    token of the caller's that others have made is revoked. Its end stays; neither that nor a principal or scope may be given.
+    """
     @_builtins.property
     def expire_time(self) -> _timestamp_pb2.Timestamp:
         """From when on it is refused; at most one year ahead, and no later than the token of this call. Not set: 90 days, or that."""
@@ -308,10 +313,11 @@ class CreateTokenRequest(_message.Message):
         expire_time: _timestamp_pb2.Timestamp | None = ...,
         request_id: _builtins.str = ...,
         scope: _principal_pb2.TokenScope | None = ...,
+        exchange: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["expire_time", b"expire_time", "scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "expire_time", b"expire_time", "principal", b"principal", "request_id", b"request_id", "scope", b"scope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "exchange", b"exchange", "expire_time", b"expire_time", "principal", b"principal", "request_id", b"request_id", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

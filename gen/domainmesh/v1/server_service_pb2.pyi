@@ -3,8 +3,10 @@
 isort:skip_file
 """
 
+from collections import abc as _abc
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -98,6 +100,7 @@ class GetServerInfoResponse(_message.Message):
     PENDING_REQUEST_COUNT_FIELD_NUMBER: _builtins.int
     SHADOW_CHECK_COUNT_FIELD_NUMBER: _builtins.int
     SHADOW_MISMATCH_COUNT_FIELD_NUMBER: _builtins.int
+    TOKEN_MAKERS_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """The server's version."""
     revision: _builtins.int
@@ -114,6 +117,10 @@ class GetServerInfoResponse(_message.Message):
     """Decisions of this server that were also asked of stock casbin since it started; see MESH_SHADOW_CHECK."""
     shadow_mismatch_count: _builtins.int
     """Those of them that casbin answered differently: a defect, always to be reported."""
+    @_builtins.property
+    def token_makers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Who else may have seen the secret of the token of this call; none if it is the caller's own. See `Token.makers`."""
+
     def __init__(
         self,
         *,
@@ -125,10 +132,11 @@ class GetServerInfoResponse(_message.Message):
         pending_request_count: _builtins.int = ...,
         shadow_check_count: _builtins.int = ...,
         shadow_mismatch_count: _builtins.int = ...,
+        token_makers: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["gateway", b"gateway", "pending_request_count", b"pending_request_count", "principal", b"principal", "product_count", b"product_count", "revision", b"revision", "shadow_check_count", b"shadow_check_count", "shadow_mismatch_count", b"shadow_mismatch_count", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gateway", b"gateway", "pending_request_count", b"pending_request_count", "principal", b"principal", "product_count", b"product_count", "revision", b"revision", "shadow_check_count", b"shadow_check_count", "shadow_mismatch_count", b"shadow_mismatch_count", "token_makers", b"token_makers", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,94 @@
+"""Exchanging a token that somebody else made for one of its holder's own, whose secret nobody else has seen.
+
+A principal that has a token or a login of its own exchanges nothing. So whoever made the token cannot exchange it any more once
+its holder has, and if it does so before, what the holder has is dead, and says why. Source: ADR 0008, decision 8.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from domainmesh.v1 import notice_pb2, principal_pb2
+from domainmesh.v1 import principal_service_pb2 as pb
+from governance_server.authentication import MintedToken
+from governance_server.backend import stamp, store
+from governance_server.caller import Caller
+from governance_server.journal.command import Outcome, Transaction
+from governance_server.notices import News, notices
+from governance_server.rules import kinds
+from governance_server.rules.apply import ResourceWrite
+from governance_server.rules.errors import Invalid, Precondition, Unauthenticated
+from governance_server.rules.identities import linkers
+from governance_server.rules.policy_facts import ADMINISTRATOR
+from governance_server.rules.token_chain import TokenChain, find_chain, owner_key
+from mesh_core.names import MESH
+
+__all__ = ["exchange", "living_tokens"]
+
+
+def exchange(tx: Transaction, caller: Caller, request: pb.CreateTokenRequest, minted: MintedToken) -> Outcome:
+    """The caller has a token of its own instead of those that others made. Raises: Invalid, Precondition, Unauthenticated."""
+    if request.HasField("scope") or request.HasField("expire_time") or request.principal not in ("", caller.name):
+        raise Invalid(
+            "An exchanged token keeps principal and end, and has no scope: leave them out, and make another one with it."
+        )
+    handed_out = _exchangeable(tx, caller)
+    token = principal_pb2.Token(
+        id=minted.id, principal=caller.name, description=request.description or handed_out.own.token.description,
+        create_time=stamp(tx.time), expire_time=handed_out.own.token.expire_time, creator=caller.name,
+    )  # fmt: skip
+    index = principal_pb2.Token(id=token.id, principal=caller.name)
+    makers = ", ".join(sorted(handed_out.makers))
+    text = (
+        f"{caller.name} activated its token: {token.id} takes the place of {handed_out.own.token.id}, which {makers} made. If "
+        f"{caller.name} did not do that, it was who made it: revoke it with `mesh token revoke {token.id}`."
+    )
+    writes = (
+        store(kinds.TOKEN, token.id, minted.stored(token)),
+        store(kinds.TOKEN_OWNER, owner_key(caller.name, token.id), index),
+        *_ended(tx, caller.name, token.id),
+        *notices(tx, News(notice_pb2.NOTICE_KIND_TOKEN_ACTIVATED, MESH, token.id, text), (caller.name, ADMINISTRATOR)),
+    )
+    return Outcome("token.exchanged", caller.name, writes, token.SerializeToString())
+
+
+def living_tokens(tx: Transaction, principal: str) -> Iterator[TokenChain]:
+    """The principal's tokens that are valid now, by id."""
+    for name, _ in tx.list(kinds.TOKEN_OWNER, prefix=owner_key(principal, "")):
+        chain = find_chain(tx.get, name.rpartition("/")[2])
+        if chain is not None and chain.is_valid(tx.time):
+            yield chain
+
+
+def _exchangeable(tx: Transaction, caller: Caller) -> TokenChain:
+    """The token of this call, if it may be exchanged."""
+    chain = find_chain(tx.get, caller.token) if caller.token else None
+    if caller.token and (chain is None or not chain.is_valid(tx.time)):
+        raise Unauthenticated("The token of this call ended while it was served: log in again with `mesh login`.")
+    if chain is None or not chain.makers:
+        raise Precondition("Nobody else has made what you log in with: there is nothing to exchange.")
+    if chain.scope is not None:
+        raise Precondition("The token of this call has a scope, and an exchange ends others: exchange one without a scope.")
+    if chain.own.token.parent:
+        raise Precondition(
+            f"The token of this call was made with {chain.tokens[-1].token.id}, which somebody else made: exchange that one."
+        )
+    own = next((it.own.token.id for it in living_tokens(tx, caller.name) if not it.makers), None)
+    if own is not None:
+        raise Precondition(
+            f"{caller.name} has a token of its own already, {own}: use that one. If it is lost, revoke it "
+            f"(`mesh token revoke {own}`), and exchange then."
+        )
+    rows = (principal_pb2.Identity.FromString(body) for _, body in tx.list(kinds.IDENTITY))
+    if any(it.principal == caller.name and not linkers(it) for it in rows):
+        raise Precondition(f"{caller.name} logs in at the identity provider: use `mesh login --oidc`, which nobody else can.")
+    return chain
+
+
+def _ended(tx: Transaction, principal: str, successor: str) -> Iterator[ResourceWrite]:
+    """Every token of the principal that others made is revoked; those made with one end with it."""
+    for chain in living_tokens(tx, principal):
+        if chain.makers and not chain.own.token.parent:
+            chain.own.token.revoke_time.CopyFrom(stamp(tx.time))
+            chain.own.token.exchanged_for = successor
+            yield store(kinds.TOKEN, chain.own.token.id, chain.own)

@@ -52,7 +52,7 @@ class RunningServer:
         return Mesh.connect(self.url, self.admin_token)
 
     def user(self, name: str, **principal: Any) -> Mesh:
-        """The mesh as a principal, created if it does not exist; an administrator gets its token before its seat."""
+        """The mesh as a principal, created if it does not exist; an administrator has its own token and a seat."""
         with self.admin() as mesh:
             is_administrator = principal.pop("is_administrator", False)
             if name not in {p.name for p in mesh.admin.principals()}:
@@ -60,6 +60,8 @@ class RunningServer:
             secret = mesh.admin.create_token(name).secret
             if is_administrator:
                 mesh.admin.update_principal(name, is_administrator=True)
+                with Mesh.connect(self.url, secret) as handed_out:
+                    return Mesh.connect(self.url, handed_out.admin.activate_token().secret)
             return Mesh.connect(self.url, secret)
 
     def kill(self) -> None:

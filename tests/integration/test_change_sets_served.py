@@ -100,8 +100,9 @@ def test_the_commands_propose_by_themselves_and_approve_change_sets(server: Runn
 
     with server.admin() as admin:
         admin.admin.create_principal("user:bea")
-        bea = admin.admin.create_token("user:bea").secret
+        handed_out = admin.admin.create_token("user:bea").secret
         admin.admin.update_principal("user:bea", is_administrator=True)
+        bea = str(mesh(handed_out, "token", "activate")["secret"])
         first = server.admin_token
         proposals = [
             mesh(first, "admin", "create-purpose", "forecasting"),

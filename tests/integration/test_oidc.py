@@ -10,7 +10,7 @@ import grpc
 import polars as pl
 import pytest
 
-from domain_sdk import AccessDenied, InvalidRequest, Mesh, Unauthenticated
+from domain_sdk import AccessDenied, InvalidRequest, Mesh, Unauthenticated, WrongState
 from domainmesh.v1.journal_service_pb2 import WatchChangesRequest
 from domainmesh.v1.journal_service_pb2_grpc import JournalServiceStub
 from domainmesh.v1.principal_service_pb2 import GetPrincipalRequest
@@ -148,6 +148,35 @@ def test_the_central_team_says_which_principal_a_subject_is_and_takes_it_back(
             admin.admin.unlink_identity("u-4711")
             with pytest.raises(Unauthenticated):
                 mesh.whoami()
+
+
+def test_who_links_a_subject_may_be_behind_it_and_so_may_who_made_the_token_to_link_with(
+    server: RunningServer, provider: OidcProvider
+) -> None:
+    token = signed(provider.claims(sub="u-4712"), provider.keys[0])
+    with server.admin() as admin:
+        admin.admin.create_principal("user:lou")
+        admin.admin.link_identity("user:lou", "u-4712")
+        with connected(server, token) as mesh:
+            assert mesh.status().token_makers == ("user:admin",)
+            assert mesh.admin.create_token().token.makers == ("user:admin",)
+        handed_out = admin.admin.create_token("user:lou").secret
+        with connected(server, handed_out) as mesh:
+            own = mesh.admin.activate_token().secret  # a login that another linked is not its own yet
+        with connected(server, own) as mesh, pytest.raises(AccessDenied):
+            mesh.admin.link_identity("user:lou", "u-4712")  # it administers nothing
+
+
+def test_who_logs_in_at_the_provider_has_a_login_of_its_own_and_exchanges_nothing(
+    server: RunningServer, provider: OidcProvider
+) -> None:
+    with connected(server, signed(provider.claims(sub="mia"), provider.keys[0])) as mesh, server.admin() as admin:
+        assert mesh.status().token_makers == ()
+        secret = admin.admin.create_token("user:mia").secret
+        with connected(server, secret) as handed_out, pytest.raises(WrongState, match="login --oidc"):
+            handed_out.admin.activate_token()
+        with pytest.raises(WrongState, match="nothing to exchange"):
+            mesh.admin.activate_token()
 
 
 def test_a_disabled_principal_is_refused_from_the_next_call_on(server: RunningServer, provider: OidcProvider) -> None:

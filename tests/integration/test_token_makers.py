@@ -170,7 +170,7 @@ def test_an_exchange_takes_no_principal_scope_or_end_and_its_secret_is_told_once
         tokens = raw.control(TokenServiceStub)
         for fields in ({"principal": "user:admin"}, {"scope": {"purposes": ["x"]}}, {"expire_time": {"seconds": 2_000_000_000}}):
             with pytest.raises(grpc.RpcError) as refused:
-                tokens.CreateToken(CreateTokenRequest(exchange=True, **fields), metadata=raw.metadata)  # type: ignore[arg-type]
+                tokens.CreateToken(CreateTokenRequest(exchange=True, **fields), metadata=raw.metadata)
             assert refused.value.code() == grpc.StatusCode.INVALID_ARGUMENT
         made = tokens.CreateToken(CreateTokenRequest(exchange=True, request_id="once"), metadata=raw.metadata)
     before = next(it for it in connect(made.secret).admin.tokens() if it.exchanged_for)
@@ -229,9 +229,7 @@ def shop(server: RunningServer, connect: As) -> dict[str, Mesh]:
     admin.admin.update_principal("user:admin", roles=["role:break-glass"])
     for product, roles in (("orders", ""), ("two", "roles:\n" + role(f"user:admin, {OLGA}", LENA))):
         text = contract(f"shop.{product}", {product: ["id: integer"]}) + roles
-        people[OLGA].domain("shop").product(product, contract=text).publish(
-            progress=False, **{product: pl.DataFrame({"id": [1]})}
-        )
+        people[OLGA].domain("shop").product(product, contract=text).publish({product: pl.DataFrame({"id": [1]})}, progress=False)
     return {"admin": admin, **people}
 
 

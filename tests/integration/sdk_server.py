@@ -16,7 +16,7 @@ __all__ = ["People", "running_server"]
 
 
 class People:
-    """The mesh as seen by its administrator and, by name, by principals that are created on first use."""
+    """The mesh as its administrator sees it, and by name as principals do, made on first use with tokens of their own."""
 
     def __init__(self, url: str, administrator_token: str) -> None:
         self.url = url
@@ -28,7 +28,9 @@ class People:
         if name not in self._by_name:
             if name not in {principal.name for principal in self.admin.admin.principals()}:
                 self.admin.admin.create_principal(name)
-            self._by_name[name] = Mesh.connect(self.url, self.admin.admin.create_token(name).secret)
+            with Mesh.connect(self.url, self.admin.admin.create_token(name).secret) as handed_out:
+                own = handed_out.admin.activate_token().secret
+            self._by_name[name] = Mesh.connect(self.url, own)
         return self._by_name[name]
 
     def close(self) -> None:

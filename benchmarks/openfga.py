@@ -121,6 +121,9 @@ def _openfga_calls(client: OpenFga, known: dict[str, str]) -> tuple[Callable[[Qu
             item = request.checks.add(correlation_id=str(number))
             _fill(item.tuple_key, question)
         result: Any = batch(request).result
+        failed = [item.error.message for item in result.values() if item.HasField("error")]
+        if failed:
+            raise RuntimeError(f"OpenFGA did not answer {len(failed)} checks of a batch: {failed[0]}")
         return [result[str(number)].allowed for number in range(len(questions))]
 
     return one, many

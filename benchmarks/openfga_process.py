@@ -68,7 +68,7 @@ def openfga_server(folder: Path, *options: str) -> Iterator[tuple[OpenFga, int]]
     address = f"127.0.0.1:{_free_port()}"
     command = [
         str(binary), "run", *store, "--grpc-addr", address, "--http-enabled=false", "--metrics-enabled=false",
-        "--log-level", "error", "--max-checks-per-batch-check", "100", *options,
+        "--log-level", "error", "--max-checks-per-batch-check", "100", "--request-timeout", "60s", *options,
     ]  # fmt: skip
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=folder)

@@ -88,7 +88,7 @@ class State:
         if closed is not None:
             return closed
         if "#" in name and not name.startswith("tag:") and not self._links(name):
-            return frozenset({name}).union(*map(self.g2, parents(name)))  # most columns: not worth a place in the cache
+            return frozenset((name, *self.g2(name.partition("#")[0])))  # most columns: not worth a place in the cache
         return _remember(self.containers_closed, name, self._contain(name))
 
     def g3(self, name: str) -> Set[str]:
@@ -103,6 +103,8 @@ class State:
         return shard.containers.get(name, ()) if shard else ()
 
     def _contain(self, name: str) -> frozenset[str]:
+        if not self._links(name):
+            return frozenset((name,)).union(*map(self.g2, parents(name)))  # names alone make no cycles
         seen = {name}
         todo = [name]
         while todo:

@@ -110,7 +110,8 @@ def domain_of(obj: str) -> str:
     """The domain an object belongs to by its name: `finance` for `finance.ledger.entries#x`, `*` for `mesh` and tags."""
     if obj == MESH or obj.startswith("tag:"):
         return ANY
-    return obj.partition("#")[0].partition(".")[0]
+    first = obj.partition(".")[0]
+    return first.partition("#")[0] if "#" in first else first
 
 
 def is_policy_time(text: str) -> bool:

@@ -12,6 +12,7 @@ from domainmesh.v1 import grant_pb2, principal_pb2
 from governance_server.backend import Backend
 from governance_server.caller import Caller
 from governance_server.editing.state import State
+from governance_server.policy.concerned import denial_key
 from governance_server.policy.facts import Facts
 from governance_server.policy.projection import PolicyProjection
 from governance_server.rules import kinds
@@ -31,7 +32,7 @@ from governance_server.rules.policy_facts import BREAK_GLASS_ROLE, policy_time
 from governance_server.rules.policy_rows import ANY, FOREVER, domain_of
 from governance_server.rules.refusals import out_of_scope
 from mesh_core.expressions.tree import Expression
-from mesh_core.names import column_object
+from mesh_core.names import MESH, column_object
 
 __all__ = ["check_lifting", "fallen", "holds_office", "rest_grant"]
 
@@ -171,10 +172,19 @@ def _holdings(
 def _binding_denial(policy: PolicyProjection, grantor: str, grant: grant_pb2.Grant) -> grant_pb2.Grant | None:
     """A denial by which the grantor itself is denied some of what the grant gives."""
     facts = policy.facts()
+    names = policy.names_of(grantor, domain_of(grant.resource))
+    near = [facts.denials[name] for name in sorted(_denials(facts, names, grant.resource))]
+    if not near:
+        return None
     related = _related(grant.purpose, facts.purposes)
-    near = [it for it in facts.denials.values() if denial_binds(it, grant, related=related, actions=grant.actions)]
-    names = policy.names_of(grantor, domain_of(grant.resource)) if near else frozenset()
-    return next((denial for denial in near if denial.subject in names), None)
+    return next((it for it in near if denial_binds(it, grant, related=related, actions=grant.actions)), None)
+
+
+def _denials(facts: Facts, names: frozenset[str], resource: str) -> Iterable[str]:
+    """The ids of the denials for one of the names that may touch the resource."""
+    if resource == MESH:
+        return [name for name, denial in facts.denials.items() if denial.subject in names]
+    return facts.concerned.named(denial_key(name, home) for name in names - {ANY} for home in (domain_of(resource), ANY))
 
 
 def _veiled(policy: PolicyProjection, grantor: str, resource: str) -> frozenset[str]:

@@ -12,6 +12,7 @@ from itertools import chain
 from typing import TypeVar
 
 from domainmesh.v1 import domain_pb2, grant_pb2, lineage_pb2, principal_pb2, product_pb2
+from governance_server.policy.concerned import Concerned
 from governance_server.rules import kinds, policy_facts
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.lineage_graph import Graph
@@ -55,11 +56,13 @@ class Facts:
     """Denials that are not revoked, by id."""
     resting: dict[str, grant_pb2.Grant] = field(default_factory=dict)
     """Grants that rest on other rules (ADR 0009) and are not revoked, by id."""
+    concerned: Concerned = field(default_factory=Concerned)
+    """What makes those denials and grants count → their ids."""
 
 
 def copy_facts(facts: Facts, *, has_own_graph: bool = False) -> Facts:
     """The same facts; replacing resources in the copy leaves the origin alone. The graph is shared unless it needs its own."""
-    copied = replace(facts)
+    copied = replace(facts, concerned=facts.concerned.copy())
     for item in fields(facts):
         if isinstance(value := getattr(facts, item.name), MutableMapping):
             setattr(copied, item.name, dict(value))
@@ -120,8 +123,9 @@ def _rows(facts: Facts, kind: str, name: str, body: bytes | None) -> Iterable[Ro
 
 def _keep_dependent(facts: Facts, name: str, body: bytes | None) -> None:
     """Denials and grants that rest on others are kept whole: few are, and each may have to be looked at when another ends."""
-    facts.denials.pop(name, None)
-    facts.resting.pop(name, None)
+    known = facts.denials.pop(name, None) or facts.resting.pop(name, None)
+    if known is not None:
+        facts.concerned.note(known, present=False)
     grant = grant_pb2.Grant.FromString(body or b"")
     if body is None or grant.revoke_time.seconds:
         return
@@ -129,6 +133,9 @@ def _keep_dependent(facts: Facts, name: str, body: bytes | None) -> None:
         facts.denials[name] = grant
     elif grant.basis:
         facts.resting[name] = grant
+    else:
+        return
+    facts.concerned.note(grant, present=True)
 
 
 def _rule_rows(facts: Facts, kind: str, name: str, body: bytes) -> Iterator[Row]:

@@ -55,6 +55,9 @@ class Overlay(MutableMapping[_K, _V]):
         yield from (key for key in self._base if key not in self._own and key not in self._gone)
         yield from self._own
 
+    def __bool__(self) -> bool:
+        return any(True for _ in self)
+
     def __len__(self) -> int:
         return sum(1 for _ in self)
 
@@ -87,7 +90,7 @@ class View:
             for known in fields(self.facts)
             if isinstance(value := getattr(self.facts, known.name), MutableMapping)
         }
-        return View(self.engine.fork(), replace(self.facts, **overlays), self.revision)
+        return View(self.engine.fork(), replace(self.facts, concerned=self.facts.concerned.fork(), **overlays), self.revision)
 
     def settle(self) -> View:
         """The view that this one was forked from, brought to the state of this one."""
@@ -96,7 +99,7 @@ class View:
             for known in fields(self.facts)
             if isinstance(value := getattr(self.facts, known.name), Overlay)
         }
-        return View(self.engine, replace(self.facts, **settled), self.revision)
+        return View(self.engine, replace(self.facts, concerned=self.facts.concerned.settle(), **settled), self.revision)
 
     def change(self, writes: Sequence[ResourceWrite], *, revision: int) -> None:
         """The view has the new states of the resources; after an error it is worth nothing. Raises: ValueError."""

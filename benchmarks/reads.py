@@ -40,6 +40,7 @@ def reads(bench: Bench) -> Iterator[Figure]:
     with server.user("user:plain") as plain, server.user("user:bound") as bound:
         yield from _whole(plain, lambda: pl.scan_delta(table).collect())
         yield from _selective(plain, pl.scan_delta(table))
+        yield from _aggregate(plain, pl.scan_delta(table))
         yield from _under_obligations(plain, bound)
         yield from _first_build(server, bound)
 
@@ -70,6 +71,33 @@ def _selective(mesh: Mesh, table: pl.LazyFrame) -> Iterator[Figure]:
     bare, governed = in_turns(lambda: chosen(table), lambda: chosen(mesh.scan(lineitem.PORT)), repetitions=2 * _REPETITIONS)
     peer = f"the same filter and columns on {_BARE.removesuffix('.collect() of the same table')}"
     yield Figure("reads.selective", rows / governed, "rows/s", peer, rows / bare, Bar("≥", 0.4, of="ratio"))
+
+
+def _aggregate(mesh: Mesh, table: pl.LazyFrame) -> Iterator[Figure]:
+    """Sums by two columns under a filter: SQL in the gateway beside polars' own plan."""
+    import polars as pl
+
+    query = f"""SELECT l_returnflag, l_linestatus, sum(l_quantity) AS quantity, count(*) AS lines FROM {lineitem.PORT}
+        WHERE l_shipdate <= DATE '1998-09-02' GROUP BY ALL ORDER BY ALL"""
+
+    def bare() -> pl.DataFrame:
+        kept = table.filter(pl.col("l_shipdate") <= pl.date(1998, 9, 2)).group_by("l_returnflag", "l_linestatus")
+        return (
+            kept.agg(pl.sum("l_quantity").alias("quantity"), pl.len().alias("lines"))
+            .sort("l_returnflag", "l_linestatus")
+            .collect()
+        )
+
+    assert mesh.sql(query)["lines"].to_list() == bare()["lines"].to_list()
+    peer, governed = in_turns(bare, lambda: mesh.sql(query), repetitions=2 * _REPETITIONS)
+    yield Figure(
+        "reads.aggregate",
+        1 / governed,
+        "queries/s",
+        "the same group-by on polars scan_delta",
+        1 / peer,
+        Bar("≥", 0.8, of="ratio"),
+    )
 
 
 def _under_obligations(plain: Mesh, bound: Mesh) -> Iterator[Figure]:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+import numpy as np
 import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -43,7 +44,9 @@ def _scrubbed(column: pa.ChunkedArray) -> pa.ChunkedArray:
     """The same values with nothing under the nulls: polars nulls a hidden cell but leaves its value in the buffer."""
     if not column.null_count:
         return column
-    return column.take(pc.if_else(column.is_valid(), pa.array(range(len(column))), None))
+    if column.null_count == len(column):
+        return pa.chunked_array([pa.nulls(len(column), column.type)])
+    return column.take(pc.if_else(column.is_valid(), pa.array(np.arange(len(column))), None))
 
 
 def _parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:

@@ -22,6 +22,7 @@ from governance_server.contracts import parse_contract
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.lineage.emit import LineageEmitter
 from governance_server.policy.projection import denied
+from governance_server.publishing.approver_changes import refuse_new_approvers, warm
 from governance_server.publishing.delivery import (
     check_lineage,
     check_quality,
@@ -84,6 +85,7 @@ class Publisher:
         # Parsed before the command is queued, so that a large contract keeps no other writer waiting; decided again inside.
         self._backend.policy.authorise(current_caller(), "write", request.product)
         contract = check_servable(self._parse(request.contract_text), request.product)
+        warm(self._backend.catalog, self._product(self._backend.catalog, request.product), request.contract_text)
         publication_id = secrets.token_hex(16)
         ttl = timedelta(seconds=self._backend.settings.publication_ttl_seconds)
 
@@ -95,6 +97,7 @@ class Publisher:
             wanted = described(product, contract)
             check_compatible(product, wanted)
             refuse_lost_tags(tx, product, wanted)
+            refuse_new_approvers(self._backend, tx, caller, (product, wanted), request.contract_text)
             publication = publication_pb2.Publication(
                 id=publication_id, product=request.product, version=product.last_version + 1, base_version=product.version,
                 state=_OPEN, principal=caller.name, create_time=stamp(tx.time), expire_time=stamp(tx.time, plus=ttl),
@@ -164,7 +167,9 @@ class Publisher:
             if current.state != _OPEN:
                 return Outcome("publication.committing", current.product, (), current.SerializeToString())
             refuse_overtaken(current, product)
-            refuse_lost_tags(tx, product, described(product, contract))
+            wanted = described(product, contract)
+            refuse_lost_tags(tx, product, wanted)
+            refuse_new_approvers(self._backend, tx, caller, (product, wanted), publication.contract_text)
             current.state = _COMMITTING
             current.verified_ports.extend(verified)
             current.lineage.extend(request.lineage)

@@ -31,7 +31,7 @@ class Supposed:
     message: Message | None
     """None: it is gone."""
     action: str
-    resource: str
+    resources: tuple[str, ...]
 
     @property
     def write(self) -> ResourceWrite:
@@ -63,21 +63,21 @@ def _grant(desired: change_set_pb2.DesiredResource, number: int, find: Find) -> 
     made = grant_pb2.Grant()
     made.CopyFrom(desired.grant)
     body = find(kinds.GRANT, made.id) if made.id else None
+    known = grant_pb2.Grant.FromString(body) if body is not None else None
     if desired.is_absent:
-        known = grant_pb2.Grant.FromString(body) if body is not None else None
-        return Supposed(kinds.GRANT, made.id, None, "grant", known.resource if known else MESH)
+        return Supposed(kinds.GRANT, made.id, None, "grant", (known.resource if known else MESH,))
     made.id = made.id or f"g-supposed-{number}"
     made.ClearField("revoke_time")
-    return Supposed(kinds.GRANT, made.id, made, "grant", made.resource)
+    return Supposed(kinds.GRANT, made.id, made, "grant", (made.resource, known.resource) if known else (made.resource,))
 
 
 def _other(desired: change_set_pb2.DesiredResource, kind: str) -> Supposed:
     message: Message = getattr(desired, kind)
     name: str = getattr(message, "id" if kind == kinds.GUARDRAIL else "name")
     if kind == kinds.DOMAIN:
-        return Supposed(kind, name, None if desired.is_absent else message, "administer", name)
+        return Supposed(kind, name, None if desired.is_absent else message, "administer", (name,))
     if kind == kinds.PRINCIPAL and desired.is_absent:
         message = principal_pb2.Principal(name=name, is_disabled=True)
     elif desired.is_absent:
-        return Supposed(kind, name, None, "administer", MESH)
-    return Supposed(kind, name, message, "administer", MESH)
+        return Supposed(kind, name, None, "administer", (MESH,))
+    return Supposed(kind, name, message, "administer", (MESH,))

@@ -146,7 +146,8 @@ class BreakGlassService(break_glass_service_pb2_grpc.BreakGlassServiceServicer):
         return use
 
     def _may_see(self, caller: Caller, use: break_glass_pb2.BreakGlass) -> bool:
-        return use.principal == caller.name or self._backend.policy.check(caller, "grant", use.resource).allowed
+        is_own = use.principal == caller.name and caller.covers("read", use.resource)
+        return is_own or self._backend.policy.check(caller, "grant", use.resource).allowed
 
     def _shown(self, use: break_glass_pb2.BreakGlass) -> break_glass_pb2.BreakGlass:
         return is_open_now(self._backend, use)

@@ -144,9 +144,9 @@ class ChangeSetService(change_set_service_pb2_grpc.ChangeSetServiceServicer):
         return pb.ExportMeshResponse(resources=resources, next_page_token=more, revision=as_of)
 
     def _may_see(self, caller: Caller, found: messages.ChangeSet) -> bool:
-        if found.proposer == caller.name:
-            return True
         domain = domain_of_source(found.source)
+        if found.proposer == caller.name and caller.covers("administer", domain or MESH):
+            return True
         return self._backend.policy.check(caller, "administer", domain or MESH).allowed
 
 

@@ -150,10 +150,13 @@ def _tokens(found: list[Token]) -> RenderableType:
     if not found:
         return "There are no tokens."
     rows = [
-        (cell(it.id, "bold"), it.principal, it.description, ", ".join(it.scope), it.create_time, it.expire_time, it.revoke_time)
+        (
+            cell(it.id, "bold"), it.principal, it.description, ", ".join(it.scope), it.create_time, it.expire_time,
+            it.revoke_time, ", ".join(it.makers),
+        )
         for it in found
-    ]
-    return table(("id", "of", "for", "scope", "made", "until", "revoked"), rows)
+    ]  # fmt: skip
+    return table(("id", "of", "for", "scope", "made", "until", "revoked", "also known to"), rows)
 
 
 COMMANDS = (

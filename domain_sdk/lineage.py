@@ -81,6 +81,18 @@ class LineageGraph:
         lines = [self._labels()[self.root.id], *self._branch("<-"), *self._branch("->")]
         return "\n".join(lines if self.is_complete else [*lines, "(cut: ask with a greater depth)"])
 
+    def to_mermaid(self) -> str:
+        """The graph as a Mermaid flowchart, for a Markdown page."""
+        from domain_sdk._lineage_drawings import to_mermaid
+
+        return to_mermaid(self)
+
+    def to_dot(self) -> str:
+        """The graph in Graphviz' language, for `dot -Tsvg`."""
+        from domain_sdk._lineage_drawings import to_dot
+
+        return to_dot(self)
+
     def _branch(self, arrow: str) -> Iterator[str]:
         """Iterative, because a lineage may be deeper than the interpreter's stack."""
         labels, steps = self._labels(), self._steps(arrow)

@@ -90,13 +90,19 @@ def lineage(
     depth: Annotated[int, typer.Option("--depth", min=1, max=100, help="How many steps each way.")] = 5,
     upstream: Annotated[bool, typer.Option("--upstream", help="Only where it comes from.")] = False,
     downstream: Annotated[bool, typer.Option("--downstream", help="Only what was made of it.")] = False,
+    format: Annotated[str, typer.Option("--format", help="tree, mermaid, dot or json.")] = "tree",
     as_json: Json = False,
 ) -> None:
     """Draw where a port or column comes from and what was made of it."""
+    if format not in ("tree", "mermaid", "dot", "json"):
+        raise typer.BadParameter(f"{format!r} is no format; use tree, mermaid, dot or json.", param_hint="--format")
     direction = "upstream" if upstream and not downstream else "downstream" if downstream and not upstream else "both"
     with connect(ctx) as mesh, waiting("Walking the lineage …"):
         graph = mesh.lineage(name, depth=depth, direction=direction)  # type: ignore[arg-type] # one of the three, see above
-    answer(graph, lambda: lineage_view(graph), as_json=as_json)
+    if format in ("mermaid", "dot") and not as_json:
+        typer.echo(graph.to_mermaid() if format == "mermaid" else graph.to_dot())
+    else:
+        answer(graph, lambda: lineage_view(graph), as_json=as_json or format == "json")
 
 
 def explain(
@@ -123,6 +129,13 @@ def explain(
 COMMANDS = (
     Command("discover", discover, ("mesh discover monthly revenue", "mesh discover --tag pii.email --json")),
     Command("show", show, ("mesh show finance.revenue.revenue", "mesh show finance.revenue --contract")),
-    Command("lineage", lineage, ("mesh lineage finance.revenue.revenue.contact --upstream",)),
+    Command(
+        "lineage",
+        lineage,
+        (
+            "mesh lineage finance.revenue.revenue.contact --upstream",
+            "mesh lineage finance.revenue.revenue --format mermaid",
+        ),
+    ),
     Command("explain", explain, ("mesh explain finance.revenue.revenue --purpose forecasting --principal user:ana",)),
 )

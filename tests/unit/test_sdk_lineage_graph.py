@@ -51,3 +51,46 @@ def test_a_chain_deeper_than_the_interpreters_stack_is_drawn() -> None:
 
 def test_an_empty_graph_has_no_lines() -> None:
     assert LineageGraph((), (), is_complete=True).tree() == ""
+
+
+ODD = 'a.b.c#na"me\n<b> & `x` #1 ]--> end'
+
+
+def _odd() -> LineageGraph:
+    return LineageGraph(
+        nodes=(_node(ODD, "pii.email"), _node("d.e.f#g"), _node("x1", is_hidden=True)),
+        edges=(
+            LineageEdge("d.e.f#g", ODD, "DIRECT", "AGGREGATION", True),
+            LineageEdge("x1", ODD, "INDIRECT", "FILTER", False),
+            _edge("z", ODD),
+        ),
+        is_complete=False,
+    )
+
+
+def test_a_mermaid_drawing_quotes_every_name_and_shows_no_hidden_one() -> None:
+    assert _odd().to_mermaid().splitlines() == [
+        "flowchart LR",
+        '  n0["a.b.c#35;na#quot;me<br/>#lt;b#gt; #amp; #96;x#96; #35;1 ]--#gt; end<br/>pii.email"]',
+        '  n1["d.e.f#35;g"]',
+        '  n2["(hidden)"]',
+        '  n1 -->|"aggregation, masked"| n0',
+        '  n2 -.->|"filter"| n0',
+        "  style n0 stroke-width:3px",
+        "  %% cut: ask with a greater depth",
+    ]
+
+
+def test_a_dot_drawing_quotes_every_name_and_shows_no_hidden_one() -> None:
+    assert _odd().to_dot().splitlines() == [
+        "digraph lineage {",
+        "  rankdir=LR;",
+        '  node [shape=box, fontname="sans-serif"];',
+        '  n0 [label="a.b.c#na\\"me\\n<b> & `x` #1 ]--> end\\npii.email", style=bold];',
+        '  n1 [label="d.e.f#g"];',
+        '  n2 [label="(hidden)", style=dashed];',
+        '  n1 -> n0 [label="aggregation, masked"];',
+        '  n2 -> n0 [label="filter", style=dashed];',
+        '  label="cut: ask with a greater depth";',
+        "}",
+    ]

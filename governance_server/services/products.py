@@ -73,8 +73,8 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         return pb.DiscoverResponse(hits=hits, next_page_token=more)
 
     def GetContract(self, request: pb.GetContractRequest, context: grpc.ServicerContext) -> product_pb2.Contract:
-        """Returns a contract, byte for byte as published."""
-        _, product = self._visible(request.product, request.as_of)
+        """Returns a contract, byte for byte as published: to who may discover each of its ports."""
+        policy, product = self._visible(request.product, request.as_of)
         name = kinds.versioned_name(product.name, request.version or product.version)
         body = self._backend.catalog.get(kinds.CONTRACT, name, as_of=request.as_of or None)
         if body is None:
@@ -82,6 +82,9 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
                 f"{product.name} has no version {request.version}: list them with `mesh show {product.name}`.",
                 resource=product.name,
             )
+        ports = product_pb2.Release.FromString(self._backend.catalog.get(kinds.RELEASE, name) or b"").ports
+        if not all(self._may_discover(port.port, policy) for port in ports):
+            raise denied("see the whole contract of", product.name)
         return product_pb2.Contract.FromString(body)
 
     def ValidateContract(self, request: pb.ValidateContractRequest, context: grpc.ServicerContext) -> pb.ValidateContractResponse:
@@ -112,12 +115,22 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         return pb.ListReleasesResponse(releases=releases, next_page_token=Page.token(last) if len(newest) > page.size else "")
 
     def _release(self, body: bytes) -> product_pb2.Release:
-        """The release; the samples of its checks are data, so only who may write the product gets them."""
+        """The release of the ports the caller may discover; samples of its checks are data: who may write gets them."""
         release = product_pb2.Release.FromString(body)
+        hidden = {port.port for port in release.ports if not self._may_discover(port.port)}
+        for entries in (release.ports, release.quality):
+            kept = [entry for entry in entries if entry.port not in hidden]
+            del entries[:]
+            entries.extend(kept)  # type: ignore[arg-type]  # each gets back its own
         if not self._backend.policy.check(current_caller(), "write", release.product).allowed:
             for result in release.quality:
                 result.ClearField("samples")
         return release
+
+    def _may_discover(self, port: str, *others: PolicyProjection) -> bool:
+        """True if the caller may discover the port today, and by the other policies too."""
+        caller = current_caller()
+        return all(policy.check(caller, "discover", port).allowed for policy in {self._backend.policy, *others})
 
     def _sights(self, as_of: int) -> tuple[PolicyProjection, list[Visibility]]:
         """The policy asked about, and what the caller may discover today and then."""

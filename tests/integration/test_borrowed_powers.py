@@ -18,6 +18,7 @@ from domainmesh.v1.break_glass_service_pb2 import EndBreakGlassRequest, ListBrea
 from domainmesh.v1.domain_service_pb2 import CreateDomainRequest
 from domainmesh.v1.grant_service_pb2 import CreateGrantRequest
 from domainmesh.v1.principal_service_pb2 import CreatePrincipalRequest
+from domainmesh.v1.product_service_pb2 import GetContractRequest, GetProductRequest, GetReleaseRequest, ListReleasesRequest
 from domainmesh.v1.publication_service_pb2 import BeginPublicationRequest, CommitPublicationRequest
 from governance_server.caller import Caller
 from governance_server.rules.errors import AccessDenied
@@ -151,6 +152,26 @@ def test_nobody_supposes_a_grant_in_the_place_of_one_that_it_may_not_end(mesh: I
         mesh.call(OLGA, "Simulate", request)
     grant.id = ""
     mesh.call(OLGA, "Simulate", question_service_pb2.SimulateRequest(changes=[change_set_pb2.DesiredResource(grant=grant)]))
+
+
+# -- a port that somebody is denied to discover is not told of by the product around it ----------------------------------------
+
+
+def test_a_denied_port_is_in_neither_contract_nor_releases(mesh: InnerMesh) -> None:
+    text = contract("shop.two", {"open": ["id: integer"], "merger": ["price: integer"]})
+    frames = {"open": pl.DataFrame({"id": [1]}), "merger": pl.DataFrame({"price": [1]})}
+    mesh.publish(OLGA, "shop.two", text, frames)
+    give(mesh, KIM, "shop.two.merger", "discover", effect=grant_pb2.EFFECT_DENY)
+    told = [mesh.call(KIM, "GetProduct", GetProductRequest(name="shop.two"))]
+    told.append(mesh.call(KIM, "GetRelease", GetReleaseRequest(product="shop.two")))
+    told.append(mesh.call(KIM, "ListReleases", ListReleasesRequest(product="shop.two")))
+    for said in told:
+        assert b"shop.two.open" in said.SerializeToString()
+        assert b"merger" not in said.SerializeToString()
+    with pytest.raises(AccessDenied):
+        mesh.call(KIM, "GetContract", GetContractRequest(product="shop.two"))
+    assert "merger" in mesh.call(ANA, "GetContract", GetContractRequest(product="shop.two")).text
+    assert b"merger" in mesh.call(ANA, "GetRelease", GetReleaseRequest(product="shop.two")).SerializeToString()
 
 
 def test_the_scope_of_these_tests_is_the_one_that_tokens_have(mesh: InnerMesh) -> None:

@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from typing import NamedTuple
 
 from domainmesh.v1 import principal_pb2
 from governance_server.caller import Caller
@@ -67,10 +68,18 @@ def mint_token(keys: Keyring) -> MintedToken:
 class _Proof:
     """Whom a token or an identity stands for, and the token with those it was made with."""
 
-    principal: principal_pb2.Principal
+    caller: Caller
+    """Whoever presents it, in no call yet."""
+    is_disabled: bool
     chain: TokenChain | None
-    makers: frozenset[str] = frozenset()
-    """Who else may have linked the identity."""
+
+
+class _Remembered(NamedTuple):
+    """What is known at a head of the journal; `revision` is the last at which a token or principal changed."""
+
+    head: int
+    revision: int
+    proofs: dict[str, _Proof]
 
 
 class Authenticator:
@@ -82,8 +91,7 @@ class Authenticator:
         self._now = now
         self._keys = keys
         self._sign_in = sign_in
-        self._revision = -1
-        self._known: dict[str, _Proof] = {}
+        self._remembered = _Remembered(-1, -1, {})
 
     def authenticate(self, authorization: str, *, call_id: str) -> Caller:
         """The caller whose valid token is in the `authorization` header.
@@ -94,33 +102,32 @@ class Authenticator:
         found = _TOKEN.match(token)
         if scheme != "Bearer" or (not found and self._sign_in is None):
             raise Unauthenticated(_REFUSED)
-        caller = self._by_own_token(found[1], found[2]) if found else self._by_access_token(token)
+        caller = self._by_own_token(found[1], found[2], call_id) if found else self._by_access_token(token, call_id)
         if caller is None:
             raise Unauthenticated(_REFUSED)
-        return replace(caller, call_id=call_id)
+        return caller
 
-    def _by_own_token(self, token_id: str, secret: str) -> Caller | None:
-        proof = self._resolve(token_id, self._load_token)
+    def _by_own_token(self, token_id: str, secret: str, call_id: str) -> Caller | None:
+        proof, head = self._resolve(token_id, self._load_token)
         chain = proof.chain if proof else None
-        if proof is None or chain is None or proof.principal.is_disabled:
+        if proof is None or chain is None or proof.is_disabled:
             return None
         if not self._is_secret(chain.own, secret.encode()):
             return None
         if chain.own.token.exchanged_for:
             raise Unauthenticated(_EXCHANGED.format(chain.own.token.exchanged_for))
-        if not chain.is_valid(self._now()):
+        if chain.is_revoked or proof.caller.expire_time is None or self._now() >= proof.caller.expire_time:
             return None
-        caller = _caller(proof.principal)
-        return replace(
-            caller, scope=chain.scope, token=chain.own.token.id, expire_time=chain.expire_time, token_makers=chain.makers
-        )
+        return proof.caller.in_call(call_id, head)
 
-    def _by_access_token(self, token: str) -> Caller | None:
+    def _by_access_token(self, token: str, call_id: str) -> Caller | None:
         signed_in = self._sign_in.resolve(token) if self._sign_in else None
-        proof = self._resolve(signed_in.identity, self._load_identity) if signed_in else None
-        if signed_in is None or proof is None or proof.principal.is_disabled:
+        if signed_in is None:
             return None
-        return replace(_caller(proof.principal), expire_time=signed_in.expire_time, token_makers=proof.makers)
+        proof, head = self._resolve(signed_in.identity, self._load_identity)
+        if proof is None or proof.is_disabled:
+            return None
+        return replace(proof.caller.in_call(call_id, head), expire_time=signed_in.expire_time)
 
     def _is_secret(self, stored: principal_pb2.StoredToken, secret: bytes) -> bool:
         if not stored.key_id:  # made before there were keys
@@ -131,15 +138,19 @@ class Authenticator:
             _LOG.error("token refused token=%s error=%s", stored.token.id, error)
             return False
 
-    def _resolve(self, name: str, load: Callable[[str], _Proof | None]) -> _Proof | None:
-        revision = self._database.head_of((kinds.TOKEN, kinds.PRINCIPAL, kinds.IDENTITY))
-        if revision != self._revision:
-            self._known, self._revision = {}, revision
-        known = self._known
+    def _resolve(self, name: str, load: Callable[[str], _Proof | None]) -> tuple[_Proof | None, int]:
+        """The proof, and the journal's head at which it is one."""
+        head = self._database.revision()
+        remembered = self._remembered
+        if head != remembered.head:
+            revision = self._database.head_of((kinds.TOKEN, kinds.PRINCIPAL, kinds.IDENTITY))
+            proofs = remembered.proofs if revision == remembered.revision else {}
+            self._remembered = remembered = _Remembered(head, revision, proofs)
+        known = remembered.proofs
         proof = known.get(name) or load(name)
         if proof is not None and len(known) < _CACHE_LIMIT:
             known[name] = proof
-        return proof
+        return proof, head
 
     def _load_token(self, token_id: str) -> _Proof | None:
         chain = find_chain(self._catalog.get, token_id)
@@ -154,8 +165,12 @@ class Authenticator:
 
     def _proof(self, principal: str, chain: TokenChain | None, makers: frozenset[str] = frozenset()) -> _Proof | None:
         body = self._catalog.get(kinds.PRINCIPAL, principal)
-        return _Proof(principal_pb2.Principal.FromString(body), chain, makers) if body is not None else None
-
-
-def _caller(principal: principal_pb2.Principal) -> Caller:
-    return Caller(name=principal.name, purposes=frozenset(principal.purposes), attributes=dict(principal.attributes))
+        if body is None:
+            return None
+        known = principal_pb2.Principal.FromString(body)
+        caller = Caller(known.name, frozenset(known.purposes), dict(known.attributes), token_makers=makers)
+        if chain is not None:
+            caller = replace(
+                caller, scope=chain.scope, token=chain.own.token.id, expire_time=chain.expire_time, token_makers=chain.makers
+            )
+        return _Proof(caller, known.is_disabled, chain)

@@ -32,6 +32,15 @@ class Caller:
     """From when on what proved it is refused."""
     token_makers: frozenset[str] = frozenset()
     """Who else may hold what proved it, and so may be who calls: see `rules.second_person`."""
+    revision: int = field(default=0, compare=False)
+    """The journal's head when its proof was checked: what was acknowledged before this request began is in it."""
+
+    def in_call(self, call_id: str, revision: int) -> Caller:
+        """The same caller in one call, admitted at that revision."""
+        return Caller(
+            self.name, self.purposes, self.attributes, call_id=call_id, scope=self.scope, token=self.token,
+            expire_time=self.expire_time, token_makers=self.token_makers, revision=revision,
+        )  # fmt: skip
 
     def makers_for(self, principal: str) -> tuple[str, ...]:
         """Who else may act as the principal by what this caller gives it: the caller, and who may act as the caller."""

@@ -6,10 +6,10 @@ Wraps unary handlers and the iteration of streams alike, so that an error in the
 from __future__ import annotations
 
 import logging
-import secrets
+import random
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from typing import Any, TypeAlias, cast
@@ -18,7 +18,7 @@ import grpc
 
 from domainmesh.v1 import error_reason_pb2 as pb
 from governance_server.authentication import Authenticator
-from governance_server.caller import set_caller, set_recheck
+from governance_server.caller import Caller, current_caller, set_caller, set_recheck
 from governance_server.journal.errors import Overloaded as JournalOverloaded
 from governance_server.journal.errors import RequestIdReused as JournalRequestIdReused
 from governance_server.keyring import UnusableKeys
@@ -68,6 +68,8 @@ _LONG_CALLS = frozenset(
     }
 )
 """Calls that may take minutes: they have threads of their own, so that the short ones never wait for them."""
+_DECIDING = frozenset({"/domainmesh.v1.DecisionService/Check", "/domainmesh.v1.DecisionService/CheckMany"})
+"""Calls that reflect the head at which they were admitted, or a later one that their response names."""
 _MOST_LONG_CALLS = 16
 _REVISION_WAIT_SECONDS = 2.0
 _MOST_REVISION_WAITS = 2
@@ -116,17 +118,25 @@ class CallInterceptor(grpc.ServerInterceptor):
         self._streams = streams
         self._long_calls = StreamPool(_MOST_LONG_CALLS, "long calls are running")
         self._revision_waits = threading.BoundedSemaphore(_MOST_REVISION_WAITS)
+        self._handlers: dict[str, _Handler] = {}
+        self.ids = random.Random(random.SystemRandom().getrandbits(128))  # tells calls apart: no secret
 
     def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], _Handler | None],
         handler_call_details: grpc.HandlerCallDetails,
     ) -> _Handler | None:
-        """The handler, wrapped; health and how to log in stay open to everyone."""
-        handler: Any = continuation(handler_call_details)
+        """The handler, wrapped once; health and how to log in stay open to everyone."""
         method = str(handler_call_details.method)
+        known = self._handlers.get(method)
+        if known is not None:
+            return known
+        handler: Any = continuation(handler_call_details)
         if handler is None or method.startswith(_OPEN_SERVICES):
             return cast(_Handler, handler)
+        return self._handlers.setdefault(method, self._wrap(handler, method))
+
+    def _wrap(self, handler: Any, method: str) -> _Handler:  # noqa: ANN401  # grpc's handlers are untyped
         if handler.response_streaming:
             stream = self._wrap_stream(handler.stream_stream or handler.unary_stream, method)
             # grpc runs a behaviour that carries this attribute on that pool instead of the server's own.
@@ -143,7 +153,10 @@ class CallInterceptor(grpc.ServerInterceptor):
         def call(request: object, context: grpc.ServicerContext) -> object:
             with _Observed(self, method, context) as observed:
                 observed.admit()
-                return behaviour(request, context)
+                response = behaviour(request, context)
+                if method in _DECIDING:
+                    observed.revision = max(current_caller().revision, cast(Any, response).revision)
+                return response
 
         return call
 
@@ -177,27 +190,31 @@ class CallInterceptor(grpc.ServerInterceptor):
 
     def admit(self, context: grpc.ServicerContext, call_id: str) -> None:
         """Returns once the caller is known and its revision reached. Raises: Unauthenticated, RevisionNotReached."""
-        self.authenticate(context, call_id)
-        metadata = dict(context.invocation_metadata())
+        metadata: Mapping[str, str | bytes] = dict(context.invocation_metadata())
+        caller = self._authenticate(metadata, call_id)
         wanted = str(metadata.get("mesh-min-revision", "0"))
         if not wanted.isdecimal() or len(wanted) > 19:
             raise errors.Invalid("mesh-min-revision is not a number: send the mesh-revision of an earlier response.")
-        if self._wait_for(int(wanted)):
-            self.authenticate(context, call_id)  # what was waited for may have ended this token
+        if caller.revision < int(wanted) and self._wait_for(int(wanted)):
+            self._authenticate(metadata, call_id)  # what was waited for may have ended this token
 
     def authenticate(self, context: grpc.ServicerContext, call_id: str) -> None:
         """The caller is the one whose token the call carries, as it is now. Raises: Unauthenticated."""
-        metadata = dict(context.invocation_metadata())
-        set_caller(self._authenticator.authenticate(str(metadata.get("authorization", "")), call_id=call_id))
+        self._authenticate(dict(context.invocation_metadata()), call_id)
+
+    def _authenticate(self, metadata: Mapping[str, str | bytes], call_id: str) -> Caller:
+        caller = self._authenticator.authenticate(str(metadata.get("authorization", "")), call_id=call_id)
+        set_caller(caller)
+        return caller
 
     def _wait_for(self, revision: int) -> bool:
         """True if it had to wait. Few may, as each holds a thread. Raises: RevisionNotReached."""
-        if self._database.head().revision >= revision:
+        if self._database.revision() >= revision:
             return False
         may_wait = self._revision_waits.acquire(blocking=False)
         try:
             deadline = time.monotonic() + (_REVISION_WAIT_SECONDS if may_wait else 0)
-            while self._database.head().revision < revision:
+            while self._database.revision() < revision:
                 if time.monotonic() >= deadline:
                     raise errors.RevisionNotReached(f"Revision {revision} is not here yet: try again, or ask another server.")
                 time.sleep(0.01)
@@ -208,7 +225,7 @@ class CallInterceptor(grpc.ServerInterceptor):
 
     def head_revision(self) -> int:
         """The journal's newest revision."""
-        return self._database.head().revision
+        return self._database.revision()
 
 
 class _Observed:
@@ -218,7 +235,8 @@ class _Observed:
         self._interceptor = interceptor
         self._method = method
         self._context = context
-        self.call_id = secrets.token_hex(8)
+        self.call_id = f"{interceptor.ids.getrandbits(64):016x}"
+        self.revision: int | None = None
         self._started = time.perf_counter()
 
     def admit(self) -> None:
@@ -232,7 +250,8 @@ class _Observed:
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if error is None:
-            self._context.set_trailing_metadata((("mesh-revision", str(self._interceptor.head_revision())),))
+            revision = self._interceptor.head_revision() if self.revision is None else self.revision
+            self._context.set_trailing_metadata((("mesh-revision", str(revision)),))
             self._log("OK")
         elif isinstance(error, GeneratorExit):
             self._log("CANCELLED")
@@ -256,6 +275,8 @@ class _Observed:
         self._context.abort(status, _cut(detail.message, _STATUS_BYTES))
 
     def _log(self, code: str) -> None:
+        if not _LOG.isEnabledFor(logging.INFO):
+            return
         elapsed = (time.perf_counter() - self._started) * 1000
         _LOG.info("call rpc=%s request_id=%s code=%s elapsed_ms=%.1f", self._method, self.call_id, code, elapsed)
 

@@ -27,6 +27,8 @@ __all__ = ["DecisionLog", "index_name", "index_resources"]
 
 _LOG = logging.getLogger(__name__)
 _WINDOW_SECONDS = 0.003
+_UNAWAITED_SECONDS = 0.01
+"""Nor closer than this while nobody waits for any of them: a commit costs as much as many decisions."""
 _MOST_IN_GROUP = 2000
 _QUEUE_RECORDS, _QUEUE_BYTES = 10_000, 32 << 20
 _MOST_RESOURCES = 100
@@ -53,7 +55,8 @@ class DecisionLog:
         database: Where the log lies.
         clock: The current time, UTC-aware.
         log_checks: Of answers that were allowed one in so many is logged; 0 logs none of them. Refusals and data always are.
-        window_seconds: Groups begin at least so far apart, so that what arrives meanwhile shares a commit.
+        window_seconds: Groups begin at least so far apart, so that what arrives meanwhile shares a commit; further apart while
+            nobody waits.
     """
 
     def __init__(
@@ -67,8 +70,9 @@ class DecisionLog:
         self._window_seconds = window_seconds
         self._queue: deque[_Entry] = deque()
         self._queued_bytes = 0
-        self._changed = threading.Condition()
-        self._is_failing = self._is_closed = False
+        lock = threading.Lock()
+        self._filled, self._emptied = threading.Condition(lock), threading.Condition(lock)
+        self._is_failing = self._is_closed = self._is_awaited = False
         self._connection: Connection | None = None
         self._thread = threading.Thread(target=self._work, name="decision-log", daemon=True)
         self._thread.start()
@@ -101,42 +105,52 @@ class DecisionLog:
 
     def close(self) -> None:
         """Every record taken is durable, or its caller knows that it is not; the writer thread has ended."""
-        with self._changed:
+        with self._filled:
             self._is_closed = True
-            self._changed.notify_all()
+            self._filled.notify_all()
+            self._emptied.notify_all()
         self._thread.join()
 
     def _put(self, entry: _Entry) -> None:
         deadline = time.monotonic() + _ROOM_SECONDS
-        with self._changed:
+        with self._filled:
             while len(self._queue) >= _QUEUE_RECORDS or self._queued_bytes >= _QUEUE_BYTES:
                 remaining = deadline - time.monotonic()
                 if remaining <= 0 or self._is_closed:
                     raise Unavailable("The decision log does not keep up: try again later.")
-                self._changed.wait(remaining)
+                self._emptied.wait(remaining)
             if self._is_closed:
                 raise Unavailable("The server is shutting down: try another one.")
+            is_first = not self._queue
             self._queue.append(entry)
             self._queued_bytes += len(entry.body)
-            self._changed.notify_all()
+            if is_first or (entry.future is not None and not self._is_awaited):
+                self._filled.notify_all()
+            self._is_awaited |= entry.future is not None
 
     def _work(self) -> None:
-        not_before = 0.0
-        while entries := self._take(not_before):
-            not_before = time.monotonic() + self._window_seconds
+        begun, pause = 0.0, 0.0
+        while entries := self._take(begun, pause):
+            begun = time.monotonic()
             self._is_failing = not self._commit(entries)
+            pause = self._window_seconds
             if self._is_failing:
-                not_before = time.monotonic() + _RETRY_SECONDS
+                begun, pause = time.monotonic(), _RETRY_SECONDS
         self._drop_connection()
 
-    def _take(self, not_before: float) -> list[_Entry]:
-        """What is queued, as soon as there is something and the time has come; empty once closed and nothing is left."""
-        with self._changed:
-            while not self._is_closed and (not self._queue or time.monotonic() < not_before):
-                self._changed.wait(max(not_before - time.monotonic(), 0) if self._queue else None)
+    def _take(self, begun: float, pause: float) -> list[_Entry]:
+        """What is queued, once the pause since the last group began is over; empty if closed and nothing is left."""
+        with self._filled:
+            while not self._is_closed:
+                due = begun + (pause if self._is_awaited else max(pause, _UNAWAITED_SECONDS))
+                remaining = due - time.monotonic()
+                if self._queue and remaining <= 0:
+                    break
+                self._filled.wait(remaining if self._queue else None)
             entries = [self._queue.popleft() for _ in range(min(len(self._queue), _MOST_IN_GROUP))]
             self._queued_bytes -= sum(len(entry.body) for entry in entries)
-            self._changed.notify_all()
+            self._is_awaited = any(entry.future is not None for entry in self._queue)
+            self._emptied.notify_all()
         return entries
 
     def _commit(self, entries: list[_Entry]) -> bool:
@@ -161,7 +175,7 @@ class DecisionLog:
     def _fail(self, entries: Sequence[_Entry], error: Exception) -> None:
         self._drop_connection()
         kept = [entry for entry in entries if entry.future is None]
-        with self._changed:
+        with self._filled:
             is_lost = bool(kept) and self._is_closed
             if not is_lost:
                 self._queue.extendleft(reversed(kept))

@@ -16,6 +16,7 @@ from governance_server.audit.decision_log import DecisionLog
 from governance_server.caller import Caller
 from governance_server.rules.errors import AccessDenied, GovernanceError
 from governance_server.rules.read_plans import ReadPlan
+from governance_server.storage.times import to_microseconds
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -66,7 +67,8 @@ class Recording:
             call_id=caller.call_id, kind=kind, principal=caller.name, action=cut_name(action), resource=cut_name(resource),
             purpose=cut_name(purpose), subject="" if subject == caller.name else cut_name(subject),
         )  # fmt: skip
-        self.record.decide_time.FromDatetime(log.clock())
+        seconds, microseconds = divmod(to_microseconds(log.clock()), 1_000_000)
+        self.record.decide_time.seconds, self.record.decide_time.nanos = seconds, microseconds * 1000
 
     def decided(self, plan: ReadPlan, *, version: int = 0, columns: Iterable[str] | None = None) -> None:
         """The read is allowed, of these columns (all of the plan's if None)."""

@@ -60,13 +60,15 @@ class LivePolicy:
         return self._view.facts
 
     @contextmanager
-    def pinned(self) -> Iterator[int]:
+    def pinned(self, since: int | None = None) -> Iterator[int]:
         """Within the block this thread's answers all come from one revision; other threads wait.
 
+        That is the newest one, or if `since` is given any that is not older: a head that was seen after the question arrived.
         It is given the revision at which the policy last changed: the same as long as nothing that counts here is written.
         """
         with self._lock:
-            self._catch_up()
+            if since is None or self._as_of is not None or self._live.revision < 0 or self._live.engine.revision < since:
+                self._catch_up()
             before = self._is_pinned, self._pinning_thread
             self._is_pinned, self._pinning_thread = True, get_ident()
             try:

@@ -63,7 +63,12 @@ class TokenChain:
 
     def is_valid(self, now: datetime) -> bool:
         """True if none of them is revoked or has expired."""
-        return now < self.expire_time and not any(stored.token.revoke_time.seconds for stored in self.tokens)
+        return now < self.expire_time and not self.is_revoked
+
+    @property
+    def is_revoked(self) -> bool:
+        """True if one of them is."""
+        return any(stored.token.revoke_time.seconds for stored in self.tokens)
 
     def shown(self) -> principal_pb2.Token:
         """The token as people see it: ended when the first of all was."""

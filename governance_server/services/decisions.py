@@ -41,9 +41,9 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
             purpose=request.purpose,
             subject=request.principal,
         ) as recording:
-            policy = self._backend.policy_at(request.as_of)
-            with policy.pinned():  # the answer names the revision it was decided at, and no later one
-                response, rules = self._check(policy, current_caller(), request)
+            caller, policy = current_caller(), self._backend.policy_at(request.as_of)
+            with policy.pinned(caller.revision):  # the answer names the revision it was decided at, and no later one
+                response, rules = self._check(policy, caller, request)
             recording.answered(response.is_allowed, rules=rules, revision=response.revision)
         return response
 
@@ -54,7 +54,7 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
         with self._backend.answering(DECISION_KIND_CHECK_MANY, action="check") as recording:
             policy = self._backend.policy_at(request.as_of)
             caller = current_caller()
-            with policy.pinned():
+            with policy.pinned(caller.revision):
                 is_central = self._backend.policy.check(caller, "administer", MESH).allowed
                 answers = [self._check(policy, caller, item, is_central=is_central) for item in request.checks]
                 revision = policy.revision

@@ -1,4 +1,4 @@
-"""What grants rest on: finds what a grantor holds, and which grants end with a change (ADR 0009).
+"""What grants rest on: finds what a grantor holds, and whether that still contains what it gave (ADR 0009).
 
 The comparison itself is pure (`rules/delegation.py`); this module asks the policy and the transaction for what it compares.
 Called inside commands only, so that nothing can change between the check and the write.
@@ -6,7 +6,7 @@ Called inside commands only, so that nothing can change between the check and th
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 
 from domainmesh.v1 import grant_pb2, principal_pb2
 from governance_server.backend import Backend
@@ -16,7 +16,6 @@ from governance_server.policy.concerned import denial_key
 from governance_server.policy.facts import Facts
 from governance_server.policy.projection import PolicyProjection
 from governance_server.rules import kinds
-from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.delegation import (
     Holding,
     basis_of,
@@ -28,16 +27,15 @@ from governance_server.rules.delegation import (
     shortfalls,
 )
 from governance_server.rules.errors import AccessDenied
-from governance_server.rules.policy_facts import BREAK_GLASS_ROLE, policy_time
-from governance_server.rules.policy_rows import ANY, FOREVER, domain_of
+from governance_server.rules.policy_facts import BREAK_GLASS_ROLE
+from governance_server.rules.policy_rows import ANY, domain_of
 from governance_server.rules.refusals import out_of_scope
 from mesh_core.expressions.tree import Expression
 from mesh_core.names import MESH, column_object
 
-__all__ = ["check_lifting", "fallen", "holds_office", "rest_grant"]
+__all__ = ["check_lifting", "holds_office", "policy_now", "rest_grant", "stands", "stored_grants"]
 
 _Lookup = Callable[[str], grant_pb2.Grant | None]
-_PEOPLE = (kinds.PRINCIPAL, kinds.DOMAIN, kinds.PURPOSE)
 
 
 def rest_grant(backend: Backend, tx: State, caller: Caller, grant: grant_pb2.Grant) -> None:
@@ -61,11 +59,11 @@ def rest_grant(backend: Backend, tx: State, caller: Caller, grant: grant_pb2.Gra
             )
         held = {
             action: [it for it in holdings if not _rests_on(facts, it.rule, grant.id)]
-            for action, holdings in _held(backend.policy, caller.name, grant, _stored(tx)).items()
+            for action, holdings in _held(backend.policy, caller.name, grant, stored_grants(tx)).items()
         }
         wanted = given(grant, _parsed([grant]))
         veiled = _veiled(backend.policy, caller.name, grant.resource)
-        basis = basis_of(wanted, held, wider=wider, veiled=veiled, now=_now(tx))
+        basis = basis_of(wanted, held, wider=wider, veiled=veiled, now=policy_now(tx))
     grant.basis.extend(basis)
 
 
@@ -95,40 +93,7 @@ def holds_office(backend: Backend, caller: Caller, resource: str) -> bool:
     return any(is_right(rule) and held_by_right(rule).is_office for rule in rules)
 
 
-def fallen(backend: Backend, tx: State, writes: Sequence[ResourceWrite]) -> list[grant_pb2.Grant]:
-    """The grants that end with these writes: what they rest on ends, shrinks, or is no longer held by who gave them.
-
-    Goes through any depth. Grants that have run out already are left as they are.
-    """
-    with backend.policy.pinned():
-        if not _may_fell(backend.policy.facts(), writes):
-            return []
-        after = backend.policy.with_changes(writes)
-        written = {w.name: grant_pb2.Grant.FromString(w.body or b"") for w in writes if w.kind == kinds.GRANT}
-        resting = {name: grant for name, grant in after.facts().resting.items() if _end(grant) > _now(tx)}
-    gone: dict[str, grant_pb2.Grant] = {}
-    suspects = list(resting)
-    while suspects:
-        fell = [name for name in suspects if not _stands(after, resting[name], gone, _stored(tx, written), now=_now(tx))]
-        gone.update((name, resting[name]) for name in fell)
-        suspects = [name for name in resting if name not in gone and set(fell) & set(resting[name].basis)]
-    return list(gone.values())
-
-
-def _may_fell(facts: Facts, writes: Sequence[ResourceWrite]) -> bool:
-    """False if nothing that grants rest on is written, which is nearly always."""
-    if not facts.resting:
-        return False
-    if any(write.kind in _PEOPLE for write in writes):
-        return True
-    written = {write.name: write.body for write in writes if write.kind == kinds.GRANT}
-    if any(not written.keys().isdisjoint(grant.basis) for grant in facts.resting.values()):
-        return True
-    grants = (grant_pb2.Grant.FromString(body) for body in written.values() if body is not None)
-    return any(grant.effect != grant_pb2.EFFECT_ALLOW for grant in grants)
-
-
-def _stands(after: PolicyProjection, grant: grant_pb2.Grant, gone: Mapping[str, object], stored: _Lookup, *, now: str) -> bool:
+def stands(after: PolicyProjection, grant: grant_pb2.Grant, gone: Collection[str], stored: _Lookup, *, now: str) -> bool:
     """True if its grantor still holds all of the grant by what it rests on."""
     known = after.facts().principals.get(grant.grantor)
     if grant.break_glass:
@@ -137,7 +102,7 @@ def _stands(after: PolicyProjection, grant: grant_pb2.Grant, gone: Mapping[str, 
         return False
     wanted = given(grant, _parsed([grant]))
     wider = _wider(grant.purpose, after.facts().purposes)
-    basis = set(grant.basis) - gone.keys()
+    basis = set(grant.basis).difference(gone)
     return all(
         any(not shortfalls(action, it, wanted, wider=wider, now=now) for it in holdings if it.is_office or it.rule in basis)
         for action, holdings in _held(after, grant.grantor, grant, stored).items()
@@ -212,7 +177,7 @@ def _rests_on(facts: Facts, rule: str, name: str) -> bool:
     return name in seen
 
 
-def _stored(tx: State, written: Mapping[str, grant_pb2.Grant] | None = None) -> _Lookup:
+def stored_grants(tx: State, written: Mapping[str, grant_pb2.Grant] | None = None) -> _Lookup:
     """Gives the grant of an id, as written in this change or as stored."""
 
     def stored(name: str) -> grant_pb2.Grant | None:
@@ -248,9 +213,6 @@ def _related(purpose: str, purposes: Mapping[str, principal_pb2.Purpose]) -> fro
     return _wider(purpose, purposes) | {name for name in purposes if purpose in _wider(name, purposes)}
 
 
-def _end(grant: grant_pb2.Grant) -> str:
-    return policy_time(grant.expire_time, default=FOREVER)
-
-
-def _now(tx: State) -> str:
+def policy_now(tx: State) -> str:
+    """The time of the change, as policy text."""
     return tx.time.isoformat(timespec="seconds")[:19] + "Z"

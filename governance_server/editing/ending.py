@@ -9,7 +9,7 @@ from governance_server.backend import Backend, stamp, store
 from governance_server.caller import Caller
 from governance_server.editing.request_endings import end_request
 from governance_server.editing.state import State
-from governance_server.granting import fallen
+from governance_server.fallen_grants import fallen
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 

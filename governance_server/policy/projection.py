@@ -281,17 +281,26 @@ class PolicyProjection(LivePolicy):
     def with_changes(self, writes: Sequence[ResourceWrite]) -> PolicyProjection:
         """The policy as it would be once these resources are written, at this moment; nothing is written. Raises: Invalid."""
         now = self.snapshot()
+        return now.at(now._now())._write(writes)
+
+    def supposing(self, writes: Sequence[ResourceWrite]) -> PolicyProjection:
+        """As `with_changes`, for a short question inside `pinned`: what stays is not copied, so later it is worth nothing."""
+        assert self._is_pinned, "the facts it shares may change"
+        return self._fork(self._facts, self._now())._write(writes)
+
+    def _write(self, writes: Sequence[ResourceWrite]) -> PolicyProjection:
+        """Itself, a fork that nobody knows yet, with these resources written. Raises: Invalid."""
         counting = [write for write in writes if write.kind in kinds.POLICY_KINDS]
-        after = now.at(now._now())
+        revision = self._engine.revision
         if can_follow(counting):  # no tag flows otherwise: the copy costs as much as the changes
-            after._live = after._live.fork()
+            self._live = self._live.fork()
         else:
-            after._live.facts = copy_facts(now._facts, has_own_graph=any(write.kind == kinds.LINEAGE for write in counting))
+            self._live.facts = copy_facts(self._facts, has_own_graph=any(write.kind == kinds.LINEAGE for write in counting))
         try:
-            after._live.change(counting, revision=now._engine.revision)
+            self._live.change(counting, revision=revision)
         except ValueError as error:  # an unreadable rule, filter or message: said of what was only supposed
             raise Invalid(f"The changes cannot be understood: {error}") from error
-        return after
+        return self
 
     def _fork(self, facts: Facts, moment: datetime) -> PolicyProjection:
         fork = PolicyProjection(self._database, now=lambda: moment, as_of=self._as_of)

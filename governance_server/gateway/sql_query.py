@@ -9,7 +9,7 @@ from __future__ import annotations
 import logging
 import re
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from mesh_core.names import InvalidName, parse_port
 
@@ -28,7 +28,8 @@ _TABLE_FUNCTIONS = frozenset({"Unnest", "GenerateSeries"})
 _REFUSED_FUNCTION = re.compile(
     r"(read_|parquet_|duckdb_|pragma_|pg_|sniff_|json_execute|json_serialize_sql|json_deserialize_sql|has_\w+_privilege|"
     r"query\Z|query_table\Z|glob\Z|current_setting\Z|set_config\Z|getvariable\Z|getenv\Z|which_secret\Z|write_log\Z|"
-    r"error\Z|nextval\Z|currval\Z|sleep|txid_current\Z|version\Z|current_(database|schema|schemas|catalog|user|role)\Z|sql_auto_complete)",
+    r"error\Z|nextval\Z|currval\Z|sleep|txid_current\Z|version\Z|current_(database|schema|schemas|catalog|user|role)\Z|sql_auto_complete|"
+    r"session_user\Z|current_(query|query_id|connection_id|transaction_id)\Z|get_block_size\Z|in_search_path\Z|setseed\Z|__internal)",
     re.IGNORECASE,
 )
 _OPENING, _CLOSING = "([{", ")]}"
@@ -79,14 +80,13 @@ def _checked(tree: exp.Expr, prefix: str) -> ParsedQuery:
 
     if not isinstance(tree, exp.Query):
         raise InvalidQuery(f"{_kind(tree)} is not a query: only SELECT (with WITH, UNION, …) is run.")
-    defined = {cte.alias.lower() for cte in tree.find_all(exp.CTE)}
     tables: dict[tuple[str, int], QueriedTable] = {}
     nodes = list(tree.walk())
     for node in nodes:
         _check_node(node)
     names = _names(nodes)
     for table in [node for node in nodes if isinstance(node, exp.Table)]:
-        _resolve(table, defined, tables, prefix)
+        _resolve(table, tables, prefix)
     _shorten_columns(nodes, {tuple(table.port.split(".")) for table in tables.values()})
     return ParsedQuery(tree.sql(dialect=DIALECT, comments=False), tuple(tables.values()), names)
 
@@ -139,7 +139,7 @@ def _check_node(node: exp.Expr) -> None:
             raise InvalidQuery(f"The function {name.lower()} cannot be used: a query reads ports and nothing else.")
 
 
-def _resolve(table: exp.Table, defined: set[str], tables: dict[tuple[str, int], QueriedTable], prefix: str) -> None:
+def _resolve(table: exp.Table, tables: dict[tuple[str, int], QueriedTable], prefix: str) -> None:
     """The table is a port under its engine name, a name defined by WITH, or one of the few functions that make rows."""
     from sqlglot import exp
 
@@ -148,7 +148,7 @@ def _resolve(table: exp.Table, defined: set[str], tables: dict[tuple[str, int], 
             raise InvalidQuery(f"{_kind(table.this)} cannot be read from: name a port, like finance.ledger.entries.")
         return
     parts = [part.name for part in table.parts]
-    if len(parts) == 1 and parts[0].lower() in defined:
+    if len(parts) == 1 and _is_defined(table):
         return
     if len(parts) != 3:
         raise InvalidQuery(f"{'.'.join(parts)!r} names no port: write its three parts, like finance.ledger.entries.")
@@ -165,6 +165,29 @@ def _resolve(table: exp.Table, defined: set[str], tables: dict[tuple[str, int], 
     for gone in ("catalog", "db", "when"):
         table.set(gone, None)
     table.set("this", exp.to_identifier(found.engine_name, quoted=True))
+
+
+def _is_defined(table: exp.Table) -> bool:
+    """True if a WITH around the table defines its name; elsewhere the engine would look for one of its own."""
+    from sqlglot import exp
+
+    name, inner, outer = _folded(table.name), cast("exp.Expr", table), table.parent
+    while outer is not None:
+        known: list[exp.Expr] = []
+        if isinstance(outer, exp.With):  # inside one of its parts: those before it, and itself if it may recur
+            place = next(index for index, part in enumerate(outer.expressions) if part is inner)
+            known = outer.expressions[: place + bool(outer.args.get("recursive"))]
+        elif isinstance(around := outer.args.get("with_") or outer.args.get("with"), exp.With) and around is not inner:
+            known = around.expressions
+        if any(_folded(part.alias) == name for part in known):
+            return True
+        inner, outer = outer, outer.parent
+    return False
+
+
+def _folded(name: str) -> bytes:
+    """Equal for names that are one to the engine, which knows the case of ASCII letters only."""
+    return name.encode().lower()
 
 
 def _version(table: exp.Table) -> int:

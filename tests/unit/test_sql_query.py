@@ -126,3 +126,38 @@ def test_only_columns_a_query_can_need_are_read(sql, needed):
 
 def test_comments_do_not_reach_the_engine():
     assert "secret" not in parse_query("SELECT 1 /* secret */ -- secret", prefix="p_").sql
+
+
+HIDING = "(WITH {} AS (SELECT 1 AS a) SELECT * FROM {})"
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "SELECT * FROM duckdb_databases, " + HIDING.replace("{}", "duckdb_databases"),
+        'SELECT * FROM "/etc/hosts.csv", ' + HIDING.replace("{}", '"/etc/hosts.csv"'),
+        "WITH sqlite_master AS (SELECT * FROM sqlite_master) SELECT * FROM sqlite_master",
+        "WITH a AS (SELECT * FROM duckdb_views), duckdb_views AS (SELECT 1) SELECT * FROM a",
+        'WITH "duc\u212adb_views" AS (SELECT 1) SELECT * FROM duckdb_views',
+        "SELECT session_user",
+        "SELECT current_query()",
+        "SELECT __internal_compress_string_ubigint('a')",
+    ],
+)
+def test_a_name_defined_elsewhere_is_no_way_to_tables_of_the_engines_own(sql):
+    with pytest.raises(InvalidQuery):
+        parse_query(sql, prefix="t")
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        "WITH a AS (SELECT 1 AS k), b AS (SELECT * FROM a) SELECT * FROM b JOIN A ON true",
+        "WITH RECURSIVE r(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM r WHERE n < 5) SELECT * FROM r",
+        "WITH a AS (SELECT 1 AS k) SELECT (SELECT max(k) FROM a) WHERE EXISTS (SELECT 1 FROM a)",
+        "WITH a AS (SELECT 1 AS k) SELECT * FROM a UNION ALL (SELECT * FROM a)",
+        "WITH a AS (WITH b AS (SELECT 1 AS k) SELECT * FROM b) FROM a",
+    ],
+)
+def test_a_name_is_known_where_its_with_reaches(sql):
+    assert parse_query(sql, prefix="t").tables == ()

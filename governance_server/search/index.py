@@ -8,7 +8,8 @@ anything is ranked.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -48,6 +49,8 @@ class _Entry:
     text_words: frozenset[str]
     tags: tuple[str, ...]
     update_time: Timestamp
+    sources: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """Of a product: itself and its ports, each with the tags that it brings."""
 
 
 def words(text: str) -> frozenset[str]:
@@ -71,11 +74,12 @@ class SearchIndex:
         for entry in self._caught_up():
             if domain and not (entry.name + ".").startswith(domain + "."):
                 continue
-            if tag and not any(t == tag or t.startswith(tag + ".") for t in entry.tags):
+            if not (_has(entry, tag) and _score(entry, query.strip(), wanted)[0] and visible.allows(entry.name)):
                 continue
-            score, matched = _score(entry, query.strip(), wanted)
-            if score and visible.allows(entry.name):
-                scored.append((-score, entry.name, entry, matched))
+            shown = _shown(entry, visible)
+            score, matched = _score(shown, query.strip(), wanted)
+            if score and _has(shown, tag):
+                scored.append((-score, entry.name, shown, matched))
         scored.sort(key=lambda row: row[:2])
         return [SearchHit(e.name, e.kind, e.description, matched, e.tags, e.update_time) for _, _, e, matched in scored[:limit]]
 
@@ -92,12 +96,12 @@ class SearchIndex:
 
 def _entries(product: product_pb2.Product, derived: dict[str, dict[str, tuple[str, ...]]]) -> list[_Entry]:
     result = []
-    all_tags: set[str] = set(product.tags)
+    sources = [(product.name, tuple(product.tags))]
     for port in product.ports:
         tags = set(port.tags)
         for column in port.columns:
             tags.update(column.tags, derived.get(column_object(port.name, column.name), ()))
-        all_tags |= tags
+        sources.append((port.name, tuple(sorted(tags))))
         result.append(
             _Entry(
                 name=port.name, kind=_KINDS.get(port.kind, "table"), description=port.description, name_words=words(port.name),
@@ -109,11 +113,26 @@ def _entries(product: product_pb2.Product, derived: dict[str, dict[str, tuple[st
     result.append(
         _Entry(
             name=product.name, kind="product", description=product.description or product.title, name_words=words(product.name),
-            columns=(), text_words=words(f"{product.title} {product.description}"), tags=tuple(sorted(all_tags)),
-            update_time=product.update_time,
+            columns=(), text_words=words(f"{product.title} {product.description}"), tags=_merged(sources),
+            update_time=product.update_time, sources=tuple(sources),
         )
     )  # fmt: skip
     return result
+
+
+def _shown(entry: _Entry, visible: Visibility) -> _Entry:
+    """The entry without the tags of ports that may not be discovered."""
+    left = [source for source in entry.sources if visible.allows(source[0])]
+    return entry if len(left) == len(entry.sources) else replace(entry, tags=_merged(left))
+
+
+def _merged(sources: Iterable[tuple[str, tuple[str, ...]]]) -> tuple[str, ...]:
+    return tuple(sorted({tag for _, tags in sources for tag in tags}))
+
+
+def _has(entry: _Entry, tag: str) -> bool:
+    """True if something of it carries the tag or a narrower one, or none is wanted."""
+    return not tag or any(t == tag or t.startswith(tag + ".") for t in entry.tags)
 
 
 def _score(entry: _Entry, query: str, wanted: frozenset[str]) -> tuple[int, tuple[str, ...]]:

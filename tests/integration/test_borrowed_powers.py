@@ -18,7 +18,13 @@ from domainmesh.v1.break_glass_service_pb2 import EndBreakGlassRequest, ListBrea
 from domainmesh.v1.domain_service_pb2 import CreateDomainRequest
 from domainmesh.v1.grant_service_pb2 import CreateGrantRequest
 from domainmesh.v1.principal_service_pb2 import CreatePrincipalRequest
-from domainmesh.v1.product_service_pb2 import GetContractRequest, GetProductRequest, GetReleaseRequest, ListReleasesRequest
+from domainmesh.v1.product_service_pb2 import (
+    DiscoverRequest,
+    GetContractRequest,
+    GetProductRequest,
+    GetReleaseRequest,
+    ListReleasesRequest,
+)
 from domainmesh.v1.publication_service_pb2 import BeginPublicationRequest, CommitPublicationRequest
 from governance_server.caller import Caller
 from governance_server.rules.errors import AccessDenied
@@ -172,6 +178,17 @@ def test_a_denied_port_is_in_neither_contract_nor_releases(mesh: InnerMesh) -> N
         mesh.call(KIM, "GetContract", GetContractRequest(product="shop.two"))
     assert "merger" in mesh.call(ANA, "GetContract", GetContractRequest(product="shop.two")).text
     assert b"merger" in mesh.call(ANA, "GetRelease", GetReleaseRequest(product="shop.two")).SerializeToString()
+
+
+def test_a_denied_port_is_not_found_by_its_tags(mesh: InnerMesh) -> None:
+    text = contract("shop.two", {"open": ["id: integer, tags: [plain]"], "merger": ["price: integer, tags: [deal.secret]"]})
+    mesh.publish(OLGA, "shop.two", text, {"open": pl.DataFrame({"id": [1]}), "merger": pl.DataFrame({"price": [1]})})
+    give(mesh, KIM, "shop.two.merger", "discover", effect=grant_pb2.EFFECT_DENY)
+    for request in (DiscoverRequest(query="deal"), DiscoverRequest(tag="deal"), DiscoverRequest(query="two", tag="deal.secret")):
+        assert {hit.name for hit in mesh.call(ANA, "Discover", request).hits} >= {"shop.two"}
+        assert not mesh.call(KIM, "Discover", request).hits
+    (found,) = (hit for hit in mesh.call(KIM, "Discover", DiscoverRequest(query="two")).hits if hit.name == "shop.two")
+    assert list(found.tags) == ["plain"]
 
 
 def test_the_scope_of_these_tests_is_the_one_that_tokens_have(mesh: InnerMesh) -> None:

@@ -21,15 +21,19 @@ from governance_server.storage.times import to_microseconds
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from domainmesh.v1.decision_service_pb2 import CheckManyRequest, CheckManyResponse, CheckRequest
+    from domainmesh.v1.decision_service_pb2 import CheckManyRequest
 
-__all__ = ["Recording", "cut_name", "deliver_all"]
+__all__ = ["Question", "Recording", "cut_name", "deliver_all"]
 
 _NAME_BYTES = 256
 _DIGEST_CHARACTERS = 32
 _QUESTION_BYTES = 8 << 10
 _HELD_ROWS, _HELD_BYTES = 100_000, 4 << 20
 """What is below both is held back until it is complete: one record is enough for it, and nothing of it leaves before."""
+
+
+Question = tuple[str, str, str, str]
+"""Principal (empty for the caller), action, resource, purpose."""
 
 
 class Recording:
@@ -86,24 +90,27 @@ class Recording:
         self.record.is_allowed, self.record.revision = is_allowed, revision
         self.record.rules[:] = sorted({rule for rule in rules if rule})
 
-    def answered_many(self, request: CheckManyRequest, response: CheckManyResponse, *, rules: Iterable[str]) -> None:
-        """The questions have these answers, in order; allowed if every one is."""
-        allowed = [result.is_allowed for result in response.results]
-        self.answered(all(allowed), rules=rules, revision=response.revision)
+    def answered_many(
+        self,
+        request: CheckManyRequest,
+        questions: Sequence[Question],
+        allowed: Sequence[bool],
+        *,
+        revision: int,
+        rules: Iterable[str],
+    ) -> None:
+        """The questions, those of the request in its order, have these answers; allowed if every one is."""
+        self.answered(all(allowed), rules=rules, revision=revision)
         summary = self.record.checks
         summary.allowed, summary.denied = sum(allowed), len(allowed) - sum(allowed)
         summary.digest = hashlib.sha256(request.SerializeToString(deterministic=True) + bytes(allowed)).digest()
         for wanted in (False, True):
-            room = _QUESTION_BYTES
-            asked = zip(request.checks, allowed, strict=True)
-            for question in dict.fromkeys(_question(item) for item, is_allowed in asked if is_allowed is wanted):
-                room -= len(question)
-                if room < 0:
-                    summary.left_out += 1
-                else:
-                    summary.questions.append(question)
+            distinct = dict.fromkeys(it for it, is_allowed in zip(questions, allowed, strict=True) if is_allowed is wanted)
+            listed = _listed(distinct)
+            summary.questions.extend(listed)
+            summary.left_out += len(distinct) - len(listed)
             if not wanted:
-                summary.denied_questions = len(summary.questions)
+                summary.denied_questions = len(listed)
 
     def served(self, rows: int, size: int) -> None:
         """So many more rows and bytes are given."""
@@ -201,14 +208,25 @@ def _count(recordings: Sequence[Recording], part: bytes) -> None:
         it.served(0, len(part))
 
 
-def _question(item: CheckRequest) -> str:
-    subject = f" for {item.principal}" if item.principal else ""
-    purpose = f" ({item.purpose})" if item.purpose else ""
-    return cut_name(f"{item.action} {item.resource}{purpose}{subject}")
+def _listed(questions: Iterable[Question]) -> list[str]:
+    """The questions in words, as many as there is room for."""
+    listed: list[str] = []
+    room = _QUESTION_BYTES
+    for principal, action, resource, purpose in questions:
+        stated = f" ({purpose})" if purpose else ""
+        subject = f" for {principal}" if principal else ""
+        words = cut_name(f"{action} {resource}{stated}{subject}")
+        room -= len(words)
+        if room < 0:
+            break
+        listed.append(words)
+    return listed
 
 
 def cut_name(text: str) -> str:
     """The text, without zero characters; cut to 256 bytes that end in its digest if it is longer: callers send what they like."""
+    if len(text) <= _NAME_BYTES and text.isascii() and "\x00" not in text:
+        return text
     data = text.encode("utf-8", "replace")
     if len(data) > _NAME_BYTES:
         digest = hashlib.sha256(data).hexdigest()[:_DIGEST_CHARACTERS]

@@ -79,6 +79,18 @@ class PolicyProjection(LivePolicy):
                 return Decision(False, (), self._engine.revision)
             return self._decide(self._engine, self._request(caller.name, action, obj, purpose))
 
+    def deciding(self) -> Callable[[str, str, str, str], Decision]:
+        """Decides for principals (name, action, object, purpose) with all their rights, at this moment; of what is pinned."""
+        assert self._is_pinned, "what is not pinned is caught up with at every question"
+        engine, now = self._engine, self._time()
+
+        def decide(principal: str, action: str, obj: str, purpose: str) -> Decision:
+            if len(obj) > _LONGEST_NAME:
+                raise Invalid(f"A name of {len(obj)} characters names nothing: use at most {_LONGEST_NAME}.")
+            return self._decide(engine, Request(principal, domain_of(obj), obj, action, purpose or NO_PURPOSE, now))
+
+        return decide
+
     def _decide(self, engine: IndexedEngine, request: Request) -> Decision:
         decision = engine.decide(request)
         if self.shadow is not None:

@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from typing import NamedTuple
+
 import grpc
 
 from domainmesh.v1 import decision_service_pb2 as pb
 from domainmesh.v1 import decision_service_pb2_grpc
 from domainmesh.v1.decision_log_pb2 import DECISION_KIND_CHECK, DECISION_KIND_CHECK_MANY, DECISION_KIND_EXPLAIN
+from governance_server.audit.recording import Question
 from governance_server.backend import Backend
 from governance_server.caller import Caller, current_caller
 from governance_server.policy.projection import PolicyProjection, denied
@@ -26,6 +30,28 @@ Rules = tuple[str, ...]
 """The ids of the grants and guardrails that decided, for the decision log: a caller may be told less."""
 
 
+class _Answer(NamedTuple):
+    """One answer, in words and with its rules."""
+
+    is_allowed: bool
+    reasons: list[str]
+    revision: int
+    rules: Sequence[str]
+
+
+class _Asking:
+    """Who asks, of which state of the policy; what is the same for many questions is found once."""
+
+    __slots__ = ("caller", "decide", "is_central", "policy", "subjects")
+
+    def __init__(self, policy: PolicyProjection, caller: Caller, *, is_central: bool = False) -> None:
+        self.policy = policy
+        self.caller = caller
+        self.is_central = is_central
+        self.decide = policy.deciding()
+        self.subjects: dict[str, Caller] = {}
+
+
 class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
     """Serves decisions."""
 
@@ -43,9 +69,9 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
         ) as recording:
             caller, policy = current_caller(), self._backend.policy_at(request.as_of)
             with policy.pinned(caller.revision):  # the answer names the revision it was decided at, and no later one
-                response, rules = self._check(policy, caller, request)
-            recording.answered(response.is_allowed, rules=rules, revision=response.revision)
-        return response
+                answer = self._check(_Asking(policy, caller), _question(request))
+            recording.answered(answer.is_allowed, rules=answer.rules, revision=answer.revision)
+        return pb.CheckResponse(is_allowed=answer.is_allowed, reasons=answer.reasons, revision=answer.revision)
 
     def CheckMany(self, request: pb.CheckManyRequest, context: grpc.ServicerContext) -> pb.CheckManyResponse:
         """Says it for up to 1,000 questions, all decided at one revision."""
@@ -56,10 +82,14 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
             caller = current_caller()
             with policy.pinned(caller.revision):
                 is_central = self._backend.policy.check(caller, "administer", MESH).allowed
-                answers = [self._check(policy, caller, item, is_central=is_central) for item in request.checks]
-                revision = policy.revision
-            response = pb.CheckManyResponse(results=[result for result, _ in answers], revision=revision)
-            recording.answered_many(request, response, rules={rule for _, rules in answers for rule in rules})
+                asking, questions = _Asking(policy, caller, is_central=is_central), [_question(item) for item in request.checks]
+                answers = [self._check(asking, question) for question in questions]
+                response = pb.CheckManyResponse(revision=policy.revision)
+            for is_allowed, reasons, revision, _ in answers:
+                response.results.add(is_allowed=is_allowed, reasons=reasons, revision=revision)
+            allowed = [answer.is_allowed for answer in answers]
+            rules = {rule for answer in answers for rule in answer.rules}
+            recording.answered_many(request, questions, allowed, revision=response.revision, rules=rules)
         return response
 
     def Explain(self, request: pb.ExplainRequest, context: grpc.ServicerContext) -> pb.ExplainResponse:
@@ -78,7 +108,7 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
             raise Invalid(f"{request.action!r} is no action: use one of {', '.join(sorted(ACTIONS))}.", resource=request.port)
         live = self._backend.policy.snapshot()  # what would change the answer is tried out: nobody else waits for that
         policy = self._backend.policy_at(request.as_of).snapshot() if request.as_of else live
-        subject = self._subject(policy, caller, request.principal, request.port)
+        subject = self._subject(_Asking(policy, caller), request.principal, request.port)
         policies = {live, policy}  # now, not only then
         may_grant = all(p.check(caller, "grant", request.port).allowed for p in policies)
         if not may_grant and not all(p.check(caller, "discover", request.port).allowed for p in policies):
@@ -112,61 +142,67 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
             )
         return response, _rules(outcome) if outcome is not None else ()
 
-    def _check(
-        self, policy: PolicyProjection, caller: Caller, item: pb.CheckRequest, *, is_central: bool = False
-    ) -> tuple[pb.CheckResponse, Rules]:
-        if item.action not in ACTIONS:
-            raise Invalid(f"{item.action!r} is no action: use one of {', '.join(sorted(ACTIONS))}.", resource=item.resource)
-        resource = _object(item.resource)
-        subject = self._subject(policy, caller, item.principal, resource, is_central=is_central)
-        response, rules = self._decide(policy, subject, resource, item)
-        if response.is_allowed or response.reasons == _NO_RULE:
-            return response, rules
-        if not any(policy.check(caller, action, resource).allowed for action in ("discover", "grant")):
-            response.reasons[:] = _NO_RULE  # why not would tell that the thing exists, and its columns
-        return response, rules
+    def _check(self, asking: _Asking, question: Question) -> _Answer:
+        principal, action, name, _ = question
+        if action not in ACTIONS:
+            raise Invalid(f"{action!r} is no action: use one of {', '.join(sorted(ACTIONS))}.", resource=name)
+        resource = _object(name)
+        answer = self._decide(asking, self._subject(asking, principal, resource), resource, question)
+        if answer.is_allowed or answer.reasons == _NO_RULE:
+            return answer
+        if not any(asking.policy.check(asking.caller, action, resource).allowed for action in ("discover", "grant")):
+            return answer._replace(reasons=_NO_RULE)  # why not would tell that the thing exists, and its columns
+        return answer
 
-    def _decide(
-        self, policy: PolicyProjection, subject: Caller, resource: str, item: pb.CheckRequest
-    ) -> tuple[pb.CheckResponse, Rules]:
-        port, _, column = resource.partition("#")
-        if item.action == "read" and port.count(".") == 2:
-            return self._check_read(policy, subject, (port, column), item.purpose)
-        decision = policy.check(subject, item.action, resource, item.purpose)
+    def _decide(self, asking: _Asking, subject: Caller, resource: str, question: Question) -> _Answer:
+        _, action, _, purpose = question
+        if action == "read":
+            port, _, column = resource.partition("#")
+            if port.count(".") == 2:
+                return self._check_read(asking.policy, subject, (port, column), purpose)
+        if subject.scope is None:
+            decision = asking.decide(subject.name, action, resource, purpose)
+        else:
+            decision = asking.policy.check(subject, action, resource, purpose)
         reasons = [f"{rule.rid}: {rule.value}" for rule in decision.rules] or _NO_RULE
-        response = pb.CheckResponse(is_allowed=decision.allowed, reasons=reasons, revision=decision.revision)
-        return response, tuple(rule.rid for rule in decision.rules)
+        return _Answer(decision.allowed, reasons, decision.revision, [rule.rid for rule in decision.rules])
 
-    def _check_read(
-        self, policy: PolicyProjection, subject: Caller, wanted: tuple[str, str], purpose: str
-    ) -> tuple[pb.CheckResponse, Rules]:
+    def _check_read(self, policy: PolicyProjection, subject: Caller, wanted: tuple[str, str], purpose: str) -> _Answer:
         """A port may be read if at least one of its columns may; a column, if a read for this purpose would show it."""
         port, column = wanted
         try:
             outcome = policy.explain(subject, port, purpose)
         except PurposeNotHeld:
-            return pb.CheckResponse(reasons=["purpose not held"], revision=policy.revision), ()
+            return _Answer(False, ["purpose not held"], policy.revision, ())
         except AccessDenied:
-            return pb.CheckResponse(reasons=_NO_RULE, revision=policy.revision), ()
+            return _Answer(False, _NO_RULE, policy.revision, ())
         if isinstance(outcome, Denied):
-            return pb.CheckResponse(reasons=_words(outcome), revision=policy.revision), _rules(outcome)
+            return _Answer(False, _words(outcome), policy.revision, _rules(outcome))
         if column and column not in {shown.name for shown in outcome.columns}:
-            return pb.CheckResponse(reasons=["no rule gives this column"], revision=outcome.revision), _rules(outcome)
+            return _Answer(False, ["no rule gives this column"], outcome.revision, _rules(outcome))
         reasons = [f"{r.rule}: {r.text}" for r in outcome.reasons]
-        return pb.CheckResponse(is_allowed=True, reasons=reasons, revision=outcome.revision), _rules(outcome)
+        return _Answer(True, reasons, outcome.revision, _rules(outcome))
 
-    def _subject(
-        self, policy: PolicyProjection, caller: Caller, principal: str, resource: str, *, is_central: bool = False
-    ) -> Caller:
+    def _subject(self, asking: _Asking, principal: str, resource: str) -> Caller:
         """The one the question is about; the centre, if that is known of the caller, may ask about all. Raises: AccessDenied."""
-        if principal in ("", caller.name):
-            return caller
-        check_principal(principal)
-        ours = self._backend.policy
-        may_ask = is_central or any(ours.check(caller, *asked).allowed for asked in (("administer", MESH), ("grant", resource)))
-        if not may_ask:
+        if principal in ("", asking.caller.name):
+            return asking.caller
+        known = asking.subjects.get(principal)
+        if known is None:
+            check_principal(principal)
+        if not (asking.is_central or self._may_ask(asking.caller, resource)):
             raise denied("ask about others on", resource)
-        return policy.caller_of(principal) or Caller(name=principal)
+        if known is None:
+            known = asking.subjects[principal] = asking.policy.caller_of(principal) or Caller(name=principal)
+        return known
+
+    def _may_ask(self, caller: Caller, resource: str) -> bool:
+        asked = (("administer", MESH), ("grant", resource))
+        return any(self._backend.policy.check(caller, *right).allowed for right in asked)
+
+
+def _question(item: pb.CheckRequest) -> Question:
+    return item.principal, item.action, item.resource, item.purpose
 
 
 def _object(resource: str) -> str:

@@ -19,6 +19,7 @@ from typing import TypeVar
 from google.protobuf.message import Message
 from google.protobuf.timestamp_pb2 import Timestamp
 
+from domainmesh.v1 import principal_pb2
 from domainmesh.v1.decision_log_pb2 import DecisionKind
 from governance_server.audit.decision_log import DecisionLog
 from governance_server.audit.recording import Recording
@@ -29,8 +30,10 @@ from governance_server.journal.feed import read_changes
 from governance_server.journal.journal import Journal
 from governance_server.keyring import Keyring
 from governance_server.policy.projection import PolicyProjection
+from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
-from governance_server.rules.errors import Invalid, NotFound
+from governance_server.rules.errors import Invalid, NotFound, Unauthenticated
+from governance_server.rules.token_chain import find_chain
 from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import Database
 
@@ -105,8 +108,12 @@ class Backend:
         """The receipt of a command of the current caller, once durable. Raises: GovernanceError and the journal's errors."""
         caller = current_caller()
         digest = hashlib.sha256(type(request).__name__.encode() + b"\0" + request.SerializeToString(deterministic=True)).digest()
-        command = Command(principal=caller.name, request_id=request_id, request_digest=digest, run=lambda tx: run(tx, caller))
-        return self.journal.submit(command)
+
+        def decide(tx: Transaction) -> Outcome:
+            _check_still_calls(tx, caller)
+            return run(tx, caller)
+
+        return self.journal.submit(Command(principal=caller.name, request_id=request_id, request_digest=digest, run=decide))
 
     def journal_as(self, principal: str, run: Callable[[Transaction], Outcome]) -> Receipt:
         """The receipt of a step the server takes by itself in the name of the principal who began the work."""
@@ -120,6 +127,14 @@ class Backend:
         if as_of > head:
             raise Invalid(f"as_of is {as_of}, the newest revision is {head}: ask for a revision that exists.")
         return _policy_at(self.database, as_of)
+
+
+def _check_still_calls(tx: Transaction, caller: Caller) -> None:
+    """Returns unless the caller was disabled or its token ended while its command waited. Raises: Unauthenticated."""
+    known = principal_pb2.Principal.FromString(tx.get(kinds.PRINCIPAL, caller.name) or b"")
+    chain = find_chain(tx.get, caller.token) if caller.token else None
+    if known.is_disabled or (caller.token and (chain is None or not chain.is_valid(tx.time))):
+        raise Unauthenticated("The token of this call ended while it was served: log in again with `mesh login`.")
 
 
 @lru_cache(maxsize=4)

@@ -17,7 +17,12 @@ from domainmesh.v1.access_request_service_pb2 import ApproveAccessRequestRequest
 from domainmesh.v1.break_glass_service_pb2 import EndBreakGlassRequest, ListBreakGlassRequest, OpenBreakGlassRequest
 from domainmesh.v1.domain_service_pb2 import CreateDomainRequest
 from domainmesh.v1.grant_service_pb2 import CreateGrantRequest
-from domainmesh.v1.principal_service_pb2 import CreatePrincipalRequest
+from domainmesh.v1.principal_service_pb2 import (
+    CreatePrincipalRequest,
+    CreateTokenRequest,
+    RevokeTokenRequest,
+    UpdatePrincipalRequest,
+)
 from domainmesh.v1.product_service_pb2 import (
     DiscoverRequest,
     GetContractRequest,
@@ -27,7 +32,7 @@ from domainmesh.v1.product_service_pb2 import (
 )
 from domainmesh.v1.publication_service_pb2 import BeginPublicationRequest, CommitPublicationRequest
 from governance_server.caller import Caller
-from governance_server.rules.errors import AccessDenied
+from governance_server.rules.errors import AccessDenied, Unauthenticated
 from governance_server.rules.token_scopes import TokenScope
 from tests.integration.inner_mesh import ADMIN, InnerMesh, inner_mesh
 from tests.integration.mesh_setup import contract
@@ -189,6 +194,32 @@ def test_a_denied_port_is_not_found_by_its_tags(mesh: InnerMesh) -> None:
         assert not mesh.call(KIM, "Discover", request).hits
     (found,) = (hit for hit in mesh.call(KIM, "Discover", DiscoverRequest(query="two")).hits if hit.name == "shop.two")
     assert list(found.tags) == ["plain"]
+
+
+# -- a call that waits for the writer while its caller is disabled or its token ends does nothing ------------------------------
+
+
+@pytest.mark.parametrize("ending", ["disabled", "revoked"])
+def test_a_command_whose_caller_ended_meanwhile_does_nothing(mesh: InnerMesh, ending: str) -> None:
+    token = mesh.call(OLGA, "CreateToken", CreateTokenRequest()).token
+    waiting = replace(mesh.caller(OLGA), token=token.id)
+    grant = grant_pb2.Grant(subject=KIM, resource="shop", actions=["read"], effect=grant_pb2.EFFECT_ALLOW)
+    wanted = change_set_pb2.DesiredResource(grant=grant)
+    commands = {
+        "CreateGrant": CreateGrantRequest(grant=grant),
+        "CreateToken": CreateTokenRequest(),
+        "ApplyChanges": change_set_service_pb2.ApplyChangesRequest(resources=[wanted], reason="r"),
+    }
+    if ending == "disabled":
+        ended = principal_pb2.Principal(name=OLGA, is_disabled=True)
+        mesh.call(ADMIN, "UpdatePrincipal", UpdatePrincipalRequest(principal=ended, update_mask={"paths": ["is_disabled"]}))
+    else:
+        mesh.call(OLGA, "RevokeToken", RevokeTokenRequest(id=token.id))
+    before = mesh.backend.database.head().revision
+    for method, request in commands.items():
+        with mock.patch.object(mesh, "caller", return_value=waiting), pytest.raises(Unauthenticated):
+            mesh.call(OLGA, method, request)
+    assert mesh.backend.database.head().revision == before
 
 
 def test_the_scope_of_these_tests_is_the_one_that_tokens_have(mesh: InnerMesh) -> None:

@@ -47,10 +47,17 @@ def create_principal(
     attribute: Annotated[
         Names, typer.Option("--attribute", metavar="NAME=VALUE", help="What row filters know as subject.NAME; repeat for more.")
     ] = None,
-    administrator: Annotated[bool, typer.Option("--administrator", help="It may administer the whole mesh.")] = False,
+    administrator: Annotated[
+        bool, typer.Option("--administrator", help="Whoever is in the group may administer the whole mesh.")
+    ] = False,
     as_json: Json = False,
 ) -> None:
     """Create a principal; it can call once it has a token (`mesh token create`)."""
+    if administrator and not name.startswith("group:"):
+        raise typer.BadParameter(
+            f"Nobody could make a token for {name} later: create it without, then `mesh token create {name}`, and then "
+            f"`mesh admin update-principal {name} --administrator`.", param_hint="--administrator",
+        )  # fmt: skip
     given: dict[str, Any] = {
         "title": title, "groups": group or (), "roles": role or (), "purposes": purpose or (),
         "attributes": parse_pairs(attribute, option="--attribute"), "is_administrator": administrator,

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from domain_sdk.cli.command import Command
-from domain_sdk.cli.options import Columns, Json, Masks, Reason, RequestPurpose, Rows, parse_columns, parse_pairs
+from domain_sdk.cli.options import Columns, GrantPurpose, Json, Masks, Reason, Rows, parse_columns, parse_pairs
 from domain_sdk.cli.output import answer, cell, details, table
 from domain_sdk.cli.session import connect
 
@@ -39,7 +39,7 @@ def create(
     resource: Annotated[str, typer.Argument(help="A product or port, like sales.orders.")],
     subject: Annotated[list[str], typer.Option("--for", metavar="WHO", help="Whose requests; repeat for several.")],
     id: Annotated[str, typer.Option("--id", help="Like sales:analysts; made up when left out.")] = "",
-    purpose: RequestPurpose = "",
+    purpose: GrantPurpose = "",
     longest_days: Annotated[int, typer.Option("--days", min=0, help="Longer requests wait for people; 0 for no bound.")] = 0,
     columns: Columns = "",
     rows: Rows = "",

@@ -31,7 +31,7 @@ def proof_view(proof: AuditProof, *, has_tables: bool) -> RenderableType:
     facts = {
         "verdict": verdict,
         **counts,
-        "checkpoints": f"{proof.checkpoints:,} signed ones agree" if proof.is_intact else f"{proof.checkpoints:,} signed ones",
+        "checkpoints": f"{proof.checkpoints:,} signed, in agreement" if proof.is_intact else f"{proof.checkpoints:,} signed",
         "head": cell(proof.head_hash, "bold"),
         "": "keep checkpoints elsewhere: they prove later that nothing was cut off",
         "problems": cell("\n").join([cell(problem) for problem in proof.problems]),

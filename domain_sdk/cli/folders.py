@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -170,12 +171,22 @@ class _Applying:
             output_console().print(_view(found, self._tree))
 
     def _ask(self) -> None:
-        if not self._yes:
-            typer.confirm("Apply these changes?", abort=True, err=True)
+        if not self._yes and not _is_confirmed():
+            self._say("Nothing was applied.")
+            raise typer.Exit(1)
 
     def _say(self, words: str) -> None:
         if not self._quiet:
             errors_console().print(cell(words))
+
+
+def _is_confirmed() -> bool:
+    try:
+        return typer.confirm("Apply these changes?", err=True)
+    except typer.Abort as error:
+        if sys.stdin.isatty():  # Ctrl-C or Ctrl-D
+            raise
+        raise typer.BadParameter("Nobody can be asked here, and nothing was applied: give --yes.", param_hint="--yes") from error
 
 
 def _outcome(done: ChangeSet, approvers: tuple[str, ...]) -> str:

@@ -25,22 +25,41 @@ __all__ = [
     "parse_span",
 ]
 
+
+def _something(context: typer.Context, parameter: typer.CallbackParam, value: str | None) -> str | None:
+    """The value, unless it was given and is empty: `--rows "$FILTER"` must not give every row where FILTER is not set."""
+    source = context.get_parameter_source(str(parameter.name))
+    if value is not None and not value.strip() and source is not None and source.name == "COMMANDLINE":
+        said = "It is empty, and would narrow nothing: write what you mean, or leave it out."
+        raise typer.BadParameter(said, param_hint=parameter.opts[0])
+    return value
+
+
 Json = Annotated[bool, typer.Option("--json", help="Print JSON on standard output; errors become JSON on standard error.")]
 PortName = Annotated[str, typer.Argument(metavar="PORT", help="Three-part name, like finance.ledger.entries.")]
 PurposeOption = Annotated[str, typer.Option("--purpose", help="Why the data is read, like forecasting.")]
 RequestPurpose = Annotated[str, typer.Option("--purpose", help="What you want the data for, like forecasting.")]
-GrantPurpose = Annotated[str, typer.Option("--purpose", help="Only for reads with this purpose; for any when left out.")]
+GrantPurpose = Annotated[
+    str, typer.Option("--purpose", callback=_something, help="Only for reads with this purpose; for any when left out.")
+]
 Version = Annotated[int, typer.Option("--version", min=0, help="The product's version; 0 is the one now served.")]
 Reason = Annotated[str, typer.Option("--reason", help="Why, in words; others get to read it.")]
-Columns = Annotated[str, typer.Option("--columns", metavar="A,B", help="Only these columns, separated by commas.")]
+Columns = Annotated[
+    str, typer.Option("--columns", metavar="A,B", callback=_something, help="Only these columns, separated by commas.")
+]
 Rows = Annotated[
-    str, typer.Option("--rows", metavar="SQL", help="Predicate that keeps the rows given, like \"region = 'EMEA'\".")
+    str,
+    typer.Option(
+        "--rows", metavar="SQL", callback=_something, help="Predicate that keeps the rows given, like \"region = 'EMEA'\"."
+    ),
 ]
 Masks = Annotated[
     list[str] | None,
     typer.Option("--mask", metavar="COLUMN=MASK", help="Mask a column, like email=show-last-4; repeat for more."),
 ]
-Until = Annotated[str | None, typer.Option("--until", metavar="DATE", help="Until when, exclusive, like 2027-01-01.")]
+Until = Annotated[
+    str | None, typer.Option("--until", metavar="DATE", callback=_something, help="Until when, exclusive, like 2027-01-01.")
+]
 
 
 def parse_columns(text: str) -> list[str]:

@@ -90,8 +90,12 @@ def proof_view(proof: Proof) -> RenderableType:
     """The claim, and what contradicts it."""
     from rich.console import Group
 
-    verdict = cell("holds", "bold green") if proof.holds else cell("does not hold", "bold red")
-    parts: list[RenderableType] = [cell(proof.claim, "bold") + cell(" ") + verdict]
+    verdict = cell("Holds: ", "bold green") if proof.holds else cell("Does not hold: ", "bold red")
+    parts: list[RenderableType] = [verdict + cell(proof.claim, "bold")]
+    if not proof.column_count:
+        parts.append(
+            cell("No column is concerned, so nothing was asked: look whether the tag or guardrail is written right.", "yellow")
+        )
     for it in proof.counterexamples:
         shown = cell(f"{it.shown}{f': {it.mask}' if it.mask else ''}", _STYLES.get(str(it.shown), ""))
         facts = {

@@ -44,10 +44,22 @@ def check_within(asked: pb.AccessRequest, terms: pb.AccessTerms) -> None:
     """Returns if the terms give at most what was asked. Raises: Invalid."""
     if asked.columns and set(terms.columns) - set(asked.columns):
         raise Invalid("The approval names columns that were not asked for.", resource=asked.id)
+    _check_begins_before_it_ends(asked, terms)
     if not (asked.HasField("expire_time") and terms.HasField("expire_time")):
         return
     if terms.expire_time.ToDatetime(tzinfo=UTC) > asked.expire_time.ToDatetime(tzinfo=UTC):
         raise Invalid("The approval lasts longer than was asked for.", resource=asked.id)
+
+
+def _check_begins_before_it_ends(asked: pb.AccessRequest, terms: pb.AccessTerms) -> None:
+    if not (terms.HasField("start_time") and terms.HasField("expire_time")):
+        return
+    begin = terms.start_time.ToDatetime(tzinfo=UTC)
+    if terms.expire_time.ToDatetime(tzinfo=UTC) <= begin:
+        why = ", when the access that it renews ends" if asked.renews else ""
+        raise Invalid(
+            f"What is asked for begins at {begin:%Y-%m-%d %H:%M} UTC{why}: approve it until later, or deny it.", resource=asked.id
+        )
 
 
 def strictest(several: Sequence[pb.AccessTerms]) -> pb.AccessTerms:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import signal
@@ -278,7 +279,12 @@ def test_the_commands_tell_the_plan_ask_and_end_with_the_right_status(
     assert "+ guardrail mask-mail   mesh/guardrails.yaml:2" in shown or "+ guardrail mask-mail   guardrails.yaml:2" in shown
     assert "to create" in shown
     assert main(["apply", str(root / "mesh"), "--json"]) == 2  # nobody can be asked
-    capsys.readouterr()
+    monkeypatch.setattr("sys.stdin", io.StringIO("n\n"))
+    assert main(["apply", str(root / "mesh")]) == 1
+    assert "Nothing was applied." in capsys.readouterr().err
+    monkeypatch.setattr("sys.stdin", io.StringIO())
+    assert main(["apply", str(root / "mesh")]) == 2
+    assert "give --yes" in capsys.readouterr().err
     assert main(["apply", str(root / "mesh"), "--yes", "--json"]) == 0
     (done,) = json.loads(capsys.readouterr().out)["change_sets"]
     assert (done["source"], done["state"]) == ("centre", "applied")

@@ -380,7 +380,7 @@ def test_the_commands_say_it_in_words_and_in_json(
     assert "email (mask-alphanum)" in text
     status, text = run("prove", "mask-pii")
     assert status == 1
-    assert "does not hold" in text
+    assert "Does not hold: " in text
     assert "purpose:billing" in text
     status, text = run("prove", "tag:pii.*", "--purpose", "marketing", "--json")
     assert (status, json.loads(text)["holds"]) == (0, True)

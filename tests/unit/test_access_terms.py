@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from domainmesh.v1 import access_request_pb2 as pb
 from domainmesh.v1 import grant_pb2
 from governance_server.rules.access_requests import shown_state
-from governance_server.rules.access_terms import asked_terms, is_less, strictest
+from governance_server.rules.access_terms import asked_terms, check_within, is_less, strictest
 from governance_server.rules.errors import Invalid
 from mesh_core.masks import Mask, is_stricter
 
@@ -115,3 +115,15 @@ def test_where_an_approved_request_stands_follows_from_its_grants(
 def test_every_other_state_is_what_is_stored(state: str) -> None:
     stored = pb.AccessRequestState.Value(f"ACCESS_REQUEST_STATE_{state}")
     assert shown_state(pb.AccessRequest(state=stored), [GRANT], datetime.fromtimestamp(150, UTC)) == stored
+
+
+def test_an_approval_that_ends_before_what_was_asked_for_begins_is_refused_in_words() -> None:
+    asked, terms = pb.AccessRequest(id="r-1", renews="g-1"), pb.AccessTerms()
+    terms.start_time.FromJsonString("2030-01-01T00:00:00Z")
+    terms.expire_time.FromJsonString("2028-01-01T00:00:00Z")
+    with pytest.raises(
+        Invalid, match="begins at 2030-01-01 00:00 UTC, when the access that it renews ends: approve it until later"
+    ):
+        check_within(asked, terms)
+    terms.expire_time.FromJsonString("2030-01-01T00:00:01Z")
+    check_within(asked, terms)

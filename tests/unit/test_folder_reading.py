@@ -101,6 +101,7 @@ def test_the_sample_domains_are_read() -> None:
         ),
         ("grants:\n" + GRANT.format(id="2"), "sales/policies.yaml:2: grants[0].id: must be a text, not the number 2; put it in"),
         ("grants:\n" + GRANT.format(id="a\n    untill: x"), "sales/policies.yaml:3: grants[0].untill: there is no such key: did"),
+        ("grants:\n" + GRANT.format(id="a\n    columns: []"), "sales/policies.yaml:3: grants[0].columns: must not be empty."),
         ("grants:\n" + GRANT.format(id="a\n    until: soon"), "sales/policies.yaml:3: grants[0].until: 'soon' is not a day like"),
         ("grants:\n" + GRANT.format(id="a\n    until: 2027-02-30"), "sales/policies.yaml:2: '2027-02-30' is no day and no time"),
         (

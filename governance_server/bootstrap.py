@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
@@ -73,6 +74,9 @@ def ensure_administrator(database: Database, journal: Journal, token_file: Path,
 def recover_administrator(database: Database, journal: Journal, token_file: Path, *, keys: Keyring) -> None:
     """The first administrator is enabled, has its seat and a new token, which is in the file. For whoever has the server's files.
 
+    Seats of principals that have neither a live token nor an identity at the provider end: nobody could act in them, and every
+    central change would wait for them.
+
     Raises: OSError.
     """
     minted = mint_token(keys)
@@ -89,12 +93,26 @@ def recover_administrator(database: Database, journal: Journal, token_file: Path
             expire_time=stamp(tx.time, plus=_AGE), creator=BOOTSTRAP,
         )  # fmt: skip
         stored = store(kinds.TOKEN, minted.id, minted.stored(token))
-        writes = (store(kinds.PRINCIPAL, FIRST_ADMINISTRATOR, principal), stored, _owner_entry(token))
+        ended = tuple(_empty_seats(tx))
+        writes = (store(kinds.PRINCIPAL, FIRST_ADMINISTRATOR, principal), stored, _owner_entry(token), *ended)
         return Outcome("principal.recovered", FIRST_ADMINISTRATOR, writes, b"")
 
     journal.submit(Command(principal=BOOTSTRAP, request_id="", request_digest=b"", run=run))
     _LOG.warning("administrator.recovered principal=%s", FIRST_ADMINISTRATOR)
     _settle(Catalog(database), token_file)
+
+
+def _empty_seats(tx: Transaction) -> Iterator[ResourceWrite]:
+    """The other administrators who cannot log in, each without its seat."""
+    tokens = (principal_pb2.StoredToken.FromString(body).token for _, body in tx.list(kinds.TOKEN))
+    now = stamp(tx.time)
+    able = {it.principal for it in tokens if not it.revoke_time.seconds and it.expire_time.seconds > now.seconds}
+    able |= {principal_pb2.Identity.FromString(body).principal for _, body in tx.list(kinds.IDENTITY)}
+    for name, body in tx.list(kinds.PRINCIPAL):
+        principal = principal_pb2.Principal.FromString(body)
+        if principal.is_administrator and name not in able and name != FIRST_ADMINISTRATOR:
+            principal.is_administrator, principal.etag = False, str(tx.revision)
+            yield store(kinds.PRINCIPAL, name, principal)
 
 
 def check_keys_are_there(database: Database, path: Path) -> None:

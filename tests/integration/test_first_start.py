@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from domain_sdk import Resource, Unauthenticated
+from domain_sdk import Resource, SecondPersonNeeded, Unauthenticated
 from governance_server import bootstrap
 from governance_server.authentication import Authenticator
 from governance_server.journal.journal import Journal
@@ -78,6 +78,23 @@ def test_who_has_the_servers_files_gets_a_locked_out_centre_going_again(tmp_path
         with server.admin() as first:
             assert first.whoami().is_administrator
             assert first.audit.changes()[-1].kind == "principal.recovered"
+            assert first.audit.verify().is_intact
+    finally:
+        server.stop()
+
+
+def test_a_seat_in_which_nobody_can_act_ends_with_the_recovery(tmp_path: Path) -> None:
+    server = RunningServer(tmp_path / "home")
+    try:
+        with server.admin() as first:
+            first.admin.create_principal("user:bob", is_administrator=True)  # before it has a token: nobody can approve now
+            with pytest.raises(SecondPersonNeeded):
+                first.admin.create_purpose("forecasting")
+        command = [sys.executable, "-m", "governance_server", "recover-administrator"]
+        subprocess.run(command, env={**os.environ, "MESH_HOME": str(server.home)}, capture_output=True, check=True)
+        with server.admin() as first:
+            assert first.admin.create_purpose("forecasting").name == "forecasting"
+            assert {it.name for it in first.admin.principals() if it.is_administrator} == {"user:admin"}
             assert first.audit.verify().is_intact
     finally:
         server.stop()

@@ -22,6 +22,7 @@ from governance_server.storage.errors import StorageError
 from governance_server.warehouse.errors import WarehouseError
 
 _LOG = logging.getLogger("governance_server")
+_RECOVERY_SECONDS = 5.0
 _USAGE = f"usage: python -m governance_server serve | gateway | rebuild | verify | recover-administrator | {KEY_USAGE}"
 
 
@@ -72,8 +73,10 @@ def _serve(settings: Settings, stop: threading.Event) -> int:
         }
         print(json.dumps(ready), flush=True)
         _end_with_parent(stop)
-        threading.Thread(target=_recover, args=(control.publisher,), name="recovery", daemon=True).start()
+        recovery = threading.Thread(target=_recover, args=(control.publisher,), name="recovery", daemon=True)
+        recovery.start()
         stop.wait()
+        recovery.join(_RECOVERY_SECONDS)
     finally:
         gateway.stop()
         control.stop()
@@ -262,4 +265,8 @@ _COMMANDS = {
 }
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    _status = main(sys.argv[1:])
+    logging.shutdown()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    os._exit(_status)  # everything is durable: nothing of the interpreter's own end, which waits for every thread, is needed

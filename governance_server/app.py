@@ -58,6 +58,7 @@ if TYPE_CHECKING:
 __all__ = ["Control", "Gateway", "build_control", "build_gateway"]
 
 _MAX_METADATA_BYTES = 16 << 10
+_HANDLERS_SECONDS = 5.0
 _REMINDER_SECONDS = 600
 
 
@@ -71,6 +72,7 @@ class Control:
     publisher: Publisher
     maintenance: Maintenance
     checkpoints: CheckpointMaker
+    handlers_ended: Callable[[], bool]
     is_first_start: bool
 
     def stop(self, grace_seconds: float = 2.0) -> None:
@@ -80,7 +82,8 @@ class Control:
         self.backend.journal.close()
         self.backend.log.close()
         sign_last_checkpoints(self.checkpoints)
-        self.backend.database.close()
+        if self.handlers_ended():  # a connection that is closed under a thread that uses it brings the process down
+            self.backend.database.close()
 
 
 @dataclass(frozen=True)
@@ -91,6 +94,7 @@ class Gateway:
     port: int
     files: FilesServer
     backend: Backend
+    handlers_ended: Callable[[], bool]
 
     def stop(self, grace_seconds: float = 2.0) -> None:
         """No read is served any more."""
@@ -98,7 +102,8 @@ class Gateway:
         self.files.stop()
         self.backend.journal.close()
         self.backend.log.close()
-        self.backend.database.close()
+        if self.handlers_ended():
+            self.backend.database.close()
 
 
 def build_control(settings: Settings, *, gateway: Callable[[], str]) -> Control:
@@ -113,14 +118,14 @@ def build_control(settings: Settings, *, gateway: Callable[[], str]) -> Control:
     publisher = Publisher(
         backend, warehouse=warehouse, passages=PassageIndexer(vectors, warehouse), emitter=LineageEmitter(events, backend.now)
     )
-    server = _server(settings, backend, authenticator)
+    server, handlers_ended = _server(settings, backend, authenticator)
     checkpoints = CheckpointMaker(backend.database, backend.keys, path=settings.checkpoints, clock=backend.now)
     parts = ControlParts(backend=backend, publisher=publisher, events=events, checkpoints=checkpoints, gateway=gateway)
     names = register(control_services(parts), server)
     port = _open(server, settings, settings.port, names)
     maintenance = _maintenance(backend, checkpoints)
     maintenance.start()
-    return Control(server, port, backend, publisher, maintenance, checkpoints, is_first_start)
+    return Control(server, port, backend, publisher, maintenance, checkpoints, handlers_ended, is_first_start)
 
 
 def build_gateway(settings: Settings) -> Gateway:
@@ -131,7 +136,7 @@ def build_gateway(settings: Settings) -> Gateway:
     tickets = Tickets(authenticator, backend.log)
     files = FilesServer(tickets, port=settings.files_port)
     files.start()
-    server = _server(settings, backend, authenticator)
+    server, handlers_ended = _server(settings, backend, authenticator)
     reads = PinnedReads(backend, _warehouse(settings))
     retrieval = RetrievalService(backend, _vectors(settings))
     services: list[Registration] = [
@@ -140,7 +145,7 @@ def build_gateway(settings: Settings) -> Gateway:
         (add_RetrievalServiceServicer_to_server, retrieval),
     ]
     port = _open(server, settings, settings.gateway_port, register(services, server))
-    return Gateway(server, port, files, backend)
+    return Gateway(server, port, files, backend, handlers_ended)
 
 
 def _backend(settings: Settings) -> tuple[Backend, Authenticator]:
@@ -185,11 +190,13 @@ def _vectors(settings: Settings) -> VectorAccess:
     return VectorAccess(settings.vectors_url, settings.embedder, api_key=settings.vectors_api_key)
 
 
-def _server(settings: Settings, backend: Backend, authenticator: Authenticator) -> grpc.Server:
+def _server(settings: Settings, backend: Backend, authenticator: Authenticator) -> tuple[grpc.Server, Callable[[], bool]]:
+    """The server, and what waits for its handlers once it was stopped."""
     streams = StreamPool(settings.max_streams)
     interceptor = CallInterceptor(database=backend.database, authenticator=authenticator, streams=streams)
-    return grpc.server(
-        ThreadPoolExecutor(max_workers=settings.call_threads, thread_name_prefix="call"),
+    calls = ThreadPoolExecutor(max_workers=settings.call_threads, thread_name_prefix="call")
+    server = grpc.server(
+        calls,
         interceptors=[interceptor],
         maximum_concurrent_rpcs=settings.max_calls + settings.max_streams,
         options=[
@@ -199,6 +206,7 @@ def _server(settings: Settings, backend: Backend, authenticator: Authenticator) 
             ("grpc.so_reuseport", 0),
         ],
     )
+    return server, partial(interceptor.wait_for_handlers, calls, _HANDLERS_SECONDS)
 
 
 def _open(server: grpc.Server, settings: Settings, port: int, names: list[str]) -> int:

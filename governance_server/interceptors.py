@@ -121,6 +121,18 @@ class CallInterceptor(grpc.ServerInterceptor):
         self._handlers: dict[str, _Handler] = {}
         self.ids = random.Random(random.SystemRandom().getrandbits(128))  # tells calls apart: no secret
 
+    def wait_for_handlers(self, calls: ThreadPoolExecutor, timeout_seconds: float) -> bool:
+        """True once no handler runs any more: a stopped server lets go of a call before its handler's thread has noticed."""
+
+        def wait() -> None:
+            for pool in (calls, self._streams.executor, self._long_calls.executor):
+                pool.shutdown(wait=True, cancel_futures=True)
+
+        waiting = threading.Thread(target=wait, name="handlers-end", daemon=True)
+        waiting.start()
+        waiting.join(timeout_seconds)
+        return not waiting.is_alive()
+
     def intercept_service(
         self,
         continuation: Callable[[grpc.HandlerCallDetails], _Handler | None],

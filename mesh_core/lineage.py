@@ -12,6 +12,7 @@ from enum import StrEnum
 __all__ = [
     "ANY_COLUMN",
     "BREAKING_FUNCTIONS",
+    "Basis",
     "ColumnEdge",
     "DatasetEdge",
     "InputVersion",
@@ -133,9 +134,26 @@ class InputVersion:
     version: int
 
 
+class Basis(StrEnum):
+    """What a lineage rests on. Source: the precedence of OpenLineage's explicit-lineage facets."""
+
+    PUBLICATION = ""
+    """The publication's own word: a query plan, or what the publisher declared."""
+    EXPLICIT = "EXPLICIT"
+    """The facet `lineage` of a job or dataset: complete where it speaks."""
+    COLUMNS = "COLUMNS"
+    """The facet `columnLineage` of an output."""
+    PRODUCT = "PRODUCT"
+    """Nothing but that a job had these inputs and these outputs: a guess of OpenLineage's model, shown as one."""
+
+
 @dataclass(frozen=True, slots=True)
 class PortLineage:
-    """Where one published port came from.
+    """Where one published port, or another dataset, came from.
+
+    One target may have several: its publication's, whose `source` is empty, and what runs of jobs told, each under a `source`
+    of its own. They stand side by side and are judged one by one: what one of them does not know, another does not say for it.
+    Nodes outside the mesh are written as `dataset_names` says.
 
     `unknown_inputs` are ports from which values flow in by a way the plan did not show: every target column without a DIRECT edge
     may hold any of their columns. A target column whose sources could not be told has no DIRECT edge at all, so that this holds.
@@ -146,6 +164,8 @@ class PortLineage:
     edges: tuple[ColumnEdge, ...]
     unknown_inputs: tuple[str, ...] = ()
     row_edges: tuple[RowEdge, ...] = ()
+    source: str = ""
+    basis: Basis = Basis.PUBLICATION
 
     @property
     def dataset_edges(self) -> tuple[DatasetEdge, ...]:

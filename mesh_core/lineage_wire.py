@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from domainmesh.v1 import lineage_pb2 as pb
-from mesh_core.lineage import ColumnEdge, InputVersion, PortLineage, RowEdge, Transformation, TransformationType
+from mesh_core.lineage import Basis, ColumnEdge, InputVersion, PortLineage, RowEdge, Transformation, TransformationType
 
 __all__ = ["lineage_from_wire", "lineage_to_wire"]
 
@@ -11,6 +11,7 @@ _TYPE_TO_WIRE = {
     TransformationType.DIRECT: pb.TRANSFORMATION_TYPE_DIRECT,
     TransformationType.INDIRECT: pb.TRANSFORMATION_TYPE_INDIRECT,
 }
+_BASES = {str(basis): basis for basis in Basis}
 _TYPE_FROM_WIRE = {wire: kind for kind, wire in _TYPE_TO_WIRE.items()}
 
 
@@ -24,6 +25,8 @@ def lineage_to_wire(lineage: PortLineage, *, job: str = "", run_id: str = "") ->
         unknown_inputs=lineage.unknown_inputs,
         job=job,
         run_id=run_id,
+        source=lineage.source,
+        basis=lineage.basis,
     )
 
 
@@ -35,6 +38,8 @@ def lineage_from_wire(message: pb.PortLineage) -> PortLineage:
         edges=tuple(ColumnEdge(e.source_port, e.source_column, e.target_column, _from_wire(e)) for e in message.edges),
         unknown_inputs=tuple(message.unknown_inputs),
         row_edges=tuple(RowEdge(e.source_port, e.source_column, _from_wire(e)) for e in message.row_edges),
+        source=message.source,
+        basis=_BASES.get(message.basis, Basis.PUBLICATION),
     )
 
 

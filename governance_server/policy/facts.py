@@ -16,6 +16,7 @@ from governance_server.policy.concerned import Concerned
 from governance_server.rules import kinds, policy_facts
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.lineage_graph import Graph
+from governance_server.rules.observed_lineage import Backing, ObservedLineage
 from governance_server.rules.policy_rows import Link, PolicyDelta, Row
 from governance_server.rules.tags import propagate
 from mesh_core.expressions.tree import Expression
@@ -41,6 +42,8 @@ class Facts:
 
     products: dict[str, product_pb2.Product] = field(default_factory=dict)
     lineages: dict[str, PortLineage] = field(default_factory=dict)
+    observed: ObservedLineage = field(default_factory=ObservedLineage)
+    """What events told of lineage, by resource name."""
     graph: Graph = field(default_factory=Graph)
     principals: dict[str, principal_pb2.Principal] = field(default_factory=dict)
     purposes: dict[str, principal_pb2.Purpose] = field(default_factory=dict)
@@ -59,15 +62,19 @@ class Facts:
     concerned: Concerned = field(default_factory=Concerned)
     """What makes those denials and grants count → their ids."""
 
+    def all_lineages(self) -> Iterator[PortLineage]:
+        """The lineage of every port and dataset, from every source."""
+        return chain(self.lineages.values(), self.observed.read.values())
+
 
 def copy_facts(facts: Facts, *, has_own_graph: bool = False) -> Facts:
     """The same facts; replacing resources in the copy leaves the origin alone. The graph is shared unless it needs its own."""
-    copied = replace(facts, concerned=facts.concerned.copy())
+    copied = replace(facts, concerned=facts.concerned.copy(), observed=facts.observed.copy())
     for item in fields(facts):
         if isinstance(value := getattr(facts, item.name), MutableMapping):
             setattr(copied, item.name, dict(value))
     if has_own_graph:
-        copied.graph = Graph(copied.lineages.values())
+        copied.graph = Graph(copied.all_lineages())
     return copied
 
 
@@ -76,7 +83,7 @@ def touched_by(writes: Iterable[ResourceWrite]) -> set[tuple[str, str]]:
     touched = {(write.kind, write.name) for write in writes}
     if any(kind in (kinds.DOMAIN, kinds.GUARDRAIL) for kind, _ in touched):
         touched.add(OWN_DATA)
-    if any(kind in (kinds.PRODUCT, kinds.LINEAGE, kinds.GUARDRAIL) for kind, _ in touched):
+    if any(kind in (kinds.PRODUCT, kinds.LINEAGE, kinds.OBSERVED_LINEAGE, kinds.GUARDRAIL) for kind, _ in touched):
         touched.add(DERIVED)
     return touched
 
@@ -93,6 +100,7 @@ def replace_resource(facts: Facts, kind: str, name: str, body: bytes | None) -> 
 def _rows(facts: Facts, kind: str, name: str, body: bytes | None) -> Iterable[Row]:
     if kind == kinds.PRODUCT:
         product = _kept(facts.products, name, body, product_pb2.Product.FromString)
+        _back(facts, f"product:{name}", _backings(product) if product else ())
         return policy_facts.product_rows(product) if product else ()
     if kind == kinds.LINEAGE:
         lineage = _kept(facts.lineages, name, body, lambda data: lineage_from_wire(lineage_pb2.PortLineage.FromString(data)))
@@ -100,6 +108,9 @@ def _rows(facts: Facts, kind: str, name: str, body: bytes | None) -> Iterable[Ro
             facts.graph.remove(name)
         else:
             facts.graph.put(lineage)
+        return ()
+    if kind == kinds.OBSERVED_LINEAGE:
+        _observe(facts, name, body)
         return ()
     if kind == kinds.PRINCIPAL:
         principal = _kept(facts.principals, name, body, principal_pb2.Principal.FromString)
@@ -119,6 +130,27 @@ def _rows(facts: Facts, kind: str, name: str, body: bytes | None) -> Iterable[Ro
     if kind == kinds.DOMAIN:
         return policy_facts.domain_rows(domain_pb2.Domain.FromString(body))
     return _rule_rows(facts, kind, name, body)
+
+
+def _observe(facts: Facts, name: str, body: bytes | None) -> None:
+    known = facts.observed.read.get(name)
+    if known is not None:
+        facts.graph.remove(known.target_port, known.source)
+    told = None if body is None else lineage_from_wire(lineage_pb2.PortLineage.FromString(body))
+    facts.observed.put(name, told)
+    if told is not None:
+        facts.graph.put(facts.observed.read[name])
+
+
+def _backings(product: product_pb2.Product) -> Iterator[Backing]:
+    return ((dataset, port.name) for port in product.ports for dataset in port.datasets)
+
+
+def _back(facts: Facts, who: str, backings: Iterable[Backing]) -> None:
+    """What was told of the datasets is told of the ports they back from now on, and of no others any more."""
+    for name, earlier in facts.observed.back(who, backings).items():
+        facts.graph.remove(earlier.target_port, earlier.source)
+        facts.graph.put(facts.observed.read[name])
 
 
 def _keep_dependent(facts: Facts, name: str, body: bytes | None) -> None:
@@ -187,7 +219,7 @@ def _derive(facts: Facts) -> None:
         if (tags := frozenset(column.tags) | _guarded((*product.tags, *port.tags), guarded))
     }
     columns = {port.name: [c.name for c in port.columns] for product in facts.products.values() for port in product.ports}
-    paths = propagate(declared, facts.lineages.values(), columns=columns)
+    paths = propagate(declared, facts.all_lineages(), columns=columns)
     facts.derived = {obj: dict(tags) for obj, tags in paths.items()}
     facts.rows[DERIVED] = tuple(_derived_links(facts.derived))
     facts.exempting = _exempting(facts)

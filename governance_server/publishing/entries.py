@@ -104,9 +104,9 @@ def settle(
 
 
 def released_lineages(publication: publication_pb2.Publication) -> Iterator[lineage_pb2.PortLineage]:
-    """The publication's lineage, marked with its version."""
+    """The publication's lineage, marked with its version; it is the publication's word, whatever the message says."""
     for lineage in publication.lineage:
-        lineage.version = publication.version
+        lineage.version, lineage.source, lineage.basis = publication.version, "", ""
         yield lineage
 
 

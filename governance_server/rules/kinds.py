@@ -36,6 +36,7 @@ __all__ = [
     "LINEAGE",
     "MESSAGES",
     "NOTICE",
+    "OBSERVED_LINEAGE",
     "POLICY_KINDS",
     "PRINCIPAL",
     "PRODUCT",
@@ -62,6 +63,8 @@ CONTRACT = "contract"
 RELEASE = "release"
 PUBLICATION = "publication"
 LINEAGE = "lineage"
+OBSERVED_LINEAGE = "observed_lineage"
+"""What events told of a dataset: its node, `<`, the job, `@` and which of the job's lineages of it this is."""
 GRANT = "grant"
 GUARDRAIL = "guardrail"
 ACCESS_REQUEST = "access_request"
@@ -86,6 +89,7 @@ MESSAGES: dict[str, type[Message]] = {
     RELEASE: product_pb2.Release,
     PUBLICATION: publication_pb2.Publication,
     LINEAGE: lineage_pb2.PortLineage,
+    OBSERVED_LINEAGE: lineage_pb2.PortLineage,
     GRANT: grant_pb2.Grant,
     GUARDRAIL: grant_pb2.Guardrail,
     ACCESS_REQUEST: access_request_pb2.AccessRequest,
@@ -99,7 +103,7 @@ MESSAGES: dict[str, type[Message]] = {
     NOTICE: notice_pb2.Notice,
 }
 
-POLICY_KINDS = frozenset({DOMAIN, PRINCIPAL, IDENTITY, PURPOSE, PRODUCT, LINEAGE, GRANT, GUARDRAIL})
+POLICY_KINDS = frozenset({DOMAIN, PRINCIPAL, IDENTITY, PURPOSE, PRODUCT, LINEAGE, OBSERVED_LINEAGE, GRANT, GUARDRAIL})
 """Kinds that decisions depend on."""
 
 FOLLOWED_KINDS = frozenset({DOMAIN, PRINCIPAL, IDENTITY, PURPOSE, GRANT})

@@ -12,13 +12,16 @@ from dataclasses import dataclass
 from enum import StrEnum
 from itertools import islice
 from sys import intern
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from mesh_core.lineage import ANY_COLUMN, PortLineage, RowEdge, Subtype, Transformation
 from mesh_core.names import column_object
 
 __all__ = ["Direction", "Graph", "GraphEdge", "Node", "Page", "Subgraph"]
 
+_Key = tuple[str, str]
+"""A target port, and the source of the lineage."""
+_K = TypeVar("_K", str, _Key)
 _UNKNOWN = Transformation.of(Subtype.TRANSFORMATION)
 
 
@@ -77,27 +80,28 @@ class Graph:
     """The lineage of every port, indexed both ways. Building is linear; replacing one port's lineage costs what that port has."""
 
     def __init__(self, lineages: Iterable[PortLineage] = ()) -> None:
-        """Of several lineages of one port the last counts."""
-        self._lineages: dict[str, PortLineage] = {}
-        self._into: dict[str, list[GraphEdge]] = {}
-        self._out_of: dict[str, dict[str, list[GraphEdge]]] = {}
+        """Of several lineages of one port from one source the last counts."""
+        self._lineages: dict[str, dict[str, PortLineage]] = {}
+        self._into: dict[str, dict[str, list[GraphEdge]]] = {}
+        self._out_of: dict[str, dict[_Key, list[GraphEdge]]] = {}
         for lineage in lineages:
             self.put(lineage)
 
     def put(self, lineage: PortLineage) -> None:
-        """The port has this lineage and no other."""
-        self.remove(lineage.target_port)
-        self._lineages[lineage.target_port] = lineage
+        """The port has this lineage from its source and no other from there; what other sources say stays."""
+        target, source = lineage.target_port, lineage.source
+        self.remove(target, source)
+        self._lineages.setdefault(target, {})[source] = lineage
         for edge in _edges(lineage):
-            self._into.setdefault(edge.target, []).append(edge)
-            self._out_of.setdefault(edge.source, {}).setdefault(lineage.target_port, []).append(edge)
+            self._into.setdefault(edge.target, {}).setdefault(source, []).append(edge)
+            self._out_of.setdefault(edge.source, {}).setdefault((target, source), []).append(edge)
 
-    def remove(self, port: str) -> None:
-        """The port has no lineage; what was made of it stays."""
-        lineage = self._lineages.pop(port, None)
+    def remove(self, port: str, source: str = "") -> None:
+        """The port has no lineage from the source; what was made of it stays."""
+        lineage = self._lineages.get(port, {}).pop(source, None)
         for edge in _edges(lineage) if lineage is not None else ():
-            self._into.pop(edge.target, None)
-            self._out_of.get(edge.source, {}).pop(port, None)
+            self._into.get(edge.target, {}).pop(source, None)
+            self._out_of.get(edge.source, {}).pop((port, source), None)
 
     def upstream(self, node: str, depth: int) -> Subgraph:
         """What the node was made of, up to `depth` steps, everything visible. See `walk`."""
@@ -155,23 +159,27 @@ class Graph:
 
     def _sources(self, node: str) -> Sequence[GraphEdge]:
         """The edges to each neighbour upstream."""
-        edges = self._into.get(node, [])
+        by_source = self._into.get(node)
         if "#" not in node:
-            return [e for e in edges if e.transformation is None]
-        lineage = self._lineages.get(node.partition("#")[0])
-        if lineage is None:
+            return [e for e in _joined(by_source) if e.transformation is None]
+        edges = _joined(by_source)
+        lineages = self._lineages.get(node.partition("#")[0])
+        if not lineages:
             return edges
-        found = [*edges, *(GraphEdge(_row_source(e), node, e.transformation) for e in lineage.row_edges)]
-        if not any(e.transformation is not None and e.transformation.is_direct for e in edges):
-            found += [GraphEdge(port, node, _UNKNOWN) for port in lineage.unknown_inputs]
-        return found
+        found = [*edges]
+        for source, lineage in lineages.items():
+            found += [GraphEdge(_row_source(e), node, e.transformation) for e in lineage.row_edges]
+            own = by_source.get(source, ()) if by_source else ()
+            if not any(e.transformation is not None and e.transformation.is_direct for e in own):
+                found += [GraphEdge(port, node, _UNKNOWN) for port in lineage.unknown_inputs]
+        return found if len(lineages) == 1 else list(dict.fromkeys(found))
 
     def _targets(self, node: str) -> Sequence[GraphEdge]:
         """The edges to each neighbour downstream; a target port stands for all its columns."""
-        edges = _by_port(self._out_of.get(node))
+        edges = _joined(self._out_of.get(node))
         if "#" not in node:
             return [e for e in edges if e.transformation is None]
-        of_any_column = _by_port(self._out_of.get(node.partition("#")[0]))
+        of_any_column = _joined(self._out_of.get(node.partition("#")[0]))
         rewritten = [GraphEdge(node, e.target, e.transformation) for e in of_any_column if e.transformation is not None]
         return [*edges, *rewritten] if rewritten else edges
 
@@ -180,12 +188,13 @@ def _everything(_: str) -> bool:
     return True
 
 
-def _by_port(edges: Mapping[str, list[GraphEdge]] | None) -> Sequence[GraphEdge]:
+def _joined(edges: Mapping[_K, list[GraphEdge]] | None) -> Sequence[GraphEdge]:
+    """The edges of every lineage, in the order of their keys, each once."""
     if not edges:
         return ()
     if len(edges) == 1:
         return next(iter(edges.values()))
-    return [edge for port in sorted(edges) for edge in edges[port]]
+    return list(dict.fromkeys(edge for key in sorted(edges) for edge in edges[key]))
 
 
 def _renamed(edges: list[GraphEdge], hidden: Mapping[str, str]) -> tuple[GraphEdge, ...]:

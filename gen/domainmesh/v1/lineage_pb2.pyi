@@ -104,6 +104,8 @@ class PortLineage(_message.Message):
     RUN_ID_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     ROW_EDGES_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
     port: _builtins.str
     """The port that was made."""
     job: _builtins.str
@@ -112,6 +114,10 @@ class PortLineage(_message.Message):
     """The run."""
     version: _builtins.int
     """The version of the product it was made for."""
+    source: _builtins.str
+    """Whose word this is: empty for the publication's own, else a job outside it and which of its lineages this is."""
+    basis: _builtins.str
+    """EXPLICIT, COLUMNS or PRODUCT: which facet of OpenLineage says so; empty for a publication's own."""
     @_builtins.property
     def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___InputVersion]:
         """The ports and versions it was made from."""
@@ -139,10 +145,12 @@ class PortLineage(_message.Message):
         run_id: _builtins.str = ...,
         version: _builtins.int = ...,
         row_edges: _abc.Iterable[Global___ColumnEdge] | None = ...,
+        source: _builtins.str = ...,
+        basis: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["edges", b"edges", "inputs", b"inputs", "job", b"job", "port", b"port", "row_edges", b"row_edges", "run_id", b"run_id", "unknown_inputs", b"unknown_inputs", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "edges", b"edges", "inputs", b"inputs", "job", b"job", "port", b"port", "row_edges", b"row_edges", "run_id", b"run_id", "source", b"source", "unknown_inputs", b"unknown_inputs", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -164,6 +164,7 @@ class Port(_message.Message):
     EMBEDDING_MODEL_FIELD_NUMBER: _builtins.int
     DIMENSIONS_FIELD_NUMBER: _builtins.int
     PASSAGE_TAGS_FIELD_NUMBER: _builtins.int
+    DATASETS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its three-part name, like `finance.ledger.entries`."""
     kind: Global___PortKind.ValueType
@@ -190,6 +191,10 @@ class Port(_message.Message):
     def passage_tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Every tag that some passage of a collection carries."""
 
+    @_builtins.property
+    def datasets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The physical datasets that back it, as OpenLineage names them: `namespace|name`."""
+
     def __init__(
         self,
         *,
@@ -203,10 +208,11 @@ class Port(_message.Message):
         embedding_model: _builtins.str = ...,
         dimensions: _builtins.int = ...,
         passage_tags: _abc.Iterable[_builtins.str] | None = ...,
+        datasets: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "delta_version", b"delta_version", "description", b"description", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "kind", b"kind", "name", b"name", "passage_tags", b"passage_tags", "row_count", b"row_count", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "datasets", b"datasets", "delta_version", b"delta_version", "description", b"description", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "kind", b"kind", "name", b"name", "passage_tags", b"passage_tags", "row_count", b"row_count", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

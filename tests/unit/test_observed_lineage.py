@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+from itertools import permutations
+
+from governance_server.rules.lineage_graph import Graph
+from governance_server.rules.observed_lineage import ObservedLineage
+from governance_server.rules.tags import propagate
+from mesh_core.lineage import Basis, ColumnEdge, InputVersion, PortLineage, Subtype, Transformation
+
+IDENTITY = Transformation.of(Subtype.IDENTITY)
+RAW, TABLE = "s3://raw|orders", "s3://lake|orders"
+TOLD = PortLineage(TABLE, (InputVersion(RAW, 0),), (ColumnEdge(RAW, "mail", "email", IDENTITY),), source="j", basis=Basis.COLUMNS)
+
+
+def test_a_dataset_is_the_port_it_backs_in_either_order() -> None:
+    steps = [
+        lambda known: known.put("told", TOLD),
+        lambda known: known.back("product:shop.orders", [(TABLE, "shop.orders.orders")]),
+        lambda known: known.back("product:crm.raw", [(RAW, "crm.raw.orders")]),
+    ]
+    for order in permutations(steps):
+        known = ObservedLineage()
+        for step in order:
+            step(known)
+        assert known.read["told"].target_port == "shop.orders.orders"
+        assert known.read["told"].edges == (ColumnEdge("crm.raw.orders", "mail", "email", IDENTITY),)
+
+
+def test_what_is_no_longer_backed_is_a_dataset_again() -> None:
+    known = ObservedLineage()
+    known.put("told", TOLD)
+    assert known.back("product:shop.orders", [(TABLE, "shop.orders.orders")]) == {"told": TOLD}
+    known.back("product:shop.orders", [])
+    assert known.read["told"] == TOLD
+
+
+def test_a_dataset_that_two_ports_claim_is_neither() -> None:
+    known = ObservedLineage()
+    known.put("told", TOLD)
+    known.back("product:a.b", [(TABLE, "a.b.c")])
+    known.back("product:d.e", [(TABLE, "d.e.f")])
+    assert known.read["told"].target_port == TABLE
+
+
+def test_sources_of_one_target_stand_side_by_side_in_the_graph() -> None:
+    graph = Graph([PortLineage("m.p.b", (InputVersion("m.p.a", 1),), (ColumnEdge("m.p.a", "x", "y", IDENTITY),))])
+    graph.put(PortLineage("m.p.b", (), (), unknown_inputs=(RAW,), source="j", basis=Basis.PRODUCT))
+    assert {n.id for n in graph.upstream("m.p.b#y", 5).nodes} == {"m.p.b#y", "m.p.a#x", RAW}
+    graph.remove("m.p.b", "j")
+    assert {n.id for n in graph.upstream("m.p.b#y", 5).nodes} == {"m.p.b#y", "m.p.a#x"}
+    graph.remove("m.p.b")
+    assert {n.id for n in graph.upstream("m.p.b#y", 5).nodes} == {"m.p.b#y"}
+
+
+def test_what_one_source_knows_another_does_not_say_for_it() -> None:
+    known = PortLineage("m.p.b", (), (ColumnEdge("m.p.a", "x", "y", IDENTITY),))
+    guess = PortLineage("m.p.b", (), (), unknown_inputs=("m.p.c",), source="j")
+    derived = propagate({"m.p.c#mail": frozenset({"pii"})}, [known, guess], columns={"m.p.b": ["y"]})
+    assert dict(derived) == {"m.p.b#y": {"pii": ("m.p.c#mail", "m.p.b#y")}}

@@ -25,7 +25,7 @@ from governance_server.gateway.scan_errors import ScanFailed
 from governance_server.gateway.table_source import TableSource, open_table
 from governance_server.rules.read_plans import ReadPlan
 
-__all__ = ["FileSet", "GovernedFile", "GovernedFiles", "prepare"]
+__all__ = ["FileSet", "GovernedFile", "GovernedFiles", "own_files", "prepare"]
 
 _GROUP_ROWS = 131_072
 _FILE_BYTES = 512 << 20
@@ -93,7 +93,14 @@ def _digest(plan: ReadPlan, source: TableSource, delta_version: int) -> str:
 
 def _own_files(plan: ReadPlan, source: TableSource, table_root: Path) -> tuple[GovernedFile, ...] | None:
     """The table's own files if they show exactly what the plan does; None if any of them might show more or something else."""
-    if plan.has_obligations or [column.name for column in plan.columns] != list(source.schema) or not source.is_plain:
+    if plan.has_obligations or [column.name for column in plan.columns] != list(source.schema):
+        return None
+    return own_files(source, table_root)
+
+
+def own_files(source: TableSource, table_root: Path) -> tuple[GovernedFile, ...] | None:
+    """The table's own files if, taken together, they are exactly its rows; None if they are not, or lie elsewhere."""
+    if not source.is_plain:
         return None
     files = []
     actions = pa.table(source.table.get_add_actions(flatten=True)).select(["path", "size_bytes", "num_records"])

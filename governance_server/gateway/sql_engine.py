@@ -1,7 +1,8 @@
-"""The engine behind governed SQL: DuckDB, which sees governed streams and nothing else (ADR 0016).
+"""The engine behind governed SQL: DuckDB, which sees governed rows and nothing else (ADR 0016).
 
-It has no files, no extensions, no network and no settings to change; what it may use of memory and time is bounded. A table is an
-object that hands out a fresh governed stream each time the engine scans it. The home of duckdb.
+It has no extensions, no network, no settings to change and no files but those of which the caller may see every row; what it may
+use of memory and time is bounded. A table is an object that hands out a fresh governed stream each time the engine scans it, or
+files cut to columns. The home of duckdb.
 """
 
 from __future__ import annotations
@@ -15,12 +16,12 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import duckdb
 import pyarrow as pa
 
-__all__ = ["EngineFailed", "EngineOutOfMemory", "EngineTimeout", "GovernedStream", "QueryRefused", "SqlEngine"]
+__all__ = ["ClearFiles", "EngineFailed", "EngineOutOfMemory", "EngineTimeout", "GovernedStream", "QueryRefused", "SqlEngine"]
 
 _BATCH_ROWS = 65_536
 _CHECK_SECONDS, _INTERRUPT_SECONDS = 1.0, 0.05
@@ -81,6 +82,20 @@ class GovernedStream:
             raise
 
 
+@dataclass(frozen=True, slots=True)
+class ClearFiles:
+    """One table for the engine: Parquet files of one schema, of which the caller may see every row of these columns.
+
+    The engine reads them itself and may carry a query's conditions into them: there is nothing behind them that is hidden.
+    """
+
+    paths: tuple[str, ...]
+    columns: tuple[str, ...]
+
+
+Table: TypeAlias = GovernedStream | ClearFiles
+
+
 class _Watch:
     """Interrupts a query when its time is over, when it is told to, and when the query may not go on.
 
@@ -135,7 +150,7 @@ class SqlEngine:
     memory_bytes: int
     threads: int = 2
 
-    def describe(self, sql: str, tables: Mapping[str, GovernedStream]) -> tuple[pa.Schema, str]:
+    def describe(self, sql: str, tables: Mapping[str, Table]) -> tuple[pa.Schema, str]:
         """The schema of the result and the engine's own plan, without reading a row. Raises: as `run`."""
         with self._connection(tables) as connection, _told(tables):
             rows = connection.execute(f"EXPLAIN {sql}").fetchall()
@@ -145,7 +160,7 @@ class SqlEngine:
     def run(
         self,
         sql: str,
-        tables: Mapping[str, GovernedStream],
+        tables: Mapping[str, Table],
         *,
         timeout_seconds: float,
         on_start: Callable[[Callable[[], None]], None] = lambda stop: None,
@@ -171,7 +186,7 @@ class SqlEngine:
             yield from reader
 
     @contextmanager
-    def _connection(self, tables: Mapping[str, GovernedStream]) -> Iterator[duckdb.DuckDBPyConnection]:
+    def _connection(self, tables: Mapping[str, Table]) -> Iterator[duckdb.DuckDBPyConnection]:
         self.spill_folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         folder = self.spill_folder / secrets.token_hex(8)  # each its own: the engine's names for its files are always the same
         settings: dict[str, Any] = {
@@ -186,13 +201,33 @@ class SqlEngine:
         connection = duckdb.connect(config=settings)
         try:
             for name, table in tables.items():
-                connection.register(name, table)
+                if isinstance(table, GovernedStream):
+                    connection.register(name, table)
+            files = {name: table for name, table in tables.items() if isinstance(table, ClearFiles)}
+            allowed = [path for table in files.values() for path in table.paths]
+            connection.execute(f"SET allowed_paths = [{', '.join(map(_text, allowed))}]")
             for statement in _LAST_SETTINGS:
                 connection.execute(statement)
+            for name, table in files.items():
+                connection.execute(_view(name, table))
             yield connection
         finally:
             connection.close()
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _view(name: str, table: ClearFiles) -> str:
+    columns = ", ".join(_identifier(column) for column in table.columns)
+    paths = ", ".join(map(_text, table.paths))
+    return f"CREATE TEMP VIEW {_identifier(name)} AS SELECT {columns} FROM read_parquet([{paths}], hive_partitioning = false)"
+
+
+def _text(value: str) -> str:
+    return "'" + value.replace("'", "''") + "'"
+
+
+def _identifier(name: str) -> str:
+    return '"' + name.replace('"', '""') + '"'
 
 
 def _portable(result: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
@@ -204,17 +239,17 @@ def _portable(result: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
         unique = name if count == 1 else f"{name}_{count - 1}"
         target = _CASTS.get(str(kind).partition("(")[0].strip('"'))
         value = f"CAST(#{position} AS {target})" if target else f"#{position}"
-        shown.append(f'{value} AS "{unique.replace(chr(34), chr(34) * 2)}"')
+        shown.append(f"{value} AS {_identifier(unique)}")
     return result.project(", ".join(shown))
 
 
 @contextmanager
-def _told(tables: Mapping[str, GovernedStream], watch: _Watch | None = None) -> Iterator[None]:
+def _told(tables: Mapping[str, Table], watch: _Watch | None = None) -> Iterator[None]:
     """What the engine raises becomes one of this module's errors, or what a table's read or the watch raised."""
     try:
         yield
     except (duckdb.Error, pa.ArrowException, OSError) as error:
-        failures = (table.failure for table in tables.values() if table.failure is not None)
+        failures = (table.failure for table in tables.values() if isinstance(table, GovernedStream) and table.failure)
         failure = watch.failure if watch is not None and watch.failure is not None else next(failures, None)
         if failure is not None:
             raise failure from None

@@ -1,6 +1,7 @@
 """Ports as tables of the SQL engine: each scan is a governed read of the pinned version, cut to the columns a query needs.
 
 Policy is applied before a row leaves this module (design §6): whatever the user's SQL does, it does it to what the user may see.
+Where policy withholds no row and masks none of those columns, the engine reads the table's own files, cut to the columns.
 """
 
 from __future__ import annotations
@@ -11,17 +12,23 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
+import pyarrow.parquet as pq
 
+from governance_server.gateway.governed_files import own_files
 from governance_server.gateway.governed_frame import Governed, govern
 from governance_server.gateway.polars_streaming import stream_batches
 from governance_server.gateway.scan_errors import ScanFailed
-from governance_server.gateway.sql_engine import GovernedStream
-from governance_server.gateway.table_source import open_table
+from governance_server.gateway.sql_engine import ClearFiles, GovernedStream
+from governance_server.gateway.table_source import TableSource, open_table
 from governance_server.rules.read_plans import ReadPlan
+from governance_server.warehouse.schemas import schema_differences
+from mesh_core.expressions.tree import TRUE
 
 __all__ = ["governed_table"]
 
 _BATCH_ROWS = 131_072
+_MOST_FILES = 256  # the footer of each is read before the engine is
+_PATTERN = frozenset("*?[]{}")  # the engine would take such a path for many
 _NATIVE = pl.CompatLevel.newest()  # the engine knows string views, so nothing is copied on the way to it
 
 
@@ -32,7 +39,7 @@ def governed_table(
     table: tuple[Path, int],
     salt: bytes,
     is_current: Callable[[], None],
-) -> GovernedStream:
+) -> GovernedStream | ClearFiles:
     """The plan's rows with these visible columns.
 
     Args:
@@ -44,9 +51,27 @@ def governed_table(
 
     Raises: ScanFailed, PlanOutdated.
     """
-    governed = govern(open_table(plan.port, *table), plan, columns, joined=None, salt=salt)
+    source = open_table(plan.port, *table)
+    clear = _clear_files(plan, source, table[0], columns)
+    if clear is not None:
+        return clear
+    governed = govern(source, plan, columns, joined=None, salt=salt)
     schema = pl.DataFrame(schema=governed.schema).to_arrow(compat_level=_NATIVE).schema
     return GovernedStream(schema, lambda: _batches(plan.port, governed, schema, is_current))
+
+
+def _clear_files(plan: ReadPlan, source: TableSource, table_root: Path, columns: Sequence[str]) -> ClearFiles | None:
+    """The table's own files, if they hold what the plan shows of these columns, each in the table's schema; else None."""
+    clear = {column.name for column in plan.columns if column.is_clear}
+    if plan.row_filter != TRUE or not clear.issuperset(columns):
+        return None
+    files = own_files(source, table_root)
+    if not files or len(files) > _MOST_FILES or set(str(table_root)) & _PATTERN:
+        return None
+    schema = pa.schema(source.table.schema().to_arrow())
+    if any(schema_differences(pq.read_schema(file.path), schema) for file in files):
+        return None
+    return ClearFiles(tuple(str(file.path) for file in files), tuple(columns))
 
 
 def _batches(port: str, governed: Governed, schema: pa.Schema, is_current: Callable[[], None]) -> Iterator[pa.RecordBatch]:

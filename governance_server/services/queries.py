@@ -28,7 +28,7 @@ from governance_server.services.plans import plan_to_wire
 if TYPE_CHECKING:
     import pyarrow as pa
 
-    from governance_server.gateway.sql_engine import GovernedStream, SqlEngine
+    from governance_server.gateway.sql_engine import ClearFiles, GovernedStream, SqlEngine
     from governance_server.gateway.sql_query import ParsedQuery
 
 __all__ = ["SqlService"]
@@ -135,11 +135,11 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
                 recordings.append(recording)
             yield recordings
 
-    def _tables(self, query: _Query, caller: Caller) -> dict[str, GovernedStream]:
+    def _tables(self, query: _Query, caller: Caller) -> dict[str, GovernedStream | ClearFiles]:
         from governance_server.gateway.sql_tables import governed_table
 
         salt = secrets.token_bytes(32)
-        tables = {}
+        tables: dict[str, GovernedStream | ClearFiles] = {}
         for table, (read, columns) in zip(query.parsed.tables, query.reads, strict=True):
             with understood(read.plan.port):
                 tables[table.engine_name] = governed_table(

@@ -5,9 +5,12 @@ from __future__ import annotations
 import time
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from governance_server.gateway.sql_engine import (
+    ClearFiles,
+    EngineFailed,
     EngineOutOfMemory,
     EngineTimeout,
     GovernedStream,
@@ -134,3 +137,40 @@ def test_a_plan_is_described_without_reading_a_row(engine):
     schema, text = engine.describe("SELECT s, count(*) AS n FROM p_0 GROUP BY s", {"p_0": GovernedStream(SCHEMA, never)})
     assert schema.names == ["s", "n"]
     assert "group" in text.lower()
+
+
+@pytest.fixture
+def files(tmp_path):
+    """Two Parquet files with a column that nobody asked for."""
+    for part in range(2):
+        keys = list(range(part * 10, part * 10 + 10))
+        table = pa.table({"k": keys, "s": [f"v{key}" for key in keys], "hidden": ["planted"] * 10})
+        pq.write_table(table, tmp_path / f"it's part {part}.parquet")
+    return tuple(str(path) for path in sorted(tmp_path.glob("*.parquet")))
+
+
+def test_files_are_a_table_of_the_given_columns_only(engine, files):
+    table = ClearFiles(files, ("s", "k"))
+    assert answer(engine, "SELECT * FROM p_0 ORDER BY k LIMIT 1", table).to_pydict() == {"s": ["v0"], "k": [0]}
+    assert answer(engine, "SELECT count(*) AS n FROM p_0 JOIN p_0 AS b USING (k)", table).to_pydict() == {"n": [20]}
+    for column in ("hidden", "filename", "file_row_number"):
+        with pytest.raises(QueryRefused, match=column):
+            answer(engine, f"SELECT {column} FROM p_0", table)
+
+
+def test_the_engine_opens_no_other_file_than_those_it_was_given(engine, files):
+    given = ClearFiles(files[:1], ("k",))
+    for path in (files[1], "/etc/hosts"):
+        quoted = path.replace("'", "''")
+        for function in ("read_parquet", "read_csv", "read_text"):
+            with pytest.raises((QueryRefused, EngineFailed), match=r"Permission|disabled|Cannot access"):
+                answer(engine, f"SELECT * FROM {function}('{quoted}')", given)
+    with pytest.raises(QueryRefused):
+        answer(engine, "SET allowed_paths = ['/etc/hosts']", given)
+
+
+def test_the_engines_plan_names_no_file(engine, files):
+    _, text = engine.describe("SELECT s, count(*) FROM p_0 WHERE k > 3 GROUP BY s", {"p_0": ClearFiles(files, ("k", "s"))})
+    assert "k" in text
+    assert "part" not in text
+    assert ".parquet" not in text

@@ -15,6 +15,8 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from domain_sdk._table_files import open_table_files
+from domain_sdk._unchanged import held_still, source_files
 from domain_sdk._write import ArrowStream, DeliveredFile, write_port
 from domain_sdk.collections import embedded_passages, embedder_for_publishing, is_document_paths
 from domain_sdk.documents import DocumentProblem
@@ -61,18 +63,22 @@ def deliver(port: Port, name: str, given: Any, *, folder: Path | None, hook: Row
     Args:
         port: The contract's port.
         name: Its three-part name.
-        given: A polars frame, an Arrow stream or, for a collection, document paths.
+        given: A polars frame, an Arrow stream, or paths: of table files, for a collection of documents.
         folder: Where files go; None to check only.
         hook: Told of progress.
 
     Raises:
-        InvalidRequest: what was given is of no kind that this port can be made from.
+        InvalidRequest: what was given is of no kind that this port can be made from, or cannot be read.
+        Conflict: what was given changed while it was read.
         ContractViolated: documents cannot be read, or an embedding is of the wrong size.
         StorageUnavailable: the folder cannot be written.
     """
     if port.kind is PortKind.COLLECTION:
         return _deliver_passages(port, name, given, folder=folder, hook=hook)
-    return _deliver_table(port, name, given, folder=folder, hook=hook)
+    rows = open_table_files(given, port, name=name) if is_document_paths(given) else given
+    with held_still(name, source_files(rows)):
+        still = rows.clone() if isinstance(rows, pl.DataFrame) else rows  # what its owner does to it meanwhile is not seen
+        return _deliver_table(port, name, still, folder=folder, hook=hook)
 
 
 def _deliver_table(port: Port, name: str, given: Any, *, folder: Path | None, hook: RowHook) -> Delivered:  # noqa: ANN401 # see _raw
@@ -165,7 +171,8 @@ def _raw(name: str, given: Any) -> _Raw:  # noqa: ANN401 # any of the kinds told
         reader = given if isinstance(given, pa.RecordBatchReader) else pa.RecordBatchReader.from_stream(given)
         return _Raw(pl.DataFrame(reader.schema.empty_table()).schema, lambda: map(pl.DataFrame, reader), None)
     raise InvalidRequest(
-        f"A table cannot be made from {type(given).__name__}: give a polars frame or an Arrow stream.", resource=name
+        f"A table cannot be made from {type(given).__name__}: give a polars frame, an Arrow stream or paths of files.",
+        resource=name,
     )
 
 

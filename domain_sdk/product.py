@@ -75,15 +75,15 @@ class Product:
             lineage: Port → column → source columns, where it is known and not to be read from a query plan.
             inputs: Ports that an eager frame was made of; their columns count as unknown sources.
             progress: A hook `(port, rows done, rows in all)`, or False for silence; a bar on a terminal when None.
-            **ports: Port = what it holds: a polars frame (lazy frames are streamed), anything with an Arrow stream, or for a
-                collection a pattern, folder or paths of documents.
+            **ports: Port = what it holds: a polars frame (lazy frames are streamed), anything with an Arrow stream, or a file,
+                folder, pattern or list of files: Parquet, CSV, NDJSON or Arrow of a table, documents of a collection.
 
         Raises:
             InvalidRequest: a port is missing or unknown; all of them are named.
             InvalidContract: the contract is not valid; every violation is listed.
             IncompatibleContract: the contract would break consumers.
             ContractViolated: the data breaks the contract; every violation of every port is listed.
-            Conflict: somebody else published in between.
+            Conflict: somebody else published in between, or the rows changed while they were read.
         """
         from domain_sdk.publish import Publishing
 

@@ -13,7 +13,7 @@ from typing import Any
 
 import polars as pl
 
-__all__ = ["SUPPORTED_VERSION", "PlanNode", "PlanReader", "UnreadablePlan", "View", "scan_functions"]
+__all__ = ["SUPPORTED_VERSION", "PlanNode", "PlanReader", "UnreadablePlan", "View", "scan_functions", "scanned_paths"]
 
 View = Any
 """One of polars' own node objects, untyped upstream."""
@@ -100,3 +100,10 @@ def scan_functions(frame: pl.LazyFrame) -> list[Callable[..., object]]:
     reader = PlanReader(frame)
     nodes = [reader.node(node_id) for node_id in reader.order()]
     return [node.view.options[0] for node in nodes if node.kind == "PythonScan"]
+
+
+def scanned_paths(frame: pl.LazyFrame) -> list[str]:
+    """Every path or URL that the frame's plan scans, once, in no particular order."""
+    reader = PlanReader(frame)
+    nodes = [reader.node(node_id) for node_id in reader.order()]
+    return list(dict.fromkeys(str(path) for node in nodes if node.kind == "Scan" for path in node.view.paths))

@@ -32,7 +32,7 @@ def publish(
     ports: Annotated[
         list[str],
         typer.Argument(
-            metavar="PORT=PATH…", help="For each port a .parquet, .csv, .ndjson or .arrow file, or documents' folder."
+            metavar="PORT=PATH…", help="For each port .parquet, .csv, .ndjson or .arrow: a file, folder or pattern; or documents."
         ),
     ],
     contract: Annotated[

@@ -30,7 +30,7 @@ from __future__ import annotations
 
 from mesh_core.quality.batches import check_frame, frame_batches
 from mesh_core.quality.check import Check, Kind
-from mesh_core.quality.checker import Checker
+from mesh_core.quality.checker import Checker, SchemaChanged
 from mesh_core.quality.compile import compile_checks
 from mesh_core.quality.report import MASKED, CheckResult, Outcome, Report, Sample
 
@@ -43,6 +43,7 @@ __all__ = [
     "Outcome",
     "Report",
     "Sample",
+    "SchemaChanged",
     "check_frame",
     "compile_checks",
     "frame_batches",

@@ -19,9 +19,13 @@ from mesh_core.quality.samples import sample_text
 from mesh_core.quality.values import NotEvaluable
 from mesh_core.types.normalise import TypePlan, plan_types
 
-__all__ = ["Checker"]
+__all__ = ["Checker", "SchemaChanged"]
 
 _KEYED = frozenset({Kind.UNIQUE, Kind.DUPLICATE_VALUES, Kind.PRIMARY_KEY})
+
+
+class SchemaChanged(ValueError):
+    """A batch of a stream has other columns or types than the first one."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,7 +80,7 @@ class Checker:
         report is not ok and nothing of the stream may be published.
 
         Raises:
-            ValueError: the batch has another schema than the first one.
+            SchemaChanged: the batch has another schema than the first one.
         """
         plan = self._planned(batch.schema)
         self._count(batch, self._losses)
@@ -105,7 +109,7 @@ class Checker:
         if self._plan is not None and schema == self._schema:
             return self._plan
         if self._plan is not None:
-            raise ValueError(
+            raise SchemaChanged(
                 f"port {self._port.name!r}: a batch has another schema than the first; give all batches the same columns."
             )
         self._schema = schema

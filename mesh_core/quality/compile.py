@@ -32,9 +32,10 @@ def compile_checks(port: Port) -> tuple[Check, ...]:
     checks = [Check("schema", Kind.SCHEMA, description="the columns are those of the contract")]
     is_port_personal = _has_personal_tag(port.tags)
     checks.extend(_key(port))
+    is_alone = len(port.primary_key) == 1
     for column in port.columns:
         checks.append(_check(Kind.TYPE, (column.name,), column, description=f"values fit {_type_words(column)}"))
-        checks.extend(_column_checks(column, (column.name,), is_alone=len(port.primary_key) == 1))
+        checks.extend(_column_checks(column, (column.name,), is_alone=is_alone))
         checks.extend(_rule_checks(column.quality, column))
     checks.extend(_rule_checks(port.quality, None, port))
     return tuple(replace(check, is_personal=check.is_personal or is_port_personal) for check in _renamed(checks))

@@ -123,7 +123,7 @@ def test_progress_counts_up_to_all_rows(tmp_path: Path) -> None:
     assert [done for done, _ in seen] == sorted(done for done, _ in seen)
 
 
-@pytest.mark.parametrize("wrong", [42, "rows.csv", [{"id": 1}], None, pd])
+@pytest.mark.parametrize("wrong", [42, [{"id": 1}], None, pd])
 def test_what_is_no_table_is_refused_with_the_port_named(tmp_path: Path, wrong: Any) -> None:
     with pytest.raises(InvalidRequest, match=r"(?s)table cannot be made from.*finance\.ledger\.entries"):
         _deliver(wrong, tmp_path)

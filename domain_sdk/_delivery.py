@@ -21,9 +21,11 @@ from domain_sdk._write import ArrowStream, DeliveredFile, write_port
 from domain_sdk.collections import embedded_passages, embedder_for_publishing, is_document_paths
 from domain_sdk.documents import DocumentProblem
 from domain_sdk.errors import ContractViolated, InvalidRequest, Violation
+from domain_sdk.pii import ColumnFinding, RowSample, find_personal_columns
 from domain_sdk.release import QualityResult, QualityStatus
 from mesh_core.contract import Port, PortKind
 from mesh_core.quality import Checker, Kind, Report, frame_batches
+from mesh_core.quality.compile import is_personal
 from mesh_core.types import UnknownType, plan_types, storage_schema
 from mesh_core.types.normalise import ProblemKind
 
@@ -46,6 +48,8 @@ class Delivered:
     quality: tuple[QualityResult, ...]
     embedding_model: str = ""
     dimensions: int = 0
+    personal: tuple[ColumnFinding, ...] = ()
+    """Columns with personal data that the contract does not tag."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,11 +90,11 @@ def _deliver_table(port: Port, name: str, given: Any, *, folder: Path | None, ho
     raw = _raw(name, rows)
     plan = plan_types(raw.schema, port)
     is_lossy = any(column.conversion.loss is not None for column in plan.columns)
-    checker = Checker(port)
+    checker = _SamplingChecker(port)
     with closing(checker):
         if folder is None or plan.problems:
             _observe_all(checker, raw, hook)
-            return Delivered(name, (), _quality(name, checker.finish()))
+            return Delivered(name, (), _quality(name, checker.finish()), personal=checker.personal(name))
         schema = _storage(port, name, raw.schema)
         files: list[DeliveredFile]
         progress = _row_progress(hook, raw.total)
@@ -101,7 +105,25 @@ def _deliver_table(port: Port, name: str, given: Any, *, folder: Path | None, ho
         else:
             files = write_port(_checked_stream(raw, checker, schema), folder, schema, progress=progress)
             quality = _quality(name, checker.finish())
-        return Delivered(name, tuple(files), quality)
+        return Delivered(name, tuple(files), quality, personal=checker.personal(name))
+
+
+class _SamplingChecker(Checker):
+    """A checker that keeps a sample of the rows it sees, to look for personal data in."""
+
+    def __init__(self, port: Port) -> None:
+        super().__init__(port)
+        self._tagged = [column.name for column in port.columns if is_personal(column)]
+        self._sample = RowSample()
+
+    def observe(self, batch: pl.DataFrame) -> pl.DataFrame:
+        """As a checker does; the sample has grown by some of the rows."""
+        self._sample.observe(batch)
+        return super().observe(batch)
+
+    def personal(self, name: str) -> tuple[ColumnFinding, ...]:
+        """The untagged columns that hold personal data."""
+        return find_personal_columns(self._sample.rows(), within=name.split("."), skipped=self._tagged)
 
 
 def _typed_if_empty(given: Any, port: Port) -> Any:  # noqa: ANN401 # any kind of rows, as given

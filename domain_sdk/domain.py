@@ -54,7 +54,13 @@ class Domain:
         return Product(self.mesh, f"{self.name}.{name.removeprefix(f'{self.name}.')}", contract)
 
     def transform(
-        self, *, inputs: Sequence[str], output: str, purpose: str | None = None, contract: str | Path | None = None
+        self,
+        *,
+        inputs: Sequence[str],
+        output: str,
+        purpose: str | None = None,
+        contract: str | Path | None = None,
+        accept_pii: Sequence[str] = (),
     ) -> Callable[[TransformFunction], Transform]:
         """A decorator: the function becomes a `Transform` that reads the inputs, calls it and publishes what it returns.
 
@@ -63,10 +69,13 @@ class Domain:
             output: The product to publish, by the last part of its name.
             purpose: Why the inputs are read.
             contract: Path or text of the output's contract; the published one when None.
+            accept_pii: As in `Product.publish`.
         """
 
         def decorate(function: TransformFunction) -> Transform:
-            return Transform(self, function, inputs=tuple(inputs), purpose=purpose, product=self.product(output, contract))
+            made = Transform(self, function, inputs=tuple(inputs), purpose=purpose, product=self.product(output, contract))
+            made.accept_pii = tuple(accept_pii)
+            return made
 
         return decorate
 
@@ -83,6 +92,7 @@ class Transform:
         self.inputs = inputs
         self.purpose = purpose
         self.product = product
+        self.accept_pii: tuple[str, ...] = ()
         functools.update_wrapper(self, function)
 
     def __repr__(self) -> str:
@@ -129,6 +139,7 @@ class Transform:
             product.contract(),
             scans=scans,
             job=f"{self.domain.name}.{self.function.__name__}",
+            accept_pii=self.accept_pii,
         )
         made = self.function(*(scan.frame for scan in scans))
         if isinstance(made, Mapping):

@@ -65,6 +65,7 @@ class Product:
         *,
         lineage: DeclaredLineage | None = None,
         inputs: Sequence[str] = (),
+        accept_pii: Sequence[str] = (),
         progress: Progress = None,
         **ports: Any,  # noqa: ANN401 # frames, Arrow streams or document paths; checked against the contract's ports
     ) -> Release:
@@ -74,6 +75,8 @@ class Product:
             frames: Port → what it holds; for port names that are no Python names.
             lineage: Port → column → source columns, where it is known and not to be read from a query plan.
             inputs: Ports that an eager frame was made of; their columns count as unknown sources.
+            accept_pii: Columns (`contact`, or `entries.contact`) that hold personal data and stay untagged all the same; the
+                acceptance is kept with the release. A column that certainly holds some and has no `pii` tag is refused otherwise.
             progress: A hook `(port, rows done, rows in all)`, or False for silence; a bar on a terminal when None.
             **ports: Port = what it holds: a polars frame (lazy frames are streamed), anything with an Arrow stream, or a file,
                 folder, pattern or list of files: Parquet, CSV, NDJSON or Arrow of a table, documents of a collection.
@@ -87,7 +90,9 @@ class Product:
         """
         from domain_sdk.publish import Publishing
 
-        publishing = Publishing(self.mesh._transport, self.name, self.contract(), lineage=lineage, inputs=inputs)
+        publishing = Publishing(
+            self.mesh._transport, self.name, self.contract(), lineage=lineage, inputs=inputs, accept_pii=accept_pii
+        )
         return publishing.publish(_together(frames, ports), progress)
 
     def preview(
@@ -97,6 +102,7 @@ class Product:
         *,
         lineage: DeclaredLineage | None = None,
         inputs: Sequence[str] = (),
+        accept_pii: Sequence[str] = (),
         progress: Progress = None,
         **ports: Any,  # noqa: ANN401 # as in publish
     ) -> Preview:
@@ -108,7 +114,9 @@ class Product:
         """
         from domain_sdk.publish import Publishing
 
-        publishing = Publishing(self.mesh._transport, self.name, self.contract(), lineage=lineage, inputs=inputs)
+        publishing = Publishing(
+            self.mesh._transport, self.name, self.contract(), lineage=lineage, inputs=inputs, accept_pii=accept_pii
+        )
         return publishing.preview(_together(frames, ports), progress)
 
     def show(self) -> ProductEntry:

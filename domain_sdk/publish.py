@@ -12,8 +12,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from domain_sdk._arguments import checked_names
 from domain_sdk._catalog_calls import to_release
 from domain_sdk._delivery import Delivered, deliver
+from domain_sdk._personal_columns import PersonalDataGate
 from domain_sdk._port_lineage import DeclaredColumns, declared_lineage, planned_lineage
 from domain_sdk._progress import Progress, ProgressHook, reporting
 from domain_sdk._transport import Transport
@@ -51,10 +53,12 @@ class Publishing:
         inputs: Sequence[str] = (),
         scans: Sequence[ScanFrame] = (),
         job: str = "",
+        accept_pii: Sequence[str] = (),
     ) -> None:
         self._transport = transport
         self._product = product
         self._contract = _loaded(contract_text, product)
+        self._personal = PersonalDataGate(transport, self._contract, checked_names(accept_pii, "accept_pii"))
         self._declared = lineage or {}
         self._inputs = inputs
         self._scans = scans
@@ -72,7 +76,7 @@ class Publishing:
         try:
             with reporting(progress) as hook:
                 folders = {location.port: _folder(location) for location in publication.locations}
-                delivered = self._deliver(frames, folders, hook)
+                delivered = self._personal.judged(self._deliver(frames, folders, hook), lineage)
             _refuse_violations(self._product, [result for port in delivered for result in port.quality])
             return self._commit(publication.id, delivered, lineage)
         except BaseException as error:
@@ -85,7 +89,7 @@ class Publishing:
         lineage = self._lineage(frames)
         self._begin(validate_only=True)
         with reporting(progress) as hook:
-            delivered = self._deliver(frames, {}, hook)
+            delivered = self._personal.judged(self._deliver(frames, {}, hook), lineage)
         return Preview(self._product, tuple(result for port in delivered for result in port.quality), tuple(lineage))
 
     def _name(self, port: str) -> str:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import TYPE_CHECKING
 
 from domain_sdk.catalog import PortKind
+from mesh_core.pii.findings import is_personal_tag
 
 if TYPE_CHECKING:
     from mesh_core.lineage import PortLineage
@@ -48,6 +50,12 @@ class QualityResult:
         return self.status is QualityStatus.FAILED
 
 
+def proposed_tags(results: Iterable[QualityResult]) -> dict[str, str]:
+    """Column → the tag that a check for personal data proposes, accepted or not; nothing for columns that inherit one."""
+    found = [it for it in results if is_personal_tag(it.check) and it.status is not QualityStatus.PASSED]
+    return {f"{it.port}.{it.column}": it.check for it in reversed(found)}
+
+
 @dataclass(frozen=True, slots=True)
 class ReleasedPort:
     """One port of a release."""
@@ -76,6 +84,11 @@ class Release:
     principal: str
     publication: str
 
+    @property
+    def proposed_tags(self) -> dict[str, str]:
+        """Column (`sales.orders.orders.contact`) → the tag that its values ask for and its contract does not declare."""
+        return proposed_tags(self.quality)
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
@@ -84,6 +97,11 @@ class Preview:
     product: str
     quality: tuple[QualityResult, ...]
     lineage: tuple[PortLineage, ...]
+
+    @property
+    def proposed_tags(self) -> dict[str, str]:
+        """Column (`sales.orders.orders.contact`) → the tag that its values ask for and its contract does not declare."""
+        return proposed_tags(self.quality)
 
     @property
     def violations(self) -> tuple[QualityResult, ...]:

@@ -42,6 +42,12 @@ def publish(
     dry_run: Annotated[
         bool, typer.Option("--dry-run", help="Check everything, write nothing. Exit status 1 if it would fail.")
     ] = False,
+    accept_pii: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--accept-pii", metavar="COLUMN", help="Publish this column untagged although it holds personal data. Repeatable."
+        ),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Publish all ports of a product as one release, checked against its contract, or nothing at all."""
@@ -54,10 +60,10 @@ def publish(
         given = open_ports(paths, handle.contract(), product)
         quiet = False if as_json else None
         if dry_run:
-            preview = handle.preview(given, progress=quiet)
+            preview = handle.preview(given, accept_pii=accept_pii or (), progress=quiet)
             answer(preview, lambda: _preview(preview), as_json=as_json)
             raise typer.Exit(0 if preview.is_ok else FAILED)
-        release = handle.publish(given, progress=quiet)
+        release = handle.publish(given, accept_pii=accept_pii or (), progress=quiet)
     answer(release, lambda: _release(release), as_json=as_json)
 
 
@@ -128,6 +134,7 @@ COMMANDS = (
         (
             "mesh publish finance.ledger --contract contract.odcs.yaml entries=entries.parquet accounts=accounts.csv",
             "mesh publish policy.handbook --contract contract.odcs.yaml pages=documents/ --dry-run",
+            "mesh publish sales.fairs --contract contract.odcs.yaml stands=stands.csv --accept-pii contact",
         ),
     ),
 )

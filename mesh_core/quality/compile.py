@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from dataclasses import replace
 
 from mesh_core.contract.model import Column, Port, Rule
+from mesh_core.pii.findings import is_personal_tag
 from mesh_core.quality.check import ITEMS, RECORDED, Check, Kind
 
 __all__ = ["compile_checks", "is_personal"]
@@ -56,7 +57,7 @@ def is_personal(column: Column) -> bool:
 
 
 def _has_personal_tag(tags: tuple[str, ...]) -> bool:
-    return any(tag.casefold() == "pii" or tag.casefold().startswith("pii.") for tag in tags)
+    return any(map(is_personal_tag, tags))
 
 
 def _type_words(column: Column) -> str:

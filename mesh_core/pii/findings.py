@@ -1,0 +1,52 @@
+"""What a detector found, and the tags it is found under."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+__all__ = ["WORDS", "Finding", "is_personal_tag", "without_overlaps"]
+
+WORDS = {
+    "pii.address": "postal addresses",
+    "pii.bank_account": "bank account numbers",
+    "pii.birth_date": "dates of birth",
+    "pii.card": "payment card numbers",
+    "pii.driver_licence": "driving licence numbers",
+    "pii.email": "e-mail addresses",
+    "pii.health_id": "health numbers",
+    "pii.iban": "IBANs",
+    "pii.ip": "IP addresses",
+    "pii.name": "names of people",
+    "pii.national_id": "national identity numbers",
+    "pii.passport": "passport numbers",
+    "pii.phone": "telephone numbers",
+    "pii.tax_id": "tax numbers",
+}
+"""Every tag that is proposed, and what carries it, in words."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """Characters [start, end) of a text are personal data of the kind that `tag` names.
+
+    `is_checked` is true if a checksum, a number plan, a label in front or a form that nothing else has confirms it.
+    """
+
+    tag: str
+    start: int
+    end: int
+    is_checked: bool
+
+
+def is_personal_tag(tag: str) -> bool:
+    """True for `pii` and every tag below it, in any case."""
+    return tag.casefold() == "pii" or tag.casefold().startswith("pii.")
+
+
+def without_overlaps(findings: list[Finding]) -> list[Finding]:
+    """The findings in order of their start; of those that overlap the checked, then the longest, then the first."""
+    kept: list[Finding] = []
+    for found in sorted(findings, key=lambda it: (not it.is_checked, it.start - it.end, it.start, it.tag)):
+        if all(found.end <= other.start or other.end <= found.start for other in kept):
+            kept.append(found)
+    return sorted(kept, key=lambda it: it.start)

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from governance_server.rules.compatibility import version_problem
+from governance_server.rules.contract_diff import mode_problem
 from governance_server.rules.errors import InvalidContractText, Problem
 
 if TYPE_CHECKING:
@@ -41,6 +43,10 @@ def unservable(contract: Contract) -> list[Problem]:
     from mesh_core.contract import servable_problems
 
     problems = [Problem(p.path, p.message) for p in servable_problems(contract)]
+    if text := version_problem(contract.version):
+        problems.append(Problem("$.version", f"{text}."))
+    if text := mode_problem(contract):
+        problems.append(Problem("$.customProperties", text))
     for index, port in enumerate(contract.ports):
         if not port.columns:
             problems.append(Problem(f"$.schema[{index}]", "a port needs properties: policy is decided column by column"))

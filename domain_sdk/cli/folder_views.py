@@ -23,7 +23,7 @@ _MOST_UNMANAGED = 10
 _CONTRACTS = {
     "new": "is new; it becomes law with the product's first release",
     "compatible": "differs from the one served and breaks no reader; it becomes law with the next release",
-    "incompatible": "breaks readers of the one served: keep it, or raise its major version",
+    "incompatible": "cannot follow the one served as it stands",
     "not servable": "could not be published as it stands",
     "not compared": "is not compared with the one served: that needs the right to write the product",
 }

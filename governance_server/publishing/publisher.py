@@ -23,6 +23,7 @@ from governance_server.journal.command import Outcome, Transaction
 from governance_server.lineage.emit import LineageEmitter
 from governance_server.policy.projection import denied
 from governance_server.publishing.approver_changes import refuse_new_approvers, warm
+from governance_server.publishing.contract_step import contract_step
 from governance_server.publishing.delivery import (
     check_lineage,
     check_quality,
@@ -43,7 +44,7 @@ from governance_server.publishing.passages import PassageIndexer
 from governance_server.publishing.tag_consent import carried_write, refuse_lost_tags
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
-from governance_server.rules.compatibility import check_compatible
+from governance_server.rules.compatibility import check_step
 from governance_server.rules.errors import Conflict, Precondition
 from governance_server.storage.leases import Leases
 from governance_server.warehouse.errors import DeliveryRejected, VersionConflict
@@ -85,7 +86,9 @@ class Publisher:
         # Parsed before the command is queued, so that a large contract keeps no other writer waiting; decided again inside.
         self._backend.policy.authorise(current_caller(), "write", request.product)
         contract = check_servable(self._parse(request.contract_text), request.product)
-        warm(self._backend.catalog, self._product(self._backend.catalog, request.product), request.contract_text)
+        served = self._product(self._backend.catalog, request.product)
+        warm(self._backend.catalog, served, request.contract_text)
+        contract_step(self._backend.catalog, served, contract, self._parse)  # parsed and kept, so that the writer need not wait
         publication_id = secrets.token_hex(16)
         ttl = timedelta(seconds=self._backend.settings.publication_ttl_seconds)
 
@@ -95,8 +98,8 @@ class Publisher:
                 raise denied("write", request.product)
             product = self._product(tx, request.product)
             wanted = described(product, contract)
-            check_compatible(product, wanted)
             refuse_lost_tags(tx, product, wanted)
+            check_step(contract_step(tx, product, contract, self._parse))
             refuse_new_approvers(self._backend, tx, caller, (product, wanted), request.contract_text)
             publication = publication_pb2.Publication(
                 id=publication_id, product=request.product, version=product.last_version + 1, base_version=product.version,

@@ -1,59 +1,98 @@
-"""Compatibility: what a new contract would break for consumers of the old one.
+"""Compatibility: whether a contract may follow the one that is served, by the mode that one promises and by semantic versions.
 
-BACKWARD, in the words of schema registries: whoever reads the old columns goes on reading. A breaking change needs a new major
-version of the contract. Pure.
+The mode in force is that of the contract served: nobody takes back a promise in the release that breaks it. Pure. ADR 0021 has
+the rules.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
-from domainmesh.v1 import product_pb2
+from governance_server.rules.contract_changes import ChangeKind, CompatibilityMode, ContractChange, digest_of
+from governance_server.rules.contract_versions import Bump, ContractVersion, bump_between, parse_version, suggested
 from governance_server.rules.errors import IncompatibleContract, Problem
 
-__all__ = ["breaking_changes", "check_compatible"]
+__all__ = ["ContractStep", "check_step", "version_problem"]
+
+_ZERO = ContractVersion(0, 0, 0, 1, ())
 
 
-def breaking_changes(old: product_pb2.Product, new: product_pb2.Product) -> Iterator[Problem]:
-    """Every change that a reader of the old ports and columns would notice."""
-    ports = {port.name: port for port in new.ports}
-    for before in old.ports:
-        after = ports.get(before.name)
-        if after is None:
-            yield Problem(before.name, "the port is gone")
-        elif after.kind != before.kind:
-            yield Problem(before.name, "the port became another kind of thing")
-        else:
-            yield from _column_changes(before, after)
+@dataclass(frozen=True, slots=True)
+class ContractStep:
+    """From the contract that is served to the one that is to follow. `served` is its version, empty before the first release."""
+
+    product: str
+    served: str
+    wanted: str
+    mode: CompatibilityMode
+    changes: tuple[ContractChange, ...]
+
+    @property
+    def breaking(self) -> tuple[ContractChange, ...]:
+        """The changes that break what the mode promises."""
+        return tuple(change for change in self.changes if change.breaks(self.mode))
+
+    @property
+    def needed(self) -> Bump:
+        """How far the version must go up, at least."""
+        if not self.changes:
+            return Bump.NONE
+        if self.breaking:
+            return Bump.MAJOR
+        is_documented_only = all(change.kind is ChangeKind.DOCUMENTATION for change in self.changes)
+        return Bump.PATCH if is_documented_only or self.mode is CompatibilityMode.NONE else Bump.MINOR
+
+    @property
+    def digest(self) -> str:
+        """Of exactly these changes."""
+        return digest_of(self.product, self.changes)
+
+    @property
+    def next_version(self) -> str:
+        """The nearest version that is high enough."""
+        return suggested(parse_version(self.served) or _ZERO, self.needed)
 
 
-def _column_changes(before: product_pb2.Port, after: product_pb2.Port) -> Iterator[Problem]:
-    columns = {column.name: column for column in after.columns}
-    for old in before.columns:
-        new = columns.get(old.name)
-        if new is None:
-            yield Problem(f"{before.name}.{old.name}", "the column is gone")
-        elif (new.logical_type, new.physical_type) != (old.logical_type, old.physical_type):
-            was, now = old.physical_type or old.logical_type, new.physical_type or new.logical_type
-            yield Problem(f"{before.name}.{old.name}", f"the type changed from {was or 'unstated'} to {now or 'unstated'}")
-        elif old.is_required and not new.is_required:
-            yield Problem(f"{before.name}.{old.name}", "the column may now be null")
+def version_problem(version: str) -> str:
+    """Why the text is no version of a contract; empty if it is one."""
+    if parse_version(version) is not None:
+        return ""
+    return f"{version!r} is no semantic version: write three numbers, like 1.0.0"
 
 
-def check_compatible(old: product_pb2.Product, new: product_pb2.Product) -> None:
-    """Returns if nothing breaks, or the contract's major version says so. Raises: IncompatibleContract with every change."""
-    if not old.version or _major(new.contract_version) > _major(old.contract_version):
+def check_step(step: ContractStep) -> None:
+    """Returns if the version goes up as far as the changes ask.
+
+    Raises: IncompatibleContract with every change that asks for more.
+    """
+    problems = tuple(_problems(step))
+    if not problems:
         return
-    problems = tuple(breaking_changes(old, new))
-    if problems:
-        raise IncompatibleContract(
-            f"The contract breaks what readers of {old.name} rely on: keep it, or raise its version from {old.contract_version} "
-            "to the next major one.",
-            resource=old.name,
-            problems=problems,
+    what = (
+        f"breaks what {step.mode.value} compatibility promises its readers" if step.breaking else "does not follow the one served"
+    )
+    raise IncompatibleContract(
+        f"The contract of {step.product} {what}: raise its version from {step.served} to {step.next_version}, or take back what "
+        "is listed.",
+        resource=step.product,
+        problems=problems,
+    )
+
+
+def _problems(step: ContractStep) -> Iterator[Problem]:
+    new = parse_version(step.wanted)
+    if new is None:
+        yield Problem("version", version_problem(step.wanted))
+        return
+    old = parse_version(step.served)
+    if not step.served or old is None:  # a contract that was served before versions were checked
+        return
+    bump = bump_between(old, new)
+    if bump is None:
+        yield Problem("version", f"{step.wanted} goes back behind {step.served}, which is served")
+    elif bump < step.needed:
+        asking = step.breaking or step.changes
+        yield from (
+            Problem(change.path or "contract", f"{change.text} (needs a {step.needed.name.lower()} version)") for change in asking
         )
-
-
-def _major(version: str) -> int:
-    head = version.lstrip("vV").partition(".")[0]
-    return int(head) if head.isdecimal() else 0

@@ -96,6 +96,7 @@ def _port(entry: Mapping[str, Any]) -> Port:
         quality=_rules(entry),
         tags=tuple(entry.get("tags", ())),
         custom_properties=_custom(entry),
+        id=entry.get("id"),
     )
 
 
@@ -136,6 +137,7 @@ def _column(entry: Mapping[str, Any], position: int | None = None) -> Column:
         map_key=_column(pair["key"]) if pair else None,
         map_value=_column(pair["value"]) if pair else None,
         custom_properties=_custom(entry),
+        id=entry.get("id"),
     )
 
 

@@ -14,6 +14,10 @@ from typing import Any
 __all__ = ["Column", "Contract", "InvalidContract", "Port", "PortKind", "Rule", "Violation"]
 
 
+NON_BLOCKING = frozenset({"info", "warning", "warn", "low", "minor", "trivial"})
+"""Severities of rules that only warn."""
+
+
 @dataclass(frozen=True, slots=True)
 class Violation:
     """One thing that is wrong, at a JSON path such as `$.schema[0].properties[2].name`."""
@@ -68,6 +72,11 @@ class Rule:
     description: str | None
     document: Mapping[str, Any] = field(repr=False)
 
+    @property
+    def is_blocking(self) -> bool:
+        """Whether breaking the rule keeps data from being published: unless its severity says that it only warns."""
+        return (self.severity or "").strip().casefold() not in NON_BLOCKING
+
 
 @dataclass(frozen=True, slots=True)
 class Column:
@@ -86,6 +95,7 @@ class Column:
         columns: The fields of an `object`.
         items: The items of an `array`.
         map_key: The keys of a `map`; `map_value` its values.
+        id: ODCS `id`: what the property keeps under another name; None when absent.
     """
 
     name: str
@@ -104,6 +114,7 @@ class Column:
     map_key: Column | None = None
     map_value: Column | None = None
     custom_properties: Mapping[str, Any] = field(default_factory=dict)
+    id: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,6 +128,7 @@ class Port:
     quality: tuple[Rule, ...] = ()
     tags: tuple[str, ...] = ()
     custom_properties: Mapping[str, Any] = field(default_factory=dict)
+    id: str | None = None
 
     @property
     def primary_key(self) -> tuple[Column, ...]:

@@ -11,7 +11,6 @@ from mesh_core.quality.check import ITEMS, RECORDED, Check, Kind
 
 __all__ = ["compile_checks", "is_personal"]
 
-NON_BLOCKING = frozenset({"info", "warning", "warn", "low", "minor", "trivial"})
 _OPTIONS: dict[str, tuple[Kind, ...]] = {
     "string": (Kind.MIN_LENGTH, Kind.MAX_LENGTH, Kind.PATTERN, Kind.FORMAT),
     "date": (Kind.MINIMUM, Kind.MAXIMUM, Kind.EXCLUSIVE_MINIMUM, Kind.EXCLUSIVE_MAXIMUM),
@@ -148,7 +147,7 @@ def _rule_check(rule: Rule, name: str, column: Column | None, port: Port | None)
         path=(column.name,) if column else (),
         columns=columns,
         argument=rule.arguments,
-        is_blocking=(rule.severity or "").strip().casefold() not in NON_BLOCKING,
+        is_blocking=rule.is_blocking,
         description=rule.description or rule.name or _rule_words(rule),
         is_personal=any(is_personal(item) for item in read),
         rule=rule,

@@ -26,6 +26,7 @@ from governance_server.rules.policy_facts import BASE_ROWS, domain_rows, grant_r
 from governance_server.rules.policy_rows import ACTIONS, Link, Row, Rule
 from governance_server.rules.read_plans import ReadPlan
 from mesh_core.contract import Port, load_contract
+from mesh_core.contract.model import NON_BLOCKING
 from mesh_core.expressions.errors import InvalidExpression
 from mesh_core.expressions.limits import MAX_DEPTH, MAX_DIGITS, MAX_NODES, MAX_TEXT
 from mesh_core.expressions.polars import to_polars
@@ -34,7 +35,6 @@ from mesh_core.lineage import BREAKING_FUNCTIONS
 from mesh_core.masks import Mask, allowed_masks, join
 from mesh_core.masks.values import mask_value
 from mesh_core.quality.check import Kind
-from mesh_core.quality.compile import NON_BLOCKING
 from mesh_core.types import normalise, storage_schema
 from tests.shared_data import ROOT
 

@@ -123,8 +123,16 @@ def orders(epoch: str, regions: tuple[str, ...] = ("EMEA", "AMER")) -> pl.DataFr
 def publish_orders(mesh: Mesh, frame: pl.DataFrame, *, product: str = "orders", mail_tags: str = "") -> int:
     """The product's new version; its `mail` carries the tags if any are given."""
     columns = [f"{column}, tags: [{mail_tags}]" if mail_tags and column.startswith("mail") else column for column in _COLUMNS]
-    text = contract(f"shop.{product}", {product: columns})
+    text = contract(f"shop.{product}", {product: columns}, version=f"1.0.{_served(mesh, product)}")
     return mesh.domain("shop").product(product, text).publish({product: frame}, progress=False).version
+
+
+def _served(mesh: Mesh, product: str) -> int:
+    """The version now served, 0 before the first."""
+    try:
+        return mesh.domain("shop").product(product).releases(1)[0].version
+    except AccessDenied:
+        return 0
 
 
 def publish_guide(mesh: Mesh, folder: Path, epoch: str) -> int:

@@ -48,16 +48,22 @@ def mesh(tmp_path: Path) -> Iterator[InnerMesh]:
         yield made
 
 
-def publish(mesh: InnerMesh, *columns: str, port: str = "people", version: str = "1.0.0", text: str = "") -> None:
-    written = text or contract("shop.crm", {port: columns}, version=version)
+def following(mesh: InnerMesh) -> str:
+    """A version that may follow the one served."""
+    served = mesh.backend.policy.facts().products.get("shop.crm")
+    return f"1.0.{served.version if served else 0}"
+
+
+def publish(mesh: InnerMesh, *columns: str, port: str = "people", version: str = "", text: str = "") -> None:
+    written = text or contract("shop.crm", {port: columns}, version=version or following(mesh))
     names = [column.partition(":")[0] for column in columns]
     frame = FRAME.rename({"email": next((n for n in names if n != "id"), "email")})
     mesh.publish(OLGA, "shop.crm", written, {port: frame.select(names)})
 
 
-def refused(mesh: InnerMesh, *columns: str, port: str = "people", version: str = "1.0.0", text: str = "") -> str:
+def refused(mesh: InnerMesh, *columns: str, port: str = "people", version: str = "", text: str = "") -> str:
     """What is said of each loss, by Begin and by its dry run."""
-    written = text or contract("shop.crm", {port: columns}, version=version)
+    written = text or contract("shop.crm", {port: columns}, version=version or following(mesh))
     said = []
     for dry in (True, False):
         request = BeginPublicationRequest(product="shop.crm", contract_text=written, validate_only=dry)
@@ -125,7 +131,9 @@ def test_tags_of_ports_and_products_are_kept_too(mesh: InnerMesh) -> None:
     on_product = plain.replace("status: active\n", "status: active\ntags: [pii.person]\n")
     publish(mesh, *PLAIN, text=on_port)
     assert "shop.crm.people: " in refused(mesh, *PLAIN)
-    publish(mesh, *PLAIN, text=on_product)  # what holds for the whole product holds for the port
+    publish(
+        mesh, *PLAIN, text=on_product.replace("version: 1.0.0", "version: 1.0.1")
+    )  # what holds for the whole product holds for the port
     assert "shop.crm: " in refused(mesh, *PLAIN, text=on_port)
 
 
@@ -141,7 +149,7 @@ def test_a_tag_governed_after_begin_holds_at_commit(mesh: InnerMesh) -> None:
     publish(mesh, "id: integer, tags: [grade]", "email: string")
     begun = mesh.call(
         OLGA, "BeginPublication",
-        BeginPublicationRequest(product="shop.crm", contract_text=contract("shop.crm", {"people": PLAIN})),
+        BeginPublicationRequest(product="shop.crm", contract_text=contract("shop.crm", {"people": PLAIN}, version="1.0.1")),
     )  # fmt: skip
     mesh.call(ADMIN, "CreateGovernedTag", CreateGovernedTagRequest(governed_tag={"tag": "grade"}))
     with pytest.raises(IncompatibleContract, match="governance team governs"):

@@ -125,6 +125,7 @@ def to_release(message: product_pb2.Release, lineage: Sequence[PortLineage] = ()
         publish_time=from_timestamp(message, "publish_time"),
         principal=message.principal,
         publication=message.publication,
+        not_enforced=tuple(message.not_enforced),
     )
 
 
@@ -139,6 +140,7 @@ def _quality(message: product_pb2.QualityResult) -> QualityResult:
         total_rows=message.total_rows,
         message=message.message,
         samples=tuple(message.samples),
+        measured=message.measured,
     )
 
 

@@ -26,6 +26,7 @@ from domainmesh.v1 import product_pb2, publication_pb2, publication_service_pb2
 from domainmesh.v1.publication_service_pb2_grpc import PublicationServiceStub
 from mesh_core.contract import Contract, load_contract
 from mesh_core.contract import InvalidContract as InvalidContractText
+from mesh_core.contract.coverage import not_enforced
 from mesh_core.lineage import PortLineage
 from mesh_core.lineage_wire import lineage_to_wire
 
@@ -90,7 +91,8 @@ class Publishing:
         self._begin(validate_only=True)
         with reporting(progress) as hook:
             delivered = self._personal.judged(self._deliver(frames, {}, hook), lineage)
-        return Preview(self._product, tuple(result for port in delivered for result in port.quality), tuple(lineage))
+        quality = tuple(result for port in delivered for result in port.quality)
+        return Preview(self._product, quality, tuple(lineage), tuple(not_enforced(self._contract.document)))
 
     def _name(self, port: str) -> str:
         return f"{self._product}.{port}"
@@ -181,7 +183,7 @@ def _folder(location: publication_pb2.WriteLocation) -> Path:
 
 
 def _refuse_violations(product: str, quality: Sequence[QualityResult]) -> None:
-    broken = [result for result in quality if result.is_violation and result.is_blocking]
+    broken = [result for result in quality if result.stops]
     if broken:
         raise ContractViolated(
             f"The data breaks the contract of {product} in {len(broken)} {'way' if len(broken) == 1 else 'ways'}.",
@@ -213,4 +215,5 @@ def _quality_message(result: QualityResult) -> product_pb2.QualityResult:
         total_rows=result.total_rows,
         message=result.message,
         samples=result.samples,
+        measured=result.measured,
     )

@@ -24,6 +24,9 @@ class QualityStatus(StrEnum):
     PASSED = "passed"
     FAILED = "failed"
     RECORDED = "recorded"
+    """By its nature nothing to run, like a text."""
+    NOT_RUN = "not_run"
+    """It was to be run and could not be."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,17 +40,24 @@ class QualityResult:
     """Like `required` or `library:rowCount`."""
     status: QualityStatus
     is_blocking: bool
-    """True if a failure stops the publication."""
+    """True if a failure stops the publication; of a rule that could not be run, whether that does."""
     failing_rows: int
     total_rows: int
     message: str
     samples: tuple[str, ...]
     """Up to 10 values or keys like `row 3: null`, the first row being row 0; masked where tagged."""
+    measured: str = ""
+    """What a library or sql rule measured; empty for other checks."""
 
     @property
     def is_violation(self) -> bool:
         """True if the rule is broken, blocking or not."""
         return self.status is QualityStatus.FAILED
+
+    @property
+    def stops(self) -> bool:
+        """True if the publication is refused for it."""
+        return self.is_blocking and self.status in (QualityStatus.FAILED, QualityStatus.NOT_RUN)
 
 
 def proposed_tags(results: Iterable[QualityResult]) -> dict[str, str]:
@@ -83,6 +93,8 @@ class Release:
     publish_time: datetime | None
     principal: str
     publication: str
+    not_enforced: tuple[str, ...] = ()
+    """What the contract says and nobody enforces, in words."""
 
     @property
     def proposed_tags(self) -> dict[str, str]:
@@ -97,6 +109,8 @@ class Preview:
     product: str
     quality: tuple[QualityResult, ...]
     lineage: tuple[PortLineage, ...]
+    not_enforced: tuple[str, ...] = ()
+    """What the contract says and nobody enforces, in words."""
 
     @property
     def proposed_tags(self) -> dict[str, str]:
@@ -105,8 +119,8 @@ class Preview:
 
     @property
     def violations(self) -> tuple[QualityResult, ...]:
-        """The failed checks that would stop the publication."""
-        return tuple(result for result in self.quality if result.is_violation and result.is_blocking)
+        """The checks that would stop the publication."""
+        return tuple(result for result in self.quality if result.stops)
 
     @property
     def is_ok(self) -> bool:

@@ -1,4 +1,4 @@
-"""Contracts as the server meets them: parsing with the server's own error, and what of one is only recorded."""
+"""Contracts as the server meets them: parsing with the server's own error, and what keeps one from being served."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from governance_server.rules.errors import InvalidContractText, Problem
 if TYPE_CHECKING:
     from mesh_core.contract import Contract
 
-__all__ = ["parse_contract", "recorded_only", "unservable"]
+__all__ = ["parse_contract", "unservable"]
 
 
 def parse_contract(text: str) -> Contract:
@@ -23,18 +23,6 @@ def parse_contract(text: str) -> Contract:
     except InvalidContract as error:
         problems = [Problem(v.path, v.message) for v in error.violations]
         raise InvalidContractText("The contract is not a valid ODCS document: mend what is listed.", problems=problems) from error
-
-
-def recorded_only(text: str) -> list[str]:
-    """What of the contract the mesh keeps and shows without enforcing it, in words."""
-    import yaml
-
-    document = yaml.safe_load(text)
-    sections = ("slaProperties", "servers", "team", "price", "support")
-    words = [f"{section}: recorded, not enforced" for section in sections if document.get(section)]
-    if document.get("roles"):
-        words.append("roles: approvers that are principals decide access requests; the rest is recorded, not enforced")
-    return words
 
 
 def unservable(contract: Contract) -> list[Problem]:

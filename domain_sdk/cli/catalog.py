@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from domain_sdk.catalog import DomainEntry, PortEntry, ProductEntry
 from domain_sdk.cli.catalog_views import explanation_view, hits_view, lineage_view, shown_view
 from domain_sdk.cli.command import Command
+from domain_sdk.cli.contract_views import contract_view, not_enforced_view, port_extras_view
 from domain_sdk.cli.options import Json, PortName, PurposeOption
 from domain_sdk.cli.output import answer, plain, print_json, waiting
 from domain_sdk.cli.session import connect
-from domain_sdk.errors import AccessDenied, NotFound
+from domain_sdk.errors import AccessDenied, InvalidRequest, NotFound
 
 if TYPE_CHECKING:
+    from rich.console import RenderableType
+
     from domain_sdk.mesh import Mesh
 
 __all__ = ["COMMANDS"]
@@ -61,8 +64,47 @@ def show(
         found = mesh.show(name)
         products = mesh.products(name) if "." not in name else []
         releases = _releases(mesh, found)
-    more = {"products": products} if "." not in name else {"releases": releases} if isinstance(found, ProductEntry) else {}
-    answer({**plain(found), **more}, lambda: shown_view(found, products, releases), as_json=as_json)
+        document = _document(mesh, found)
+    more: dict[str, object] = {"products": products} if "." not in name else {}
+    more |= {"releases": releases} if isinstance(found, ProductEntry) else {}
+    more |= {"contract": document, "not_enforced": _not_enforced(found, document)} if document else {}
+    answer({**plain(found), **more}, lambda: _shown(found, products, releases, document), as_json=as_json)
+
+
+def _shown(
+    found: DomainEntry | ProductEntry | PortEntry,
+    products: list[ProductEntry],
+    releases: list[dict[str, object]],
+    document: dict[str, Any],
+) -> RenderableType:
+    from rich.console import Group
+
+    extras: list[RenderableType] = []
+    if document and isinstance(found, ProductEntry):
+        extras = contract_view(document, _not_enforced(found, document))
+    elif document:
+        extras = [*port_extras_view(document), *not_enforced_view(_not_enforced(found, document))]
+    return Group(shown_view(found, products, releases), *extras)
+
+
+def _not_enforced(found: DomainEntry | ProductEntry | PortEntry, document: dict[str, Any]) -> list[str]:
+    from mesh_core.contract.coverage import Part, not_enforced
+
+    return not_enforced(document, Part.CONTRACT if isinstance(found, ProductEntry) else Part.OBJECT)
+
+
+def _document(mesh: Mesh, found: DomainEntry | ProductEntry | PortEntry) -> dict[str, Any]:
+    """The parsed contract of a product, of a port its part of it; empty where it is not to be seen or there is none."""
+    from mesh_core.contract.yaml_text import parse_yaml
+
+    if isinstance(found, DomainEntry):
+        return {}
+    domain, product, *port = found.name.split(".")
+    with suppress(AccessDenied, NotFound, InvalidRequest):
+        document = parse_yaml(mesh.domain(domain).product(product).contract())
+        if isinstance(document, dict):
+            return next((it for it in document.get("schema") or () if it["name"] == port[0]), {}) if port else document
+    return {}
 
 
 def _releases(mesh: Mesh, found: DomainEntry | ProductEntry | PortEntry) -> list[dict[str, object]]:

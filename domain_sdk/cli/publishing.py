@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from domain_sdk.cli.command import Command
+from domain_sdk.cli.contract_views import not_enforced_view
 from domain_sdk.cli.failures import FAILED
 from domain_sdk.cli.options import Json, parse_pairs
 from domain_sdk.cli.output import answer, cell, table
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS"]
 
-_STATUS_STYLES = {"passed": "green", "failed": "red"}
+_STATUS_STYLES = {"passed": "green", "failed": "red", "not_run": "yellow"}
 
 
 def publish(
@@ -101,9 +102,8 @@ def _release(release: Release) -> RenderableType:
 
     rows = [(cell(it.port, "bold"), str(it.kind), f"{it.row_count:,}", f"{it.size_bytes:,}") for it in release.ports]
     title = f"{release.product} version {release.version} is published (contract {release.contract_version})"
-    return Group(
-        table(("port", "kind", "rows", "bytes"), rows, title=title, numbers=["rows", "bytes"]), _quality(release.quality)
-    )
+    listed = table(("port", "kind", "rows", "bytes"), rows, title=title, numbers=["rows", "bytes"])
+    return Group(listed, _quality(release.quality), *not_enforced_view(release.not_enforced))
 
 
 def _preview(preview: Preview) -> RenderableType:
@@ -113,7 +113,8 @@ def _preview(preview: Preview) -> RenderableType:
     verdict = (
         cell("would be published", "bold green") if preview.is_ok else cell(f"would be refused: {count} rules broken", "bold red")
     )
-    return Group(cell(f"{preview.product} ", "bold") + verdict, _quality(preview.quality))
+    heading = cell(f"{preview.product} ", "bold") + verdict
+    return Group(heading, _quality(preview.quality), *not_enforced_view(preview.not_enforced))
 
 
 def _quality(results: Sequence[QualityResult]) -> RenderableType:

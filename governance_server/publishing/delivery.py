@@ -150,7 +150,7 @@ def check_quality(product: str, results: Iterable[product_pb2.QualityResult]) ->
     failed = [
         Problem(f"{r.port}.{r.column}".rstrip("."), r.message)
         for r in results
-        if r.is_blocking and r.status == product_pb2.QUALITY_STATUS_FAILED
+        if r.is_blocking and r.status in (product_pb2.QUALITY_STATUS_FAILED, product_pb2.QUALITY_STATUS_NOT_RUN)
     ]
     if failed:
         raise ContractViolated(

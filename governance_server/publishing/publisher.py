@@ -51,6 +51,7 @@ from governance_server.warehouse.errors import DeliveryRejected, VersionConflict
 from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.layout import Warehouse
 from mesh_core.contract import Contract
+from mesh_core.contract.coverage import not_enforced
 from mesh_core.names import parse_product
 
 if TYPE_CHECKING:
@@ -220,7 +221,7 @@ class Publisher:
         release = product_pb2.Release(
             product=publication.product, version=publication.version, contract_version=contract.version,
             quality=publication.quality,
-            principal=publication.principal, publication=publication.id,
+            principal=publication.principal, publication=publication.id, not_enforced=not_enforced(contract.document),
         )  # fmt: skip
         for port, verified in zip(contract.ports, publication.verified_ports, strict=True):
             release.ports.append(self._write_port(publication, port.name, verified, storage_schema_of(port)))

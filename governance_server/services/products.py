@@ -11,12 +11,13 @@ from domainmesh.v1 import product_pb2, product_service_pb2_grpc
 from domainmesh.v1 import product_service_pb2 as pb
 from governance_server.backend import Backend, Page
 from governance_server.caller import current_caller
-from governance_server.contracts import parse_contract, recorded_only, unservable
+from governance_server.contracts import parse_contract, unservable
 from governance_server.policy.engine import Visibility
 from governance_server.policy.projection import PolicyProjection, denied
 from governance_server.rules import kinds
 from governance_server.rules.errors import NotFound
 from governance_server.search.index import SearchIndex
+from mesh_core.contract.coverage import not_enforced
 from mesh_core.names import column_object, parse_product
 
 __all__ = ["ProductService", "with_derived_tags"]
@@ -92,7 +93,7 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         contract = parse_contract(request.text)
         return pb.ValidateContractResponse(
             api_version=contract.api_version, id=contract.id, version=contract.version,
-            recorded_only=recorded_only(contract.text),
+            recorded_only=not_enforced(contract.document),
             not_servable=[f"{problem.path}: {problem.message}" for problem in unservable(contract)],
         )  # fmt: skip
 

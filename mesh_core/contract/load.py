@@ -12,7 +12,7 @@ from mesh_core.contract.schema_check import schema_violations
 from mesh_core.contract.yaml_text import UnreadableText, parse_yaml
 from mesh_core.names import InvalidName, check_tag
 
-__all__ = ["load_contract"]
+__all__ = ["load_contract", "mesh_tags"]
 
 OPERATORS = (
     "mustBe",
@@ -25,6 +25,8 @@ OPERATORS = (
     "mustNotBeBetween",
 )
 _LETTER = re.compile(r"[A-Za-z]")
+_LEVELS = re.compile(r"[.:/]")
+_UNTAGLIKE = re.compile(r"[^A-Za-z0-9_-]+")
 
 
 def load_contract(text: str | bytes) -> Contract:
@@ -66,7 +68,7 @@ def _contract(document: Mapping[str, Any], text: str) -> Contract:
         name=document.get("name"),
         domain=document.get("domain"),
         status=document.get("status"),
-        tags=tuple(document.get("tags", ())),
+        tags=mesh_tags(document.get("tags", ())),
         ports=tuple(_port(entry) for entry in document.get("schema", ())),
         team=_team(document.get("team")),
         sla=tuple(document.get("slaProperties", ())),
@@ -94,7 +96,7 @@ def _port(entry: Mapping[str, Any]) -> Port:
         description=entry.get("description"),
         columns=_columns(entry.get("properties", ())),
         quality=_rules(entry),
-        tags=tuple(entry.get("tags", ())),
+        tags=mesh_tags(entry.get("tags", ())),
         custom_properties=_custom(entry),
         id=entry.get("id"),
     )
@@ -141,13 +143,30 @@ def _column(entry: Mapping[str, Any], position: int | None = None) -> Column:
     )
 
 
+def mesh_tags(written: Iterable[str]) -> tuple[str, ...]:
+    """The tags as the mesh writes them, each once: `PII: e-mail` → `PII.e-mail`, `customer data` → `customer_data`.
+
+    A rule for the tag must not miss a column because its tag has a space in it. What has no letter or digit left stays in the
+    document only.
+    """
+    found = []
+    for tag in written:
+        words = [_UNTAGLIKE.sub("_", word.strip()).strip("_")[:64] for word in _LEVELS.split(str(tag))]
+        with contextlib.suppress(InvalidName):
+            found.append(tag if _is_tag(tag) else check_tag(".".join([word for word in words if word][:8])))
+    return tuple(dict.fromkeys(found))
+
+
+def _is_tag(tag: str) -> bool:
+    with contextlib.suppress(InvalidName):
+        return bool(check_tag(tag))
+    return False
+
+
 def _tags(entry: Mapping[str, Any]) -> tuple[str, ...]:
-    tags = list(entry.get("tags", ()))
     word = str(entry.get("classification", "")).strip().lower()
-    if word and _LETTER.search(word):
-        with contextlib.suppress(InvalidName):  # a classification in prose ("internal use only") stays in the document
-            tags.append(check_tag(word))
-    return tuple(dict.fromkeys(tags))
+    is_word = bool(word and _LETTER.search(word) and _is_tag(word))  # one in prose ("internal use only") stays in the document
+    return tuple(dict.fromkeys([*mesh_tags(entry.get("tags", ())), *([word] if is_word else [])]))
 
 
 def _rules(entry: Mapping[str, Any]) -> tuple[Rule, ...]:

@@ -89,8 +89,9 @@ class Column:
         options: ODCS `logicalTypeOptions`.
         primary_key_position: From 1, among the key's columns; None for a column outside the key. A key column without a
             usable position takes its place in the order of writing.
-        tags: The property's tags, then its `classification` in lower case when that is a word that can be a tag
-            (`restricted`, `PII` → `pii`, `pii.email`; never a bare number such as PayPal's `4`), each once.
+        tags: The property's tags as the mesh writes them (`customer data` is `customer_data`), then its `classification` in
+            lower case when that is a word that can be a tag (`restricted`, `PII` → `pii`, `pii.email`; never a bare number such
+            as PayPal's `4`), each once.
         enum: The allowed values in order; empty when any value is.
         columns: The fields of an `object`.
         items: The items of an `array`.

@@ -8,6 +8,7 @@ Source: products reference, dtype table; delta-rs#2642, #4448; polars#27866; arr
 from __future__ import annotations
 
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import reduce
 from operator import or_
 
@@ -143,7 +144,8 @@ def _to_number(expr: pl.Expr, source: pl.DataType, target: Target) -> Conversion
     assert dtype is not None
     checks: list[pl.Expr] = []
     if target.bounds is not None and not _inside(source, target.bounds):
-        checks.append(~expr.is_between(*target.bounds))
+        least, most = target.bounds
+        checks.append(~expr.is_between(_limit(least, source), _limit(most, source)))
     stored = expr if source == dtype else expr.cast(dtype, strict=False)
     if isinstance(dtype, pl.Decimal):
         stored, exactness = _to_decimal(expr, source, dtype)
@@ -179,6 +181,16 @@ def _to_decimal(expr: pl.Expr, source: pl.DataType, dtype: pl.Decimal) -> tuple[
     fits = _inside(source, (-limit, limit))
     held = expr if fits else pl.when(expr.is_between(-limit, limit)).then(expr)
     return held.cast(dtype), [] if fits else [~expr.is_between(-limit, limit)]
+
+
+def _limit(bound: int, source: pl.DataType) -> pl.Expr:
+    """The bound as a literal that can be compared with the source; one beyond all it can hold is its farthest value."""
+    if source.is_float():
+        return pl.lit(float(bound))
+    if isinstance(source, pl.Decimal):
+        farthest = 10 ** (38 - source.scale) - 1
+        return pl.lit(Decimal(max(-farthest, min(farthest, bound))), dtype=pl.Decimal(38, source.scale))
+    return pl.lit(max(-(2**127), min(2**127 - 1, bound)), dtype=pl.Int128)
 
 
 def _inside(source: pl.DataType, bounds: tuple[int, int]) -> bool:

@@ -16,8 +16,11 @@ from domain_sdk import AccessDenied, ContractViolated, Mesh, NotFound
 from domainmesh.v1 import error_reason_pb2, product_service_pb2, publication_service_pb2
 from domainmesh.v1.product_service_pb2_grpc import ProductServiceStub
 from domainmesh.v1.publication_service_pb2_grpc import PublicationServiceStub
+from mesh_core.contract import load_contract
+from mesh_core.types import storage_schema
 from tests.integration.contract_data import fitting_frame
 from tests.integration.mesh_setup import RawMesh, detail_of, raw_mesh, token_of
+from tests.odcs_documents import text_of as text_grown
 from tests.servers import RunningServer
 from tests.shared_data import ROOT, shared_data
 
@@ -215,3 +218,20 @@ def test_data_that_breaks_the_contract_leaves_no_contract_behind(stan: Mesh) -> 
     assert "primaryKey" in str(caught.value)
     with pytest.raises(AccessDenied):
         stan.domain("standard").product("broken").contract()
+
+
+def empty_frames(text: str) -> dict[str, pl.DataFrame]:
+    contract = load_contract(text)
+    return {port.name: pl.DataFrame(storage_schema(port).empty_table()) for port in contract.ports}
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("seed", range(100, 106))
+def test_a_document_grown_from_the_standards_schema_is_served_and_comes_back_byte_for_byte(stan: Mesh, seed: int) -> None:
+    text = text_grown(seed)
+    product = stan.domain("standard").product(f"grown-{seed}", text)
+    preview = product.preview(empty_frames(text), progress=False)
+    release = product.publish(empty_frames(text), progress=False)
+    assert stan.domain("standard").product(f"grown-{seed}").contract().encode() == text.encode()
+    assert release.not_enforced == preview.not_enforced == product.release().not_enforced
+    assert not release.not_enforced or all(": " in line for line in release.not_enforced)

@@ -203,12 +203,19 @@ def test_odd_but_valid_files_load_and_their_problems_are_told_apart() -> None:
     )
     assert [problem.path for problem in servable_problems(odd)] == [
         "$.schema[0].name",
-        "$.schema[0].tags[0]",
         "$.schema[0].properties[1].name",
         "$.schema[1].properties",
         "$.schema[2].properties[0].logicalType",
         "$.schema[2].properties[1].name",
     ]
+
+
+def test_a_tag_of_several_words_is_one_the_mesh_can_rule_by() -> None:
+    port = contract("- {name: t, tags: [customer data, 'PII: e-mail', a/b, '!'], properties: [{name: x, tags: [é t]}]}\n").ports[
+        0
+    ]
+    assert port.tags == ("customer_data", "PII.e-mail", "a.b")
+    assert port.columns[0].tags == ("t",)
 
 
 def test_a_contract_without_ports_loads_but_cannot_be_served() -> None:

@@ -90,6 +90,7 @@ REFUSED: list[tuple[pl.Series, Column, str]] = [
     (pl.Series([Decimal(1)], dtype=pl.Decimal(20, 1)), number(), "more digits"),
     (pl.Series([0.1]), number("real"), "1 Float64 values"),
     (pl.Series([10**38], dtype=pl.Int128), integer("i128"), "1 Int128 values"),
+    (pl.Series([Decimal("1.00"), Decimal("-1.00")]), integer("u128"), "1 Decimal(precision=38, scale=2) values"),
     (pl.Series([1577836800000000001], dtype=pl.Datetime("ns")), Column("a", "timestamp"), "1 Datetime"),
     (pl.Series([1], dtype=pl.Time), Column("a", "time"), "1 Time"),
     (pl.Series([dt.datetime(2020, 1, 2, 3)]), Column("a", "date"), "1 Datetime"),

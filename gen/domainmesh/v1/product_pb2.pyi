@@ -58,6 +58,8 @@ class _QualityStatusEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Quality
     """The data breaks the rule."""
     QUALITY_STATUS_RECORDED: _QualityStatus.ValueType  # 3
     """The rule was recorded and not run."""
+    QUALITY_STATUS_NOT_RUN: _QualityStatus.ValueType  # 4
+    """The rule was to be run and could not be: nothing is known. It stops the publication only if its severity says so in a word."""
 
 class QualityStatus(_QualityStatus, metaclass=_QualityStatusEnumTypeWrapper):
     """How a check came out."""
@@ -70,6 +72,8 @@ QUALITY_STATUS_FAILED: QualityStatus.ValueType  # 2
 """The data breaks the rule."""
 QUALITY_STATUS_RECORDED: QualityStatus.ValueType  # 3
 """The rule was recorded and not run."""
+QUALITY_STATUS_NOT_RUN: QualityStatus.ValueType  # 4
+"""The rule was to be run and could not be: nothing is known. It stops the publication only if its severity says so in a word."""
 Global___QualityStatus: _TypeAlias = QualityStatus  # noqa: Y015
 
 @_typing.final
@@ -348,6 +352,7 @@ class Release(_message.Message):
     PUBLISH_TIME_FIELD_NUMBER: _builtins.int
     PRINCIPAL_FIELD_NUMBER: _builtins.int
     PUBLICATION_FIELD_NUMBER: _builtins.int
+    NOT_ENFORCED_FIELD_NUMBER: _builtins.int
     product: _builtins.str
     """The product."""
     version: _builtins.int
@@ -370,6 +375,10 @@ class Release(_message.Message):
     def publish_time(self) -> _timestamp_pb2.Timestamp:
         """When it became visible."""
 
+    @_builtins.property
+    def not_enforced(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What its contract says and nobody enforces, in words."""
+
     def __init__(
         self,
         *,
@@ -381,10 +390,11 @@ class Release(_message.Message):
         publish_time: _timestamp_pb2.Timestamp | None = ...,
         principal: _builtins.str = ...,
         publication: _builtins.str = ...,
+        not_enforced: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["publish_time", b"publish_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract_version", b"contract_version", "ports", b"ports", "principal", b"principal", "product", b"product", "publication", b"publication", "publish_time", b"publish_time", "quality", b"quality", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract_version", b"contract_version", "not_enforced", b"not_enforced", "ports", b"ports", "principal", b"principal", "product", b"product", "publication", b"publication", "publish_time", b"publish_time", "quality", b"quality", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -443,6 +453,7 @@ class QualityResult(_message.Message):
     TOTAL_ROWS_FIELD_NUMBER: _builtins.int
     MESSAGE_FIELD_NUMBER: _builtins.int
     SAMPLES_FIELD_NUMBER: _builtins.int
+    MEASURED_FIELD_NUMBER: _builtins.int
     port: _builtins.str
     """The port it was run on."""
     column: _builtins.str
@@ -459,6 +470,8 @@ class QualityResult(_message.Message):
     """Rows looked at."""
     message: _builtins.str
     """What was found, in words; never holds values of tagged columns."""
+    measured: _builtins.str
+    """What a library or sql rule measured, as text; empty for other checks."""
     @_builtins.property
     def samples(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Up to 10 sample values or keys; masked where tagged."""
@@ -475,10 +488,11 @@ class QualityResult(_message.Message):
         total_rows: _builtins.int = ...,
         message: _builtins.str = ...,
         samples: _abc.Iterable[_builtins.str] | None = ...,
+        measured: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["check", b"check", "column", b"column", "failing_rows", b"failing_rows", "is_blocking", b"is_blocking", "message", b"message", "port", b"port", "samples", b"samples", "status", b"status", "total_rows", b"total_rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["check", b"check", "column", b"column", "failing_rows", b"failing_rows", "is_blocking", b"is_blocking", "measured", b"measured", "message", b"message", "port", b"port", "samples", b"samples", "status", b"status", "total_rows", b"total_rows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

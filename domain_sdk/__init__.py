@@ -84,6 +84,7 @@ from domain_sdk.identity import NewToken, Principal, Purpose, ServerStatus, Toke
 from domain_sdk.inbox import Inbox, Notice, NoticeKind
 from domain_sdk.lineage import LineageEdge, LineageGraph, LineageNode
 from domain_sdk.mesh import Mesh
+from domain_sdk.open_lineage import EventResult, LineageReceipt, LineageRun, ReceiptEdge, ReceivedEvent, RunDataset
 from domain_sdk.policy import Policy
 from domain_sdk.product import Product
 from domain_sdk.questions import (
@@ -150,6 +151,7 @@ __all__ = [
     "DerivedTag",
     "Domain",
     "DomainEntry",
+    "EventResult",
     "ExplainedColumn",
     "Explanation",
     "FieldDifference",
@@ -167,6 +169,8 @@ __all__ = [
     "LineageEdge",
     "LineageGraph",
     "LineageNode",
+    "LineageReceipt",
+    "LineageRun",
     "Mesh",
     "MeshError",
     "NewToken",
@@ -196,12 +200,15 @@ __all__ = [
     "ReadChange",
     "ReadPlan",
     "Readers",
+    "ReceiptEdge",
+    "ReceivedEvent",
     "Release",
     "ReleasedPort",
     "RequestIdReused",
     "Resource",
     "RevisionNotReached",
     "RowChange",
+    "RunDataset",
     "SecondPersonNeeded",
     "SeenColumn",
     "ServerStatus",

@@ -156,6 +156,7 @@ def _domain(message: domain_pb2.Domain) -> DomainEntry:
         owners=tuple(message.owners),
         members=tuple(message.members),
         roles={role.name: tuple(role.members) for role in message.roles},
+        namespaces=tuple(message.namespaces),
         create_time=from_timestamp(message, "create_time"),
         etag=message.etag,
     )

@@ -40,8 +40,9 @@ class Admin:
         owners: Sequence[str] = (),
         members: Sequence[str] = (),
         roles: Roles | None = None,
+        namespaces: Sequence[str] = (),
     ) -> DomainEntry:
-        """The domain exists; its owners may do everything in it.
+        """The domain exists; its owners may do everything in it, `namespaces` are the OpenLineage namespaces it owns.
 
         Raises:
             AlreadyExists: there is a domain of that name.
@@ -50,6 +51,7 @@ class Admin:
         from domainmesh.v1 import domain_pb2
 
         sent = domain_pb2.Domain(name=name, title=title, description=description, owners=owners, members=members)
+        sent.namespaces.extend(namespaces)
         sent.roles.extend(domain_pb2.DomainRole(name=role, members=who) for role, who in (roles or {}).items())
         return _catalog_calls.create_domain(self._transport, sent)
 
@@ -62,6 +64,7 @@ class Admin:
         owners: Sequence[str] | None = None,
         members: Sequence[str] | None = None,
         roles: Roles | None = None,
+        namespaces: Sequence[str] | None = None,
         etag: str = "",
     ) -> DomainEntry:
         """What was given has the new value; None leaves it. With an etag, only if nobody changed the domain since.
@@ -73,11 +76,13 @@ class Admin:
         from domainmesh.v1 import domain_pb2
 
         given = {"title": title, "description": description, "owners": owners, "members": members, "roles": roles}
+        given["namespaces"] = namespaces
         fields = [field for field, value in given.items() if value is not None]
         sent = domain_pb2.Domain(
             name=name, title=title or "", description=description or "", owners=owners, members=members, etag=etag
         )
         sent.roles.extend(domain_pb2.DomainRole(name=role, members=who) for role, who in (roles or {}).items())
+        sent.namespaces.extend(namespaces or ())
         return _catalog_calls.update_domain(self._transport, sent, fields)
 
     def create_principal(

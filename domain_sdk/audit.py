@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from domain_sdk._times import Until
     from domain_sdk._transport import Transport
     from domain_sdk.audit_log import AuditProof, AuditReport, Checkpoint, DecisionRecord
+    from domain_sdk.open_lineage import ReceivedEvent
     from domainmesh.v1.journal_pb2 import Change as ChangeMessage
 
 __all__ = ["Audit", "Change"]
@@ -138,6 +139,12 @@ class Audit:
         method = self._transport.control(JournalServiceStub).ListChanges
         request = ListChangesRequest(after_revision=after, kinds=kinds)
         return [_change(it) for it in all_items(self._transport, method, request, field="changes", limit=limit)]
+
+    def lineage_events(self, *, after: int = 0, limit: int | None = None) -> list[ReceivedEvent]:
+        """The OpenLineage events after a position of their stream, oldest first, as they were received."""
+        from domain_sdk.open_lineage import list_events
+
+        return list_events(self._transport, after=after, limit=limit)
 
     def watch(self, *, after: int = 0, kinds: Sequence[str] = ()) -> Iterator[Change]:
         """Changes as they are accepted, without end; closing the iterator or Ctrl-C ends the call."""

@@ -35,6 +35,8 @@ class DomainEntry:
     """Roles that exist within the domain only, each with its members."""
     create_time: datetime | None
     etag: str
+    namespaces: tuple[str, ...] = ()
+    """The OpenLineage namespaces it owns, like `s3://bucket` or `file|/data/risk/`."""
 
 
 @dataclass(frozen=True, slots=True)

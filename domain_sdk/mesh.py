@@ -7,7 +7,7 @@ importing the SDK stays cheap. Whether a call is allowed is always the server's 
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 from domain_sdk._access import AccessCalls
@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from domain_sdk.domain import Domain
     from domain_sdk.identity import Principal, ServerStatus
     from domain_sdk.lineage import Direction, LineageGraph
+    from domain_sdk.open_lineage import EventResult, LineageRun
     from domain_sdk.read import GovernedScan, Via
     from domain_sdk.sql import QueryPlan
 
@@ -144,6 +145,18 @@ class Mesh(AccessCalls):
         from domain_sdk import _catalog_calls
 
         return _catalog_calls.show(self._transport, name, as_of)
+
+    def record_events(self, events: Iterable[str | bytes]) -> list[EventResult]:
+        """For each OpenLineage event (JSON) its receipt, or why it was refused; accepted ones are durable."""
+        from domain_sdk.open_lineage import record_events
+
+        return list(record_events(self._transport, events))
+
+    def runs(self, dataset: str = "", *, namespace: str = "", job: str = "", limit: int | None = None) -> list[LineageRun]:
+        """The runs that read or wrote a port or dataset (`namespace|name`), or those of a job; newest first."""
+        from domain_sdk.open_lineage import list_runs
+
+        return list_runs(self._transport, dataset=dataset, namespace=namespace, job=job, limit=limit)
 
     def lineage(self, name: str, *, depth: int = 5, direction: Direction = "both", as_of: int = 0) -> LineageGraph:
         """The graph around a port (`finance.ledger.entries`) or column (`….entries.amount`), at a revision (0: now)."""

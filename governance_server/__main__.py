@@ -52,6 +52,10 @@ def main(arguments: list[str]) -> int:
         return 2
 
 
+def _http_url(settings: Settings, port: int) -> str:
+    return f"{'https' if settings.has_tls else 'http'}://{settings.host}:{port}"
+
+
 def _serve(settings: Settings, stop: threading.Event) -> int:
     gateway = _GatewayProcess(settings, stop)
     gateway.launch()  # first, so that both processes load at the same time
@@ -67,6 +71,7 @@ def _serve(settings: Settings, stop: threading.Event) -> int:
         ready = {
             "url": _url(settings, control.port),
             "gateway": gateway.address,
+            "http": _http_url(settings, control.http.port),
             "home": str(settings.home),
             "administrator_token_file": str(settings.administrator_token_file),
             "is_first_start": control.is_first_start,

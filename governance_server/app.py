@@ -26,6 +26,8 @@ from governance_server.bootstrap import check_keys_are_there, ensure_administrat
 from governance_server.config import Settings
 from governance_server.editing.ending import with_consequences
 from governance_server.gateway.tickets import Tickets
+from governance_server.http.openlineage import OpenLineageApi
+from governance_server.http.server import HttpServer
 from governance_server.identity.provider_keys import ProviderKeys
 from governance_server.identity.provisioning import Provisioning
 from governance_server.identity.sign_in import SignIn
@@ -33,6 +35,7 @@ from governance_server.interceptors import CallInterceptor, StreamPool
 from governance_server.journal.journal import Journal
 from governance_server.keyring import Keyring
 from governance_server.lineage.emit import LineageEmitter
+from governance_server.lineage.intake import STREAM, LineageIntake
 from governance_server.maintenance import Maintenance, Task
 from governance_server.oidc_settings import OidcSettings
 from governance_server.policy.projection import PolicyProjection
@@ -72,13 +75,17 @@ class Control:
     publisher: Publisher
     maintenance: Maintenance
     checkpoints: CheckpointMaker
+    http: HttpServer
+    intake: LineageIntake
     handlers_ended: Callable[[], bool]
     is_first_start: bool
 
     def stop(self, grace_seconds: float = 2.0) -> None:
         """No call is served any more and everything acknowledged is durable."""
         self.server.stop(grace_seconds).wait()
+        self.http.stop()
         self.maintenance.stop()
+        self.intake.close()
         self.backend.journal.close()
         self.backend.log.close()
         sign_last_checkpoints(self.checkpoints)
@@ -114,18 +121,23 @@ def build_control(settings: Settings, *, gateway: Callable[[], str]) -> Control:
     ensure_token_owners(backend.database, backend.journal)
     warehouse = _warehouse(settings)
     vectors = _vectors(settings)
-    events = EventLog(backend.database, "openlineage", clock=backend.now)
+    events = EventLog(backend.database, STREAM, clock=backend.now)
+    intake = LineageIntake(backend, events)
     publisher = Publisher(
-        backend, warehouse=warehouse, passages=PassageIndexer(vectors, warehouse), emitter=LineageEmitter(events, backend.now)
+        backend, warehouse=warehouse, passages=PassageIndexer(vectors, warehouse), emitter=LineageEmitter(intake, backend.now)
     )
+    http = HttpServer(settings, authenticator, OpenLineageApi(intake).mount)
     server, handlers_ended = _server(settings, backend, authenticator)
     checkpoints = CheckpointMaker(backend.database, backend.keys, path=settings.checkpoints, clock=backend.now)
-    parts = ControlParts(backend=backend, publisher=publisher, events=events, checkpoints=checkpoints, gateway=gateway)
+    parts = ControlParts(
+        backend=backend, publisher=publisher, events=events, intake=intake, checkpoints=checkpoints, gateway=gateway
+    )
     names = register(control_services(parts), server)
     port = _open(server, settings, settings.port, names)
     maintenance = _maintenance(backend, checkpoints)
     maintenance.start()
-    return Control(server, port, backend, publisher, maintenance, checkpoints, handlers_ended, is_first_start)
+    http.start()
+    return Control(server, port, backend, publisher, maintenance, checkpoints, http, intake, handlers_ended, is_first_start)
 
 
 def build_gateway(settings: Settings) -> Gateway:

@@ -31,6 +31,9 @@ class Settings:
     """`MESH_GATEWAY_PORT`, default 50052; 0 takes a free one. The gateway's gRPC port."""
     files_port: int
     """`MESH_FILES_PORT`, default 50053; 0 takes a free one. The gateway's HTTP port for governed files, on loopback."""
+    http_port: int
+    """`MESH_HTTP_PORT`, default 50054, or a free one if `port` is 0; 0 takes a free one. The control server's HTTP port, for
+    OpenLineage; speaks TLS if the gRPC ports do."""
     database_url: str
     """`MESH_DATABASE`, default SQLite in `home`. A SQLAlchemy URL."""
     vectors_url: str
@@ -102,6 +105,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         port=_integer(env, "MESH_PORT", 50051, maximum=65535),
         gateway_port=_integer(env, "MESH_GATEWAY_PORT", 50052, maximum=65535),
         files_port=_integer(env, "MESH_FILES_PORT", 50053, maximum=65535),
+        http_port=_integer(env, "MESH_HTTP_PORT", 50054 if env.get("MESH_PORT", "") != "0" else 0, maximum=65535),
         database_url=env.get("MESH_DATABASE", f"sqlite:///{home}/mesh.db"),
         vectors_url=env.get("MESH_VECTORS", f"lancedb://{home}/vectors"),
         vectors_api_key=env.get("MESH_VECTORS_API_KEY") or None,

@@ -19,6 +19,7 @@ from domainmesh.v1.grant_service_pb2_grpc import add_GrantServiceServicer_to_ser
 from domainmesh.v1.inbox_service_pb2_grpc import add_InboxServiceServicer_to_server
 from domainmesh.v1.journal_service_pb2_grpc import add_JournalServiceServicer_to_server
 from domainmesh.v1.lineage_service_pb2_grpc import add_LineageServiceServicer_to_server
+from domainmesh.v1.open_lineage_service_pb2_grpc import add_OpenLineageServiceServicer_to_server
 from domainmesh.v1.principal_service_pb2_grpc import add_PrincipalServiceServicer_to_server, add_TokenServiceServicer_to_server
 from domainmesh.v1.product_service_pb2_grpc import add_ProductServiceServicer_to_server
 from domainmesh.v1.publication_service_pb2_grpc import add_PublicationServiceServicer_to_server
@@ -28,6 +29,7 @@ from domainmesh.v1.tag_service_pb2_grpc import add_TagServiceServicer_to_server
 from governance_server.audit.checkpoints import CheckpointMaker
 from governance_server.audit.recorded_reads import RecordedReads
 from governance_server.backend import Backend
+from governance_server.lineage.intake import LineageIntake
 from governance_server.publishing.publisher import Publisher
 from governance_server.search.index import SearchIndex
 from governance_server.services.access_requests import AccessRequestService
@@ -41,6 +43,7 @@ from governance_server.services.grants import GrantService, GuardrailService
 from governance_server.services.inbox import InboxService
 from governance_server.services.journal import JournalService
 from governance_server.services.lineage import LineageService
+from governance_server.services.open_lineage import OpenLineageService
 from governance_server.services.principals import PrincipalService
 from governance_server.services.products import ProductService
 from governance_server.services.publications import PublicationService
@@ -63,6 +66,7 @@ class ControlParts:
     backend: Backend
     publisher: Publisher
     events: EventLog
+    intake: LineageIntake
     checkpoints: CheckpointMaker
     gateway: Callable[[], str]
 
@@ -84,6 +88,7 @@ def control_services(parts: ControlParts) -> list[Registration]:
         (add_DecisionServiceServicer_to_server, DecisionService(backend)),
         (add_QuestionServiceServicer_to_server, QuestionService(backend, RecordedReads(backend.database, now=backend.now))),
         (add_LineageServiceServicer_to_server, LineageService(backend, parts.events)),
+        (add_OpenLineageServiceServicer_to_server, OpenLineageService(backend, parts.intake)),
         (add_JournalServiceServicer_to_server, JournalService(backend)),
         (add_PublicationServiceServicer_to_server, PublicationService(backend, parts.publisher)),
         (add_BreakGlassServiceServicer_to_server, BreakGlassService(backend)),

@@ -134,15 +134,38 @@ def create_domain(
     description: Description = "",
     owner: Annotated[Names, typer.Option("--owner", help="Who administers it; repeat for more.")] = None,
     member: Annotated[Names, typer.Option("--member", help="Who works in it; repeat for more.")] = None,
+    namespace: Annotated[
+        Names,
+        typer.Option("--namespace", help="An OpenLineage namespace it owns: s3://bucket, file|/data/risk/; repeat for more."),
+    ] = None,
     as_json: Json = False,
 ) -> None:
     """Create a domain."""
     given: dict[str, Any] = {"title": title, "description": description, "owners": owner or (), "members": member or ()}
+    given["namespaces"] = namespace or ()
     with connect(ctx) as mesh:
         done_or_proposed(
             mesh, lambda: mesh.admin.create_domain(name, **given), lambda: Resource("domain", {"name": name, **given}),
             lambda made: details({field: getattr(made, field) for field in given}, title=made.name), as_json=as_json,
         )  # fmt: skip
+
+
+def own_namespaces(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(help="The domain, like finance.")],
+    namespaces: Annotated[Names, typer.Argument(help="Like s3://bucket, airflow-finance or file|/data/finance/.")] = None,
+    as_json: Json = False,
+) -> None:
+    """Let a domain own these OpenLineage namespaces and no others: its people may send events about jobs and outputs in them."""
+    given = {"name": name, "namespaces": namespaces or []}
+    with connect(ctx) as mesh:
+        done_or_proposed(
+            mesh,
+            lambda: mesh.admin.update_domain(name, namespaces=namespaces or []),
+            lambda: Resource("domain", given),
+            lambda made: details({"namespaces": made.namespaces}, title=made.name),
+            as_json=as_json,
+        )
 
 
 def create_purpose(
@@ -251,6 +274,7 @@ COMMANDS = (
     Command(
         "create-domain", create_domain, ("mesh admin create-domain finance --owner user:fiona --member service:finance-etl",)
     ),
+    Command("own-namespaces", own_namespaces, ("mesh admin own-namespaces finance s3://finance-lake airflow-finance",)),
     Command("create-purpose", create_purpose, ("mesh admin create-purpose forecasting --parent analytics",)),
     Command(
         "create-guardrail",

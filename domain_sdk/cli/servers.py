@@ -31,6 +31,8 @@ GatewayPort = Annotated[
 ]
 FilesPort = Annotated[int | None, typer.Option("--files-port", min=0, max=65535, help="For governed files; 0 takes a free one.")]
 
+HttpPort = Annotated[int | None, typer.Option("--http-port", min=0, max=65535, help="For OpenLineage; 0 takes a free one.")]
+
 
 def serve(
     home: Home = None,
@@ -38,6 +40,7 @@ def serve(
     port: Annotated[int | None, typer.Option("--port", min=0, max=65535, help="The server's port; 0 takes a free one.")] = None,
     gateway_port: GatewayPort = None,
     files_port: FilesPort = None,
+    http_port: HttpPort = None,
     as_json: Json = False,
 ) -> None:
     """Run a governance server with its gateway until Ctrl-C.
@@ -45,7 +48,12 @@ def serve(
     Everything else the server can be told is in MESH_* variables, see docs/operations.md. The exit status is 0 when it was asked
     to end (SIGTERM) and 130 after Ctrl-C.
     """
-    ports = {"MESH_PORT": port, "MESH_GATEWAY_PORT": gateway_port, "MESH_FILES_PORT": files_port}
+    ports = {
+        "MESH_PORT": port,
+        "MESH_GATEWAY_PORT": gateway_port,
+        "MESH_FILES_PORT": files_port,
+        "MESH_HTTP_PORT": http_port,
+    }
     _run("serve", _settings(home, host, ports), _serving, as_json=as_json)
 
 

@@ -52,7 +52,9 @@ def domain_message(document: Mapping[str, Any]) -> domain_pb2.Domain:
 
 def membership_document(domain: domain_pb2.Domain) -> Document:
     """An entry of `domains.yaml`: whose the domain is."""
-    return _given(name=domain.name, title=domain.title, owners=domain.owners, members=domain.members)
+    return _given(
+        name=domain.name, title=domain.title, owners=domain.owners, members=domain.members, namespaces=domain.namespaces
+    )
 
 
 def membership_message(document: Mapping[str, Any]) -> domain_pb2.Domain:

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 __all__ = ["CaseResult", "Mismatch", "run_cases"]
 
 _MOST = 500
-_CENTRAL_FIELDS = ("title", "owners", "members")
+_CENTRAL_FIELDS = ("title", "owners", "members", "namespaces")
 _RULES = ("grant", "approval_rule", "guardrail")
 
 

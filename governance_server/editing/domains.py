@@ -13,15 +13,16 @@ from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.change_plans import CENTRE
 from governance_server.rules.errors import AccessDenied, Invalid, Precondition
+from governance_server.rules.namespace_owners import check_registration
 from governance_server.rules.policy_facts import domain_rows
 from governance_server.rules.policy_rows import Link, UnreadableRule, check_link, check_rule
 from mesh_core.names import MESH, check_domain, check_principal
 
 __all__ = ["CENTRAL_FIELDS", "OWNER_FIELDS", "DomainEditor"]
 
-CENTRAL_FIELDS = frozenset({"title", "owners", "members"})
+CENTRAL_FIELDS = frozenset({"title", "owners", "members", "namespaces"})
 OWNER_FIELDS = frozenset({"description", "roles"})
-_FIELDS = ("title", "owners", "members", "description", "roles")
+_FIELDS = ("title", "owners", "members", "description", "roles", "namespaces")
 _RESERVED = frozenset({"domain", "base", "centre"})
 """Names whose grants would be called like base rights (`domain:sales`, `base:administrator`)."""
 
@@ -37,14 +38,14 @@ class DomainEditor(Editor[domain_pb2.Domain]):
         return check_domain(wanted.name)
 
     def content(self, message: domain_pb2.Domain) -> domain_pb2.Domain:
-        """Name, title, description, owners, members and roles; names sorted, each once."""
+        """Name, title, description, owners, members, roles and namespaces; names sorted, each once."""
         roles = [
             domain_pb2.DomainRole(name=role.name, members=sorted(set(role.members)))
             for role in sorted(message.roles, key=lambda role: role.name)
         ]
         return domain_pb2.Domain(
             name=message.name, title=message.title, description=message.description, owners=sorted(set(message.owners)),
-            members=sorted(set(message.members)), roles=roles,
+            members=sorted(set(message.members)), roles=roles, namespaces=sorted(set(message.namespaces)),
         )  # fmt: skip
 
     def authorise(self, edit: Edit, live: domain_pb2.Domain | None, wanted: domain_pb2.Domain | None) -> bool:
@@ -84,6 +85,7 @@ class DomainEditor(Editor[domain_pb2.Domain]):
             check_principal(role.name)
             if not role.name.startswith("role:") or role.name.startswith("role:owner-of-") or role.name == "role:administrator":
                 raise Invalid(f"{role.name!r} cannot be a role of a domain: use a name like role:analyst.", resource=settled.name)
+        _check_namespaces(edit, settled)
         try:
             for row in domain_rows(settled):
                 check_link(row) if isinstance(row, Link) else check_rule(row)
@@ -125,6 +127,16 @@ class DomainEditor(Editor[domain_pb2.Domain]):
         if live is None and source not in ("", CENTRE):
             raise Invalid(f"There is no domain {content.name!r} yet: the central team creates it first.", resource=content.name)
         return content if live is None else merged(self.content(live), content, frozenset(_FIELDS) - _others(source))
+
+
+def _check_namespaces(edit: Edit, settled: domain_pb2.Domain) -> None:
+    """Returns if every namespace is one and no other domain has it. Raises: InvalidName, Invalid."""
+    wanted = {check_registration(text) for text in settled.namespaces}
+    for name, body in edit.state.list(kinds.DOMAIN) if wanted else ():
+        taken = wanted & set(domain_pb2.Domain.FromString(body).namespaces) if name != settled.name else set()
+        if taken:
+            shown = ", ".join(sorted(taken))
+            raise Invalid(f"{shown} is registered for {name!r}: a namespace has one owner.", resource=settled.name)
 
 
 def _others(source: str) -> frozenset[str]:

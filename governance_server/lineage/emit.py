@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 from uuid import UUID
 
 from domainmesh.v1 import product_pb2, publication_pb2
-from governance_server.storage.events import EventLog
+from governance_server.lineage.intake import LineageIntake
 from mesh_core.lineage_wire import lineage_from_wire
 
 if TYPE_CHECKING:
@@ -26,8 +26,8 @@ __all__ = ["LineageEmitter"]
 class LineageEmitter:
     """Appends OpenLineage events of the mesh's own publications."""
 
-    def __init__(self, events: EventLog, now: Callable[[], datetime]) -> None:
-        self._events = events
+    def __init__(self, intake: LineageIntake, now: Callable[[], datetime]) -> None:
+        self._intake = intake
         self._now = now
 
     def emit(self, publication: publication_pb2.Publication, entry: product_pb2.Product, release: product_pb2.Release) -> None:
@@ -45,7 +45,7 @@ class LineageEmitter:
                 lineages=tuple(lineage_from_wire(lineage) for lineage in publication.lineage),
             )
         )
-        self._events.append_events([json.dumps(event).encode()])
+        self._intake.receive_own(json.dumps(event).encode(), publication.principal, publication.product.partition(".")[0])
 
 
 def _output(port: product_pb2.Port, release: product_pb2.Release) -> OutputPort:

@@ -16,9 +16,11 @@ from governance_server.policy.concerned import Concerned
 from governance_server.rules import kinds, policy_facts
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.lineage_graph import Graph
+from governance_server.rules.namespace_owners import NamespaceOwners
 from governance_server.rules.observed_lineage import Backing, ObservedLineage
 from governance_server.rules.policy_rows import Link, PolicyDelta, Row
 from governance_server.rules.tags import propagate
+from mesh_core.dataset_names import is_outside
 from mesh_core.expressions.tree import Expression
 from mesh_core.lineage import PortLineage
 from mesh_core.lineage_wire import lineage_from_wire
@@ -44,6 +46,8 @@ class Facts:
     lineages: dict[str, PortLineage] = field(default_factory=dict)
     observed: ObservedLineage = field(default_factory=ObservedLineage)
     """What events told of lineage, by resource name."""
+    owners: NamespaceOwners = field(default_factory=lambda: NamespaceOwners({}))
+    """Which domain owns which jobs and datasets outside the mesh."""
     graph: Graph = field(default_factory=Graph)
     principals: dict[str, principal_pb2.Principal] = field(default_factory=dict)
     purposes: dict[str, principal_pb2.Purpose] = field(default_factory=dict)
@@ -122,6 +126,10 @@ def _rows(facts: Facts, kind: str, name: str, body: bytes | None) -> Iterable[Ro
         _keep_dependent(facts, name, body)
     if kind == kinds.GUARDRAIL:
         facts.own_data.pop(name, None)
+    if kind == kinds.DOMAIN:
+        registered = domain_pb2.Domain.FromString(body or b"").namespaces
+        if registered or name in facts.owners.registered:
+            facts.owners = facts.owners.with_domain(name, registered)
     if body is None:
         facts.filters.pop(name, None)
         return ()
@@ -232,7 +240,7 @@ def _guarded(tags: Iterable[str], guarded: Set[str]) -> frozenset[str]:
 
 def _derived_links(derived: Mapping[str, Mapping[str, object]]) -> Iterator[Row]:
     for obj, tags in derived.items():
-        for tag in tags:
+        for tag in tags if not is_outside(obj) else ():  # nobody decides on what the mesh does not serve
             yield policy_facts.tag_link(obj, tag)
 
 

@@ -14,10 +14,10 @@ from itertools import islice
 from sys import intern
 from typing import NamedTuple, TypeVar
 
-from mesh_core.lineage import ANY_COLUMN, PortLineage, RowEdge, Subtype, Transformation
+from mesh_core.lineage import ANY_COLUMN, ColumnEdge, PortLineage, RowEdge, Subtype, Transformation
 from mesh_core.names import column_object
 
-__all__ = ["Direction", "Graph", "GraphEdge", "Node", "Page", "Subgraph"]
+__all__ = ["Direction", "Graph", "GraphEdge", "Node", "Page", "Subgraph", "edge_source"]
 
 _Key = tuple[str, str]
 """A target port, and the source of the lineage."""
@@ -168,7 +168,7 @@ class Graph:
             return edges
         found = [*edges]
         for source, lineage in lineages.items():
-            found += [GraphEdge(_row_source(e), node, e.transformation) for e in lineage.row_edges]
+            found += [GraphEdge(edge_source(e), node, e.transformation) for e in lineage.row_edges]
             own = by_source.get(source, ()) if by_source else ()
             if not any(e.transformation is not None and e.transformation.is_direct for e in own):
                 found += [GraphEdge(port, node, _UNKNOWN) for port in lineage.unknown_inputs]
@@ -209,7 +209,8 @@ def _on_page(edges: Iterable[GraphEdge], distances: Mapping[str, int], positions
     return [e for e in edges if max(order[e.source], order[e.target]) in positions]
 
 
-def _row_source(edge: RowEdge) -> str:
+def edge_source(edge: ColumnEdge | RowEdge) -> str:
+    """The node an edge comes from: the port itself if its column is unknown."""
     return edge.source_port if edge.source_column == ANY_COLUMN else column_object(edge.source_port, edge.source_column)
 
 
@@ -219,9 +220,9 @@ def _edges(lineage: PortLineage) -> Iterator[GraphEdge]:
     for dataset_edge in lineage.dataset_edges:
         yield GraphEdge(dataset_edge.source_port, target, None)
     for edge in lineage.edges:
-        source = intern(column_object(edge.source_port, edge.source_column))
+        source = intern(edge_source(edge))
         yield GraphEdge(source, intern(column_object(target, edge.target_column)), edge.transformation)
     for row_edge in lineage.row_edges:
-        yield GraphEdge(_row_source(row_edge), target, row_edge.transformation)
+        yield GraphEdge(edge_source(row_edge), target, row_edge.transformation)
     for port in lineage.unknown_inputs:
         yield GraphEdge(port, target, _UNKNOWN)

@@ -78,6 +78,10 @@ class ObservedLineage:
         ports = self._ports.get(node)
         return next(iter(ports)) if ports is not None and len(ports) == 1 else node
 
+    def datasets_of(self, port: str) -> list[str]:
+        """The datasets that back the port and no other, by node."""
+        return sorted(node for node, ports in self._ports.items() if list(ports) == [port])
+
     def mentioned(self, node: str) -> bool:
         """True if some lineage tells of the dataset."""
         return node in self._mentions

@@ -2,8 +2,9 @@
 
 Tags flow along DIRECT edges, whatever the tag, and stop at a breaker with evidence (design §5): an edge that was masked, a count,
 a sum or a mean, or a rescan of the column that found nothing. INDIRECT edges carry no tags. From an unknown input every tag of
-every column flows into every target column without a DIRECT edge: nobody can show that it is not in there. Always computed from
-scratch, so a source that is retracted takes exactly its derived tags with it.
+every column flows into every target column without a DIRECT edge: nobody can show that it is not in there. Through a dataset
+outside the mesh, whose columns nobody declares, such tags pass as those of `<dataset>#`, and on with every edge out of it. Always
+computed from scratch, so a source that is retracted takes exactly its derived tags with it.
 """
 
 from __future__ import annotations
@@ -11,7 +12,9 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from types import MappingProxyType
 
-from mesh_core.lineage import PortLineage, Transformation
+from governance_server.rules.lineage_graph import edge_source
+from mesh_core.dataset_names import is_outside
+from mesh_core.lineage import ANY_COLUMN, PortLineage, Transformation
 from mesh_core.names import column_object
 
 __all__ = ["Path", "breaker", "propagate"]
@@ -66,9 +69,13 @@ def _flows(lineages: Sequence[PortLineage], columns: Mapping[str, Sequence[str]]
         direct = {e.target_column for e in lineage.edges if e.transformation.is_direct}
         for edge in lineage.edges:
             if breaker(edge.transformation) is None:
-                source = column_object(edge.source_port, edge.source_column)
-                flows.setdefault(source, set()).add(column_object(lineage.target_port, edge.target_column))
+                target = column_object(lineage.target_port, edge.target_column)
+                flows.setdefault(edge_source(edge), set()).add(target)
+                if is_outside(edge.source_port):  # what came into it by an unknown way may be in any column
+                    flows.setdefault(column_object(edge.source_port, ANY_COLUMN), set()).add(target)
         loose = {column_object(lineage.target_port, c) for c in columns.get(lineage.target_port, ()) if c not in direct}
+        if is_outside(lineage.target_port):  # nobody knows all of its columns
+            loose.add(column_object(lineage.target_port, ANY_COLUMN))
         for port in lineage.unknown_inputs:
             flows.setdefault(port, set()).update(loose)
     return {source: frozenset(targets) for source, targets in flows.items()}

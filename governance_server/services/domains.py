@@ -62,7 +62,8 @@ class DomainService(domain_service_pb2_grpc.DomainServiceServicer):
         fields = frozenset(request.update_mask.paths)
         if not fields or fields - CENTRAL_FIELDS - OWNER_FIELDS:
             raise Invalid(
-                "update_mask must name one or more of title, description, owners, members, roles.", resource=request.domain.name
+                "update_mask must name one or more of title, description, owners, members, roles, namespaces.",
+                resource=request.domain.name,
             )
 
         def run(tx: Transaction, caller: Caller) -> Outcome:

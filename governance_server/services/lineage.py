@@ -8,15 +8,17 @@ from domainmesh.v1 import lineage_pb2, lineage_service_pb2_grpc
 from domainmesh.v1 import lineage_service_pb2 as pb
 from governance_server.backend import Backend, Page, stamp
 from governance_server.caller import current_caller
+from governance_server.lineage.stored import read_stored
 from governance_server.policy.projection import Facts, denied
 from governance_server.rules.errors import Invalid, NotFound
 from governance_server.rules.lineage_graph import Direction, GraphEdge, Node
-from governance_server.storage.events import EventLog
+from governance_server.storage.events import Event, EventLog
 from mesh_core.names import MESH, check_column, column_object, parse_port
 
 __all__ = ["LineageService"]
 
 _DEFAULT_DEPTH, _MAX_DEPTH = 5, 100
+_LAST_POSITION = 2**62
 _DIRECTIONS = {
     pb.LINEAGE_DIRECTION_UNSPECIFIED: (Direction.UPSTREAM, Direction.DOWNSTREAM),
     pb.LINEAGE_DIRECTION_UPSTREAM: (Direction.UPSTREAM,),
@@ -79,13 +81,16 @@ class LineageService(lineage_service_pb2_grpc.LineageServiceServicer):
         """Lists OpenLineage events, oldest first."""
         self._backend.policy.authorise(current_caller(), "administer", MESH)
         page = Page.of(request.page_size, request.page_token)
-        events = self._events.read_events(page.position, page.size + 1)
-        shown = [
-            lineage_pb2.LineageEvent(sequence=e.sequence, receive_time=stamp(e.received_at), json=e.body.decode())
-            for e in events[: page.size]
-        ]
+        events = self._events.read_events(page.position or min(request.after, _LAST_POSITION), page.size + 1)
+        shown = [_event_message(e) for e in events[: page.size]]
         more = Page.token(str(shown[-1].sequence)) if len(events) > page.size else ""
         return pb.ListLineageEventsResponse(events=shown, next_page_token=more)
+
+
+def _event_message(event: Event) -> lineage_pb2.LineageEvent:
+    sender, body = read_stored(event.body)
+    text = body.decode(errors="replace")
+    return lineage_pb2.LineageEvent(sequence=event.sequence, receive_time=stamp(event.received_at), json=text, sender=sender)
 
 
 def _node(name: str) -> str:

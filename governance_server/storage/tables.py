@@ -22,6 +22,12 @@ __all__ = [
     "IdentityIssueRow",
     "KindHeadRow",
     "LeaseRow",
+    "LineageDueRow",
+    "LineageEvidenceRow",
+    "LineageIoRow",
+    "LineageOutputRow",
+    "LineageRunRow",
+    "LineageSummaryRow",
     "PayloadRow",
     "RequestRow",
     "ResourceRow",
@@ -136,6 +142,89 @@ class EventRow(SQLModel, table=True):
     received_at_us: int = Field(sa_type=_INTEGER)
     hash: bytes
     body: bytes
+    body_digest: bytes | None = None
+    """Of a body that was compacted away; null while the body is there."""
+
+
+class LineageRunRow(SQLModel, table=True):
+    """A run as the fold of its events, or what a job or dataset declares."""
+
+    __tablename__ = "lineage_run"
+    __table_args__ = (
+        sa.Index("lineage_run_job", "namespace", "job", "first_us"),
+        sa.Index("lineage_run_id", "run_id"),
+        sa.Index("lineage_run_time", "last_us"),
+    )
+    key: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    kind: str = Field(sa_type=_BYTEWISE)
+    owner: str = Field(sa_type=_BYTEWISE)
+    namespace: str = Field(sa_type=_BYTEWISE)
+    job: str = Field(sa_type=_BYTEWISE)
+    run_id: str = Field(sa_type=_BYTEWISE)
+    state: str = Field(sa_type=_BYTEWISE)
+    first_us: int = Field(sa_type=_INTEGER)
+    last_us: int = Field(sa_type=_INTEGER)
+    parent: str = Field(sa_type=_BYTEWISE)
+    job_version: str = Field(sa_type=_BYTEWISE)
+    last_sequence: int = Field(sa_type=_INTEGER)
+    body: str = Field(sa_type=sa.Text)
+
+
+class LineageIoRow(SQLModel, table=True):
+    """A dataset that a run read or wrote, and its version."""
+
+    __tablename__ = "lineage_io"
+    __table_args__ = (sa.Index("lineage_io_node", "node", "side"),)
+    key: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    side: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    node: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    version: str = Field(sa_type=_BYTEWISE)
+
+
+class LineageOutputRow(SQLModel, table=True):
+    """Which lineage of a target a run tells, and how much that counts."""
+
+    __tablename__ = "lineage_output"
+    __table_args__ = (sa.Index("lineage_output_job", "namespace", "job", "target", "weight", "digest"),)
+    key: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    target: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    namespace: str = Field(sa_type=_BYTEWISE)
+    job: str = Field(sa_type=_BYTEWISE)
+    digest: str = Field(sa_type=_BYTEWISE)
+    weight: int = Field(sa_type=_INTEGER)
+    replaces: int = Field(sa_type=_INTEGER)
+    first_ns: int = Field(sa_type=_INTEGER)
+
+
+class LineageEvidenceRow(SQLModel, table=True):
+    """A lineage as runs told it, once however many did."""
+
+    __tablename__ = "lineage_evidence"
+    digest: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    body: bytes
+
+
+class LineageDueRow(SQLModel, table=True):
+    """A job's lineage of a target that the journal may not have as it is now."""
+
+    __tablename__ = "lineage_due"
+    namespace: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    job: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    target: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    principal: str = Field(sa_type=_BYTEWISE)
+
+
+class LineageSummaryRow(SQLModel, table=True):
+    """What is left of a job's runs that were compacted: how many ended how, and from when to when."""
+
+    __tablename__ = "lineage_summary"
+    namespace: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    job: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    owner: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    state: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    runs: int = Field(sa_type=_INTEGER)
+    first_us: int = Field(sa_type=_INTEGER)
+    last_us: int = Field(sa_type=_INTEGER)
 
 
 class StreamHeadRow(SQLModel, table=True):

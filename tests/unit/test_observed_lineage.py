@@ -57,3 +57,14 @@ def test_what_one_source_knows_another_does_not_say_for_it() -> None:
     guess = PortLineage("m.p.b", (), (), unknown_inputs=("m.p.c",), source="j")
     derived = propagate({"m.p.c#mail": frozenset({"pii"})}, [known, guess], columns={"m.p.b": ["y"]})
     assert dict(derived) == {"m.p.b#y": {"pii": ("m.p.c#mail", "m.p.b#y")}}
+
+
+def test_a_tag_passes_a_dataset_whose_columns_nobody_knows() -> None:
+    into = PortLineage(TABLE, (), (), unknown_inputs=("m.p.a",), source="j", basis=Basis.PRODUCT)
+    by_column = PortLineage("m.p.b", (), (ColumnEdge(TABLE, "x", "y", IDENTITY),), source="k", basis=Basis.COLUMNS)
+    unknown = PortLineage("m.p.c", (), (), unknown_inputs=(TABLE,), source="k", basis=Basis.PRODUCT)
+    partly = PortLineage("m.p.d", (), (ColumnEdge(TABLE, "", "z", IDENTITY),), source="k", basis=Basis.EXPLICIT)
+    columns = {"m.p.b": ["y", "other"], "m.p.c": ["v"], "m.p.d": ["z", "w"]}
+    derived = propagate({"m.p.a#mail": frozenset({"pii"})}, [into, by_column, unknown, partly], columns=columns)
+    assert set(derived) == {f"{TABLE}#", "m.p.b#y", "m.p.c#v", "m.p.d#z"}
+    assert derived["m.p.b#y"]["pii"] == ("m.p.a#mail", f"{TABLE}#", "m.p.b#y")

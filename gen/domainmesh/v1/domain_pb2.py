@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64omainmesh/v1/domain.proto\x12\rdomainmesh.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc4\x01\n\x06\x44omain\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0e\n\x06owners\x18\x04 \x03(\t\x12\x0f\n\x07members\x18\x05 \x03(\t\x12(\n\x05roles\x18\x06 \x03(\x0b\x32\x19.domainmesh.v1.DomainRole\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x08 \x01(\t\"+\n\nDomainRole\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07members\x18\x02 \x03(\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64omainmesh/v1/domain.proto\x12\rdomainmesh.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd8\x01\n\x06\x44omain\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05title\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0e\n\x06owners\x18\x04 \x03(\t\x12\x0f\n\x07members\x18\x05 \x03(\t\x12(\n\x05roles\x18\x06 \x03(\x0b\x32\x19.domainmesh.v1.DomainRole\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04\x65tag\x18\x08 \x01(\t\x12\x12\n\nnamespaces\x18\t \x03(\t\"+\n\nDomainRole\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07members\x18\x02 \x03(\tb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'domainmesh.v1.domain_pb2', 
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_DOMAIN']._serialized_start=79
-  _globals['_DOMAIN']._serialized_end=275
-  _globals['_DOMAINROLE']._serialized_start=277
-  _globals['_DOMAINROLE']._serialized_end=320
+  _globals['_DOMAIN']._serialized_end=295
+  _globals['_DOMAINROLE']._serialized_start=297
+  _globals['_DOMAINROLE']._serialized_end=340
 # @@protoc_insertion_point(module_scope)

@@ -33,6 +33,7 @@ class Domain(_message.Message):
     ROLES_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     ETAG_FIELD_NUMBER: _builtins.int
+    NAMESPACES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name, like `finance`."""
     title: _builtins.str
@@ -57,6 +58,12 @@ class Domain(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was created."""
 
+    @_builtins.property
+    def namespaces(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The OpenLineage namespaces it owns, like `s3://bucket`, or with the beginning of names in them, like `file|/data/risk/`.
+        Set by the central team only.
+        """
+
     def __init__(
         self,
         *,
@@ -68,10 +75,11 @@ class Domain(_message.Message):
         roles: _abc.Iterable[Global___DomainRole] | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         etag: _builtins.str = ...,
+        namespaces: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "description", b"description", "etag", b"etag", "members", b"members", "name", b"name", "owners", b"owners", "roles", b"roles", "title", b"title"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "description", b"description", "etag", b"etag", "members", b"members", "name", b"name", "namespaces", b"namespaces", "owners", b"owners", "roles", b"roles", "title", b"title"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

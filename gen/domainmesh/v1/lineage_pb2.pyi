@@ -258,17 +258,20 @@ Global___LineageEdge: _TypeAlias = LineageEdge  # noqa: Y015
 
 @_typing.final
 class LineageEvent(_message.Message):
-    """An OpenLineage event of the mesh's own publications."""
+    """An OpenLineage event: one that was received, or of a publication of the mesh."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
     SEQUENCE_FIELD_NUMBER: _builtins.int
     RECEIVE_TIME_FIELD_NUMBER: _builtins.int
     JSON_FIELD_NUMBER: _builtins.int
+    SENDER_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Its position in the event stream, from 1."""
     json: _builtins.str
-    """The event as JSON, OpenLineage 2-0-2."""
+    """The event as JSON, as it was received; empty if it was compacted."""
+    sender: _builtins.str
+    """Who sent it; empty for publications from before senders were kept."""
     @_builtins.property
     def receive_time(self) -> _timestamp_pb2.Timestamp:
         """When it was received."""
@@ -279,10 +282,11 @@ class LineageEvent(_message.Message):
         sequence: _builtins.int = ...,
         receive_time: _timestamp_pb2.Timestamp | None = ...,
         json: _builtins.str = ...,
+        sender: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["receive_time", b"receive_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["json", b"json", "receive_time", b"receive_time", "sequence", b"sequence"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["json", b"json", "receive_time", b"receive_time", "sender", b"sender", "sequence", b"sequence"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -139,3 +139,81 @@ CREATE TABLE identity_issue (
 );
 
 UPDATE alembic_version SET version_num='0003' WHERE alembic_version.version_num = '0002';
+
+-- Running upgrade 0003 -> 0004
+
+ALTER TABLE event ADD COLUMN body_digest BLOB;
+
+CREATE TABLE lineage_run (
+    "key" TEXT NOT NULL,
+    kind TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    job TEXT NOT NULL,
+    run_id TEXT NOT NULL,
+    state TEXT NOT NULL,
+    first_us BIGINT NOT NULL,
+    last_us BIGINT NOT NULL,
+    parent TEXT NOT NULL,
+    job_version TEXT NOT NULL,
+    last_sequence BIGINT NOT NULL,
+    body TEXT NOT NULL,
+    PRIMARY KEY ("key")
+);
+
+CREATE INDEX lineage_run_job ON lineage_run (namespace, job, first_us);
+
+CREATE INDEX lineage_run_id ON lineage_run (run_id);
+
+CREATE INDEX lineage_run_time ON lineage_run (last_us);
+
+CREATE TABLE lineage_io (
+    "key" TEXT NOT NULL,
+    side TEXT NOT NULL,
+    node TEXT NOT NULL,
+    version TEXT NOT NULL,
+    PRIMARY KEY ("key", side, node)
+);
+
+CREATE INDEX lineage_io_node ON lineage_io (node, side);
+
+CREATE TABLE lineage_output (
+    "key" TEXT NOT NULL,
+    target TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    job TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    weight BIGINT NOT NULL,
+    replaces BIGINT NOT NULL,
+    first_ns BIGINT NOT NULL,
+    PRIMARY KEY ("key", target)
+);
+
+CREATE INDEX lineage_output_job ON lineage_output (namespace, job, target, weight, digest);
+
+CREATE TABLE lineage_evidence (
+    digest TEXT NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (digest)
+);
+
+CREATE TABLE lineage_due (
+    namespace TEXT NOT NULL,
+    job TEXT NOT NULL,
+    target TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    PRIMARY KEY (namespace, job, target)
+);
+
+CREATE TABLE lineage_summary (
+    namespace TEXT NOT NULL,
+    job TEXT NOT NULL,
+    owner TEXT NOT NULL,
+    state TEXT NOT NULL,
+    runs BIGINT NOT NULL,
+    first_us BIGINT NOT NULL,
+    last_us BIGINT NOT NULL,
+    PRIMARY KEY (namespace, job, owner, state)
+);
+
+UPDATE alembic_version SET version_num='0004' WHERE alembic_version.version_num = '0003';

@@ -1,0 +1,151 @@
+"""The control server's HTTP door: one port, on which each open protocol has its paths.
+
+Owns listening, identity and how refusals look over HTTP. The port is bound at once; the library behind it is imported by the
+door's own thread, so that a server is ready without waiting for it: callers that come earlier are kept by the system meanwhile.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import secrets
+import socket
+import ssl
+import threading
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from domainmesh.v1 import error_reason_pb2 as pb
+from governance_server.authentication import Authenticator
+from governance_server.caller import Caller
+from governance_server.config import Settings
+from governance_server.rules.errors import GovernanceError, Unauthenticated, Unavailable
+from governance_server.storage.errors import StorageUnavailable
+
+if TYPE_CHECKING:
+    from aiohttp import web
+
+__all__ = ["HttpServer", "Identify", "refusal"]
+
+_LOG = logging.getLogger(__name__)
+_STOP_SECONDS = 5.0
+_OWN_TOKEN = "Bearer mesh_"
+_STATUS: dict[pb.ErrorReason.ValueType, int] = {
+    pb.ERROR_REASON_UNAUTHENTICATED: 401,
+    pb.ERROR_REASON_ACCESS_DENIED: 403,
+    pb.ERROR_REASON_NOT_FOUND: 404,
+    pb.ERROR_REASON_INVALID: 400,
+    pb.ERROR_REASON_TOO_LARGE: 413,
+    pb.ERROR_REASON_OVERLOADED: 503,
+    pb.ERROR_REASON_STORAGE_UNAVAILABLE: 503,
+}
+
+Identify = Callable[["web.Request"], Any]
+"""An awaitable of the caller whose token a request carries. Raises: GovernanceError."""
+
+
+class HttpServer:
+    """Serves paths from a thread with its own event loop.
+
+    Args:
+        settings: Host, port and certificates.
+        authenticator: Whose tokens are accepted.
+        mount: Adds the paths to the application; it is given how to tell the caller of a request.
+    """
+
+    def __init__(
+        self, settings: Settings, authenticator: Authenticator, mount: Callable[[web.Application, Identify], None]
+    ) -> None:
+        self._settings = settings
+        self._authenticator = authenticator
+        self._mount = mount
+        self._loop = asyncio.new_event_loop()
+        self._socket = _listening(settings.host, settings.http_port)
+        self.port: int = self._socket.getsockname()[1]
+        self._thread = threading.Thread(target=self._run, name="http", daemon=True)
+
+    def start(self) -> None:
+        """The door opens as soon as the library is imported; who knocks before that waits."""
+        self._thread.start()
+
+    def stop(self) -> None:
+        """The door is closed, requests that were being served have been answered."""
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(_STOP_SECONDS)
+        self._socket.close()
+
+    async def identify(self, request: web.Request) -> Caller:
+        """The caller whose token the request carries. Raises: GovernanceError."""
+        authorization, call_id = request.headers.get("Authorization", ""), secrets.token_hex(8)
+        if not authorization:
+            raise Unauthenticated("This needs a token: send the header `Authorization: Bearer <token>`.")
+        if authorization.startswith(_OWN_TOKEN):
+            return self._authenticator.authenticate(authorization, call_id=call_id)
+        return await asyncio.to_thread(self._authenticator.authenticate, authorization, call_id=call_id)
+
+    def _run(self) -> None:
+        from aiohttp import web
+
+        asyncio.set_event_loop(self._loop)
+        application = web.Application(client_max_size=self._settings.max_message_bytes, middlewares=[_refusing(web)])
+        self._mount(application, self.identify)
+        runner = web.AppRunner(application, access_log=None)
+        self._loop.run_until_complete(runner.setup())
+        site = web.SockSite(runner, self._socket, ssl_context=_certificates(self._settings))
+        self._loop.run_until_complete(site.start())
+        self._loop.run_forever()
+        self._loop.run_until_complete(runner.cleanup())
+        self._loop.close()
+
+
+def refusal(error: GovernanceError) -> dict[str, Any]:
+    """The error as JSON: what failed, on what, and every violation."""
+    reason = pb.ErrorReason.Name(error.reason).removeprefix("ERROR_REASON_")
+    violations = [{"path": it.path, "message": it.message} for it in error.problems[:100]]
+    return {"error": reason, "message": error.message, "resource": error.resource, "violations": violations}
+
+
+def _refusing(web: Any) -> Any:  # noqa: ANN401  # aiohttp is imported late
+    @web.middleware  # type: ignore[untyped-decorator]  # of a module imported late
+    async def refuse(request: web.Request, handler: Any) -> web.StreamResponse:  # noqa: ANN401
+        try:
+            return await handler(request)
+        except web.HTTPRequestEntityTooLarge:
+            message = "The body is longer than this server takes (MESH_MAX_MESSAGE_BYTES): send less at once."
+            body = {"error": "TOO_LARGE", "message": message, "resource": "", "violations": []}
+            return web.json_response(body, status=413)
+        except web.HTTPException:
+            raise
+        except GovernanceError as error:
+            return web.json_response(refusal(error), status=_STATUS.get(error.reason, 500))
+        except StorageUnavailable:
+            _LOG.exception("http storage unavailable path=%s", request.path)
+            return web.json_response(refusal(Unavailable("The mesh's storage does not answer: try again.")), status=503)
+        except Exception:  # noqa: BLE001  # the door's edge: whoever knocks gets an answer, the log what happened
+            _LOG.exception("http failed path=%s", request.path)
+            return web.json_response({"error": "INTERNAL", "message": "The server failed; its log says why."}, status=500)
+
+    return refuse
+
+
+def _listening(host: str, port: int) -> socket.socket:
+    """A bound and listening socket. Raises: OSError if the port is taken."""
+    try:
+        return socket.create_server(
+            (host.strip("[]"), port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=512
+        )
+    except OSError as error:
+        message = f"{host}:{port} cannot be listened on: another program has it. End that, or set MESH_HTTP_PORT."
+        raise OSError(message) from error
+
+
+def _certificates(settings: Settings) -> ssl.SSLContext | None:
+    if settings.tls_certificate is None or settings.tls_key is None:
+        return None
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(settings.tls_certificate, settings.tls_key)
+    if settings.tls_client_ca is not None:
+        context.load_verify_locations(settings.tls_client_ca)
+        context.verify_mode = ssl.CERT_REQUIRED
+    return context

@@ -1,0 +1,98 @@
+"""Whether the sender may tell what an event tells: its own jobs and outputs; of anything else it only claims.
+
+Owns that decision and what of an event is a mere claim. Knows nothing of storage.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from governance_server.caller import Caller
+from governance_server.lineage.derivation import job_as_node
+from governance_server.lineage.received import EventKind, ReceivedEvent
+from governance_server.policy.projection import PolicyProjection
+from governance_server.rules.errors import AccessDenied, Problem
+from mesh_core.dataset_names import DatasetName, dataset_node, is_outside, parse_node
+from mesh_core.names import MESH
+
+__all__ = ["AcceptedEvent", "EventJudge"]
+
+_HINT = "ask the central team to register the namespace for your domain (`mesh domain set DOMAIN --namespace …`)"
+
+
+@dataclass(frozen=True, slots=True)
+class AcceptedEvent:
+    """An event that its sender may send.
+
+    Attributes:
+        principal: Who sent it.
+        owner: The domain that owns its job (or dataset); empty if nobody does, and the central team sent it.
+        claimed: Nodes of others' of which it tells something: kept, and without effect.
+        tells: False if nothing of its lineage counts: a claim, or a publication of the mesh, whose lineage the journal has.
+    """
+
+    event: ReceivedEvent
+    principal: str
+    owner: str
+    claimed: frozenset[str] = frozenset()
+    tells: bool = True
+
+
+class EventJudge:
+    """Decides on events by the live policy."""
+
+    def __init__(self, policy: PolicyProjection) -> None:
+        self._policy = policy
+
+    def judge(self, event: ReceivedEvent, caller: Caller) -> AcceptedEvent:
+        """The event, if the caller may send it. Raises: AccessDenied with every job and output that is not the caller's."""
+        if event.kind is EventKind.DATASET:
+            named = event.content["dataset"]
+            node, owner = self._owner(DatasetName(named["namespace"], named["name"]))
+            is_own = self._owns(caller, node, owner)
+            return AcceptedEvent(event, caller.name, owner, frozenset() if is_own else frozenset({node}), tells=is_own)
+        job = event.job
+        assert job is not None, "only events about datasets have no job"
+        owner = self._policy.facts().owners.owner_of(*job)
+        problems = [] if self._owns(caller, "", owner) else [Problem("$.job", _refusal("job", job, owner))]
+        for index, output in enumerate(event.datasets("outputs")):
+            named = DatasetName(output["namespace"], output["name"])
+            if not self._owns(caller, *self._owner(named)):
+                problems.append(Problem(f"$.outputs[{index}]", _refusal("dataset", named, self._owner(named)[1])))
+        if problems:
+            raise AccessDenied(f"This event is not yours to send: {problems[0].message}", problems=problems)
+        return AcceptedEvent(event, caller.name, owner, frozenset(self._claims(event, caller)))
+
+    def _claims(self, event: ReceivedEvent, caller: Caller) -> Iterator[str]:
+        """Targets of explicit lineage that are others'."""
+        for entry in event.content["job"].get("facets", {}).get("lineage", {}).get("entries", ()):
+            if "name" not in entry:
+                continue
+            named = DatasetName(entry["namespace"], entry["name"])
+            if entry["type"] == "JOB":
+                if not self._owns(caller, "", self._policy.facts().owners.owner_of(*named)):
+                    yield job_as_node(*named)
+            elif not self._owns(caller, *self._owner(named)):
+                yield dataset_node(*named)
+
+    def _owner(self, named: DatasetName) -> tuple[str, str]:
+        """The dataset as the port it is, or its node, and the domain that owns it."""
+        facts = self._policy.facts()
+        node = facts.observed.port_of(dataset_node(*named))
+        if not is_outside(node):
+            return node, node.partition(".")[0]
+        return node, facts.owners.owner_of(*parse_node(node))
+
+    def _owns(self, caller: Caller, node: str, owner: str) -> bool:
+        """True if the caller may write what it is, or acts for the centre where nobody owns it."""
+        if not owner:
+            return self._policy.check(caller, "administer", MESH).allowed
+        obj = node if node and not is_outside(node) else owner
+        return self._policy.check(caller, "write", obj).allowed
+
+
+def _refusal(what: str, named: DatasetName, owner: str) -> str:
+    whose = "belongs to another domain" if owner else "lies in a namespace that no domain has registered"
+    shown = f"{named.namespace[:200]} / {named.name[:200]}"
+    return f"{what} {shown} {whose}, or you may not write there: " + ("send what is your own" if owner else _HINT)

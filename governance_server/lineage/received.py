@@ -1,0 +1,152 @@
+"""An OpenLineage event as it was received: judged, with its kind, its time and the digest that tells repetitions.
+
+Owns turning bytes into an event or into every reason why they are none. Knows nothing of who sent it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from enum import StrEnum
+from typing import Any, NoReturn
+
+from governance_server.lineage.schemas import event_violations
+from governance_server.rules.errors import Invalid, Problem
+from mesh_core.dataset_names import DatasetName
+
+__all__ = ["EventKind", "ReceivedEvent", "parse_event"]
+
+_TIME = re.compile(
+    r"(\d{4}-\d{2}-\d{2})[Tt ](\d{2}):(\d{2}):(\d{2})(?:[.,](\d{1,30}))?\s*([Zz]|[+-]\d{2}:?\d{2})?(?:\[[^\]]{1,60}\])?\Z",
+    re.ASCII,
+)
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_LONGEST_NAME = 8192
+_SURROGATE = re.compile(r"\\u[dD][89abAB]")
+
+
+class EventKind(StrEnum):
+    """What the event is about."""
+
+    RUN = "run"
+    JOB = "job"
+    DATASET = "dataset"
+
+
+@dataclass(frozen=True, slots=True)
+class ReceivedEvent:
+    """One valid event.
+
+    Attributes:
+        body: The bytes as received.
+        digest: Of the bytes: an event that is sent again has the same.
+        time_ns: The event's own time, nanoseconds since 1970-01-01 UTC.
+        has_zone: False if the time named no zone; it is then taken for UTC.
+        content: The parsed JSON; not to be changed.
+    """
+
+    body: bytes
+    digest: str
+    kind: EventKind
+    time_ns: int
+    has_zone: bool
+    content: dict[str, Any]
+
+    @property
+    def job(self) -> DatasetName | None:
+        """The job's namespace and name; None for an event about a dataset."""
+        found = self.content.get("job")
+        return None if found is None else DatasetName(found["namespace"], found["name"])
+
+    @property
+    def run_id(self) -> str:
+        """The run's id; empty unless the event is about a run."""
+        return str(self.content["run"]["runId"]) if self.kind is EventKind.RUN else ""
+
+    @property
+    def state(self) -> str:
+        """START, RUNNING, COMPLETE, ABORT, FAIL or OTHER; empty if the event does not say."""
+        return str(self.content.get("eventType", ""))
+
+    def datasets(self, side: str) -> list[dict[str, Any]]:
+        """Its `inputs` or `outputs`."""
+        found: list[dict[str, Any]] = self.content.get(side, [])
+        return found
+
+
+def parse_event(body: bytes) -> ReceivedEvent:
+    """The event in the bytes. Raises: Invalid with every violation of the schema, by path."""
+    content = _json(body)
+    problems = event_violations(content) or _unusable(content)
+    if problems:
+        raise Invalid(f"This is no OpenLineage event: {problems[0].path}: {problems[0].message}.", problems=problems)
+    time_ns, has_zone = _time(content["eventTime"]) or (0, True)
+    kind = next(kind for kind in EventKind if kind.value in content)
+    return ReceivedEvent(body, hashlib.sha256(body).hexdigest(), kind, time_ns, has_zone, content)
+
+
+def _json(body: bytes) -> Any:  # noqa: ANN401  # any JSON
+    try:
+        text = body.decode("utf-8-sig")
+        content = json.loads(text, parse_constant=_no_number)
+        if _SURROGATE.search(text):
+            json.dumps(content, ensure_ascii=False).encode()
+    except UnicodeError:
+        _refuse("it holds text that is not Unicode (UTF-8)")
+    except RecursionError:
+        _refuse("it is nested too deeply")
+    except ValueError as error:
+        where = f" at character {error.pos}" if isinstance(error, json.JSONDecodeError) else ""
+        _refuse(f"it is not JSON{where}")
+    return content
+
+
+def _refuse(reason: str) -> NoReturn:
+    raise Invalid(f"This is no OpenLineage event: {reason}.", problems=[Problem("$", reason)])
+
+
+def _no_number(_: str) -> NoReturn:
+    raise ValueError("not a number")
+
+
+def _unusable(content: dict[str, Any]) -> list[Problem]:
+    """What the schema leaves open and nobody could work with: a time that is none, names without end."""
+    found = []
+    if _time(content["eventTime"]) is None:
+        found.append(Problem("$.eventTime", "it is not a date and time as in 2026-01-31T08:00:00Z"))
+    named = [("$.job", content.get("job")), ("$.dataset", content.get("dataset"))]
+    named += [(f"$.{side}[{i}]", it) for side in ("inputs", "outputs") for i, it in enumerate(content.get(side, []))]
+    texts = [(f"{path}.{key}", it[key]) for path, it in named if it is not None for key in ("namespace", "name")]
+    texts.append(("$.run.runId", content.get("run", {}).get("runId", "-")))
+    for path, text in texts:
+        if not text or len(text) > _LONGEST_NAME:
+            found.append(Problem(path, f"it has {len(text)} characters: use 1 to {_LONGEST_NAME}"))
+        elif "\0" in text:
+            found.append(Problem(path, "it contains the character zero"))
+    return found
+
+
+def _time(text: str) -> tuple[int, bool] | None:
+    """Nanoseconds since 1970, and whether a zone was named; None if it is no time. Digits beyond nanoseconds are dropped."""
+    found = _TIME.match(text.strip())
+    if found is None:
+        return None
+    day, hour, minute, second, fraction, zone = found.groups()
+    try:
+        moment = datetime.fromisoformat(f"{day}T{hour}:{minute}:00").replace(tzinfo=_zone(zone)) + timedelta(seconds=int(second))
+        if int(second) > 60:  # a leap second is the next minute's first
+            return None
+        whole = (moment - _EPOCH) // timedelta(seconds=1)
+    except (ValueError, OverflowError):
+        return None
+    return whole * 1_000_000_000 + int((fraction or "0").ljust(9, "0")[:9]), zone is not None
+
+
+def _zone(text: str | None) -> timezone:
+    if text is None or text in "Zz":
+        return UTC
+    hours, minutes = int(text[1:3]), int(text[-2:])
+    return timezone((-1 if text[0] == "-" else 1) * timedelta(hours=hours, minutes=minutes))

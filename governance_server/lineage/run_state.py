@@ -1,0 +1,164 @@
+"""What is known of one run (or of a declared job or dataset) as a fold of its events that no order and no repetition can change.
+
+Every part is a join: of values that replace each other the one with the latest event time counts (of equal times the greater
+digest), sets grow, the first start is the earliest. So any permutation of a run's events, with repetitions, folds to the same
+state. Owns the state, the join and its text form; what the facets mean for edges is in `derivation`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from governance_server.lineage.received import EventKind, ReceivedEvent
+from mesh_core.dataset_names import dataset_node
+
+__all__ = ["DatasetState", "Held", "RunState", "joined", "state_of"]
+
+_ENDED = frozenset({"COMPLETE", "ABORT", "FAIL"})
+_FACETS = ("columnLineage", "lineage", "lifecycleStateChange", "version", "schema", "symlinks")
+"""Facets of a dataset that say something of lineage; the others stay in the event's bytes."""
+
+
+class Held(NamedTuple):
+    """A value that a later one replaces: the greatest of (time, digest) counts."""
+
+    time_ns: int
+    digest: str
+    value: Any
+
+
+DatasetState = dict[str, Held]
+"""Facet → its newest value; None where it was deleted."""
+
+
+@dataclass(slots=True)
+class RunState:
+    """A run, or with `is_declared` what its latest event alone declares of a job or dataset."""
+
+    job: Held
+    is_declared: bool
+    first_ns: int
+    last: Held
+    end: Held | None = None
+    parent: Held | None = None
+    inputs: dict[str, DatasetState] = field(default_factory=dict)
+    outputs: dict[str, DatasetState] = field(default_factory=dict)
+    entries: dict[str, Any] = field(default_factory=dict)
+    """Entries of the job's facet `lineage`, by their text: those of a run add up."""
+    has_entries: bool = False
+
+    @property
+    def state(self) -> str:
+        """How it ended, or what was told last."""
+        return str((self.end or self.last).value)
+
+    def to_text(self) -> str:
+        """The state as JSON, equal for equal states."""
+        parts = {name: getattr(self, name) for name in self.__slots__}
+        return json.dumps(parts, sort_keys=True, separators=(",", ":"))
+
+    @classmethod
+    def from_text(cls, text: str) -> RunState:
+        """The state of `to_text`."""
+        parts = json.loads(text)
+        for name in ("job", "last", "end", "parent"):
+            parts[name] = None if parts[name] is None else Held(*parts[name])
+        for side in ("inputs", "outputs"):
+            parts[side] = {node: {k: Held(*v) for k, v in facets.items()} for node, facets in parts[side].items()}
+        return cls(**parts)
+
+
+def state_of(event: ReceivedEvent) -> RunState:
+    """What this one event tells."""
+
+    def held(value: object) -> Held:
+        return Held(event.time_ns, event.digest, value)
+
+    content = event.content
+    run_facets = content.get("run", {}).get("facets", {})
+    job_facets = content.get("job", {}).get("facets", {})
+    lineage = job_facets.get("lineage")
+    datasets = [content["dataset"]] if event.kind is EventKind.DATASET else event.datasets("outputs")
+    return RunState(
+        job=held(list(event.job) if event.job is not None else None),
+        is_declared=event.kind is not EventKind.RUN,
+        first_ns=event.time_ns,
+        last=held(event.state),
+        end=held(event.state) if event.state in _ENDED else None,
+        parent=held(_parent(run_facets["parent"])) if "parent" in run_facets else None,
+        inputs=_datasets(event.datasets("inputs"), held),
+        outputs=_datasets(datasets, held),
+        entries={json.dumps(entry, sort_keys=True): entry for entry in (lineage or {}).get("entries", [])},
+        has_entries=lineage is not None and not lineage.get("_deleted", False),
+    )
+
+
+def joined(one: RunState | None, other: RunState) -> RunState:
+    """Both as one state, in whichever order they came; neither is changed."""
+    if one is None:
+        return other
+    if one.is_declared or other.is_declared:
+        return max(one, other, key=lambda state: state.last[:2])
+    return RunState(
+        job=_later(one.job, other.job),
+        is_declared=False,
+        first_ns=min(one.first_ns, other.first_ns),
+        last=_later(one.last, other.last),
+        end=_latest(one.end, other.end),
+        parent=_latest(one.parent, other.parent),
+        inputs=_merged(one.inputs, other.inputs),
+        outputs=_merged(one.outputs, other.outputs),
+        entries={**one.entries, **other.entries},
+        has_entries=one.has_entries or other.has_entries,
+    )
+
+
+def _parent(facet: Mapping[str, Any]) -> list[str]:
+    return [facet["job"]["namespace"], facet["job"]["name"], facet["run"]["runId"]]
+
+
+def _datasets(given: list[dict[str, Any]], held: Any) -> dict[str, DatasetState]:  # noqa: ANN401  # a local function
+    found: dict[str, DatasetState] = {}
+    for dataset in given:
+        node = dataset_node(dataset["namespace"], dataset["name"])
+        facets = dataset.get("facets", {})
+        told = {name: held(_lean(name, facets[name])) for name in _FACETS if name in facets}
+        found[node] = {**found.get(node, {}), **told}
+    return found
+
+
+def _lean(name: str, facet: Mapping[str, Any]) -> Any:  # noqa: ANN401  # JSON
+    """The facet without what nothing is derived from; the event's bytes have it all."""
+    if facet.get("_deleted"):
+        return None
+    if name == "schema":
+        return [it["name"] for it in facet.get("fields") or []]
+    if name == "version":
+        return facet["datasetVersion"]
+    if name == "lifecycleStateChange":
+        return facet["lifecycleStateChange"]
+    if name == "symlinks":
+        return [[it["namespace"], it["name"]] for it in facet.get("identifiers") or []]
+    return {key: value for key, value in facet.items() if not key.startswith("_")}
+
+
+def _later(one: Held, other: Held) -> Held:
+    return other if other[:2] > one[:2] else one
+
+
+def _latest(one: Held | None, other: Held | None) -> Held | None:
+    return other if one is None else one if other is None else _later(one, other)
+
+
+def _merged(one: Mapping[str, DatasetState], other: Mapping[str, DatasetState]) -> dict[str, DatasetState]:
+    merged = dict(one)
+    for node, facets in other.items():
+        known = merged.get(node)
+        if known is None:
+            merged[node] = facets
+        else:
+            merged[node] = {**known, **{k: _later(known[k], v) if k in known else v for k, v in facets.items()}}
+    return merged

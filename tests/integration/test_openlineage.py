@@ -1,0 +1,156 @@
+"""OpenLineage events over HTTP and gRPC against a real server."""
+
+from __future__ import annotations
+
+import gzip
+import json
+import urllib.error
+import urllib.request
+import uuid
+from collections.abc import Mapping
+from typing import Any
+
+import pytest
+
+from domain_sdk import AccessDenied, Mesh
+from tests.integration.mesh_setup import token_of
+from tests.servers import RunningServer
+
+PRODUCER = {
+    "producer": "https://test.example/x",
+    "schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json#/$defs/RunEvent",
+}
+
+
+def post(server: RunningServer, token: str, body: Any, *, path: str = "", headers: Mapping[str, str] = {}) -> tuple[int, Any]:
+    data = body if isinstance(body, bytes) else json.dumps(body).encode()
+    request = urllib.request.Request(f"{server.ready['http']}/api/v1/lineage{path}", data, method="POST")
+    for name, value in {"Content-Type": "application/json", "Authorization": f"Bearer {token}", **headers}.items():
+        request.add_header(name, value)
+    try:
+        with urllib.request.urlopen(request, timeout=30) as response:
+            return response.status, json.load(response)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.load(error)
+
+
+def run_event(
+    job: tuple[str, str], state: str = "COMPLETE", *, run: str = "", time: str = "2026-01-01T00:00:00Z", **more: Any
+) -> Any:
+    named = {"namespace": job[0], "name": job[1]}
+    return {**PRODUCER, "eventType": state, "eventTime": time, "run": {"runId": run or str(uuid.uuid4())}, "job": named, **more}
+
+
+def dataset(namespace: str, name: str, **facets: Any) -> dict[str, Any]:
+    base = {"_producer": "https://test.example/x", "_schemaURL": "https://openlineage.io/x"}
+    return {"namespace": namespace, "name": name, "facets": {key: {**base, **value} for key, value in facets.items()}}
+
+
+def columns(**fields: tuple[str, str, str]) -> dict[str, Any]:
+    return {
+        "fields": {
+            target: {"inputFields": [{"namespace": ns, "name": name, "field": field}]}
+            for target, (ns, name, field) in fields.items()
+        }
+    }
+
+
+@pytest.fixture(scope="module")
+def tokens(server: RunningServer) -> dict[str, str]:
+    with server.admin() as mesh:
+        mesh.admin.create_domain("risk", members=["service:risk"], namespaces=["spark-risk", "s3://risk-lake"])
+        mesh.admin.create_domain("sales", members=["service:sales"], namespaces=["s3://sales-lake", "file|/data/sales/"])
+    return {name: token_of(server, f"service:{name}") for name in ("risk", "sales")} | {"admin": server.admin_token}
+
+
+def test_an_event_becomes_edges_and_its_receipt_says_which(server: RunningServer, tokens: dict[str, str]) -> None:
+    output = dataset("s3://risk-lake", "scores", columnLineage=columns(score=("s3://sales-lake", "orders", "amount")))
+    event = run_event(("spark-risk", "score"), inputs=[dataset("s3://sales-lake", "orders")], outputs=[output])
+    status, receipt = post(server, tokens["risk"], event)
+    assert status == 200
+    assert receipt["edges"] == [
+        {"source": "s3://sales-lake|orders", "target": "s3://risk-lake|scores", "columns": 1, "basis": "COLUMNS"}
+    ]
+    assert receipt["created"] == [
+        f"run {event['run']['runId']}", "job spark-risk score", "dataset s3://sales-lake|orders", "dataset s3://risk-lake|scores",
+    ]  # fmt: skip
+    assert receipt["stubs"] == ["s3://risk-lake|scores", "s3://sales-lake|orders"]
+    assert not receipt["is_repeated"]
+    status, again = post(server, tokens["risk"], gzip.compress(json.dumps(event).encode()), headers={"Content-Encoding": "gzip"})
+    assert (status, again["is_repeated"], again["edges"]) == (200, True, receipt["edges"])
+
+
+@pytest.mark.parametrize(
+    ("event", "path"),
+    [
+        (run_event(("spark-risk", "x")), "$.job"),
+        (run_event(("mesh", "risk.x")), "$.job"),
+        (run_event(("mesh", "sales.x"), outputs=[dataset("s3://risk-lake", "scores")]), "$.outputs[0]"),
+        (run_event(("mesh", "sales.x"), outputs=[dataset("mesh", "risk.scores.scores")]), "$.outputs[0]"),
+        (run_event(("unknown", "x")), "$.job"),
+        (run_event(("mesh", "sales.x"), outputs=[dataset("file", "/data/sales2")]), "$.outputs[0]"),
+    ],
+)
+def test_jobs_and_outputs_of_others_are_refused(server: RunningServer, tokens: dict[str, str], event: Any, path: str) -> None:
+    status, answer = post(server, tokens["sales"], event)
+    assert (status, answer["error"]) == (403, "ACCESS_DENIED")
+    assert [it["path"] for it in answer["violations"]] == [path]
+
+
+def test_a_batch_is_judged_event_by_event(server: RunningServer, tokens: dict[str, str]) -> None:
+    good = run_event(("mesh", "sales.load"), outputs=[dataset("file", "/data/sales/orders")])
+    status, answer = post(server, tokens["sales"], [good, {"nothing": 1}, run_event(("spark-risk", "x"))], path="/batch")
+    assert status == 200
+    assert answer["status"] == "partial_success"
+    assert answer["summary"] == {"received": 3, "successful": 1, "failed": 2}
+    assert [it.get("error", "") for it in answer["results"]] == ["", "INVALID", "ACCESS_DENIED"]
+
+
+def test_without_a_token_nothing_is_taken(server: RunningServer) -> None:
+    assert post(server, "", run_event(("x", "y")))[0] == 401
+    assert post(server, "mesh_0000000000000000_x", run_event(("x", "y")))[0] == 401
+
+
+def test_grpc_gives_the_same_receipts(server: RunningServer, tokens: dict[str, str]) -> None:
+    event = run_event(("spark-risk", "other"), outputs=[dataset("s3://risk-lake", "o")], inputs=[dataset("x", "y")])
+    with Mesh.connect(server.url, tokens["risk"]) as mesh:
+        found = mesh.record_events([json.dumps(event), "{}"])
+    assert found[0].receipt is not None
+    assert [(it.source, it.target, it.basis) for it in found[0].receipt.edges] == [("x|y", "s3://risk-lake|o", "PRODUCT")]
+    assert found[1].refusal is not None
+    assert "none of run, job and dataset" in found[1].refusal
+
+
+def test_runs_are_found_by_job_and_by_dataset(server: RunningServer, tokens: dict[str, str]) -> None:
+    version = {"version": {"datasetVersion": "7"}}
+    inputs, outputs = [dataset("s3://sales-lake", "in", **version)], [dataset("s3://risk-lake", "found")]
+    for state, time in (("START", "2026-02-01T00:00:00Z"), ("COMPLETE", "2026-02-01T00:05:00Z")):
+        event = run_event(("spark-risk", "find"), state, run="run-1", time=time, inputs=inputs, outputs=outputs)
+        assert post(server, tokens["risk"], event)[0] == 200
+    with Mesh.connect(server.url, tokens["risk"]) as mesh:
+        (run,) = mesh.runs("s3://risk-lake|found")
+        assert mesh.runs(namespace="spark-risk", job="find") == [run]
+    assert (run.state, run.job, run.start_time.minute, run.last_time.minute) == ("COMPLETE", "find", 0, 5)
+    assert [(it.dataset, it.version) for it in (*run.inputs, *run.outputs)] == [("", ""), ("s3://risk-lake|found", "")]
+    with Mesh.connect(server.url, tokens["sales"]) as mesh, pytest.raises(AccessDenied):
+        mesh.runs("s3://risk-lake|found")
+
+
+def test_what_is_said_of_anothers_dataset_is_a_claim(server: RunningServer, tokens: dict[str, str]) -> None:
+    named = dataset("s3://risk-lake", "scores", lineage={"inputs": [{"namespace": "evil", "name": "x", "type": "DATASET"}]})
+    event = {**PRODUCER, "eventTime": "2026-01-01T00:00:00Z", "dataset": named}
+    status, receipt = post(server, tokens["sales"], event)
+    assert (status, receipt["edges"], receipt["claims"]) == (200, [], ["s3://risk-lake|scores"])
+    status, receipt = post(server, tokens["risk"], event)
+    assert [it["basis"] for it in receipt["edges"]] == ["EXPLICIT"]
+
+
+def test_events_are_kept_byte_for_byte(server: RunningServer, tokens: dict[str, str]) -> None:
+    event = json.dumps(run_event(("spark-risk", "kept"), job_extra=["Ärger \u2028"]), indent=3)
+    status, receipt = post(server, tokens["risk"], event.encode())
+    assert status == 200
+    with server.admin() as mesh:
+        (kept,) = mesh.audit.lineage_events(after=receipt["sequence"] - 1, limit=1)
+        assert mesh.audit.verify(include_tables=True).is_intact
+    assert (kept.json, kept.sender) == (event, "service:risk")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from domainmesh.v1 import lineage_pb2 as pb
 from mesh_core.lineage import Basis, ColumnEdge, InputVersion, PortLineage, RowEdge, Transformation, TransformationType
 
-__all__ = ["lineage_from_wire", "lineage_to_wire"]
+__all__ = ["lineage_from_wire", "lineage_to_wire", "transformation_from_wire"]
 
 _TYPE_TO_WIRE = {
     TransformationType.DIRECT: pb.TRANSFORMATION_TYPE_DIRECT,
@@ -35,9 +35,11 @@ def lineage_from_wire(message: pb.PortLineage) -> PortLineage:
     return PortLineage(
         target_port=message.port,
         inputs=tuple(InputVersion(i.port, i.version) for i in message.inputs),
-        edges=tuple(ColumnEdge(e.source_port, e.source_column, e.target_column, _from_wire(e)) for e in message.edges),
+        edges=tuple(
+            ColumnEdge(e.source_port, e.source_column, e.target_column, transformation_from_wire(e)) for e in message.edges
+        ),
         unknown_inputs=tuple(message.unknown_inputs),
-        row_edges=tuple(RowEdge(e.source_port, e.source_column, _from_wire(e)) for e in message.row_edges),
+        row_edges=tuple(RowEdge(e.source_port, e.source_column, transformation_from_wire(e)) for e in message.row_edges),
         source=message.source,
         basis=_BASES.get(message.basis, Basis.PUBLICATION),
     )
@@ -55,6 +57,7 @@ def _edge_to_wire(edge: ColumnEdge | RowEdge, target_column: str) -> pb.ColumnEd
     )
 
 
-def _from_wire(edge: pb.ColumnEdge) -> Transformation:
+def transformation_from_wire(edge: pb.ColumnEdge) -> Transformation:
+    """What happens on an edge; of unstated type it counts as direct, which is the cautious reading."""
     kind = _TYPE_FROM_WIRE.get(edge.type, TransformationType.DIRECT)
     return Transformation(kind, edge.subtype, edge.function, edge.is_masking)

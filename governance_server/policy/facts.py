@@ -7,7 +7,9 @@ the journal.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, MutableMapping, Set
-from dataclasses import dataclass, field, fields, replace
+from copy import copy
+from dataclasses import dataclass, field, fields
+from functools import partial
 from itertools import chain
 from typing import TypeVar
 
@@ -19,12 +21,12 @@ from governance_server.rules.lineage_graph import Graph
 from governance_server.rules.namespace_owners import NamespaceOwners
 from governance_server.rules.observed_lineage import Backing, ObservedLineage
 from governance_server.rules.policy_rows import Link, PolicyDelta, Row
-from governance_server.rules.tags import propagate
+from governance_server.rules.tag_flow import TagFlow, Tagged
 from mesh_core.dataset_names import is_outside
 from mesh_core.expressions.tree import Expression
-from mesh_core.lineage import PortLineage
+from mesh_core.lineage import ANY_COLUMN, PortLineage
 from mesh_core.lineage_wire import lineage_from_wire
-from mesh_core.names import column_object, tag_object
+from mesh_core.names import tag_object
 
 __all__ = ["DERIVED", "OWN_DATA", "Facts", "copy_facts", "delta", "follow_up", "replace_resource", "touched_by"]
 
@@ -32,8 +34,9 @@ OWN_DATA = ("own data", "")
 """The key of the rows of guardrails that do not bind a domain's own people on its own data."""
 
 DERIVED = ("derived tags", "")
-"""The key of the rows that say which tags came along lineage."""
+"""The key that stands for all rows saying which tags came along lineage; each column's have one of their own, with its object."""
 
+_ALL = (OWN_DATA, DERIVED)
 _EXEMPT = "exempt:"
 _T = TypeVar("_T")
 
@@ -43,7 +46,6 @@ class Facts:
     """What the journal says at one revision, by name; read it under the projection's lock only."""
 
     products: dict[str, product_pb2.Product] = field(default_factory=dict)
-    lineages: dict[str, PortLineage] = field(default_factory=dict)
     observed: ObservedLineage = field(default_factory=ObservedLineage)
     """What events told of lineage, by resource name."""
     owners: NamespaceOwners = field(default_factory=lambda: NamespaceOwners({}))
@@ -53,8 +55,10 @@ class Facts:
     purposes: dict[str, principal_pb2.Purpose] = field(default_factory=dict)
     filters: dict[str, Expression] = field(default_factory=dict)
     rows: dict[tuple[str, str], tuple[Row, ...]] = field(default_factory=dict)
-    derived: dict[str, dict[str, tuple[str, ...]]] = field(default_factory=dict)
-    """Column object → tag that came along lineage → its path, origin first."""
+    flow: TagFlow = None  # type: ignore[assignment]  # set below, unless another's is shared
+    """Which tags came along lineage; brought up to date by `follow_up`."""
+    guarded: frozenset[str] = frozenset()
+    """What guardrails act on."""
     exempting: frozenset[str] = frozenset()
     """Purposes that exempt from some guardrail: held by the centre's assignment only."""
     own_data: dict[str, grant_pb2.Guardrail] = field(default_factory=dict)
@@ -66,19 +70,34 @@ class Facts:
     concerned: Concerned = field(default_factory=Concerned)
     """What makes those denials and grants count → their ids."""
 
-    def all_lineages(self) -> Iterator[PortLineage]:
-        """The lineage of every port and dataset, from every source."""
-        return chain(self.lineages.values(), self.observed.read.values())
+    def __post_init__(self) -> None:
+        self.flow = self.flow or TagFlow(self.graph, partial(_columns, self.products))
+
+    @property
+    def derived(self) -> Tagged:
+        """Column object → tag that came along lineage → its path, origin first."""
+        return Tagged(self.graph, self.flow)
 
 
-def copy_facts(facts: Facts, *, has_own_graph: bool = False) -> Facts:
-    """The same facts; replacing resources in the copy leaves the origin alone. The graph is shared unless it needs its own."""
-    copied = replace(facts, concerned=facts.concerned.copy(), observed=facts.observed.copy())
+def _columns(products: Mapping[str, product_pb2.Product], port: str) -> Iterable[str]:
+    """The columns that the catalog says the port has; of a dataset outside the mesh one that stands for all."""
+    if is_outside(port):
+        return (ANY_COLUMN,)
+    product = products.get(port.rpartition(".")[0])
+    found = next((known for known in product.ports if known.name == port), None) if product else None
+    return [column.name for column in found.columns] if found else ()
+
+
+def copy_facts(facts: Facts) -> Facts:
+    """The same facts; replacing resources in the copy leaves the origin alone."""
+    copied = copy(facts)
+    copied.concerned, copied.observed = facts.concerned.copy(), facts.observed.copy()
     for item in fields(facts):
         if isinstance(value := getattr(facts, item.name), MutableMapping):
             setattr(copied, item.name, dict(value))
-    if has_own_graph:
-        copied.graph = Graph(copied.all_lineages())
+    facts.graph.layout()  # shared by all copies instead of made by each
+    copied.graph = facts.graph.copy()
+    copied.flow = facts.flow.copy(copied.graph, partial(_columns, copied.products))
     return copied
 
 
@@ -103,15 +122,14 @@ def replace_resource(facts: Facts, kind: str, name: str, body: bytes | None) -> 
 
 def _rows(facts: Facts, kind: str, name: str, body: bytes | None) -> Iterable[Row]:
     if kind == kinds.PRODUCT:
+        gone = facts.products.get(name)
         product = _kept(facts.products, name, body, product_pb2.Product.FromString)
+        _declare(facts, gone, product)
         _back(facts, f"product:{name}", _backings(product) if product else ())
         return policy_facts.product_rows(product) if product else ()
     if kind == kinds.LINEAGE:
-        lineage = _kept(facts.lineages, name, body, lambda data: lineage_from_wire(lineage_pb2.PortLineage.FromString(data)))
-        if lineage is None:
-            facts.graph.remove(name)
-        else:
-            facts.graph.put(lineage)
+        message = None if body is None else lineage_pb2.PortLineage.FromString(body)
+        facts.flow.touch(facts.graph.remove(name) if message is None else facts.graph.put(message))
         return ()
     if kind == kinds.OBSERVED_LINEAGE:
         _observe(facts, name, body)
@@ -142,12 +160,9 @@ def _rows(facts: Facts, kind: str, name: str, body: bytes | None) -> Iterable[Ro
 
 def _observe(facts: Facts, name: str, body: bytes | None) -> None:
     known = facts.observed.read.get(name)
-    if known is not None:
-        facts.graph.remove(known.target_port, known.source)
     told = None if body is None else lineage_from_wire(lineage_pb2.PortLineage.FromString(body))
     facts.observed.put(name, told)
-    if told is not None:
-        facts.graph.put(facts.observed.read[name])
+    _reread(facts, known, facts.observed.read.get(name))
 
 
 def _backings(product: product_pb2.Product) -> Iterator[Backing]:
@@ -157,8 +172,14 @@ def _backings(product: product_pb2.Product) -> Iterator[Backing]:
 def _back(facts: Facts, who: str, backings: Iterable[Backing]) -> None:
     """What was told of the datasets is told of the ports they back from now on, and of no others any more."""
     for name, earlier in facts.observed.back(who, backings).items():
-        facts.graph.remove(earlier.target_port, earlier.source)
-        facts.graph.put(facts.observed.read[name])
+        _reread(facts, earlier, facts.observed.read[name])
+
+
+def _reread(facts: Facts, earlier: PortLineage | None, now: PortLineage | None) -> None:
+    if earlier is not None:
+        facts.flow.touch(facts.graph.remove(earlier.target_port, earlier.source))
+    if now is not None:
+        facts.flow.touch(facts.graph.put(now))
 
 
 def _keep_dependent(facts: Facts, name: str, body: bytes | None) -> None:
@@ -201,52 +222,67 @@ def _kept(store: dict[str, _T], name: str, body: bytes | None, parse: Callable[[
     return store[name]
 
 
-def follow_up(facts: Facts, keys: Collection[tuple[str, str]] = (OWN_DATA, DERIVED)) -> None:
-    """The rows that follow from several resources are those of the resources as they are now, as far as `keys` names them."""
+def follow_up(facts: Facts, keys: Collection[tuple[str, str]] = _ALL) -> dict[tuple[str, str], tuple[Row, ...]]:
+    """The rows that follow from several resources are those of the resources as they are now, as far as `keys` names them.
+
+    Returns the rows, as they were, of columns whose tags changed: which those are is known only then.
+    """
     if OWN_DATA in keys:
         domains = sorted(name for kind, name in facts.rows if kind == kinds.DOMAIN) if facts.own_data else []
         rows = (policy_facts.own_data_rows(guardrail, domains) for _, guardrail in sorted(facts.own_data.items()))
         facts.rows[OWN_DATA] = tuple(dict.fromkeys(chain.from_iterable(rows)))
-    if DERIVED in keys:
-        _derive(facts)
+    if keys is _ALL or any(kind == kinds.GUARDRAIL for kind, _ in keys):
+        _note_guardrails(facts)
+    return _derive(facts) if DERIVED in keys else {}
 
 
-def _derive(facts: Facts) -> None:
-    """Tags have flowed along lineage and are links like any other.
+def _note_guardrails(facts: Facts) -> None:
+    """What guardrails act on, and which purposes exempt from one, is what their rows say now."""
+    places = (kinds.GUARDRAIL, OWN_DATA[0])
+    rows = [row for (kind, _), of_kind in facts.rows.items() if kind in places for row in of_kind]
+    guarded = frozenset(row.obj for row in rows if not isinstance(row, Link)).union(
+        policy_facts.guardrail_object(guardrail.resource) for guardrail in facts.own_data.values()
+    )
+    facts.exempting = frozenset(
+        row.child for row in rows if isinstance(row, Link) and row.section == "g3" and row.parent.startswith(_EXEMPT)
+    )
+    if guarded != facts.guarded:
+        facts.guarded = guarded
+        for product in facts.products.values():
+            if product.tags or any(port.tags for port in product.ports):
+                _declare(facts, product, product)
+
+
+def _declare(facts: Facts, gone: product_pb2.Product | None, product: product_pb2.Product | None) -> None:
+    """The product's columns declare what it says now.
 
     A tag of a whole port or product describes it, and flows on from every column only if a guardrail acts on it.
     """
-    places = (kinds.GUARDRAIL, OWN_DATA[0])
-    guards = (row for (kind, _), rows in facts.rows.items() if kind in places for row in rows)
-    guarded = {row.obj for row in guards if not isinstance(row, Link)}
-    declared = {
-        column_object(port.name, column.name): tags
-        for product in facts.products.values()
-        for port in product.ports
-        for column in port.columns
-        if (tags := frozenset(column.tags) | _guarded((*product.tags, *port.tags), guarded))
-    }
-    columns = {port.name: [c.name for c in port.columns] for product in facts.products.values() for port in product.ports}
-    paths = propagate(declared, facts.all_lineages(), columns=columns)
-    facts.derived = {obj: dict(tags) for obj, tags in paths.items()}
-    facts.rows[DERIVED] = tuple(_derived_links(facts.derived))
-    facts.exempting = _exempting(facts)
+    ports = {port.name: port for port in product.ports} if product else {}
+    for name in {*ports, *(port.name for port in gone.ports if gone)} if gone else ports:
+        port = ports.get(name)
+        around = _guarded((*product.tags, *port.tags), facts.guarded) if product and port else frozenset()
+        facts.flow.declare(name, {c.name: around.union(c.tags) for c in port.columns} if port else {})
+
+
+def _derive(facts: Facts) -> dict[tuple[str, str], tuple[Row, ...]]:
+    """Tags have flowed along lineage and are links like any other. Returns the rows, as they were, of the columns concerned."""
+    before = {}
+    for node in facts.flow.settle():
+        obj = facts.graph.nodes.name(node)
+        key = (DERIVED[0], obj)
+        before[key] = facts.rows.get(key, ())
+        rows = tuple(policy_facts.tag_link(obj, tag) for tag in facts.flow.tags(node))
+        if rows and not is_outside(obj):  # nobody decides on what the mesh does not serve
+            facts.rows[key] = rows
+        else:
+            facts.rows.pop(key, None)
+    return before
 
 
 def _guarded(tags: Iterable[str], guarded: Set[str]) -> frozenset[str]:
     """Those of the tags that a guardrail names, or names a wider tag of."""
     return frozenset(tag for tag in tags if any((tag_object(tag) + ".").startswith(obj + ".") for obj in guarded))
-
-
-def _derived_links(derived: Mapping[str, Mapping[str, object]]) -> Iterator[Row]:
-    for obj, tags in derived.items():
-        for tag in tags if not is_outside(obj) else ():  # nobody decides on what the mesh does not serve
-            yield policy_facts.tag_link(obj, tag)
-
-
-def _exempting(facts: Facts) -> frozenset[str]:
-    links = (row for rows in facts.rows.values() for row in rows if getattr(row, "section", "") == "g3")
-    return frozenset(link.child for link in links if link.parent.startswith(_EXEMPT))  # type: ignore[union-attr]
 
 
 def delta(before: Mapping[tuple[str, str], tuple[Row, ...]], after: Mapping[tuple[str, str], tuple[Row, ...]]) -> PolicyDelta:

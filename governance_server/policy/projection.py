@@ -42,7 +42,6 @@ NO_PURPOSE = "unspecified"
 
 _NO_TAGS: Mapping[str, Collection[str]] = MappingProxyType({})
 _LONGEST_NAME = 1024
-_GRAPH_KINDS = frozenset({kinds.LINEAGE, kinds.OBSERVED_LINEAGE})
 _MOST_PURPOSES = 50
 _SECOND = timedelta(seconds=1)
 
@@ -308,8 +307,7 @@ class PolicyProjection(LivePolicy):
         if can_follow(counting):  # no tag flows otherwise: the copy costs as much as the changes
             self._live = self._live.fork()
         else:
-            graph_kinds = _GRAPH_KINDS | {kinds.PRODUCT} if self._facts.observed.told else _GRAPH_KINDS
-            self._live.facts = copy_facts(self._facts, has_own_graph=any(write.kind in graph_kinds for write in counting))
+            self._live.facts = copy_facts(self._facts)
         try:
             self._live.change(counting, revision=revision)
         except ValueError as error:  # an unreadable rule, filter or message: said of what was only supposed

@@ -1,228 +1,156 @@
 """The graph of ports and columns: what something was made of, and what was made of it.
 
 Nodes are ports (`finance.ledger.entries`) and column objects (`finance.ledger.entries#amount`). A walk from a port follows ports;
-a walk from a column follows columns, and ports from where the columns are not known. Knows nothing of storage, tags or who asks:
-what the caller may see is a function it is given.
+a walk from a column follows columns, and ports from where the columns are not known. Kept as numbers in arrays (ADR 0023): 28
+bytes an edge. Knows nothing of storage, tags or who asks.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from enum import StrEnum
-from itertools import islice
-from sys import intern
-from typing import NamedTuple, TypeVar
+from array import array
+from collections.abc import Iterable, Iterator, Mapping
+from copy import copy
+from types import MappingProxyType
+from typing import TYPE_CHECKING
 
-from mesh_core.lineage import ANY_COLUMN, ColumnEdge, PortLineage, RowEdge, Subtype, Transformation
-from mesh_core.names import column_object
+from domainmesh.v1 import lineage_pb2
+from governance_server.rules.lineage_nodes import BETWEEN_PORTS, LOOSE, ROWS, UNKNOWN, Kinds, Nodes
+from mesh_core.lineage import PortLineage
+from mesh_core.lineage_wire import lineage_to_wire
 
-__all__ = ["Direction", "Graph", "GraphEdge", "Node", "Page", "Subgraph", "edge_source"]
+if TYPE_CHECKING:
+    from governance_server.rules.lineage_adjacency import Adjacency, Layout
 
-_Key = tuple[str, str]
-"""A target port, and the source of the lineage."""
-_K = TypeVar("_K", str, _Key)
-_UNKNOWN = Transformation.of(Subtype.TRANSFORMATION)
+__all__ = ["Graph"]
 
-
-class Direction(StrEnum):
-    """Which way to walk."""
-
-    UPSTREAM = "upstream"
-    DOWNSTREAM = "downstream"
+_RELAYOUT_SHARE = 8
+_RELAYOUT_LEAST = 4096
 
 
-class GraphEdge(NamedTuple):
-    """From source to target, by id. `transformation` is None between ports. A tuple: a walk makes a hundred thousand of them."""
-
-    source: str
-    target: str
-    transformation: Transformation | None
-
-
-class Node(NamedTuple):
-    """A node that was reached. `id` is its name, or an id that means nothing outside this answer if `is_hidden`."""
-
-    id: str
-    is_hidden: bool
-    distance: int
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Which part of a walk to return: nodes from `offset` on, at most `limit`."""
-
-    offset: int = 0
-    limit: int = 1_000_000
-
-
-_FIRST = Page()
-
-
-@dataclass(frozen=True, slots=True)
-class Subgraph:
-    """One page of a walk: nodes nearest first (the first page starts with the one asked for) and edges to nodes up to this page.
-
-    Attributes:
-        nodes: this page's nodes.
-        edges: every edge whose later end, in the order of the nodes, is on this page.
-        is_complete: False if depth or page size cut anything off.
-        next_offset: where the next page starts, None on the last.
-    """
-
-    nodes: tuple[Node, ...]
-    edges: tuple[GraphEdge, ...]
-    is_complete: bool
-    next_offset: int | None
+_NO_ENDS: Mapping[int, frozenset[int]] = MappingProxyType({})
 
 
 class Graph:
-    """The lineage of every port, indexed both ways. Building is linear; replacing one port's lineage costs what that port has."""
+    """The lineage of every port, from each source. Replacing one costs what it has; a copy shares all that stays."""
 
     def __init__(self, lineages: Iterable[PortLineage] = ()) -> None:
         """Of several lineages of one port from one source the last counts."""
-        self._lineages: dict[str, dict[str, PortLineage]] = {}
-        self._into: dict[str, dict[str, list[GraphEdge]]] = {}
-        self._out_of: dict[str, dict[_Key, list[GraphEdge]]] = {}
+        self.nodes = Nodes()
+        self.kinds = Kinds()
+        self._parts: dict[int, dict[str, array[int]]] = {}
+        self._ends: dict[int, dict[int, frozenset[int]]] = {}
+        self._changed: set[int] = set()
+        self._base: Adjacency | None = None
+        self._layout: Layout | None = None
         for lineage in lineages:
             self.put(lineage)
 
-    def put(self, lineage: PortLineage) -> None:
-        """The port has this lineage from its source and no other from there; what other sources say stays."""
-        target, source = lineage.target_port, lineage.source
-        self.remove(target, source)
-        self._lineages.setdefault(target, {})[source] = lineage
-        for edge in _edges(lineage):
-            self._into.setdefault(edge.target, {}).setdefault(source, []).append(edge)
-            self._out_of.setdefault(edge.source, {}).setdefault((target, source), []).append(edge)
+    def put(self, lineage: PortLineage | lineage_pb2.PortLineage) -> int:
+        """The port has this lineage from its source and no other from there; what other sources say stays. Returns its number."""
+        message = lineage_to_wire(lineage) if isinstance(lineage, PortLineage) else lineage
+        port = self.nodes.port(message.port)
+        self._parts[port] = {**self._parts.get(port, {}), message.source: array("i", self._triples(port, message))}
+        self._end(port, message.source, message)
+        return self._note(port)
 
-    def remove(self, port: str, source: str = "") -> None:
-        """The port has no lineage from the source; what was made of it stays."""
-        lineage = self._lineages.get(port, {}).pop(source, None)
-        for edge in _edges(lineage) if lineage is not None else ():
-            self._into.get(edge.target, {}).pop(source, None)
-            self._out_of.get(edge.source, {}).pop((port, source), None)
+    def remove(self, port: str, source: str = "") -> int:
+        """The port has no lineage from the source; what was made of it stays. Returns its number."""
+        number = self.nodes.port(port)
+        left = {known: part for known, part in self._parts.get(number, {}).items() if known != source}
+        if left:
+            self._parts[number] = left
+        else:
+            self._parts.pop(number, None)
+        self._end(number, source, None)
+        return self._note(number)
 
-    def upstream(self, node: str, depth: int) -> Subgraph:
-        """What the node was made of, up to `depth` steps, everything visible. See `walk`."""
-        return self.walk(node, Direction.UPSTREAM, depth=depth, is_visible=_everything)
+    def copy(self) -> Graph:
+        """The same graph, which goes its own way from here."""
+        copied = copy(self)
+        copied._parts, copied._ends, copied._changed = dict(self._parts), dict(self._ends), set(self._changed)
+        return copied
 
-    def downstream(self, node: str, depth: int) -> Subgraph:
-        """What was made of the node, up to `depth` steps, everything visible. See `walk`."""
-        return self.walk(node, Direction.DOWNSTREAM, depth=depth, is_visible=_everything)
+    def loose_ends(self, port: int) -> Mapping[int, frozenset[int]]:
+        """Where values flow in from columns that nobody could tell: by each, the port's columns that they do not flow into."""
+        return self._ends.get(port, _NO_ENDS)
 
-    def walk(
-        self,
-        start: str,
-        direction: Direction,
-        *,
-        depth: int,
-        is_visible: Callable[[str], bool],
-        page: Page = _FIRST,
-    ) -> Subgraph:
-        """The nodes within `depth` steps of `start` and the edges walked; what is not visible keeps its place, not its name.
+    @property
+    def edge_count(self) -> int:
+        """How many edges there are, those between ports included."""
+        return sum(len(part) for parts in self._parts.values() for part in parts.values()) // 3
 
-        Walks terminate on cycles. Hidden nodes are numbered in the order of the walk, the same on each page of the same graph.
-        """
-        distances, edges, is_cut = self._breadth_first(start, direction, depth)
-        hidden = {node: f"hidden:{i}" for i, node in enumerate(distances) if not is_visible(node)}
-        end = page.offset + page.limit
-        is_whole = page.offset == 0 and end >= len(distances)
-        walked = edges if is_whole else _on_page(edges, distances, range(page.offset, end))
-        nodes = tuple(
-            Node(hidden.get(n, n), n in hidden, distance) for n, distance in islice(distances.items(), page.offset, end)
-        )
-        return Subgraph(nodes, _renamed(walked, hidden), is_whole and not is_cut, None if end >= len(distances) else end)
+    def _end(self, port: int, source: str, lineage: lineage_pb2.PortLineage | None) -> None:
+        """A column that a source says more of has no unknown origin as far as that source goes."""
+        is_loose = lineage is not None and bool(lineage.unknown_inputs)
+        if not is_loose and port not in self._ends:
+            return
+        end = self.nodes.loose_end(port, source)
+        left = {known: fed for known, fed in self._ends.get(port, _NO_ENDS).items() if known != end}
+        if lineage is not None and is_loose:
+            is_direct, number = self.kinds.is_direct, self.kinds.number
+            left[end] = frozenset(self.nodes.column(port, e.target_column) for e in lineage.edges if is_direct[number(e)])
+        if left:
+            self._ends[port] = left
+        else:
+            self._ends.pop(port, None)
 
-    def _breadth_first(self, start: str, direction: Direction, depth: int) -> tuple[dict[str, int], list[GraphEdge], bool]:
-        """Distances in the order of the walk, every edge between nodes within the depth, and whether something lies beyond it."""
-        is_upstream = direction is Direction.UPSTREAM
-        distances = {start: 0}
-        edges: list[GraphEdge] = []
-        is_cut = False
-        level, distance = [start], 0
-        while level:
-            following: list[str] = []
-            distance += 1
-            for node in level:
-                for edge in self._sources(node) if is_upstream else self._targets(node):
-                    neighbour = edge.source if is_upstream else edge.target
-                    if neighbour not in distances:
-                        if distance > depth:
-                            is_cut = True
-                            continue
-                        distances[neighbour] = distance
-                        following.append(neighbour)
-                    edges.append(edge)
-            level = following
-        return distances, edges, is_cut
+    def layout(self) -> Layout:
+        """The edges as they are now, laid out for walking; made anew if something changed."""
+        known = self._layout
+        if known is None or len(known.ports) != len(self.nodes):
+            known = self._layout = self._laid_out()
+        return known
 
-    def _sources(self, node: str) -> Sequence[GraphEdge]:
-        """The edges to each neighbour upstream."""
-        by_source = self._into.get(node)
-        if "#" not in node:
-            return [e for e in _joined(by_source) if e.transformation is None]
-        edges = _joined(by_source)
-        lineages = self._lineages.get(node.partition("#")[0])
-        if not lineages:
-            return edges
-        found = [*edges]
-        for source, lineage in lineages.items():
-            found += [GraphEdge(edge_source(e), node, e.transformation) for e in lineage.row_edges]
-            own = by_source.get(source, ()) if by_source else ()
-            if not any(e.transformation is not None and e.transformation.is_direct for e in own):
-                found += [GraphEdge(port, node, _UNKNOWN) for port in lineage.unknown_inputs]
-        return found if len(lineages) == 1 else list(dict.fromkeys(found))
+    def _note(self, port: int) -> int:
+        self._changed.add(port)
+        self._layout = None
+        return port
 
-    def _targets(self, node: str) -> Sequence[GraphEdge]:
-        """The edges to each neighbour downstream; a target port stands for all its columns."""
-        edges = _joined(self._out_of.get(node))
-        if "#" not in node:
-            return [e for e in edges if e.transformation is None]
-        of_any_column = _joined(self._out_of.get(node.partition("#")[0]))
-        rewritten = [GraphEdge(node, e.target, e.transformation) for e in of_any_column if e.transformation is not None]
-        return [*edges, *rewritten] if rewritten else edges
+    def _laid_out(self) -> Layout:
+        import numpy as np
 
+        from governance_server.rules.lineage_adjacency import Layout
 
-def _everything(_: str) -> bool:
-    return True
+        recent = [part for port in self._changed for part in self._parts.get(port, {}).values()]
+        if self._base is None or sum(map(len, recent)) // 3 > max(_RELAYOUT_LEAST, self._base.count // _RELAYOUT_SHARE):
+            every = (part for parts in self._parts.values() for part in parts.values())
+            self._base, self._changed, recent = self._adjacency(every), set(), []
+        ports = np.array(self.nodes.ports, dtype=np.int32)
+        is_stale = np.zeros(len(ports), dtype=bool)
+        is_stale[list(self._changed)] = True
+        is_loose = np.zeros(len(ports), dtype=bool)
+        is_loose[list(self._ends)] = True
+        return Layout(
+            base=self._base, recent=self._adjacency(recent), is_stale=is_stale[ports], ports=ports,
+            shown=np.array(self.nodes.shown, dtype=np.int32), is_loose=is_loose,
+            ranks=np.array(self.nodes.ranks, dtype=np.uint64), has_recent=bool(self._changed),
+        )  # fmt: skip
 
+    def _adjacency(self, parts: Iterable[array[int]]) -> Adjacency:
+        from governance_server.rules.lineage_adjacency import Adjacency
 
-def _joined(edges: Mapping[_K, list[GraphEdge]] | None) -> Sequence[GraphEdge]:
-    """The edges of every lineage, in the order of their keys, each once."""
-    if not edges:
-        return ()
-    if len(edges) == 1:
-        return next(iter(edges.values()))
-    return list(dict.fromkeys(edge for key in sorted(edges) for edge in edges[key]))
+        edges = b"".join([part.tobytes() for part in parts])
+        return Adjacency(edges, size=len(self.nodes))
 
-
-def _renamed(edges: list[GraphEdge], hidden: Mapping[str, str]) -> tuple[GraphEdge, ...]:
-    if not hidden:
-        return tuple(edges)
-    return tuple(GraphEdge(hidden.get(e.source, e.source), hidden.get(e.target, e.target), e.transformation) for e in edges)
-
-
-def _on_page(edges: Iterable[GraphEdge], distances: Mapping[str, int], positions: range) -> list[GraphEdge]:
-    """The edges whose later end lies at one of the positions."""
-    order = {node: position for position, node in enumerate(distances)}
-    return [e for e in edges if max(order[e.source], order[e.target]) in positions]
-
-
-def edge_source(edge: ColumnEdge | RowEdge) -> str:
-    """The node an edge comes from: the port itself if its column is unknown."""
-    return edge.source_port if edge.source_column == ANY_COLUMN else column_object(edge.source_port, edge.source_column)
-
-
-def _edges(lineage: PortLineage) -> Iterator[GraphEdge]:
-    """Port to port without a transformation; with one column to column, and to the port what decides its rows or is unknown."""
-    target = lineage.target_port
-    for dataset_edge in lineage.dataset_edges:
-        yield GraphEdge(dataset_edge.source_port, target, None)
-    for edge in lineage.edges:
-        source = intern(edge_source(edge))
-        yield GraphEdge(source, intern(column_object(target, edge.target_column)), edge.transformation)
-    for row_edge in lineage.row_edges:
-        yield GraphEdge(edge_source(row_edge), target, row_edge.transformation)
-    for port in lineage.unknown_inputs:
-        yield GraphEdge(port, target, _UNKNOWN)
+    def _triples(self, target: int, lineage: lineage_pb2.PortLineage) -> Iterator[int]:
+        """Source, target and kind of each edge, one after the other; between ports, one for each port it depends on."""
+        port, column, kind = self.nodes.port, self.nodes.column, self.kinds.number
+        sources = {port(i.port): None for i in lineage.inputs}
+        for edge in lineage.edges:
+            source = port(edge.source_port)
+            sources[source] = None
+            yield column(source, edge.source_column) if edge.source_column else source + LOOSE
+            yield column(target, edge.target_column)
+            yield kind(edge)
+        for edge in lineage.row_edges:
+            source = port(edge.source_port)
+            sources[source] = None
+            yield column(source, edge.source_column) if edge.source_column else source + LOOSE
+            yield target + ROWS
+            yield kind(edge)
+        for name in lineage.unknown_inputs:
+            source = port(name)
+            sources[source] = None
+            yield from (source + LOOSE, self.nodes.loose_end(target, lineage.source), UNKNOWN)
+        for source in sources:
+            yield from (source, target, BETWEEN_PORTS)

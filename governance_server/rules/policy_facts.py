@@ -33,6 +33,7 @@ __all__ = [
     "domain_rows",
     "exemption_role",
     "grant_rows",
+    "guardrail_object",
     "guardrail_rows",
     "identity_rows",
     "own_data_rows",
@@ -164,7 +165,7 @@ def own_data_rows(guardrail: grant_pb2.Guardrail, domains: Iterable[str]) -> Ite
 
     Whoever is exempt everywhere is exempt in each: its role leads to the role of the domain.
     """
-    role, home = exemption_role(guardrail.id), domain_of(_guardrail_object(guardrail.resource))
+    role, home = exemption_role(guardrail.id), domain_of(guardrail_object(guardrail.resource))
     kinds = {"g3" if exempt.startswith("purpose:") else "g" for exempt in guardrail.exempt if exempt != OWN_PEOPLE}
     for domain in domains:
         if home in (ANY, domain):
@@ -179,12 +180,13 @@ def _guard_rule(guardrail: grant_pb2.Guardrail, *, dom: str, unless: str) -> Rul
     section, value = {"mask": ("p2", guardrail.mask), "row_filter": ("p3", guardrail.id)}.get(rule or "", ("p", "deny"))
     return Rule(
         section=section,  # type: ignore[arg-type]  # p, p2 or p3, from the table above
-        sub=ANY, dom=dom, obj=_guardrail_object(guardrail.resource), act="read", purpose=ANY, unless=unless,
+        sub=ANY, dom=dom, obj=guardrail_object(guardrail.resource), act="read", purpose=ANY, unless=unless,
         nbf=FROM_THE_START, exp=FOREVER, value=value, kind="guard", rid=guardrail.id,
     )  # fmt: skip
 
 
-def _guardrail_object(resource: str) -> str:
+def guardrail_object(resource: str) -> str:
+    """The object that a guardrail's rules are on."""
     return tag_object(resource) if resource.startswith("tag:") else resource
 
 

@@ -11,7 +11,7 @@ from governance_server.caller import current_caller
 from governance_server.lineage.stored import read_stored
 from governance_server.policy.projection import Facts, denied
 from governance_server.rules.errors import Invalid, NotFound
-from governance_server.rules.lineage_graph import Direction, GraphEdge, Node
+from governance_server.rules.lineage_walk import Direction, GraphEdge, Node, walk
 from governance_server.storage.events import Event, EventLog
 from mesh_core.names import MESH, check_column, column_object, parse_port
 
@@ -60,7 +60,7 @@ class LineageService(lineage_service_pb2_grpc.LineageServiceServicer):
         edges: dict[GraphEdge, None] = {}
         for direction in _DIRECTIONS[request.direction]:
             with policy.pinned():  # the graph is live: nobody changes it meanwhile
-                found = facts.graph.walk(start, direction, depth=request.depth or _DEFAULT_DEPTH, is_visible=is_visible)
+                found = walk(facts.graph, start, direction, depth=request.depth or _DEFAULT_DEPTH, is_visible=is_visible)
             marked = f"{direction}:"
             for node in found.nodes:
                 shown = marked + node.id if node.is_hidden else node.id

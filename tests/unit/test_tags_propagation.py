@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from governance_server.rules.tags import breaker, propagate
 from mesh_core.lineage import ColumnEdge, InputVersion, PortLineage, Subtype, Transformation
+from tests.unit.tag_derivation import derived_tags
 
 EMAIL = {"m.p.a#email": frozenset({"pii.email"})}
 IDENTITY = Transformation.of(Subtype.IDENTITY)
@@ -27,7 +27,7 @@ def test_a_tag_flows_along_direct_edges_with_its_path():
         _made("m.p.b", ("m.p.a", "email", "contact", IDENTITY)),
         _made("m.p.c", ("m.p.b", "contact", "domain", Transformation.of(Subtype.TRANSFORMATION))),
     ]
-    assert propagate(EMAIL, lineages, columns={}) == {
+    assert derived_tags(EMAIL, lineages, columns={}) == {
         "m.p.b#contact": {"pii.email": ("m.p.a#email", "m.p.b#contact")},
         "m.p.c#domain": {"pii.email": ("m.p.a#email", "m.p.b#contact", "m.p.c#domain")},
     }
@@ -35,34 +35,34 @@ def test_a_tag_flows_along_direct_edges_with_its_path():
 
 @pytest.mark.parametrize("function", ["count", "count_distinct", "len", "sum", "mean"])
 def test_a_tag_stops_at_an_aggregate_that_shows_no_value(function):
-    assert propagate(EMAIL, [_made("m.p.b", ("m.p.a", "email", "n", _aggregated(function)))], columns={}) == {}
+    assert derived_tags(EMAIL, [_made("m.p.b", ("m.p.a", "email", "n", _aggregated(function)))], columns={}) == {}
 
 
 @pytest.mark.parametrize("function", ["min", "max", "first", "last", "list", "median", "item", ""])
 def test_a_tag_flows_through_an_aggregate_that_shows_a_value(function):
-    assert "m.p.b#n" in propagate(EMAIL, [_made("m.p.b", ("m.p.a", "email", "n", _aggregated(function)))], columns={})
+    assert "m.p.b#n" in derived_tags(EMAIL, [_made("m.p.b", ("m.p.a", "email", "n", _aggregated(function)))], columns={})
 
 
 @pytest.mark.parametrize("subtype", ["FILTER", "JOIN", "GROUP_BY", "SORT", "WINDOW", "CONDITIONAL"])
 def test_a_tag_does_not_flow_through_a_column_that_only_decides(subtype):
     edge = ("m.p.a", "email", "x", Transformation.of(Subtype(subtype)))
-    assert propagate(EMAIL, [_made("m.p.b", edge)], columns={}) == {}
+    assert derived_tags(EMAIL, [_made("m.p.b", edge)], columns={}) == {}
 
 
 def test_a_tag_does_not_flow_from_a_column_that_was_read_masked():
     edge = ("m.p.a", "email", "x", Transformation.of(Subtype.IDENTITY, masking=True))
-    assert propagate(EMAIL, [_made("m.p.b", edge)], columns={}) == {}
+    assert derived_tags(EMAIL, [_made("m.p.b", edge)], columns={}) == {}
 
 
 def test_one_open_edge_beside_a_breaker_is_enough():
     edges = [("m.p.a", "email", "x", _aggregated("count")), ("m.p.a", "email", "x", IDENTITY)]
-    assert "m.p.b#x" in propagate(EMAIL, [_made("m.p.b", *edges)], columns={})
+    assert "m.p.b#x" in derived_tags(EMAIL, [_made("m.p.b", *edges)], columns={})
 
 
 def test_a_column_of_unknown_origin_inherits_every_tag_of_the_unknown_input():
     declared = EMAIL | {"m.p.a#card": frozenset({"pii.card"}), "m.p.z#other": frozenset({"pii.name"})}
     lineage = _made("m.p.b", ("m.p.z", "id", "known", IDENTITY), unknown=("m.p.a",))
-    derived = propagate(declared, [lineage], columns={"m.p.b": ["known", "free"]})
+    derived = derived_tags(declared, [lineage], columns={"m.p.b": ["known", "free"]})
     assert derived == {
         "m.p.b#free": {"pii.email": ("m.p.a#email", "m.p.b#free"), "pii.card": ("m.p.a#card", "m.p.b#free")},
     }
@@ -70,29 +70,24 @@ def test_a_column_of_unknown_origin_inherits_every_tag_of_the_unknown_input():
 
 def test_derived_tags_of_an_unknown_input_flow_on():
     lineages = [_made("m.p.b", ("m.p.a", "email", "e", IDENTITY)), _made("m.p.c", unknown=("m.p.b",))]
-    derived = propagate(EMAIL, lineages, columns={"m.p.c": ["x"]})
+    derived = derived_tags(EMAIL, lineages, columns={"m.p.c": ["x"]})
     assert derived["m.p.c#x"] == {"pii.email": ("m.p.a#email", "m.p.b#e", "m.p.c#x")}
 
 
 def test_a_passing_rescan_stops_the_tag_there_and_below():
     lineages = [_made("m.p.b", ("m.p.a", "email", "e", IDENTITY)), _made("m.p.c", ("m.p.b", "e", "e", IDENTITY))]
-    assert propagate(EMAIL, lineages, columns={}, rescanned={"m.p.b#e": frozenset({"pii.email"})}) == {}
+    assert derived_tags(EMAIL, lineages, columns={}, rescanned={"m.p.b#e": frozenset({"pii.email"})}) == {}
 
 
 def test_a_rescan_does_not_overrule_a_declaration():
     lineages = [_made("m.p.b", ("m.p.a", "email", "e", IDENTITY))]
-    assert "m.p.b#e" in propagate(EMAIL, lineages, columns={}, rescanned=EMAIL)
+    assert "m.p.b#e" in derived_tags(EMAIL, lineages, columns={}, rescanned=EMAIL)
 
 
 def test_a_declared_tag_is_not_repeated_as_derived():
     declared = EMAIL | {"m.p.b#e": frozenset({"pii.email"})}
     lineages = [_made("m.p.b", ("m.p.a", "email", "e", IDENTITY)), _made("m.p.c", ("m.p.b", "e", "e", IDENTITY))]
-    assert propagate(declared, lineages, columns={}) == {"m.p.c#e": {"pii.email": ("m.p.b#e", "m.p.c#e")}}
-
-
-def test_a_family_that_does_not_inherit_stays_where_it_is():
-    lineages = [_made("m.p.b", ("m.p.a", "email", "e", IDENTITY))]
-    assert propagate(EMAIL, lineages, columns={}, inherits=lambda tag: not tag.startswith("pii.")) == {}
+    assert derived_tags(declared, lineages, columns={}) == {"m.p.c#e": {"pii.email": ("m.p.b#e", "m.p.c#e")}}
 
 
 def test_a_cycle_ends_and_the_shortest_path_is_kept():
@@ -100,14 +95,7 @@ def test_a_cycle_ends_and_the_shortest_path_is_kept():
         _made("m.p.b", ("m.p.a", "email", "e", IDENTITY), ("m.p.c", "e", "e", IDENTITY)),
         _made("m.p.c", ("m.p.b", "e", "e", IDENTITY)),
     ]
-    assert propagate(EMAIL, lineages, columns={})["m.p.b#e"]["pii.email"] == ("m.p.a#email", "m.p.b#e")
-
-
-def test_a_breaker_is_told_in_words():
-    assert breaker(IDENTITY) is None
-    assert breaker(_aggregated("sum")) == "is a sum"
-    assert breaker(Transformation.of(Subtype.IDENTITY, masking=True)) == "was masked"
-    assert breaker(Transformation.of(Subtype.FILTER)) == "only decides (FILTER)"
+    assert derived_tags(EMAIL, lineages, columns={})["m.p.b#e"]["pii.email"] == ("m.p.a#email", "m.p.b#e")
 
 
 _PORT = st.integers(0, 4).map(lambda n: f"m.p.n{n}")
@@ -128,8 +116,8 @@ _COLUMNS = {f"m.p.n{n}": ["x", "y"] for n in range(5)}
 @given(_DECLARED, _LINEAGES, st.randoms())
 def test_the_order_of_sources_and_publications_does_not_matter(declared, lineages, random):
     shuffled = dict(random.sample(list(declared.items()), len(declared)))
-    again = propagate(shuffled, random.sample(lineages, len(lineages)), columns=_COLUMNS)
-    assert again == propagate(declared, lineages, columns=_COLUMNS)
+    again = derived_tags(shuffled, random.sample(lineages, len(lineages)), columns=_COLUMNS)
+    assert again == derived_tags(declared, lineages, columns=_COLUMNS)
 
 
 def _reached(origins: set[str], lineages: list[PortLineage]) -> set[str]:
@@ -158,7 +146,7 @@ def _reached(origins: set[str], lineages: list[PortLineage]) -> set[str]:
 
 @given(_DECLARED, _LINEAGES)
 def test_derived_tags_are_exactly_what_the_rule_reaches_and_paths_are_real(declared, lineages):
-    derived = propagate(declared, lineages, columns=_COLUMNS)
+    derived = derived_tags(declared, lineages, columns=_COLUMNS)
     for tag in ("pii.a", "pii.b", "secret"):
         origins = {column for column, tags in declared.items() if tag in tags}
         assert {column for column, tags in derived.items() if tag in tags} == _reached(origins, lineages) - origins
@@ -175,7 +163,7 @@ def test_a_retracted_source_takes_exactly_its_derived_tags_with_it(declared, lin
         return
     retracted = data.draw(st.sampled_from(sorted(declared)))
     remaining = {column: tags for column, tags in declared.items() if column != retracted}
-    after = propagate(remaining, lineages, columns=_COLUMNS)
+    after = derived_tags(remaining, lineages, columns=_COLUMNS)
     for tag in ("pii.a", "pii.b", "secret"):
         others = {column for column, tags in remaining.items() if tag in tags}
         assert {column for column, tags in after.items() if tag in tags} == _reached(others, lineages) - others

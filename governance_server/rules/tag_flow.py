@@ -331,4 +331,4 @@ class _Paths(Mapping[str, Path]):
         return len(tuple(self._flow.tags(self._node)))
 
     def __contains__(self, tag: object) -> bool:
-        return tag in self._flow.tags(self._node)
+        return any(tag == known for known in self._flow.tags(self._node))

@@ -8,7 +8,7 @@ anything is ranked.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, replace
 
 from google.protobuf.timestamp_pb2 import Timestamp
@@ -94,7 +94,7 @@ class SearchIndex:
         return entries
 
 
-def _entries(product: product_pb2.Product, derived: dict[str, dict[str, tuple[str, ...]]]) -> list[_Entry]:
+def _entries(product: product_pb2.Product, derived: Mapping[str, Iterable[str]]) -> list[_Entry]:
     result = []
     sources = [(product.name, tuple(product.tags))]
     for port in product.ports:

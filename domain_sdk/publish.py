@@ -9,17 +9,18 @@ import contextlib
 import logging
 import uuid
 from collections.abc import Mapping, Sequence
-from pathlib import Path
+from functools import partial
 from typing import Any
 
 from domain_sdk._arguments import checked_names
 from domain_sdk._catalog_calls import to_release
 from domain_sdk._delivery import Delivered, deliver
 from domain_sdk._personal_columns import PersonalDataGate
+from domain_sdk._places import Places
 from domain_sdk._port_lineage import DeclaredColumns, declared_lineage, planned_lineage
 from domain_sdk._progress import Progress, ProgressHook, reporting
 from domain_sdk._transport import Transport
-from domain_sdk.errors import ContractViolated, InvalidContract, InvalidRequest, MeshError, Violation, WrongState
+from domain_sdk.errors import ContractViolated, InvalidContract, InvalidRequest, MeshError, Violation
 from domain_sdk.read import ScanFrame
 from domain_sdk.release import Preview, QualityResult, Release
 from domainmesh.v1 import product_pb2, publication_pb2, publication_service_pb2
@@ -75,9 +76,8 @@ class Publishing:
         lineage = self._lineage(frames)
         publication = self._begin(validate_only=False)
         try:
-            with reporting(progress) as hook:
-                folders = {location.port: _folder(location) for location in publication.locations}
-                delivered = self._personal.judged(self._deliver(frames, folders, hook), lineage)
+            with reporting(progress) as hook, Places(self._transport, publication) as places:
+                delivered = self._personal.judged(self._deliver(frames, places, hook), lineage)
             _refuse_violations(self._product, [result for port in delivered for result in port.quality])
             return self._commit(publication.id, delivered, lineage)
         except BaseException as error:
@@ -90,7 +90,7 @@ class Publishing:
         lineage = self._lineage(frames)
         self._begin(validate_only=True)
         with reporting(progress) as hook:
-            delivered = self._personal.judged(self._deliver(frames, {}, hook), lineage)
+            delivered = self._personal.judged(self._deliver(frames, None, hook), lineage)
         quality = tuple(result for port in delivered for result in port.quality)
         return Preview(self._product, quality, tuple(lineage), tuple(not_enforced(self._contract.document)))
 
@@ -126,7 +126,7 @@ class Publishing:
         )
         return self._transport.call(self._transport.control(PublicationServiceStub).BeginPublication, request)
 
-    def _deliver(self, frames: Mapping[str, Any], folders: Mapping[str, Path], hook: ProgressHook) -> list[Delivered]:
+    def _deliver(self, frames: Mapping[str, Any], places: Places | None, hook: ProgressHook) -> list[Delivered]:
         delivered = []
         for port in self._contract.ports:
             name = self._name(port.name)
@@ -135,10 +135,12 @@ class Publishing:
                     port,
                     name,
                     frames[port.name],
-                    folder=folders.get(name),
+                    folder=places.folder(name) if places else None,
                     hook=lambda done, total, name=name: hook(name, done, total),  # type: ignore[misc] # binds the loop's value
                 )
             )
+            if places:
+                places.send(name, delivered[-1].files, partial(hook, f"{name} upload"))
         return delivered
 
     def _commit(self, id: str, delivered: Sequence[Delivered], lineage: Sequence[PortLineage]) -> Release:
@@ -169,17 +171,6 @@ def _loaded(text: str, product: str) -> Contract:
     except InvalidContractText as error:
         violations = [Violation(it.path, it.message) for it in error.violations]
         raise InvalidContract(f"The contract of {product} is not valid ODCS.", resource=product, violations=violations) from error
-
-
-def _folder(location: publication_pb2.WriteLocation) -> Path:
-    path = Path(location.path)
-    if not path.is_dir():
-        raise WrongState(
-            f"The server wants the files of {location.port} in {path}, which does not exist on this machine: "
-            "publish where the server's drop folder (MESH_DROP) is mounted.",
-            resource=location.port,
-        )
-    return path
 
 
 def _refuse_violations(product: str, quality: Sequence[QualityResult]) -> None:

@@ -53,6 +53,7 @@ from governance_server.storage.events import EventLog
 from governance_server.storage.leases import Leases
 from governance_server.vector_access import VectorAccess
 from governance_server.warehouse.layout import Warehouse
+from governance_server.warehouse.opening import open_warehouse
 from governance_server.wiring import ControlParts, Registration, control_services, register
 
 if TYPE_CHECKING:
@@ -195,7 +196,7 @@ def _now() -> datetime:
 
 
 def _warehouse(settings: Settings) -> Warehouse:
-    return Warehouse(settings.home / "warehouse", settings.drop)
+    return open_warehouse(settings.warehouse, settings.drop)
 
 
 def _vectors(settings: Settings) -> VectorAccess:

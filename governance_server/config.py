@@ -7,6 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
 
 from governance_server.oidc_settings import InvalidOidcSettings, OidcSettings, load_oidc_settings
 
@@ -42,8 +43,11 @@ class Settings:
     """`MESH_VECTORS_API_KEY`: the vector store's key, held by the server alone."""
     embedder: str
     """`MESH_EMBEDDER`, default `minilm`. What turns questions into vectors; must be what collections were published with."""
+    warehouse: str
+    """`MESH_WAREHOUSE`, default `<home>/warehouse`. Where tables lie: a local folder, or `s3://bucket/prefix` of an S3-compatible
+    store, reached by the standard `AWS_*` variables. Control server and gateway must name the same."""
     drop: Path
-    """`MESH_DROP`, default `<home>/drop`. Where publishers deliver files."""
+    """`MESH_DROP`, default `<home>/drop`. Where publishers deliver files to a local warehouse; one in a bucket has its own."""
     keys: Path
     """`MESH_KEYS`, default `<home>/keys.json`. The mesh's own keys, mode 0600; made at the first start."""
     tls_certificate: Path | None
@@ -110,6 +114,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         vectors_url=env.get("MESH_VECTORS", f"lancedb://{home}/vectors"),
         vectors_api_key=env.get("MESH_VECTORS_API_KEY") or None,
         embedder=env.get("MESH_EMBEDDER", "minilm"),
+        warehouse=_warehouse(env, home),
         drop=Path(env.get("MESH_DROP", str(home / "drop"))).expanduser().resolve(),
         keys=Path(env.get("MESH_KEYS", str(home / "keys.json"))).expanduser().absolute(),
         tls_certificate=_path(env, "MESH_TLS_CERTIFICATE"),
@@ -133,6 +138,17 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     )
     _check(settings)
     return settings
+
+
+def _warehouse(env: Mapping[str, str], home: Path) -> str:
+    text = env.get("MESH_WAREHOUSE") or str(home / "warehouse")
+    if "://" not in text:
+        return str(Path(text).expanduser().resolve())
+    parts = urlsplit(text)
+    names = parts.path.strip("/").split("/") if parts.path.strip("/") else []
+    if parts.scheme != "s3" or not parts.netloc or parts.query or parts.fragment or not set(names).isdisjoint({"", ".", ".."}):
+        raise InvalidSettings(f"MESH_WAREHOUSE={text!r} cannot be used: give a local folder or s3://bucket/prefix.")
+    return text
 
 
 def _oidc(env: Mapping[str, str]) -> OidcSettings | None:

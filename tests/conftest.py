@@ -10,7 +10,7 @@ import pytest
 
 from tests.servers import RunningServer
 
-pytest_plugins = ["tests.integration.weaviate_server"]
+pytest_plugins = ["tests.integration.weaviate_server", "tests.integration.s3_server"]
 
 
 @pytest.fixture

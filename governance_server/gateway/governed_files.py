@@ -9,9 +9,10 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 from urllib.parse import unquote
 
 import polars as pl
@@ -24,8 +25,10 @@ from governance_server.gateway.polars_streaming import sink_to_files
 from governance_server.gateway.scan_errors import ScanFailed
 from governance_server.gateway.table_source import TableSource, open_table
 from governance_server.rules.read_plans import ReadPlan
+from governance_server.warehouse.folder import Folder
+from governance_server.warehouse.local_folder import LocalFolder
 
-__all__ = ["FileSet", "GovernedFile", "GovernedFiles", "own_files", "prepare"]
+__all__ = ["FileSet", "GovernedFile", "GovernedFiles", "own_files"]
 
 _GROUP_ROWS = 131_072
 _FILE_BYTES = 512 << 20
@@ -60,7 +63,7 @@ class GovernedFiles:
     """The salt of a file set's `sha-256-query-local` masks by its digest, which names the reader. A keyed one gives the same
     files again after they were dropped, and to every gateway of the mesh."""
 
-    def prepare(self, plan: ReadPlan, *, table_root: Path, delta_version: int) -> FileSet:
+    def prepare(self, plan: ReadPlan, *, table_root: Folder, delta_version: int) -> FileSet:
         """The files of what the plan shows, written if they are not there yet; concurrent callers wait for one build.
 
         The least recently used sets are removed when the cache grows beyond its bound; files already opened stay readable.
@@ -69,21 +72,23 @@ class GovernedFiles:
         """
         source = open_table(plan.port, table_root, delta_version)
         digest = _digest(plan, source, delta_version)
-        own = _own_files(plan, source, table_root)
+        shows_all = _shows_all(plan, source)
+        own = own_files(source, table_root) if shows_all else None
         if own is not None:
             return FileSet(digest, own)
+
+        def build(into: Path) -> None:
+            if shows_all and source.is_plain and not isinstance(table_root, LocalFolder):
+                _fetch(_actions(source), table_root, into)
+            else:
+                _write(plan, source, into, self.salt_of(digest))
+
         cache = FileCache(self.cache_root, self.max_bytes)
-        folder = cache.get_or_build(digest, lambda into: _write(plan, source, into, self.salt_of(digest)))
+        folder = cache.get_or_build(digest, build)
         try:
             return FileSet(digest, _listed(folder))
         except FileNotFoundError:  # another process made room meanwhile
-            folder = cache.get_or_build(digest, lambda into: _write(plan, source, into, self.salt_of(digest)))
-            return FileSet(digest, _listed(folder))
-
-
-def prepare(plan: ReadPlan, table_root: Path, delta_version: int, cache_root: Path) -> FileSet:
-    """As `GovernedFiles.prepare`, with the default bounds."""
-    return GovernedFiles(cache_root).prepare(plan, table_root=table_root, delta_version=delta_version)
+            return FileSet(digest, _listed(cache.get_or_build(digest, build)))
 
 
 def _digest(plan: ReadPlan, source: TableSource, delta_version: int) -> str:
@@ -91,26 +96,29 @@ def _digest(plan: ReadPlan, source: TableSource, delta_version: int) -> str:
     return hashlib.sha256(json.dumps(parts).encode()).hexdigest()
 
 
-def _own_files(plan: ReadPlan, source: TableSource, table_root: Path) -> tuple[GovernedFile, ...] | None:
-    """The table's own files if they show exactly what the plan does; None if any of them might show more or something else."""
-    if plan.has_obligations or [column.name for column in plan.columns] != list(source.schema):
-        return None
-    return own_files(source, table_root)
+def _shows_all(plan: ReadPlan, source: TableSource) -> bool:
+    """True if the plan shows exactly the table's rows and columns."""
+    return not plan.has_obligations and [column.name for column in plan.columns] == list(source.schema)
 
 
-def own_files(source: TableSource, table_root: Path) -> tuple[GovernedFile, ...] | None:
+def own_files(source: TableSource, table_root: Folder) -> tuple[GovernedFile, ...] | None:
     """The table's own files if, taken together, they are exactly its rows; None if they are not, or lie elsewhere."""
-    if not source.is_plain:
+    if not source.is_plain or not isinstance(table_root, LocalFolder):
         return None
     files = []
-    actions = pa.table(source.table.get_add_actions(flatten=True)).select(["path", "size_bytes", "num_records"])
-    for index, action in enumerate(sorted(actions.to_pylist(), key=lambda row: str(row["path"]))):
-        path = _file_inside(table_root, str(action["path"]))
+    for index, action in enumerate(_actions(source)):
+        path = _file_inside(table_root.path, str(action["path"]))
         if path is None or path.stat().st_size != action["size_bytes"]:
             return None
         rows = action["num_records"] if action["num_records"] is not None else pq.read_metadata(path).num_rows
         files.append(GovernedFile(f"part-{index:05}.parquet", path, int(action["size_bytes"]), int(rows)))
     return tuple(files)
+
+
+def _actions(source: TableSource) -> list[dict[str, Any]]:
+    """Path, size and rows of the version's files, by path."""
+    actions = pa.table(source.table.get_add_actions(flatten=True)).select(["path", "size_bytes", "num_records"])
+    return sorted(actions.to_pylist(), key=lambda row: str(row["path"]))
 
 
 def _file_inside(table_root: Path, relative: str) -> Path | None:
@@ -120,6 +128,15 @@ def _file_inside(table_root: Path, relative: str) -> Path | None:
         if is_inside and not path.is_symlink() and path.is_file():
             return path
     return None
+
+
+def _fetch(actions: Sequence[Mapping[str, Any]], table_root: Folder, into: Path) -> None:
+    """The files of these actions, byte for byte. Raises: OSError if one is not what its action says."""
+    for index, action in enumerate(actions):
+        path = into / f"part-{index:05}.parquet"
+        table_root.fetch(unquote(str(action["path"])), path)
+        if path.stat().st_size != action["size_bytes"]:
+            raise OSError(f"{table_root.uri} holds a file of another size than its log says")
 
 
 def _write(plan: ReadPlan, source: TableSource, folder: Path, salt: bytes) -> None:

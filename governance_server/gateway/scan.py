@@ -11,7 +11,6 @@ import secrets
 from collections.abc import Callable, Generator, Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Protocol
 
 import polars as pl
@@ -24,6 +23,7 @@ from governance_server.gateway.predicates import columns_of, conjunction, conjun
 from governance_server.gateway.scan_errors import HiddenColumn, ScanFailed
 from governance_server.gateway.table_source import open_table
 from governance_server.rules.read_plans import ReadPlan
+from governance_server.warehouse.folder import Folder
 from mesh_core.expressions.polars import to_polars
 from mesh_core.expressions.tree import Expression
 
@@ -43,7 +43,7 @@ class Scanner(Protocol):
         self,
         plan: ReadPlan,
         *,
-        table_root: Path,
+        table_root: Folder,
         delta_version: int,
         columns: Sequence[str] | None,
         predicate: Expression | None,
@@ -69,7 +69,7 @@ class PolarsScanner:
         self,
         plan: ReadPlan,
         *,
-        table_root: Path,
+        table_root: Folder,
         delta_version: int,
         columns: Sequence[str] | None,
         predicate: Expression | None,

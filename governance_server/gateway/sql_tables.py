@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
-from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -21,6 +20,7 @@ from governance_server.gateway.scan_errors import ScanFailed
 from governance_server.gateway.sql_engine import ClearFiles, GovernedStream
 from governance_server.gateway.table_source import TableSource, open_table
 from governance_server.rules.read_plans import ReadPlan
+from governance_server.warehouse.folder import Folder
 from governance_server.warehouse.schemas import schema_differences
 from mesh_core.expressions.tree import TRUE
 
@@ -36,7 +36,7 @@ def governed_table(
     plan: ReadPlan,
     columns: Sequence[str],
     *,
-    table: tuple[Path, int],
+    table: tuple[Folder, int],
     salt: bytes,
     is_current: Callable[[], None],
 ) -> GovernedStream | ClearFiles:
@@ -60,13 +60,13 @@ def governed_table(
     return GovernedStream(schema, lambda: _batches(plan.port, governed, schema, is_current))
 
 
-def _clear_files(plan: ReadPlan, source: TableSource, table_root: Path, columns: Sequence[str]) -> ClearFiles | None:
+def _clear_files(plan: ReadPlan, source: TableSource, table_root: Folder, columns: Sequence[str]) -> ClearFiles | None:
     """The table's own files, if they hold what the plan shows of these columns, each in the table's schema; else None."""
     clear = {column.name for column in plan.columns if column.is_clear}
     if plan.row_filter != TRUE or not clear.issuperset(columns):
         return None
     files = own_files(source, table_root)
-    if not files or len(files) > _MOST_FILES or set(str(table_root)) & _PATTERN:
+    if not files or len(files) > _MOST_FILES or set(table_root.uri) & _PATTERN:
         return None
     schema = pa.schema(source.table.schema().to_arrow())
     if any(schema_differences(pq.read_schema(file.path), schema) for file in files):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -18,6 +17,7 @@ from deltalake.exceptions import DeltaError, DeltaProtocolError, TableNotFoundEr
 
 from governance_server.gateway.polars_streaming import frame_from_batches
 from governance_server.gateway.scan_errors import ScanFailed
+from governance_server.warehouse.folder import Folder
 
 __all__ = ["TableSource", "open_table"]
 
@@ -38,10 +38,10 @@ class TableSource:
         return not _special_features(self.table) and not self.table.metadata().partition_columns
 
 
-def open_table(port: str, table_root: Path, delta_version: int) -> TableSource:
+def open_table(port: str, table_root: Folder, delta_version: int) -> TableSource:
     """The pinned version, opened; its rows are read when the frame is. Raises: ScanFailed."""
     try:
-        table = DeltaTable(table_root, version=delta_version)
+        table = DeltaTable(table_root.uri, version=delta_version, storage_options=table_root.storage_options)
         frame = _query_engine_frame(table) if _special_features(table) else pl.scan_delta(table)
         return TableSource(table, frame, frame.collect_schema())
     except (DeltaError, DeltaProtocolError, TableNotFoundError, pl.exceptions.PolarsError, OSError) as error:

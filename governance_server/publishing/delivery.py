@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2
 from governance_server.rules.errors import ContractViolated, Invalid, Problem
 from governance_server.warehouse.delivered import DeliveredFile, VerifiedFile
 from governance_server.warehouse.errors import StorageUnavailable
+from governance_server.warehouse.folder import Folder
 from governance_server.warehouse.layout import Warehouse
 from governance_server.warehouse.takeover import take_over, taken_name
 from mesh_core.contract import Contract, Port, PortKind
@@ -90,8 +90,8 @@ def _verify_port(
 def _take_in(warehouse: Warehouse, publication_id: str, port: str, files: Sequence[DeliveredFile]) -> tuple[DeliveredFile, ...]:
     folder = warehouse.find_drop_folder(publication_id, port)
     incoming = warehouse.incoming_folder(publication_id, port)
-    if not folder.is_dir() and not incoming.is_dir():
-        raise StorageUnavailable(folder, "the folder was removed")
+    if not folder.exists() and not incoming.exists():
+        raise StorageUnavailable(folder.uri, "the folder was removed")
     return take_over(folder, files, incoming, publication_id)
 
 
@@ -123,7 +123,7 @@ def unstorable(port: Port) -> str:
     return ""
 
 
-def _recheck(folder: Path, files: Sequence[DeliveredFile], port: Port) -> Iterator[Problem]:
+def _recheck(folder: Folder, files: Sequence[DeliveredFile], port: Port) -> Iterator[Problem]:
     """Every rule of the contract, run again over the delivered rows."""
     import polars as pl
     import pyarrow.parquet as pq
@@ -132,10 +132,11 @@ def _recheck(folder: Path, files: Sequence[DeliveredFile], port: Port) -> Iterat
 
     checker = Checker(port)
     for file in files:
-        for batch in pq.ParquetFile(folder / file.name).iter_batches(batch_size=262_144):
-            frame = pl.from_arrow(batch)
-            assert isinstance(frame, pl.DataFrame)
-            checker.observe(frame)
+        with folder.open(file.name) as source:
+            for batch in pq.ParquetFile(source).iter_batches(batch_size=262_144):
+                frame = pl.from_arrow(batch)
+                assert isinstance(frame, pl.DataFrame)
+                checker.observe(frame)
     for violation in checker.finish().violations:
         yield Problem(f"{port.name}.{violation.column or ''}".rstrip("."), violation.message)
 

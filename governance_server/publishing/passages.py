@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
-from pathlib import Path
-from typing import TYPE_CHECKING
+from functools import partial
+from typing import TYPE_CHECKING, BinaryIO
 
 from domainmesh.v1 import product_pb2, publication_pb2
 from governance_server.rules.errors import ContractViolated, Problem, Unavailable
@@ -21,6 +21,7 @@ __all__ = ["PassageIndexer"]
 
 _BATCH_ROWS = 1000
 _MAX_PROBLEMS = 100
+_Opener = Callable[[], BinaryIO]
 
 
 class PassageIndexer:
@@ -67,9 +68,9 @@ class PassageIndexer:
         except VectorStoreError as error:
             raise Unavailable(f"The vector store did not take {port.port}: {error}", resource=port.port) from error
 
-    def _files(self, publication_id: str, port: publication_pb2.VerifiedPort) -> list[Path]:
+    def _files(self, publication_id: str, port: publication_pb2.VerifiedPort) -> list[_Opener]:
         folder = self._warehouse.incoming_folder(publication_id, port.port.rpartition(".")[2])
-        return [folder / file.name for file in port.files]
+        return [partial(folder.open, file.name) for file in port.files]
 
     def stage(self, publication_id: str, port: publication_pb2.VerifiedPort, version: int) -> None:
         """The collection holds exactly the delivered passages as of `version`; readers of earlier versions see no change."""
@@ -110,7 +111,7 @@ class PassageIndexer:
             port.passage_tags.extend(sorted(_tags(self._files(publication.id, found))))
 
 
-def _passage_problems(port: publication_pb2.VerifiedPort, files: Sequence[Path]) -> list[Problem]:
+def _passage_problems(port: publication_pb2.VerifiedPort, files: Sequence[_Opener]) -> list[Problem]:
     """Every passage that no store may take, and ids that occur twice; the first hundred."""
     from mesh_core.vectors.passages import InvalidPassage, check_passage
 
@@ -132,18 +133,19 @@ def _passage_problems(port: publication_pb2.VerifiedPort, files: Sequence[Path])
     return problems
 
 
-def _passages(files: Sequence[Path]) -> Iterator[Passage]:
+def _passages(files: Sequence[_Opener]) -> Iterator[Passage]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     from mesh_core.vectors.schema import PASSAGE_SCHEMA, passages_in
 
     for file in files:
-        for batch in pq.ParquetFile(file).iter_batches(batch_size=_BATCH_ROWS):
-            # Files may hold strings and lists in another flavour (large, view): the same values, checked at verification.
-            for plain in pa.Table.from_batches([batch]).cast(PASSAGE_SCHEMA).to_batches():
-                for passage in passages_in(plain):
-                    yield _with_attributes(passage)
+        with file() as source:
+            for batch in pq.ParquetFile(source).iter_batches(batch_size=_BATCH_ROWS):
+                # Files may hold strings and lists in another flavour (large, view): the same values, checked at verification.
+                for plain in pa.Table.from_batches([batch]).cast(PASSAGE_SCHEMA).to_batches():
+                    for passage in passages_in(plain):
+                        yield _with_attributes(passage)
 
 
 def _interruptible(passages: Iterator[Passage]) -> Iterator[Passage]:
@@ -157,11 +159,12 @@ def _with_attributes(passage: Passage) -> Passage:
     return replace(passage, attributes={"document": passage.document, "title": passage.title, "heading": passage.heading})
 
 
-def _tags(files: Sequence[Path]) -> set[str]:
+def _tags(files: Sequence[_Opener]) -> set[str]:
     import pyarrow.parquet as pq
 
     found: set[str] = set()
     for file in files:
-        for tags in pq.read_table(file, columns=["tags"]).column("tags").to_pylist():
-            found.update(tags)
+        with file() as source:
+            for tags in pq.read_table(source, columns=["tags"]).column("tags").to_pylist():
+                found.update(tags)
     return found

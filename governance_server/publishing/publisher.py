@@ -42,6 +42,7 @@ from governance_server.publishing.entries import (
 from governance_server.publishing.lease import product_lease
 from governance_server.publishing.passages import PassageIndexer
 from governance_server.publishing.tag_consent import carried_write, refuse_lost_tags
+from governance_server.publishing.uploads import sign_uploads, write_location
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.compatibility import check_step
@@ -108,8 +109,8 @@ class Publisher:
                 contract_text=request.contract_text,
             )  # fmt: skip
             for port in wanted.ports:
-                path = self._warehouse.find_drop_folder(publication_id, port.name.rpartition(".")[2])
-                publication.locations.add(port=port.name, kind=port.kind, path=str(path))
+                folder = self._warehouse.find_drop_folder(publication_id, port.name.rpartition(".")[2])
+                publication.locations.append(write_location(port, folder))
             if request.validate_only:
                 publication.ClearField("id")
                 publication.ClearField("locations")
@@ -125,6 +126,13 @@ class Publisher:
             self._warehouse.drop_folder(publication.id, location.port.rpartition(".")[2])
         fault_point("publish.begun")
         return publication
+
+    def sign_uploads(self, request: pb.SignUploadsRequest, caller: Caller) -> pb.SignUploadsResponse:
+        """How the publisher uploads each file. Raises: AccessDenied, Invalid, Precondition."""
+        publication = self.get(request.id, caller, action="write")
+        if publication.principal != caller.name:
+            raise denied("deliver files of the publication", request.id)
+        return sign_uploads(self._warehouse, publication, request, self._backend.now())
 
     # -- commit ------------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, replace
-from pathlib import Path
 
 from domainmesh.v1 import product_pb2
 from governance_server.backend import Backend
@@ -18,6 +17,7 @@ from governance_server.rules import kinds
 from governance_server.rules.errors import AccessDenied, Invalid, InvalidFilter, NotFound, Precondition, Unavailable
 from governance_server.rules.read_plans import ReadPlan
 from governance_server.services.past_tags import past_tags
+from governance_server.warehouse.folder import Folder
 from governance_server.warehouse.layout import Warehouse
 from mesh_core.expressions.errors import InvalidExpression
 from mesh_core.names import parse_port
@@ -34,7 +34,7 @@ class PinnedRead:
     plan: ReadPlan
     port: product_pb2.Port
     version: int
-    table_root: Path
+    table_root: Folder
     delta_version: int
     digest: str
     """Of the whole plan, before it was cut: while the caller's plan has this digest, what is served is still its due."""
@@ -103,7 +103,7 @@ class PinnedReads:
         raise NotFound(f"{port} has no version {version}: list versions with `mesh show {product}`.", resource=port)
 
 
-def _cut(plan: ReadPlan, port: str, table_root: Path, delta_version: int) -> ReadPlan:
+def _cut(plan: ReadPlan, port: str, table_root: Folder, delta_version: int) -> ReadPlan:
     """The plan for an older version: columns the table did not have then are left out, columns gone since then stay hidden."""
     from governance_server.gateway.table_source import open_table
 

@@ -28,6 +28,11 @@ class PublicationService(publication_service_pb2_grpc.PublicationServiceServicer
         with _storage(request.product):
             return self._publisher.begin(request)
 
+    def SignUploads(self, request: pb.SignUploadsRequest, context: grpc.ServicerContext) -> pb.SignUploadsResponse:
+        """Returns a request for each file that puts exactly this file where it is to be delivered."""
+        with _storage(request.id):
+            return self._publisher.sign_uploads(request, current_caller())
+
     def CommitPublication(self, request: pb.CommitPublicationRequest, context: grpc.ServicerContext) -> product_pb2.Release:
         """Verifies what was delivered and makes all ports visible together, or none."""
         with _storage(request.id):

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any, Literal
 
 import pyarrow as pa
@@ -18,9 +17,9 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, create_table_with_add_actions
 
 from governance_server.warehouse.delivered import VerifiedFile
-from governance_server.warehouse.durable import sync_file, sync_folder
 from governance_server.warehouse.errors import StorageUnavailable, VersionConflict
 from governance_server.warehouse.faults import fault_point
+from governance_server.warehouse.folder import Folder
 from governance_server.warehouse.schemas import schema_differences, stored_schema
 from governance_server.warehouse.takeover import take_over
 
@@ -40,7 +39,7 @@ _FIRST_LOOK = 32
 
 
 def commit_version(
-    table_root: Path,
+    table_root: Folder,
     files: Sequence[VerifiedFile],
     schema: pa.Schema,
     *,
@@ -59,7 +58,7 @@ def commit_version(
     table = _open(table_root)
     existing = _find(table, publication_id, version)
     if existing is not None:
-        _sync_log(table_root, existing)
+        table_root.settle(*_log_entry(existing))
         return existing
     properties = CommitProperties(
         custom_metadata={_PUBLICATION_KEY: publication_id, _VERSION_KEY: version},
@@ -75,11 +74,11 @@ def commit_version(
             raise _commit_error(table_root, version, error) from error
         delta_version = overtaken_by
     fault_point("commit_version.after_log")
-    _sync_log(table_root, delta_version)
+    table_root.settle(*_log_entry(delta_version))
     return delta_version
 
 
-def find_version(table_root: Path, *, publication_id: str, version: int) -> int | None:
+def find_version(table_root: Folder, *, publication_id: str, version: int) -> int | None:
     """The Delta version that carried this product version of this publication; None if the log does not hold it yet.
 
     Raises: VersionConflict if another publication holds the version or a later one is in the log; StorageUnavailable.
@@ -87,11 +86,13 @@ def find_version(table_root: Path, *, publication_id: str, version: int) -> int 
     return _find(_open(table_root), publication_id, version)
 
 
-def _open(table_root: Path) -> DeltaTable | None:
+def _open(table_root: Folder) -> DeltaTable | None:
     try:
-        return DeltaTable(table_root) if DeltaTable.is_deltatable(str(table_root)) else None
+        options = table_root.storage_options
+        is_table = DeltaTable.is_deltatable(table_root.uri, storage_options=options)
+        return DeltaTable(table_root.uri, storage_options=options) if is_table else None
     except (DeltaError, OSError) as error:
-        raise StorageUnavailable(table_root, str(error)) from error
+        raise StorageUnavailable(table_root.uri, str(error)) from error
 
 
 def _find(table: DeltaTable | None, publication_id: str, version: int) -> int | None:
@@ -112,10 +113,10 @@ def _find(table: DeltaTable | None, publication_id: str, version: int) -> int | 
     return int(entry["version"])
 
 
-def _commit_error(table_root: Path, version: int, error: Exception) -> VersionConflict | StorageUnavailable:
+def _commit_error(table_root: Folder, version: int, error: Exception) -> VersionConflict | StorageUnavailable:
     if isinstance(error, CommitFailedError):
-        return VersionConflict(f"Another writer changed {table_root} while version {version} was committed: try again.")
-    return StorageUnavailable(table_root, str(error))
+        return VersionConflict(f"Another writer changed {table_root.uri} while version {version} was committed: try again.")
+    return StorageUnavailable(table_root.uri, str(error))
 
 
 def _entry_of(table: DeltaTable, version: int) -> Mapping[str, Any] | None:
@@ -130,7 +131,7 @@ def _entry_of(table: DeltaTable, version: int) -> Mapping[str, Any] | None:
 class _Entry:
     """What is going to be one log entry."""
 
-    table_root: Path
+    table_root: Folder
     files: Sequence[VerifiedFile]
     schema: pa.Schema
     mode: CommitMode
@@ -148,14 +149,14 @@ class _Entry:
 def _write_entry(table: DeltaTable | None, entry: _Entry) -> int:
     """The entry is on top of exactly the opened snapshot, or version 0 of a table that did not exist when it was looked for."""
     if table is None:
-        entry.table_root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        entry.table_root.make()
         _create(entry, mode="error")
         return 0
     if entry.mode == "append":
         differences = schema_differences(pa.schema(table.schema().to_arrow()), entry.schema)
         if differences:
             raise VersionConflict(
-                f"Files cannot be appended to {entry.table_root}: {' '.join(differences)} Publish with overwrite."
+                f"Files cannot be appended to {entry.table_root.uri}: {' '.join(differences)} Publish with overwrite."
             )
     following = int(table.version()) + 1
     if _needs_newer_protocol(entry.schema, table):
@@ -167,10 +168,11 @@ def _write_entry(table: DeltaTable | None, entry: _Entry) -> int:
 
 def _create(entry: _Entry, *, mode: Literal["error", "overwrite"]) -> None:
     create_table_with_add_actions(
-        str(entry.table_root),
+        entry.table_root.uri,
         entry.delta_schema,
         entry.actions,
         mode=mode,
+        storage_options=entry.table_root.storage_options,
         configuration=_CONFIGURATION,
         commit_properties=entry.properties,
     )
@@ -187,23 +189,19 @@ def _has_naive_timestamp(data_type: pa.DataType) -> bool:
     return any(_has_naive_timestamp(data_type.field(i).type) for i in range(data_type.num_fields))
 
 
-def _add_action(table_root: Path, file: VerifiedFile) -> AddAction:
-    found = (table_root / file.name).stat()
+def _add_action(table_root: Folder, file: VerifiedFile) -> AddAction:
+    found = table_root.find(file.name)
+    if found is None:
+        raise StorageUnavailable(table_root.uri, f"{file.name} is gone")
     return AddAction(
         path=file.name,
-        size=found.st_size,
+        size=found.size,
         partition_values={},
-        modification_time=int(found.st_mtime * 1000),
+        modification_time=found.modified_milliseconds,
         data_change=True,
         stats=file.stats_json,
     )
 
 
-def _sync_log(table_root: Path, delta_version: int) -> None:
-    log = table_root / "_delta_log"
-    try:
-        sync_file(log / f"{delta_version:020}.json")
-        sync_folder(log)
-        sync_folder(table_root)
-    except OSError as error:
-        raise StorageUnavailable(error.filename or log, error.strerror or str(error)) from error
+def _log_entry(delta_version: int) -> tuple[str, str]:
+    return "_delta_log", f"{delta_version:020}.json"

@@ -1,18 +1,15 @@
-"""Where things lie in local storage: a port's Delta table, what a publication delivered and what was taken in of it (ADR 0001).
+"""Where things lie in storage: a port's Delta table, what a publication delivered and what was taken in of it (ADR 0001).
 
-Owns paths and their safety: every name is checked, no component may be a symbolic link, nothing leads outside the two roots.
-Knows nothing of what the files contain.
+Owns names and their safety: every name is checked, nothing leads outside the two roots. Knows nothing of what the files contain,
+and not whether they lie on a disk or in a bucket.
 """
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import stat
-from pathlib import Path
 
 from governance_server.warehouse.errors import StorageUnavailable, UnsafeName
+from governance_server.warehouse.folder import Folder
 from mesh_core.names import InvalidName, check_port_part, parse_port
 
 __all__ = ["Warehouse", "check_publication_id"]
@@ -30,110 +27,66 @@ def check_publication_id(publication_id: str) -> str:
 
 
 class Warehouse:
-    """The folder of all Delta tables (`root`) and the folder publishers write to (`drop`).
+    """The folder of all Delta tables (`root`) and the folder publishers write to (`drop`), both in the same storage."""
 
-    Both exist afterwards. `root` is 0700. A `drop` that had to be created is 0700 too; an existing one keeps its mode, and drop
-    folders carry that mode, so an administrator decides who may deliver.
+    def __init__(self, root: Folder, drop: Folder) -> None:
+        self.root = root
+        self.drop = drop
 
-    Raises: StorageUnavailable.
-    """
-
-    def __init__(self, root: Path, drop: Path) -> None:
-        try:
-            root.mkdir(mode=0o700, parents=True, exist_ok=True)
-            root.chmod(0o700)
-            drop.mkdir(mode=0o700, parents=True, exist_ok=True)
-        except OSError as error:
-            raise StorageUnavailable(error.filename or root, error.strerror or str(error)) from error
-        self.root = root.resolve()
-        self.drop = drop.resolve()
-
-    def port_location(self, port_name: str) -> Path:
+    def port_location(self, port_name: str) -> Folder:
         """The folder of the port's Delta table; it need not exist yet. Raises: InvalidName, UnsafeName, StorageUnavailable."""
         name = parse_port(port_name)
         return _inside(self.root, name.domain, name.product, name.port)
 
-    def drop_folder(self, publication_id: str, port: str) -> Path:
+    def drop_folder(self, publication_id: str, port: str) -> Folder:
         """The folder the publication's files of one port (its last name part) go to; exists afterwards.
 
         The publication id is the secret that keeps others away from it: make it from at least 128 random bits.
 
         Raises: UnsafeName, StorageUnavailable.
         """
-        path = self.find_drop_folder(publication_id, port)
-        try:
-            mode = stat.S_IMODE(self.drop.stat().st_mode)
-            for folder in (path.parent, path):
-                folder.mkdir(mode=0o700, exist_ok=True)
-                folder.chmod(mode)
-        except OSError as error:
-            raise StorageUnavailable(error.filename or path, error.strerror or str(error)) from error
-        return _inside(self.drop, publication_id, port)
+        folder = self.find_drop_folder(publication_id, port)
+        self.drop.make_for_publishers(publication_id, port)
+        return folder
 
-    def find_drop_folder(self, publication_id: str, port: str) -> Path:
+    def find_drop_folder(self, publication_id: str, port: str) -> Folder:
         """Where `drop_folder` puts it, without creating anything. Raises: UnsafeName, StorageUnavailable."""
-        try:
-            check_port_part(port)
-        except InvalidName as error:
-            raise UnsafeName(str(error)) from error
-        return _inside(self.drop, check_publication_id(publication_id), port)
+        return _inside(self.drop, check_publication_id(publication_id), _checked_port(port))
 
-    def incoming_folder(self, publication_id: str, port: str) -> Path:
+    def incoming_folder(self, publication_id: str, port: str) -> Folder:
         """Where the port's delivered files lie once they are the server's own and no publisher reaches them; may not exist.
 
         Raises: UnsafeName, StorageUnavailable.
         """
-        try:
-            check_port_part(port)
-        except InvalidName as error:
-            raise UnsafeName(str(error)) from error
-        return _inside(self.root, _INCOMING, check_publication_id(publication_id), port)
+        return _inside(self.root, _INCOMING, check_publication_id(publication_id), _checked_port(port))
 
     def discard(self, publication_id: str) -> None:
         """Nothing is left of what the publication delivered and the server took in; repeating it is harmless.
 
         Raises: UnsafeName, StorageUnavailable.
         """
-        _remove(self.drop / check_publication_id(publication_id))
+        self.drop.clear(check_publication_id(publication_id))
         self.discard_incoming(publication_id)
 
     def discard_incoming(self, publication_id: str) -> None:
         """Nothing is left of what the server took in; what still lies in the drop area stays. Raises: StorageUnavailable."""
-        _remove(self.root / _INCOMING / check_publication_id(publication_id))
+        self.root.inside(_INCOMING).clear(check_publication_id(publication_id))
 
     def publications(self) -> set[str]:
         """Ids of the publications that have files in the drop area or taken in. Raises: StorageUnavailable."""
-        found: set[str] = set()
-        for area in (self.drop, self.root / _INCOMING):
-            try:
-                found.update(entry.name for entry in area.iterdir() if _PUBLICATION.match(entry.name))
-            except FileNotFoundError:
-                continue
-            except OSError as error:
-                raise StorageUnavailable(area, error.strerror or str(error)) from error
-        return found
+        areas = (self.drop, self.root.inside(_INCOMING))
+        return {name for area in areas for name in area.subfolders() if _PUBLICATION.match(name)}
 
 
-def _remove(path: Path) -> None:
+def _checked_port(port: str) -> str:
     try:
-        if path.is_symlink():
-            path.unlink()
-        elif path.exists():
-            shutil.rmtree(path)
-    except FileNotFoundError:
-        return
-    except OSError as error:
-        raise StorageUnavailable(error.filename or path, error.strerror or str(error)) from error
+        check_port_part(port)
+    except InvalidName as error:
+        raise UnsafeName(str(error)) from error
+    return port
 
 
-def _inside(root: Path, *parts: str) -> Path:
-    path = root
-    if not root.is_dir():
-        raise StorageUnavailable(root, "it is not a folder")
-    for part in parts:
-        if part in {"", ".", ".."} or os.sep in part or "\0" in part:
-            raise UnsafeName(f"{part!r} is not a plain name.")
-        path = path / part
-        if path.is_symlink():
-            raise UnsafeName(f"{path} is a symbolic link: the warehouse follows none. Remove it.")
-    return path
+def _inside(root: Folder, *parts: str) -> Folder:
+    if not root.exists():
+        raise StorageUnavailable(root.uri, "it is not a folder")
+    return root.inside(*parts)

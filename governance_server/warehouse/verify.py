@@ -6,23 +6,21 @@ Reads footers only, except for a required column whose footer says nothing about
 from __future__ import annotations
 
 import os
-import stat
 from collections.abc import Sequence
-from pathlib import Path
-from typing import BinaryIO
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from governance_server.warehouse.delivered import DeliveredFile, VerifiedFile
 from governance_server.warehouse.errors import DeliveryRejected, StorageUnavailable
+from governance_server.warehouse.folder import Folder
 from governance_server.warehouse.schemas import schema_differences, stored_schema
 from governance_server.warehouse.statistics import delta_statistics, leaf_positions, null_count
 
 __all__ = ["verify_files"]
 
 
-def verify_files(folder: Path, files: Sequence[DeliveredFile], schema: pa.Schema) -> tuple[VerifiedFile, ...]:
+def verify_files(folder: Folder, files: Sequence[DeliveredFile], schema: pa.Schema) -> tuple[VerifiedFile, ...]:
     """Every file is a regular Parquet file of the declared size and rows with exactly the schema; its statistics are known.
 
     `schema` is the contract's storage schema; a field that is not nullable is a required column and holds no null.
@@ -30,8 +28,8 @@ def verify_files(folder: Path, files: Sequence[DeliveredFile], schema: pa.Schema
 
     Raises: DeliveryRejected with all problems of all files, StorageUnavailable if the folder cannot be read.
     """
-    if folder.is_symlink() or not folder.is_dir():
-        raise StorageUnavailable(folder, "it is not a folder")
+    if not folder.exists():
+        raise StorageUnavailable(folder.uri, "it is not a folder")
     problems = _name_problems(files)
     verified = []
     for file in files:
@@ -58,11 +56,12 @@ def _is_plain(name: str) -> bool:
     return bool(name) and name not in {".", ".."} and name.isprintable() and not set(name) & {"/", "\\", os.sep}
 
 
-def _verify_one(folder: Path, file: DeliveredFile, schema: pa.Schema, problems: list[str]) -> VerifiedFile | None:
+def _verify_one(folder: Folder, file: DeliveredFile, schema: pa.Schema, problems: list[str]) -> VerifiedFile | None:
     before = len(problems)
     try:
-        with _open_regular(folder / file.name) as source:
-            size = os.fstat(source.fileno()).st_size
+        with folder.open(file.name) as source:
+            size = source.seek(0, os.SEEK_END)
+            source.seek(0)
             if size != file.size:
                 problems.append(f"{file.name}: {size} bytes, declared were {file.size}.")
             with pq.ParquetFile(source) as parquet:
@@ -74,13 +73,6 @@ def _verify_one(folder: Path, file: DeliveredFile, schema: pa.Schema, problems: 
     if len(problems) > before:
         return None
     return VerifiedFile(name=file.name, size=file.size, rows=file.rows, stats_json=stats_json)
-
-
-def _open_regular(path: Path) -> BinaryIO:
-    if not stat.S_ISREG(path.lstat().st_mode):
-        raise OSError("it is not a regular file")
-    descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    return os.fdopen(descriptor, "rb")
 
 
 def _check_content(file: DeliveredFile, parquet: pq.ParquetFile, schema: pa.Schema, problems: list[str]) -> str:

@@ -6,7 +6,7 @@ Owns what is published and how one sees, from outside and from the disk, that al
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +14,8 @@ import polars as pl
 from deltalake import DeltaTable
 
 from domain_sdk import Mesh, Release
+from governance_server.warehouse.folder import Folder
+from governance_server.warehouse.opening import open_warehouse
 
 __all__ = [
     "CONTRACT",
@@ -121,7 +123,7 @@ def _seen(mesh: Mesh, version: int | None) -> str:
     return attempts.pop()
 
 
-def assert_whole(mesh: Mesh, home: Path, released: Mapping[int, str]) -> None:
+def assert_whole(mesh: Mesh, home: Path, released: Mapping[int, str], *, warehouse: str = "") -> None:
     """Every version reads as it was released, the journal verifies, and nothing lies about that belongs to none of them."""
     product = mesh.domain("shop").product("stock")
     assert {release.version for release in product.releases()} == set(released)
@@ -129,24 +131,32 @@ def assert_whole(mesh: Mesh, home: Path, released: Mapping[int, str]) -> None:
         assert seen(mesh, version) == attempt
     assert seen(mesh) == released[max(released)]
     assert mesh.audit.verify(include_tables=True).is_intact
-    assert orphans(home) == []
+    assert orphans(home, warehouse) == []
 
 
-def orphans(home: Path) -> list[str]:
+def orphans(home: Path, warehouse: str = "") -> list[str]:
     """What lies in the drop area, and data files or log entries of tables that no release names."""
-    areas = (home / "drop", home / "warehouse" / ".incoming")
-    left = [str(path.relative_to(home)) for area in areas for path in area.rglob("*")]
+    opened = open_warehouse(warehouse or str(home / "warehouse"), home / "drop")
+    left = [name for area in (opened.drop, opened.root.inside(".incoming")) for name in _everything(area, "")]
     for port in _ROWS:
-        root = home / "warehouse" / "shop" / "stock" / port
-        if not root.exists():
+        root = opened.port_location(f"{PRODUCT}.{port}")
+        if not DeltaTable.is_deltatable(root.uri, storage_options=root.storage_options):
             continue
-        table = DeltaTable(root)
+        table = DeltaTable(root.uri, storage_options=root.storage_options)
         named: set[str] = set()
         for version in range(table.version() + 1):
             table.load_as_version(version)
             named |= {Path(uri).name for uri in table.file_uris()}
-        left += [str(path.relative_to(home)) for path in root.iterdir() if path.is_file() and path.name not in named]
+        left += [f"{port}/{file.name}" for file in root.files() if file.name not in named]
     return left
+
+
+def _everything(folder: Folder, path: str) -> Iterator[str]:
+    """Files and folders below it."""
+    yield from (f"{path}{file.name}" for file in folder.files())
+    for name in folder.subfolders():
+        yield f"{path}{name}/"
+        yield from _everything(folder.inside(name), f"{path}{name}/")
 
 
 def until(is_so: Callable[[], bool], *, seconds: float) -> bool:

@@ -27,7 +27,7 @@ from governance_server.gateway.scan import PolarsScanner
 from governance_server.gateway.table_source import TableSource
 from governance_server.rules.errors import AccessDenied, Unauthenticated
 from governance_server.rules.read_plans import ReadPlan
-from governance_server.warehouse.layout import Warehouse
+from governance_server.warehouse.opening import open_warehouse
 from governance_server.wiring import Registration
 
 __all__ = ["ADMIN", "START", "InnerMesh", "inner_mesh"]
@@ -54,7 +54,7 @@ class InnerMesh:
             self._control = app.build_control(settings, gateway=lambda: "")
         self._servicers = [servicer for _, servicer in services]
         self.backend: Backend = self._control.backend
-        self.warehouse = Warehouse(settings.home / "warehouse", settings.drop)
+        self.warehouse = open_warehouse(settings.warehouse, settings.drop)
 
     def close(self) -> None:
         """Nothing is left open."""

@@ -24,6 +24,7 @@ from hypothesis import strategies as st
 from governance_server.gateway.governed_files import GovernedFiles
 from governance_server.gateway.scan import PolarsScanner
 from governance_server.rules.read_plans import Branch, ColumnPlan, ReadPlan
+from governance_server.warehouse.local_folder import LocalFolder
 from mesh_core.expressions.arrow import column_types
 from mesh_core.expressions.fitting import fit
 from mesh_core.expressions.polars import to_polars
@@ -107,9 +108,11 @@ def test_every_path_of_the_gateway_keeps_the_rows_and_the_filter_column_need_not
         shown = (ColumnPlan("row", (Branch(TRUE, None),), None),)
         hidden = tuple(name for name in table.column_names if name != "row")
         plan = ReadPlan("shop.orders.orders", "user:eve", "", 1, expression, shown, hidden, ())
-        batches = list(PolarsScanner().scan(plan, table_root=root, delta_version=0, columns=None, predicate=None, limit=None))
+        batches = list(
+            PolarsScanner().scan(plan, table_root=LocalFolder(root), delta_version=0, columns=None, predicate=None, limit=None)
+        )
         streamed = pa.Table.from_batches(batches)
-        files = GovernedFiles(root.with_suffix(".files")).prepare(plan, table_root=root, delta_version=0).files
+        files = GovernedFiles(root.with_suffix(".files")).prepare(plan, table_root=LocalFolder(root), delta_version=0).files
         filed = pl.concat([pl.read_parquet(file.path) for file in files]) if files else pl.DataFrame({"row": []})
         assert streamed.column_names == filed.columns == ["row"]
         assert sorted(streamed["row"].to_pylist()) == sorted(filed["row"].to_list()) == expected(rows, expression)

@@ -15,6 +15,7 @@ from governance_server.gateway.encode import encode
 from governance_server.gateway.scan import PolarsScanner
 from governance_server.gateway.scan_errors import HiddenColumn, PlanOutdated, ScanFailed
 from governance_server.rules.read_plans import Branch, ColumnPlan, ReadPlan
+from governance_server.warehouse.local_folder import LocalFolder
 from mesh_core.expressions.errors import ExpressionError
 from mesh_core.expressions.tree import FALSE, TRUE, And, Column, Compare, Expression, In, IsNull, Like, Literal, Not, Or
 from mesh_core.masks import Mask
@@ -54,7 +55,7 @@ MASKED = make_plan(*clear("id", "region"), ColumnPlan("email", (Branch(TRUE, Mas
 
 def scan(plan: ReadPlan, table: Path, **options: object) -> pl.DataFrame:
     arguments = {"delta_version": 1, "columns": None, "predicate": None, "limit": None} | options
-    batches = list(PolarsScanner().scan(plan, table_root=table, **arguments))
+    batches = list(PolarsScanner().scan(plan, table_root=LocalFolder(table), **arguments))
     return pl.concat([pl.DataFrame(batch) for batch in batches])
 
 
@@ -187,7 +188,7 @@ def test_no_visible_row_is_one_empty_batch_with_the_schema(table):
     batches = list(
         PolarsScanner().scan(
             make_plan(*clear("id", "email"), row_filter=FALSE),
-            table_root=table,
+            table_root=LocalFolder(table),
             delta_version=1,
             columns=None,
             predicate=None,

@@ -10,9 +10,10 @@ import polars as pl
 import pytest
 
 from governance_server.gateway.file_cache import FileCache
-from governance_server.gateway.governed_files import GovernedFiles, prepare
+from governance_server.gateway.governed_files import FileSet, GovernedFiles
 from governance_server.gateway.scan_errors import PlanOutdated
 from governance_server.rules.read_plans import Branch, ColumnPlan, ReadPlan
+from governance_server.warehouse.local_folder import LocalFolder
 from mesh_core.expressions.tree import FALSE, TRUE, Column, Compare, Expression, Literal
 from mesh_core.masks import Mask
 from tests.shared_data import shared_data
@@ -41,6 +42,10 @@ def table(tmp_path: Path) -> Path:
     FRAME.write_delta(tmp_path / "t")
     FRAME.head(1).write_delta(tmp_path / "t", mode="append")
     return tmp_path / "t"
+
+
+def prepare(plan: ReadPlan, table: Path, version: int, cache: Path) -> FileSet:
+    return GovernedFiles(cache).prepare(plan, table_root=LocalFolder(table), delta_version=version)
 
 
 def rows(files: object) -> list[tuple[object, ...]]:
@@ -178,9 +183,9 @@ def test_the_least_recently_used_entries_go_when_the_cache_is_full(tmp_path):
 
 def test_an_entry_larger_than_the_cache_is_kept_until_the_next(table, tmp_path):
     small = GovernedFiles(tmp_path / "cache", max_bytes=1)
-    first = small.prepare(GOVERNED, table_root=table, delta_version=0)
+    first = small.prepare(GOVERNED, table_root=LocalFolder(table), delta_version=0)
     assert first.files[0].path.exists()
-    small.prepare(GOVERNED, table_root=table, delta_version=1)
+    small.prepare(GOVERNED, table_root=LocalFolder(table), delta_version=1)
     assert not first.files[0].path.exists()
 
 

@@ -22,6 +22,7 @@ from domain_sdk import _write
 from domain_sdk._write import write_port
 from domain_sdk.errors import ContractViolated, StorageUnavailable
 from governance_server.warehouse.delivered import DeliveredFile as Delivered
+from governance_server.warehouse.local_folder import LocalFolder
 from governance_server.warehouse.verify import verify_files
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -93,7 +94,7 @@ def test_every_kind_of_rows_is_written_whole_and_checked_once(tmp_path, make):
 
 def test_the_server_accepts_the_files_as_they_are(tmp_path):
     written = write_port(FRAME, tmp_path, SCHEMA)
-    (verified,) = verify_files(tmp_path, [Delivered(f.name, f.size, f.rows) for f in written], SCHEMA)
+    (verified,) = verify_files(LocalFolder(tmp_path), [Delivered(f.name, f.size, f.rows) for f in written], SCHEMA)
     stats = json.loads(verified.stats_json)
     assert (stats["numRecords"], stats["minValues"]["id"], stats["maxValues"]["id"]) == (1_000, 0, 999)
     assert stats["nullCount"] == {"id": 0, "name": 500, "at": 0, "amount": 0}

@@ -19,6 +19,7 @@ from governance_server.warehouse.delivered import DeliveredFile, VerifiedFile
 from governance_server.warehouse.delta_log import commit_version, find_version
 from governance_server.warehouse.errors import DeliveryRejected, StorageUnavailable, VersionConflict
 from governance_server.warehouse.faults import FAULT_VARIABLE
+from governance_server.warehouse.local_folder import LocalFolder
 from governance_server.warehouse.takeover import give_up, take_over
 from governance_server.warehouse.verify import verify_files
 
@@ -40,8 +41,8 @@ def deliver(folder: Path, *tables: pa.Table) -> list[DeliveredFile]:
 
 
 def publish(tmp_path: Path, number: int, *tables: pa.Table, mode: str = "overwrite") -> int:
-    folder, root = tmp_path / f"drop-{number}", tmp_path / "table"
-    taken = take_over(folder, deliver(folder, *tables), root, publication(number))
+    folder, root = tmp_path / f"drop-{number}", LocalFolder(tmp_path / "table")
+    taken = take_over(LocalFolder(folder), deliver(folder, *tables), root, publication(number))
     verified = verify_files(root, taken, tables[0].schema)
     return commit_version(root, verified, tables[0].schema, publication_id=publication(number), version=number, mode=mode)
 
@@ -85,7 +86,10 @@ def test_an_overwrite_changes_the_schema_and_keeps_old_versions_readable(tmp_pat
 def test_a_repeat_writes_nothing_and_gives_the_same_version(tmp_path):
     table = pa.table({"a": [1]})
     versions = [publish(tmp_path, n, pa.table({"a": [n]})) for n in (1, 2, 3)]
-    again = [commit_version(tmp_path / "table", [], table.schema, publication_id=publication(n), version=n) for n in (1, 2, 3)]
+    again = [
+        commit_version(LocalFolder(tmp_path / "table"), [], table.schema, publication_id=publication(n), version=n)
+        for n in (1, 2, 3)
+    ]
     assert again == versions == [0, 1, 2]
     assert DeltaTable(tmp_path / "table").version() == 2
 
@@ -93,7 +97,7 @@ def test_a_repeat_writes_nothing_and_gives_the_same_version(tmp_path):
 def test_a_version_of_another_publication_is_a_conflict(tmp_path):
     publish(tmp_path, 1, pa.table({"a": [1]}))
     with pytest.raises(VersionConflict, match="another publication"):
-        find_version(tmp_path / "table", publication_id=publication(9), version=1)
+        find_version(LocalFolder(tmp_path / "table"), publication_id=publication(9), version=1)
 
 
 def test_a_version_older_than_the_last_is_a_conflict(tmp_path):
@@ -104,7 +108,7 @@ def test_a_version_older_than_the_last_is_a_conflict(tmp_path):
 
 def test_an_empty_port_is_a_table_without_rows(tmp_path):
     schema = pa.schema([pa.field("a", pa.int64())])
-    assert commit_version(tmp_path / "table", [], schema, publication_id=publication(1), version=1) == 0
+    assert commit_version(LocalFolder(tmp_path / "table"), [], schema, publication_id=publication(1), version=1) == 0
     assert pl.read_delta(tmp_path / "table").schema == {"a": pl.Int64}
 
 
@@ -114,7 +118,7 @@ def test_versions_are_found_after_checkpoints_with_the_old_entries_gone(tmp_path
     DeltaTable(tmp_path / "table").create_checkpoint()
     for old in sorted((tmp_path / "table" / "_delta_log").glob("*.json"))[:3]:
         old.unlink()
-    root = tmp_path / "table"
+    root = LocalFolder(tmp_path / "table")
     assert find_version(root, publication_id=publication(6), version=6) == 5
     assert find_version(root, publication_id=publication(7), version=7) is None
     with pytest.raises(VersionConflict):
@@ -132,7 +136,7 @@ def test_a_file_with_a_second_name_is_copied_so_that_it_cannot_change(tmp_path):
     files = deliver(tmp_path / "drop", pa.table({"a": [1]}))
     original = tmp_path / "drop" / files[0].name
     os.link(original, tmp_path / "alias")
-    (taken,) = take_over(tmp_path / "drop", files, tmp_path / "table", publication(1))
+    (taken,) = take_over(LocalFolder(tmp_path / "drop"), files, LocalFolder(tmp_path / "table"), publication(1))
     before = (tmp_path / "table" / taken.name).read_bytes()
     (tmp_path / "alias").write_bytes(b"changed afterwards")
     assert (tmp_path / "table" / taken.name).read_bytes() == before
@@ -145,7 +149,7 @@ def test_a_file_of_another_user_is_copied_so_that_its_open_handle_is_harmless(tm
         pytest.skip("only root can give a file away")
     os.chown(original, 65534, 65534)
     with original.open("r+b") as handle:
-        (taken,) = take_over(tmp_path / "drop", files, tmp_path / "table", publication(1))
+        (taken,) = take_over(LocalFolder(tmp_path / "drop"), files, LocalFolder(tmp_path / "table"), publication(1))
         before = (tmp_path / "table" / taken.name).read_bytes()
         handle.write(b"changed afterwards")
     assert (tmp_path / "table" / taken.name).read_bytes() == before
@@ -154,10 +158,10 @@ def test_a_file_of_another_user_is_copied_so_that_its_open_handle_is_harmless(tm
 
 def test_take_over_repeats_and_give_up_removes(tmp_path):
     files = deliver(tmp_path / "drop", pa.table({"a": [1]}), pa.table({"a": [2]}))
-    first = take_over(tmp_path / "drop", files, tmp_path / "table", publication(1))
-    assert take_over(tmp_path / "drop", files, tmp_path / "table", publication(1)) == first
-    give_up(tmp_path / "table", first, publication(1))
-    give_up(tmp_path / "table", first, publication(1))
+    first = take_over(LocalFolder(tmp_path / "drop"), files, LocalFolder(tmp_path / "table"), publication(1))
+    assert take_over(LocalFolder(tmp_path / "drop"), files, LocalFolder(tmp_path / "table"), publication(1)) == first
+    give_up(LocalFolder(tmp_path / "table"), first, publication(1))
+    give_up(LocalFolder(tmp_path / "table"), first, publication(1))
     assert list((tmp_path / "table").iterdir()) == []
 
 
@@ -166,7 +170,7 @@ def test_a_link_or_missing_file_is_not_taken_and_nothing_moves(tmp_path):
     (tmp_path / "drop" / "link.parquet").symlink_to("/etc/hostname")
     hostile = [DeliveredFile("link.parquet", 1, 1), DeliveredFile("../x", 1, 1), DeliveredFile("no.parquet", 1, 1)]
     with pytest.raises(DeliveryRejected) as caught:
-        take_over(tmp_path / "drop", [*files, *hostile], tmp_path / "table", publication(1))
+        take_over(LocalFolder(tmp_path / "drop"), [*files, *hostile], LocalFolder(tmp_path / "table"), publication(1))
     assert len(caught.value.problems) == 3
     assert (tmp_path / "drop" / files[0].name).exists()
 
@@ -175,7 +179,7 @@ def test_an_unusable_table_folder_is_one_clear_error(tmp_path):
     files = deliver(tmp_path / "drop", pa.table({"a": [1]}))
     (tmp_path / "file").write_bytes(b"")
     with pytest.raises(StorageUnavailable):
-        take_over(tmp_path / "drop", files, tmp_path / "file" / "table", publication(1))
+        take_over(LocalFolder(tmp_path / "drop"), files, LocalFolder(tmp_path / "file" / "table"), publication(1))
 
 
 CHILD = """
@@ -184,10 +188,13 @@ from pathlib import Path
 import pyarrow.parquet as pq
 from governance_server.warehouse.delivered import DeliveredFile
 from governance_server.warehouse.delta_log import commit_version
+from governance_server.warehouse.local_folder import LocalFolder
+from governance_server.warehouse.local_folder import LocalFolder
 from governance_server.warehouse.takeover import take_over
 from governance_server.warehouse.verify import verify_files
 import json
-folder, root, number, files, schema_file = Path(sys.argv[1]), Path(sys.argv[2]), int(sys.argv[3]), *sys.argv[4:]
+folder, root = LocalFolder(Path(sys.argv[1])), LocalFolder(Path(sys.argv[2]))
+number, files, schema_file = int(sys.argv[3]), *sys.argv[4:]
 schema = pq.read_schema(schema_file)
 publication = f"pub-{number:032x}"
 taken = take_over(folder, [DeliveredFile(**f) for f in json.loads(files)], root, publication)
@@ -277,6 +284,6 @@ def test_two_servers_that_finish_the_same_publication_agree(tmp_path, monkeypatc
 
 def test_verified_files_carry_what_was_declared(tmp_path):
     files = deliver(tmp_path / "drop", pa.table({"a": [1]}))
-    (verified,) = verify_files(tmp_path / "drop", files, pa.schema([pa.field("a", pa.int64())]))
+    (verified,) = verify_files(LocalFolder(tmp_path / "drop"), files, pa.schema([pa.field("a", pa.int64())]))
     assert isinstance(verified, VerifiedFile)
     assert (verified.name, verified.size, verified.rows) == (files[0].name, files[0].size, 1)

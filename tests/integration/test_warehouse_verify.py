@@ -15,6 +15,7 @@ import pytest
 
 from governance_server.warehouse.delivered import DeliveredFile
 from governance_server.warehouse.errors import DeliveryRejected, StorageUnavailable
+from governance_server.warehouse.local_folder import LocalFolder
 from governance_server.warehouse.verify import verify_files
 
 SCHEMA = pa.schema(
@@ -45,12 +46,12 @@ def deliver(folder: Path, name: str, table: pa.Table, **options: object) -> Deli
 
 def problems(folder: Path, files: list[DeliveredFile], schema: pa.Schema = SCHEMA) -> tuple[str, ...]:
     with pytest.raises(DeliveryRejected) as caught:
-        verify_files(folder, files, schema)
+        verify_files(LocalFolder(folder), files, schema)
     return caught.value.problems
 
 
 def test_statistics_are_the_protocols(tmp_path):
-    (verified,) = verify_files(tmp_path, [deliver(tmp_path, "a.parquet", TABLE, row_group_size=1)], SCHEMA)
+    (verified,) = verify_files(LocalFolder(tmp_path), [deliver(tmp_path, "a.parquet", TABLE, row_group_size=1)], SCHEMA)
     assert json.loads(verified.stats_json) == {
         "numRecords": 3,
         "minValues": {"id": 1, "name": "a", "day": "2026-01-01", "at": "2026-01-01T12:00:00.000000Z"},
@@ -68,7 +69,7 @@ def test_the_arrow_flavour_of_a_type_does_not_matter(tmp_path):
         deliver(tmp_path, "d.parquet", dictionary),
         deliver(tmp_path, "l.parquet", TABLE.set_column(1, "name", TABLE["name"].cast(pa.large_string()))),
     ]
-    assert [f.rows for f in verify_files(tmp_path, files, SCHEMA)] == [3, 3, 3]
+    assert [f.rows for f in verify_files(LocalFolder(tmp_path), files, SCHEMA)] == [3, 3, 3]
 
 
 def test_every_problem_of_every_file_is_reported_at_once(tmp_path):
@@ -134,7 +135,7 @@ def test_a_link_a_folder_and_a_pipe_are_no_files(tmp_path):
 
 def test_bounds_that_may_be_wrong_are_left_out(tmp_path):
     table = pa.table({"f": [1.0, float("nan")], "s": ["x" * 40, "y"], "b": [True, False], "a.b": [1, 2]})
-    (verified,) = verify_files(tmp_path, [deliver(tmp_path, "a.parquet", table)], table.schema)
+    (verified,) = verify_files(LocalFolder(tmp_path), [deliver(tmp_path, "a.parquet", table)], table.schema)
     stats = json.loads(verified.stats_json)
     assert stats["minValues"] == stats["minValues"] | {"a.b": 1}
     assert set(stats["minValues"]) == set(stats["maxValues"]) == {"a.b"}
@@ -142,4 +143,4 @@ def test_bounds_that_may_be_wrong_are_left_out(tmp_path):
 
 def test_a_missing_folder_is_one_clear_error(tmp_path):
     with pytest.raises(StorageUnavailable, match="nowhere"):
-        verify_files(tmp_path / "nowhere", [], SCHEMA)
+        verify_files(LocalFolder(tmp_path / "nowhere"), [], SCHEMA)

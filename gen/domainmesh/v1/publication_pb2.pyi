@@ -149,22 +149,26 @@ class WriteLocation(_message.Message):
     PORT_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
+    IS_UPLOAD_FIELD_NUMBER: _builtins.int
     port: _builtins.str
     """The port's name."""
     kind: _product_pb2.PortKind.ValueType
     """Table or collection."""
     path: _builtins.str
-    """The folder to put Parquet files into, without any Delta log."""
+    """The folder to put Parquet files into, without any Delta log; empty if files are uploaded."""
+    is_upload: _builtins.bool
+    """True if each file is put by a request that SignUploads gives."""
     def __init__(
         self,
         *,
         port: _builtins.str = ...,
         kind: _product_pb2.PortKind.ValueType = ...,
         path: _builtins.str = ...,
+        is_upload: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "path", b"path", "port", b"port"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_upload", b"is_upload", "kind", b"kind", "path", b"path", "port", b"port"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -42,6 +42,11 @@ class PublicationServiceStub(object):
                 request_serializer=domainmesh_dot_v1_dot_publication__service__pb2.BeginPublicationRequest.SerializeToString,
                 response_deserializer=domainmesh_dot_v1_dot_publication__pb2.Publication.FromString,
                 _registered_method=True)
+        self.SignUploads = channel.unary_unary(
+                '/domainmesh.v1.PublicationService/SignUploads',
+                request_serializer=domainmesh_dot_v1_dot_publication__service__pb2.SignUploadsRequest.SerializeToString,
+                response_deserializer=domainmesh_dot_v1_dot_publication__service__pb2.SignUploadsResponse.FromString,
+                _registered_method=True)
         self.CommitPublication = channel.unary_unary(
                 '/domainmesh.v1.PublicationService/CommitPublication',
                 request_serializer=domainmesh_dot_v1_dot_publication__service__pb2.CommitPublicationRequest.SerializeToString,
@@ -70,6 +75,13 @@ class PublicationServiceServicer(object):
 
     def BeginPublication(self, request, context):
         """Opens a publication and hands out write locations.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def SignUploads(self, request, context):
+        """Returns a request for each file that puts exactly this file where it is to be delivered; for whoever began the publication.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -110,6 +122,11 @@ def add_PublicationServiceServicer_to_server(servicer, server):
                     servicer.BeginPublication,
                     request_deserializer=domainmesh_dot_v1_dot_publication__service__pb2.BeginPublicationRequest.FromString,
                     response_serializer=domainmesh_dot_v1_dot_publication__pb2.Publication.SerializeToString,
+            ),
+            'SignUploads': grpc.unary_unary_rpc_method_handler(
+                    servicer.SignUploads,
+                    request_deserializer=domainmesh_dot_v1_dot_publication__service__pb2.SignUploadsRequest.FromString,
+                    response_serializer=domainmesh_dot_v1_dot_publication__service__pb2.SignUploadsResponse.SerializeToString,
             ),
             'CommitPublication': grpc.unary_unary_rpc_method_handler(
                     servicer.CommitPublication,
@@ -160,6 +177,33 @@ class PublicationService(object):
             '/domainmesh.v1.PublicationService/BeginPublication',
             domainmesh_dot_v1_dot_publication__service__pb2.BeginPublicationRequest.SerializeToString,
             domainmesh_dot_v1_dot_publication__pb2.Publication.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SignUploads(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/domainmesh.v1.PublicationService/SignUploads',
+            domainmesh_dot_v1_dot_publication__service__pb2.SignUploadsRequest.SerializeToString,
+            domainmesh_dot_v1_dot_publication__service__pb2.SignUploadsResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,8 @@ class PublicationServiceStub:
     def __new__(cls, channel: _aio.Channel) -> PublicationServiceAsyncStub: ...
     BeginPublication: _grpc.UnaryUnaryMultiCallable[_publication_service_pb2.BeginPublicationRequest, _publication_pb2.Publication]
     """Opens a publication and hands out write locations."""
+    SignUploads: _grpc.UnaryUnaryMultiCallable[_publication_service_pb2.SignUploadsRequest, _publication_service_pb2.SignUploadsResponse]
+    """Returns a request for each file that puts exactly this file where it is to be delivered; for whoever began the publication."""
     CommitPublication: _grpc.UnaryUnaryMultiCallable[_publication_service_pb2.CommitPublicationRequest, _product_pb2.Release]
     """Verifies what was delivered and makes all ports visible together, or none."""
     AbortPublication: _grpc.UnaryUnaryMultiCallable[_publication_service_pb2.AbortPublicationRequest, _publication_pb2.Publication]
@@ -53,6 +55,8 @@ class PublicationServiceAsyncStub(PublicationServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     BeginPublication: _aio.UnaryUnaryMultiCallable[_publication_service_pb2.BeginPublicationRequest, _publication_pb2.Publication]  # type: ignore[assignment]
     """Opens a publication and hands out write locations."""
+    SignUploads: _aio.UnaryUnaryMultiCallable[_publication_service_pb2.SignUploadsRequest, _publication_service_pb2.SignUploadsResponse]  # type: ignore[assignment]
+    """Returns a request for each file that puts exactly this file where it is to be delivered; for whoever began the publication."""
     CommitPublication: _aio.UnaryUnaryMultiCallable[_publication_service_pb2.CommitPublicationRequest, _product_pb2.Release]  # type: ignore[assignment]
     """Verifies what was delivered and makes all ports visible together, or none."""
     AbortPublication: _aio.UnaryUnaryMultiCallable[_publication_service_pb2.AbortPublicationRequest, _publication_pb2.Publication]  # type: ignore[assignment]
@@ -72,6 +76,14 @@ class PublicationServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_publication_pb2.Publication, _abc.Awaitable[_publication_pb2.Publication]]:
         """Opens a publication and hands out write locations."""
+
+    @_abc_1.abstractmethod
+    def SignUploads(
+        self,
+        request: _publication_service_pb2.SignUploadsRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_publication_service_pb2.SignUploadsResponse, _abc.Awaitable[_publication_service_pb2.SignUploadsResponse]]:
+        """Returns a request for each file that puts exactly this file where it is to be delivered; for whoever began the publication."""
 
     @_abc_1.abstractmethod
     def CommitPublication(

@@ -1,0 +1,143 @@
+"""Where a publication's files are written, and how they get from there to the server: by path, or by one signed PUT for each.
+
+Owns the uploads: retries, checksums, progress. Holds no credential of the storage: each request is signed by the server for one
+file, its size and its checksum. Knows nothing of contracts or of what is in the files.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import http.client
+import random
+import shutil
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from pathlib import Path
+from types import TracebackType
+
+from domain_sdk._transport import Transport
+from domain_sdk._write import DeliveredFile
+from domain_sdk.errors import StorageUnavailable, WrongState
+from domainmesh.v1 import publication_pb2
+from domainmesh.v1 import publication_service_pb2 as pb
+from domainmesh.v1.publication_service_pb2_grpc import PublicationServiceStub
+
+__all__ = ["Places"]
+
+_UPLOADS_AT_ONCE = 4
+_ATTEMPTS = 5
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.2, 5.0
+_SILENCE_SECONDS = 60.0
+
+
+class Places:
+    """The folders to write each port's files to; a context manager that leaves none of its own behind.
+
+    Args:
+        transport: To the server.
+        publication: As the server began it.
+    """
+
+    def __init__(self, transport: Transport, publication: publication_pb2.Publication) -> None:
+        self._transport = transport
+        self._id = publication.id
+        self._locations = {location.port: location for location in publication.locations}
+        self._own: Path | None = None
+
+    def __enter__(self) -> Places:
+        """The same."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """The folders of this machine that were made for it are gone."""
+        if self._own is not None:
+            shutil.rmtree(self._own, ignore_errors=True)
+
+    def folder(self, port: str) -> Path:
+        """An existing folder for the port's files. Raises: WrongState if the server wants them where this machine has none."""
+        location = self._locations[port]
+        if location.is_upload:
+            if self._own is None:
+                self._own = Path(tempfile.mkdtemp(prefix="mesh-publish-"))
+            path = self._own / port
+            path.mkdir(exist_ok=True)
+            return path
+        path = Path(location.path)
+        if not path.is_dir():
+            raise WrongState(
+                f"The server wants the files of {port} in {path}, which does not exist on this machine: "
+                "publish where the server's drop folder (MESH_DROP) is mounted.",
+                resource=port,
+            )
+        return path
+
+    def send(self, port: str, files: Sequence[DeliveredFile], progress: Callable[[int, int], None]) -> None:
+        """The port's files are where the server finds them; uploaded ones are gone from this machine.
+
+        `progress` is told the rows that are there, and how many there are.
+
+        Raises: StorageUnavailable if the storage did not take a file after several attempts; what the server raises.
+        """
+        if not self._locations[port].is_upload or not files:
+            return
+        total, done = sum(file.rows for file in files), 0
+        with ThreadPoolExecutor(max_workers=_UPLOADS_AT_ONCE, thread_name_prefix="mesh-upload") as pool:
+            uploads = {pool.submit(self._send, port, file): file for file in files}
+            try:
+                for upload in as_completed(uploads):
+                    upload.result()
+                    done += uploads[upload].rows
+                    progress(done, total)
+            except BaseException:
+                pool.shutdown(wait=False, cancel_futures=True)
+                raise
+
+    def _send(self, port: str, file: DeliveredFile) -> None:
+        path = self.folder(port) / file.name
+        digest = _sha256(path)
+        pause = _FIRST_PAUSE_SECONDS
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                _put(self._signed(port, file, digest), path)  # signed anew each time: the last signature may have expired
+                break
+            except (OSError, http.client.HTTPException) as error:
+                if attempt == _ATTEMPTS or not _may_pass(error):
+                    raise StorageUnavailable(
+                        f"The storage did not take {file.name} of {port} ({_words(error)}): publish again, or tell the operator.",
+                        resource=port,
+                    ) from None  # the error may hold the signed request
+            time.sleep(pause * random.uniform(0.5, 1.5))
+            pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+        path.unlink()
+
+    def _signed(self, port: str, file: DeliveredFile, digest: bytes) -> pb.SignedUpload:
+        wanted = pb.UploadedFile(port=port, name=file.name, size_bytes=file.size, sha256=digest)
+        method = self._transport.control(PublicationServiceStub).SignUploads
+        return self._transport.call(method, pb.SignUploadsRequest(id=self._id, files=[wanted])).uploads[0]
+
+
+def _put(upload: pb.SignedUpload, path: Path) -> None:
+    with path.open("rb") as body:
+        request = urllib.request.Request(upload.url, data=body, headers=dict(upload.headers), method="PUT")
+        with urllib.request.urlopen(request, timeout=_SILENCE_SECONDS) as answer:
+            answer.read()
+
+
+def _may_pass(error: Exception) -> bool:
+    """True unless the storage understood the request and refused it."""
+    return not isinstance(error, urllib.error.HTTPError) or error.code in (403, 408, 409, 429) or error.code >= 500
+
+
+def _words(error: Exception) -> str:
+    if isinstance(error, urllib.error.HTTPError):
+        return f"HTTP {error.code}"
+    return str(error.reason) if isinstance(error, urllib.error.URLError) else type(error).__name__
+
+
+def _sha256(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").digest()

@@ -9,7 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["Section", "Span", "blocks", "pieces", "plain_text", "sections"]
+__all__ = ["Section", "Span", "blocks", "count_words", "pieces", "plain_text", "sections", "table_head", "table_pieces"]
 
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))??(?:[ \t]+#+)?[ \t]*$")
 _SETEXT = re.compile(r" {0,3}(=+|-{2,})[ \t]*$")
@@ -17,8 +17,12 @@ _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
 _RULE = re.compile(r" {0,3}([-*_])(?:[ \t]*\1){2,}[ \t]*$")
 _ITEM = re.compile(r"(?:[-*+]|\d{1,9}[.)])[ \t]")
 _LINE = re.compile(r"[^\n]*\n|[^\n]+")
-_SENTENCE = re.compile(r"(?<=[.!?…。！？])[\"')\]]*\s+")
-_WORD = re.compile(r"\S+")
+_SENTENCE = re.compile(r"(?:(?<=[.!?…])[\"')\]]*\s+|(?<=[。！？｡])[」』）]?\s*)")
+_UNSPACED = "\u2e80-\u9fff\uac00-\ud7af\uf900-\ufaff\uff66-\uff9d\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+_WORD = re.compile(rf"[{_UNSPACED}][。、，．！？」』）]?|[^\s{_UNSPACED}]{{1,64}}")
+"""A word; a character of the scripts that put no spaces between words; at most 64 characters of what has no spaces at all."""
+_TABLE_RULE = re.compile(r" {0,3}\|?(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*:?-*:?[ \t]*")
+_CELL_EDGE = re.compile(r"[ \t]*\|[ \t]*")
 _LINK = re.compile(r"!?\[([^\]\[]*)\](?:\([^()\s]*(?:\([^()]*\)[^()\s]*)*(?:\s+\"[^\"]*\")?\)|\[[^\]]*\])")
 _TEMPLATE_LINK = re.compile(r"!?\[([^\]\[]*)\]\(\{%.*?%\}[^)]*\)", re.DOTALL)
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
@@ -97,9 +101,44 @@ def pieces(text: str, block: Span, *, max_words: int) -> Iterator[Span]:
         first = last
 
 
+def count_words(text: str) -> int:
+    """How many words the text has; a character counts as one in scripts without spaces."""
+    return sum(1 for _ in _WORD.finditer(text))
+
+
+def table_head(text: str, block: Span) -> Span | None:
+    """The header row and the rule below it, if the block is a Markdown table."""
+    first = text.find("\n", block.start, block.end)
+    second = text.find("\n", first + 1, block.end) if first >= 0 else -1
+    if first < 0 or "|" not in text[block.start : first]:
+        return None
+    rule = text[first + 1 : second if second >= 0 else block.end]
+    return Span(block.start, block.end if second < 0 else second) if _TABLE_RULE.fullmatch(rule) else None
+
+
+def table_pieces(text: str, block: Span, head: Span, *, max_words: int) -> Iterator[Span]:
+    """The table in pieces of whole rows, the first with its head. Digits count too: a number is many tokens to a model."""
+    start, end, used = block.start, head.end, _row_weight(text[head.start : head.end])
+    for match in _LINE.finditer(text, min(head.end + 1, block.end), block.end):
+        weight = _row_weight(match.group())
+        if used + weight > max_words and end > start:
+            yield Span(start, end)
+            start, used = match.start(), 0
+        end, used = match.start() + len(match.group().rstrip("\n")), used + weight
+    if end > start:
+        yield Span(start, end)
+
+
+def _row_weight(row: str) -> int:
+    return sum(1 + sum(char.isdigit() for char in word.group()) // 3 for word in _WORD.finditer(_CELL_EDGE.sub(" ", row)))
+
+
 def plain_text(markdown: str) -> str:
     """The text as it reads: link targets, tags and emphasis are dropped, words stay. For indexing, never for quoting."""
     shown = _LINK.sub(r"\1", _TEMPLATE_LINK.sub(r"\1", markdown))
+    if "|" in shown:
+        lines = (line for line in shown.split("\n") if not ("|" in line and _TABLE_RULE.fullmatch(line)))
+        shown = "\n".join(_cells(line) if line.lstrip().startswith("|") else line for line in lines)
     return _EMPHASIS.sub(r"\2", _TAG.sub(" ", shown)).strip()
 
 
@@ -147,3 +186,7 @@ def _trimmed(text: str, start: int, end: int) -> Iterator[Span]:
     body = text[start:end]
     if body.strip():
         yield Span(start + len(body) - len(body.lstrip()), start + len(body.rstrip()))
+
+
+def _cells(row: str) -> str:
+    return _CELL_EDGE.sub(" ", row.strip().strip("|")).strip()

@@ -125,7 +125,7 @@ def test_unreadable_files_are_reported_and_the_others_are_read(tmp_path: Path) -
     assert "not UTF-8 (byte 3)" in reasons["latin.md"]
     assert "NUL" in reasons["binary.txt"]
     assert "no text" in reasons["empty.md"]
-    assert ".pdf is not read" in reasons["scan.pdf"]
+    assert "truncated" in reasons["scan.pdf"]
     assert "No such file" in reasons["dangling.md"]
 
 

@@ -1,0 +1,234 @@
+"""Files to documents: which file is called what, which reader it needs, and what a document must reconcile before it counts.
+
+Text, Markdown and HTML are read here; what libraries parse is read in the child process (`domain_sdk.extraction`).
+"""
+
+from __future__ import annotations
+
+import glob
+import os
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path, PurePath
+from typing import Protocol
+
+from domain_sdk._document_html import html_text
+from domain_sdk._document_sections import sections
+from domain_sdk.extraction.extracted import Anchor, Extracted, Page, Unreadable
+from domain_sdk.extraction.file_kinds import AUDIO, KINDS, check_content
+from domain_sdk.extraction.transcripts import Cue, from_cues
+from domain_sdk.extraction.worker import Extractor
+
+__all__ = ["Document", "DocumentProblem", "Transcriber", "named_files", "read_file", "sidecar_of"]
+
+MARKDOWN, TEXT, HTML = "text/markdown", "text/plain", "text/html"
+_TEXTS: Mapping[str, str] = {
+    ".md": MARKDOWN,
+    ".markdown": MARKDOWN,
+    ".txt": TEXT,
+    ".text": TEXT,
+    ".html": HTML,
+    ".htm": HTML,
+}
+_SIDECARS = (".vtt", ".srt", ".json")
+_PLAIN = frozenset({"text/vtt", "application/x-subrip", "application/json", "image/png", "image/jpeg", "image/tiff"})
+"""Media types whose text has no Markdown in it."""
+_FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
+_MOST_BYTES = 1 << 30
+_MOST_TEXT_BYTES = 64 << 20
+_TITLE_WORD = re.compile(r"[^\W\d_]{3,}")
+_TABLE_RULE = re.compile(r"^ {0,3}\|?(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*:?-*:?[ \t]*$", re.MULTILINE)
+
+
+class Transcriber(Protocol):
+    """An engine that hears what is said in a recording. Called for recordings without a transcript beside them."""
+
+    @property
+    def name(self) -> str:
+        """Engine and model: a change of it makes recordings heard again."""
+
+    def transcribe(self, path: Path) -> Sequence[Cue]:
+        """What is said, in order. May raise `Unreadable` (domain_sdk.extraction.extracted)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Document:
+    """One readable document. `name` is its path below the folder or pattern it was found by; offsets count characters of `text`.
+
+    `text` has line feeds only and no front matter; what is no plain text is Markdown, with tables as Markdown's tables.
+    """
+
+    path: Path
+    name: str
+    title: str
+    text: str
+    media_type: str
+    pages: tuple[Page, ...] = ()
+    """Where each page begins; empty where the format has none."""
+    empty_pages: tuple[int, ...] = ()
+    """Pages that show something and gave no text: what is lost of the document."""
+    anchors: tuple[Anchor, ...] = ()
+    """Of a transcript: who is heard when, by place in the text."""
+    tables: int = 0
+    facts: Mapping[str, str] = field(default_factory=dict)
+    """What the file says of itself: author, created, modified, page_count, duration_seconds, attachments."""
+    parser: str = ""
+
+    @property
+    def is_plain(self) -> bool:
+        """True if the text has no Markdown in it."""
+        return self.media_type in _PLAIN or self.media_type == TEXT or self.media_type.partition("/")[0] in ("audio", "video")
+
+    @property
+    def recognition(self) -> float:
+        """The least confidence of a page that was recognised from a picture, 0 to 100; -1 if none was."""
+        return min((page.confidence for page in self.pages if page.confidence >= 0), default=-1)
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentProblem:
+    """A file that gave no document, and why."""
+
+    path: Path
+    reason: str
+
+
+def named_files(paths: str | Path | Sequence[Path]) -> list[tuple[Path, str]]:
+    """Every file with its name, ordered by it: relative to the folder, the fixed part of the pattern, or a common folder."""
+    match paths:
+        case str() if glob.has_magic(paths):
+            fixed = _fixed_part(paths)
+            found = [Path(path) for path in glob.iglob(paths, recursive=True)]
+        case str() | Path() if Path(paths).is_dir():
+            fixed = Path(paths)
+            found = [path for path in fixed.rglob("*") if not any(part.startswith(".") for part in path.relative_to(fixed).parts)]
+        case str() | Path():
+            fixed, found = Path(paths).parent, [Path(paths)]
+        case _:
+            found = [Path(path) for path in paths]
+            fixed = Path(os.path.commonpath([path.parent.absolute() for path in found])) if found else Path()
+            found = [path.absolute() for path in found]
+    named = [(path, path.relative_to(fixed).as_posix()) for path in found if not path.is_dir()]
+    heard = {path.with_suffix("") for path, _ in named if path.suffix.lower() in AUDIO}
+    return sorted((it for it in named if not _is_sidecar(it[0], heard)), key=lambda it: it[1])
+
+
+def _is_sidecar(path: Path, heard: set[Path]) -> bool:
+    """True for the transcript of a recording among the files: the recording stands for both."""
+    return path.suffix.lower() in _SIDECARS and path.with_suffix("") in heard
+
+
+def _fixed_part(pattern: str) -> Path:
+    parts = PurePath(pattern).parts
+    magic = next(position for position, part in enumerate(parts) if glob.has_magic(part))
+    return Path(*parts[:magic])
+
+
+def sidecar_of(path: Path) -> Path | None:
+    """The transcript beside a recording; None if there is none, or it is no recording."""
+    if path.suffix.lower() not in AUDIO:
+        return None
+    return next((side for suffix in _SIDECARS if (side := path.with_suffix(suffix)).is_file()), None)
+
+
+def read_file(path: Path, name: str, extractor: Extractor, transcriber: Transcriber | None = None) -> Document | DocumentProblem:
+    """The document, or why there is none: never one without text."""
+    try:
+        media_type, extracted = _extracted(path, extractor, transcriber)
+    except Unreadable as error:
+        return DocumentProblem(path, str(error))
+    except OSError as error:
+        return DocumentProblem(path, f"it cannot be read ({error.strerror}): check that it exists and its permissions.")
+    if not extracted.text.strip():
+        return DocumentProblem(path, _why_empty(extracted))
+    document = Document(
+        path, name, "", extracted.text, media_type, extracted.pages, extracted.empty_pages, extracted.anchors,
+        extracted.tables, extracted.facts, extracted.parser,
+    )  # fmt: skip
+    return _titled(document)
+
+
+def _why_empty(extracted: Extracted) -> str:
+    from domain_sdk.extraction import ocr
+
+    if not extracted.empty_pages:
+        return "it holds no text: fill or remove it."
+    count = len(extracted.empty_pages)
+    what = f"its {count} pages are pictures" if count > 1 else "its only page is a picture"
+    if ocr.is_available():
+        return f"{what} in which no text was recognised: scan it anew, or add its text as a document."
+    return f"{what}: install the extra `ocr` (domain-mesh[ocr]) and the program tesseract to have its text recognised."
+
+
+def _extracted(path: Path, extractor: Extractor, transcriber: Transcriber | None) -> tuple[str, Extracted]:
+    suffix = path.suffix.lower()
+    if suffix in AUDIO:
+        return _heard(path, extractor, transcriber)
+    if suffix in _TEXTS:
+        return _TEXTS[suffix], _read_text(path, _TEXTS[suffix])
+    if suffix not in KINDS:
+        known = ", ".join(sorted((*_TEXTS, *KINDS)))
+        raise Unreadable(f"{path.suffix or 'a file without suffix'} is not read: convert it to one of {known}.")
+    size = path.stat().st_size
+    if size > _MOST_BYTES:
+        raise Unreadable(f"it has {size >> 20:,} MiB, more than the {_MOST_BYTES >> 20:,} that are read: split it.")
+    check_content(path, KINDS[suffix])
+    return KINDS[suffix], extractor.read(path)
+
+
+def _heard(path: Path, extractor: Extractor, transcriber: Transcriber | None) -> tuple[str, Extracted]:
+    video = ("mp4", "webm", "mkv", "mov")
+    media_type = f"{'video' if path.suffix[1:].lower() in video else 'audio'}/{path.suffix[1:].lower()}"
+    sidecar = sidecar_of(path)
+    if sidecar is not None:
+        return media_type, extractor.read(sidecar)
+    if transcriber is None:
+        raise Unreadable(f"it is a recording without a transcript: put {path.stem}.vtt, .srt or Transcribe's .json beside it.")
+    return media_type, from_cues(transcriber.transcribe(path), parser=transcriber.name)
+
+
+def _read_text(path: Path, media_type: str) -> Extracted:
+    size = path.stat().st_size
+    if not size:
+        raise Unreadable("it is empty (0 bytes): fill or remove it.")
+    if size > _MOST_TEXT_BYTES:
+        raise Unreadable(f"it has {size >> 20:,} MiB, more than the {_MOST_TEXT_BYTES >> 20:,} that are read: split it.")
+    try:
+        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"it is not UTF-8 (byte {error.start}): convert it to UTF-8.") from error
+    if "\0" in text:
+        raise Unreadable("it holds NUL characters and so is no text: remove it.")
+    facts: dict[str, str] = {}
+    if media_type == HTML:
+        facts["title"], text = html_text(text)
+    elif media_type == MARKDOWN and (front := _FRONT_MATTER.match(text)):
+        facts, text = _front_matter(front.group(1)), text[front.end() :]
+    tables = 0 if media_type == TEXT else len(_TABLE_RULE.findall(text))
+    return Extracted(text, tables=tables, facts={key: value for key, value in facts.items() if value}, parser="text")
+
+
+def _front_matter(front: str) -> dict[str, str]:
+    import yaml
+
+    try:
+        fields = yaml.safe_load(front)
+    except (yaml.YAMLError, RecursionError, ValueError):
+        return {}
+    if not isinstance(fields, dict):
+        return {}
+    named = {"title": "title", "author": "author", "date": "created", "lang": "language", "language": "language"}
+    return {named[key]: " ".join(str(value).split()) for key, value in fields.items() if key in named and value is not None}
+
+
+def _titled(document: Document) -> Document:
+    """The document with the title it states, else its first heading, else its file's name."""
+    stated = " ".join(document.facts.get("title", "").split())
+    is_paged = document.media_type == KINDS[".pdf"]
+    if is_paged and (len(_TITLE_WORD.findall(stated)) < 2 or PurePath(stated).suffix):  # what made the file, not what it is
+        stated = ""
+    if not stated and not document.is_plain and not is_paged:
+        stated = next((section.path[-1] for section in sections(document.text) if section.path), "")
+    fallback = PurePath(document.name).stem.replace("-", " ").replace("_", " ")
+    return replace(document, title=stated or fallback)

@@ -1,0 +1,158 @@
+"""A document cut into passages: whole blocks of one section, tables by rows, with the context a passage needs to be understood.
+
+Every passage is an exact slice of the document's text; what surrounds it (title, headings, the head of a table, the speaker) goes
+into `heading` and into what is indexed, never into the text.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from domain_sdk._document_files import Document
+from domain_sdk._document_sections import (
+    Section,
+    Span,
+    blocks,
+    count_words,
+    pieces,
+    plain_text,
+    sections,
+    table_head,
+    table_pieces,
+)
+from mesh_core.vectors.passages import indexed_text
+
+__all__ = ["PassageText", "passages"]
+
+_LONGEST_HEAD = 200
+
+
+@dataclass(frozen=True, slots=True)
+class PassageText:
+    """One passage before it is embedded: `document.text[start:end] == text`.
+
+    `id` follows from the document's name, the start and the text. `heading` is the path of headings, outermost first, with " > ";
+    in later rows of a table its head is the last of them, in a transcript speakers and times are. `page` counts from 1.
+    `indexed_text` is what is embedded and keyword-indexed: title and heading before the text, without link targets and markup.
+    """
+
+    id: str
+    document: str
+    title: str
+    heading: str
+    start: int
+    end: int
+    text: str
+    indexed_text: str
+    page: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class _Piece:
+    """A part of a block; `head` is the row of a table's names, where the part itself has none."""
+
+    start: int
+    end: int
+    head: str = ""
+    is_table: bool = False
+
+
+def passages(document: Document, *, max_words: int = 120, overlap_words: int = 20) -> Iterator[PassageText]:
+    """The passages in order: whole blocks of one section and page, together at most `max_words` besides an overlap.
+
+    A passage begins with the last block of the one before it, if that is of the same section and at most `overlap_words` long.
+    Longer blocks are cut behind sentences, tables behind rows; a table shares its passage with nothing else. Headings are not in
+    the text but in `heading`. A character counts as a word in scripts that put no spaces between words.
+    """
+    if max_words < 1:
+        raise ValueError(f"max_words is {max_words}: a passage has at least one word.")
+    for section in sections(document.text, has_headings=not document.is_plain):
+        for part in _by_page(document, section):
+            for piece in _packed(document, part, max_words=max_words, overlap_words=overlap_words):
+                yield _passage(document, section, piece)
+
+
+def _by_page(document: Document, section: Section) -> Iterator[Section]:
+    """The section's parts on one page each."""
+    start = section.span.start
+    for page in document.pages:
+        if start < page.start < section.span.end:
+            yield Section(section.path, Span(start, page.start))
+            start = page.start
+    yield Section(section.path, Span(start, section.span.end))
+
+
+def _packed(document: Document, section: Section, *, max_words: int, overlap_words: int) -> Iterator[_Piece]:
+    """Neighbouring pieces, filled up to `max_words`."""
+    text = document.text
+    packed: list[_Piece] = []
+    for piece in _pieces(document, section, max_words):
+        if piece.is_table:
+            if packed:
+                yield _Piece(packed[0].start, packed[-1].end)
+            yield piece
+            packed = []
+            continue
+        if packed and count_words(text[packed[0].start : piece.end]) > max_words:
+            yield _Piece(packed[0].start, packed[-1].end)
+            last = packed[-1]
+            is_short = count_words(text[last.start : last.end]) <= overlap_words
+            packed = [last] if is_short and count_words(text[last.start : piece.end]) <= max_words else []
+        packed.append(piece)
+    if packed:
+        yield _Piece(packed[0].start, packed[-1].end)
+
+
+def _pieces(document: Document, section: Section, max_words: int) -> Iterator[_Piece]:
+    text = document.text
+    for block in blocks(text, section):
+        head = None if document.is_plain else table_head(text, block)
+        if head is None:
+            for span in pieces(text, block, max_words=max_words):
+                yield _Piece(span.start, span.end)
+            continue
+        names = plain_text(text[head.start : head.end].split("\n")[0])[:_LONGEST_HEAD].strip()
+        for span in table_pieces(text, block, head, max_words=max_words):
+            yield _Piece(span.start, span.end, "" if span.start == block.start else names, is_table=True)
+
+
+def _passage(document: Document, section: Section, piece: _Piece) -> PassageText:
+    text = document.text[piece.start : piece.end]
+    heard = _heard(document, piece)
+    heading = " > ".join(filter(None, (*section.path, piece.head, heard)))
+    identity = "\0".join((document.name, str(piece.start), text))
+    shown = text if document.is_plain else plain_text(text)
+    return PassageText(
+        id=hashlib.sha256(identity.encode("utf-8", "surrogatepass")).hexdigest()[:32],
+        document=document.name,
+        title=document.title,
+        heading=heading,
+        start=piece.start,
+        end=piece.end,
+        text=text,
+        indexed_text=indexed_text(document.title, heading, shown),
+        page=_page(document, piece.start),
+    )
+
+
+def _page(document: Document, start: int) -> int | None:
+    place = bisect_right(document.pages, start, key=lambda page: page.start)
+    return document.pages[place - 1].number if place else None
+
+
+def _heard(document: Document, piece: _Piece) -> str:
+    """`Ada, Bo 00:01:05–00:01:40` for a passage of a transcript; empty for others."""
+    first = max(0, bisect_right(document.anchors, piece.start, key=lambda anchor: anchor.start) - 1)
+    within = [anchor for anchor in document.anchors[first:] if anchor.start < piece.end]
+    if not within:
+        return ""
+    speakers = ", ".join(dict.fromkeys(anchor.speaker for anchor in within if anchor.speaker))
+    return f"{speakers} {_clock(within[0].begin)}–{_clock(within[-1].end)}".strip()
+
+
+def _clock(seconds: float) -> str:
+    whole = int(seconds)
+    return f"{whole // 3600:02}:{whole // 60 % 60:02}:{whole % 60:02}"

@@ -1,0 +1,79 @@
+"""The process in which files are parsed: one JSON request a line in, progress and one JSON answer a line out.
+
+Started by `worker`, with a ceiling on its memory. What a hostile file does here, it does to this process alone; nothing but JSON
+leaves it. Never imported by the publisher.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from pathlib import Path
+from typing import IO, Any
+
+from domain_sdk.extraction.extracted import Extracted, Unreadable
+from domain_sdk.extraction.file_kinds import KINDS, check_content
+
+__all__ = ["main"]
+
+
+def main(memory_bytes: int) -> None:
+    """Answers until its input ends."""
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
+    resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    answers = os.fdopen(os.dup(1), "w", encoding="utf-8")  # what parsers print must not mix with it
+    os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+    for line in sys.stdin:
+        request = json.loads(line)
+        _tell(answers, _answer(Path(request["path"]), answers))
+
+
+def _answer(path: Path, answers: IO[str]) -> dict[str, Any]:
+    try:
+        media_type = KINDS[path.suffix.lower()]
+        check_content(path, media_type)
+        return {"document": _extracted(path, media_type, answers).to_json()}
+    except Unreadable as error:
+        return {"problem": str(error)}
+    except ModuleNotFoundError as error:
+        return {"problem": f"reading it needs the extra `documents`: install domain-mesh[documents] (no module {error.name})."}
+    except OSError as error:
+        return {"problem": f"it cannot be read ({error.strerror}): check that it exists and its permissions."}
+    except MemoryError:
+        return {"problem": "it needs more memory than a document may have: split it.", "is_over": True}
+    except Exception as error:  # noqa: BLE001  (the edge of the process: a parser's defect is a problem of the file)
+        return {"problem": f"no parser can read it ({type(error).__name__}): get it anew or convert it."}
+
+
+def _extracted(path: Path, media_type: str, answers: IO[str]) -> Extracted:
+    if media_type == "application/pdf":
+        from domain_sdk.extraction.pdf import read_pdf
+
+        return read_pdf(path, lambda done, total: _tell(answers, {"page": done, "pages": total}))
+    if media_type.startswith("image/"):
+        from domain_sdk.extraction.ocr import read_image
+
+        return read_image(path)
+    if media_type == "message/rfc822":
+        from domain_sdk.extraction.mail import read_mail
+
+        return read_mail(path)
+    if media_type in ("text/vtt", "application/x-subrip", "application/json"):
+        from domain_sdk.extraction.transcripts import read_transcript
+
+        return read_transcript(path)
+    from domain_sdk.extraction.office import read_office
+
+    return read_office(path, media_type)
+
+
+def _tell(answers: IO[str], value: dict[str, Any]) -> None:
+    answers.write(json.dumps(value) + "\n")
+    answers.flush()
+
+
+if __name__ == "__main__":
+    main(int(sys.argv[1]))

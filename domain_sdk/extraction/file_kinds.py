@@ -1,0 +1,94 @@
+"""Which kind of file it is, by name and by content: a file that is not what its name says is refused, not guessed at."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+from domain_sdk.extraction.extracted import Unreadable
+
+__all__ = ["AUDIO", "KINDS", "check_content"]
+
+_OFFICE = "application/vnd.openxmlformats-officedocument."
+KINDS: Mapping[str, str] = {
+    ".pdf": "application/pdf",
+    ".docx": f"{_OFFICE}wordprocessingml.document",
+    ".pptx": f"{_OFFICE}presentationml.presentation",
+    ".xlsx": f"{_OFFICE}spreadsheetml.sheet",
+    ".odt": "application/vnd.oasis.opendocument.text",
+    ".rtf": "application/rtf",
+    ".epub": "application/epub+zip",
+    ".eml": "message/rfc822",
+    ".png": "image/png",
+    ".jpg": "image/jpeg",
+    ".jpeg": "image/jpeg",
+    ".tif": "image/tiff",
+    ".tiff": "image/tiff",
+    ".vtt": "text/vtt",
+    ".srt": "application/x-subrip",
+    ".json": "application/json",
+}
+"""Suffix → media type of what is read in the child process."""
+
+AUDIO = frozenset({".mp3", ".wav", ".m4a", ".flac", ".ogg", ".aac", ".mp4", ".webm", ".mkv", ".mov"})
+"""Recordings: read through a transcript beside them, or a transcriber."""
+
+_MAGIC: Mapping[str, tuple[bytes, ...]] = {
+    "application/pdf": (b"%PDF-",),
+    "application/rtf": (b"{\\rtf",),
+    "image/png": (b"\x89PNG\r\n\x1a\n",),
+    "image/jpeg": (b"\xff\xd8\xff",),
+    "image/tiff": (b"II*\0", b"MM\0*"),
+}
+_PARTS: Mapping[str, str] = {
+    KINDS[".docx"]: "word/document.xml",
+    KINDS[".pptx"]: "ppt/presentation.xml",
+    KINDS[".xlsx"]: "xl/workbook.xml",
+    KINDS[".odt"]: "content.xml",
+    KINDS[".epub"]: "META-INF/container.xml",
+}
+_NAMED = {b"%PDF-": "a PDF", b"PK\x03\x04": "a ZIP archive", b"\x89PNG": "a PNG image", b"\xff\xd8\xff": "a JPEG image",
+          b"\xd0\xcf\x11\xe0": "an encrypted or old Office file", b"<!DOC": "HTML", b"<html": "HTML", b"GIF8": "a GIF image",
+          b"\x1f\x8b": "a gzip archive", b"II*\0": "a TIFF image", b"\x7fELF": "a program", b"{\\rtf": "RTF"}  # fmt: skip
+_HEAD = 1024
+_MOST_UNPACKED = 512 << 20
+_MOST_RATIO, _FREE_BYTES = 200, 16 << 20
+_MOST_PARTS = 20_000
+
+
+def check_content(path: Path, media_type: str) -> None:
+    """Returns if the file's content is of the kind its name says, and unpacks to a bounded size. Raises: Unreadable, OSError."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD)
+    if not head:
+        raise Unreadable("it is empty (0 bytes): fill or remove it.")
+    magic = _MAGIC.get(media_type)
+    if magic is not None and not any(head.startswith(it) or (it == b"%PDF-" and it in head) for it in magic):
+        raise Unreadable(f"its name says {path.suffix} and its content is {_described(head)}: name it as what it is.")
+    if media_type in _PARTS:
+        _check_archive(path, head, _PARTS[media_type])
+
+
+def _described(head: bytes) -> str:
+    return next((words for magic, words in _NAMED.items() if head.startswith(magic)), "something else")
+
+
+def _check_archive(path: Path, head: bytes, part: str) -> None:
+    if head.startswith(b"\xd0\xcf\x11\xe0"):
+        raise Unreadable("it is encrypted, or of a format before 2007: save it anew without a password.")
+    try:
+        with zipfile.ZipFile(path) as archive:
+            entries = archive.infolist()
+    except (zipfile.BadZipFile, ValueError, EOFError) as error:
+        what = "truncated or damaged" if head.startswith(b"PK\x03\x04") else f"{_described(head)}, not a {path.suffix} file"
+        raise Unreadable(f"it is {what}: get it anew.") from error
+    unpacked, packed = sum(it.file_size for it in entries), max(1, sum(it.compress_size for it in entries))
+    if unpacked > _MOST_UNPACKED or len(entries) > _MOST_PARTS or (unpacked > _FREE_BYTES and unpacked / packed > _MOST_RATIO):
+        raise Unreadable(
+            f"it unpacks to {unpacked >> 20:,} MiB in {len(entries):,} parts, as a zip bomb would: it is not opened."
+        )
+    if any(it.flag_bits & 1 for it in entries):
+        raise Unreadable("it is encrypted: save it anew without a password.")
+    if part not in {it.filename for it in entries}:
+        raise Unreadable(f"its name says {path.suffix} and it is another ZIP archive (no {part}): name it as what it is.")

@@ -1,0 +1,102 @@
+"""Recognition of text in pictures, by Tesseract (extra `ocr`, and the program `tesseract`): words, and how sure they are."""
+
+from __future__ import annotations
+
+import importlib.util
+import os
+import shutil
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from domain_sdk.extraction.extracted import Extracted, Page, Unreadable
+
+__all__ = ["Recognition", "is_available", "read_image", "recognise"]
+
+_FEWEST_CONFIDENCE = 30
+_PAGE_SECONDS = 60
+_MOST_PIXELS = 120_000_000
+_TIP = "install the extra `ocr` (domain-mesh[ocr]) and the program tesseract to have its text recognised"
+
+
+@dataclass(frozen=True, slots=True)
+class Recognition:
+    """The text of a picture, paragraphs apart, and the mean confidence of its words, 0 to 100."""
+
+    text: str
+    confidence: float
+
+
+@cache
+def is_available() -> bool:
+    """True if pictures can be read here."""
+    return importlib.util.find_spec("pytesseract") is not None and shutil.which("tesseract") is not None
+
+
+def recognise(picture: Any) -> Recognition | None:  # noqa: ANN401  (a PIL image)
+    """What stands in the picture; None if recognition is not installed or nothing was recognised."""
+    if not is_available():
+        return None
+    import pytesseract
+
+    data = pytesseract.image_to_data(
+        picture, lang=_languages(), output_type=pytesseract.Output.DICT, timeout=_PAGE_SECONDS, config="--psm 3"
+    )
+    paragraphs: dict[tuple[int, int], list[str]] = {}
+    confidences: list[float] = []
+    for word, sure, block, paragraph in zip(data["text"], data["conf"], data["block_num"], data["par_num"], strict=True):
+        if word.strip() and float(sure) >= _FEWEST_CONFIDENCE:
+            paragraphs.setdefault((block, paragraph), []).append(word)
+            confidences.append(float(sure))
+    if not confidences:
+        return None
+    return Recognition("\n\n".join(" ".join(words) for words in paragraphs.values()), sum(confidences) / len(confidences))
+
+
+def read_image(path: Path) -> Extracted:
+    """The text of a picture. Raises: Unreadable if there is none, or nothing that could read it."""
+    try:
+        from PIL import Image, UnidentifiedImageError
+    except ModuleNotFoundError as error:
+        raise Unreadable(f"it is a picture: {_TIP}.") from error
+    if not is_available():
+        raise Unreadable(f"it is a picture: {_TIP}.")
+    Image.MAX_IMAGE_PIXELS = _MOST_PIXELS
+    try:
+        with Image.open(path) as image:
+            if image.width * image.height > _MOST_PIXELS:
+                raise Unreadable(f"it has {image.width} × {image.height} pixels, more than is read: make it smaller.")
+            found = [recognise(frame.convert("L")) for frame in _frames(image)]
+    except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
+        raise Unreadable("it is damaged, so that no picture can be read: get it anew.") from error
+    texts = [it for it in found if it is not None]
+    if not texts:
+        raise Unreadable("it is a picture in which no text was recognised: remove it, or add its text as a document.")
+    pages: list[Page] = []
+    text = ""
+    for number, recognition in enumerate(found, start=1):
+        if recognition is not None:
+            text += "\n\n" if text else ""
+            pages.append(Page(number, len(text), recognition.confidence))
+            text += recognition.text
+    empty = tuple(number for number, it in enumerate(found, start=1) if it is None)
+    return Extracted(text, tuple(pages), empty, facts={"page_count": str(len(found))}, parser="tesseract")
+
+
+def _frames(image: Any) -> Any:  # noqa: ANN401
+    from PIL import ImageSequence
+
+    return ImageSequence.Iterator(image)
+
+
+@cache
+def _languages() -> str:
+    """Those that are asked for (MESH_OCR_LANGUAGES, like `eng+deu`), else all of the installed ones up to four, English first."""
+    asked = os.environ.get("MESH_OCR_LANGUAGES")
+    if asked:
+        return asked
+    import pytesseract
+
+    installed = [it for it in pytesseract.get_languages() if it != "osd"]
+    return "+".join(sorted(installed, key=lambda it: (it != "eng", it))[:4]) or "eng"

@@ -1,0 +1,201 @@
+"""PDF files page by page, through PDFium: text with its layout where there is some, recognition where a page is a picture.
+
+Memory holds one page's characters at a time, whatever the number of pages. Loaded in the child process only.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import re
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+from domain_sdk.extraction.extracted import Extracted, Page, Unreadable
+from domain_sdk.extraction.ocr import Recognition, recognise
+from domain_sdk.extraction.pdf_layout import Line, page_markdown, split_lines
+
+__all__ = ["read_pdf"]
+
+_SAMPLE_PAGES = 24
+_FEWEST_CHARACTERS = 12
+"""A page with less text than this and a picture on it is looked at as a picture."""
+_DPI = 200
+_MOST_PIXELS = 40_000_000
+_BOLD = 600
+_BOLD_EVERY = 8
+"""Characters between two looks at the font, which cost more than all else of a character."""
+_PAGE_NUMBER = re.compile(
+    r"\W*(?:page|seite|p\.)?\W*(?!(?:19|20)\d\d\b)\d{1,4}(?:\W*(?:of|/|von|de)\W*\d{1,4})?\W*", re.IGNORECASE
+)
+_EDGE_LINES = 2
+
+
+def read_pdf(path: Path, on_page: Callable[[int, int], None]) -> Extracted:
+    """The document; `on_page` is told of every page that is done. Raises: Unreadable."""
+    import pypdfium2 as pdfium
+
+    try:
+        document = pdfium.PdfDocument(path)
+    except pdfium.PdfiumError as error:
+        raise Unreadable(_why(str(error))) from error
+    try:
+        return _read(document, on_page)
+    finally:
+        document.close()
+
+
+def _why(message: str) -> str:
+    if "assword" in message:
+        return "it is encrypted: save it anew without a password."
+    return "it is truncated or damaged, so that no PDF reader opens it: get it anew."
+
+
+def _read(document: Any, on_page: Callable[[int, int], None]) -> Extracted:  # noqa: ANN401  (pypdfium2 ships no types)
+    count = len(document)
+    body_size, edges = _looks(document, count)
+    text, tables = "", 0
+    parts: list[str] = []
+    pages: list[Page] = []
+    empty: list[int] = []
+    length = 0
+    for number in range(1, count + 1):
+        page = document[number - 1]
+        try:
+            text, found, recognition = _page_text(page, body_size, edges, is_first=number == 1)
+            if not text and _shows_something(page):
+                empty.append(number)
+        finally:
+            page.close()
+        if parts and text:
+            parts.append("\n\n")
+            length += 2
+        pages.append(Page(number, length, recognition.confidence if recognition else -1))
+        parts.append(text)
+        length += len(text)
+        tables += found
+        on_page(number, count)
+    return Extracted("".join(parts), tuple(pages), tuple(empty), tables, facts=_facts(document, count), parser="pdfium")
+
+
+def _page_text(
+    page: Any,  # noqa: ANN401
+    body_size: float,
+    edges: frozenset[str],
+    *,
+    is_first: bool,
+) -> tuple[str, int, Recognition | None]:
+    lines = _lines(page)
+    if not is_first:
+        lines = _without_edges(lines, edges) or lines
+    text, tables = page_markdown(lines, body_size=body_size)
+    if len(text) >= _FEWEST_CHARACTERS or not _shows_something(page):
+        return text, tables, None
+    recognition = recognise(_picture(page))
+    if recognition is None or len(recognition.text) <= len(text):
+        return text, tables, None
+    return recognition.text, 0, recognition
+
+
+def _lines(page: Any) -> list[Line]:  # noqa: ANN401
+    text_page = page.get_textpage()
+    try:
+        return split_lines(list(_characters(text_page, page.get_height())))
+    finally:
+        text_page.close()
+
+
+def _characters(text_page: Any, height: float) -> Iterator[tuple[str, float, float, float, float, bool]]:  # noqa: ANN401
+    import pypdfium2.raw as pdfium
+
+    box = pdfium.FS_RECTF()
+    pointer = ctypes.byref(box)
+    handle = text_page.raw
+    high = 0
+    is_bold, previous_size = False, -1.0
+    for index in range(text_page.count_chars()):
+        code = pdfium.FPDFText_GetUnicode(handle, index)
+        if 0xD800 <= code < 0xDC00:
+            high = code
+            continue
+        if 0xDC00 <= code < 0xE000:
+            code, high = (0x10000 + ((high - 0xD800) << 10) + (code - 0xDC00), 0) if high else (0xFFFD, 0)
+        if code in (0, 0xFFFE, 0xFFFF, 2):  # 2: a hyphen that PDFium takes for a soft one
+            if code == 2:
+                code = 0x2D
+            else:
+                continue
+        if code in (10, 13):
+            yield "\n", 0.0, 0.0, 0.0, 0.0, False
+            continue
+        pdfium.FPDFText_GetLooseCharBox(handle, index, pointer)
+        size = box.top - box.bottom
+        if size != previous_size or index % _BOLD_EVERY == 0:
+            is_bold, previous_size = _is_bold(handle, index), size
+        yield chr(code), box.left, box.right, height - box.bottom, size, is_bold
+
+
+def _is_bold(handle: Any, index: int) -> bool:  # noqa: ANN401
+    import pypdfium2.raw as pdfium
+
+    if pdfium.FPDFText_GetFontWeight(handle, index) >= _BOLD:
+        return True
+    name = ctypes.create_string_buffer(96)
+    pdfium.FPDFText_GetFontInfo(handle, index, name, len(name), ctypes.byref(ctypes.c_int()))
+    return b"bold" in name.value.lower() or b"black" in name.value.lower()
+
+
+def _looks(document: Any, count: int) -> tuple[float, frozenset[str]]:  # noqa: ANN401
+    """The height of running text, and the lines at the edges of pages that come again and again."""
+    sizes: Counter[float] = Counter()
+    edges: Counter[str] = Counter()
+    sampled = sorted({round(index * (count - 1) / max(1, _SAMPLE_PAGES - 1)) for index in range(min(count, _SAMPLE_PAGES))})
+    for index in sampled:
+        page = document[index]
+        try:
+            lines = _lines(page)
+        finally:
+            page.close()
+        for line in lines:
+            sizes[round(line.size, 1)] += len(line.text)
+        edges.update({_signature(line) for line in (*lines[:_EDGE_LINES], *lines[-_EDGE_LINES:])})
+    repeated = frozenset(text for text, times in edges.items() if times >= max(3, len(sampled) // 2))
+    return max(sizes, key=lambda size: sizes[size]) if sizes else median([10.0]), repeated
+
+
+def _without_edges(lines: list[Line], edges: frozenset[str]) -> list[Line]:
+    """The lines without those at the page's edges that stand on other pages, too, and without the page's number."""
+    inner = lines[_EDGE_LINES : len(lines) - _EDGE_LINES] if len(lines) > 2 * _EDGE_LINES else []
+    outer = [line for line in lines if line not in inner]
+    dropped = [line for line in outer if _signature(line) in edges or _PAGE_NUMBER.fullmatch(line.text)]
+    return [line for line in lines if line not in dropped]
+
+
+def _signature(line: Line) -> str:
+    return line.text.casefold()[:120]
+
+
+def _shows_something(page: Any) -> bool:  # noqa: ANN401
+    import pypdfium2.raw as pdfium
+
+    kinds = (pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_SHADING, pdfium.FPDF_PAGEOBJ_FORM)
+    return next(iter(page.get_objects(filter=list(kinds), max_depth=2)), None) is not None
+
+
+def _picture(page: Any) -> Any:  # noqa: ANN401
+    width, height = page.get_size()
+    scale = min(_DPI / 72, (_MOST_PIXELS / max(1.0, width * height)) ** 0.5)
+    return page.render(scale=scale, grayscale=True).to_pil()
+
+
+def _facts(document: Any, count: int) -> dict[str, str]:  # noqa: ANN401
+    given = document.get_metadata_dict(skip_empty=True)
+    named = {"title": "Title", "author": "Author", "created": "CreationDate", "modified": "ModDate", "subject": "Subject"}
+    facts = {name: given[key] for name, key in named.items() if given.get(key)}
+    for name in ("created", "modified"):
+        found = re.match(r"D:(\d{4})(\d{2})(\d{2})", facts.pop(name, ""))
+        if found:
+            facts[name] = "-".join(found.groups())
+    return {**facts, "page_count": str(count)}

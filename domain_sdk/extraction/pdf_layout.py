@@ -1,0 +1,291 @@
+"""The layout of a PDF page as Markdown: characters with their places become lines, lines become paragraphs, headings and tables.
+
+Pure: knows characters and boxes, not files. A table is what stands in columns: rows that share their places of cells. Its
+rows are written once, as a Markdown table, and nowhere else.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from statistics import median
+
+__all__ = ["Cell", "Line", "page_markdown", "split_lines"]
+
+_GAP = 1.1
+"""A gap between characters wider than this many heights separates cells."""
+_NUMBER = re.compile(r"[-–—$€£¥(]*\s?[\d][\d,.\s]*\s?[)%]?\s?[x%)]?\Z|[-–—]+\Z|\$\s?[-–—]\s?\Z|N/?[AM]\Z", re.IGNORECASE)
+_BULLET = re.compile(r"[•●▪◦‣·○–-]\s+|\(?(?:\d{1,2}|[a-z])[.)]\s+")
+_HEADING_RATIO = 1.12
+_LONGEST_HEADING = 140
+_NAMED_PART = re.compile(r"(part|chapter|item|section|article|annex|appendix)\s+[\dIVXA-Z]{1,4}\b", re.IGNORECASE)
+_END = re.compile(r"[.,;:!?。！？]\Z")
+
+
+@dataclass(slots=True)
+class Cell:
+    """Text between two gaps of a line; x grows to the right."""
+
+    text: str
+    left: float
+    right: float
+
+    @property
+    def is_number(self) -> bool:
+        """True for amounts, percentages and the dashes that stand for none."""
+        return _NUMBER.match(self.text) is not None
+
+
+@dataclass(slots=True)
+class Line:
+    """Characters on one base line. `size` is the height of its characters, `top` counts downwards."""
+
+    cells: list[Cell]
+    top: float
+    size: float
+    is_bold: bool = False
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return " ".join(cell.text for cell in self.cells)
+
+    @property
+    def left(self) -> float:
+        """Where it begins."""
+        return self.cells[0].left
+
+
+@dataclass(slots=True)
+class _Builder:
+    """Collects the characters of a line."""
+
+    cells: list[Cell] = field(default_factory=list)
+    sizes: list[float] = field(default_factory=list)
+    top: float = 0.0
+
+
+def split_lines(chars: Sequence[tuple[str, float, float, float, float, bool]]) -> list[Line]:
+    """The lines of a page in reading order. A character is (text, left, right, top, size, is_bold); a line feed ends a line."""
+    lines: list[Line] = []
+    run: list[tuple[str, float, float, float, float, bool]] = []
+    for char in (*chars, ("\n", 0.0, 0.0, 0.0, 0.0, False)):
+        if char[0] in "\r\n":
+            if any(not it[0].isspace() for it in run):
+                lines.append(_line(run))
+            run = []
+        else:
+            run.append(char)
+    return _joined(lines)
+
+
+def _line(run: Sequence[tuple[str, float, float, float, float, bool]]) -> Line:
+    sizes = [char[4] for char in run if not char[0].isspace()]
+    size = median(sizes) or 1.0
+    cells: list[Cell] = []
+    for text, left, right, _, _, _ in run:
+        if text.isspace():
+            if cells and not cells[-1].text.endswith(" "):
+                cells[-1].text += " "
+            continue
+        if cells and -size * 4 < left - cells[-1].right <= size * _GAP:
+            cells[-1].text += text
+            cells[-1].right = max(cells[-1].right, right)
+        else:
+            cells.append(Cell(text, left, right))
+    for cell in cells:
+        cell.text = cell.text.strip()
+    bold = sum(char[5] for char in run if not char[0].isspace()) * 2 > len(sizes)
+    return Line(_merged(cells, size), median(char[3] for char in run if not char[0].isspace()), size, bold)
+
+
+def _merged(cells: list[Cell], size: float) -> list[Cell]:
+    """Currency signs belong to the number behind them, closing brackets and percent signs to the one before."""
+    merged: list[Cell] = []
+    for cell in cells:
+        before = merged[-1] if merged else None
+        if (before is not None and before.text in ("$", "€", "£", "¥", "(", "$ (", "$(")) or (
+            before is not None and cell.text in (")", "%", ")%", "%)", "x") and cell.left - before.right < 3 * size
+        ):
+            merged[-1] = Cell(f"{before.text}{cell.text}", before.left, cell.right)
+        else:
+            merged.append(cell)
+    return merged
+
+
+def _joined(lines: list[Line]) -> list[Line]:
+    """Neighbours on one base line, left before right, are one line: tables are often drawn cell by cell."""
+    joined: list[Line] = []
+    for line in lines:
+        before = joined[-1] if joined else None
+        same = before is not None and abs(before.top - line.top) < 0.35 * min(before.size, line.size)
+        if before is not None and same and line.left >= before.cells[-1].right - 0.3 * line.size:
+            gap = line.left - before.cells[-1].right
+            if gap <= line.size * _GAP:
+                first = line.cells[0]
+                before.cells[-1] = Cell(f"{before.cells[-1].text} {first.text}", before.cells[-1].left, first.right)
+                before.cells.extend(line.cells[1:])
+            else:
+                before.cells.extend(line.cells)
+            before.cells = _merged(before.cells, line.size)
+        else:
+            joined.append(line)
+    return joined
+
+
+def page_markdown(lines: Sequence[Line], *, body_size: float) -> tuple[str, int]:
+    """The page as Markdown and how many tables it holds. `body_size` is the height of the document's running text."""
+    parts: list[str] = []
+    tables = place = 0
+    paragraph: list[Line] = []
+    while place < len(lines):
+        end = _table_end(lines, place)
+        if end > place:
+            parts.extend(_paragraph(paragraph, body_size))
+            parts.append(_table(lines[place:end]))
+            tables, paragraph, place = tables + 1, [], end
+            continue
+        line = lines[place]
+        if paragraph and _is_break(paragraph[-1], line, body_size):
+            parts.extend(_paragraph(paragraph, body_size))
+            paragraph = []
+        paragraph.append(line)
+        place += 1
+    parts.extend(_paragraph(paragraph, body_size))
+    return "\n\n".join(parts), tables
+
+
+def _is_break(before: Line, line: Line, body_size: float) -> bool:
+    gap = line.top - before.top
+    is_apart = gap < -0.5 * line.size or gap > 1.9 * max(before.size, line.size)
+    is_other = abs(before.size - line.size) > 0.12 * body_size or (
+        before.is_bold != line.is_bold and not before.text[-1:].isalnum()
+    )
+    return (
+        is_apart
+        or is_other
+        or _BULLET.match(line.text) is not None
+        or (_level(before, body_size) > 0) != (_level(line, body_size) > 0)
+    )
+
+
+def _level(line: Line, body_size: float) -> int:
+    """The heading's level a line could have by its looks, 0 for none."""
+    if len(line.text) > _LONGEST_HEADING or not any(char.isalpha() for char in line.text) or len(line.cells) > 2:
+        return 0
+    ratio = line.size / body_size
+    if ratio >= 1.6:
+        return 1
+    if ratio >= 1.3:
+        return 2
+    if ratio >= _HEADING_RATIO:
+        return 3
+    named = _NAMED_PART.match(line.text)
+    if named and line.is_bold:
+        return 2 if named.group(1).lower() in ("part", "chapter") else 3
+    is_title = line.is_bold and len(line.text) <= 90 and not _END.search(line.text)
+    return 4 if is_title else 0
+
+
+def _paragraph(lines: Sequence[Line], body_size: float) -> Iterator[str]:
+    if not lines:
+        return
+    text = lines[0].text
+    for line in lines[1:]:
+        is_hyphenated = text.endswith("-") and text[-2:-1].isalpha() and line.text[:1].islower()
+        text = text[:-1] + line.text if is_hyphenated else f"{text} {line.text}"
+    level = _level(lines[0], body_size)
+    if level and len(lines) <= 3 and len(text) <= _LONGEST_HEADING:
+        yield f"{'#' * level} {text}"
+    else:
+        yield _escaped(
+            _BULLET.sub(
+                lambda found: "- " if not found.group()[0].isalnum() and found.group()[0] != "(" else found.group(), text, count=1
+            )
+        )
+
+
+def _escaped(text: str) -> str:
+    """A paragraph that Markdown cannot take for a heading or code."""
+    return re.sub(r"^(#{1,6}\s|```|~~~)", r"\\\1", text)
+
+
+def _table_end(lines: Sequence[Line], start: int) -> int:
+    """Where the table that begins at `start` ends (excluded); `start` itself if none begins there."""
+    rows = loose = 0
+    end = place = start
+    while place < len(lines) and loose <= 2:
+        line = lines[place]
+        if place > start and not -0.5 * line.size < line.top - lines[place - 1].top < 4.5 * line.size:
+            break
+        if len(line.cells) > 1 and (rows or _opens_table(lines, place)):
+            rows, loose, end = rows + 1, 0, place + 1
+        elif not rows:
+            return start
+        else:
+            loose += 1
+        place += 1
+    numbers = sum(cell.is_number for line in lines[start:end] for cell in line.cells[1:])
+    return end if rows >= 3 or (rows == 2 and numbers >= 2) else start
+
+
+def _opens_table(lines: Sequence[Line], place: int) -> bool:
+    """True if one of the next lines has cells at the same places."""
+    line = lines[place]
+    for other in lines[place + 1 : place + 4]:
+        if len(other.cells) > 1 and any(_is_below(a, b, line.size) for a in line.cells[1:] for b in other.cells[1:]):
+            return True
+    return False
+
+
+def _is_below(one: Cell, other: Cell, size: float) -> bool:
+    return (
+        abs(one.right - other.right) < size
+        or abs(one.left - other.left) < 0.5 * size
+        or (one.left < other.right and other.left < one.right)
+    )
+
+
+def _table(lines: Sequence[Line]) -> str:
+    columns = _columns(lines)
+    rows = [_row(line, columns) for line in lines]
+    head = next((number for number, line in enumerate(lines) if any(cell.is_number for cell in line.cells[1:])), 1) or 1
+    header = [" ".join(filter(None, (row[column] for row in rows[:head]))) for column in range(len(columns) + 1)]
+    shown = [header, *rows[head:]]
+    width = range(len(header))
+    lines_of = [f"| {' | '.join(row[column].replace('|', '¦') for column in width)} |" for row in shown]
+    return "\n".join([lines_of[0], f"|{' --- |' * len(header)}", *lines_of[1:]])
+
+
+def _columns(lines: Sequence[Line]) -> list[tuple[float, float]]:
+    """The extents of the columns right of the first, found by the cells of data rows that overlap."""
+    spans: list[list[float]] = []
+    data = [line for line in lines if any(cell.is_number for cell in line.cells[1:])] or list(lines)
+    for line in data:
+        for cell in line.cells[1:] if len(line.cells) > 1 else ():
+            near = next((span for span in spans if cell.left < span[1] + 1 and span[0] - 1 < cell.right), None)
+            if near is None:
+                spans.append([cell.left, cell.right])
+            else:
+                near[0], near[1] = min(near[0], cell.left), max(near[1], cell.right)
+    return sorted((left, right) for left, right in spans)
+
+
+def _row(line: Line, columns: Sequence[tuple[float, float]]) -> list[str]:
+    row = [""] * (len(columns) + 1)
+    first_left = columns[0][0] if columns else float("inf")
+    for number, cell in enumerate(line.cells):
+        centre = (cell.left + cell.right) / 2
+        is_label = number == 0 and cell.left < first_left and not (columns and _overlap(cell, columns[0]) and cell.is_number)
+        place = (
+            0
+            if is_label or not columns
+            else 1 + min(range(len(columns)), key=lambda it: abs((columns[it][0] + columns[it][1]) / 2 - centre))
+        )
+        row[place] = f"{row[place]} {cell.text}".strip()
+    return row
+
+
+def _overlap(cell: Cell, column: tuple[float, float]) -> bool:
+    return cell.left < column[1] and column[0] < cell.right

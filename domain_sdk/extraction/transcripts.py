@@ -1,0 +1,142 @@
+"""Transcripts of recordings: WebVTT, SubRip and the JSON of Amazon Transcribe, as text in which every cue is an anchor.
+
+Cues of one speaker that follow each other become a paragraph. Source: W3C WebVTT; the output schema of Amazon Transcribe.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from html import unescape
+from pathlib import Path
+from typing import Any
+
+from domain_sdk.extraction.extracted import Anchor, Extracted, Unreadable
+
+__all__ = ["Cue", "from_cues", "read_transcript"]
+
+_TIMING = re.compile(r"\s*((?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3})\s+-->\s+((?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3})")
+_VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
+_TAG = re.compile(r"</?[^>]*>")
+_NAMED = re.compile(r"(?:>>\s*)?(?:\[([^\]\n]{1,40})\]:?|([^\W\d_][\w.'’ -]{0,38}):)\s+(?=\S)")
+_NEW_PARAGRAPH_SECONDS = 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Cue:
+    """What is said from second `begin` to `end`; `speaker` is "" if unknown."""
+
+    begin: float
+    end: float
+    text: str
+    speaker: str = ""
+
+
+def from_cues(cues: Iterable[Cue], *, parser: str) -> Extracted:
+    """The transcript as text: a paragraph a turn, each cue an anchor. Raises: Unreadable if nothing is said."""
+    parts: list[str] = []
+    anchors: list[Anchor] = []
+    length = 0
+    turn: tuple[str, float] | None = None
+    last = 0.0
+    for cue in cues:
+        said = " ".join(cue.text.split())
+        if not said:
+            continue
+        is_new = turn is None or cue.speaker != turn[0] or cue.begin - turn[1] > _NEW_PARAGRAPH_SECONDS
+        glue = "" if not parts else "\n\n" if is_new else " "
+        if is_new:
+            turn = (cue.speaker, cue.begin)
+        parts += [glue, said]
+        anchors.append(Anchor(length + len(glue), cue.begin, cue.end, cue.speaker))
+        length += len(glue) + len(said)
+        last = max(last, cue.end)
+    if not anchors:
+        raise Unreadable("it is a transcript in which nothing is said: fill or remove it.")
+    return Extracted("".join(parts), anchors=tuple(anchors), facts={"duration_seconds": f"{last:g}"}, parser=parser)
+
+
+def read_transcript(path: Path) -> Extracted:
+    """The transcript in a file of one of the three forms. Raises: Unreadable."""
+    try:
+        text = path.read_bytes().decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise Unreadable(f"it is not UTF-8 (byte {error.start}): convert it to UTF-8.") from error
+    suffix = path.suffix.lower()
+    if suffix == ".json":
+        return from_cues(_transcribe_cues(text), parser="transcribe")
+    if suffix == ".vtt" and not text.startswith("WEBVTT"):
+        raise Unreadable("its name says WebVTT and it does not begin with WEBVTT: name it as what it is.")
+    return from_cues(_cues(text), parser=suffix[1:])
+
+
+def _cues(text: str) -> Iterator[Cue]:
+    for block in re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n").replace("\r", "\n")):
+        lines = block.strip("\n").split("\n")
+        place = next((number for number, line in enumerate(lines[:2]) if _TIMING.match(line)), None)
+        if place is None:
+            continue
+        timing = _TIMING.match(lines[place])
+        assert timing is not None
+        begin, end = _seconds(timing.group(1)), _seconds(timing.group(2))
+        yield from _spoken(" ".join(lines[place + 1 :]), begin, end)
+
+
+def _spoken(said: str, begin: float, end: float) -> Iterator[Cue]:
+    voices = _VOICE.split(said)
+    if len(voices) > 1:
+        for speaker, words in [("", voices[0]), *zip(voices[1::2], voices[2::2], strict=True)]:
+            if plain := unescape(_TAG.sub("", words)).strip():
+                yield Cue(begin, end, plain, unescape(speaker.strip()))
+        return
+    plain = unescape(_TAG.sub("", said)).strip()
+    named = _NAMED.match(plain)
+    speaker = (named.group(1) or named.group(2)).strip() if named else ""
+    yield Cue(begin, end, plain[named.end() :] if named else plain, speaker)
+
+
+def _seconds(timing: str) -> float:
+    parts = [float(part) for part in timing.replace(",", ".").split(":")]
+    return float(sum(part * 60.0**power for power, part in enumerate(reversed(parts))))
+
+
+def _transcribe_cues(text: str) -> list[Cue]:
+    try:
+        results = json.loads(text)["results"]
+        segments = results.get("audio_segments")
+        if segments:
+            return [
+                Cue(float(it["start_time"]), float(it["end_time"]), it["transcript"], it.get("speaker_label", ""))
+                for it in segments
+            ]
+        return list(_item_cues(results))
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+        raise Unreadable(
+            "it is JSON, and no transcript of Amazon Transcribe (results with items): remove or convert it."
+        ) from error
+
+
+def _item_cues(results: Any) -> Iterator[Cue]:  # noqa: ANN401  (JSON)
+    """Sentences of the items, cut where the speaker changes or a sentence ends."""
+    labels = results.get("speaker_labels") or {}
+    speakers = {item["start_time"]: item["speaker_label"] for it in labels.get("segments", ()) for item in it.get("items", ())}
+    words, begin, end, speaker = "", 0.0, 0.0, ""
+    for item in results["items"]:
+        content = item["alternatives"][0]["content"]
+        if item["type"] == "punctuation":
+            words += content
+            if content in ".?!":
+                yield Cue(begin, end, words, speaker)
+                words = ""
+            continue
+        heard = item.get("speaker_label") or speakers.get(item["start_time"], "")
+        if words and heard != speaker:
+            yield Cue(begin, end, words, speaker)
+            words = ""
+        if not words:
+            begin, speaker = float(item["start_time"]), heard
+        words, end = f"{words} {content}".strip(), float(item["end_time"])
+    if words:
+        yield Cue(begin, end, words, speaker)

@@ -23,15 +23,14 @@ from governance_server.storage.drivers import Connection
 from governance_server.storage.engine import Database
 from governance_server.storage.events import EventLog
 
-__all__ = ["DecisionLog", "index_name", "index_resources"]
+__all__ = ["DecisionLog", "index_name", "index_of"]
 
 _LOG = logging.getLogger(__name__)
 _WINDOW_SECONDS = 0.003
-_UNAWAITED_SECONDS = 0.01
+_UNAWAITED_SECONDS = 0.05
 """Nor closer than this while nobody waits for any of them: a commit costs as much as many decisions."""
 _MOST_IN_GROUP = 2000
 _QUEUE_RECORDS, _QUEUE_BYTES = 10_000, 32 << 20
-_MOST_RESOURCES = 100
 _ROOM_SECONDS = 5.0
 _RETRY_SECONDS = 0.2
 _REFUSED = "The decision log cannot be written, and what is not logged is not served: try again, and check disk space."
@@ -84,7 +83,7 @@ class DecisionLog:
             Unavailable: The queue stayed full, or the server ends.
         """
         future: Future[int] = Future()
-        self._put(_Entry(record.SerializeToString(), _index(record), future))
+        self._put(_Entry(record.SerializeToString(), index_of(record), future))
         return future
 
     def write(self, record: pb.DecisionRecord) -> int:
@@ -101,7 +100,7 @@ class DecisionLog:
         if self._is_failing:
             self.write(record)
         else:
-            self._put(_Entry(record.SerializeToString(), _index(record), None))
+            self._put(_Entry(record.SerializeToString(), index_of(record), None))
 
     def close(self) -> None:
         """Every record taken is durable, or its caller knows that it is not; the writer thread has ended."""
@@ -196,16 +195,12 @@ class DecisionLog:
                 connection.close()
 
 
-def _index(record: pb.DecisionRecord) -> IndexEntry:
-    return IndexEntry(index_resources(record), record.principal, record.kind, record.end)
-
-
-def index_resources(record: pb.DecisionRecord) -> tuple[str, ...]:
-    """What the record is found by: its port, product or domain; of many checks the products of all that is listed."""
+def index_of(record: pb.DecisionRecord) -> IndexEntry:
+    """What the record is found by: its port, product or domain; of many checks all that is listed."""
     if not record.HasField("checks"):
-        return (record.resource.partition("#")[0],)
-    named = {".".join(index_name(question).partition("#")[0].split(".")[:2]) for question in record.checks.questions}
-    return tuple(sorted(named)[:_MOST_RESOURCES]) or ("",)
+        return IndexEntry(record.resource.partition("#")[0], "", record.principal, record.kind, record.end)
+    named = {question.split(" ", 2)[1].partition("#")[0] for question in record.checks.questions if " " in question}
+    return IndexEntry("", f" {'. '.join(sorted(named))}." if named else "", record.principal, record.kind, record.end)
 
 
 def index_name(question: str) -> str:

@@ -15,13 +15,13 @@ from google.protobuf.message import DecodeError
 from domainmesh.v1 import decision_log_pb2 as pb
 from domainmesh.v1.checkpoint_pb2 import CHECKPOINT_CAUSE_PRUNED
 from governance_server.audit.checkpoints import JOURNAL
-from governance_server.audit.decision_log import index_resources
+from governance_server.audit.decision_log import index_of
 from governance_server.journal.chain import GENESIS
 from governance_server.journal.rebuild import rebuild
 from governance_server.journal.verification import Verification, verify
 from governance_server.storage.checkpoints import StoredCheckpoint, every_checkpoint, signed_bytes
 from governance_server.storage.decisions import STREAM
-from governance_server.storage.drivers import Connection, Row
+from governance_server.storage.drivers import Connection
 from governance_server.storage.engine import Database
 from governance_server.storage.events import StreamVerification, verify_stream
 
@@ -31,7 +31,13 @@ CHECKPOINTS = "checkpoints"
 _MOST_PROBLEMS = 100
 _TYPES = (int, str, int, bytes, int, int, str, bytes)
 _STREAMS = "SELECT stream FROM stream_head UNION SELECT DISTINCT stream FROM event"
-_INDEX = "SELECT sequence, resource, time_us, principal, kind, outcome FROM decision WHERE sequence > ? ORDER BY sequence LIMIT ?"
+_INDEX = (
+    "SELECT d.sequence, d.resource, coalesce(t.topics, ''), d.principal, d.kind, d.outcome, d.time_us FROM decision d "
+    "LEFT JOIN decision_topics t ON t.sequence = d.sequence WHERE d.sequence > ? ORDER BY d.sequence LIMIT ?"
+)
+_STRAY_TOPICS = (
+    "SELECT sequence FROM decision_topics t WHERE NOT EXISTS (SELECT 1 FROM decision d WHERE d.sequence = t.sequence) LIMIT 100"
+)
 _JOURNAL_HEAD = "SELECT revision, hash FROM head WHERE id = 1"
 _STRAY_REQUESTS = (
     "SELECT r.revision FROM request r LEFT JOIN change c ON c.revision = r.revision AND c.principal = r.principal "
@@ -245,7 +251,7 @@ class _IndexCheck:
     def __init__(self, connection: Connection, audit: _Audit) -> None:
         self._connection = connection
         self._audit = audit
-        self._rows: dict[int, list[Row]] = {}
+        self._rows: dict[int, tuple[object, ...]] = {}
         self._last = 0
         self._read_page(-(1 << 62))
 
@@ -256,28 +262,27 @@ class _IndexCheck:
         except DecodeError:
             self._audit.report(STREAM, sequence, "it is no record that this release can read")
             return
-        expected = {(resource, time_us, record.principal, record.kind, record.end) for resource in index_resources(record)}
-        while sequence >= self._last and self._read_page(self._last):
+        entry = index_of(record)
+        expected = (entry.resource, entry.topics, entry.principal, entry.kind, entry.outcome, time_us)
+        while sequence > self._last and self._read_page(self._last):
             pass
-        if {tuple(row[1:]) for row in self._rows.pop(sequence, [])} != expected:
+        if self._rows.pop(sequence, None) != expected:
             self._audit.report(STREAM, sequence, "the index of decisions differs from its record")
 
     def finish(self) -> None:
         """Nothing else is in the index."""
         while self._read_page(self._last):
             pass
-        for sequence in sorted(self._rows):
+        stray = [row[0] for row in self._connection.execute(_STRAY_TOPICS).fetchall()]
+        for sequence in sorted({*self._rows, *stray}, key=str):
             self._audit.report(STREAM, sequence, "the index of decisions has an entry without a record")
 
     def _read_page(self, after: int) -> bool:
-        """One more page is read, with all rows of its last record."""
+        """One more page is read."""
         page = self._connection.execute(_INDEX, (after, self._PAGE)).fetchall()
         if not page or not isinstance(page[-1][0], int):
             return False
-        if len(page) == self._PAGE and page[0][0] != page[-1][0]:
-            page = [row for row in page if row[0] != page[-1][0]]
-        for row in page:
-            self._rows.setdefault(row[0], []).append(row)
+        self._rows.update((row[0], tuple(row[1:])) for row in page)
         self._last = page[-1][0]
         return True
 

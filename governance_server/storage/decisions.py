@@ -1,12 +1,15 @@
 """The index of the stream `decisions`: which records are about whom and what, without decoding any.
 
-Owns the `decision` table. It can be made anew from the stream's bodies, and verification holds it against them.
+Owns the tables `decision` and `decision_topics`. They can be made anew from the stream's bodies, and verification holds them
+against these.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
+from heapq import merge
+from itertools import islice
 
 from governance_server.storage.drivers import Connection
 from governance_server.storage.engine import Database
@@ -28,6 +31,8 @@ __all__ = [
 STREAM = "decisions"
 
 _INSERT = "INSERT INTO decision (sequence, resource, time_us, principal, kind, outcome) VALUES (?, ?, ?, ?, ?, ?)"
+_INSERT_TOPICS = "INSERT INTO decision_topics (sequence, topics) VALUES (?, ?)"
+_BODIES = "SELECT sequence, received_at_us, body FROM event WHERE stream = ? AND sequence IN ({marks}) ORDER BY sequence DESC"
 _PAGE = 1000
 _SKEWED = 1000
 """So many records may lie before an older one, as the clocks of several servers differ a little."""
@@ -35,9 +40,12 @@ _SKEWED = 1000
 
 @dataclass(frozen=True, slots=True)
 class IndexEntry:
-    """What one record is found by; it has a row for each resource."""
+    """What one record is found by."""
 
-    resources: tuple[str, ...]
+    resource: str
+    """A domain, product or port; empty if it is about many."""
+    topics: str
+    """Of many, each between a space and a dot: what begins with a space, a name and a dot lies in what the name says."""
     principal: str
     kind: int
     outcome: int
@@ -69,16 +77,19 @@ def insert_index(connection: Connection, first: int, time_us: int, entries: Sequ
     connection.executemany(
         _INSERT,
         [
-            (sequence, resource, time_us, entry.principal, entry.kind, entry.outcome)
+            (sequence, entry.resource, time_us, entry.principal, entry.kind, entry.outcome)
             for sequence, entry in enumerate(entries, first)
-            for resource in entry.resources
         ],
     )
+    topics = [(sequence, entry.topics) for sequence, entry in enumerate(entries, first) if entry.topics]
+    if topics:
+        connection.executemany(_INSERT_TOPICS, topics)
 
 
 def delete_index(connection: Connection, through: int) -> None:
     """The entries of the records up to `through` are gone."""
     connection.execute("DELETE FROM decision WHERE sequence <= ?", (through,))
+    connection.execute("DELETE FROM decision_topics WHERE sequence <= ?", (through,))
 
 
 def find_decisions(database: Database, query: DecisionQuery, *, before: int | None = None, limit: int = _PAGE) -> list[Event]:
@@ -88,21 +99,41 @@ def find_decisions(database: Database, query: DecisionQuery, *, before: int | No
         first = first_since(database, query.since_us)
         if first is None:
             return []
-        conditions.append("sequence >= ?")  # spares the walk over all that is older
+        conditions.append("d.sequence >= ?")  # spares the walk over all that is older
         parameters.append(first - _SKEWED)
     if before is not None:
-        conditions.append("sequence < ?")
+        conditions.append("d.sequence < ?")
         parameters.append(before)
-    where = f" WHERE {' AND '.join(conditions)}" if conditions else ""
-    found = f"SELECT DISTINCT sequence FROM decision{where} ORDER BY sequence DESC LIMIT ?"
-    sql = (
-        f"SELECT e.sequence, e.received_at_us, e.body FROM ({found}) AS d "
-        "JOIN event e ON e.stream = ? AND e.sequence = d.sequence ORDER BY e.sequence DESC"
-    )
     try:
-        rows = database.reader().execute(sql, (*parameters, limit, STREAM)).fetchall()
+        found = [
+            [row[0] for row in database.reader().execute(sql, (*values, *parameters, limit))]
+            for sql, values in _searches(query.resource, conditions)
+        ]
+        sequences = list(islice(merge(*found, reverse=True), limit))
+        pages = (sequences[start : start + _PAGE] for start in range(0, len(sequences), _PAGE))
+        return [event for page in pages for event in _events(database, page)]
     except database.driver.errors as error:
         raise database.unavailable(error) from error
+
+
+def _searches(resource: str, conditions: Sequence[str]) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """The statements that find numbers of records, newest first, each with what comes before the parameters of the conditions.
+
+    Records about many are read one after the other, as far as the conditions and the limit let them.
+    """
+    newest = "SELECT d.sequence FROM {} WHERE {} ORDER BY d.sequence DESC LIMIT ?"
+    if not resource:
+        yield newest.format("decision d", " AND ".join(conditions) or "1 = 1"), ()
+        return
+    for name in ("d.resource = ?", "d.resource >= ? AND d.resource < ?"):
+        values = (resource,) if name.endswith("= ?") else (f"{resource}.", f"{resource}/")  # "." is followed by "/" in byte order
+        yield newest.format("decision d", " AND ".join([name, *conditions])), values
+    joined = "decision_topics t JOIN decision d ON d.sequence = t.sequence"
+    yield newest.format(joined, " AND ".join(["replace(t.topics, ?, '') <> t.topics", *conditions])), (f" {resource}.",)
+
+
+def _events(database: Database, sequences: Sequence[int]) -> list[Event]:
+    rows = database.reader().execute(_BODIES.format(marks=_marks(sequences)), (STREAM, *sequences)).fetchall()
     return [Event(sequence, from_microseconds(time_us), body) for sequence, time_us, body in rows]
 
 
@@ -138,20 +169,17 @@ def _conditions(query: DecisionQuery) -> tuple[list[str], list[object]]:
     conditions: list[str] = []
     parameters: list[object] = []
     if query.principal:
-        conditions.append("principal = ?")
+        conditions.append("d.principal = ?")
         parameters.append(query.principal)
-    if query.resource:  # "." is followed by "/" in byte order, so this is everything that begins with the name and a dot
-        conditions.append("(resource = ? OR resource >= ? AND resource < ?)")
-        parameters += [query.resource, f"{query.resource}.", f"{query.resource}/"]
     if query.since_us is not None:
-        conditions.append("time_us >= ?")
+        conditions.append("d.time_us >= ?")
         parameters.append(query.since_us)
     if query.until_us is not None:
-        conditions.append("time_us < ?")
+        conditions.append("d.time_us < ?")
         parameters.append(query.until_us)
     for column, values in (("kind", query.kinds), ("outcome", query.outcomes)):
         if values:
-            conditions.append(f"{column} IN ({_marks(values)})")
+            conditions.append(f"d.{column} IN ({_marks(values)})")
             parameters += values
     return conditions, parameters
 

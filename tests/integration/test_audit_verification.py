@@ -32,13 +32,14 @@ UNCOVERED = {("request", "request_digest"), ("request", "reply")}
 """Replies are kept for repetitions of a request; no hash covers them."""
 TABLES = (
     "change", "payload", "head", "resource", "change_kind", "kind_head", "request", "event", "stream_head", "decision",
-    "checkpoint",
+    "decision_topics", "checkpoint",
 )  # fmt: skip
 UNSIGNED_END = "UPDATE stream_head SET (sequence, hash) = (SELECT sequence, hash FROM event WHERE stream = 'decisions' "
 REWIND = {
     "decisions": (
         "DELETE FROM event WHERE stream = 'decisions' AND sequence > 3",
         "DELETE FROM decision WHERE sequence > 3",
+        "DELETE FROM decision_topics WHERE sequence > 3",
         f"{UNSIGNED_END}AND sequence = 3) WHERE stream = 'decisions'",
     ),
     "openlineage": (
@@ -216,6 +217,8 @@ def test_a_flipped_bit_in_any_byte_of_any_row_is_found(original: Path, tmp_path:
             "other",
         ),
         (("DELETE FROM decision WHERE sequence = 3",), "decisions 3: the index of decisions differs"),
+        (("DELETE FROM decision_topics",), "decisions 3: the index of decisions differs"),
+        (("INSERT INTO decision_topics VALUES (99, ' a.b.')",), "decisions 99: .* without a record"),
         (("INSERT INTO decision VALUES (99, '', 0, 'user:eve', 1, 2)",), "decisions 99: .* without a record"),
         (("DELETE FROM checkpoint WHERE number = 2",), "checkpoints 2: the stored checkpoint 2 is missing"),
         (("DELETE FROM change WHERE revision = 3",), "journal 3"),

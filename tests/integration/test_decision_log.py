@@ -104,7 +104,7 @@ def test_records_are_found_by_who_what_and_when(database: Database, new_log: Cal
         log.write(read(resource=name))
     log.write(read("user:bo", is_allowed=False, end=pb.DECISION_END_DENIED))
     many = pb.DecisionRecord(principal="user:ana", kind=pb.DECISION_KIND_CHECK_MANY)
-    many.checks.questions.extend(["read finance.ledger.entries (audit)", "write sales.orders"])
+    many.checks.questions.extend(["read finance.ledger.entries (audit)", "write sales.orders", "read finance.ledger.entries#id"])
     log.write(many)
 
     def found(**query: object) -> list[int]:
@@ -112,7 +112,9 @@ def test_records_are_found_by_who_what_and_when(database: Database, new_log: Cal
 
     assert found(resource="finance.ledger") == [8, 7, 3, 2, 1]
     assert found(resource="finance") == [8, 7, 5, 4, 3, 2, 1]
-    assert found(resource=ENTRIES) == [7, 3, 2]
+    assert found(resource="finance", until_us=round(NOON.timestamp() * 1e6)) == []
+    assert found(resource=ENTRIES) == [8, 7, 3, 2]
+    assert found(resource="finance.ledge") == found(resource="Finance") == found(resource="ledger") == []
     assert found(resource="sales.orders", principal="user:ana") == [8, 6]
     assert found(principal="user:bo") == found(outcomes=(pb.DECISION_END_DENIED,)) == [7]
     second, fourth = (round((NOON + timedelta(hours=hour)).timestamp() * 1e6) for hour in (1, 3))

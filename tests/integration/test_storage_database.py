@@ -210,3 +210,34 @@ def test_a_postgresql_connection_that_was_cut_is_replaced() -> None:
                 database.head()
             assert database.head().revision == 2
         database.close()
+
+
+def test_a_decision_log_of_an_older_release_is_found_by_the_new_index(empty_url: str) -> None:
+    from alembic import command
+    from sqlalchemy import create_engine
+
+    from domainmesh.v1 import decision_log_pb2 as pb
+
+    many = pb.DecisionRecord(principal="user:ana", kind=pb.DECISION_KIND_CHECK_MANY, end=pb.DECISION_END_DENIED)
+    many.checks.questions.extend(["read sales.orders.lines#id (audit)", "write sales.orders"])
+    one = pb.DecisionRecord(principal="user:bo", kind=pb.DECISION_KIND_READ, resource="sales.orders.lines")
+    engine = create_engine(empty_url.replace("postgresql://", "postgresql+psycopg://"))
+    config = alembic_config()
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0003")
+        for sequence, record in ((1, many), (2, one)):
+            connection.exec_driver_sql(f"INSERT INTO decision VALUES ({sequence}, 'sales.orders', 5, 'user:ana', 7, 3)")
+            body = record.SerializeToString().hex()
+            literal = f"x'{body}'" if empty_url.startswith("sqlite") else f"'\\x{body}'"
+            connection.exec_driver_sql(
+                f"INSERT INTO event VALUES ('decisions', {sequence}, {5 * sequence}, {literal}, {literal})"
+            )
+        connection.commit()
+    engine.dispose()
+    database = open_database(empty_url)
+    rows = database.reader().execute("SELECT sequence, resource, time_us, principal FROM decision ORDER BY sequence").fetchall()
+    assert [tuple(row) for row in rows] == [(1, "", 5, "user:ana"), (2, "sales.orders.lines", 10, "user:bo")]
+    topics = database.reader().execute("SELECT sequence, topics FROM decision_topics").fetchall()
+    assert [tuple(row) for row in topics] == [(1, " sales.orders. sales.orders.lines.")]
+    database.close()

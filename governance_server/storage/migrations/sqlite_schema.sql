@@ -217,3 +217,31 @@ CREATE TABLE lineage_summary (
 );
 
 UPDATE alembic_version SET version_num='0004' WHERE alembic_version.version_num = '0003';
+
+-- Running upgrade 0004 -> 0005
+
+DROP TABLE decision;
+
+CREATE TABLE decision (
+    sequence INTEGER NOT NULL,
+    resource TEXT NOT NULL,
+    time_us BIGINT NOT NULL,
+    principal TEXT NOT NULL,
+    kind BIGINT NOT NULL,
+    outcome BIGINT NOT NULL,
+    PRIMARY KEY (sequence)
+);
+
+CREATE INDEX decision_time ON decision (time_us, sequence);
+
+CREATE INDEX decision_principal ON decision (principal, sequence);
+
+CREATE INDEX decision_resource ON decision (resource, sequence);
+
+CREATE TABLE decision_topics (
+    sequence INTEGER NOT NULL,
+    topics TEXT NOT NULL,
+    PRIMARY KEY (sequence)
+);
+
+UPDATE alembic_version SET version_num='0005' WHERE alembic_version.version_num = '0004';

@@ -93,7 +93,7 @@ MEANINGS: Mapping[str, str] = {
 
 WHY_MISSED: Mapping[str, str] = {
     "checks.unary_per_core": "Most of it is Python's gRPC: a handler that does nothing takes 280 to 340 µs of the server.",
-    "checks.bulk_of_100_per_core": "The index rows of its record in the decision log cost 8 µs a check.",
+    "checks.bulk_of_100_per_core": "gRPC, the record in the decision log and the words of each answer share what is left.",
     "checks.in_process_p99": (
         "Of about 15 µs the engine takes 9 and the look-up of the head 4; what lies above the bar is waiting for a core: "
         "compare `checks.engine_p99`, and run it on an idle machine."

@@ -9,6 +9,8 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from itertools import compress
+from operator import not_
 from typing import TYPE_CHECKING
 
 from domainmesh.v1 import decision_log_pb2 as pb
@@ -105,7 +107,7 @@ class Recording:
         summary.allowed, summary.denied = sum(allowed), len(allowed) - sum(allowed)
         summary.digest = hashlib.sha256(request.SerializeToString(deterministic=True) + bytes(allowed)).digest()
         for wanted in (False, True):
-            distinct = dict.fromkeys(it for it, is_allowed in zip(questions, allowed, strict=True) if is_allowed is wanted)
+            distinct = dict.fromkeys(compress(questions, allowed if wanted else map(not_, allowed)))
             listed = _listed(distinct)
             summary.questions.extend(listed)
             summary.left_out += len(distinct) - len(listed)
@@ -213,9 +215,8 @@ def _listed(questions: Iterable[Question]) -> list[str]:
     listed: list[str] = []
     room = _QUESTION_BYTES
     for principal, action, resource, purpose in questions:
-        stated = f" ({purpose})" if purpose else ""
-        subject = f" for {principal}" if principal else ""
-        words = cut_name(f"{action} {resource}{stated}{subject}")
+        words = f"{action} {resource} ({purpose})" if purpose else f"{action} {resource}"
+        words = cut_name(f"{words} for {principal}" if principal else words)
         room -= len(words)
         if room < 0:
             break

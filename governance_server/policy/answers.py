@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 
-from governance_server.policy.engine import Request
 from governance_server.rules.policy_rows import FOREVER, Rule
 
 __all__ = ["Answers", "valid_until"]
@@ -17,6 +16,7 @@ __all__ = ["Answers", "valid_until"]
 _MOST_KEPT = 32_768
 _LONGEST_KEPT = 512
 
+_Question = tuple[str, ...]
 _Stamps = tuple[object, ...]
 _Answer = tuple[bool, tuple[Rule, ...]]
 
@@ -27,25 +27,25 @@ class Answers:
     __slots__ = ("_kept",)
 
     def __init__(self) -> None:
-        self._kept: dict[tuple[str, ...], tuple[_Stamps, str, str, _Answer]] = {}
+        self._kept: dict[_Question, tuple[_Stamps, str, str, _Answer]] = {}
 
     def __len__(self) -> int:
         return len(self._kept)
 
-    def find(self, request: Request, stamps: _Stamps) -> _Answer | None:
-        """The answer, if one is kept that rests on the parts with these stamps and still holds at the request's time."""
-        kept = self._kept.get(request[:5])
-        if kept is not None and kept[0] == stamps and kept[1] <= request.now < kept[2]:
+    def find(self, question: _Question, stamps: _Stamps, now: str) -> _Answer | None:
+        """The answer, if one is kept that rests on the parts with these stamps and still holds at this time."""
+        kept = self._kept.get(question)
+        if kept is not None and kept[0] == stamps and kept[1] <= now < kept[2]:
             return kept[3]
         return None
 
-    def keep(self, request: Request, stamps: _Stamps, until: str, answer: _Answer) -> None:
-        """The answer is given from the request's time until before `until`. A full store starts again rather than grow."""
-        if len(request.sub) + len(request.obj) + len(request.purpose) > _LONGEST_KEPT:
+    def keep(self, question: _Question, stamps: _Stamps, now: str, until: str, answer: _Answer) -> None:
+        """The answer is given from now until before `until`. A full store starts again rather than grow."""
+        if len(question[0]) + len(question[2]) + len(question[4]) > _LONGEST_KEPT:
             return
         if len(self._kept) >= _MOST_KEPT:
             self._kept = {}
-        self._kept[request[:5]] = (stamps, request.now, until, answer)
+        self._kept[question] = (stamps, now, until, answer)
 
 
 def valid_until(now: str, candidates: Iterable[Rule], moments: Callable[[Rule], tuple[str, ...]]) -> str:

@@ -33,6 +33,7 @@ __all__ = ["IndexedEngine"]
 
 _SECTIONS: tuple[RuleSection, ...] = ("p", "p2", "p3")
 _Pairs = set[tuple[str, str]]
+_UNMATCHED: tuple[bool, tuple[Rule, ...]] = (False, ())
 
 
 class IndexedEngine:
@@ -74,20 +75,20 @@ class IndexedEngine:
         """The decision, from one state; the one made before if it must be the same."""
         state = self._state
         stamps = state.stamps(request.dom)
-        known = self._answers.find(request, stamps)
+        question = request[:5]
+        known = self._answers.find(question, stamps, request.now)
         if known is not None:
             return Decision(known[0], known[1], state.revision)
         if not (all(request) and (request.now == self._readable_time or is_complete(request))):
             return Decision(False, (), state.revision)
         self._readable_time = request.now
         bound = self._matcher.bind(request, state)
-        candidates = _candidates(_places(state, bound, "p"), state.g2(request.obj), bound)
-        matched = [rule for rule in candidates if bound[3](rule)]
-        denies = [rule for rule in matched if rule.value != "allow"]
-        answer = bool(matched) and not denies, _ordered(denies or matched)
+        candidates = _candidates(_places(state, bound, "p"), state.containers(request.obj), bound)
+        answer = _effect(candidates, bound) if candidates else _UNMATCHED
         if self._moments is not None:
-            self._answers.keep(request, stamps, valid_until(request.now, candidates, self._moments), answer)
-        return Decision(*answer, state.revision)
+            until = valid_until(request.now, candidates, self._moments) if candidates else FOREVER
+            self._answers.keep(question, stamps, request.now, until, answer)
+        return Decision(answer[0], answer[1], state.revision)
 
     def matching(self, section: RuleSection, request: Request) -> tuple[Rule, ...]:
         """Every rule of the section whose matcher holds, in order."""
@@ -161,7 +162,7 @@ class IndexedEngine:
         if not is_complete(request):
             return []
         bound = self._matcher.bind(request, state)
-        return _hits(_places(state, bound, section), state.g2(request.obj), bound)
+        return _hits(_places(state, bound, section), state.containers(request.obj), bound)
 
 
 class _Gathering:
@@ -217,6 +218,14 @@ def _places(state: State, bound: Bound, section: RuleSection) -> list[Places]:
     return found
 
 
+def _effect(candidates: list[Rule], bound: Bound) -> tuple[bool, tuple[Rule, ...]]:
+    """Allowed if some rule matches and none of those that do denies; with the rules that decided."""
+    holds = bound[3]
+    matched = [rule for rule in candidates if holds(rule)]
+    denies = [rule for rule in matched if rule.value != "allow"]
+    return bool(matched) and not denies, _ordered(denies or matched)
+
+
 def _hits(places: list[Places], containers: Iterable[str], bound: Bound) -> list[Rule]:
     """The rules at the containers that match."""
     holds = bound[3]
@@ -228,10 +237,18 @@ def _candidates(places: list[Places], containers: Iterable[str], bound: Bound) -
     subjects = bound[2]
     found: list[Rule] = []
     for place in places:
-        for name in place.keys() & containers:
-            bucket = place[name]
-            for subject in bucket.keys() & subjects:
-                found += bucket[subject]
+        for name in containers:
+            bucket = place.get(name)
+            if bucket is None:
+                continue
+            if len(bucket) < len(subjects):
+                for subject, rules in bucket.items():
+                    if subject in subjects:
+                        found += rules
+            else:
+                for subject in subjects:
+                    if subject in bucket:
+                        found += bucket[subject]
     return found
 
 

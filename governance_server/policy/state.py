@@ -6,7 +6,7 @@ readers need no lock. A write copies the shards it touches. Knows nothing of the
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Set
+from collections.abc import Collection, Iterable, Iterator, Set
 from typing import TypeVar
 
 from governance_server.policy.engine import UnknownRow
@@ -91,6 +91,17 @@ class State:
             return frozenset((name, *self.g2(name.partition("#")[0])))  # most columns: not worth a place in the cache
         return _remember(self.containers_closed, name, self._contain(name))
 
+    def containers(self, name: str) -> Collection[str]:
+        """What `g2` gives, without making a set of it where none is kept."""
+        closed = self.containers_closed.get(name)
+        if closed is not None:
+            return closed
+        port, mark, _ = name.partition("#")
+        if mark and not name.startswith("tag:") and not self._links(name):
+            above = self.g2(port)
+            return above if name in above else (name, *above)  # links may lead back to a column
+        return self.g2(name)
+
     def g3(self, name: str) -> Set[str]:
         """The purposes that include a purpose, itself included."""
         if name not in self.purposes:
@@ -104,7 +115,8 @@ class State:
 
     def _contain(self, name: str) -> frozenset[str]:
         if not self._links(name):
-            return frozenset((name,)).union(*map(self.g2, parents(name)))  # names alone make no cycles
+            above = parents(name)  # names alone make no cycles
+            return frozenset((name, *self.g2(above[0]))) if above else frozenset((name,))
         seen = {name}
         todo = [name]
         while todo:

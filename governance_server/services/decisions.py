@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import NamedTuple
 
 import grpc
@@ -85,10 +85,9 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
                 asking, questions = _Asking(policy, caller, is_central=is_central), [_question(item) for item in request.checks]
                 answers = [self._check(asking, question) for question in questions]
                 response = pb.CheckManyResponse(revision=policy.revision)
-            for is_allowed, reasons, revision, _ in answers:
-                response.results.add(is_allowed=is_allowed, reasons=reasons, revision=revision)
-            allowed = [answer.is_allowed for answer in answers]
-            rules = {rule for answer in answers for rule in answer.rules}
+            response.results.extend(_answers_to_wire(answers))
+            allowed = [answer[0] for answer in answers]
+            rules = {rule for answer in answers for rule in answer[3]}
             recording.answered_many(request, questions, allowed, revision=response.revision, rules=rules)
         return response
 
@@ -146,9 +145,10 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
         principal, action, name, _ = question
         if action not in ACTIONS:
             raise Invalid(f"{action!r} is no action: use one of {', '.join(sorted(ACTIONS))}.", resource=name)
-        resource = _object(name)
-        answer = self._decide(asking, self._subject(asking, principal, resource), resource, question)
-        if answer.is_allowed or answer.reasons == _NO_RULE:
+        resource = _object(name) if name.count(".") > 2 else name
+        subject = asking.subjects.get(principal) if asking.is_central else None
+        answer = self._decide(asking, subject or self._subject(asking, principal, resource), resource, question)
+        if answer.is_allowed or answer.reasons is _NO_RULE:
             return answer
         if not any(asking.policy.check(asking.caller, action, resource).allowed for action in ("discover", "grant")):
             return answer._replace(reasons=_NO_RULE)  # why not would tell that the thing exists, and its columns
@@ -164,8 +164,10 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
             decision = asking.decide(subject.name, action, resource, purpose)
         else:
             decision = asking.policy.check(subject, action, resource, purpose)
-        reasons = [f"{rule.rid}: {rule.value}" for rule in decision.rules] or _NO_RULE
-        return _Answer(decision.allowed, reasons, decision.revision, [rule.rid for rule in decision.rules])
+        allowed, rules, revision = decision
+        if not rules:
+            return _Answer(allowed, _NO_RULE, revision, ())
+        return _Answer(allowed, [f"{rule.rid}: {rule.value}" for rule in rules], revision, [rule.rid for rule in rules])
 
     def _check_read(self, policy: PolicyProjection, subject: Caller, wanted: tuple[str, str], purpose: str) -> _Answer:
         """A port may be read if at least one of its columns may; a column, if a read for this purpose would show it."""
@@ -187,18 +189,29 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
         """The one the question is about; the centre, if that is known of the caller, may ask about all. Raises: AccessDenied."""
         if principal in ("", asking.caller.name):
             return asking.caller
-        known = asking.subjects.get(principal)
+        known = asking.subjects.get(principal) or asking.policy.caller_of(principal)
         if known is None:
             check_principal(principal)
+            known = Caller(name=principal)
         if not (asking.is_central or self._may_ask(asking.caller, resource)):
             raise denied("ask about others on", resource)
-        if known is None:
-            known = asking.subjects[principal] = asking.policy.caller_of(principal) or Caller(name=principal)
+        asking.subjects[principal] = known
         return known
 
     def _may_ask(self, caller: Caller, resource: str) -> bool:
         asked = (("administer", MESH), ("grant", resource))
         return any(self._backend.policy.check(caller, *right).allowed for right in asked)
+
+
+def _answers_to_wire(answers: Iterable[_Answer]) -> Iterator[pb.CheckResponse]:
+    """The answers on the wire; equal ones, most of them refusals by no rule, are made once."""
+    made: dict[tuple[bool, str, int], pb.CheckResponse] = {}
+    for is_allowed, reasons, revision, _ in answers:
+        key = (is_allowed, "\n".join(reasons), revision)
+        response = made.get(key)
+        if response is None:
+            response = made[key] = pb.CheckResponse(is_allowed=is_allowed, reasons=reasons, revision=revision)
+        yield response
 
 
 def _question(item: pb.CheckRequest) -> Question:

@@ -31,7 +31,7 @@ def test_a_change_in_one_domain_leaves_the_answers_of_others_kept(engine):
     question = ask("user:a", "hr.jobs")
     engine.decide(question)
     engine.apply(PolicyDelta(add=(rule("user:b", "fin.pay"),)), revision=2)
-    assert engine._answers.find(question, engine._state.stamps("hr")) is not None
+    assert engine._answers.find(question[:5], engine._state.stamps("hr"), question.now) is not None
     assert engine.decide(question) == Decision(True, (rule("user:a", "hr.jobs"),), 2)
 
 

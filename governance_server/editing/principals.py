@@ -8,6 +8,7 @@ from domainmesh.v1 import access_request_pb2, approval_rule_pb2, grant_pb2, prin
 from governance_server.backend import stamp, store
 from governance_server.editing.central import is_administrator
 from governance_server.editing.editor import Edit, Editor
+from governance_server.editing.seats import check_seats
 from governance_server.policy.projection import NO_PURPOSE
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
@@ -78,6 +79,9 @@ class PrincipalEditor(Editor[principal_pb2.Principal]):
                 raise Invalid(
                     f"Attribute {attribute!r} cannot be used in a filter: use letters, digits and _.", resource=settled.name
                 )
+
+        if settled.is_administrator or settled.groups:
+            check_seats(edit)
 
     def is_ended(self, live: principal_pb2.Principal) -> bool:
         """A disabled principal is kept for the record."""

@@ -16,6 +16,7 @@ from google.protobuf.message import Message
 from domain_sdk._delivery import deliver
 from domain_sdk.publish import _delivered_message
 from domainmesh.v1 import lineage_pb2, product_pb2
+from domainmesh.v1.principal_service_pb2 import CreatePrincipalRequest, CreateTokenRequest, UpdatePrincipalRequest
 from domainmesh.v1.publication_service_pb2 import BeginPublicationRequest, CommitPublicationRequest
 from governance_server import app, wiring
 from governance_server.backend import Backend
@@ -79,6 +80,13 @@ class InnerMesh:
         set_caller(self.caller(who))
         servicer = next(it for it in self._servicers if method in vars(type(it)))
         return getattr(servicer, method)(request, None)
+
+    def seat(self, name: str) -> None:
+        """A second administrator, who has a token of its own."""
+        self.call(ADMIN, "CreatePrincipal", CreatePrincipalRequest(principal={"name": name}))
+        self.call(ADMIN, "CreateToken", CreateTokenRequest(principal=name))
+        given = {"name": name, "is_administrator": True}
+        self.call(ADMIN, "UpdatePrincipal", UpdatePrincipalRequest(principal=given, update_mask={"paths": ["is_administrator"]}))
 
     def publish(
         self,

@@ -127,8 +127,7 @@ def revoke(grant: grant_pb2.Grant) -> Message:
 
 
 def test_a_narrowed_token_sees_and_takes_back_no_proposal_of_its_holder(mesh: InnerMesh) -> None:
-    principal = principal_pb2.Principal(name="user:bob", is_administrator=True)
-    mesh.call(ADMIN, "CreatePrincipal", CreatePrincipalRequest(principal=principal))
+    mesh.seat("user:bob")
     wanted = change_set_pb2.DesiredResource(purpose={"name": "merger"})
     found = mesh.call(ADMIN, "ApplyChanges", change_set_service_pb2.ApplyChangesRequest(resources=[wanted], reason="r"))
     assert found.state == change_set_pb2.CHANGE_SET_STATE_PROPOSED

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from domain_sdk import Resource, SecondPersonNeeded, Unauthenticated
+from domain_sdk import Resource, SecondPersonNeeded, Unauthenticated, WrongState
 from governance_server import bootstrap
 from governance_server.authentication import Authenticator
 from governance_server.journal.journal import Journal
@@ -87,7 +87,15 @@ def test_a_seat_in_which_nobody_can_act_ends_with_the_recovery(tmp_path: Path) -
     server = RunningServer(tmp_path / "home")
     try:
         with server.admin() as first:
-            first.admin.create_principal("user:bob", is_administrator=True)  # before it has a token: nobody can approve now
+            first.admin.create_principal("group:chiefs", is_administrator=True)
+            for seat in ({"is_administrator": True}, {"groups": ["group:chiefs"]}):  # before it has a token: nobody could approve
+                with pytest.raises(WrongState, match="user:bob cannot log in yet"):
+                    first.admin.create_principal("user:bob", **seat)
+            assert "user:bob" not in {it.name for it in first.admin.principals()}
+            first.admin.create_principal("user:bob")
+            token = first.admin.create_token("user:bob")
+            first.admin.update_principal("user:bob", is_administrator=True)
+            first.admin.revoke_token(token.token.id)  # the seat counts all the same: else its colleague would be alone by that
             with pytest.raises(SecondPersonNeeded):
                 first.admin.create_purpose("forecasting")
         command = [sys.executable, "-m", "governance_server", "recover-administrator"]

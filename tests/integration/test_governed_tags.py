@@ -8,10 +8,9 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from domainmesh.v1 import domain_pb2, grant_pb2, principal_pb2
+from domainmesh.v1 import domain_pb2, grant_pb2
 from domainmesh.v1.domain_service_pb2 import CreateDomainRequest
 from domainmesh.v1.grant_service_pb2 import CreateGrantRequest, CreateGuardrailRequest
-from domainmesh.v1.principal_service_pb2 import CreatePrincipalRequest
 from domainmesh.v1.publication_service_pb2 import BeginPublicationRequest, CommitPublicationRequest
 from domainmesh.v1.tag_service_pb2 import (
     CreateGovernedTagRequest,
@@ -202,8 +201,7 @@ def test_what_is_no_tag_object_or_reason_is_refused(mesh: InnerMesh) -> None:
 
 
 def test_with_a_second_administrator_nobody_governs_or_consents_alone(mesh: InnerMesh) -> None:
-    principal = principal_pb2.Principal(name="user:zoe", is_administrator=True)
-    mesh.call(ADMIN, "CreatePrincipal", CreatePrincipalRequest(principal=principal))
+    mesh.seat("user:zoe")
     for method, request in (
         ("CreateGovernedTag", CreateGovernedTagRequest(governed_tag={"tag": "money"})),
         ("DeleteGovernedTag", DeleteGovernedTagRequest(tag="pii")),

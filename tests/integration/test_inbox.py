@@ -231,8 +231,7 @@ def test_notices_are_read_by_each_reader_for_itself_and_by_nobody_else(mesh: Inn
 
 
 def test_what_needs_a_second_person_or_an_acknowledgement_waits_in_the_inbox(mesh: InnerMesh) -> None:
-    second = principal_pb2.Principal(name="user:ada", is_administrator=True)
-    mesh.call(ADMIN, "CreatePrincipal", CreatePrincipalRequest(principal=second))
+    mesh.seat("user:ada")
     wanted = change_set_pb2.DesiredResource(purpose=principal_pb2.Purpose(name="research"))
     proposal = mesh.call(ADMIN, "ApplyChanges", ApplyChangesRequest(resources=[wanted], reason="new"))
     assert [it.id for it in inbox(mesh, "user:ada").changes_to_approve] == [proposal.id]

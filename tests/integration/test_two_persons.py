@@ -60,12 +60,8 @@ def mesh(tmp_path: Path) -> Iterator[InnerMesh]:
         made.call(ADMIN, "CreateGovernedTag", CreateGovernedTagRequest(governed_tag={"tag": "pii"}))
         made.call(ADMIN, "CreateTagRelease", CreateTagReleaseRequest(tag_release=RELEASE))
         made.call(ADMIN, "CreateGrant", CreateGrantRequest(grant=grant(ROB, "mesh", "discover", effect=EFFECT_DENY)))
-        add_administrator(made, SECOND)
+        made.seat(SECOND)
         yield made
-
-
-def add_administrator(mesh: InnerMesh, name: str) -> None:
-    mesh.call(ADMIN, "CreatePrincipal", CreatePrincipalRequest(principal={"name": name, "is_administrator": True}))
 
 
 def update(name: str, **fields: Any) -> UpdatePrincipalRequest:

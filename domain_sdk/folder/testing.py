@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from domain_sdk import _change_calls
-from domain_sdk.errors import InvalidExpression, NotConfigured
+from domain_sdk._times import to_timestamp
+from domain_sdk.errors import AccessDenied, InvalidExpression, NotConfigured, NotFound
 from domain_sdk.folder.planning import desired, label_of, plan_tree
 from domainmesh.v1 import change_set_pb2, question_pb2
 from domainmesh.v1 import question_service_pb2 as pb
@@ -30,7 +31,7 @@ class Mismatch:
     """One expectation that did not hold."""
 
     what: str
-    """`columns`, `hidden`, `masks`, `filter`, `rows`, `allowed` or `denied`."""
+    """`resource`, `columns`, `hidden`, `masks`, `filter`, `rows`, `allowed` or `denied`."""
     expected: Any
     got: Any
 
@@ -68,10 +69,16 @@ def run_cases(transport: Transport, tree: Tree, *, with_changes: bool = False) -
         AccessDenied: the caller may not ask one of the questions about others.
     """
     changes = _changes(transport, tree) if with_changes else []
-    found: list[CaseResult] = []
-    for start in range(0, len(tree.cases), _MOST):
-        found.extend(_Run(transport, tree.cases[start : start + _MOST], changes).results())
-    return found
+    moments: dict[str, list[int]] = {}
+    for position, case in enumerate(tree.cases):
+        moments.setdefault(case.document.get("at", ""), []).append(position)
+    found: dict[int, CaseResult] = {}
+    for at, positions in moments.items():
+        for start in range(0, len(positions), _MOST):
+            part = positions[start : start + _MOST]
+            run = _Run(transport, [tree.cases[it] for it in part], changes, at)
+            found.update(zip(part, run.results(), strict=True))
+    return [found[position] for position in sorted(found)]
 
 
 def _changes(transport: Transport, tree: Tree) -> list[change_set_pb2.DesiredResource]:
@@ -124,10 +131,14 @@ def _label(resource: change_set_pb2.DesiredResource) -> str:
 class _Run:
     """Asks about some cases at once and compares."""
 
-    def __init__(self, transport: Transport, cases: Sequence[Case], changes: Sequence[change_set_pb2.DesiredResource]) -> None:
+    def __init__(
+        self, transport: Transport, cases: Sequence[Case], changes: Sequence[change_set_pb2.DesiredResource], at: str = ""
+    ) -> None:
         self._transport = transport
         self._cases = cases
         self._changes = changes
+        self._moment = to_timestamp(at or None)
+        self._strange: dict[str, str] = {}
         self._types: dict[str, dict[str, str]] = {}
 
     def results(self) -> Iterator[CaseResult]:
@@ -136,7 +147,7 @@ class _Run:
         for position, case in enumerate(self._cases):
             it = case.document
             sight = sights.get(position, question_pb2.Sight())
-            mismatches = (*self._of_sight(case, sight), *_of_actions(case, allowed, position))
+            mismatches = (*self._of_resource(it["resource"]), *self._of_sight(case, sight), *_of_actions(case, allowed, position))
             reasons = tuple(sight.reasons) or tuple(f"{path.rule} by {' > '.join(path.via)}" for path in sight.paths)
             yield CaseResult(
                 it["name"], str(case.place), it["principal"], it["resource"], it.get("purpose", ""),
@@ -145,7 +156,7 @@ class _Run:
 
     def _sights(self) -> dict[int, question_pb2.Sight]:
         asked = [at for at, case in enumerate(self._cases) if case.document["resource"].count(".") == 2]
-        request = pb.ExplainManyRequest(changes=self._changes)
+        request = pb.ExplainManyRequest(changes=self._changes, decide_time=self._moment)
         for at in asked:
             it = self._cases[at].document
             request.questions.add(principal=it["principal"], port=it["resource"], purpose=it.get("purpose", ""))
@@ -159,7 +170,7 @@ class _Run:
         found: dict[tuple[int, str], bool] = {}
         for start in range(0, len(asked), _MOST):
             part = asked[start : start + _MOST]
-            request = pb.CheckSupposedRequest(changes=self._changes)
+            request = pb.CheckSupposedRequest(changes=self._changes, decide_time=self._moment)
             for at, action in part:
                 it = self._cases[at].document
                 request.checks.append(
@@ -168,6 +179,20 @@ class _Run:
             response = self._transport.call(self._transport.control(QuestionServiceStub).CheckSupposed, request)
             found.update(zip(part, (it.is_allowed for it in response.results), strict=True))
         return found
+
+    def _of_resource(self, name: str) -> Iterator[Mismatch]:
+        """A test about a product or port that does not exist tests nothing, whatever it expects."""
+        from domain_sdk import _catalog_calls
+
+        if name not in self._strange:
+            self._strange[name] = ""
+            if "." in name:
+                try:
+                    _catalog_calls.show(self._transport, name.partition("#")[0])
+                except (NotFound, AccessDenied):
+                    self._strange[name] = f"there is no {name} that you may see: correct its name, or publish it first"
+        if self._strange[name]:
+            yield Mismatch("resource", name, self._strange[name])
 
     def _of_sight(self, case: Case, sight: question_pb2.Sight) -> Iterator[Mismatch]:
         expect, visible = case.document["expect"], [it.name for it in sight.columns]

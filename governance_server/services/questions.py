@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 
 import grpc
+from google.protobuf.timestamp_pb2 import Timestamp
 
 from domainmesh.v1 import decision_service_pb2, impact_pb2, question_pb2, question_service_pb2_grpc
 from domainmesh.v1 import question_service_pb2 as pb
@@ -119,6 +121,8 @@ class QuestionService(question_service_pb2_grpc.QuestionServiceServicer):
         policy = asking.policy
         if request.changes:
             policy = policy.with_changes(supposed_writes(self._backend, asking, request.changes))
+        if request.HasField("decide_time"):
+            policy = policy.at(_moment(request.decide_time))
         audience = Audience(policy)
         audience.adopt(asking.caller)
         sights = [_answer(audience, asking, question) for question in request.questions]
@@ -146,6 +150,8 @@ class QuestionService(question_service_pb2_grpc.QuestionServiceServicer):
         policy = asking.policy
         if request.changes:
             policy = policy.with_changes(supposed_writes(self._backend, asking, request.changes))
+        if request.HasField("decide_time"):
+            policy = policy.at(_moment(request.decide_time))
         audience = Audience(policy)
         audience.adopt(asking.caller)
         response = decision_service_pb2.CheckManyResponse(revision=policy.revision)
@@ -220,6 +226,14 @@ def _visible(asking: Questioning, name: str, port: str, purpose: str) -> Iterato
     for view in audience.views(name, port, [purpose] if purpose else audience.purposes(name)):
         paths = asking.paths.grants(name, view.plan) if may_ask else ()
         yield view_to_wire(name, view, paths=paths, shows_filter=may_ask)
+
+
+def _moment(time: Timestamp) -> datetime:
+    """The time. Raises: Invalid."""
+    try:
+        return time.ToDatetime(tzinfo=UTC)
+    except (ValueError, OverflowError):
+        raise Invalid("decide_time is no time between the years 1 and 9999: correct it, or leave it out.") from None
 
 
 class _Readers:

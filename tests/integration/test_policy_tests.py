@@ -124,3 +124,23 @@ def test_a_candidate_is_tested_before_it_is_applied_and_a_failure_says_why(
     assert len(json.loads(capsys.readouterr().out)["tests"]) == 2
     with pytest.raises(AccessDenied):
         people["user:ana"].changes.test_folder(root / "shop", with_changes=True)
+
+
+TIMES = """\
+tests:
+  - {name: Before, principal: "user:ana", resource: shop.orders.orders, at: "2039-12-31T23:59:59Z", expect: {columns: []}}
+  - {name: In it, principal: "user:ana", resource: shop.orders.orders, at: "2040-01-01", expect: {columns: [id], allowed: [read]}}
+  - {name: No such port, principal: "user:ana", resource: shop.orders.order, expect: {columns: [], denied: [read]}}
+  - {name: End excluded, principal: "user:ana", resource: shop.orders.orders, at: "2041-01-01", expect: {denied: [read]}}
+"""
+LATER = PEOPLE.split("  - id: europe")[0].replace("[id, region]", '[id]\n    since: "2040-01-01"\n    until: "2041-01-01"')
+
+
+def test_a_test_may_be_about_another_time_but_not_about_a_port_that_is_not(people: People, tmp_path: Path) -> None:
+    root = laid_out(tmp_path / "git", policies=LATER.format(id="later"))
+    (root / "shop/policies.test.yaml").write_text(TIMES)
+    results = people["user:olga"].changes.test_folder(root / "shop", with_changes=True)
+    assert [it.is_passed for it in results] == [True, True, False, True]
+    assert [(it.what, it.got) for it in results[2].mismatches] == [
+        ("resource", "there is no shop.orders.order that you may see: correct its name, or publish it first")
+    ]

@@ -26,37 +26,38 @@ from domainmesh.v1 import change_set_pb2 as domainmesh_dot_v1_dot_change__set__p
 from domainmesh.v1 import decision_service_pb2 as domainmesh_dot_v1_dot_decision__service__pb2
 from domainmesh.v1 import impact_pb2 as domainmesh_dot_v1_dot_impact__pb2
 from domainmesh.v1 import question_pb2 as domainmesh_dot_v1_dot_question__pb2
+from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$domainmesh/v1/question_service.proto\x12\rdomainmesh.v1\x1a\x1e\x64omainmesh/v1/change_set.proto\x1a$domainmesh/v1/decision_service.proto\x1a\x1a\x64omainmesh/v1/impact.proto\x1a\x1c\x64omainmesh/v1/question.proto\"~\n\x12ListVisibleRequest\x12\x11\n\tprincipal\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\x0e\n\x06\x64omain\x18\x03 \x01(\t\x12\r\n\x05\x61s_of\x18\x04 \x01(\x04\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"}\n\x13ListVisibleResponse\x12$\n\x06sights\x18\x01 \x03(\x0b\x32\x14.domainmesh.v1.Sight\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x15\n\ris_restricted\x18\x03 \x01(\x08\x12\x10\n\x08revision\x18\x04 \x01(\x04\"m\n\x12ListReadersRequest\x12\x10\n\x08resource\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\r\n\x05\x61s_of\x18\x03 \x01(\x04\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"\x7f\n\x13ListReadersResponse\x12$\n\x06sights\x18\x01 \x03(\x0b\x32\x14.domainmesh.v1.Sight\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x17\n\x0fprincipal_count\x18\x03 \x01(\x04\x12\x10\n\x08revision\x18\x04 \x01(\x04\"\xd1\x01\n\x12\x45xplainManyRequest\x12=\n\tquestions\x18\x01 \x03(\x0b\x32*.domainmesh.v1.ExplainManyRequest.Question\x12/\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x1e.domainmesh.v1.DesiredResource\x12\r\n\x05\x61s_of\x18\x03 \x01(\x04\x1a<\n\x08Question\x12\x11\n\tprincipal\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\"M\n\x13\x45xplainManyResponse\x12$\n\x06sights\x18\x01 \x03(\x0b\x32\x14.domainmesh.v1.Sight\x12\x10\n\x08revision\x18\x02 \x01(\x04\"\x83\x01\n\x14\x43heckSupposedRequest\x12+\n\x06\x63hecks\x18\x01 \x03(\x0b\x32\x1b.domainmesh.v1.CheckRequest\x12/\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x1e.domainmesh.v1.DesiredResource\x12\r\n\x05\x61s_of\x18\x03 \x01(\x04\"\x7f\n\x0fSimulateRequest\x12/\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x1e.domainmesh.v1.DesiredResource\x12\x15\n\rrecorded_days\x18\x02 \x01(\r\x12\x15\n\rlimit_seconds\x18\x03 \x01(\r\x12\r\n\x05\x61s_of\x18\x04 \x01(\x04\"\x8f\x01\n\x0cProveRequest\x12\x13\n\tguardrail\x18\x01 \x01(\tH\x00\x12\r\n\x03tag\x18\x02 \x01(\tH\x00\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\x12\x11\n\tis_hidden\x18\x06 \x01(\x08\x12\r\n\x05\x61s_of\x18\x07 \x01(\x04\x42\x07\n\x05\x63laim\"\xa0\x02\n\rProveResponse\x12\r\n\x05holds\x18\x01 \x01(\x08\x12\r\n\x05\x63laim\x18\x02 \x01(\t\x12\x36\n\x0f\x63ounterexamples\x18\x03 \x03(\x0b\x32\x1d.domainmesh.v1.Counterexample\x12\x1c\n\x14\x63ounterexample_count\x18\x04 \x01(\x04\x12\x17\n\x0fprincipal_count\x18\x05 \x01(\x04\x12\x15\n\rpurpose_count\x18\x06 \x01(\x04\x12\x14\n\x0c\x63olumn_count\x18\x07 \x01(\x04\x12\x14\n\x0cmoment_count\x18\x08 \x01(\x04\x12\x16\n\x0e\x64\x65\x63ision_count\x18\t \x01(\x04\x12\x15\n\ris_restricted\x18\n \x01(\x08\x12\x10\n\x08revision\x18\x0b \x01(\x04\x32\xf2\x03\n\x0fQuestionService\x12T\n\x0bListVisible\x12!.domainmesh.v1.ListVisibleRequest\x1a\".domainmesh.v1.ListVisibleResponse\x12T\n\x0bListReaders\x12!.domainmesh.v1.ListReadersRequest\x1a\".domainmesh.v1.ListReadersResponse\x12T\n\x0b\x45xplainMany\x12!.domainmesh.v1.ExplainManyRequest\x1a\".domainmesh.v1.ExplainManyResponse\x12V\n\rCheckSupposed\x12#.domainmesh.v1.CheckSupposedRequest\x1a .domainmesh.v1.CheckManyResponse\x12\x41\n\x08Simulate\x12\x1e.domainmesh.v1.SimulateRequest\x1a\x15.domainmesh.v1.Impact\x12\x42\n\x05Prove\x12\x1b.domainmesh.v1.ProveRequest\x1a\x1c.domainmesh.v1.ProveResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n$domainmesh/v1/question_service.proto\x12\rdomainmesh.v1\x1a\x1e\x64omainmesh/v1/change_set.proto\x1a$domainmesh/v1/decision_service.proto\x1a\x1a\x64omainmesh/v1/impact.proto\x1a\x1c\x64omainmesh/v1/question.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"~\n\x12ListVisibleRequest\x12\x11\n\tprincipal\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\x0e\n\x06\x64omain\x18\x03 \x01(\t\x12\r\n\x05\x61s_of\x18\x04 \x01(\x04\x12\x11\n\tpage_size\x18\x05 \x01(\x05\x12\x12\n\npage_token\x18\x06 \x01(\t\"}\n\x13ListVisibleResponse\x12$\n\x06sights\x18\x01 \x03(\x0b\x32\x14.domainmesh.v1.Sight\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x15\n\ris_restricted\x18\x03 \x01(\x08\x12\x10\n\x08revision\x18\x04 \x01(\x04\"m\n\x12ListReadersRequest\x12\x10\n\x08resource\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\r\n\x05\x61s_of\x18\x03 \x01(\x04\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"\x7f\n\x13ListReadersResponse\x12$\n\x06sights\x18\x01 \x03(\x0b\x32\x14.domainmesh.v1.Sight\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12\x17\n\x0fprincipal_count\x18\x03 \x01(\x04\x12\x10\n\x08revision\x18\x04 \x01(\x04\"\x82\x02\n\x12\x45xplainManyRequest\x12=\n\tquestions\x18\x01 \x03(\x0b\x32*.domainmesh.v1.ExplainManyRequest.Question\x12/\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x1e.domainmesh.v1.DesiredResource\x12\r\n\x05\x61s_of\x18\x03 \x01(\x04\x12/\n\x0b\x64\x65\x63ide_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a<\n\x08Question\x12\x11\n\tprincipal\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\"M\n\x13\x45xplainManyResponse\x12$\n\x06sights\x18\x01 \x03(\x0b\x32\x14.domainmesh.v1.Sight\x12\x10\n\x08revision\x18\x02 \x01(\x04\"\xb4\x01\n\x14\x43heckSupposedRequest\x12+\n\x06\x63hecks\x18\x01 \x03(\x0b\x32\x1b.domainmesh.v1.CheckRequest\x12/\n\x07\x63hanges\x18\x02 \x03(\x0b\x32\x1e.domainmesh.v1.DesiredResource\x12\r\n\x05\x61s_of\x18\x03 \x01(\x04\x12/\n\x0b\x64\x65\x63ide_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x7f\n\x0fSimulateRequest\x12/\n\x07\x63hanges\x18\x01 \x03(\x0b\x32\x1e.domainmesh.v1.DesiredResource\x12\x15\n\rrecorded_days\x18\x02 \x01(\r\x12\x15\n\rlimit_seconds\x18\x03 \x01(\r\x12\r\n\x05\x61s_of\x18\x04 \x01(\x04\"\x8f\x01\n\x0cProveRequest\x12\x13\n\tguardrail\x18\x01 \x01(\tH\x00\x12\r\n\x03tag\x18\x02 \x01(\tH\x00\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\x0f\n\x07subject\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\x12\x11\n\tis_hidden\x18\x06 \x01(\x08\x12\r\n\x05\x61s_of\x18\x07 \x01(\x04\x42\x07\n\x05\x63laim\"\xa0\x02\n\rProveResponse\x12\r\n\x05holds\x18\x01 \x01(\x08\x12\r\n\x05\x63laim\x18\x02 \x01(\t\x12\x36\n\x0f\x63ounterexamples\x18\x03 \x03(\x0b\x32\x1d.domainmesh.v1.Counterexample\x12\x1c\n\x14\x63ounterexample_count\x18\x04 \x01(\x04\x12\x17\n\x0fprincipal_count\x18\x05 \x01(\x04\x12\x15\n\rpurpose_count\x18\x06 \x01(\x04\x12\x14\n\x0c\x63olumn_count\x18\x07 \x01(\x04\x12\x14\n\x0cmoment_count\x18\x08 \x01(\x04\x12\x16\n\x0e\x64\x65\x63ision_count\x18\t \x01(\x04\x12\x15\n\ris_restricted\x18\n \x01(\x08\x12\x10\n\x08revision\x18\x0b \x01(\x04\x32\xf2\x03\n\x0fQuestionService\x12T\n\x0bListVisible\x12!.domainmesh.v1.ListVisibleRequest\x1a\".domainmesh.v1.ListVisibleResponse\x12T\n\x0bListReaders\x12!.domainmesh.v1.ListReadersRequest\x1a\".domainmesh.v1.ListReadersResponse\x12T\n\x0b\x45xplainMany\x12!.domainmesh.v1.ExplainManyRequest\x1a\".domainmesh.v1.ExplainManyResponse\x12V\n\rCheckSupposed\x12#.domainmesh.v1.CheckSupposedRequest\x1a .domainmesh.v1.CheckManyResponse\x12\x41\n\x08Simulate\x12\x1e.domainmesh.v1.SimulateRequest\x1a\x15.domainmesh.v1.Impact\x12\x42\n\x05Prove\x12\x1b.domainmesh.v1.ProveRequest\x1a\x1c.domainmesh.v1.ProveResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'domainmesh.v1.question_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LISTVISIBLEREQUEST']._serialized_start=183
-  _globals['_LISTVISIBLEREQUEST']._serialized_end=309
-  _globals['_LISTVISIBLERESPONSE']._serialized_start=311
-  _globals['_LISTVISIBLERESPONSE']._serialized_end=436
-  _globals['_LISTREADERSREQUEST']._serialized_start=438
-  _globals['_LISTREADERSREQUEST']._serialized_end=547
-  _globals['_LISTREADERSRESPONSE']._serialized_start=549
-  _globals['_LISTREADERSRESPONSE']._serialized_end=676
-  _globals['_EXPLAINMANYREQUEST']._serialized_start=679
-  _globals['_EXPLAINMANYREQUEST']._serialized_end=888
-  _globals['_EXPLAINMANYREQUEST_QUESTION']._serialized_start=828
-  _globals['_EXPLAINMANYREQUEST_QUESTION']._serialized_end=888
-  _globals['_EXPLAINMANYRESPONSE']._serialized_start=890
-  _globals['_EXPLAINMANYRESPONSE']._serialized_end=967
-  _globals['_CHECKSUPPOSEDREQUEST']._serialized_start=970
-  _globals['_CHECKSUPPOSEDREQUEST']._serialized_end=1101
-  _globals['_SIMULATEREQUEST']._serialized_start=1103
-  _globals['_SIMULATEREQUEST']._serialized_end=1230
-  _globals['_PROVEREQUEST']._serialized_start=1233
-  _globals['_PROVEREQUEST']._serialized_end=1376
-  _globals['_PROVERESPONSE']._serialized_start=1379
-  _globals['_PROVERESPONSE']._serialized_end=1667
-  _globals['_QUESTIONSERVICE']._serialized_start=1670
-  _globals['_QUESTIONSERVICE']._serialized_end=2168
+  _globals['_LISTVISIBLEREQUEST']._serialized_start=216
+  _globals['_LISTVISIBLEREQUEST']._serialized_end=342
+  _globals['_LISTVISIBLERESPONSE']._serialized_start=344
+  _globals['_LISTVISIBLERESPONSE']._serialized_end=469
+  _globals['_LISTREADERSREQUEST']._serialized_start=471
+  _globals['_LISTREADERSREQUEST']._serialized_end=580
+  _globals['_LISTREADERSRESPONSE']._serialized_start=582
+  _globals['_LISTREADERSRESPONSE']._serialized_end=709
+  _globals['_EXPLAINMANYREQUEST']._serialized_start=712
+  _globals['_EXPLAINMANYREQUEST']._serialized_end=970
+  _globals['_EXPLAINMANYREQUEST_QUESTION']._serialized_start=910
+  _globals['_EXPLAINMANYREQUEST_QUESTION']._serialized_end=970
+  _globals['_EXPLAINMANYRESPONSE']._serialized_start=972
+  _globals['_EXPLAINMANYRESPONSE']._serialized_end=1049
+  _globals['_CHECKSUPPOSEDREQUEST']._serialized_start=1052
+  _globals['_CHECKSUPPOSEDREQUEST']._serialized_end=1232
+  _globals['_SIMULATEREQUEST']._serialized_start=1234
+  _globals['_SIMULATEREQUEST']._serialized_end=1361
+  _globals['_PROVEREQUEST']._serialized_start=1364
+  _globals['_PROVEREQUEST']._serialized_end=1507
+  _globals['_PROVERESPONSE']._serialized_start=1510
+  _globals['_PROVERESPONSE']._serialized_end=1798
+  _globals['_QUESTIONSERVICE']._serialized_start=1801
+  _globals['_QUESTIONSERVICE']._serialized_end=2299
 # @@protoc_insertion_point(module_scope)

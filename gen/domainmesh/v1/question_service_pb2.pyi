@@ -9,6 +9,7 @@ from domainmesh.v1 import decision_service_pb2 as _decision_service_pb2
 from domainmesh.v1 import question_pb2 as _question_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
+from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
 import builtins as _builtins
 import sys
@@ -210,6 +211,7 @@ class ExplainManyRequest(_message.Message):
     QUESTIONS_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    DECIDE_TIME_FIELD_NUMBER: _builtins.int
     as_of: _builtins.int
     """The journal revision to answer at; 0 means now."""
     @_builtins.property
@@ -220,16 +222,21 @@ class ExplainManyRequest(_message.Message):
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[_change_set_pb2.DesiredResource]:
         """Changes to suppose; none means as it is. Each needs the right that making it would need."""
 
+    @_builtins.property
+    def decide_time(self) -> _timestamp_pb2.Timestamp:
+        """The moment that validity is judged at; now (or the time of `as_of`) if absent."""
+
     def __init__(
         self,
         *,
         questions: _abc.Iterable[Global___ExplainManyRequest.Question] | None = ...,
         changes: _abc.Iterable[_change_set_pb2.DesiredResource] | None = ...,
         as_of: _builtins.int = ...,
+        decide_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decide_time", b"decide_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "changes", b"changes", "questions", b"questions"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "changes", b"changes", "decide_time", b"decide_time", "questions", b"questions"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -272,6 +279,7 @@ class CheckSupposedRequest(_message.Message):
     CHECKS_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    DECIDE_TIME_FIELD_NUMBER: _builtins.int
     as_of: _builtins.int
     """The journal revision to answer at; 0 means now."""
     @_builtins.property
@@ -282,16 +290,21 @@ class CheckSupposedRequest(_message.Message):
     def changes(self) -> _containers.RepeatedCompositeFieldContainer[_change_set_pb2.DesiredResource]:
         """Changes to suppose, as in ExplainManyRequest."""
 
+    @_builtins.property
+    def decide_time(self) -> _timestamp_pb2.Timestamp:
+        """The moment that validity is judged at; now (or the time of `as_of`) if absent."""
+
     def __init__(
         self,
         *,
         checks: _abc.Iterable[_decision_service_pb2.CheckRequest] | None = ...,
         changes: _abc.Iterable[_change_set_pb2.DesiredResource] | None = ...,
         as_of: _builtins.int = ...,
+        decide_time: _timestamp_pb2.Timestamp | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["decide_time", b"decide_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "changes", b"changes", "checks", b"checks"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "changes", b"changes", "checks", b"checks", "decide_time", b"decide_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

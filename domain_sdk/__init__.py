@@ -53,6 +53,17 @@ from domain_sdk.break_glass import BreakGlass
 from domain_sdk.catalog import ColumnEntry, DerivedTag, DomainEntry, Hit, PortEntry, PortKind, ProductEntry
 from domain_sdk.changes import ChangePlan, Changes, ChangeSet, FieldDifference, PlannedChange, Resource
 from domain_sdk.collections import Passage
+from domain_sdk.contract_changes import (
+    AffectedConsumer,
+    AffectedKind,
+    CompatibilityMode,
+    ContractAcceptance,
+    ContractChange,
+    ContractChanges,
+    ContractChangeState,
+    ContractDifference,
+    ContractImpact,
+)
 from domain_sdk.domain import Domain, Transform
 from domain_sdk.errors import (
     AccessDenied,
@@ -120,6 +131,8 @@ __all__ = [
     "AccessTerms",
     "ActionChange",
     "Admin",
+    "AffectedConsumer",
+    "AffectedKind",
     "AlreadyExists",
     "ApprovalRule",
     "ApprovalRules",
@@ -140,7 +153,14 @@ __all__ = [
     "Checkpoint",
     "ColumnChange",
     "ColumnEntry",
+    "CompatibilityMode",
     "Conflict",
+    "ContractAcceptance",
+    "ContractChange",
+    "ContractChangeState",
+    "ContractChanges",
+    "ContractDifference",
+    "ContractImpact",
     "ContractViolated",
     "Counterexample",
     "DeadlineExceeded",

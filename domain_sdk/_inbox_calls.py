@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from domain_sdk._access_calls import to_grant
 from domain_sdk._break_glass_calls import to_use
 from domain_sdk._change_calls import to_change_set
+from domain_sdk._contract_change_calls import to_change
 from domain_sdk._enums import enum_member
 from domain_sdk._paging import all_items
 from domain_sdk._request_calls import to_request
@@ -35,6 +36,8 @@ def get_inbox(transport: Transport) -> Inbox:
         changes_to_approve_count=response.changes_to_approve_count,
         to_acknowledge=tuple(to_use(it) for it in response.to_acknowledge),
         to_acknowledge_count=response.to_acknowledge_count,
+        contract_changes=tuple(to_change(it) for it in response.contract_changes),
+        contract_change_count=response.contract_change_count,
         mark=lambda ids: _mark_read(transport, ids),
     )
 

@@ -11,6 +11,7 @@ from domain_sdk.access import Grant
 from domain_sdk.access_requests import AccessRequest
 from domain_sdk.break_glass import BreakGlass
 from domain_sdk.changes import ChangeSet
+from domain_sdk.contract_changes import ContractChange
 
 __all__ = ["Inbox", "Notice", "NoticeKind"]
 
@@ -28,6 +29,7 @@ class NoticeKind(StrEnum):
     CHANGES_DECIDED = "changes decided"
     TOKEN_MADE = "token made"
     TOKEN_ACTIVATED = "token activated"
+    CONTRACT_CHANGE = "contract change"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,13 +70,16 @@ class Inbox:
     to_acknowledge: tuple[BreakGlass, ...] = ()
     """Emergency accesses of others that wait for the caller's acknowledgement, the oldest first."""
     to_acknowledge_count: int = 0
+    contract_changes: tuple[ContractChange, ...] = ()
+    """Contract changes that wait for the caller's acceptance, the oldest first."""
+    contract_change_count: int = 0
     mark: Callable[[Sequence[str]], int] | None = field(default=None, repr=False, compare=False)
     """How `mark_read` tells the server; set by the mesh it came from."""
 
     @property
     def is_empty(self) -> bool:
         """True if nothing waits for the caller and nothing is unread."""
-        waiting = self.to_decide_count + self.changes_to_approve_count + self.to_acknowledge_count
+        waiting = self.to_decide_count + self.changes_to_approve_count + self.to_acknowledge_count + self.contract_change_count
         return not (waiting or self.ending_count or self.notice_count)
 
     def mark_read(self) -> int:

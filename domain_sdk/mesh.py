@@ -16,6 +16,7 @@ from domain_sdk.admin import Admin
 from domain_sdk.approval_rules import ApprovalRules
 from domain_sdk.audit import Audit
 from domain_sdk.changes import Changes
+from domain_sdk.contract_changes import ContractChanges
 from domain_sdk.policy import Policy
 
 if TYPE_CHECKING:
@@ -48,6 +49,7 @@ class Mesh(AccessCalls):
         self.approval_rules = ApprovalRules(transport)
         self.audit = Audit(transport)
         self.changes = Changes(transport)
+        self.contracts = ContractChanges(transport)
         self.policy = Policy(transport)
 
     @classmethod

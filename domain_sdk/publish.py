@@ -14,6 +14,7 @@ from typing import Any
 
 from domain_sdk._arguments import checked_names
 from domain_sdk._catalog_calls import to_release
+from domain_sdk._contract_change_calls import to_impact
 from domain_sdk._delivery import Delivered, deliver
 from domain_sdk._personal_columns import PersonalDataGate
 from domain_sdk._places import Places
@@ -88,11 +89,11 @@ class Publishing:
         """What publishing would find, with nothing written."""
         self._check_ports(frames)
         lineage = self._lineage(frames)
-        self._begin(validate_only=True)
+        impact = to_impact(self._begin(validate_only=True).contract_impact)
         with reporting(progress) as hook:
             delivered = self._personal.judged(self._deliver(frames, None, hook), lineage)
         quality = tuple(result for port in delivered for result in port.quality)
-        return Preview(self._product, quality, tuple(lineage), tuple(not_enforced(self._contract.document)))
+        return Preview(self._product, quality, tuple(lineage), tuple(not_enforced(self._contract.document)), impact)
 
     def _name(self, port: str) -> str:
         return f"{self._product}.{port}"

@@ -12,6 +12,7 @@ from domain_sdk.catalog import PortKind
 from mesh_core.pii.findings import is_personal_tag
 
 if TYPE_CHECKING:
+    from domain_sdk.contract_changes import ContractImpact
     from mesh_core.lineage import PortLineage
 
 __all__ = ["Preview", "QualityResult", "QualityStatus", "Release", "ReleasedPort"]
@@ -111,6 +112,8 @@ class Preview:
     lineage: tuple[PortLineage, ...]
     not_enforced: tuple[str, ...] = ()
     """What the contract says and nobody enforces, in words."""
+    impact: ContractImpact | None = None
+    """What the contract would change and whom that breaks."""
 
     @property
     def proposed_tags(self) -> dict[str, str]:

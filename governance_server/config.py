@@ -72,6 +72,8 @@ class Settings:
     """`MESH_QUERY_MEMORY_BYTES`, default 1 GiB. What one SQL query may hold in memory; beyond it spills to `<home>/sql`."""
     publication_ttl_seconds: int
     """`MESH_PUBLICATION_TTL_SECONDS`, default 86400. After this an uncommitted publication is given up."""
+    impact_days: int
+    """`MESH_IMPACT_DAYS`, default 90. Who read within so many days is asked before a contract that breaks it is published."""
     log_checks: int
     """`MESH_LOG_CHECKS`, default 1. Of answers to questions about rights that allow, one in so many is logged; 0 logs none of
     them. Does not affect refusals, reads, files and retrieval: every one of these is logged."""
@@ -128,6 +130,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         max_queries=_integer(env, "MESH_MAX_QUERIES", 4, minimum=1, maximum=256),
         query_memory_bytes=_integer(env, "MESH_QUERY_MEMORY_BYTES", 1 << 30, minimum=64 << 20, maximum=1 << 40),
         publication_ttl_seconds=_integer(env, "MESH_PUBLICATION_TTL_SECONDS", 86_400, minimum=1),
+        impact_days=_integer(env, "MESH_IMPACT_DAYS", 90, maximum=36_500),
         log_checks=_integer(env, "MESH_LOG_CHECKS", 1),
         decision_log_days=_integer(env, "MESH_DECISION_LOG_DAYS", 0, maximum=36_500),
         checkpoints=Path(env.get("MESH_CHECKPOINTS", str(home / "checkpoints.jsonl"))).expanduser().absolute(),

@@ -13,6 +13,7 @@ from domainmesh.v1.approval_rule_service_pb2_grpc import add_ApprovalRuleService
 from domainmesh.v1.audit_service_pb2_grpc import add_AuditServiceServicer_to_server
 from domainmesh.v1.break_glass_service_pb2_grpc import add_BreakGlassServiceServicer_to_server
 from domainmesh.v1.change_set_service_pb2_grpc import add_ChangeSetServiceServicer_to_server
+from domainmesh.v1.contract_change_service_pb2_grpc import add_ContractChangeServiceServicer_to_server
 from domainmesh.v1.decision_service_pb2_grpc import add_DecisionServiceServicer_to_server
 from domainmesh.v1.domain_service_pb2_grpc import add_DomainServiceServicer_to_server
 from domainmesh.v1.grant_service_pb2_grpc import add_GrantServiceServicer_to_server, add_GuardrailServiceServicer_to_server
@@ -37,6 +38,7 @@ from governance_server.services.approval_rules import ApprovalRuleService
 from governance_server.services.audit import AuditService
 from governance_server.services.break_glass import BreakGlassService
 from governance_server.services.changes import ChangeSetService
+from governance_server.services.contract_changes import ContractChangeService
 from governance_server.services.decisions import DecisionService
 from governance_server.services.domains import DomainService
 from governance_server.services.grants import GrantService, GuardrailService
@@ -91,6 +93,7 @@ def control_services(parts: ControlParts) -> list[Registration]:
         (add_OpenLineageServiceServicer_to_server, OpenLineageService(backend, parts.intake)),
         (add_JournalServiceServicer_to_server, JournalService(backend)),
         (add_PublicationServiceServicer_to_server, PublicationService(backend, parts.publisher)),
+        (add_ContractChangeServiceServicer_to_server, ContractChangeService(backend)),
         (add_BreakGlassServiceServicer_to_server, BreakGlassService(backend)),
         (add_TagServiceServicer_to_server, TagService(backend)),
         (add_AuditServiceServicer_to_server, AuditService(backend, parts.checkpoints)),

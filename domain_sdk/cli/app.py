@@ -19,6 +19,7 @@ from domain_sdk.cli import (
     break_glass,
     catalog,
     changes,
+    contract_changes,
     failures,
     folders,
     identity,
@@ -48,7 +49,7 @@ PANELS: dict[str, tuple[Command, ...]] = {
     "Find and read": (*catalog.COMMANDS, *reading.COMMANDS, *querying.COMMANDS),
     "Access": (*access.COMMANDS, *inbox.COMMANDS, *policy.COMMANDS, *questions.COMMANDS, *break_glass.COMMANDS),
     "The mesh in git": (*folders.COMMANDS, *changes.COMMANDS),
-    "Publish and run": (*publishing.COMMANDS, *journal.COMMANDS),
+    "Publish and run": (*publishing.COMMANDS, *contract_changes.COMMANDS, *journal.COMMANDS),
 }
 GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
     "approval-rules": ("Rules that approve access requests when they are filed.", approval_rules.COMMANDS),

@@ -118,6 +118,10 @@ def _contract(contract: ContractCheck) -> Iterator[Text]:
     yield cell(f"    {contract.path}: the contract {_CONTRACTS[contract.verdict]}", style)
     for violation in contract.violations:
         yield cell(f"      {violation}", style)
+    for consumer in contract.impact.affected if contract.impact else ():
+        agreed = "it accepted" if consumer.is_accepted else "it is not asked"
+        who = consumer.name or "somebody you may not see"
+        yield cell(f"      breaks {who} ({', '.join(consumer.changes)}); {agreed}", "yellow")
 
 
 def _unmanaged(names: tuple[str, ...]) -> Iterator[Text]:

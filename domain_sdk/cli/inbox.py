@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from domain_sdk.cli.command import Command
+from domain_sdk.cli.contract_changes import changes_table
 from domain_sdk.cli.options import Json
 from domain_sdk.cli.output import answer, cell, table
 from domain_sdk.cli.request_views import state_cell
@@ -114,9 +115,17 @@ def _uses(inbox: Inbox) -> RenderableType | None:
     return table(("id", "who", "opened", "reason", "since", ""), rows, title=title, whole=("id",))
 
 
+def _contracts(inbox: Inbox) -> RenderableType | None:
+    if not inbox.contract_changes:
+        return None
+    title = _title("Contracts that would break you: mesh accept ID", len(inbox.contract_changes), inbox.contract_change_count)
+    return changes_table(inbox.contract_changes, title)
+
+
 _PARTS: tuple[Callable[[Inbox], RenderableType | None], ...] = (  # the most urgent first
     _uses,
     _changes,
+    _contracts,
     _to_decide,
     _own,
     _ending,

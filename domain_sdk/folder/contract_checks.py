@@ -10,6 +10,7 @@ from domain_sdk.errors import AccessDenied, IncompatibleContract, InvalidRequest
 
 if TYPE_CHECKING:
     from domain_sdk._transport import Transport
+    from domain_sdk.contract_changes import ContractImpact
     from domain_sdk.folder.tree import ContractFile, Source
 
 __all__ = ["ContractCheck", "check_contracts"]
@@ -28,6 +29,8 @@ class ContractCheck:
     """`served` is the very contract that is served; `new` and `compatible` become law with the product's next release."""
     violations: tuple[Violation, ...] = ()
     """What a reader of the old contract would lose, or why it cannot be served."""
+    impact: ContractImpact | None = None
+    """What it would change and whom that breaks, if it could be published as it stands."""
 
 
 def check_contracts(transport: Transport, source: Source) -> Iterator[ContractCheck]:
@@ -48,22 +51,23 @@ def _check(transport: Transport, contract: ContractFile) -> ContractCheck:
         return ContractCheck(contract.product, contract.place.path, "served")
     verdict: Verdict = "new" if served is None else "compatible"
     try:
-        _begin(transport, contract.product, text)
+        impact = _begin(transport, contract.product, text)
     except IncompatibleContract as error:
         return ContractCheck(contract.product, contract.place.path, "incompatible", _told(error))
     except AccessDenied:
         return ContractCheck(contract.product, contract.place.path, "not compared")
     except (InvalidRequest, WrongState) as error:
         return ContractCheck(contract.product, contract.place.path, "not servable", _told(error))
-    return ContractCheck(contract.product, contract.place.path, verdict)
+    return ContractCheck(contract.product, contract.place.path, verdict, impact=impact)
 
 
-def _begin(transport: Transport, product: str, text: str) -> None:
+def _begin(transport: Transport, product: str, text: str) -> ContractImpact:
+    from domain_sdk._contract_change_calls import to_impact
     from domainmesh.v1.publication_service_pb2 import BeginPublicationRequest
     from domainmesh.v1.publication_service_pb2_grpc import PublicationServiceStub
 
     request = BeginPublicationRequest(product=product, contract_text=text, validate_only=True)
-    transport.call(transport.control(PublicationServiceStub).BeginPublication, request)
+    return to_impact(transport.call(transport.control(PublicationServiceStub).BeginPublication, request).contract_impact)
 
 
 def _told(error: MeshError) -> tuple[Violation, ...]:

@@ -18,6 +18,7 @@ __all__ = ["RecordedRead", "RecordedReads"]
 
 _GIVING = (pb.DECISION_KIND_READ, pb.DECISION_KIND_FILES, pb.DECISION_KIND_RETRIEVAL, pb.DECISION_KIND_SQL)
 _ENDS = (pb.DECISION_END_COMPLETE, pb.DECISION_END_REVOKED, pb.DECISION_END_CANCELLED, pb.DECISION_END_DENIED)
+_RUNNING = (pb.DECISION_END_BEGUN, pb.DECISION_END_FAILED)
 _MOST = 100_000
 
 
@@ -48,14 +49,17 @@ class RecordedReads:
         self._database = database
         self._now = now
 
-    def reads_since(self, days: float, *, resource: str = "", principal: str = "") -> list[RecordedRead]:
+    def reads_since(
+        self, days: float, *, resource: str = "", principal: str = "", includes_running: bool = False
+    ) -> list[RecordedRead]:
         """The reads of the last so many days, by principal, port, purpose and columns.
 
-        Plans are not counted, except those refused: a reader asks for the plan first. At most 100,000 different ones, the latest.
+        Those whose beginning alone is recorded are included if that is wanted, and counted once they end. Plans are not
+        counted, except those refused: a reader asks for the plan first. At most 100,000 different ones, the latest.
         """
         query = DecisionQuery(
             principal=principal, resource=resource, since_us=to_microseconds(self._now() - timedelta(days=days)),
-            kinds=(*_GIVING, pb.DECISION_KIND_PLAN), outcomes=_ENDS,
+            kinds=(*_GIVING, pb.DECISION_KIND_PLAN), outcomes=(*_ENDS, *_RUNNING) if includes_running else _ENDS,
         )  # fmt: skip
         folded: dict[tuple[str, str, str, tuple[str, ...], bool], RecordedRead] = {}
         for event in every_decision(self._database, query):
@@ -69,5 +73,5 @@ class RecordedReads:
                 continue
             count, rows = (known.count, known.rows) if known else (0, 0)
             last = known.last_time if known else event.received_at
-            folded[key] = RecordedRead(*key, count + 1, rows + record.rows, last)
+            folded[key] = RecordedRead(*key, count + (record.end != pb.DECISION_END_BEGUN), rows + record.rows, last)
         return [folded[key] for key in sorted(folded)]

@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 from domainmesh.v1 import product_pb2
-from governance_server.backend import Reader
 from governance_server.rules import kinds
 from governance_server.rules.compatibility import ContractStep
 from governance_server.rules.contract_changes import CompatibilityMode
@@ -17,11 +16,19 @@ from mesh_core.contract import Column, Contract
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["contract_step", "stored_type"]
+__all__ = ["Resource", "contract_step", "stored_type"]
+
+
+class Resource(Protocol):
+    """Where a resource's current state is found."""
+
+    def get(self, kind: str, name: str) -> bytes | None:
+        """The message of one resource, or None."""
+        ...
 
 
 def contract_step(
-    reader: Reader, product: product_pb2.Product, contract: Contract, parse: Callable[[str], Contract]
+    reader: Resource, product: product_pb2.Product, contract: Contract, parse: Callable[[str], Contract]
 ) -> ContractStep:
     """The step to this contract. `parse` gives the contract of a text and may keep it."""
     body = reader.get(kinds.CONTRACT, kinds.versioned_name(product.name, product.version)) if product.version else None

@@ -23,7 +23,7 @@ from governance_server.journal.command import Outcome, Transaction
 from governance_server.lineage.emit import LineageEmitter
 from governance_server.policy.projection import denied
 from governance_server.publishing.approver_changes import refuse_new_approvers, warm
-from governance_server.publishing.contract_step import contract_step
+from governance_server.publishing.contract_gate import ContractGate
 from governance_server.publishing.delivery import (
     check_lineage,
     check_quality,
@@ -45,7 +45,6 @@ from governance_server.publishing.tag_consent import carried_write, refuse_lost_
 from governance_server.publishing.uploads import sign_uploads, write_location
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
-from governance_server.rules.compatibility import check_step
 from governance_server.rules.errors import Conflict, Precondition
 from governance_server.storage.leases import Leases
 from governance_server.warehouse.errors import DeliveryRejected, VersionConflict
@@ -79,6 +78,7 @@ class Publisher:
         self._emitter = emitter
         self._leases = Leases(backend.database, clock=backend.now)
         self._parse = lru_cache(maxsize=_CONTRACTS_KEPT)(parse_contract)  # one publication parses its contract several times
+        self._gate = ContractGate(backend, self._parse)
 
     # -- begin -------------------------------------------------------------------------------------------------------
 
@@ -90,7 +90,7 @@ class Publisher:
         contract = check_servable(self._parse(request.contract_text), request.product)
         served = self._product(self._backend.catalog, request.product)
         warm(self._backend.catalog, served, request.contract_text)
-        contract_step(self._backend.catalog, served, contract, self._parse)  # parsed and kept, so that the writer need not wait
+        study = self._gate.study(self._backend.catalog, current_caller(), served, contract)
         publication_id = secrets.token_hex(16)
         ttl = timedelta(seconds=self._backend.settings.publication_ttl_seconds)
 
@@ -101,7 +101,7 @@ class Publisher:
             product = self._product(tx, request.product)
             wanted = described(product, contract)
             refuse_lost_tags(tx, product, wanted)
-            check_step(contract_step(tx, product, contract, self._parse))
+            impact = self._gate.check(tx, caller, product, contract, study)
             refuse_new_approvers(self._backend, tx, caller, (product, wanted), request.contract_text)
             publication = publication_pb2.Publication(
                 id=publication_id, product=request.product, version=product.last_version + 1, base_version=product.version,
@@ -111,14 +111,17 @@ class Publisher:
             for port in wanted.ports:
                 folder = self._warehouse.find_drop_folder(publication_id, port.name.rpartition(".")[2])
                 publication.locations.append(write_location(port, folder))
+            reply = publication_pb2.Publication()
+            reply.CopyFrom(publication)
+            reply.contract_impact.CopyFrom(impact)
             if request.validate_only:
-                publication.ClearField("id")
-                publication.ClearField("locations")
-                return Outcome("publication.begun", request.product, (), publication.SerializeToString())
+                reply.ClearField("id")
+                reply.ClearField("locations")
+                return Outcome("publication.begun", request.product, (), reply.SerializeToString())
             product.last_version = publication.version
             product.open_publications.append(publication_id)
             writes = (store(kinds.PUBLICATION, publication_id, publication), store(kinds.PRODUCT, product.name, product))
-            return Outcome("publication.begun", request.product, writes, publication.SerializeToString())
+            return Outcome("publication.begun", request.product, writes, reply.SerializeToString())
 
         receipt = self._backend.submit(request, request.request_id, run)
         publication = publication_pb2.Publication.FromString(receipt.reply)
@@ -170,6 +173,8 @@ class Publisher:
         verified = verify_delivery(self._warehouse, publication, contract, request.ports)
         self._passages.check(publication.id, verified)
         self._refuse_taken_version(publication, verified)
+        served = self._product(self._backend.catalog, publication.product)
+        study = self._gate.study(self._backend.catalog, current_caller(), served, contract)
         fault_point("publish.verified")
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
@@ -181,6 +186,7 @@ class Publisher:
             refuse_overtaken(current, product)
             wanted = described(product, contract)
             refuse_lost_tags(tx, product, wanted)
+            self._gate.check(tx, caller, product, contract, study)
             refuse_new_approvers(self._backend, tx, caller, (product, wanted), publication.contract_text)
             current.state = _COMMITTING
             current.verified_ports.extend(verified)
@@ -281,6 +287,7 @@ class Publisher:
             )
         previous = {lineage_name for lineage_name, _ in tx.list(kinds.LINEAGE, prefix=f"{product.name}.")}
         carried = carried_write(tx, product, entry)
+        ended = self._gate.ending_writes(tx, product, contract)
         settle(product, entry, contract, release, stamp(tx.time))
         product.open_publications.remove(publication.id)
         publication.state = _COMMITTED
@@ -291,7 +298,7 @@ class Publisher:
         lineages = {lineage.port: lineage for lineage in released_lineages(publication)}
         writes = [
             store(kinds.PRODUCT, product.name, product), store(kinds.RELEASE, name, release), store(kinds.CONTRACT, name, text),
-            store(kinds.PUBLICATION, publication.id, without_delivery(publication)), carried,
+            store(kinds.PUBLICATION, publication.id, without_delivery(publication)), carried, *ended,
             *(store(kinds.LINEAGE, port, lineage) for port, lineage in lineages.items()),
             *(ResourceWrite(kinds.LINEAGE, port, None) for port in sorted(previous - set(lineages))),
         ]  # fmt: skip

@@ -6,7 +6,7 @@ the rules.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from governance_server.rules.contract_changes import ChangeKind, CompatibilityMode, ContractChange, digest_of
@@ -61,12 +61,14 @@ def version_problem(version: str) -> str:
     return f"{version!r} is no semantic version: write three numbers, like 1.0.0"
 
 
-def check_step(step: ContractStep) -> None:
+def check_step(step: ContractStep, broken: Callable[[ContractChange], str] = lambda change: "") -> None:
     """Returns if the version goes up as far as the changes ask.
+
+    `broken` says in words whom a change breaks.
 
     Raises: IncompatibleContract with every change that asks for more.
     """
-    problems = tuple(_problems(step))
+    problems = tuple(_problems(step, broken))
     if not problems:
         return
     what = (
@@ -80,7 +82,7 @@ def check_step(step: ContractStep) -> None:
     )
 
 
-def _problems(step: ContractStep) -> Iterator[Problem]:
+def _problems(step: ContractStep, broken: Callable[[ContractChange], str]) -> Iterator[Problem]:
     new = parse_version(step.wanted)
     if new is None:
         yield Problem("version", version_problem(step.wanted))
@@ -92,7 +94,7 @@ def _problems(step: ContractStep) -> Iterator[Problem]:
     if bump is None:
         yield Problem("version", f"{step.wanted} goes back behind {step.served}, which is served")
     elif bump < step.needed:
-        asking = step.breaking or step.changes
-        yield from (
-            Problem(change.path or "contract", f"{change.text} (needs a {step.needed.name.lower()} version)") for change in asking
-        )
+        for change in step.breaking or step.changes:
+            yield Problem(
+                change.path or "contract", f"{change.text} (needs a {step.needed.name.lower()} version){broken(change)}"
+            )

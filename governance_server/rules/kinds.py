@@ -9,6 +9,7 @@ from domainmesh.v1 import (
     approval_rule_pb2,
     break_glass_pb2,
     change_set_pb2,
+    contract_change_pb2,
     domain_pb2,
     governed_tag_pb2,
     grant_pb2,
@@ -27,6 +28,7 @@ __all__ = [
     "CARRIED_TAGS",
     "CHANGE_SET",
     "CONTRACT",
+    "CONTRACT_CHANGE",
     "DOMAIN",
     "FOLLOWED_KINDS",
     "GOVERNED_TAG",
@@ -60,6 +62,8 @@ TOKEN_OWNER = "token_owner"
 PURPOSE = "purpose"
 PRODUCT = "product"
 CONTRACT = "contract"
+CONTRACT_CHANGE = "contract_change"
+"""A change of a contract that those it breaks are asked to accept."""
 RELEASE = "release"
 PUBLICATION = "publication"
 LINEAGE = "lineage"
@@ -86,6 +90,7 @@ MESSAGES: dict[str, type[Message]] = {
     PURPOSE: principal_pb2.Purpose,
     PRODUCT: product_pb2.Product,
     CONTRACT: product_pb2.Contract,
+    CONTRACT_CHANGE: contract_change_pb2.ContractChange,
     RELEASE: product_pb2.Release,
     PUBLICATION: publication_pb2.Publication,
     LINEAGE: lineage_pb2.PortLineage,

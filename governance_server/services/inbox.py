@@ -22,6 +22,7 @@ from governance_server.rules.errors import TooLarge
 from governance_server.rules.policy_rows import ANY
 from governance_server.services.access_requests import newest_first
 from governance_server.services.break_glass import is_open_now
+from governance_server.services.contract_changes import awaiting
 from governance_server.services.grants import RESTRICTED
 from governance_server.services.request_views import RequestView
 from mesh_core.names import MESH
@@ -47,7 +48,7 @@ class InboxService(inbox_service_pb2_grpc.InboxServiceServicer):
         view = RequestView(self._backend, self._backend.catalog, caller)
         to_decide, own = self._requests(view, caller)
         ending = self._ending(caller)
-        changes, uses = self._changes(caller), self._uses(caller)
+        changes, uses, contracts = self._changes(caller), self._uses(caller), awaiting(self._backend, caller)
         unread = [notice for notice in self._notices(Committed.now(self._backend), caller) if caller.name not in notice.read_by]
         return pb.GetInboxResponse(
             to_decide=[view.shown(asked) for asked in to_decide[:_FIRST]], to_decide_count=len(to_decide),
@@ -56,6 +57,7 @@ class InboxService(inbox_service_pb2_grpc.InboxServiceServicer):
             notices=[_shown(notice, caller) for notice in unread[:_FIRST]], notice_count=len(unread),
             changes_to_approve=changes[:_FIRST], changes_to_approve_count=len(changes),
             to_acknowledge=uses[:_FIRST], to_acknowledge_count=len(uses),
+            contract_changes=contracts[:_FIRST], contract_change_count=len(contracts),
         )  # fmt: skip
 
     def ListNotices(self, request: pb.ListNoticesRequest, context: grpc.ServicerContext) -> pb.ListNoticesResponse:

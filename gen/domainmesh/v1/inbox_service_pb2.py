@@ -25,29 +25,30 @@ _sym_db = _symbol_database.Default()
 from domainmesh.v1 import access_request_pb2 as domainmesh_dot_v1_dot_access__request__pb2
 from domainmesh.v1 import break_glass_pb2 as domainmesh_dot_v1_dot_break__glass__pb2
 from domainmesh.v1 import change_set_pb2 as domainmesh_dot_v1_dot_change__set__pb2
+from domainmesh.v1 import contract_change_pb2 as domainmesh_dot_v1_dot_contract__change__pb2
 from domainmesh.v1 import grant_pb2 as domainmesh_dot_v1_dot_grant__pb2
 from domainmesh.v1 import notice_pb2 as domainmesh_dot_v1_dot_notice__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!domainmesh/v1/inbox_service.proto\x12\rdomainmesh.v1\x1a\"domainmesh/v1/access_request.proto\x1a\x1f\x64omainmesh/v1/break_glass.proto\x1a\x1e\x64omainmesh/v1/change_set.proto\x1a\x19\x64omainmesh/v1/grant.proto\x1a\x1a\x64omainmesh/v1/notice.proto\"\x11\n\x0fGetInboxRequest\"\xbd\x03\n\x10GetInboxResponse\x12/\n\tto_decide\x18\x01 \x03(\x0b\x32\x1c.domainmesh.v1.AccessRequest\x12\x17\n\x0fto_decide_count\x18\x02 \x01(\x05\x12)\n\x03own\x18\x03 \x03(\x0b\x32\x1c.domainmesh.v1.AccessRequest\x12\x11\n\town_count\x18\x04 \x01(\x05\x12$\n\x06\x65nding\x18\x05 \x03(\x0b\x32\x14.domainmesh.v1.Grant\x12\x14\n\x0c\x65nding_count\x18\x06 \x01(\x05\x12&\n\x07notices\x18\x07 \x03(\x0b\x32\x15.domainmesh.v1.Notice\x12\x14\n\x0cnotice_count\x18\x08 \x01(\x05\x12\x34\n\x12\x63hanges_to_approve\x18\t \x03(\x0b\x32\x18.domainmesh.v1.ChangeSet\x12 \n\x18\x63hanges_to_approve_count\x18\n \x01(\x05\x12\x31\n\x0eto_acknowledge\x18\x0b \x03(\x0b\x32\x19.domainmesh.v1.BreakGlass\x12\x1c\n\x14to_acknowledge_count\x18\x0c \x01(\x05\"Q\n\x12ListNoticesRequest\x12\x14\n\x0cinclude_read\x18\x01 \x01(\x08\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"V\n\x13ListNoticesResponse\x12&\n\x07notices\x18\x01 \x03(\x0b\x32\x15.domainmesh.v1.Notice\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"9\n\x16MarkNoticesReadRequest\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"/\n\x17MarkNoticesReadResponse\x12\x14\n\x0cmarked_count\x18\x01 \x01(\x05\x32\x93\x02\n\x0cInboxService\x12K\n\x08GetInbox\x12\x1e.domainmesh.v1.GetInboxRequest\x1a\x1f.domainmesh.v1.GetInboxResponse\x12T\n\x0bListNotices\x12!.domainmesh.v1.ListNoticesRequest\x1a\".domainmesh.v1.ListNoticesResponse\x12`\n\x0fMarkNoticesRead\x12%.domainmesh.v1.MarkNoticesReadRequest\x1a&.domainmesh.v1.MarkNoticesReadResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!domainmesh/v1/inbox_service.proto\x12\rdomainmesh.v1\x1a\"domainmesh/v1/access_request.proto\x1a\x1f\x64omainmesh/v1/break_glass.proto\x1a\x1e\x64omainmesh/v1/change_set.proto\x1a#domainmesh/v1/contract_change.proto\x1a\x19\x64omainmesh/v1/grant.proto\x1a\x1a\x64omainmesh/v1/notice.proto\"\x11\n\x0fGetInboxRequest\"\x95\x04\n\x10GetInboxResponse\x12/\n\tto_decide\x18\x01 \x03(\x0b\x32\x1c.domainmesh.v1.AccessRequest\x12\x17\n\x0fto_decide_count\x18\x02 \x01(\x05\x12)\n\x03own\x18\x03 \x03(\x0b\x32\x1c.domainmesh.v1.AccessRequest\x12\x11\n\town_count\x18\x04 \x01(\x05\x12$\n\x06\x65nding\x18\x05 \x03(\x0b\x32\x14.domainmesh.v1.Grant\x12\x14\n\x0c\x65nding_count\x18\x06 \x01(\x05\x12&\n\x07notices\x18\x07 \x03(\x0b\x32\x15.domainmesh.v1.Notice\x12\x14\n\x0cnotice_count\x18\x08 \x01(\x05\x12\x34\n\x12\x63hanges_to_approve\x18\t \x03(\x0b\x32\x18.domainmesh.v1.ChangeSet\x12 \n\x18\x63hanges_to_approve_count\x18\n \x01(\x05\x12\x31\n\x0eto_acknowledge\x18\x0b \x03(\x0b\x32\x19.domainmesh.v1.BreakGlass\x12\x1c\n\x14to_acknowledge_count\x18\x0c \x01(\x05\x12\x37\n\x10\x63ontract_changes\x18\r \x03(\x0b\x32\x1d.domainmesh.v1.ContractChange\x12\x1d\n\x15\x63ontract_change_count\x18\x0e \x01(\x05\"Q\n\x12ListNoticesRequest\x12\x14\n\x0cinclude_read\x18\x01 \x01(\x08\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"V\n\x13ListNoticesResponse\x12&\n\x07notices\x18\x01 \x03(\x0b\x32\x15.domainmesh.v1.Notice\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"9\n\x16MarkNoticesReadRequest\x12\x0b\n\x03ids\x18\x01 \x03(\t\x12\x12\n\nrequest_id\x18\x02 \x01(\t\"/\n\x17MarkNoticesReadResponse\x12\x14\n\x0cmarked_count\x18\x01 \x01(\x05\x32\x93\x02\n\x0cInboxService\x12K\n\x08GetInbox\x12\x1e.domainmesh.v1.GetInboxRequest\x1a\x1f.domainmesh.v1.GetInboxResponse\x12T\n\x0bListNotices\x12!.domainmesh.v1.ListNoticesRequest\x1a\".domainmesh.v1.ListNoticesResponse\x12`\n\x0fMarkNoticesRead\x12%.domainmesh.v1.MarkNoticesReadRequest\x1a&.domainmesh.v1.MarkNoticesReadResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'domainmesh.v1.inbox_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_GETINBOXREQUEST']._serialized_start=208
-  _globals['_GETINBOXREQUEST']._serialized_end=225
-  _globals['_GETINBOXRESPONSE']._serialized_start=228
-  _globals['_GETINBOXRESPONSE']._serialized_end=673
-  _globals['_LISTNOTICESREQUEST']._serialized_start=675
-  _globals['_LISTNOTICESREQUEST']._serialized_end=756
-  _globals['_LISTNOTICESRESPONSE']._serialized_start=758
-  _globals['_LISTNOTICESRESPONSE']._serialized_end=844
-  _globals['_MARKNOTICESREADREQUEST']._serialized_start=846
-  _globals['_MARKNOTICESREADREQUEST']._serialized_end=903
-  _globals['_MARKNOTICESREADRESPONSE']._serialized_start=905
-  _globals['_MARKNOTICESREADRESPONSE']._serialized_end=952
-  _globals['_INBOXSERVICE']._serialized_start=955
-  _globals['_INBOXSERVICE']._serialized_end=1230
+  _globals['_GETINBOXREQUEST']._serialized_start=245
+  _globals['_GETINBOXREQUEST']._serialized_end=262
+  _globals['_GETINBOXRESPONSE']._serialized_start=265
+  _globals['_GETINBOXRESPONSE']._serialized_end=798
+  _globals['_LISTNOTICESREQUEST']._serialized_start=800
+  _globals['_LISTNOTICESREQUEST']._serialized_end=881
+  _globals['_LISTNOTICESRESPONSE']._serialized_start=883
+  _globals['_LISTNOTICESRESPONSE']._serialized_end=969
+  _globals['_MARKNOTICESREADREQUEST']._serialized_start=971
+  _globals['_MARKNOTICESREADREQUEST']._serialized_end=1028
+  _globals['_MARKNOTICESREADRESPONSE']._serialized_start=1030
+  _globals['_MARKNOTICESREADRESPONSE']._serialized_end=1077
+  _globals['_INBOXSERVICE']._serialized_start=1080
+  _globals['_INBOXSERVICE']._serialized_end=1355
 # @@protoc_insertion_point(module_scope)

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from domainmesh.v1 import access_request_pb2 as _access_request_pb2
 from domainmesh.v1 import break_glass_pb2 as _break_glass_pb2
 from domainmesh.v1 import change_set_pb2 as _change_set_pb2
+from domainmesh.v1 import contract_change_pb2 as _contract_change_pb2
 from domainmesh.v1 import grant_pb2 as _grant_pb2
 from domainmesh.v1 import notice_pb2 as _notice_pb2
 from google.protobuf import descriptor as _descriptor
@@ -58,6 +59,8 @@ class GetInboxResponse(_message.Message):
     CHANGES_TO_APPROVE_COUNT_FIELD_NUMBER: _builtins.int
     TO_ACKNOWLEDGE_FIELD_NUMBER: _builtins.int
     TO_ACKNOWLEDGE_COUNT_FIELD_NUMBER: _builtins.int
+    CONTRACT_CHANGES_FIELD_NUMBER: _builtins.int
+    CONTRACT_CHANGE_COUNT_FIELD_NUMBER: _builtins.int
     to_decide_count: _builtins.int
     """How many there are."""
     own_count: _builtins.int
@@ -69,6 +72,8 @@ class GetInboxResponse(_message.Message):
     changes_to_approve_count: _builtins.int
     """How many there are."""
     to_acknowledge_count: _builtins.int
+    """How many there are."""
+    contract_change_count: _builtins.int
     """How many there are."""
     @_builtins.property
     def to_decide(self) -> _containers.RepeatedCompositeFieldContainer[_access_request_pb2.AccessRequest]:
@@ -94,6 +99,10 @@ class GetInboxResponse(_message.Message):
     def to_acknowledge(self) -> _containers.RepeatedCompositeFieldContainer[_break_glass_pb2.BreakGlass]:
         """Emergency accesses of others that wait for the caller's acknowledgement, the oldest first."""
 
+    @_builtins.property
+    def contract_changes(self) -> _containers.RepeatedCompositeFieldContainer[_contract_change_pb2.ContractChange]:
+        """Contract changes that wait for the caller's acceptance, the oldest first."""
+
     def __init__(
         self,
         *,
@@ -109,10 +118,12 @@ class GetInboxResponse(_message.Message):
         changes_to_approve_count: _builtins.int = ...,
         to_acknowledge: _abc.Iterable[_break_glass_pb2.BreakGlass] | None = ...,
         to_acknowledge_count: _builtins.int = ...,
+        contract_changes: _abc.Iterable[_contract_change_pb2.ContractChange] | None = ...,
+        contract_change_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes_to_approve", b"changes_to_approve", "changes_to_approve_count", b"changes_to_approve_count", "ending", b"ending", "ending_count", b"ending_count", "notice_count", b"notice_count", "notices", b"notices", "own", b"own", "own_count", b"own_count", "to_acknowledge", b"to_acknowledge", "to_acknowledge_count", b"to_acknowledge_count", "to_decide", b"to_decide", "to_decide_count", b"to_decide_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes_to_approve", b"changes_to_approve", "changes_to_approve_count", b"changes_to_approve_count", "contract_change_count", b"contract_change_count", "contract_changes", b"contract_changes", "ending", b"ending", "ending_count", b"ending_count", "notice_count", b"notice_count", "notices", b"notices", "own", b"own", "own_count", b"own_count", "to_acknowledge", b"to_acknowledge", "to_acknowledge_count", b"to_acknowledge_count", "to_decide", b"to_decide", "to_decide_count", b"to_decide_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64omainmesh/v1/notice.proto\x12\rdomainmesh.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd1\x01\n\x06Notice\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\trecipient\x18\x02 \x01(\t\x12\x0e\n\x06\x64omain\x18\x03 \x01(\t\x12\'\n\x04kind\x18\x04 \x01(\x0e\x32\x19.domainmesh.v1.NoticeKind\x12\x10\n\x08resource\x18\x05 \x01(\t\x12\r\n\x05\x61\x62out\x18\x06 \x01(\t\x12\x0c\n\x04text\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07read_by\x18\t \x03(\t*\xc1\x02\n\nNoticeKind\x12\x1b\n\x17NOTICE_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19NOTICE_KIND_REQUEST_WAITS\x10\x01\x12\x1f\n\x1bNOTICE_KIND_REQUEST_DECIDED\x10\x02\x12\x1a\n\x16NOTICE_KIND_GRANT_ENDS\x10\x03\x12\x1b\n\x17NOTICE_KIND_BREAK_GLASS\x10\x04\x12\x1d\n\x19NOTICE_KIND_GRANT_REVOKED\x10\x05\x12 \n\x1cNOTICE_KIND_CHANGES_PROPOSED\x10\x06\x12\x1f\n\x1bNOTICE_KIND_CHANGES_DECIDED\x10\x07\x12\x1a\n\x16NOTICE_KIND_TOKEN_MADE\x10\x08\x12\x1f\n\x1bNOTICE_KIND_TOKEN_ACTIVATED\x10\tb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64omainmesh/v1/notice.proto\x12\rdomainmesh.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd1\x01\n\x06Notice\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\trecipient\x18\x02 \x01(\t\x12\x0e\n\x06\x64omain\x18\x03 \x01(\t\x12\'\n\x04kind\x18\x04 \x01(\x0e\x32\x19.domainmesh.v1.NoticeKind\x12\x10\n\x08resource\x18\x05 \x01(\t\x12\r\n\x05\x61\x62out\x18\x06 \x01(\t\x12\x0c\n\x04text\x18\x07 \x01(\t\x12/\n\x0b\x63reate_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07read_by\x18\t \x03(\t*\xe2\x02\n\nNoticeKind\x12\x1b\n\x17NOTICE_KIND_UNSPECIFIED\x10\x00\x12\x1d\n\x19NOTICE_KIND_REQUEST_WAITS\x10\x01\x12\x1f\n\x1bNOTICE_KIND_REQUEST_DECIDED\x10\x02\x12\x1a\n\x16NOTICE_KIND_GRANT_ENDS\x10\x03\x12\x1b\n\x17NOTICE_KIND_BREAK_GLASS\x10\x04\x12\x1d\n\x19NOTICE_KIND_GRANT_REVOKED\x10\x05\x12 \n\x1cNOTICE_KIND_CHANGES_PROPOSED\x10\x06\x12\x1f\n\x1bNOTICE_KIND_CHANGES_DECIDED\x10\x07\x12\x1a\n\x16NOTICE_KIND_TOKEN_MADE\x10\x08\x12\x1f\n\x1bNOTICE_KIND_TOKEN_ACTIVATED\x10\t\x12\x1f\n\x1bNOTICE_KIND_CONTRACT_CHANGE\x10\nb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -33,7 +33,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'domainmesh.v1.notice_pb2', 
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_NOTICEKIND']._serialized_start=291
-  _globals['_NOTICEKIND']._serialized_end=612
+  _globals['_NOTICEKIND']._serialized_end=645
   _globals['_NOTICE']._serialized_start=79
   _globals['_NOTICE']._serialized_end=288
 # @@protoc_insertion_point(module_scope)

@@ -46,6 +46,8 @@ class _NoticeKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_NoticeKind
     """To a principal and the administrators: an administrator made a token for it, though it has some or owns a domain."""
     NOTICE_KIND_TOKEN_ACTIVATED: _NoticeKind.ValueType  # 9
     """To a principal and the administrators: a token that somebody else had made was exchanged for its holder's own."""
+    NOTICE_KIND_CONTRACT_CHANGE: _NoticeKind.ValueType  # 10
+    """To those it breaks: somebody asks to accept a change of a contract."""
 
 class NoticeKind(_NoticeKind, metaclass=_NoticeKindEnumTypeWrapper):
     """What a notice tells."""
@@ -70,6 +72,8 @@ NOTICE_KIND_TOKEN_MADE: NoticeKind.ValueType  # 8
 """To a principal and the administrators: an administrator made a token for it, though it has some or owns a domain."""
 NOTICE_KIND_TOKEN_ACTIVATED: NoticeKind.ValueType  # 9
 """To a principal and the administrators: a token that somebody else had made was exchanged for its holder's own."""
+NOTICE_KIND_CONTRACT_CHANGE: NoticeKind.ValueType  # 10
+"""To those it breaks: somebody asks to accept a change of a contract."""
 Global___NoticeKind: _TypeAlias = NoticeKind  # noqa: Y015
 
 @_typing.final

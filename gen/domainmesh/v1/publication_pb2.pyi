@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from domainmesh.v1 import contract_change_pb2 as _contract_change_pb2
 from domainmesh.v1 import lineage_pb2 as _lineage_pb2
 from domainmesh.v1 import product_pb2 as _product_pb2
 from google.protobuf import descriptor as _descriptor
@@ -74,6 +75,7 @@ class Publication(_message.Message):
     ABORT_REASON_FIELD_NUMBER: _builtins.int
     LINEAGE_FIELD_NUMBER: _builtins.int
     QUALITY_FIELD_NUMBER: _builtins.int
+    CONTRACT_IMPACT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id."""
     product: _builtins.str
@@ -114,6 +116,10 @@ class Publication(_message.Message):
     def quality(self) -> _containers.RepeatedCompositeFieldContainer[_product_pb2.QualityResult]:
         """Quality results as delivered; set from COMMITTING on."""
 
+    @_builtins.property
+    def contract_impact(self) -> _contract_change_pb2.ContractImpact:
+        """What the contract changes and whom that breaks; only in the reply of BeginPublication."""
+
     def __init__(
         self,
         *,
@@ -131,10 +137,11 @@ class Publication(_message.Message):
         abort_reason: _builtins.str = ...,
         lineage: _abc.Iterable[_lineage_pb2.PortLineage] | None = ...,
         quality: _abc.Iterable[_product_pb2.QualityResult] | None = ...,
+        contract_impact: _contract_change_pb2.ContractImpact | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["contract_impact", b"contract_impact", "create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort_reason", b"abort_reason", "base_version", b"base_version", "contract_text", b"contract_text", "create_time", b"create_time", "expire_time", b"expire_time", "id", b"id", "lineage", b"lineage", "locations", b"locations", "principal", b"principal", "product", b"product", "quality", b"quality", "state", b"state", "verified_ports", b"verified_ports", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort_reason", b"abort_reason", "base_version", b"base_version", "contract_impact", b"contract_impact", "contract_text", b"contract_text", "create_time", b"create_time", "expire_time", b"expire_time", "id", b"id", "lineage", b"lineage", "locations", b"locations", "principal", b"principal", "product", b"product", "quality", b"quality", "state", b"state", "verified_ports", b"verified_ports", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

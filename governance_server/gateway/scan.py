@@ -27,7 +27,7 @@ from governance_server.warehouse.folder import Folder
 from mesh_core.expressions.polars import to_polars
 from mesh_core.expressions.tree import Expression
 
-__all__ = ["BATCH_ROWS", "PolarsScanner", "Scanner"]
+__all__ = ["BATCH_ROWS", "PolarsScanner", "Scanner", "shown_schema"]
 
 BATCH_ROWS = 65_536
 """Rows of a batch."""
@@ -82,6 +82,13 @@ class PolarsScanner:
         source = open_table(plan.port, table_root, delta_version)
         governed = govern(source, plan, read, joined=joined, salt=self.new_salt())
         return _batches(plan.port, governed, _Behind(behind, tuple(wanted), limit))
+
+
+def shown_schema(plan: ReadPlan, *, table_root: Folder, delta_version: int) -> pa.Schema:
+    """The schema of what a scan of all visible columns gives, without a scan. Raises: HiddenColumn, PlanOutdated, ScanFailed."""
+    source = open_table(plan.port, table_root, delta_version)
+    governed = govern(source, plan, _wanted_columns(plan, None), joined=None, salt=b"")
+    return next(to_record_batches(pl.DataFrame(schema=governed.schema))).schema
 
 
 @dataclass(frozen=True, slots=True)

@@ -30,21 +30,13 @@ class ReadService(read_service_pb2_grpc.ReadServiceServicer):
 
     def PlanRead(self, request: pb.PlanReadRequest, context: grpc.ServicerContext) -> pb.PlanReadResponse:
         """Returns what a read would give, without data."""
-        from governance_server.gateway.scan import PolarsScanner
+        from governance_server.gateway.scan import shown_schema
 
         with self._backend.answering(log_pb2.DECISION_KIND_PLAN, resource=request.port, purpose=request.purpose) as recording:
             target = self._reads.pin(current_caller(), request.port, request.purpose, request.version)
             recording.decided(target.plan, version=target.version)
         with understood(target.plan.port):
-            batches = PolarsScanner().scan(
-                target.plan,
-                table_root=target.table_root,
-                delta_version=target.delta_version,
-                columns=None,
-                predicate=None,
-                limit=0,
-            )
-            schema = next(iter(batches)).schema
+            schema = shown_schema(target.plan, table_root=target.table_root, delta_version=target.delta_version)
         may_grant = self._backend.policy.check(current_caller(), "grant", request.port).allowed
         return pb.PlanReadResponse(
             plan=plan_to_wire(target.plan, shows_filter=may_grant), arrow_schema=schema.serialize().to_pybytes(),

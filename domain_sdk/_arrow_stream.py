@@ -1,26 +1,49 @@
 """Arrow IPC messages to polars frames, one at a time and without copying.
 
-Owns the framing (one encapsulated message per response part: the schema, then record batches). Knows nothing of gRPC.
+Owns the framing: one encapsulated message per response part (the schema, then record batches), in the field `arrow` of a
+response, which has number 2 in every response that has one. Knows nothing of gRPC.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from typing import Any, TypeVar
 
 import polars as pl
 import pyarrow as pa
 
 from domain_sdk.errors import InternalError
 
-__all__ = ["decode_frames", "frame_schema"]
+__all__ = ["arrow_or", "decode_frames", "frame_schema"]
+
+Response = TypeVar("Response")
+
+_BEFORE_ARROW = b"\x12\0\x12"
+"""Field 2, empty; and field 2 again, whose size of five bytes follows."""
+_PREFIX_BYTES = 8
 
 
-def frame_schema(message: bytes) -> pl.Schema:
+def arrow_or(parse: Callable[[bytes], Response]) -> Callable[[bytes], Response | memoryview]:
+    """What makes of a response's bytes its Arrow message, if it has one, else what `parse` makes of them.
+
+    The message is not copied if it is laid out to be used where it lies, as our gateway does: a message class would do so twice.
+    """
+
+    def parsed(data: bytes) -> Response | memoryview:
+        if data.startswith(_BEFORE_ARROW):
+            return memoryview(data)[_PREFIX_BYTES:]
+        response: Any = parse(data)
+        return memoryview(response.arrow) if response.WhichOneof("part") == "arrow" else response
+
+    return parsed
+
+
+def frame_schema(message: bytes | memoryview) -> pl.Schema:
     """Column → dtype, in order, of a schema message."""
     return _frame(pa.Table.from_batches([], schema=pa.ipc.read_schema(pa.py_buffer(message)))).schema
 
 
-def decode_frames(messages: Iterable[bytes]) -> Iterator[pl.DataFrame]:
+def decode_frames(messages: Iterable[bytes | memoryview]) -> Iterator[pl.DataFrame]:
     """One eager frame per record batch, in order.
 
     Raises:

@@ -41,6 +41,7 @@ _OPTIONS = (
 
 Request = TypeVar("Request", bound=Message)
 Response = TypeVar("Response", bound=Message)
+Part = TypeVar("Part")
 Stub = TypeVar("Stub")
 
 
@@ -159,11 +160,11 @@ class Transport:
 
     def stream(
         self,
-        method: grpc.UnaryStreamMultiCallable[Request, Response],
+        method: grpc.UnaryStreamMultiCallable[Request, Part],
         request: Request,
         *,
         timeout_seconds: float | None = None,
-    ) -> Generator[Response, None, None]:
+    ) -> Generator[Part, None, None]:
         """The responses as they come. Closing the generator, an error and Ctrl-C cancel what is left of the call.
 
         Raises:

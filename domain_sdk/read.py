@@ -12,12 +12,13 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import Any, Literal, cast
 
+import grpc
 import polars as pl
 from polars.io.plugins import register_io_source
 
 from domain_sdk._access_calls import to_plan
 from domain_sdk._arguments import checked_names
-from domain_sdk._arrow_stream import decode_frames, frame_schema
+from domain_sdk._arrow_stream import arrow_or, decode_frames, frame_schema
 from domain_sdk._transport import Transport
 from domain_sdk._where import to_predicate
 from domain_sdk.access import ReadPlan
@@ -137,7 +138,7 @@ class GovernedScan:
         is_pushed = _push(request, predicate, planned.schema)
         if n_rows is not None and is_pushed:
             request.limit = max(n_rows, 1)  # 0 would mean all
-        method = self._transport.gateway(ReadServiceStub).Read
+        method = self._transport.gateway(_ArrowStub).Read
         responses = self._transport.stream(method, request, timeout_seconds=self._timeout_seconds)
         with closing(responses):
             for frame in decode_frames(_arrow_parts(responses)):
@@ -214,8 +215,19 @@ def _same_scan(function: Any) -> pl.LazyFrame:  # noqa: ANN401 # polars' own wra
     )
 
 
-def _arrow_parts(responses: Iterator[ReadResponse]) -> Iterator[bytes]:
-    return (response.arrow for response in responses if response.WhichOneof("part") == "arrow")
+class _ArrowStub:
+    """The stub of `Read` alone, whose Arrow messages are not copied into responses."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        self.Read: grpc.UnaryStreamMultiCallable[ReadRequest, ReadResponse | memoryview] = channel.unary_stream(
+            "/domainmesh.v1.ReadService/Read",
+            request_serializer=ReadRequest.SerializeToString,
+            response_deserializer=arrow_or(ReadResponse.FromString),
+        )
+
+
+def _arrow_parts(responses: Iterator[ReadResponse | memoryview]) -> Iterator[memoryview]:
+    return (response for response in responses if isinstance(response, memoryview))
 
 
 def _needed(columns: Sequence[str], predicate: pl.Expr | None, schema: pl.Schema) -> list[str]:

@@ -15,6 +15,7 @@ from domain_sdk.access import ReadPlan
 from domain_sdk.errors import InternalError
 
 if TYPE_CHECKING:
+    import grpc
     import polars as pl
 
     from domain_sdk._transport import Transport
@@ -87,9 +88,8 @@ def run_query(transport: Transport, request: RunQueryRequest) -> QueryResult:
     import polars as pl
 
     from domain_sdk._arrow_stream import decode_frames
-    from domainmesh.v1.sql_service_pb2_grpc import SqlServiceStub
 
-    responses = transport.stream(transport.gateway(SqlServiceStub).RunQuery, request)
+    responses = transport.stream(transport.gateway(_ArrowStub).RunQuery, request)
     parts = _Parts()
     with closing(responses):
         frames = list(decode_frames(parts.arrow(responses)))
@@ -97,6 +97,20 @@ def run_query(transport: Transport, request: RunQueryRequest) -> QueryResult:
         raise InternalError("The answer ended before it was whole: ask again.")
     rows = pl.concat(frames, rechunk=True) if frames else pl.DataFrame(schema=parts.schema)
     return QueryResult(rows, parts.ports, parts.revision, parts.is_cut)
+
+
+class _ArrowStub:
+    """The stub of `RunQuery` alone, whose Arrow messages are not copied into responses."""
+
+    def __init__(self, channel: grpc.Channel) -> None:
+        from domain_sdk._arrow_stream import arrow_or
+        from domainmesh.v1.sql_service_pb2 import RunQueryRequest, RunQueryResponse
+
+        self.RunQuery: grpc.UnaryStreamMultiCallable[RunQueryRequest, RunQueryResponse | memoryview] = channel.unary_stream(
+            "/domainmesh.v1.SqlService/RunQuery",
+            request_serializer=RunQueryRequest.SerializeToString,
+            response_deserializer=arrow_or(RunQueryResponse.FromString),
+        )
 
 
 class _Parts:
@@ -109,19 +123,20 @@ class _Parts:
         self.is_cut = False
         self.is_whole = False
 
-    def arrow(self, responses: Iterator[RunQueryResponse]) -> Iterator[bytes]:
+    def arrow(self, responses: Iterator[RunQueryResponse | memoryview]) -> Iterator[memoryview]:
         from domain_sdk._arrow_stream import frame_schema
 
         for response in responses:
+            if isinstance(response, memoryview):
+                if self.schema is None:
+                    self.schema = frame_schema(response)
+                yield response
+                continue
             part = response.WhichOneof("part")
             if part == "header":
                 self.ports, self.revision = _ports(response.header.ports), response.header.revision
             elif part == "end":
                 self.is_cut, self.is_whole = response.end.is_cut, True
-            elif part == "arrow":
-                if self.schema is None:
-                    self.schema = frame_schema(response.arrow)
-                yield response.arrow
 
 
 def _ports(ports: object) -> tuple[QueriedPort, ...]:

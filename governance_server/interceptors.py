@@ -154,7 +154,7 @@ class CallInterceptor(grpc.ServerInterceptor):
             # grpc runs a behaviour that carries this attribute on that pool instead of the server's own.
             stream.experimental_thread_pool = self._streams.executor  # type: ignore[attr-defined]
             make = grpc.stream_stream_rpc_method_handler if handler.request_streaming else grpc.unary_stream_rpc_method_handler
-            return make(stream, handler.request_deserializer, handler.response_serializer)
+            return make(stream, handler.request_deserializer, _serialised(handler.response_serializer))
         call = self._wrap_unary(handler.unary_unary, method)
         if method in _LONG_CALLS:
             call = self._wrap_long(handler.unary_unary, method)
@@ -238,6 +238,11 @@ class CallInterceptor(grpc.ServerInterceptor):
     def head_revision(self) -> int:
         """The journal's newest revision."""
         return self._database.revision()
+
+
+def _serialised(serializer: Callable[[Any], bytes]) -> Callable[[Any], bytes]:
+    """The serializer, for streams whose larger responses are bytes already."""
+    return lambda response: response if isinstance(response, bytes) else serializer(response)
 
 
 class _Observed:

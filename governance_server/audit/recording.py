@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import hashlib
 import time
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
 from itertools import compress
 from operator import not_
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeVar
 
 from domainmesh.v1 import decision_log_pb2 as pb
 from governance_server.audit.decision_log import DecisionLog
@@ -26,6 +26,9 @@ if TYPE_CHECKING:
     from domainmesh.v1.decision_service_pb2 import CheckManyRequest
 
 __all__ = ["Question", "Recording", "cut_name", "deliver_all"]
+
+Part = TypeVar("Part", bound=Sized)
+"""A part of an answer; its length is its size in bytes."""
 
 _NAME_BYTES = 256
 _DIGEST_CHARACTERS = 32
@@ -125,7 +128,7 @@ class Recording:
             self.record.rows += batch.num_rows
             yield batch
 
-    def deliver(self, parts: Iterator[bytes], *, is_current: Callable[[], None]) -> Iterator[bytes]:
+    def deliver(self, parts: Iterator[Part], *, is_current: Callable[[], None]) -> Iterator[Part]:
         """The parts; none leaves before a record of it is durable: the whole of a small answer, or that a large one begins.
 
         `is_current` is asked before each part leaves; what it raises ends the delivery.
@@ -183,9 +186,9 @@ class Recording:
             self._log.write(self.record)
 
 
-def deliver_all(recordings: Sequence[Recording], parts: Iterator[bytes], *, is_current: Callable[[], None]) -> Iterator[bytes]:
+def deliver_all(recordings: Sequence[Recording], parts: Iterator[Part], *, is_current: Callable[[], None]) -> Iterator[Part]:
     """The parts, made of what every one of the recordings is about; as `Recording.deliver`."""
-    held: list[bytes] = []
+    held: list[Part] = []
     for part in parts:
         held.append(part)
         _count(recordings, part)
@@ -205,7 +208,7 @@ def deliver_all(recordings: Sequence[Recording], parts: Iterator[bytes], *, is_c
         yield part
 
 
-def _count(recordings: Sequence[Recording], part: bytes) -> None:
+def _count(recordings: Sequence[Recording], part: Sized) -> None:
     for it in recordings:
         it.served(0, len(part))
 

@@ -72,7 +72,7 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
 
     def RunQuery(self, request: pb.RunQueryRequest, context: grpc.ServicerContext) -> Iterator[pb.RunQueryResponse]:
         """Streams the result; stops as soon as what the caller may see of any of its ports changes."""
-        from governance_server.gateway.encode import encode
+        from governance_server.gateway.encode import arrow_response, encode
 
         caller = current_caller()
         timeout_seconds = _timeout(request)
@@ -87,7 +87,7 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
             with closing(batches):
                 messages = encode(_counted(_limited(batches, request.limit, end), recordings))
                 for message in deliver_all(recordings, messages, is_current=self._still_due(caller, query)):
-                    yield pb.RunQueryResponse(arrow=message)
+                    yield arrow_response(message)  # type: ignore[misc] # bytes are sent as they are
         yield pb.RunQueryResponse(end=end)
 
     def _understand(self, sql: str, purpose: str, caller: Caller) -> _Query:

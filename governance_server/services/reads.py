@@ -46,7 +46,7 @@ class ReadService(read_service_pb2_grpc.ReadServiceServicer):
 
     def Read(self, request: pb.ReadRequest, context: grpc.ServicerContext) -> Iterator[pb.ReadResponse]:
         """Streams the rows as Arrow IPC messages; stops as soon as what the caller may see changes."""
-        from governance_server.gateway.encode import encode
+        from governance_server.gateway.encode import arrow_response, encode
         from governance_server.gateway.scan import PolarsScanner
         from mesh_core.expressions.wire import from_wire
 
@@ -63,7 +63,7 @@ class ReadService(read_service_pb2_grpc.ReadServiceServicer):
                 )  # fmt: skip
                 messages = encode(recording.counted(batches))
                 for message in recording.deliver(messages, is_current=self._reads.watch(caller, target)):
-                    yield pb.ReadResponse(arrow=message)
+                    yield arrow_response(message)  # type: ignore[misc] # bytes are sent as they are
 
     def PrepareFiles(self, request: pb.PrepareFilesRequest, context: grpc.ServicerContext) -> pb.PrepareFilesResponse:
         """Returns URLs of Parquet files that hold exactly what the plan gives."""

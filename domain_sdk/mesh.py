@@ -154,6 +154,12 @@ class Mesh(AccessCalls):
 
         return list(record_events(self._transport, events))
 
+    def set_dataset_alias(self, dataset: str, port: str = "") -> None:
+        """The dataset (`namespace|name`) is the port under another name; without a port it is not any more."""
+        from domain_sdk.open_lineage import set_dataset_alias
+
+        set_dataset_alias(self._transport, dataset, port)
+
     def runs(self, dataset: str = "", *, namespace: str = "", job: str = "", limit: int | None = None) -> list[LineageRun]:
         """The runs that read or wrote a port or dataset (`namespace|name`), or those of a job; newest first."""
         from domain_sdk.open_lineage import list_runs

@@ -25,6 +25,7 @@ __all__ = [
     "list_events",
     "list_runs",
     "record_events",
+    "set_dataset_alias",
 ]
 
 _BATCH_EVENTS, _BATCH_BYTES = 500, 4 << 20
@@ -149,6 +150,15 @@ def list_runs(
     method = transport.control(OpenLineageServiceStub).ListRuns
     request = ListRunsRequest(dataset=dataset, namespace=namespace, job=job)
     return [_run(it) for it in all_items(transport, method, request, field="runs", limit=limit)]
+
+
+def set_dataset_alias(transport: Transport, dataset: str, port: str) -> None:
+    """The dataset is the port under another name; with an empty port it is not any more."""
+    from domainmesh.v1.open_lineage_service_pb2 import SetDatasetAliasRequest
+    from domainmesh.v1.open_lineage_service_pb2_grpc import OpenLineageServiceStub
+
+    request = SetDatasetAliasRequest(dataset=dataset, port=port)
+    transport.call(transport.control(OpenLineageServiceStub).SetDatasetAlias, request)
 
 
 def list_events(transport: Transport, *, after: int = 0, limit: int | None = None) -> list[ReceivedEvent]:

@@ -14,6 +14,9 @@ from mesh_core.names import MESH, InvalidName, parse_port
 __all__ = ["DatasetName", "dataset_node", "is_outside", "job_node", "parse_node"]
 
 
+_OBJECT_STORES = frozenset({"s3", "gs", "abfss", "abfs", "wasbs", "wasb", "az", "adl", "oss"})
+
+
 class DatasetName(NamedTuple):
     """What OpenLineage calls a dataset (or a job)."""
 
@@ -22,13 +25,17 @@ class DatasetName(NamedTuple):
 
 
 def dataset_node(namespace: str, name: str) -> str:
-    """The node of a dataset; `mesh` is the namespace of the ports."""
+    """The node of a dataset; `mesh` is the namespace of the ports.
+
+    Ways of writing that mean the same are one: `s3a` is `s3`, and neither a slash before an object's key nor one after a folder
+    counts. Source: OpenLineage naming specification.
+    """
     if namespace == MESH:
         try:
             return str(parse_port(name))
         except InvalidName:
             pass
-    return job_node(namespace, name)
+    return job_node(*_usual(namespace, name))
 
 
 def job_node(namespace: str, name: str) -> str:
@@ -47,6 +54,17 @@ def parse_node(node: str) -> DatasetName:
     if not bar:
         return DatasetName(MESH, node)
     return DatasetName(_plain(namespace.replace("%7C", "|")), _plain(name))
+
+
+def _usual(namespace: str, name: str) -> tuple[str, str]:
+    scheme, found, rest = namespace.partition("://")
+    if not found:
+        return (namespace, name.rstrip("/") or name) if namespace == "file" else (namespace, name)
+    if scheme in ("s3a", "s3n"):
+        return _usual(f"s3://{rest}", name)
+    if scheme in _OBJECT_STORES:
+        return namespace.rstrip("/"), name.strip("/") or name
+    return namespace, name
 
 
 def _escaped(text: str) -> str:

@@ -145,6 +145,10 @@ class Basis(StrEnum):
     """The facet `columnLineage` of an output."""
     PRODUCT = "PRODUCT"
     """Nothing but that a job had these inputs and these outputs: a guess of OpenLineage's model, shown as one."""
+    SYMLINK = "SYMLINK"
+    """No lineage: the target is another name of its only input, says the facet `symlinks`."""
+    ALIAS = "ALIAS"
+    """The same, says somebody who may."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -54,6 +54,19 @@ def runs(
     answer(found, lambda: _runs(found), as_json=as_json)
 
 
+def alias(
+    ctx: typer.Context,
+    dataset: Annotated[str, typer.Argument(help="The dataset, as 'namespace|name'.")],
+    port: Annotated[str, typer.Argument(help="The port it is; left out, the alias is taken back.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Say that a physical dataset is a port, so that what events tell of it is told of the port."""
+    with connect(ctx) as mesh:
+        mesh.set_dataset_alias(dataset, port)
+    said = f"{dataset} is {port} from now on." if port else f"{dataset} is no port any more."
+    answer({"dataset": dataset, "port": port}, lambda: said, as_json=as_json)
+
+
 def events(
     ctx: typer.Context,
     after: Annotated[int, typer.Option("--after", min=0, help="Only events after this position of the stream.")] = 0,
@@ -127,5 +140,6 @@ COMMANDS = (
         runs,
         ("mesh openlineage runs finance.ledger.entries", "mesh openlineage runs --namespace airflow-finance --job close.load"),
     ),
+    Command("alias", alias, ("mesh openlineage alias 'file|/data/finance/ledger' finance.ledger.entries",)),
     Command("events", events, ("mesh openlineage events --limit 10",)),
 )

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from governance_server.lineage.run_state import DatasetState, RunState
-from mesh_core.dataset_names import dataset_node, job_node
+from mesh_core.dataset_names import dataset_node, is_outside, job_node
 from mesh_core.lineage import (
     ANY_COLUMN,
     Basis,
@@ -46,7 +46,17 @@ def lineages_of(state: RunState) -> dict[str, PortLineage]:
         found = _explicit(state.entries.values())
     else:
         found = {target: lineage for target in state.outputs if (lineage := _of_output(state, target)) is not None}
-    return {target: lineage for target, lineage in found.items() if lineage.dataset_edges or lineage.basis is Basis.EXPLICIT}
+    told = {target: lineage for target, lineage in found.items() if lineage.dataset_edges or lineage.basis is Basis.EXPLICIT}
+    return {**dict(_names(state)), **told}
+
+
+def _names(state: RunState) -> Iterator[tuple[str, PortLineage]]:
+    """Other names of the outputs. One that is itself an output of the run is no mere name."""
+    for target, facets in state.outputs.items():
+        for namespace, name in _value(facets, "symlinks") or ():
+            other = dataset_node(namespace, name)
+            if other not in state.outputs and is_outside(other):
+                yield other, PortLineage(other, (InputVersion(target, 0),), (), basis=Basis.SYMLINK)
 
 
 def digest_of(lineage: PortLineage) -> str:

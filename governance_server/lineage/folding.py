@@ -27,6 +27,8 @@ _RUNS_KEPT = 2000
 _KEPT_BYTES = 64 << 20
 _COMPLETE_WEIGHT, _OTHER_WEIGHT, _DECLARED_WEIGHT = 1, 0, 2
 _MOST_US = 2**62
+_TELLING = frozenset({"columnLineage", "lineage", "schema", "symlinks"})
+"""Facets that decide which lineage is told."""
 
 
 @dataclass(slots=True)
@@ -204,7 +206,11 @@ def read_lineage(body: bytes, due: rows.Due, digest: str) -> bytes:
 
 def _relevant(state: RunState) -> object:
     facets = {
-        node: [(name, held.value) for name, held in sorted(told.items()) if name in ("columnLineage", "lineage", "schema")]
+        node: [
+            (name, held.value)
+            for name, held in sorted(told.items())
+            if name in ("columnLineage", "lineage", "schema", "symlinks")
+        ]
         for node, told in state.outputs.items()
     }
     return state.inputs.keys(), facets, state.entries.keys(), state.has_entries

@@ -65,7 +65,13 @@ class EventJudge:
         return AcceptedEvent(event, caller.name, owner, frozenset(self._claims(event, caller)))
 
     def _claims(self, event: ReceivedEvent, caller: Caller) -> Iterator[str]:
-        """Targets of explicit lineage that are others'."""
+        """Targets of explicit lineage, and other names of the outputs, that are others'."""
+        for output in event.datasets("outputs"):
+            owner = self._owner(DatasetName(output["namespace"], output["name"]))[1]
+            for it in output.get("facets", {}).get("symlinks", {}).get("identifiers") or ():
+                named = DatasetName(it["namespace"], it["name"])
+                if self._owner(named)[1] not in ("", owner):
+                    yield dataset_node(*named)
         for entry in event.content["job"].get("facets", {}).get("lineage", {}).get("entries", ()):
             if "name" not in entry:
                 continue
@@ -79,7 +85,11 @@ class EventJudge:
     def _owner(self, named: DatasetName) -> tuple[str, str]:
         """The dataset as the port it is, or its node, and the domain that owns it."""
         facts = self._policy.facts()
-        node = facts.observed.port_of(dataset_node(*named))
+        told = dataset_node(*named)
+        owner = facts.owners.owner_of(*parse_node(told))
+        if owner and is_outside(told):  # whoever registered it owns it, whatever others say it is
+            return told, owner
+        node = facts.observed.port_of(told)
         if not is_outside(node):
             return node, node.partition(".")[0]
         return node, facts.owners.owner_of(*parse_node(node))

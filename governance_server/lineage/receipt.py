@@ -12,7 +12,7 @@ from typing import Any
 from governance_server.lineage.judging import AcceptedEvent
 from governance_server.lineage.received import EventKind
 from mesh_core.dataset_names import dataset_node, is_outside
-from mesh_core.lineage import PortLineage
+from mesh_core.lineage import Basis, PortLineage
 
 __all__ = ["MOST_EDGES", "LineageReceipt", "ReceiptEdge", "receipt_of"]
 
@@ -90,7 +90,7 @@ def _edges(lineage: PortLineage, port_of: Callable[[str], str]) -> Iterator[Rece
     for edge in lineage.edges:
         columns[edge.source_port] = columns.get(edge.source_port, 0) + 1
     target = port_of(lineage.target_port)
-    for dataset_edge in lineage.dataset_edges:
+    for dataset_edge in lineage.dataset_edges if lineage.basis is not Basis.SYMLINK else ():
         source = dataset_edge.source_port
         yield ReceiptEdge(port_of(source), target, columns.get(source, 0), lineage.basis.value)
 

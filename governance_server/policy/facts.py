@@ -159,27 +159,30 @@ def _rows(facts: Facts, kind: str, name: str, body: bytes | None) -> Iterable[Ro
 
 
 def _observe(facts: Facts, name: str, body: bytes | None) -> None:
-    known = facts.observed.read.get(name)
     told = None if body is None else lineage_from_wire(lineage_pb2.PortLineage.FromString(body))
-    facts.observed.put(name, told)
-    _reread(facts, known, facts.observed.read.get(name))
+    _reread(facts, facts.observed.put(name, told))
+    if name in facts.observed.read:
+        facts.flow.touch(facts.graph.put(facts.observed.read[name]))
 
 
 def _backings(product: product_pb2.Product) -> Iterator[Backing]:
-    return ((dataset, port.name) for port in product.ports for dataset in port.datasets)
+    for port in product.ports:
+        yield from (Backing(dataset, port.name, True) for dataset in port.datasets)
+        yield from (Backing(dataset, port.name, False) for dataset in port.claimed_datasets)
 
 
 def _back(facts: Facts, who: str, backings: Iterable[Backing]) -> None:
     """What was told of the datasets is told of the ports they back from now on, and of no others any more."""
-    for name, earlier in facts.observed.back(who, backings).items():
-        _reread(facts, earlier, facts.observed.read[name])
+    _reread(facts, facts.observed.back(who, backings))
 
 
-def _reread(facts: Facts, earlier: PortLineage | None, now: PortLineage | None) -> None:
-    if earlier is not None:
-        facts.flow.touch(facts.graph.remove(earlier.target_port, earlier.source))
-    if now is not None:
-        facts.flow.touch(facts.graph.put(now))
+def _reread(facts: Facts, earlier: Mapping[str, PortLineage]) -> None:
+    """The graph has the lineage as it is read now in the place of how it was read before."""
+    for lineage in earlier.values():
+        facts.flow.touch(facts.graph.remove(lineage.target_port, lineage.source))
+    for name in earlier:
+        if name in facts.observed.read:
+            facts.flow.touch(facts.graph.put(facts.observed.read[name]))
 
 
 def _keep_dependent(facts: Facts, name: str, body: bytes | None) -> None:

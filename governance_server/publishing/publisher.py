@@ -24,6 +24,7 @@ from governance_server.lineage.emit import LineageEmitter
 from governance_server.policy.projection import denied
 from governance_server.publishing.approver_changes import refuse_new_approvers, warm
 from governance_server.publishing.contract_gate import ContractGate
+from governance_server.publishing.datasets import name_datasets
 from governance_server.publishing.delivery import (
     check_lineage,
     check_quality,
@@ -289,6 +290,7 @@ class Publisher:
         carried = carried_write(tx, product, entry)
         ended = self._gate.ending_writes(tx, product, contract)
         settle(product, entry, contract, release, stamp(tx.time))
+        self._name_datasets(product, contract)
         product.open_publications.remove(publication.id)
         publication.state = _COMMITTED
         release.publish_time.CopyFrom(stamp(tx.time))
@@ -386,6 +388,11 @@ class Publisher:
         if publication is None or not self._backend.policy.check(caller, action, publication.product).allowed:
             raise denied("use the publication", publication_id)
         return publication
+
+    def _name_datasets(self, product: product_pb2.Product, contract: Contract) -> None:
+        owners = self._backend.policy.facts().owners
+        vectors = self._backend.settings.vectors_url
+        name_datasets(product, contract, owners, place=lambda port: str(self._warehouse.port_location(port)), vectors=vectors)
 
     def _product(self, source: Reader, name: str) -> product_pb2.Product:
         body = source.get(kinds.PRODUCT, name)

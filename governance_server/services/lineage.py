@@ -9,10 +9,12 @@ from domainmesh.v1 import lineage_service_pb2 as pb
 from governance_server.backend import Backend, Page, stamp
 from governance_server.caller import current_caller
 from governance_server.lineage.stored import read_stored
+from governance_server.policy.lineage_sight import LineageSight
 from governance_server.policy.projection import Facts, denied
 from governance_server.rules.errors import Invalid, NotFound
 from governance_server.rules.lineage_walk import Direction, GraphEdge, Node, walk
 from governance_server.storage.events import Event, EventLog
+from mesh_core.dataset_names import is_outside
 from mesh_core.names import MESH, check_column, column_object, parse_port
 
 __all__ = ["LineageService"]
@@ -43,10 +45,10 @@ class LineageService(lineage_service_pb2_grpc.LineageServiceServicer):
         caller = current_caller()
         for needed in (self._backend.policy, policy):  # now, not only then
             needed.authorise(caller, "discover", start)
-        sights = (policy.visibility(caller), self._backend.policy.visibility(caller))
+        sights = (LineageSight(policy, caller), LineageSight(self._backend.policy, caller))
 
         def is_visible(name: str) -> bool:
-            return all(sight.allows(name) for sight in sights)
+            return all(sight.sees(name) for sight in sights)
 
         facts = policy.facts()
         name, _, column = start.partition("#")
@@ -109,6 +111,8 @@ def _node_message(facts: Facts, node: Node, shown: str) -> lineage_pb2.LineageNo
     port_name, _, column_name = node.id.partition("#")
     product = facts.products.get(port_name.rpartition(".")[0])
     port = next((p for p in product.ports if p.name == port_name), None) if product else None
+    if is_outside(node.id):
+        return lineage_pb2.LineageNode(id=shown, kind="column" if column_name else "dataset")
     if not column_name:
         kind = "collection" if port is not None and port.kind == 2 else "table"
         return lineage_pb2.LineageNode(id=shown, kind=kind)

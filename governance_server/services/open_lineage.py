@@ -7,19 +7,25 @@ from concurrent.futures import Future
 
 import grpc
 
-from domainmesh.v1 import open_lineage_pb2, open_lineage_service_pb2_grpc
+from domainmesh.v1 import lineage_pb2, open_lineage_pb2, open_lineage_service_pb2_grpc
 from domainmesh.v1 import open_lineage_service_pb2 as pb
 from governance_server.backend import Backend, Page
-from governance_server.caller import current_caller
+from governance_server.caller import Caller, current_caller
 from governance_server.interceptors import error_detail
+from governance_server.journal.command import Outcome, Transaction
 from governance_server.lineage.intake import LineageIntake
 from governance_server.lineage.receipt import LineageReceipt
 from governance_server.policy.lineage_sight import LineageSight
+from governance_server.policy.projection import denied
+from governance_server.rules import kinds
+from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import GovernanceError, Invalid, TooLarge
 from governance_server.storage.lineage_queries import FoundRun, runs_of_dataset, runs_of_job
 from governance_server.storage.times import from_microseconds
-from mesh_core.dataset_names import DatasetName, dataset_node, parse_node
-from mesh_core.names import parse_port
+from mesh_core.dataset_names import DatasetName, dataset_node, is_outside, parse_node
+from mesh_core.lineage import Basis, InputVersion, PortLineage
+from mesh_core.lineage_wire import lineage_to_wire
+from mesh_core.names import MESH, parse_port
 
 __all__ = ["OpenLineageService"]
 
@@ -50,6 +56,38 @@ class OpenLineageService(open_lineage_service_pb2_grpc.OpenLineageServiceService
             except GovernanceError as error:
                 taken.append(error)
         return pb.RecordEventsResponse(results=[_result(it, caller.call_id) for it in taken])
+
+    def SetDatasetAlias(self, request: pb.SetDatasetAliasRequest, context: grpc.ServicerContext) -> pb.SetDatasetAliasResponse:
+        """Says that a dataset is a port, or takes that back."""
+        dataset = _node(request.dataset) if "|" in request.dataset else ""
+        if not is_outside(dataset):
+            raise Invalid(f"{request.dataset!r} is no dataset outside the mesh: write it as 'namespace|name'.")
+        port = str(parse_port(request.port)) if request.port else ""
+        name = f"{dataset}<alias"
+
+        def run(tx: Transaction, caller: Caller) -> Outcome:
+            stored = tx.get(kinds.OBSERVED_LINEAGE, name)
+            known = lineage_pb2.PortLineage.FromString(stored).inputs[0].port if stored else ""
+            for named in {port, known} - {""}:
+                self._authorise_alias(caller, dataset, named)
+            if not port and not known:
+                raise denied("change the alias of", dataset)
+            if port == known:
+                return Outcome("lineage.aliased", dataset, (), b"")
+            alias = PortLineage(dataset, (InputVersion(port, 0),), (), source=f"{dataset}<alias", basis=Basis.ALIAS)
+            body = lineage_to_wire(alias).SerializeToString(deterministic=True) if port else None
+            return Outcome("lineage.aliased", dataset, (ResourceWrite(kinds.OBSERVED_LINEAGE, name, body),), b"")
+
+        self._backend.submit(request, request.request_id, run)
+        return pb.SetDatasetAliasResponse()
+
+    def _authorise_alias(self, caller: Caller, dataset: str, port: str) -> None:
+        """Returns if the caller may say that this dataset is this port. Raises: AccessDenied."""
+        policy = self._backend.policy
+        policy.authorise(caller, "write", port)
+        owner = policy.facts().owners.owner_of(*parse_node(dataset))
+        if owner != port.partition(".")[0]:
+            policy.authorise(caller, "administer", MESH)
 
     def ListRuns(self, request: pb.ListRunsRequest, context: grpc.ServicerContext) -> pb.ListRunsResponse:
         """Lists runs, newest first."""

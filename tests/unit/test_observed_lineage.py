@@ -4,7 +4,7 @@ from itertools import permutations
 
 from governance_server.rules.lineage_graph import Graph
 from governance_server.rules.lineage_walk import Direction, walk
-from governance_server.rules.observed_lineage import ObservedLineage
+from governance_server.rules.observed_lineage import Backing, ObservedLineage
 from mesh_core.lineage import Basis, ColumnEdge, InputVersion, PortLineage, Subtype, Transformation
 from tests.unit.tag_derivation import derived_tags
 
@@ -16,8 +16,8 @@ TOLD = PortLineage(TABLE, (InputVersion(RAW, 0),), (ColumnEdge(RAW, "mail", "ema
 def test_a_dataset_is_the_port_it_backs_in_either_order() -> None:
     steps = [
         lambda known: known.put("told", TOLD),
-        lambda known: known.back("product:shop.orders", [(TABLE, "shop.orders.orders")]),
-        lambda known: known.back("product:crm.raw", [(RAW, "crm.raw.orders")]),
+        lambda known: known.back("product:shop.orders", [Backing(TABLE, "shop.orders.orders", True)]),
+        lambda known: known.back("product:crm.raw", [Backing(RAW, "crm.raw.orders", True)]),
     ]
     for order in permutations(steps):
         known = ObservedLineage()
@@ -30,7 +30,7 @@ def test_a_dataset_is_the_port_it_backs_in_either_order() -> None:
 def test_what_is_no_longer_backed_is_a_dataset_again() -> None:
     known = ObservedLineage()
     known.put("told", TOLD)
-    assert known.back("product:shop.orders", [(TABLE, "shop.orders.orders")]) == {"told": TOLD}
+    assert known.back("product:shop.orders", [Backing(TABLE, "shop.orders.orders", True)]) == {"told": TOLD}
     known.back("product:shop.orders", [])
     assert known.read["told"] == TOLD
 
@@ -38,8 +38,8 @@ def test_what_is_no_longer_backed_is_a_dataset_again() -> None:
 def test_a_dataset_that_two_ports_claim_is_neither() -> None:
     known = ObservedLineage()
     known.put("told", TOLD)
-    known.back("product:a.b", [(TABLE, "a.b.c")])
-    known.back("product:d.e", [(TABLE, "d.e.f")])
+    known.back("product:a.b", [Backing(TABLE, "a.b.c", True)])
+    known.back("product:d.e", [Backing(TABLE, "d.e.f", True)])
     assert known.read["told"].target_port == TABLE
 
 
@@ -74,3 +74,36 @@ def test_a_tag_passes_a_dataset_whose_columns_nobody_knows() -> None:
     derived = derived_tags({"m.p.a#mail": frozenset({"pii"})}, [into, by_column, unknown, partly], columns=columns)
     assert set(derived) == {f"{TABLE}#", "m.p.b#y", "m.p.c#v", "m.p.d#z"}
     assert derived["m.p.b#y"]["pii"] == ("m.p.a#mail", f"{TABLE}#", "m.p.b#y")
+
+
+def test_other_names_lead_to_the_port_in_any_order() -> None:
+    steps = [
+        lambda known: known.put("told", TOLD),
+        lambda known: known.put("link", PortLineage(TABLE, (InputVersion("file|/t", 0),), (), source="l", basis=Basis.SYMLINK)),
+        lambda known: known.back("product:shop.orders", [Backing("file|/t", "shop.orders.orders", True)]),
+    ]
+    for order in permutations(steps):
+        known = ObservedLineage()
+        for step in order:
+            step(known)
+        assert known.read["told"].target_port == "shop.orders.orders"
+        assert known.datasets_of("shop.orders.orders") == ["file|/t", TABLE]
+        known.put("link", None)
+        assert known.read["told"].target_port == TABLE
+
+
+def test_what_an_owner_says_goes_before_a_claim() -> None:
+    known = ObservedLineage()
+    known.put("told", TOLD)
+    known.back("product:evil.p", [Backing(TABLE, "evil.p.p", False)])
+    assert known.read["told"].target_port == "evil.p.p"
+    known.back("product:shop.orders", [Backing(TABLE, "shop.orders.orders", True)])
+    assert known.read["told"].target_port == "shop.orders.orders"
+
+
+def test_names_that_lead_in_a_circle_end() -> None:
+    known = ObservedLineage()
+    known.put("a", PortLineage("x|a", (InputVersion("x|b", 0),), (), source="1", basis=Basis.SYMLINK))
+    known.put("b", PortLineage("x|b", (InputVersion("x|a", 0),), (), source="2", basis=Basis.SYMLINK))
+    known.put("told", PortLineage("x|a", (), (), unknown_inputs=("x|b",), source="3"))
+    assert known.read["told"].target_port in {"x|a", "x|b"}

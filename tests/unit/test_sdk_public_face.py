@@ -175,6 +175,7 @@ MESH = [
     "revoke",
     "runs",
     "scan",
+    "set_dataset_alias",
     "show",
     "sql",
     "status",

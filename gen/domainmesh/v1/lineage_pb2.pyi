@@ -193,11 +193,11 @@ class LineageNode(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """The port or column object; an opaque id when the caller may not discover it."""
+    """The port or column object, of a dataset outside the mesh `namespace|name`; an opaque id when the caller may not discover it."""
     is_hidden: _builtins.bool
     """True if the name is hidden from the caller."""
     kind: _builtins.str
-    """`table`, `collection` or `column`; empty if hidden."""
+    """`table`, `collection`, `column`, or `dataset` of one outside the mesh; empty if hidden."""
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Declared and derived tags of a column."""

@@ -50,6 +50,11 @@ class OpenLineageServiceStub(object):
                 request_serializer=domainmesh_dot_v1_dot_open__lineage__service__pb2.ListRunsRequest.SerializeToString,
                 response_deserializer=domainmesh_dot_v1_dot_open__lineage__service__pb2.ListRunsResponse.FromString,
                 _registered_method=True)
+        self.SetDatasetAlias = channel.unary_unary(
+                '/domainmesh.v1.OpenLineageService/SetDatasetAlias',
+                request_serializer=domainmesh_dot_v1_dot_open__lineage__service__pb2.SetDatasetAliasRequest.SerializeToString,
+                response_deserializer=domainmesh_dot_v1_dot_open__lineage__service__pb2.SetDatasetAliasResponse.FromString,
+                _registered_method=True)
 
 
 class OpenLineageServiceServicer(object):
@@ -77,6 +82,14 @@ class OpenLineageServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SetDatasetAlias(self, request, context):
+        """Says that a dataset is a port under another name, or takes that back. Needs `write` on the port, and that its domain owns the
+        dataset's namespace or the caller administers the mesh.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OpenLineageServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -94,6 +107,11 @@ def add_OpenLineageServiceServicer_to_server(servicer, server):
                     servicer.ListRuns,
                     request_deserializer=domainmesh_dot_v1_dot_open__lineage__service__pb2.ListRunsRequest.FromString,
                     response_serializer=domainmesh_dot_v1_dot_open__lineage__service__pb2.ListRunsResponse.SerializeToString,
+            ),
+            'SetDatasetAlias': grpc.unary_unary_rpc_method_handler(
+                    servicer.SetDatasetAlias,
+                    request_deserializer=domainmesh_dot_v1_dot_open__lineage__service__pb2.SetDatasetAliasRequest.FromString,
+                    response_serializer=domainmesh_dot_v1_dot_open__lineage__service__pb2.SetDatasetAliasResponse.SerializeToString,
             ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
@@ -178,6 +196,33 @@ class OpenLineageService(object):
             '/domainmesh.v1.OpenLineageService/ListRuns',
             domainmesh_dot_v1_dot_open__lineage__service__pb2.ListRunsRequest.SerializeToString,
             domainmesh_dot_v1_dot_open__lineage__service__pb2.ListRunsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SetDatasetAlias(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/domainmesh.v1.OpenLineageService/SetDatasetAlias',
+            domainmesh_dot_v1_dot_open__lineage__service__pb2.SetDatasetAliasRequest.SerializeToString,
+            domainmesh_dot_v1_dot_open__lineage__service__pb2.SetDatasetAliasResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -39,6 +39,10 @@ class OpenLineageServiceStub:
     """Takes in many events: each is accepted or refused by itself."""
     ListRuns: _grpc.UnaryUnaryMultiCallable[_open_lineage_service_pb2.ListRunsRequest, _open_lineage_service_pb2.ListRunsResponse]
     """Lists runs, newest first: those of a job, or those that read or wrote a port or dataset. Others' are left out."""
+    SetDatasetAlias: _grpc.UnaryUnaryMultiCallable[_open_lineage_service_pb2.SetDatasetAliasRequest, _open_lineage_service_pb2.SetDatasetAliasResponse]
+    """Says that a dataset is a port under another name, or takes that back. Needs `write` on the port, and that its domain owns the
+    dataset's namespace or the caller administers the mesh.
+    """
 
 @_typing.type_check_only
 class OpenLineageServiceAsyncStub(OpenLineageServiceStub):
@@ -51,6 +55,10 @@ class OpenLineageServiceAsyncStub(OpenLineageServiceStub):
     """Takes in many events: each is accepted or refused by itself."""
     ListRuns: _aio.UnaryUnaryMultiCallable[_open_lineage_service_pb2.ListRunsRequest, _open_lineage_service_pb2.ListRunsResponse]  # type: ignore[assignment]
     """Lists runs, newest first: those of a job, or those that read or wrote a port or dataset. Others' are left out."""
+    SetDatasetAlias: _aio.UnaryUnaryMultiCallable[_open_lineage_service_pb2.SetDatasetAliasRequest, _open_lineage_service_pb2.SetDatasetAliasResponse]  # type: ignore[assignment]
+    """Says that a dataset is a port under another name, or takes that back. Needs `write` on the port, and that its domain owns the
+    dataset's namespace or the caller administers the mesh.
+    """
 
 class OpenLineageServiceServicer(metaclass=_abc_1.ABCMeta):
     """Takes in OpenLineage events, and tells of the runs they make. The same over HTTP: POST /api/v1/lineage and /api/v1/lineage/batch."""
@@ -78,5 +86,15 @@ class OpenLineageServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_open_lineage_service_pb2.ListRunsResponse, _abc.Awaitable[_open_lineage_service_pb2.ListRunsResponse]]:
         """Lists runs, newest first: those of a job, or those that read or wrote a port or dataset. Others' are left out."""
+
+    @_abc_1.abstractmethod
+    def SetDatasetAlias(
+        self,
+        request: _open_lineage_service_pb2.SetDatasetAliasRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_open_lineage_service_pb2.SetDatasetAliasResponse, _abc.Awaitable[_open_lineage_service_pb2.SetDatasetAliasResponse]]:
+        """Says that a dataset is a port under another name, or takes that back. Needs `write` on the port, and that its domain owns the
+        dataset's namespace or the caller administers the mesh.
+        """
 
 def add_OpenLineageServiceServicer_to_server(servicer: OpenLineageServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

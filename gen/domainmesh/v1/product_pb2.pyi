@@ -169,6 +169,7 @@ class Port(_message.Message):
     DIMENSIONS_FIELD_NUMBER: _builtins.int
     PASSAGE_TAGS_FIELD_NUMBER: _builtins.int
     DATASETS_FIELD_NUMBER: _builtins.int
+    CLAIMED_DATASETS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its three-part name, like `finance.ledger.entries`."""
     kind: Global___PortKind.ValueType
@@ -197,7 +198,13 @@ class Port(_message.Message):
 
     @_builtins.property
     def datasets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """The physical datasets that back it, as OpenLineage names them: `namespace|name`."""
+        """The physical datasets that back it, as OpenLineage names them: `namespace|name`; its own place, and what its contract's servers
+        say in namespaces that its domain owns.
+        """
+
+    @_builtins.property
+    def claimed_datasets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The same in namespaces that no domain owns: counts as long as no owner says otherwise."""
 
     def __init__(
         self,
@@ -213,10 +220,11 @@ class Port(_message.Message):
         dimensions: _builtins.int = ...,
         passage_tags: _abc.Iterable[_builtins.str] | None = ...,
         datasets: _abc.Iterable[_builtins.str] | None = ...,
+        claimed_datasets: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "datasets", b"datasets", "delta_version", b"delta_version", "description", b"description", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "kind", b"kind", "name", b"name", "passage_tags", b"passage_tags", "row_count", b"row_count", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimed_datasets", b"claimed_datasets", "columns", b"columns", "datasets", b"datasets", "delta_version", b"delta_version", "description", b"description", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "kind", b"kind", "name", b"name", "passage_tags", b"passage_tags", "row_count", b"row_count", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

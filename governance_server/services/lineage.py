@@ -10,11 +10,11 @@ from governance_server.backend import Backend, Page, stamp
 from governance_server.caller import current_caller
 from governance_server.lineage.stored import read_stored
 from governance_server.policy.lineage_sight import LineageSight
-from governance_server.policy.projection import Facts, denied
+from governance_server.policy.projection import Facts, PolicyProjection, denied
 from governance_server.rules.errors import Invalid, NotFound
 from governance_server.rules.lineage_walk import Direction, GraphEdge, Node, walk
 from governance_server.storage.events import Event, EventLog
-from mesh_core.dataset_names import is_outside
+from mesh_core.dataset_names import dataset_node, is_outside, parse_node
 from mesh_core.names import MESH, check_column, column_object, parse_port
 
 __all__ = ["LineageService"]
@@ -38,25 +38,20 @@ class LineageService(lineage_service_pb2_grpc.LineageServiceServicer):
 
     def GetLineage(self, request: pb.GetLineageRequest, context: grpc.ServicerContext) -> pb.GetLineageResponse:
         """Returns the graph around a port or column."""
-        start = _node(request.name)
+        start = _node(request.name, self._backend.policy.facts())
         if request.depth > _MAX_DEPTH:
             raise Invalid(f"depth is {request.depth}: use at most {_MAX_DEPTH}.", resource=request.name)
         policy = self._backend.policy_at(request.as_of)
         caller = current_caller()
-        for needed in (self._backend.policy, policy):  # now, not only then
-            needed.authorise(caller, "discover", start)
         sights = (LineageSight(policy, caller), LineageSight(self._backend.policy, caller))
 
         def is_visible(name: str) -> bool:
             return all(sight.sees(name) for sight in sights)
 
+        for sight in sights:  # now, not only then
+            sight.require(start)
+        _check_exists(policy, start)
         facts = policy.facts()
-        name, _, column = start.partition("#")
-        port = policy.find_port(name)
-        if port is None:
-            raise denied("discover", start)
-        if column and column not in {known.name for known in port.columns}:
-            raise NotFound(f"{name} has no column {column!r}: see its columns with `mesh show {name}`.", resource=name)
         response = pb.GetLineageResponse(is_complete=True)
         seen: dict[str, None] = {}
         edges: dict[GraphEdge, None] = {}
@@ -95,8 +90,26 @@ def _event_message(event: Event) -> lineage_pb2.LineageEvent:
     return lineage_pb2.LineageEvent(sequence=event.sequence, receive_time=stamp(event.received_at), json=text, sender=sender)
 
 
-def _node(name: str) -> str:
-    """The graph's node: `a.b.c` is a port, `a.b.c.col` and `a.b.c#col` are columns. Raises: InvalidName."""
+def _check_exists(policy: PolicyProjection, start: str) -> None:
+    """Returns if there is such a port or column; of datasets outside the mesh there are as many as anybody names."""
+    name, _, column = start.partition("#")
+    port = policy.find_port(name)
+    if is_outside(start):
+        return
+    if port is None:
+        raise denied("discover", start)
+    if column and column not in {known.name for known in port.columns}:
+        raise NotFound(f"{name} has no column {column!r}: see its columns with `mesh show {name}`.", resource=name)
+
+
+def _node(name: str, facts: Facts) -> str:
+    """The graph's node: `a.b.c` is a port, `a.b.c.col` and `a.b.c#col` are columns. Raises: InvalidName.
+
+    A dataset outside the mesh is written `namespace|name`, its column `namespace|name#col`; it may turn out to be a port.
+    """
+    if is_outside(name):
+        node, mark, column = name.partition("#")
+        return f"{facts.observed.port_of(dataset_node(*parse_node(node)))}{mark}{column}"
     if "#" in name:
         port, _, column = name.partition("#")
         return column_object(str(parse_port(port)), check_column(column))

@@ -97,7 +97,7 @@ class OpenLineageService(open_lineage_service_pb2_grpc.OpenLineageServiceService
         sight = LineageSight(self._backend.policy, current_caller())
         reader = self._backend.database.reader()
         if request.dataset:
-            node = _node(request.dataset)
+            node = sight.port_of(_node(request.dataset))
             sight.require(node)
             nodes = [node, *self._backend.policy.facts().observed.datasets_of(node)]
             found = runs_of_dataset(reader, nodes, after=page.after, limit=page.size + 1)

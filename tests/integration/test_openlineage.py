@@ -154,3 +154,27 @@ def test_events_are_kept_byte_for_byte(server: RunningServer, tokens: dict[str, 
         (kept,) = mesh.audit.lineage_events(after=receipt["sequence"] - 1, limit=1)
         assert mesh.audit.verify(include_tables=True).is_intact
     assert (kept.json, kept.sender) == (event, "service:risk")
+
+
+@pytest.mark.parametrize("compression", [None, "gzip"])
+def test_the_official_client_sends_as_it_is(server: RunningServer, tokens: dict[str, str], compression: str | None) -> None:
+    from openlineage.client import OpenLineageClient
+    from openlineage.client.event_v2 import InputDataset, Job, OutputDataset, Run, RunEvent, RunState
+    from openlineage.client.transport.http import ApiKeyTokenProvider, HttpCompression, HttpConfig, HttpTransport
+
+    auth = ApiKeyTokenProvider({"apiKey": tokens["risk"]})
+    config = HttpConfig(url=server.ready["http"], auth=auth, compression=HttpCompression(compression) if compression else None)
+    client = OpenLineageClient(transport=HttpTransport(config))
+    run = Run(str(uuid.uuid4()))
+    for state in (RunState.START, RunState.COMPLETE):
+        client.emit(
+            RunEvent(
+                eventType=state, eventTime="2026-03-01T10:00:00Z", run=run, job=Job("spark-risk", f"client-{compression}"),
+                producer="https://test.example", inputs=[InputDataset("s3://x", "in")],
+                outputs=[OutputDataset("s3://risk-lake", f"client-{compression}")],
+            )
+        )  # fmt: skip
+    client.close()
+    with Mesh.connect(server.url, tokens["risk"]) as mesh:
+        (found,) = mesh.runs(namespace="spark-risk", job=f"client-{compression}")
+    assert (found.state, found.run_id) == ("COMPLETE", run.runId)

@@ -55,7 +55,9 @@ class GetLineageRequest(_message.Message):
     DEPTH_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """A port (`finance.ledger.entries`) or column (`finance.ledger.entries.amount` or `…entries#amount`)."""
+    """A port (`finance.ledger.entries`) or column (`finance.ledger.entries.amount` or `…entries#amount`), or of a dataset outside the
+    mesh `namespace|name` or `namespace|name#column`.
+    """
     direction: Global___LineageDirection.ValueType
     """Which way."""
     depth: _builtins.int

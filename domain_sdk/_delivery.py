@@ -24,14 +24,16 @@ from domain_sdk.errors import ContractViolated, InvalidRequest, Violation
 from domain_sdk.pii import ColumnFinding, RowSample, find_personal_columns
 from domain_sdk.release import QualityResult, QualityStatus
 from mesh_core.contract import Port, PortKind
-from mesh_core.quality import Checker, Kind, Report, frame_batches
-from mesh_core.quality.compile import is_personal
+from mesh_core.quality import Check, Checker, Kind, Report, frame_batches
+from mesh_core.quality.compile import compile_checks, is_personal
+from mesh_core.quality.engines import run_custom
 from mesh_core.types import UnknownType, plan_types, storage_schema
 from mesh_core.types.normalise import ProblemKind
 
-__all__ = ["Delivered", "deliver"]
+__all__ = ["Delivered", "deliver", "not_yet_run", "whole_port_checks"]
 
 _SHOWN_PROBLEMS = 10
+_OF_SERVER = frozenset({Kind.SQL, Kind.FOREIGN_KEY})
 
 RowHook = Callable[[int, int | None], None]
 """Called with the rows done so far, and how many there are, None if that is not known."""
@@ -101,10 +103,10 @@ def _deliver_table(port: Port, name: str, given: Any, *, folder: Path | None, ho
         if isinstance(rows, pl.LazyFrame | pl.DataFrame) and not is_lossy:
             checker.observe(pl.DataFrame(schema=plan.schema()))
             files = write_port(rows.select(plan.select()), folder, schema, checker=_Watching(checker), progress=progress)
-            quality = _as_given(_quality(name, checker.finish()), port, raw.schema)
+            quality = _as_given(_quality(name, _finished(checker, port, folder, schema)), port, raw.schema)
         else:
             files = write_port(_checked_stream(raw, checker, schema), folder, schema, progress=progress)
-            quality = _quality(name, checker.finish())
+            quality = _quality(name, _finished(checker, port, folder, schema))
         return Delivered(name, tuple(files), quality, personal=checker.personal(name))
 
 
@@ -257,7 +259,32 @@ def _row_progress(hook: RowHook, total: int | None) -> Callable[[int], None]:
     return lambda done: hook(done, total)
 
 
+def _finished(checker: Checker, port: Port, folder: Path, schema: pa.Schema) -> Report:
+    """The checker's report, with the verdicts of the engines that `custom` rules name, over the files in the folder."""
+    report = checker.finish()
+    customs = {check.name: check for check in compile_checks(port) if check.kind is Kind.CUSTOM}
+    if not customs:
+        return report
+    paths = sorted(folder.glob("*.parquet"))
+    frame = pl.scan_parquet(paths) if paths else pl.LazyFrame(pl.DataFrame(schema.empty_table()))
+    results = (run_custom(customs[it.check], it, frame) if it.check in customs else it for it in report.results)
+    return replace(report, results=tuple(results))
+
+
+def whole_port_checks(port: Port) -> list[Check]:
+    """The checks of a port that are run over its files, once all of them are there."""
+    is_table = port.kind is PortKind.TABLE
+    return [check for check in compile_checks(port) if check.kind in {*_OF_SERVER, Kind.CUSTOM}] if is_table else []
+
+
+def not_yet_run(name: str, check: Check) -> QualityResult:
+    """The result of a check that waits for rows which keep the other promises."""
+    message = f"{check.description}; not run: first mend what else is broken."
+    return QualityResult(name, ".".join(check.path), check.name, QualityStatus.NOT_RUN, False, 0, 0, message, ())
+
+
 def _quality(name: str, report: Report) -> tuple[QualityResult, ...]:
+    """The results, without those of checks that the server runs."""
     return tuple(
         QualityResult(
             port=name,
@@ -268,7 +295,9 @@ def _quality(name: str, report: Report) -> tuple[QualityResult, ...]:
             failing_rows=it.failing_rows,
             total_rows=it.total_rows,
             message=it.message,
-            samples=tuple(f"row {sample.row}: {sample.value}" for sample in it.samples),
+            samples=tuple(sample.to_text() for sample in it.samples),
+            measured=it.measured,
         )
         for it in report.results
+        if it.kind not in _OF_SERVER
     )

@@ -15,7 +15,7 @@ from typing import Any
 from domain_sdk._arguments import checked_names
 from domain_sdk._catalog_calls import to_release
 from domain_sdk._contract_change_calls import to_impact
-from domain_sdk._delivery import Delivered, deliver
+from domain_sdk._delivery import Delivered, deliver, not_yet_run, whole_port_checks
 from domain_sdk._personal_columns import PersonalDataGate
 from domain_sdk._places import Places
 from domain_sdk._port_lineage import DeclaredColumns, declared_lineage, planned_lineage
@@ -31,6 +31,7 @@ from mesh_core.contract import InvalidContract as InvalidContractText
 from mesh_core.contract.coverage import not_enforced
 from mesh_core.lineage import PortLineage
 from mesh_core.lineage_wire import lineage_to_wire
+from mesh_core.quality.check import Kind
 
 __all__ = ["DeclaredLineage", "Publishing"]
 
@@ -82,17 +83,28 @@ class Publishing:
             _refuse_violations(self._product, [result for port in delivered for result in port.quality])
             return self._commit(publication.id, delivered, lineage)
         except BaseException as error:
-            self._abort(publication.id, error)
+            self._abort(publication.id, error.reason if isinstance(error, MeshError) else type(error).__name__)  # no data values
             raise
 
     def preview(self, frames: Mapping[str, Any], progress: Progress = None) -> Preview:
-        """What publishing would find, with nothing written."""
+        """What publishing would find, with nothing made visible: rules over whole ports are run on files that go again."""
         self._check_ports(frames)
         lineage = self._lineage(frames)
-        impact = to_impact(self._begin(validate_only=True).contract_impact)
-        with reporting(progress) as hook:
-            delivered = self._personal.judged(self._deliver(frames, None, hook), lineage)
-        quality = tuple(result for port in delivered for result in port.quality)
+        whole = [(port, check) for port in self._contract.ports for check in whole_port_checks(port)]
+        theirs = [(self._name(port.name), check) for port, check in whole if check.kind is not Kind.CUSTOM]
+        publication = self._begin(validate_only=not whole, is_trial=bool(whole))
+        impact = to_impact(publication.contract_impact)
+        try:
+            with reporting(progress) as hook, Places(self._transport, publication) as places:
+                delivered = self._personal.judged(self._deliver(frames, places if whole else None, hook), lineage)
+            quality = tuple(result for port in delivered for result in port.quality)
+            if theirs and not any(result.stops for result in quality):
+                quality = self._commit(publication.id, delivered, lineage, validate_only=True).quality
+            elif theirs:
+                quality += tuple(not_yet_run(name, check) for name, check in theirs)
+        finally:
+            if whole:
+                self._abort(publication.id, "a preview")
         return Preview(self._product, quality, tuple(lineage), tuple(not_enforced(self._contract.document)), impact)
 
     def _name(self, port: str) -> str:
@@ -121,9 +133,9 @@ class Publishing:
             return declared_lineage(declared, port=self._name(port), inputs=self._inputs)
         return planned_lineage(given, port=self._name(port), scans=self._scans, inputs=self._inputs)
 
-    def _begin(self, *, validate_only: bool) -> publication_pb2.Publication:
+    def _begin(self, *, validate_only: bool = False, is_trial: bool = False) -> publication_pb2.Publication:
         request = publication_service_pb2.BeginPublicationRequest(
-            product=self._product, contract_text=self._contract.text, validate_only=validate_only
+            product=self._product, contract_text=self._contract.text, validate_only=validate_only, is_trial=is_trial
         )
         return self._transport.call(self._transport.control(PublicationServiceStub).BeginPublication, request)
 
@@ -144,20 +156,22 @@ class Publishing:
                 places.send(name, delivered[-1].files, partial(hook, f"{name} upload"))
         return delivered
 
-    def _commit(self, id: str, delivered: Sequence[Delivered], lineage: Sequence[PortLineage]) -> Release:
+    def _commit(
+        self, id: str, delivered: Sequence[Delivered], lineage: Sequence[PortLineage], *, validate_only: bool = False
+    ) -> Release:
         run_id = str(uuid.uuid4())
         request = publication_service_pb2.CommitPublicationRequest(
             id=id,
             ports=[_delivered_message(port) for port in delivered],
             quality=[_quality_message(result) for port in delivered for result in port.quality],
             lineage=[lineage_to_wire(it, job=self._job, run_id=run_id) for it in lineage],
+            validate_only=validate_only,
         )
         method = self._transport.control(PublicationServiceStub).CommitPublication
         return to_release(self._transport.call(method, request, timeout_seconds=_COMMIT_SECONDS), lineage)
 
-    def _abort(self, id: str, error: BaseException) -> None:
+    def _abort(self, id: str, reason: str) -> None:
         """The publication is given up if the server can be told; else it expires there."""
-        reason = error.reason if isinstance(error, MeshError) else type(error).__name__  # no message: it may hold data values
         request = publication_service_pb2.AbortPublicationRequest(id=id, reason=reason)
         method = self._transport.control(PublicationServiceStub).AbortPublication
         with contextlib.suppress(MeshError):

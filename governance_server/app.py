@@ -47,6 +47,7 @@ from governance_server.services.pinned_reads import PinnedReads
 from governance_server.services.queries import SqlService
 from governance_server.services.reads import ReadService
 from governance_server.services.retrieval import RetrievalService
+from governance_server.services.rule_ports import candidate_checks
 from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import open_database
 from governance_server.storage.events import EventLog
@@ -125,7 +126,11 @@ def build_control(settings: Settings, *, gateway: Callable[[], str]) -> Control:
     events = EventLog(backend.database, STREAM, clock=backend.now)
     intake = LineageIntake(backend, events)
     publisher = Publisher(
-        backend, warehouse=warehouse, passages=PassageIndexer(vectors, warehouse), emitter=LineageEmitter(intake, backend.now)
+        backend,
+        warehouse=warehouse,
+        passages=PassageIndexer(vectors, warehouse),
+        emitter=LineageEmitter(intake, backend.now),
+        checks=candidate_checks(backend, warehouse),
     )
     http = HttpServer(settings, authenticator, OpenLineageApi(intake).mount)
     server, handlers_ended = _server(settings, backend, authenticator)

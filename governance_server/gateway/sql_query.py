@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -16,7 +17,7 @@ from mesh_core.names import InvalidName, parse_port
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["DIALECT", "InvalidQuery", "ParsedQuery", "QueriedTable", "parse_query"]
+__all__ = ["DIALECT", "InvalidQuery", "ParsedQuery", "QueriedTable", "parse_query", "translated"]
 
 DIALECT = "duckdb"
 LONGEST_QUERY = 100_000
@@ -67,15 +68,39 @@ class ParsedQuery:
         return [column for column in columns if column.lower() in self.names] or columns[:1]
 
 
-def parse_query(sql: str, *, prefix: str) -> ParsedQuery:
-    """The query, understood. Engine names begin with the prefix, which must be new for each query. Raises: InvalidQuery."""
+def parse_query(sql: str, *, prefix: str, own: Mapping[str, str] | None = None) -> ParsedQuery:
+    """The query, understood. Raises: InvalidQuery.
+
+    Args:
+        sql: Its text.
+        prefix: Engine names begin with it; it must be new for each query.
+        own: Tables that may be named by their last part: that in lower case → port.
+    """
     try:
-        return _checked(_parsed(sql), prefix)
+        return _checked(_parsed(sql), _Naming(prefix, own or {}))
     except RecursionError:
         raise InvalidQuery("The SQL is nested too deeply: name parts of it with WITH.") from None
 
 
-def _checked(tree: exp.Expr, prefix: str) -> ParsedQuery:
+def translated(sql: str, dialect: str) -> str:
+    """One statement of another dialect, in the engine's; `parse_query` is still to judge it. Raises: InvalidQuery."""
+    if dialect == DIALECT:
+        return sql
+    try:
+        return _parsed(sql, dialect).sql(dialect=DIALECT, comments=False)
+    except RecursionError:
+        raise InvalidQuery("The SQL is nested too deeply: name parts of it with WITH.") from None
+
+
+@dataclass(frozen=True, slots=True)
+class _Naming:
+    """How tables are found: what engine names begin with, and which ports need no domain and product."""
+
+    prefix: str
+    own: Mapping[str, str]
+
+
+def _checked(tree: exp.Expr, naming: _Naming) -> ParsedQuery:
     from sqlglot import exp
 
     if not isinstance(tree, exp.Query):
@@ -86,19 +111,19 @@ def _checked(tree: exp.Expr, prefix: str) -> ParsedQuery:
         _check_node(node)
     names = _names(nodes)
     for table in [node for node in nodes if isinstance(node, exp.Table)]:
-        _resolve(table, tables, prefix)
+        _resolve(table, tables, naming)
     _shorten_columns(nodes, {tuple(table.port.split(".")) for table in tables.values()})
     return ParsedQuery(tree.sql(dialect=DIALECT, comments=False), tuple(tables.values()), names)
 
 
-def _parsed(sql: str) -> exp.Expr:
+def _parsed(sql: str, dialect: str = DIALECT) -> exp.Expr:
     import sqlglot
     from sqlglot.errors import SqlglotError
 
-    _check_size(sql)
+    _check_size(sql, dialect)
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # it would log the text of queries, and values with it
     try:
-        statements = [statement for statement in sqlglot.parse(sql, read=DIALECT) if statement is not None]
+        statements = [statement for statement in sqlglot.parse(sql, read=dialect) if statement is not None]
     except SqlglotError as error:
         raise InvalidQuery(f"The SQL cannot be understood: {_plain(str(error))}") from None
     if len(statements) != 1:
@@ -106,7 +131,7 @@ def _parsed(sql: str) -> exp.Expr:
     return statements[0]
 
 
-def _check_size(sql: str) -> None:
+def _check_size(sql: str, dialect: str) -> None:
     """Returns if the parser, which recurses, can be trusted with it."""
     import sqlglot
     from sqlglot.errors import SqlglotError
@@ -114,7 +139,7 @@ def _check_size(sql: str) -> None:
     if len(sql) > LONGEST_QUERY:
         raise InvalidQuery(f"The SQL has {len(sql):,} characters: use at most {LONGEST_QUERY:,}.")
     try:
-        tokens = sqlglot.tokenize(sql, read=DIALECT)
+        tokens = sqlglot.tokenize(sql, read=dialect)
     except SqlglotError as error:
         raise InvalidQuery(f"The SQL cannot be understood: {_plain(str(error))}") from None
     if len(tokens) > _MOST_TOKENS:
@@ -139,7 +164,7 @@ def _check_node(node: exp.Expr) -> None:
             raise InvalidQuery(f"The function {name.lower()} cannot be used: a query reads ports and nothing else.")
 
 
-def _resolve(table: exp.Table, tables: dict[tuple[str, int], QueriedTable], prefix: str) -> None:
+def _resolve(table: exp.Table, tables: dict[tuple[str, int], QueriedTable], naming: _Naming) -> None:
     """The table is a port under its engine name, a name defined by WITH, or one of the few functions that make rows."""
     from sqlglot import exp
 
@@ -150,18 +175,22 @@ def _resolve(table: exp.Table, tables: dict[tuple[str, int], QueriedTable], pref
     parts = [part.name for part in table.parts]
     if len(parts) == 1 and _is_defined(table):
         return
-    if len(parts) != 3:
+    if len(parts) < 3 and parts[-1].lower() in naming.own:
+        full = naming.own[parts[-1].lower()]
+    elif len(parts) == 3:
+        full = ".".join(parts)
+    else:
         raise InvalidQuery(f"{'.'.join(parts)!r} names no port: write its three parts, like finance.ledger.entries.")
     try:
-        port = str(parse_port(".".join(parts)))
+        port = str(parse_port(full))
     except InvalidName as error:
         raise InvalidQuery(f"{'.'.join(parts)!r} names no port: {error}") from None
     key = (port, _version(table))
     if key not in tables and len(tables) == _MOST_TABLES:
         raise InvalidQuery(f"The query reads more than {_MOST_TABLES} tables: read fewer at once.")
-    found = tables.setdefault(key, QueriedTable(port, key[1], f"{prefix}{len(tables)}"))
+    found = tables.setdefault(key, QueriedTable(port, key[1], f"{naming.prefix}{len(tables)}"))
     if not table.alias:
-        table.set("alias", exp.TableAlias(this=exp.to_identifier(parts[2], quoted=True)))
+        table.set("alias", exp.TableAlias(this=exp.to_identifier(parts[-1], quoted=True)))
     for gone in ("catalog", "db", "when"):
         table.set(gone, None)
     table.set("this", exp.to_identifier(found.engine_name, quoted=True))

@@ -155,7 +155,7 @@ def check_quality(product: str, results: Iterable[product_pb2.QualityResult]) ->
     ]
     if failed:
         raise ContractViolated(
-            f"The publisher's own checks of {product} failed: mend the data and publish again.", resource=product, problems=failed
+            f"The data breaks the contract of {product}: mend it and publish again.", resource=product, problems=failed
         )
 
 

@@ -23,6 +23,8 @@ from governance_server.journal.command import Outcome, Transaction
 from governance_server.lineage.emit import LineageEmitter
 from governance_server.policy.projection import denied
 from governance_server.publishing.approver_changes import refuse_new_approvers, warm
+from governance_server.publishing.candidate import CandidateChecks
+from governance_server.publishing.candidate_files import candidate_of
 from governance_server.publishing.contract_gate import ContractGate
 from governance_server.publishing.datasets import name_datasets
 from governance_server.publishing.delivery import (
@@ -46,7 +48,7 @@ from governance_server.publishing.tag_consent import carried_write, refuse_lost_
 from governance_server.publishing.uploads import sign_uploads, write_location
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
-from governance_server.rules.errors import Conflict, Precondition
+from governance_server.rules.errors import Conflict, ContractViolated, Precondition
 from governance_server.storage.leases import Leases
 from governance_server.warehouse.errors import DeliveryRejected, VersionConflict
 from governance_server.warehouse.faults import fault_point
@@ -72,11 +74,20 @@ _ABORTED = publication_pb2.PUBLICATION_STATE_ABORTED
 class Publisher:
     """Runs the publication protocol."""
 
-    def __init__(self, backend: Backend, *, warehouse: Warehouse, passages: PassageIndexer, emitter: LineageEmitter) -> None:
+    def __init__(
+        self,
+        backend: Backend,
+        *,
+        warehouse: Warehouse,
+        passages: PassageIndexer,
+        emitter: LineageEmitter,
+        checks: CandidateChecks,
+    ) -> None:
         self._backend = backend
         self._warehouse = warehouse
         self._passages = passages
         self._emitter = emitter
+        self._checks = checks
         self._leases = Leases(backend.database, clock=backend.now)
         self._parse = lru_cache(maxsize=_CONTRACTS_KEPT)(parse_contract)  # one publication parses its contract several times
         self._gate = ContractGate(backend, self._parse)
@@ -105,9 +116,10 @@ class Publisher:
             impact = self._gate.check(tx, caller, product, contract, study)
             refuse_new_approvers(self._backend, tx, caller, (product, wanted), request.contract_text)
             publication = publication_pb2.Publication(
-                id=publication_id, product=request.product, version=product.last_version + 1, base_version=product.version,
+                id=publication_id, product=request.product, base_version=product.version,
+                version=0 if request.is_trial else product.last_version + 1,
                 state=_OPEN, principal=caller.name, create_time=stamp(tx.time), expire_time=stamp(tx.time, plus=ttl),
-                contract_text=request.contract_text,
+                contract_text=request.contract_text, is_trial=request.is_trial,
             )  # fmt: skip
             for port in wanted.ports:
                 folder = self._warehouse.find_drop_folder(publication_id, port.name.rpartition(".")[2])
@@ -119,7 +131,7 @@ class Publisher:
                 reply.ClearField("id")
                 reply.ClearField("locations")
                 return Outcome("publication.begun", request.product, (), reply.SerializeToString())
-            product.last_version = publication.version
+            product.last_version = max(product.last_version, publication.version)
             product.open_publications.append(publication_id)
             writes = (store(kinds.PUBLICATION, publication_id, publication), store(kinds.PRODUCT, product.name, product))
             return Outcome("publication.begun", request.product, writes, reply.SerializeToString())
@@ -148,6 +160,8 @@ class Publisher:
         with product_lease(self._leases, publication.product, secrets.token_hex(8), patience_seconds=_PATIENCE_SECONDS):
             self._roll_forward_others(publication)
             publication = self.get(request.id, caller, action="write")
+            if publication.state == _OPEN and request.validate_only:
+                return self._tried(publication, request, caller)
             if publication.state == _OPEN:
                 publication = self._intend(publication, request)
             if publication.state == _COMMITTING:
@@ -160,6 +174,20 @@ class Publisher:
             f"Publication {publication.id} was given up: {publication.abort_reason} Begin a new one.", resource=publication.id
         )
 
+    def _tried(
+        self, publication: publication_pb2.Publication, request: pb.CommitPublicationRequest, caller: Caller
+    ) -> product_pb2.Release:
+        """What committing would find, broken rules among it; the publication is as open as before, without its files."""
+        contract = self._parse(publication.contract_text)
+        verified = verify_delivery(self._warehouse, publication, contract, request.ports)
+        candidate = candidate_of(self._warehouse, publication, contract, verified)
+        quality = self._checks.judge(candidate, request.quality, caller)
+        self._warehouse.discard_incoming(publication.id)
+        return product_pb2.Release(
+            product=publication.product, contract_version=contract.version, quality=quality, principal=caller.name,
+            publication=publication.id, not_enforced=not_enforced(contract.document),
+        )  # fmt: skip
+
     def _intend(
         self, publication: publication_pb2.Publication, request: pb.CommitPublicationRequest
     ) -> publication_pb2.Publication:
@@ -168,6 +196,8 @@ class Publisher:
         Raises: ContractViolated, Conflict, Invalid.
         """
         contract = self._parse(publication.contract_text)
+        if publication.is_trial:
+            raise Precondition("This publication is for a check only: begin one to publish.", resource=publication.id)
         check_quality(publication.product, request.quality)
         entry = described(product_pb2.Product(name=publication.product), contract)
         check_lineage(entry, request.lineage)
@@ -176,6 +206,7 @@ class Publisher:
         self._refuse_taken_version(publication, verified)
         served = self._product(self._backend.catalog, publication.product)
         study = self._gate.study(self._backend.catalog, current_caller(), served, contract)
+        quality = self._checked(publication, contract, verified, request.quality)
         fault_point("publish.verified")
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
@@ -192,13 +223,30 @@ class Publisher:
             current.state = _COMMITTING
             current.verified_ports.extend(verified)
             current.lineage.extend(request.lineage)
-            current.quality.extend(request.quality)
+            current.quality.extend(quality)
             write = store(kinds.PUBLICATION, current.id, current)
             return Outcome("publication.committing", current.product, (write,), current.SerializeToString())
 
         receipt = self._backend.submit(request, "", run)
         fault_point("publish.intent")
         return publication_pb2.Publication.FromString(receipt.reply)
+
+    def _checked(
+        self,
+        publication: publication_pb2.Publication,
+        contract: Contract,
+        verified: list[publication_pb2.VerifiedPort],
+        claimed: Sequence[product_pb2.QualityResult],
+    ) -> list[product_pb2.QualityResult]:
+        """Every result, ours among them. Raises: ContractViolated; what was taken in is then gone."""
+        candidate = candidate_of(self._warehouse, publication, contract, verified)
+        quality = self._checks.judge(candidate, claimed, current_caller())
+        try:
+            check_quality(publication.product, quality)
+        except ContractViolated:
+            self._warehouse.discard_incoming(publication.id)
+            raise
+        return quality
 
     def _refuse_taken_version(
         self, publication: publication_pb2.Publication, verified: Sequence[publication_pb2.VerifiedPort]

@@ -24,6 +24,13 @@ OPERATORS = (
     "mustBeBetween",
     "mustNotBeBetween",
 )
+OLD_RULES = {
+    "nullcheck": "nullValues", "nullcount": "nullValues", "nullvalues": "nullValues", "missingvalues": "missingValues",
+    "duplicatecheck": "duplicateValues", "duplicatecount": "duplicateValues", "duplicatevalues": "duplicateValues",
+    "uniquecheck": "duplicateValues", "unique": "duplicateValues", "validvalues": "invalidValues",
+    "invalidvalues": "invalidValues", "rowcount": "rowCount", "countcheck": "rowCount",
+}  # fmt: skip
+"""What ODCS 3.0 called `rule` → the metric it means today; others are not run. Source: ODCS 3.0 and 3.1 quality."""
 _LETTER = re.compile(r"[A-Za-z]")
 _LEVELS = re.compile(r"[.:/]")
 _UNTAGLIKE = re.compile(r"[^A-Za-z0-9_-]+")
@@ -99,28 +106,30 @@ def _port(entry: Mapping[str, Any]) -> Port:
         tags=mesh_tags(entry.get("tags", ())),
         custom_properties=_custom(entry),
         id=entry.get("id"),
+        relationships=tuple(entry.get("relationships") or ()),
     )
 
 
 def _columns(entries: Iterable[Mapping[str, Any]]) -> tuple[Column, ...]:
     listed = list(entries)
-    positions = _key_positions(listed)
-    return tuple(_column(entry, position) for entry, position in zip(listed, positions, strict=True))
+    keys = _positions(listed, "primaryKey", "primaryKeyPosition")
+    partitions = _positions(listed, "partitioned", "partitionKeyPosition")
+    return tuple(_column(entry, *places) for entry, *places in zip(listed, keys, partitions, strict=True))
 
 
-def _key_positions(entries: list[Mapping[str, Any]]) -> list[int | None]:
-    """Positions 1, 2, … by `primaryKeyPosition`, then by order of writing for key columns without a usable one."""
-    keyed = [index for index, entry in enumerate(entries) if entry.get("primaryKey")]
+def _positions(entries: list[Mapping[str, Any]], flag: str, place: str) -> list[int | None]:
+    """Positions 1, 2, … of the flagged entries by declared place, then by order of writing for those without a usable one."""
+    keyed = [index for index, entry in enumerate(entries) if entry.get(flag)]
 
     def order(index: int) -> tuple[bool, int, int]:
-        declared = entries[index].get("primaryKeyPosition", -1)
+        declared = entries[index].get(place, -1)
         return (declared < 1, declared, index)
 
     ranked = {index: place for place, index in enumerate(sorted(keyed, key=order), start=1)}
     return [ranked.get(index) for index in range(len(entries))]
 
 
-def _column(entry: Mapping[str, Any], position: int | None = None) -> Column:
+def _column(entry: Mapping[str, Any], position: int | None = None, partition: int | None = None) -> Column:
     pair = entry.get("map") or {}
     return Column(
         name=entry.get("name", ""),
@@ -139,6 +148,8 @@ def _column(entry: Mapping[str, Any], position: int | None = None) -> Column:
         map_key=_column(pair["key"]) if pair else None,
         map_value=_column(pair["value"]) if pair else None,
         custom_properties=_custom(entry),
+        partition_position=partition,
+        relationships=tuple(entry.get("relationships") or ()),
         id=entry.get("id"),
     )
 
@@ -175,9 +186,9 @@ def _rules(entry: Mapping[str, Any]) -> tuple[Rule, ...]:
 
 def _rule(entry: Mapping[str, Any]) -> Rule:
     operator = next((name for name in OPERATORS if name in entry), None)
-    metric = entry.get("metric")
+    metric = entry.get("metric") or OLD_RULES.get(str(entry.get("rule", "")).strip().casefold())
     return Rule(
-        type=entry.get("type") or ("library" if metric else "text"),
+        type=entry.get("type") or ("library" if metric or entry.get("rule") else "text"),
         metric=metric,
         operator=operator,
         threshold=entry.get(operator) if operator else None,

@@ -95,6 +95,8 @@ class Column:
         enum: The allowed values in order; empty when any value is.
         columns: The fields of an `object`.
         items: The items of an `array`.
+        partition_position: From 1, as for the key; None for a column that is not `partitioned`.
+        relationships: The property's entries as written; `mesh_core.contract.relationships` reads them.
         map_key: The keys of a `map`; `map_value` its values.
         id: ODCS `id`: what the property keeps under another name; None when absent.
     """
@@ -116,6 +118,8 @@ class Column:
     map_value: Column | None = None
     custom_properties: Mapping[str, Any] = field(default_factory=dict)
     id: str | None = None
+    partition_position: int | None = None
+    relationships: tuple[Mapping[str, Any], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,13 @@ class Port:
     tags: tuple[str, ...] = ()
     custom_properties: Mapping[str, Any] = field(default_factory=dict)
     id: str | None = None
+    relationships: tuple[Mapping[str, Any], ...] = ()
+
+    @property
+    def partition_key(self) -> tuple[Column, ...]:
+        """The columns that ODCS calls partitioned, in the order of their positions; empty when there are none."""
+        placed = [(column.partition_position, index) for index, column in enumerate(self.columns)]
+        return tuple(self.columns[index] for _, index in sorted((at, index) for at, index in placed if at is not None))
 
     @property
     def primary_key(self) -> tuple[Column, ...]:

@@ -20,7 +20,10 @@ Semantics, where ODCS leaves a choice or its engines disagree:
   exclusive, every engine we know implements inclusive.
 - **percent** is of all rows, nulls included; of an empty frame it is 0.
 - **severity** info, warning, warn, low, minor or trivial never blocks; any other, and none, does.
-- **sql, custom and text** rules, formats and rules that cannot be evaluated are *recorded, not enforced*: never "passed".
+- **sql** rules and **foreign keys** go by whole ports: the server runs them. A **custom** rule's engine runs it, if it is there.
+- **What cannot be evaluated** is never "passed": text and unknown formats are *recorded*, a rule is *not run*. The latter blocks
+  only if the rule's severity is written and not a mild one.
+- **normalized** holds of a vector whose squared length is 1 within a hundredth.
 - **Checks inside** objects, arrays and maps count the rows with at least one fault.
 
 Source: ODCS 3.2 quality, `logicalTypeOptions`, `enum`.

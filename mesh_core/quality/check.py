@@ -38,11 +38,13 @@ class Kind(StrEnum):
     MAX_PROPERTIES = "maxProperties"
     REQUIRED_PROPERTY = "requiredProperty"
     DIMENSIONS = "dimensions"
+    NORMALIZED = "normalized"
     NULL_VALUES = "nullValues"
     MISSING_VALUES = "missingValues"
     INVALID_VALUES = "invalidValues"
     DUPLICATE_VALUES = "duplicateValues"
     ROW_COUNT = "rowCount"
+    FOREIGN_KEY = "foreignKey"
     SQL = "sql"
     CUSTOM = "custom"
     TEXT = "text"
@@ -51,8 +53,8 @@ class Kind(StrEnum):
 LIBRARY = frozenset({Kind.NULL_VALUES, Kind.MISSING_VALUES, Kind.INVALID_VALUES, Kind.DUPLICATE_VALUES, Kind.ROW_COUNT})
 """Metrics that are counted and then compared by the rule's operator."""
 
-RECORDED = frozenset({Kind.SQL, Kind.CUSTOM, Kind.TEXT})
-"""Rules that are passed on and never run here."""
+RECORDED = frozenset({Kind.SQL, Kind.CUSTOM, Kind.TEXT, Kind.FOREIGN_KEY})
+"""Checks that do not go by batches: they are run elsewhere, over whole files, or are nothing to run."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,10 +10,10 @@ import polars as pl
 
 from mesh_core.contract.model import Port
 from mesh_core.quality.check import RECORDED, Check, Kind
-from mesh_core.quality.compile import compile_checks
+from mesh_core.quality.compile import compile_checks, dotted, is_personal
 from mesh_core.quality.judge import judge, recorded
 from mesh_core.quality.keys import KeyTracker, Repeats
-from mesh_core.quality.predicates import fault, suspicion
+from mesh_core.quality.predicates import fault, nested, suspicion
 from mesh_core.quality.report import MAX_SAMPLES, CheckResult, Report, Sample
 from mesh_core.quality.samples import sample_text
 from mesh_core.quality.values import NotEvaluable
@@ -69,7 +69,10 @@ class Checker:
         self._plan: TypePlan | None = None
         self._faults: list[_Probe] = []
         self._losses: list[_Probe] = []
-        sets = {check.columns: None for check in self._checks if check.kind in _KEYED}
+        self._nested: dict[str, pl.Expr] = {}
+        self._key = tuple(column.name for column in port.primary_key)
+        self._is_key_personal = any(is_personal(column) for column in port.primary_key)
+        sets = {_tracked(check): None for check in self._checks if check.kind in _KEYED}
         share = memory_bytes // max(len(sets), 1)
         self._trackers = {columns: KeyTracker(columns, memory_bytes=share, directory=spill_directory) for columns in sets}
 
@@ -86,9 +89,10 @@ class Checker:
         self._count(batch, self._losses)
         stored = batch if _is_stored(batch, plan) else batch.select(plan.select())
         self._count(stored, self._faults)
+        keyed = stored.with_columns(**self._nested) if self._nested else stored
         for columns, tracker in self._trackers.items():
-            if all(name in stored.columns for name in columns):
-                tracker.add(stored)
+            if all(name in keyed.columns for name in columns):
+                tracker.add(keyed)
         self._total_rows += batch.height
         return stored
 
@@ -131,10 +135,10 @@ class Checker:
         try:
             if absent:
                 raise NotEvaluable(f"the frame has no usable column {', '.join(absent)}")
-            if check.kind in _KEYED and (len(check.path) > 1 or not check.columns):
-                raise NotEvaluable(
-                    "uniqueness inside a nested value is not evaluated" if check.path else "the rule names no properties"
-                )
+            if check.kind in _KEYED and not check.columns:
+                raise NotEvaluable("the rule names no properties")
+            if check.kind in _KEYED and len(check.path) > 1:
+                self._nested[dotted(check.path)] = nested(check.path, stored)
             if check.kind in (Kind.UNIQUE, Kind.DUPLICATE_VALUES):
                 return
             self._faults.append(_probe(check, stored))
@@ -158,15 +162,19 @@ class Checker:
 
     def _sampled(self, frame: pl.DataFrame, check: Check, expr: pl.Expr, limit: int) -> Iterable[Sample]:
         rows = frame.select(expr.fill_null(False).arg_true().head(limit)).to_series()
-        for row, values in zip(rows, frame[rows].select(check.columns).iter_rows(), strict=True):
-            yield Sample(self._total_rows + row, sample_text(values, is_personal=check.is_personal))
+        found = frame[rows]
+        is_keyed = bool(self._key) and check.columns != self._key and all(name in found.columns for name in self._key)
+        keys = found.select(self._key).iter_rows() if is_keyed else iter([()] * len(rows))
+        for row, values, key in zip(rows, found.select(check.columns).iter_rows(), keys, strict=True):
+            named = sample_text(key, is_personal=check.is_personal or self._is_key_personal) if key else ""
+            yield Sample(self._total_rows + row, sample_text(values, is_personal=check.is_personal), named)
 
     def _result(self, check: Check, repeats: dict[tuple[str, ...], Repeats]) -> CheckResult:
         tally = self._tallies[check.name]
         if check.name in self._unevaluated:
             return recorded(check, self._unevaluated[check.name], self._total_rows)
         if check.kind in _KEYED:
-            found = repeats[check.columns]
+            found = repeats[_tracked(check)]
             tally.rows += found.rows
             for row, times, key in found.samples[: MAX_SAMPLES - len(tally.samples)]:
                 shown = sample_text(key, is_personal=check.is_personal)
@@ -174,6 +182,11 @@ class Checker:
         if check.kind is Kind.ROW_COUNT:
             tally.rows = self._total_rows
         return judge(check, tally.rows, self._total_rows, tuple(tally.samples), self._plan)
+
+
+def _tracked(check: Check) -> tuple[str, ...]:
+    """The columns whose repeats are counted: the check's own, or one made of the path to a nested value."""
+    return (dotted(check.path),) if len(check.path) > 1 else check.columns
 
 
 def _probe(check: Check, stored: pl.Schema) -> _Probe:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
+from typing import Any
 
-from mesh_core.contract.model import Column, Port, Rule
+from mesh_core.contract.model import NON_BLOCKING, Column, Port, Rule
 from mesh_core.pii.findings import is_personal_tag
-from mesh_core.quality.check import ITEMS, RECORDED, Check, Kind
+from mesh_core.quality.check import ITEMS, LIBRARY, Check, Kind
 
 __all__ = ["compile_checks", "is_personal"]
 
@@ -17,9 +18,10 @@ _OPTIONS: dict[str, tuple[Kind, ...]] = {
     "number": (Kind.MINIMUM, Kind.MAXIMUM, Kind.EXCLUSIVE_MINIMUM, Kind.EXCLUSIVE_MAXIMUM, Kind.MULTIPLE_OF),
     "object": (Kind.MIN_PROPERTIES, Kind.MAX_PROPERTIES),
     "array": (Kind.MIN_ITEMS, Kind.MAX_ITEMS, Kind.UNIQUE_ITEMS),
-    "vector": (Kind.DIMENSIONS,),
+    "vector": (Kind.DIMENSIONS, Kind.NORMALIZED),
 }
 _OPTIONS |= {"timestamp": _OPTIONS["date"], "time": _OPTIONS["date"], "integer": _OPTIONS["number"]}
+_METRICS = frozenset(kind.value for kind in LIBRARY)
 _COUNTS = frozenset({Kind.MIN_LENGTH, Kind.MIN_ITEMS, Kind.MIN_PROPERTIES})
 _UNCONSTRAINED = frozenset({"password", "binary"})
 
@@ -36,8 +38,10 @@ def compile_checks(port: Port) -> tuple[Check, ...]:
     for column in port.columns:
         checks.append(_check(Kind.TYPE, (column.name,), column, description=f"values fit {_type_words(column)}"))
         checks.extend(_column_checks(column, (column.name,), is_alone=is_alone))
-        checks.extend(_rule_checks(column.quality, column))
-    checks.extend(_rule_checks(port.quality, None, port))
+        checks.extend(_rule_checks(column.quality, column, (column.name,)))
+        checks.extend(_references(column, (column.name,), column))
+    checks.extend(_port_rules(port))
+    checks.extend(_reference(entry, f"relationships[{at}]", (), None) for at, entry in enumerate(port.relationships))
     return tuple(replace(check, is_personal=check.is_personal or is_port_personal) for check in _renamed(checks))
 
 
@@ -111,6 +115,8 @@ def _value_checks(column: Column, path: tuple[str, ...], root: Column) -> Iterat
         if part.unique:
             yield _check(Kind.UNIQUE, inner, root, description="no value occurs twice")
         yield from _value_checks(part, inner, root)
+        yield from _rule_checks(part.quality, root, inner)
+        yield from _references(part, inner, root)
 
 
 def _is_idle(kind: Kind, value: object) -> bool:
@@ -131,25 +137,50 @@ def _parts(column: Column) -> Iterator[tuple[Column, tuple[str, ...]]]:
         yield column.map_value, (ITEMS, "value")
 
 
-def _rule_checks(rules: tuple[Rule, ...], column: Column | None, port: Port | None = None) -> Iterator[Check]:
-    for index, rule in enumerate(rules):
-        yield _rule_check(rule, f"quality[{index}]", column, port)
+def _references(column: Column, path: tuple[str, ...], root: Column) -> Iterator[Check]:
+    for index, entry in enumerate(column.relationships):
+        yield _reference(entry, f"{dotted(path)}.relationships[{index}]", path, root)
 
 
-def _rule_check(rule: Rule, name: str, column: Column | None, port: Port | None) -> Check:
-    kind = Kind(rule.metric) if rule.type == "library" and rule.metric else Kind(rule.type if rule.type in RECORDED else "text")
-    listed = rule.arguments.get("properties")
-    columns = (column.name,) if column else tuple(str(item) for item in listed) if isinstance(listed, list) else ()
-    read = [column] if column else [item for item in port.columns if item.name in columns] if port else []
+def _reference(entry: Mapping[str, Any], name: str, path: tuple[str, ...], root: Column | None) -> Check:
+    custom = {item["property"]: item["value"] for item in entry.get("customProperties") or ()}
+    to = entry.get("to")
     return Check(
-        name=f"{column.name}.{name}" if column else name,
+        name=name,
+        kind=Kind.FOREIGN_KEY,
+        path=path,
+        columns=(root.name,) if root else (),
+        argument=entry,
+        is_blocking=str(custom.get("severity", "")).strip().casefold() not in NON_BLOCKING,
+        description=f"refers to {', '.join(map(str, to)) if isinstance(to, list) else to}",
+        is_personal=bool(root and is_personal(root)),
+    )
+
+
+def _rule_checks(rules: tuple[Rule, ...], root: Column, path: tuple[str, ...]) -> Iterator[Check]:
+    """The rules of a property, which may lie inside a column."""
+    for index, rule in enumerate(rules):
+        check = _rule_check(rule, f"{dotted(path)}.quality[{index}]")
+        yield replace(check, path=path, columns=(root.name,), is_personal=is_personal(root))
+
+
+def _port_rules(port: Port) -> Iterator[Check]:
+    for index, rule in enumerate(port.quality):
+        listed = rule.arguments.get("properties")
+        columns = tuple(str(item) for item in listed) if isinstance(listed, list) else ()
+        personal = any(is_personal(item) for item in port.columns if item.name in columns)
+        yield replace(_rule_check(rule, f"quality[{index}]"), columns=columns, is_personal=personal)
+
+
+def _rule_check(rule: Rule, name: str) -> Check:
+    is_known = rule.type == "library" and rule.metric in _METRICS
+    kind = Kind(str(rule.metric)) if is_known else Kind.CUSTOM if rule.type == "library" else Kind(rule.type)
+    return Check(
+        name=name,
         kind=kind,
-        path=(column.name,) if column else (),
-        columns=columns,
         argument=rule.arguments,
         is_blocking=rule.is_blocking,
         description=rule.description or rule.name or _rule_words(rule),
-        is_personal=any(is_personal(item) for item in read),
         rule=rule,
     )
 

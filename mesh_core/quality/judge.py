@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from mesh_core.contract.model import Rule
 from mesh_core.quality.check import LIBRARY, RECORDED, Check, Kind
@@ -10,8 +11,14 @@ from mesh_core.quality.compile import dotted
 from mesh_core.quality.report import CheckResult, Outcome, Sample
 from mesh_core.types.normalise import ProblemKind, TypePlan
 
-__all__ = ["judge", "recorded"]
+__all__ = ["holds", "judge", "must_run", "recorded"]
 
+_UNRUN = {
+    Kind.TEXT: "it is for people",
+    Kind.SQL: "it is run over the whole port",
+    Kind.FOREIGN_KEY: "it is run over the whole port",
+    Kind.CUSTOM: "no engine has run it",
+}
 _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
     "mustBe": lambda value, wanted: value == wanted,
     "mustNotBe": lambda value, wanted: value != wanted,
@@ -23,14 +30,17 @@ _COMPARISONS: Mapping[str, Callable[[float, float], bool]] = {
 
 
 def recorded(check: Check, reason: str, total_rows: int) -> CheckResult:
-    """A result that claims nothing, with the reason."""
-    return _result(check, Outcome.RECORDED, 0, total_rows, message=f"{check.description}; recorded, not enforced: {reason}.")
+    """A result that claims nothing, with the reason: of a text it is recorded, of any other rule not run."""
+    if check.rule is None or check.kind is Kind.TEXT:
+        return _result(check, Outcome.RECORDED, 0, total_rows, message=f"{check.description}; recorded, not enforced: {reason}.")
+    found = _result(check, Outcome.NOT_RUN, 0, total_rows, message=f"{check.description}; not run: {reason}.")
+    return replace(found, is_blocking=must_run(check.rule))
 
 
 def judge(check: Check, rows: int, total_rows: int, samples: tuple[Sample, ...], plan: TypePlan | None) -> CheckResult:
     """The verdict on a check after `rows` rows at fault (or counted, for a library rule) of `total_rows`."""
     if check.kind in RECORDED:
-        return recorded(check, f"{check.kind.value} rules are not run by the mesh", total_rows)
+        return recorded(check, _UNRUN[check.kind], total_rows)
     if check.kind is Kind.SCHEMA:
         return _schema(check, total_rows, plan)
     if check.kind is Kind.TYPE:
@@ -72,27 +82,47 @@ def _library(check: Check, rule: Rule, rows: int, total_rows: int, samples: tupl
     if rule.unit not in ("rows", "percent") or (rule.unit == "percent" and check.kind is Kind.ROW_COUNT):
         return recorded(check, f"the unit {rule.unit!r} is not defined for {check.kind.value}", total_rows)
     value = rows if rule.unit == "rows" else (100 * rows / total_rows if total_rows else 0.0)
-    holds = _holds(rule, value)
-    if holds is None:
+    verdict = holds(rule, value)
+    if verdict is None:
         return recorded(check, f"{rule.operator} {rule.threshold!r} cannot be compared with a number", total_rows)
     unit = "%" if rule.unit == "percent" else ""
-    message = f"{check.description}: {check.kind.value} is {value:g}{unit}, {rule.operator} {rule.threshold}{unit}"
-    if holds:
-        return _result(check, Outcome.PASSED, rows, total_rows, message=message)
-    return _result(check, Outcome.FAILED, rows, total_rows, samples=samples, message=message)
+    measured = f"{value:g}{unit}"
+    message = f"{check.description}: {check.kind.value} is {measured}, {rule.operator} {rule.threshold}{unit}"
+    if verdict:
+        return replace(_result(check, Outcome.PASSED, rows, total_rows, message=message), measured=measured)
+    found = _result(check, Outcome.FAILED, rows, total_rows, samples=samples, message=message)
+    return replace(found, measured=measured)
 
 
-def _holds(rule: Rule, value: float) -> bool | None:
-    """Whether the operator accepts the value; None when its threshold is no number. Between includes both ends."""
+def holds(rule: Rule, value: object) -> bool | None:
+    """Whether the operator accepts the value; None when the two cannot be compared. Between includes both ends.
+
+    A truth value is compared with one, or with 1 and 0; a text only for being equal or not.
+    """
     wanted = rule.threshold
+    if isinstance(value, bool) or isinstance(wanted, bool):
+        return _equal(rule, value, wanted) if all(it in (True, False) for it in (value, wanted)) else None
+    if isinstance(value, str) and isinstance(wanted, str):
+        return _equal(rule, value, wanted)
+    if not isinstance(value, (int, float)):
+        return None
     if rule.operator in ("mustBeBetween", "mustNotBeBetween"):
         if not (isinstance(wanted, list) and len(wanted) == 2 and all(_is_number(item) for item in wanted)):
             return None
         return bool(min(wanted) <= value <= max(wanted)) == (rule.operator == "mustBeBetween")
     compare = _COMPARISONS.get(rule.operator or "")
-    if compare is None or isinstance(wanted, bool) or not isinstance(wanted, (int, float)):
+    if compare is None or not isinstance(wanted, (int, float)):
         return None
     return compare(value, wanted)
+
+
+def _equal(rule: Rule, value: object, wanted: object) -> bool | None:
+    return {"mustBe": value == wanted, "mustNotBe": value != wanted}.get(rule.operator or "")
+
+
+def must_run(rule: Rule | None) -> bool:
+    """Whether the publication stops when the rule cannot be run: only if its severity says in a word that it matters."""
+    return bool(rule and (rule.severity or "").strip() and rule.is_blocking)
 
 
 def _is_number(value: object) -> bool:

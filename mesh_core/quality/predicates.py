@@ -12,13 +12,15 @@ from mesh_core.quality.check import ITEMS, Check, Kind
 from mesh_core.quality.formats import FORMATS, UnknownPattern, matches
 from mesh_core.quality.values import NotEvaluable, allowed, bound, fraction, reciprocal
 
-__all__ = ["fault", "suspicion"]
+__all__ = ["fault", "nested", "suspicion"]
 
 _Argument: TypeAlias = Any  # a value as the contract writes it
 _Predicate = Callable[[pl.Expr, pl.DataType], pl.Expr]
 _LONGEST = 2**40
 _TOLERANCE = 1e-9
 _NARROW_TOLERANCE = 1e-6
+_UNIT_TOLERANCE = 1e-2
+"""Of a squared length: elements of 16 bits or fewer are that coarse."""
 _COMPARE: Mapping[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = {
     "lt": lambda value, limit: value < limit,
     "le": lambda value, limit: value <= limit,
@@ -50,6 +52,19 @@ def fault(check: Check, schema: Mapping[str, pl.DataType]) -> pl.Expr:
         return _walk(pl.col(check.path[0]), schema[check.path[0]], check.path[1:], at_leaf)
     except UnknownPattern as error:
         raise NotEvaluable(str(error)) from error
+
+
+def nested(path: tuple[str, ...], schema: Mapping[str, pl.DataType]) -> pl.Expr:
+    """The value at a path of fields, null where an object on the way is. Raises: NotEvaluable for a path through a list."""
+    value, dtype = pl.col(path[0]), schema[path[0]]
+    for step in path[1:]:
+        fields = {part.name: _instance(part.dtype) for part in dtype.fields} if isinstance(dtype, pl.Struct) else {}
+        if step not in fields:
+            raise NotEvaluable(
+                "uniqueness among the items of a list is not evaluated" if step == ITEMS else f"no {step!r} in {dtype}"
+            )
+        value, dtype = value.struct.field(step), fields[step]
+    return value
 
 
 def suspicion(check: Check, schema: Mapping[str, pl.DataType]) -> pl.Expr | None:
@@ -167,6 +182,12 @@ def _dimensions(argument: _Argument, value: pl.Expr, dtype: pl.DataType) -> pl.E
     return _items(value, dtype).ne(argument) | value.list.eval(pl.element().is_null()).list.any()
 
 
+def _unnormalized(argument: _Argument, value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
+    _items(value, dtype)
+    squares = value.list.eval(pl.element().cast(pl.Float64).pow(2)).list.sum()
+    return (squares - 1.0).abs() > _UNIT_TOLERANCE
+
+
 def _missing(argument: _Argument, value: pl.Expr, dtype: pl.DataType) -> pl.Expr:
     listed = argument.get("missingValues", [None])
     if not isinstance(listed, list):
@@ -208,6 +229,7 @@ _PREDICATES: Mapping[Kind, Callable[[_Argument, pl.Expr, pl.DataType], pl.Expr]]
     Kind.MIN_PROPERTIES: _measured(_properties, "lt"),
     Kind.MAX_PROPERTIES: _measured(_properties, "gt"),
     Kind.DIMENSIONS: _dimensions,
+    Kind.NORMALIZED: _unnormalized,
     Kind.MISSING_VALUES: _missing,
     Kind.INVALID_VALUES: _invalid,
 }

@@ -17,19 +17,28 @@ _SHOWN_SAMPLES = 3
 
 
 class Outcome(StrEnum):
-    """What became of a check; `recorded` means it was not evaluated, so nothing is known."""
+    """What became of a check; of one that is `recorded` (nothing to run) or `not_run` (it could not be) nothing is known."""
 
     PASSED = "passed"
     FAILED = "failed"
     RECORDED = "recorded"
+    NOT_RUN = "not_run"
 
 
 @dataclass(frozen=True, slots=True)
 class Sample:
-    """One value at fault: its row, counted from 0 in the order the batches came, and the value as text, masked if personal."""
+    """One value at fault: its row, counted from 0 in the order the batches came, and the value as text, masked if personal.
+
+    `key` is the row's primary key, masked if that is personal; empty without one, or where it is the value itself.
+    """
 
     row: int
     value: str
+    key: str = ""
+
+    def to_text(self) -> str:
+        """Like `row 3, key 17: null`."""
+        return f"row {self.row}{f', key {self.key}' if self.key else ''}: {self.value}"
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +53,7 @@ class CheckResult:
         total_rows: All rows seen.
         samples: At most ten of the rows at fault; empty unless the check failed.
         message: What was promised and what was found, or why it was not evaluated.
+        measured: What a library rule counted, in its unit; empty for other checks.
     """
 
     check: str
@@ -55,10 +65,11 @@ class CheckResult:
     total_rows: int
     samples: tuple[Sample, ...]
     message: str
+    measured: str = ""
 
     def to_text(self) -> str:
         """One line, with up to three samples when the check failed."""
-        shown = ", ".join(f"row {sample.row}: {sample.value}" for sample in self.samples[:_SHOWN_SAMPLES])
+        shown = ", ".join(sample.to_text() for sample in self.samples[:_SHOWN_SAMPLES])
         more = ", …" if len(self.samples) > _SHOWN_SAMPLES else ""
         return f"{self.check}: {self.message}" + (f" ({shown}{more})" if shown else "")
 
@@ -73,8 +84,9 @@ class Report:
 
     @property
     def violations(self) -> tuple[CheckResult, ...]:
-        """The failed checks that block."""
-        return tuple(result for result in self.results if result.outcome is Outcome.FAILED and result.is_blocking)
+        """The checks that block: failed, or not run although they must be."""
+        stopping = (Outcome.FAILED, Outcome.NOT_RUN)
+        return tuple(result for result in self.results if result.outcome in stopping and result.is_blocking)
 
     @property
     def warnings(self) -> tuple[CheckResult, ...]:
@@ -84,7 +96,8 @@ class Report:
     @property
     def recorded(self) -> tuple[CheckResult, ...]:
         """The checks that were not evaluated."""
-        return tuple(result for result in self.results if result.outcome is Outcome.RECORDED)
+        unknown = (Outcome.RECORDED, Outcome.NOT_RUN)
+        return tuple(result for result in self.results if result.outcome in unknown)
 
     @property
     def is_ok(self) -> bool:

@@ -240,8 +240,39 @@ def test_only_a_mild_severity_does_not_block(severity: str, blocks: bool) -> Non
 def test_what_is_not_evaluated_is_recorded_and_never_passed(rule: str) -> None:
     port = port_of(f"  - {{name: a, logicalType: string, quality: [{rule}]}}\n")
     item = result(report(port, pl.DataFrame({"a": ["x"]})), "a.quality[0]")
-    assert item.outcome is Outcome.RECORDED
-    assert "not enforced" in item.message
+    is_text = "text" in rule or "neither" in rule
+    assert item.outcome is (Outcome.RECORDED if is_text else Outcome.NOT_RUN)
+    assert ("not enforced" if is_text else "not run") in item.message
+    assert report(port, pl.DataFrame({"a": ["x"]})).is_ok
+
+
+@pytest.mark.parametrize(("severity", "blocks"), [("error", True), ("critical", True), ("warning", False), ("''", False)])
+def test_a_rule_that_cannot_be_run_blocks_only_where_its_severity_says_so(severity: str, blocks: bool) -> None:
+    rule = f"{{metric: invalidValues, mustBe: 0, severity: {severity}}}"
+    port = port_of(f"  - {{name: a, logicalType: string, quality: [{rule}]}}\n")
+    assert report(port, pl.DataFrame({"a": ["x"]})).is_ok == (not blocks)
+
+
+def test_rules_and_uniqueness_of_nested_properties_are_judged() -> None:
+    port = port_of(
+        "  - name: o\n    logicalType: object\n    properties:\n"
+        "    - {name: k, logicalType: integer, unique: true}\n"
+        "    - {name: s, logicalType: string, quality: [{metric: invalidValues, arguments: {validValues: [a]}, mustBe: 0}]}\n"
+        "    - {name: d, logicalType: string, quality: [{metric: duplicateValues, mustBe: 1}]}\n"
+    )
+    rows = [{"k": 1, "s": "a", "d": "x"}, {"k": 1, "s": "b", "d": "x"}, None, {"k": None, "s": None, "d": None}]
+    outcome = report(port, pl.DataFrame({"o": rows}))
+    found = {it.check: (it.outcome.value, it.failing_rows) for it in outcome.results if it.check.startswith("o.")}
+    assert found == {
+        "o.type": ("passed", 0), "o.k.unique": ("failed", 1), "o.s.quality[0]": ("failed", 1), "o.d.quality[0]": ("passed", 1),
+    }  # fmt: skip
+
+
+def test_a_vector_that_says_it_is_normalized_has_length_one() -> None:
+    assert faults("{name: v, logicalType: vector, logicalTypeOptions: {dimensions: 2, normalized: false}}", [[3.0, 4.0]]) == 0
+    port = port_of("  - {name: v, logicalType: vector, logicalTypeOptions: {dimensions: 2, normalized: true}}\n")
+    outcome = report(port, pl.DataFrame({"v": [[0.6, 0.8], [3.0, 4.0], None]}))
+    assert result(outcome, "v.normalized").failing_rows == 1
 
 
 def test_a_format_or_bound_that_cannot_be_read_is_recorded() -> None:
@@ -271,7 +302,7 @@ def test_everything_wrong_with_a_frame_is_in_one_report() -> None:
     ]
     assert [item.check for item in outcome.recorded] == ["note.type", "note.required"]
     text = outcome.to_text()
-    for words in ("not publishable", "note", "extra", "row 1: -1.00", "row 0: 1.239", "row 2: null"):
+    for words in ("not publishable", "note", "extra", "row 1, key 1: -1.00", "row 0, key 1: 1.239", "row 2: null"):
         assert words in text, text
 
 

@@ -76,6 +76,7 @@ class Publication(_message.Message):
     LINEAGE_FIELD_NUMBER: _builtins.int
     QUALITY_FIELD_NUMBER: _builtins.int
     CONTRACT_IMPACT_FIELD_NUMBER: _builtins.int
+    IS_TRIAL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id."""
     product: _builtins.str
@@ -92,6 +93,8 @@ class Publication(_message.Message):
     """The contract, byte for byte."""
     abort_reason: _builtins.str
     """Why it was aborted."""
+    is_trial: _builtins.bool
+    """Begun for a check only: it never becomes visible."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it began."""
@@ -114,7 +117,7 @@ class Publication(_message.Message):
 
     @_builtins.property
     def quality(self) -> _containers.RepeatedCompositeFieldContainer[_product_pb2.QualityResult]:
-        """Quality results as delivered; set from COMMITTING on."""
+        """Quality results as delivered, and those of checks the server runs; set from COMMITTING on."""
 
     @_builtins.property
     def contract_impact(self) -> _contract_change_pb2.ContractImpact:
@@ -138,10 +141,11 @@ class Publication(_message.Message):
         lineage: _abc.Iterable[_lineage_pb2.PortLineage] | None = ...,
         quality: _abc.Iterable[_product_pb2.QualityResult] | None = ...,
         contract_impact: _contract_change_pb2.ContractImpact | None = ...,
+        is_trial: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["contract_impact", b"contract_impact", "create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort_reason", b"abort_reason", "base_version", b"base_version", "contract_impact", b"contract_impact", "contract_text", b"contract_text", "create_time", b"create_time", "expire_time", b"expire_time", "id", b"id", "lineage", b"lineage", "locations", b"locations", "principal", b"principal", "product", b"product", "quality", b"quality", "state", b"state", "verified_ports", b"verified_ports", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort_reason", b"abort_reason", "base_version", b"base_version", "contract_impact", b"contract_impact", "contract_text", b"contract_text", "create_time", b"create_time", "expire_time", b"expire_time", "id", b"id", "is_trial", b"is_trial", "lineage", b"lineage", "locations", b"locations", "principal", b"principal", "product", b"product", "quality", b"quality", "state", b"state", "verified_ports", b"verified_ports", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -32,6 +32,7 @@ class BeginPublicationRequest(_message.Message):
     CONTRACT_TEXT_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    IS_TRIAL_FIELD_NUMBER: _builtins.int
     product: _builtins.str
     """The product, like `finance.ledger`."""
     contract_text: _builtins.str
@@ -40,6 +41,8 @@ class BeginPublicationRequest(_message.Message):
     """Makes a retry safe."""
     validate_only: _builtins.bool
     """Check everything, open nothing."""
+    is_trial: _builtins.bool
+    """Opens it for a check of delivered files only: it takes no version number and can only be committed with validate_only."""
     def __init__(
         self,
         *,
@@ -47,10 +50,11 @@ class BeginPublicationRequest(_message.Message):
         contract_text: _builtins.str = ...,
         request_id: _builtins.str = ...,
         validate_only: _builtins.bool = ...,
+        is_trial: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract_text", b"contract_text", "product", b"product", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract_text", b"contract_text", "is_trial", b"is_trial", "product", b"product", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -207,10 +211,13 @@ class CommitPublicationRequest(_message.Message):
     QUALITY_FIELD_NUMBER: _builtins.int
     LINEAGE_FIELD_NUMBER: _builtins.int
     REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id."""
     request_id: _builtins.str
     """Makes a retry safe."""
+    validate_only: _builtins.bool
+    """Verify and check what was delivered, and make nothing visible: broken rules are in the answer."""
     @_builtins.property
     def ports(self) -> _containers.RepeatedCompositeFieldContainer[_publication_pb2.DeliveredPort]:
         """What was delivered, for every port of the contract."""
@@ -231,10 +238,11 @@ class CommitPublicationRequest(_message.Message):
         quality: _abc.Iterable[_product_pb2.QualityResult] | None = ...,
         lineage: _abc.Iterable[_lineage_pb2.PortLineage] | None = ...,
         request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "lineage", b"lineage", "ports", b"ports", "quality", b"quality", "request_id", b"request_id"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "lineage", b"lineage", "ports", b"ports", "quality", b"quality", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

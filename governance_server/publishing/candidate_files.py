@@ -1,0 +1,108 @@
+"""What is about to be published, as the checks see it: the contract, its ports' files, and other ports these refer to."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from domainmesh.v1 import publication_pb2
+from governance_server.caller import Caller
+from governance_server.warehouse.folder import Folder
+from governance_server.warehouse.layout import Warehouse
+from governance_server.warehouse.local_folder import LocalFolder
+from mesh_core.contract import Contract, Port
+
+if TYPE_CHECKING:
+    import polars as pl
+    import pyarrow as pa
+
+__all__ = ["Candidate", "Found", "NotRunnable", "OtherPorts", "candidate_of"]
+
+
+_BATCH_ROWS = 131_072
+
+
+class NotRunnable(Exception):
+    """A check that cannot be run; the message says why, in words for the publisher."""
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What a check found. `samples` are shown to who may write the product."""
+
+    holds: bool
+    message: str
+    failing_rows: int = 0
+    measured: str = ""
+    samples: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A verified delivery: each port's folder, its files in order, and its rows."""
+
+    product: str
+    contract: Contract
+    folders: Mapping[str, Folder]
+    files: Mapping[str, tuple[str, ...]]
+    rows: Mapping[str, int]
+
+    def paths(self, port: Port) -> tuple[str, ...]:
+        """The port's files as paths of this machine; none if they lie elsewhere."""
+        folder = self.folders[port.name]
+        return tuple(str(folder.path / name) for name in self.files[port.name]) if isinstance(folder, LocalFolder) else ()
+
+    def batches(self, port: Port, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """The port's rows in order, wherever its files lie."""
+        import pyarrow.parquet as pq
+
+        for name in self.files[port.name]:
+            with self.folders[port.name].open(name) as source:
+                wanted = list(columns) if columns is not None else None
+                yield from pq.ParquetFile(source).iter_batches(batch_size=_BATCH_ROWS, columns=wanted)
+
+    def frame(self, port: Port) -> pl.LazyFrame:
+        """The port's rows in storage types."""
+        import polars as pl
+
+        from governance_server.gateway.polars_streaming import frame_from_batches
+        from mesh_core.types import storage_schema
+
+        empty = pl.DataFrame(storage_schema(port).empty_table())
+        if not self.files[port.name]:
+            return empty.lazy()
+        paths = self.paths(port)
+        if paths:
+            return pl.scan_parquet(list(paths), glob=False)
+        return frame_from_batches(lambda columns: map(pl.DataFrame, self.batches(port, columns)), empty.schema)
+
+
+class OtherPorts(Protocol):
+    """Ports of other products, as they are served now."""
+
+    def table(self, caller: Caller, port: str, version: int, needed: Callable[[list[str]], list[str]]) -> Any:  # noqa: ANN401
+        """What the engine can scan, of the rows and columns that the caller may see. Raises: GovernanceError."""
+
+    def frame(self, caller: Caller, port: str) -> pl.LazyFrame:
+        """All its rows, read with the server's own rights. Raises: NotRunnable if the caller may not even know of it."""
+
+    def shows(self, caller: Caller, port: str, columns: list[str]) -> bool:
+        """Whether the caller sees every row of these columns clear."""
+
+
+def candidate_of(
+    warehouse: Warehouse,
+    publication: publication_pb2.Publication,
+    contract: Contract,
+    verified: list[publication_pb2.VerifiedPort],
+) -> Candidate:
+    """The candidate whose files were taken in for the publication."""
+    by_port = {port.name: found for port, found in zip(contract.ports, verified, strict=True)}
+    return Candidate(
+        publication.product,
+        contract,
+        {name: warehouse.incoming_folder(publication.id, name) for name in by_port},
+        {name: tuple(file.name for file in found.files) for name, found in by_port.items()},
+        {name: sum(file.row_count for file in found.files) for name, found in by_port.items()},
+    )

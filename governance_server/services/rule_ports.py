@@ -1,0 +1,81 @@
+"""Ports of other products, for checks at publish: governed for queries, with the server's own rights for foreign keys."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+from domainmesh.v1 import decision_log_pb2 as log_pb2
+from domainmesh.v1 import product_pb2
+from governance_server.backend import Backend
+from governance_server.caller import Caller
+from governance_server.publishing.candidate import CandidateChecks
+from governance_server.publishing.candidate_files import NotRunnable
+from governance_server.publishing.sql_rules import SqlRules
+from governance_server.rules.errors import GovernanceError
+from governance_server.services.pinned_reads import PinnedReads, understood
+from governance_server.warehouse.layout import Warehouse
+
+if TYPE_CHECKING:
+    import polars as pl
+
+__all__ = ["RulePorts", "candidate_checks"]
+
+
+class RulePorts:
+    """Opens ports as they are served now."""
+
+    def __init__(self, backend: Backend, warehouse: Warehouse) -> None:
+        self._backend = backend
+        self._warehouse = warehouse
+        self._reads = PinnedReads(backend, warehouse)
+
+    def table(self, caller: Caller, port: str, version: int, needed: Callable[[list[str]], list[str]]) -> Any:  # noqa: ANN401 # the engine's
+        """What the engine can scan, of the rows and columns that the caller may see for no purpose; recorded as a read.
+
+        Raises: AccessDenied, NotFound, Invalid, Unavailable.
+        """
+        from governance_server.gateway.sql_tables import governed_table
+
+        with self._backend.recording(log_pb2.DECISION_KIND_SQL, resource=port, purpose="") as recording:
+            read = self._reads.pin(caller, port, "", version)
+            columns = needed([column.name for column in read.plan.columns])
+            recording.decided(read.plan, version=read.version, columns=columns)
+            with understood(port):
+                return governed_table(
+                    read.plan, columns, table=(read.table_root, read.delta_version), salt=secrets.token_bytes(32),
+                    is_current=self._reads.watch(caller, read),
+                )  # fmt: skip
+
+    def frame(self, caller: Caller, port: str) -> pl.LazyFrame:
+        """All its rows. Raises: NotRunnable if there is none, it is no table, or the caller may not know of it."""
+        from governance_server.gateway.scan_errors import ScanFailed
+        from governance_server.gateway.table_source import open_table
+
+        found = self._backend.policy.find_port(port)
+        may_know = self._backend.policy.check(caller, "discover", port).allowed
+        if found is None or not may_know or found.kind != product_pb2.PORT_KIND_TABLE:
+            raise NotRunnable(f"there is no table {port} that you may discover")
+        try:
+            return open_table(port, self._warehouse.port_location(port), found.delta_version).frame
+        except ScanFailed as error:
+            raise NotRunnable(str(error)) from error
+
+    def shows(self, caller: Caller, port: str, columns: list[str]) -> bool:
+        """Whether the caller sees every row of these columns clear, without a purpose."""
+        from mesh_core.expressions.tree import TRUE
+
+        try:
+            plan = self._backend.policy.plan(caller, port, "")
+        except GovernanceError:
+            return False
+        clear = {column.name for column in plan.columns if column.is_clear}
+        return plan.row_filter == TRUE and clear.issuperset(columns)
+
+
+def candidate_checks(backend: Backend, warehouse: Warehouse) -> CandidateChecks:
+    """The checks that the server runs on what is to be published."""
+    others = RulePorts(backend, warehouse)
+    settings = backend.settings
+    return CandidateChecks(SqlRules(settings.home / "rules", settings.query_memory_bytes, others), others)

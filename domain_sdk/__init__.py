@@ -93,7 +93,7 @@ from domain_sdk.errors import (
 )
 from domain_sdk.identity import NewToken, Principal, Purpose, ServerStatus, Token
 from domain_sdk.inbox import Inbox, Notice, NoticeKind
-from domain_sdk.lineage import LineageEdge, LineageGraph, LineageNode
+from domain_sdk.lineage import LineageEdge, LineageGraph, LineageNode, LineageOrigin, LineageReach
 from domain_sdk.mesh import Mesh
 from domain_sdk.open_lineage import EventResult, LineageReceipt, LineageRun, ReceiptEdge, ReceivedEvent, RunDataset
 from domain_sdk.policy import Policy
@@ -189,6 +189,8 @@ __all__ = [
     "LineageEdge",
     "LineageGraph",
     "LineageNode",
+    "LineageOrigin",
+    "LineageReach",
     "LineageReceipt",
     "LineageRun",
     "Mesh",

@@ -16,8 +16,22 @@ if TYPE_CHECKING:
     from domain_sdk._transport import Transport
     from domainmesh.v1.lineage_service_pb2 import GetLineageResponse
 
-__all__ = ["Direction", "LineageEdge", "LineageGraph", "LineageNode", "fetch_lineage"]
+__all__ = [
+    "Direction",
+    "Level",
+    "LineageEdge",
+    "LineageGraph",
+    "LineageNode",
+    "LineageOrigin",
+    "LineageQuestion",
+    "LineageReach",
+    "fetch_lineage",
+    "fetch_reach",
+]
 
+Level = Literal["", "dataset", "column"]
+_LEVELS = ("", "dataset", "column")
+_MOST_IN_PAGE = 10_000
 Direction = Literal["both", "upstream", "downstream"]
 _DIRECTIONS = ("both", "upstream", "downstream")
 _TYPES = ("", "DIRECT", "INDIRECT")
@@ -32,9 +46,11 @@ class LineageNode:
     is_hidden: bool
     """True if the caller may not discover it."""
     kind: str
-    """`table`, `collection` or `column`; empty if hidden."""
+    """`table`, `collection`, `dataset` (outside the mesh) or `column`; empty if hidden."""
     tags: tuple[str, ...]
     """Declared and derived tags of a column."""
+    distance: int = 0
+    """How many steps it is away from what was asked for."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,14 +68,33 @@ class LineageEdge:
 
 
 @dataclass(frozen=True, slots=True)
+class LineageOrigin:
+    """By which run a port or dataset was last made, by whose word."""
+
+    port: str
+    version: int
+    """The version that was made; 0 outside the mesh."""
+    job: str
+    run_id: str
+    inputs: tuple[tuple[str, int], ...]
+    """What the run read, in which versions; the name of a hidden one is empty."""
+    basis: str
+    """`EXPLICIT`, `COLUMNS` or `PRODUCT` if OpenLineage events say so; empty for a publication's own word."""
+
+
+@dataclass(frozen=True, slots=True)
 class LineageGraph:
-    """The graph around one port or column."""
+    """The graph around one port or column, or what lies between two."""
 
     nodes: tuple[LineageNode, ...]
     """The one asked for is first."""
     edges: tuple[LineageEdge, ...]
     is_complete: bool
     """False if the graph was cut by depth or size."""
+    origins: tuple[LineageOrigin, ...] = ()
+    """By which runs its ports and datasets were made."""
+    more: str = ""
+    """Goes on where this was cut by size (`after=`), over the same graph; empty if it was not."""
 
     @property
     def root(self) -> LineageNode:
@@ -128,30 +163,111 @@ def _how(edge: LineageEdge) -> str:
     return f" ({', '.join(words).lower()})" if words else ""
 
 
-def fetch_lineage(
-    transport: Transport, name: str, *, direction: Direction = "both", depth: int = 5, as_of: int = 0
-) -> LineageGraph:
-    """The graph around the port or column.
+@dataclass(frozen=True, slots=True)
+class LineageQuestion:
+    """What is asked of the lineage graph."""
+
+    name: str
+    direction: Direction = "both"
+    depth: int = 5
+    as_of: int = 0
+    level: Level = ""
+    types: tuple[str, ...] = ()
+    between: str = ""
+
+    def __post_init__(self) -> None:
+        """Raises: InvalidRequest."""
+        if self.direction not in _DIRECTIONS:
+            raise InvalidRequest(f"{self.direction!r} is no direction: use both, upstream or downstream.", resource=self.name)
+        if self.level not in _LEVELS:
+            raise InvalidRequest(f"{self.level!r} is no level: use dataset or column.", resource=self.name)
+
+
+def fetch_lineage(transport: Transport, question: LineageQuestion, *, limit: int, after: str = "") -> LineageGraph:
+    """The graph, up to so many nodes; what is left can be asked for with its `more`.
 
     Raises:
-        InvalidRequest: the direction is none of both, upstream and downstream.
+        InvalidRequest: a direction, level or type is unknown, or `after` is of another question.
     """
-    from domainmesh.v1.lineage_service_pb2 import GetLineageRequest, LineageDirection
+    from domainmesh.v1.lineage_service_pb2 import GetLineageRequest, LineageDirection, LineageLevel
     from domainmesh.v1.lineage_service_pb2_grpc import LineageServiceStub
 
-    if direction not in _DIRECTIONS:
-        raise InvalidRequest(f"{direction!r} is no direction: use both, upstream or downstream.", resource=name)
-    word = "UNSPECIFIED" if direction == "both" else direction.upper()
-    way = LineageDirection.Value(f"LINEAGE_DIRECTION_{word}")
-    request = GetLineageRequest(name=name, depth=depth, direction=way, as_of=as_of)
-    return _graph(transport.call(transport.control(LineageServiceStub).GetLineage, request))
+    request = GetLineageRequest(
+        name=question.name, depth=question.depth, as_of=question.as_of, types=question.types, to=question.between,
+        direction=LineageDirection.Value(f"LINEAGE_DIRECTION_{_way(question.direction)}"),
+        level=LineageLevel.Value(f"LINEAGE_LEVEL_{question.level.upper() or 'UNSPECIFIED'}"), page_token=after,
+    )  # fmt: skip
+    pages: list[GetLineageResponse] = []
+    left = limit
+    while left > 0:
+        request.page_size = min(left, _MOST_IN_PAGE)
+        pages.append(transport.call(transport.control(LineageServiceStub).GetLineage, request))
+        left -= len(pages[-1].nodes)
+        request.page_token = pages[-1].next_page_token
+        if not request.page_token:
+            break
+    return _graph(pages, is_whole=not after)
 
 
-def _graph(message: GetLineageResponse) -> LineageGraph:
+@dataclass(frozen=True, slots=True)
+class LineageReach:
+    """Everything upstream or downstream of something, nearest first; what was asked for comes first, at distance 0."""
+
+    names: tuple[str, ...]
+    """Ports, datasets and column objects (`finance.ledger.entries#amount`); empty for what is hidden."""
+    distances: tuple[int, ...]
+    """How many steps each is away."""
+    is_complete: bool
+    """False if something lies beyond the depth."""
+
+    @property
+    def hidden_count(self) -> int:
+        """How many there are that the caller may not know."""
+        return self.names.count("")
+
+
+def fetch_reach(transport: Transport, question: LineageQuestion) -> LineageReach:
+    """Everything within the depth, whole. Raises: InvalidRequest."""
+    from domainmesh.v1.lineage_service_pb2 import LineageDirection, LineageLevel, ListReachRequest
+    from domainmesh.v1.lineage_service_pb2_grpc import LineageServiceStub
+
+    request = ListReachRequest(
+        name=question.name, depth=question.depth, as_of=question.as_of, types=question.types,
+        direction=LineageDirection.Value(f"LINEAGE_DIRECTION_{_way(question.direction)}"),
+        level=LineageLevel.Value(f"LINEAGE_LEVEL_{question.level.upper() or 'UNSPECIFIED'}"),
+    )  # fmt: skip
+    names: list[str] = []
+    distances: list[int] = []
+    is_cut = False
+    for part in transport.stream(transport.control(LineageServiceStub).ListReach, request):
+        ports = list(part.ports)
+        found = zip(part.port_places, part.columns, strict=True)
+        names += [f"{ports[place]}#{column}" if column else ports[place] for place, column in found]
+        distances += part.distances
+        is_cut |= part.is_cut_by_depth
+    return LineageReach(tuple(names), tuple(distances), not is_cut)
+
+
+def _way(direction: Direction) -> str:
+    return "UNSPECIFIED" if direction == "both" else direction.upper()
+
+
+def _graph(pages: list[GetLineageResponse], *, is_whole: bool) -> LineageGraph:
+    nodes = {it.id: LineageNode(it.id, it.is_hidden, it.kind, tuple(it.tags), it.distance) for page in pages for it in page.nodes}
+    edges = [LineageEdge(it.source, it.target, _type(it.type), it.subtype, it.is_masking) for page in pages for it in page.edges]
+    origins = [
+        LineageOrigin(it.port, it.version, it.job, it.run_id, tuple((i.port, i.version) for i in it.inputs), it.basis)
+        for page in pages
+        for it in page.origins
+    ]
+    more = pages[-1].next_page_token if pages else ""
+    is_cut = any(page.is_cut_by_depth for page in pages)
     return LineageGraph(
-        nodes=tuple(LineageNode(it.id, it.is_hidden, it.kind, tuple(it.tags)) for it in message.nodes),
-        edges=tuple(LineageEdge(it.source, it.target, _type(it.type), it.subtype, it.is_masking) for it in message.edges),
-        is_complete=message.is_complete,
+        nodes=tuple(nodes.values()),
+        edges=tuple(sorted(dict.fromkeys(edges), key=lambda it: (it.source, it.target, it.type, it.subtype))),
+        is_complete=is_whole and not more and not is_cut,
+        origins=tuple(dict.fromkeys(origins)),
+        more=more,
     )
 
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from domain_sdk._access import AccessCalls
 from domain_sdk._arguments import checked_names, checked_number, checked_text
+from domain_sdk._lineage_calls import LineageCalls
 from domain_sdk.admin import Admin
 from domain_sdk.approval_rules import ApprovalRules
 from domain_sdk.audit import Audit
@@ -29,7 +30,6 @@ if TYPE_CHECKING:
     from domain_sdk.collections import Passage
     from domain_sdk.domain import Domain
     from domain_sdk.identity import Principal, ServerStatus
-    from domain_sdk.lineage import Direction, LineageGraph
     from domain_sdk.open_lineage import EventResult, LineageRun
     from domain_sdk.read import GovernedScan, Via
     from domain_sdk.sql import QueryPlan
@@ -37,7 +37,7 @@ if TYPE_CHECKING:
 __all__ = ["Mesh"]
 
 
-class Mesh(AccessCalls):
+class Mesh(AccessCalls, LineageCalls):
     """A mesh as one principal sees it. Made by `Mesh.connect()`; safe to share between threads; close it or use `with`.
 
     Every call may raise a `MeshError`, whose class says why it failed.
@@ -165,12 +165,6 @@ class Mesh(AccessCalls):
         from domain_sdk.open_lineage import list_runs
 
         return list_runs(self._transport, dataset=dataset, namespace=namespace, job=job, limit=limit)
-
-    def lineage(self, name: str, *, depth: int = 5, direction: Direction = "both", as_of: int = 0) -> LineageGraph:
-        """The graph around a port (`finance.ledger.entries`) or column (`….entries.amount`), at a revision (0: now)."""
-        from domain_sdk.lineage import fetch_lineage
-
-        return fetch_lineage(self._transport, name, depth=depth, direction=direction, as_of=as_of)
 
     # Reading
 

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from domain_sdk.catalog import DomainEntry, PortEntry, ProductEntry
-from domain_sdk.cli.catalog_views import explanation_view, hits_view, lineage_view, shown_view
+from domain_sdk.cli.catalog_views import explanation_view, hits_view, lineage_view, reach_view, shown_view
 from domain_sdk.cli.command import Command
 from domain_sdk.cli.contract_views import contract_view, not_enforced_view, port_extras_view
 from domain_sdk.cli.options import Json, PortName, PurposeOption
@@ -128,19 +128,35 @@ def _releases(mesh: Mesh, found: DomainEntry | ProductEntry | PortEntry) -> list
 
 def lineage(
     ctx: typer.Context,
-    name: Annotated[str, typer.Argument(help="A port, or a column like finance.ledger.entries.amount.")],
+    name: Annotated[
+        str, typer.Argument(help="A port, a column like finance.ledger.entries.amount, or a dataset: namespace|name.")
+    ],
     depth: Annotated[int, typer.Option("--depth", min=1, max=100, help="How many steps each way.")] = 5,
     upstream: Annotated[bool, typer.Option("--upstream", help="Only where it comes from.")] = False,
     downstream: Annotated[bool, typer.Option("--downstream", help="Only what was made of it.")] = False,
+    between: Annotated[str, typer.Option("--between", metavar="OTHER", help="Only what lies on a way from here to OTHER.")] = "",
+    level: Annotated[str, typer.Option("--level", help="dataset or column.")] = "",
+    type: Annotated[
+        list[str] | None, typer.Option("--type", help="Only such edges: DIRECT, INDIRECT, FILTER, … (repeatable).")
+    ] = None,
+    limit: Annotated[int, typer.Option("--limit", min=1, help="How many nodes at most.")] = 10_000,
+    after: Annotated[str, typer.Option("--after", help="Go on where a graph was cut by --limit.")] = "",
+    as_of: Annotated[int, typer.Option("--as-of", metavar="REVISION", min=0, help="As of this revision; 0 is now.")] = 0,
+    listed: Annotated[bool, typer.Option("--list", help="Only names and steps, but always all of it within the depth.")] = False,
     format: Annotated[str, typer.Option("--format", help="tree, mermaid, dot or json.")] = "tree",
     as_json: Json = False,
 ) -> None:
-    """Draw where a port or column comes from and what was made of it."""
+    """Draw where a port, column or dataset comes from, what was made of it, or what lies between two of them."""
     if format not in ("tree", "mermaid", "dot", "json"):
         raise typer.BadParameter(f"{format!r} is no format; use tree, mermaid, dot or json.", param_hint="--format")
     direction = "upstream" if upstream and not downstream else "downstream" if downstream and not upstream else "both"
+    terms: Any = {"depth": depth, "types": type or (), "as_of": as_of, "direction": direction, "level": level}
     with connect(ctx) as mesh, waiting("Walking the lineage …"):
-        graph = mesh.lineage(name, depth=depth, direction=direction)  # type: ignore[arg-type] # one of the three, see above
+        if listed:
+            found = mesh.reach(name, **{**terms, "direction": "upstream" if direction == "upstream" else "downstream"})
+            answer(found, lambda: reach_view(found), as_json=as_json or format == "json")
+            return
+        graph = mesh.lineage(name, limit=limit, after=after, between=between, **terms)
     if format in ("mermaid", "dot") and not as_json:
         typer.echo(graph.to_mermaid() if format == "mermaid" else graph.to_dot())
     else:
@@ -177,6 +193,8 @@ COMMANDS = (
         (
             "mesh lineage finance.revenue.revenue.contact --upstream",
             "mesh lineage finance.revenue.revenue --format mermaid",
+            "mesh lineage sales.customers.customers --between finance.revenue.revenue --level column",
+            "mesh lineage sales.customers.customers.email --list --depth 100",
         ),
     ),
     Command("explain", explain, ("mesh explain finance.revenue.revenue --purpose forecasting --principal user:ana",)),

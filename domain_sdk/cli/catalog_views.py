@@ -14,9 +14,18 @@ if TYPE_CHECKING:
     from rich.tree import Tree
 
     from domain_sdk.access import ExplainedColumn, Explanation, ReadPlan, WayOut
-    from domain_sdk.lineage import LineageEdge, LineageGraph
+    from domain_sdk.lineage import LineageEdge, LineageGraph, LineageReach
 
-__all__ = ["explanation_view", "hits_view", "lineage_view", "purpose_words", "reason_words", "row_words", "shown_view"]
+__all__ = [
+    "explanation_view",
+    "hits_view",
+    "lineage_view",
+    "purpose_words",
+    "reach_view",
+    "reason_words",
+    "row_words",
+    "shown_view",
+]
 
 
 def hits_view(hits: Sequence[Hit], query: str, *, tag: str = "", domain: str = "") -> RenderableType:
@@ -112,8 +121,26 @@ def lineage_view(graph: LineageGraph) -> RenderableType:
             _grow(tree.add(cell(heading, "italic dim")), graph, labels, is_upstream=is_upstream)
     if not graph.edges:
         tree.add(cell("nothing is known of where it comes from or what was made of it", "dim"))
-    cut = [] if graph.is_complete else [cell("The graph was cut: ask with a greater --depth.", "yellow")]
-    return Group(tree, *cut)
+    return Group(tree, *_cut(graph))
+
+
+def _cut(graph: LineageGraph) -> list[Text]:
+    if graph.more:
+        return [cell(f"The graph goes on: ask with --after {graph.more}", "yellow")]
+    return [] if graph.is_complete else [cell("The graph was cut: ask with a greater --depth.", "yellow")]
+
+
+def reach_view(found: LineageReach) -> RenderableType:
+    """What was reached, nearest first, hidden things only counted."""
+    rows: list[list[object]] = [
+        [distance, cell(name.replace("#", "."), "bold" if "#" not in name else "")]
+        for name, distance in zip(found.names[1:], found.distances[1:], strict=True)
+        if name
+    ]
+    title = f"{len(found.names) - 1:,} made of it" + (
+        f", {found.hidden_count:,} of them hidden from you" if found.hidden_count else ""
+    )
+    return table(["steps", "what"], rows, title=title if found.is_complete else f"{title}; more lies beyond the depth")
 
 
 def _grow(branch: Tree, graph: LineageGraph, labels: dict[str, Text], *, is_upstream: bool) -> None:

@@ -115,7 +115,7 @@ class IndexedEngine:
                 if domain != ANY:
                     bound = self._matcher.bind(Request(sub, domain, ANY, act, purpose, now), state)
                     _note(state, bound, domain, skip=frozenset(everywhere[2]), into=(allowed, denied))
-        return Visibility(frozenset(allowed), frozenset(denied), state.revision, state.g2)
+        return Visibility(frozenset(allowed), frozenset(denied), state.revision, state.g2, has_links=state.has_links)
 
     def rules_on(self, obj: str, act: str) -> tuple[Rule, ...]:
         """Every rule that reaches the object for the action, whoever its subject."""

@@ -34,6 +34,10 @@ class LineageSight:
             return self._visible.allows(node)
         return self.sees_job(parse_node(node.partition("#")[0].removeprefix(_JOB)))
 
+    def is_as_its_port(self, column: str) -> bool:
+        """True of a column object that neither a rule nor a tag is on: it may be known if its port may."""
+        return is_outside(column) or not self._visible.is_special(column)
+
     def sees_job(self, named: DatasetName) -> bool:
         """True if the caller may know the job (or dataset) outside the mesh."""
         owner = self._facts.owners.owner_of(*named)

@@ -109,6 +109,10 @@ class State:
         closed = self.purposes_closed.get(name)
         return closed if closed is not None else _remember(self.purposes_closed, name, _close(name, self.purposes))
 
+    def has_links(self, name: str) -> bool:
+        """True if something contains the object besides what its name lies in: a tag, say."""
+        return bool(self._links(name))
+
     def _links(self, name: str) -> tuple[str, ...]:
         shard = self.shards.get(domain_of(name))
         return shard.containers.get(name, ()) if shard else ()

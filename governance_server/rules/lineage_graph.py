@@ -10,6 +10,7 @@ from __future__ import annotations
 from array import array
 from collections.abc import Iterable, Iterator, Mapping
 from copy import copy
+from threading import Lock
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,7 @@ class Graph:
         self._changed: set[int] = set()
         self._base: Adjacency | None = None
         self._layout: Layout | None = None
+        self._laying_out = Lock()
         for lineage in lineages:
             self.put(lineage)
 
@@ -67,6 +69,7 @@ class Graph:
     def copy(self) -> Graph:
         """The same graph, which goes its own way from here."""
         copied = copy(self)
+        copied._laying_out = Lock()
         copied._parts, copied._ends, copied._changed = dict(self._parts), dict(self._ends), set(self._changed)
         return copied
 
@@ -97,9 +100,11 @@ class Graph:
     def layout(self) -> Layout:
         """The edges as they are now, laid out for walking; made anew if something changed."""
         known = self._layout
-        if known is None or len(known.ports) != len(self.nodes):
-            known = self._layout = self._laid_out()
-        return known
+        if known is not None and len(known.ports) == len(self.nodes):
+            return known
+        with self._laying_out:
+            self._layout = self._laid_out()
+            return self._layout
 
     def _note(self, port: int) -> int:
         self._changed.add(port)

@@ -25,15 +25,15 @@ _sym_db = _symbol_database.Default()
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x64omainmesh/v1/lineage.proto\x12\rdomainmesh.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb7\x01\n\nColumnEdge\x12\x13\n\x0bsource_port\x18\x01 \x01(\t\x12\x15\n\rsource_column\x18\x02 \x01(\t\x12\x15\n\rtarget_column\x18\x03 \x01(\t\x12/\n\x04type\x18\x04 \x01(\x0e\x32!.domainmesh.v1.TransformationType\x12\x0f\n\x07subtype\x18\x05 \x01(\t\x12\x12\n\nis_masking\x18\x06 \x01(\x08\x12\x10\n\x08\x66unction\x18\x07 \x01(\t\"\x85\x02\n\x0bPortLineage\x12\x0c\n\x04port\x18\x01 \x01(\t\x12+\n\x06inputs\x18\x02 \x03(\x0b\x32\x1b.domainmesh.v1.InputVersion\x12(\n\x05\x65\x64ges\x18\x03 \x03(\x0b\x32\x19.domainmesh.v1.ColumnEdge\x12\x16\n\x0eunknown_inputs\x18\x04 \x03(\t\x12\x0b\n\x03job\x18\x05 \x01(\t\x12\x0e\n\x06run_id\x18\x06 \x01(\t\x12\x0f\n\x07version\x18\x07 \x01(\x04\x12,\n\trow_edges\x18\x08 \x03(\x0b\x32\x19.domainmesh.v1.ColumnEdge\x12\x0e\n\x06source\x18\t \x01(\t\x12\r\n\x05\x62\x61sis\x18\n \x01(\t\"-\n\x0cInputVersion\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\"H\n\x0bLineageNode\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tis_hidden\x18\x02 \x01(\x08\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0c\n\x04tags\x18\x04 \x03(\t\"\x83\x01\n\x0bLineageEdge\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12/\n\x04type\x18\x03 \x01(\x0e\x32!.domainmesh.v1.TransformationType\x12\x0f\n\x07subtype\x18\x04 \x01(\t\x12\x12\n\nis_masking\x18\x05 \x01(\x08\"p\n\x0cLineageEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x30\n\x0creceive_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04json\x18\x03 \x01(\t\x12\x0e\n\x06sender\x18\x04 \x01(\t*{\n\x12TransformationType\x12#\n\x1fTRANSFORMATION_TYPE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aTRANSFORMATION_TYPE_DIRECT\x10\x01\x12 \n\x1cTRANSFORMATION_TYPE_INDIRECT\x10\x02\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x64omainmesh/v1/lineage.proto\x12\rdomainmesh.v1\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb7\x01\n\nColumnEdge\x12\x13\n\x0bsource_port\x18\x01 \x01(\t\x12\x15\n\rsource_column\x18\x02 \x01(\t\x12\x15\n\rtarget_column\x18\x03 \x01(\t\x12/\n\x04type\x18\x04 \x01(\x0e\x32!.domainmesh.v1.TransformationType\x12\x0f\n\x07subtype\x18\x05 \x01(\t\x12\x12\n\nis_masking\x18\x06 \x01(\x08\x12\x10\n\x08\x66unction\x18\x07 \x01(\t\"\x85\x02\n\x0bPortLineage\x12\x0c\n\x04port\x18\x01 \x01(\t\x12+\n\x06inputs\x18\x02 \x03(\x0b\x32\x1b.domainmesh.v1.InputVersion\x12(\n\x05\x65\x64ges\x18\x03 \x03(\x0b\x32\x19.domainmesh.v1.ColumnEdge\x12\x16\n\x0eunknown_inputs\x18\x04 \x03(\t\x12\x0b\n\x03job\x18\x05 \x01(\t\x12\x0e\n\x06run_id\x18\x06 \x01(\t\x12\x0f\n\x07version\x18\x07 \x01(\x04\x12,\n\trow_edges\x18\x08 \x03(\x0b\x32\x19.domainmesh.v1.ColumnEdge\x12\x0e\n\x06source\x18\t \x01(\t\x12\r\n\x05\x62\x61sis\x18\n \x01(\t\"-\n\x0cInputVersion\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\"Z\n\x0bLineageNode\x12\n\n\x02id\x18\x01 \x01(\t\x12\x11\n\tis_hidden\x18\x02 \x01(\x08\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x0c\n\x04tags\x18\x04 \x03(\t\x12\x10\n\x08\x64istance\x18\x05 \x01(\r\"\x87\x01\n\rLineageOrigin\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x0b\n\x03job\x18\x03 \x01(\t\x12\x0e\n\x06run_id\x18\x04 \x01(\t\x12+\n\x06inputs\x18\x05 \x03(\x0b\x32\x1b.domainmesh.v1.InputVersion\x12\r\n\x05\x62\x61sis\x18\x06 \x01(\t\"\x83\x01\n\x0bLineageEdge\x12\x0e\n\x06source\x18\x01 \x01(\t\x12\x0e\n\x06target\x18\x02 \x01(\t\x12/\n\x04type\x18\x03 \x01(\x0e\x32!.domainmesh.v1.TransformationType\x12\x0f\n\x07subtype\x18\x04 \x01(\t\x12\x12\n\nis_masking\x18\x05 \x01(\x08\"p\n\x0cLineageEvent\x12\x10\n\x08sequence\x18\x01 \x01(\x04\x12\x30\n\x0creceive_time\x18\x02 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0c\n\x04json\x18\x03 \x01(\t\x12\x0e\n\x06sender\x18\x04 \x01(\t*{\n\x12TransformationType\x12#\n\x1fTRANSFORMATION_TYPE_UNSPECIFIED\x10\x00\x12\x1e\n\x1aTRANSFORMATION_TYPE_DIRECT\x10\x01\x12 \n\x1cTRANSFORMATION_TYPE_INDIRECT\x10\x02\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'domainmesh.v1.lineage_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_TRANSFORMATIONTYPE']._serialized_start=898
-  _globals['_TRANSFORMATIONTYPE']._serialized_end=1021
+  _globals['_TRANSFORMATIONTYPE']._serialized_start=1054
+  _globals['_TRANSFORMATIONTYPE']._serialized_end=1177
   _globals['_COLUMNEDGE']._serialized_start=80
   _globals['_COLUMNEDGE']._serialized_end=263
   _globals['_PORTLINEAGE']._serialized_start=266
@@ -41,9 +41,11 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_INPUTVERSION']._serialized_start=529
   _globals['_INPUTVERSION']._serialized_end=574
   _globals['_LINEAGENODE']._serialized_start=576
-  _globals['_LINEAGENODE']._serialized_end=648
-  _globals['_LINEAGEEDGE']._serialized_start=651
-  _globals['_LINEAGEEDGE']._serialized_end=782
-  _globals['_LINEAGEEVENT']._serialized_start=784
-  _globals['_LINEAGEEVENT']._serialized_end=896
+  _globals['_LINEAGENODE']._serialized_end=666
+  _globals['_LINEAGEORIGIN']._serialized_start=669
+  _globals['_LINEAGEORIGIN']._serialized_end=804
+  _globals['_LINEAGEEDGE']._serialized_start=807
+  _globals['_LINEAGEEDGE']._serialized_end=938
+  _globals['_LINEAGEEVENT']._serialized_start=940
+  _globals['_LINEAGEEVENT']._serialized_end=1052
 # @@protoc_insertion_point(module_scope)

@@ -192,12 +192,15 @@ class LineageNode(_message.Message):
     IS_HIDDEN_FIELD_NUMBER: _builtins.int
     KIND_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
+    DISTANCE_FIELD_NUMBER: _builtins.int
     id: _builtins.str
-    """The port or column object, of a dataset outside the mesh `namespace|name`; an opaque id when the caller may not discover it."""
+    """The port or column object; an opaque id when the caller may not discover it."""
     is_hidden: _builtins.bool
     """True if the name is hidden from the caller."""
     kind: _builtins.str
-    """`table`, `collection`, `column`, or `dataset` of one outside the mesh; empty if hidden."""
+    """`table`, `collection`, `dataset` (outside the mesh) or `column`; empty if hidden."""
+    distance: _builtins.int
+    """How many steps it is away from what was asked for."""
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Declared and derived tags of a column."""
@@ -209,14 +212,59 @@ class LineageNode(_message.Message):
         is_hidden: _builtins.bool = ...,
         kind: _builtins.str = ...,
         tags: _abc.Iterable[_builtins.str] | None = ...,
+        distance: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "is_hidden", b"is_hidden", "kind", b"kind", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["distance", b"distance", "id", b"id", "is_hidden", b"is_hidden", "kind", b"kind", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___LineageNode: _TypeAlias = LineageNode  # noqa: Y015
+
+@_typing.final
+class LineageOrigin(_message.Message):
+    """What a port or dataset was last made by, from whose word."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    JOB_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    INPUTS_FIELD_NUMBER: _builtins.int
+    BASIS_FIELD_NUMBER: _builtins.int
+    port: _builtins.str
+    """The port or dataset."""
+    version: _builtins.int
+    """The version that was made; 0 outside the mesh."""
+    job: _builtins.str
+    """The job."""
+    run_id: _builtins.str
+    """The run."""
+    basis: _builtins.str
+    """As in PortLineage."""
+    @_builtins.property
+    def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___InputVersion]:
+        """What the run read, in which versions; of an input that is hidden from the caller the name is empty."""
+
+    def __init__(
+        self,
+        *,
+        port: _builtins.str = ...,
+        version: _builtins.int = ...,
+        job: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+        inputs: _abc.Iterable[Global___InputVersion] | None = ...,
+        basis: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["basis", b"basis", "inputs", b"inputs", "job", b"job", "port", b"port", "run_id", b"run_id", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___LineageOrigin: _TypeAlias = LineageOrigin  # noqa: Y015
 
 @_typing.final
 class LineageEdge(_message.Message):

@@ -25,23 +25,29 @@ _sym_db = _symbol_database.Default()
 from domainmesh.v1 import lineage_pb2 as domainmesh_dot_v1_dot_lineage__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#domainmesh/v1/lineage_service.proto\x12\rdomainmesh.v1\x1a\x1b\x64omainmesh/v1/lineage.proto\"s\n\x11GetLineageRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x32\n\tdirection\x18\x02 \x01(\x0e\x32\x1f.domainmesh.v1.LineageDirection\x12\r\n\x05\x64\x65pth\x18\x03 \x01(\r\x12\r\n\x05\x61s_of\x18\x04 \x01(\x04\"\x7f\n\x12GetLineageResponse\x12)\n\x05nodes\x18\x01 \x03(\x0b\x32\x1a.domainmesh.v1.LineageNode\x12)\n\x05\x65\x64ges\x18\x02 \x03(\x0b\x32\x1a.domainmesh.v1.LineageEdge\x12\x13\n\x0bis_complete\x18\x03 \x01(\x08\"P\n\x18ListLineageEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\x04\"a\n\x19ListLineageEventsResponse\x12+\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1b.domainmesh.v1.LineageEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*w\n\x10LineageDirection\x12!\n\x1dLINEAGE_DIRECTION_UNSPECIFIED\x10\x00\x12\x1e\n\x1aLINEAGE_DIRECTION_UPSTREAM\x10\x01\x12 \n\x1cLINEAGE_DIRECTION_DOWNSTREAM\x10\x02\x32\xcb\x01\n\x0eLineageService\x12Q\n\nGetLineage\x12 .domainmesh.v1.GetLineageRequest\x1a!.domainmesh.v1.GetLineageResponse\x12\x66\n\x11ListLineageEvents\x12\'.domainmesh.v1.ListLineageEventsRequest\x1a(.domainmesh.v1.ListLineageEventsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#domainmesh/v1/lineage_service.proto\x12\rdomainmesh.v1\x1a\x1b\x64omainmesh/v1/lineage.proto\"\xe1\x01\n\x11GetLineageRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x32\n\tdirection\x18\x02 \x01(\x0e\x32\x1f.domainmesh.v1.LineageDirection\x12\r\n\x05\x64\x65pth\x18\x03 \x01(\r\x12\r\n\x05\x61s_of\x18\x04 \x01(\x04\x12\x11\n\tpage_size\x18\x05 \x01(\r\x12\x12\n\npage_token\x18\x06 \x01(\t\x12*\n\x05level\x18\x07 \x01(\x0e\x32\x1b.domainmesh.v1.LineageLevel\x12\r\n\x05types\x18\x08 \x03(\t\x12\n\n\x02to\x18\t \x01(\t\"\xe0\x01\n\x12GetLineageResponse\x12)\n\x05nodes\x18\x01 \x03(\x0b\x32\x1a.domainmesh.v1.LineageNode\x12)\n\x05\x65\x64ges\x18\x02 \x03(\x0b\x32\x1a.domainmesh.v1.LineageEdge\x12\x13\n\x0bis_complete\x18\x03 \x01(\x08\x12\x17\n\x0fnext_page_token\x18\x04 \x01(\t\x12\x17\n\x0fis_cut_by_depth\x18\x05 \x01(\x08\x12-\n\x07origins\x18\x06 \x03(\x0b\x32\x1c.domainmesh.v1.LineageOrigin\"\xad\x01\n\x10ListReachRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x32\n\tdirection\x18\x02 \x01(\x0e\x32\x1f.domainmesh.v1.LineageDirection\x12\r\n\x05\x64\x65pth\x18\x03 \x01(\r\x12\r\n\x05\x61s_of\x18\x04 \x01(\x04\x12*\n\x05level\x18\x05 \x01(\x0e\x32\x1b.domainmesh.v1.LineageLevel\x12\r\n\x05types\x18\x06 \x03(\t\"t\n\x11ListReachResponse\x12\r\n\x05ports\x18\x01 \x03(\t\x12\x13\n\x0bport_places\x18\x02 \x03(\r\x12\x0f\n\x07\x63olumns\x18\x03 \x03(\t\x12\x11\n\tdistances\x18\x04 \x03(\r\x12\x17\n\x0fis_cut_by_depth\x18\x05 \x01(\x08\"P\n\x18ListLineageEventsRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\r\n\x05\x61\x66ter\x18\x03 \x01(\x04\"a\n\x19ListLineageEventsResponse\x12+\n\x06\x65vents\x18\x01 \x03(\x0b\x32\x1b.domainmesh.v1.LineageEvent\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t*w\n\x10LineageDirection\x12!\n\x1dLINEAGE_DIRECTION_UNSPECIFIED\x10\x00\x12\x1e\n\x1aLINEAGE_DIRECTION_UPSTREAM\x10\x01\x12 \n\x1cLINEAGE_DIRECTION_DOWNSTREAM\x10\x02*b\n\x0cLineageLevel\x12\x1d\n\x19LINEAGE_LEVEL_UNSPECIFIED\x10\x00\x12\x19\n\x15LINEAGE_LEVEL_DATASET\x10\x01\x12\x18\n\x14LINEAGE_LEVEL_COLUMN\x10\x02\x32\x9d\x02\n\x0eLineageService\x12Q\n\nGetLineage\x12 .domainmesh.v1.GetLineageRequest\x1a!.domainmesh.v1.GetLineageResponse\x12P\n\tListReach\x12\x1f.domainmesh.v1.ListReachRequest\x1a .domainmesh.v1.ListReachResponse0\x01\x12\x66\n\x11ListLineageEvents\x12\'.domainmesh.v1.ListLineageEventsRequest\x1a(.domainmesh.v1.ListLineageEventsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'domainmesh.v1.lineage_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_LINEAGEDIRECTION']._serialized_start=510
-  _globals['_LINEAGEDIRECTION']._serialized_end=629
-  _globals['_GETLINEAGEREQUEST']._serialized_start=83
-  _globals['_GETLINEAGEREQUEST']._serialized_end=198
-  _globals['_GETLINEAGERESPONSE']._serialized_start=200
-  _globals['_GETLINEAGERESPONSE']._serialized_end=327
-  _globals['_LISTLINEAGEEVENTSREQUEST']._serialized_start=329
-  _globals['_LISTLINEAGEEVENTSREQUEST']._serialized_end=409
-  _globals['_LISTLINEAGEEVENTSRESPONSE']._serialized_start=411
-  _globals['_LISTLINEAGEEVENTSRESPONSE']._serialized_end=508
-  _globals['_LINEAGESERVICE']._serialized_start=632
-  _globals['_LINEAGESERVICE']._serialized_end=835
+  _globals['_LINEAGEDIRECTION']._serialized_start=1013
+  _globals['_LINEAGEDIRECTION']._serialized_end=1132
+  _globals['_LINEAGELEVEL']._serialized_start=1134
+  _globals['_LINEAGELEVEL']._serialized_end=1232
+  _globals['_GETLINEAGEREQUEST']._serialized_start=84
+  _globals['_GETLINEAGEREQUEST']._serialized_end=309
+  _globals['_GETLINEAGERESPONSE']._serialized_start=312
+  _globals['_GETLINEAGERESPONSE']._serialized_end=536
+  _globals['_LISTREACHREQUEST']._serialized_start=539
+  _globals['_LISTREACHREQUEST']._serialized_end=712
+  _globals['_LISTREACHRESPONSE']._serialized_start=714
+  _globals['_LISTREACHRESPONSE']._serialized_end=830
+  _globals['_LISTLINEAGEEVENTSREQUEST']._serialized_start=832
+  _globals['_LISTLINEAGEEVENTSREQUEST']._serialized_end=912
+  _globals['_LISTLINEAGEEVENTSRESPONSE']._serialized_start=914
+  _globals['_LISTLINEAGEEVENTSRESPONSE']._serialized_end=1011
+  _globals['_LINEAGESERVICE']._serialized_start=1235
+  _globals['_LINEAGESERVICE']._serialized_end=1520
 # @@protoc_insertion_point(module_scope)

@@ -44,6 +44,30 @@ LINEAGE_DIRECTION_DOWNSTREAM: LineageDirection.ValueType  # 2
 """To what was made of it."""
 Global___LineageDirection: _TypeAlias = LineageDirection  # noqa: Y015
 
+class _LineageLevel:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _LineageLevelEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_LineageLevel.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    LINEAGE_LEVEL_UNSPECIFIED: _LineageLevel.ValueType  # 0
+    """Ports if a port is asked for, columns if a column is."""
+    LINEAGE_LEVEL_DATASET: _LineageLevel.ValueType  # 1
+    """Ports and datasets."""
+    LINEAGE_LEVEL_COLUMN: _LineageLevel.ValueType  # 2
+    """Columns; ports only from where the columns are not known."""
+
+class LineageLevel(_LineageLevel, metaclass=_LineageLevelEnumTypeWrapper):
+    """What the nodes of a graph are."""
+
+LINEAGE_LEVEL_UNSPECIFIED: LineageLevel.ValueType  # 0
+"""Ports if a port is asked for, columns if a column is."""
+LINEAGE_LEVEL_DATASET: LineageLevel.ValueType  # 1
+"""Ports and datasets."""
+LINEAGE_LEVEL_COLUMN: LineageLevel.ValueType  # 2
+"""Columns; ports only from where the columns are not known."""
+Global___LineageLevel: _TypeAlias = LineageLevel  # noqa: Y015
+
 @_typing.final
 class GetLineageRequest(_message.Message):
     """Asks for a graph."""
@@ -54,9 +78,14 @@ class GetLineageRequest(_message.Message):
     DIRECTION_FIELD_NUMBER: _builtins.int
     DEPTH_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    PAGE_SIZE_FIELD_NUMBER: _builtins.int
+    PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    TYPES_FIELD_NUMBER: _builtins.int
+    TO_FIELD_NUMBER: _builtins.int
     name: _builtins.str
-    """A port (`finance.ledger.entries`) or column (`finance.ledger.entries.amount` or `…entries#amount`), or of a dataset outside the
-    mesh `namespace|name` or `namespace|name#column`.
+    """A port (`finance.ledger.entries`), column (`finance.ledger.entries.amount` or `…entries#amount`), or dataset outside the mesh
+    (`namespace|name`, `namespace|name#column`).
     """
     direction: Global___LineageDirection.ValueType
     """Which way."""
@@ -64,6 +93,18 @@ class GetLineageRequest(_message.Message):
     """How many steps; 0 means 5, at most 100."""
     as_of: _builtins.int
     """The journal revision to read at; 0 means now."""
+    page_size: _builtins.int
+    """At most this many nodes; 0 means 1,000, more than 10,000 means 10,000."""
+    page_token: _builtins.str
+    """From the previous response; the pages are of one graph, whatever is published meanwhile."""
+    level: Global___LineageLevel.ValueType
+    """What the nodes are."""
+    to: _builtins.str
+    """Only what lies on a way from `name` to this port, column or dataset. The direction does not matter then."""
+    @_builtins.property
+    def types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only edges of these types (DIRECT, INDIRECT) or subtypes (IDENTITY, FILTER, …); all if empty."""
+
     def __init__(
         self,
         *,
@@ -71,10 +112,15 @@ class GetLineageRequest(_message.Message):
         direction: Global___LineageDirection.ValueType = ...,
         depth: _builtins.int = ...,
         as_of: _builtins.int = ...,
+        page_size: _builtins.int = ...,
+        page_token: _builtins.str = ...,
+        level: Global___LineageLevel.ValueType = ...,
+        types: _abc.Iterable[_builtins.str] | None = ...,
+        to: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "depth", b"depth", "direction", b"direction", "name", b"name"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "depth", b"depth", "direction", b"direction", "level", b"level", "name", b"name", "page_size", b"page_size", "page_token", b"page_token", "to", b"to", "types", b"types"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -89,8 +135,15 @@ class GetLineageResponse(_message.Message):
     NODES_FIELD_NUMBER: _builtins.int
     EDGES_FIELD_NUMBER: _builtins.int
     IS_COMPLETE_FIELD_NUMBER: _builtins.int
+    NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    IS_CUT_BY_DEPTH_FIELD_NUMBER: _builtins.int
+    ORIGINS_FIELD_NUMBER: _builtins.int
     is_complete: _builtins.bool
-    """False if the graph was cut by depth or size."""
+    """True if this response is all of it: nothing lies beyond the depth, or on another page."""
+    next_page_token: _builtins.str
+    """Empty on the last page."""
+    is_cut_by_depth: _builtins.bool
+    """True if something lies beyond the depth."""
     @_builtins.property
     def nodes(self) -> _containers.RepeatedCompositeFieldContainer[_lineage_pb2.LineageNode]:
         """The nodes; the one asked for is first."""
@@ -99,20 +152,117 @@ class GetLineageResponse(_message.Message):
     def edges(self) -> _containers.RepeatedCompositeFieldContainer[_lineage_pb2.LineageEdge]:
         """The edges between them."""
 
+    @_builtins.property
+    def origins(self) -> _containers.RepeatedCompositeFieldContainer[_lineage_pb2.LineageOrigin]:
+        """By which runs the ports and datasets of this page were made."""
+
     def __init__(
         self,
         *,
         nodes: _abc.Iterable[_lineage_pb2.LineageNode] | None = ...,
         edges: _abc.Iterable[_lineage_pb2.LineageEdge] | None = ...,
         is_complete: _builtins.bool = ...,
+        next_page_token: _builtins.str = ...,
+        is_cut_by_depth: _builtins.bool = ...,
+        origins: _abc.Iterable[_lineage_pb2.LineageOrigin] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["edges", b"edges", "is_complete", b"is_complete", "nodes", b"nodes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["edges", b"edges", "is_complete", b"is_complete", "is_cut_by_depth", b"is_cut_by_depth", "next_page_token", b"next_page_token", "nodes", b"nodes", "origins", b"origins"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetLineageResponse: _TypeAlias = GetLineageResponse  # noqa: Y015
+
+@_typing.final
+class ListReachRequest(_message.Message):
+    """Asks what is upstream or downstream."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    DIRECTION_FIELD_NUMBER: _builtins.int
+    DEPTH_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
+    LEVEL_FIELD_NUMBER: _builtins.int
+    TYPES_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """As in GetLineageRequest."""
+    direction: Global___LineageDirection.ValueType
+    """Which way; unspecified means downstream."""
+    depth: _builtins.int
+    """How many steps; 0 means 100, the most."""
+    as_of: _builtins.int
+    """The journal revision to read at; 0 means now."""
+    level: Global___LineageLevel.ValueType
+    """What is listed."""
+    @_builtins.property
+    def types(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """As in GetLineageRequest."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        direction: Global___LineageDirection.ValueType = ...,
+        depth: _builtins.int = ...,
+        as_of: _builtins.int = ...,
+        level: Global___LineageLevel.ValueType = ...,
+        types: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "depth", b"depth", "direction", b"direction", "level", b"level", "name", b"name", "types", b"types"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReachRequest: _TypeAlias = ListReachRequest  # noqa: Y015
+
+@_typing.final
+class ListReachResponse(_message.Message):
+    """A part of the list. The i-th item is the column `columns[i]` (empty: the whole) of the port `ports[port_places[i]]`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORTS_FIELD_NUMBER: _builtins.int
+    PORT_PLACES_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    DISTANCES_FIELD_NUMBER: _builtins.int
+    IS_CUT_BY_DEPTH_FIELD_NUMBER: _builtins.int
+    is_cut_by_depth: _builtins.bool
+    """True if something lies beyond the depth."""
+    @_builtins.property
+    def ports(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The ports and datasets of this part; an empty name stands for those that are hidden from the caller."""
+
+    @_builtins.property
+    def port_places(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Of each item, the place of its port in `ports`."""
+
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of each item, its column; empty for a whole port and for what is hidden."""
+
+    @_builtins.property
+    def distances(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """Of each item, how many steps away it is; what was asked for is the first item of the first part."""
+
+    def __init__(
+        self,
+        *,
+        ports: _abc.Iterable[_builtins.str] | None = ...,
+        port_places: _abc.Iterable[_builtins.int] | None = ...,
+        columns: _abc.Iterable[_builtins.str] | None = ...,
+        distances: _abc.Iterable[_builtins.int] | None = ...,
+        is_cut_by_depth: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "distances", b"distances", "is_cut_by_depth", b"is_cut_by_depth", "port_places", b"port_places", "ports", b"ports"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListReachResponse: _TypeAlias = ListReachResponse  # noqa: Y015
 
 @_typing.final
 class ListLineageEventsRequest(_message.Message):

@@ -40,6 +40,11 @@ class LineageServiceStub(object):
                 request_serializer=domainmesh_dot_v1_dot_lineage__service__pb2.GetLineageRequest.SerializeToString,
                 response_deserializer=domainmesh_dot_v1_dot_lineage__service__pb2.GetLineageResponse.FromString,
                 _registered_method=True)
+        self.ListReach = channel.unary_stream(
+                '/domainmesh.v1.LineageService/ListReach',
+                request_serializer=domainmesh_dot_v1_dot_lineage__service__pb2.ListReachRequest.SerializeToString,
+                response_deserializer=domainmesh_dot_v1_dot_lineage__service__pb2.ListReachResponse.FromString,
+                _registered_method=True)
         self.ListLineageEvents = channel.unary_unary(
                 '/domainmesh.v1.LineageService/ListLineageEvents',
                 request_serializer=domainmesh_dot_v1_dot_lineage__service__pb2.ListLineageEventsRequest.SerializeToString,
@@ -52,7 +57,14 @@ class LineageServiceServicer(object):
     """
 
     def GetLineage(self, request, context):
-        """Returns the graph around a port or column.
+        """Returns the graph around a port or column, page by page.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListReach(self, request, context):
+        """Streams everything upstream or downstream of a port or column, names and distances only; always complete within the depth.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -72,6 +84,11 @@ def add_LineageServiceServicer_to_server(servicer, server):
                     servicer.GetLineage,
                     request_deserializer=domainmesh_dot_v1_dot_lineage__service__pb2.GetLineageRequest.FromString,
                     response_serializer=domainmesh_dot_v1_dot_lineage__service__pb2.GetLineageResponse.SerializeToString,
+            ),
+            'ListReach': grpc.unary_stream_rpc_method_handler(
+                    servicer.ListReach,
+                    request_deserializer=domainmesh_dot_v1_dot_lineage__service__pb2.ListReachRequest.FromString,
+                    response_serializer=domainmesh_dot_v1_dot_lineage__service__pb2.ListReachResponse.SerializeToString,
             ),
             'ListLineageEvents': grpc.unary_unary_rpc_method_handler(
                     servicer.ListLineageEvents,
@@ -107,6 +124,33 @@ class LineageService(object):
             '/domainmesh.v1.LineageService/GetLineage',
             domainmesh_dot_v1_dot_lineage__service__pb2.GetLineageRequest.SerializeToString,
             domainmesh_dot_v1_dot_lineage__service__pb2.GetLineageResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListReach(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/domainmesh.v1.LineageService/ListReach',
+            domainmesh_dot_v1_dot_lineage__service__pb2.ListReachRequest.SerializeToString,
+            domainmesh_dot_v1_dot_lineage__service__pb2.ListReachResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -34,7 +34,9 @@ class LineageServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> LineageServiceAsyncStub: ...
     GetLineage: _grpc.UnaryUnaryMultiCallable[_lineage_service_pb2.GetLineageRequest, _lineage_service_pb2.GetLineageResponse]
-    """Returns the graph around a port or column."""
+    """Returns the graph around a port or column, page by page."""
+    ListReach: _grpc.UnaryStreamMultiCallable[_lineage_service_pb2.ListReachRequest, _lineage_service_pb2.ListReachResponse]
+    """Streams everything upstream or downstream of a port or column, names and distances only; always complete within the depth."""
     ListLineageEvents: _grpc.UnaryUnaryMultiCallable[_lineage_service_pb2.ListLineageEventsRequest, _lineage_service_pb2.ListLineageEventsResponse]
     """Lists OpenLineage events, oldest first. Needs `administer` on `mesh`."""
 
@@ -44,7 +46,9 @@ class LineageServiceAsyncStub(LineageServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     GetLineage: _aio.UnaryUnaryMultiCallable[_lineage_service_pb2.GetLineageRequest, _lineage_service_pb2.GetLineageResponse]  # type: ignore[assignment]
-    """Returns the graph around a port or column."""
+    """Returns the graph around a port or column, page by page."""
+    ListReach: _aio.UnaryStreamMultiCallable[_lineage_service_pb2.ListReachRequest, _lineage_service_pb2.ListReachResponse]  # type: ignore[assignment]
+    """Streams everything upstream or downstream of a port or column, names and distances only; always complete within the depth."""
     ListLineageEvents: _aio.UnaryUnaryMultiCallable[_lineage_service_pb2.ListLineageEventsRequest, _lineage_service_pb2.ListLineageEventsResponse]  # type: ignore[assignment]
     """Lists OpenLineage events, oldest first. Needs `administer` on `mesh`."""
 
@@ -57,7 +61,15 @@ class LineageServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _lineage_service_pb2.GetLineageRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_lineage_service_pb2.GetLineageResponse, _abc.Awaitable[_lineage_service_pb2.GetLineageResponse]]:
-        """Returns the graph around a port or column."""
+        """Returns the graph around a port or column, page by page."""
+
+    @_abc_1.abstractmethod
+    def ListReach(
+        self,
+        request: _lineage_service_pb2.ListReachRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_lineage_service_pb2.ListReachResponse], _abc.AsyncIterator[_lineage_service_pb2.ListReachResponse]]:
+        """Streams everything upstream or downstream of a port or column, names and distances only; always complete within the depth."""
 
     @_abc_1.abstractmethod
     def ListLineageEvents(

@@ -20,6 +20,7 @@ from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, Invalid, Precondition
 from governance_server.rules.grants import check_grant, settle_resource
+from governance_server.rules.near_names import unknown_purpose
 from mesh_core.names import MESH, InvalidName, check_domain
 
 __all__ = ["GrantEditor", "check_rule_id", "located", "prepare_grant", "source_of_resource"]
@@ -170,4 +171,4 @@ def _check(backend: Backend, state: State, grant: grant_pb2.Grant) -> None:
     if grant.resource != MESH and state.get(kinds.DOMAIN, domain) is None:
         raise Invalid(f"There is no domain {domain!r}: grant on a domain, product or port that exists.", resource=grant.resource)
     if grant.purpose and grant.purpose != "*" and state.get(kinds.PURPOSE, grant.purpose) is None:
-        raise Invalid(f"There is no purpose {grant.purpose!r}: the governance team can create it.", resource=grant.resource)
+        raise unknown_purpose(grant.purpose, (name for name, _ in state.list(kinds.PURPOSE)), resource=grant.resource)

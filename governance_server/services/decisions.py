@@ -19,6 +19,7 @@ from governance_server.rules.policy_rows import ACTIONS
 from governance_server.rules.read_plans import Denied, ReadPlan
 from governance_server.services.explaining import complete_action, complete_read
 from governance_server.services.plans import plan_to_wire
+from governance_server.services.questioning import check_known
 from mesh_core.names import MESH, check_column, check_principal, parse_port
 
 __all__ = ["DecisionService"]
@@ -109,6 +110,8 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
         policy = self._backend.policy_at(request.as_of).snapshot() if request.as_of else live
         subject = self._subject(_Asking(policy, caller), request.principal, request.port)
         policies = {live, policy}  # now, not only then
+        if request.principal and all(p.check(caller, "administer", MESH).allowed for p in policies):
+            check_known(policies, subject.name)
         may_grant = all(p.check(caller, "grant", request.port).allowed for p in policies)
         if not may_grant and not all(p.check(caller, "discover", request.port).allowed for p in policies):
             raise denied("explain", request.port)

@@ -6,17 +6,20 @@ asked about. What the caller may not ask about is left out, as if it did not exi
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import cached_property
 
 from governance_server.backend import Backend
 from governance_server.caller import Caller
 from governance_server.policy.audience import Audience
 from governance_server.policy.paths import Paths
-from governance_server.policy.projection import denied
-from governance_server.rules.policy_rows import ANY
+from governance_server.policy.projection import PolicyProjection, denied
+from governance_server.rules.errors import NotFound
+from governance_server.rules.near_names import did_you_mean, unknown_purpose
+from governance_server.rules.policy_rows import ANY, Rule
 from mesh_core.names import MESH, check_column, check_principal, parse_port
 
-__all__ = ["Questioning", "port_and_column"]
+__all__ = ["Questioning", "check_known", "port_and_column"]
 
 
 class Questioning:
@@ -67,6 +70,19 @@ class Questioning:
             raise denied("ask about others on", MESH)
         return principal
 
+    def known_subject(self, principal: str) -> str:
+        """As `subject`; the centre, which may know who there is, is told of a name that nobody has. Raises: NotFound too."""
+        name = self.subject(principal)
+        if self.is_central and name != ANY:
+            check_known((self._live, self.policy), name)
+        return name
+
+    def check_purpose(self, purpose: str) -> None:
+        """Returns if the purpose is stated nowhere or exists, now or then. Raises: Invalid."""
+        known = {*self._live.facts().purposes, *self.policy.facts().purposes}
+        if purpose and purpose not in known:
+            raise unknown_purpose(purpose, known)
+
     def authorise(self, resource: str) -> None:
         """Returns if the caller may ask about others on the resource. Raises: AccessDenied."""
         if not self.may_ask(resource):
@@ -75,6 +91,25 @@ class Questioning:
     def holds(self, action: str, resource: str) -> bool:
         """True if the caller may do it, now and then."""
         return all(policy.check(self.caller, action, resource).allowed for policy in {self._live, self.policy})
+
+
+def check_known(policies: Iterable[PolicyProjection], name: str) -> None:
+    """Returns if a principal of that name is registered, or a rule or membership names it. Raises: NotFound."""
+    known: set[str] = set()
+    for policy in policies:
+        principals = policy.facts().principals
+        if name in principals:
+            return
+        known.update(principals)
+    if not any(name in Audience(policy).names or _is_named(policy, name) for policy in policies):
+        hint = did_you_mean(name, known, otherwise="list them with `mesh admin list principals`.")
+        raise NotFound(f"There is no principal {name!r}: {hint}", resource=name)
+
+
+def _is_named(policy: PolicyProjection, name: str) -> bool:
+    """True if some rule or membership is about the name, as about roles and domains, which are no principals."""
+    rows = (row for of_resource in policy.facts().rows.values() for row in of_resource)
+    return any(name == row.sub if isinstance(row, Rule) else name in (row.child, row.parent) for row in rows)
 
 
 def port_and_column(resource: str) -> tuple[str, str]:

@@ -55,7 +55,8 @@ class QuestionService(question_service_pb2_grpc.QuestionServiceServicer):
     def _visible(self, request: pb.ListVisibleRequest) -> pb.ListVisibleResponse:
         page = Page.of(request.page_size, request.page_token)
         asking = Questioning(self._backend, current_caller(), request.as_of)
-        name = asking.subject(request.principal)
+        name = asking.known_subject(request.principal)
+        asking.check_purpose(request.purpose)
         inside = check_domain(request.domain) + "." if request.domain else ""
         ports = sorted(it for it in asking.audience.ports() if it > page.after and it.startswith(inside))
         sights: list[question_pb2.Sight] = []
@@ -86,6 +87,7 @@ class QuestionService(question_service_pb2_grpc.QuestionServiceServicer):
         port, column = port_and_column(request.resource)
         asking = Questioning(self._backend, current_caller(), request.as_of)
         asking.authorise(port)
+        asking.check_purpose(request.purpose)
         known = asking.policy.find_port(port)
         if known is None or (column and column not in {it.name for it in known.columns}):
             raise NotFound(f"There is no {request.resource!r}: list what there is with `mesh show`.", resource=request.resource)
@@ -202,9 +204,15 @@ class QuestionService(question_service_pb2_grpc.QuestionServiceServicer):
         asking = Questioning(self._backend, current_caller(), request.as_of)
         if request.subject not in ("", ANY):
             check_principal(request.subject)
-        asking.subject(request.subject or ANY)
+        asking.known_subject(request.subject or ANY)
+        asking.check_purpose(request.purpose)
         claim = _claim(asking.policy, request)
         proof = prove(asking.audience, claim, purpose=request.purpose, subject=request.subject, may_ask=asking.may_ask)
+        if request.WhichOneof("claim") == "tag" and not proof.columns:
+            whose = "" if asking.is_central else " that you may ask about"
+            raise NotFound(
+                f"There is nothing to prove: no column{whose} carries {claim.obj}. Check the tag.", resource=request.tag
+            )
         return proof_to_wire(claim, proof, is_restricted=not asking.is_central, revision=asking.policy.revision)
 
 

@@ -18,6 +18,7 @@ from governance_server.rules.access_requests import note
 from governance_server.rules.access_terms import asked_terms
 from governance_server.rules.errors import Invalid, Precondition
 from governance_server.rules.grants import check_resource
+from governance_server.rules.near_names import unknown_purpose
 from governance_server.rules.policy_facts import policy_time
 from governance_server.rules.policy_rows import FOREVER, domain_of
 from governance_server.services.request_approvals import trial_grant
@@ -40,7 +41,7 @@ def file_request(backend: Backend, tx: Transaction, caller: Caller, wanted: mess
     if wanted.columns or wanted.row_filter or wanted.masks:  # whether they can be used tells of the columns there are
         backend.policy.authorise(caller, "discover", wanted.resource)
     if wanted.purpose and tx.get(kinds.PURPOSE, wanted.purpose) is None:
-        raise Invalid(f"There is no purpose {wanted.purpose!r}: list them, or leave it out.", resource=wanted.resource)
+        raise unknown_purpose(wanted.purpose, (name for name, _ in tx.list(kinds.PURPOSE)), resource=wanted.resource)
     filed = messages.AccessRequest(
         requester=caller.name, subject=_subject(backend, caller, wanted), resource=wanted.resource, purpose=wanted.purpose,
         columns=wanted.columns, row_filter=wanted.row_filter, masks=wanted.masks, reason=wanted.reason,

@@ -15,6 +15,7 @@ from governance_server.editing.central import is_administrator, second_persons
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.rules import kinds
 from governance_server.rules.errors import AccessDenied, GovernanceError, Invalid, NotFound, SecondPersonNeeded, Unauthenticated
+from governance_server.rules.near_names import unknown_purpose
 from governance_server.rules.token_chain import MOST_ANCESTORS, find_chain, owner_key
 from governance_server.rules.token_scopes import narrowed_scope
 from governance_server.services.token_exchange import exchange
@@ -152,7 +153,7 @@ def _inherited(caller: Caller, owner: str) -> principal_pb2.TokenScope | None:
 def _check_purposes(tx: Transaction, scope: principal_pb2.TokenScope) -> None:
     for purpose in scope.purposes:
         if tx.get(kinds.PURPOSE, purpose) is None:
-            raise Invalid(f"There is no purpose {purpose!r}: list them, or leave it out.")
+            raise unknown_purpose(purpose, (name for name, _ in tx.list(kinds.PURPOSE)))
 
 
 def _check_other_seat(backend: Backend, caller: Caller, owner: str) -> None:

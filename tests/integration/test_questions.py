@@ -250,6 +250,30 @@ def test_a_proof_names_who_reads_past_a_guardrail(company: Company) -> None:
         company.admin.policy.prove(guardrail="nothing")
 
 
+def test_names_that_nobody_has_are_no_vacuous_answers(company: Company) -> None:
+    admin, olga = company.admin, company.users["user:olga"]
+    with pytest.raises(NotFound, match=r"nothing to prove: no column carries tag:pii\.emial"):
+        admin.policy.prove(tag="pii.emial")
+    for ask in (
+        lambda: admin.policy.prove(tag="pii.*", purpose="biling"),
+        lambda: admin.policy.sees("user:gus", purpose="biling"),
+        lambda: olga.policy.who(ORDERS, purpose="biling"),
+        lambda: admin.request(ORDERS, purpose="biling", reason="x"),
+        lambda: olga.grant("user:stan", ORDERS, actions=["read"], purpose="biling"),
+    ):
+        with pytest.raises(InvalidRequest, match="There is no purpose 'biling': did you mean billing"):
+            ask()
+    for question in (
+        lambda: admin.policy.sees("user:guss"),
+        lambda: admin.explain(ORDERS, principal="user:guss"),
+        lambda: admin.policy.prove(tag="pii.*", subject="user:guss"),
+    ):
+        with pytest.raises(NotFound, match="There is no principal 'user:guss': did you mean user:gus"):
+            question()
+    assert admin.policy.sees("role:owner-of-sales").sights == ()
+    assert olga.policy.sees("user:guss").sights == olga.policy.sees("user:nobody").sights == ()  # may not know who there is
+
+
 def test_an_explanation_names_what_would_change_it_and_it_does(company: Company) -> None:
     gus, hugo = company.users["user:gus"], company.users["user:hugo"]
     plain = gus.explain(ORDERS)

@@ -118,7 +118,14 @@ def checkpoints(
             mesh.audit.create_checkpoints()
         found = mesh.audit.checkpoints()
     if export is not None:
-        export.write_text(checkpoint_lines(found), "utf-8")
+        lines = checkpoint_lines(found)
+        if export.exists() and not lines.startswith(_text(export)):
+            raise typer.BadParameter(
+                f"{export} holds something else than the first of these checkpoints, so it is kept: export to another file, and "
+                "hold the server against this one with `mesh audit verify --checkpoints`.",
+                param_hint="--export",
+            )
+        export.write_text(lines, "utf-8")
     shown = found if as_json else found[-last:]
     answer(shown, lambda: checkpoints_view(shown, total=len(found), exported=str(export or "")), as_json=as_json)
 

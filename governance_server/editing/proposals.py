@@ -130,10 +130,10 @@ class Proposals:
         return found, (*edit.state.writes(), store(kinds.CHANGE_SET, found.id, found), *_adoption(found, plan))
 
     def _id_of(self, tx: Transaction, found: messages.ChangeSet) -> str:
-        """An id that the same proposal gets again as long as it waits."""
+        """An id that the same proposal gets again as long as it waits, whatever reason is given."""
         attempt = 0
         while True:
-            text = f"{found.etag} {found.proposer} {found.reason} {attempt}"
+            text = f"{found.etag} {found.proposer} {attempt}"
             id = f"c-{hashlib.sha256(text.encode()).hexdigest()[:16]}"
             earlier = _stored(tx, id)
             if earlier is None or earlier.state == _PROPOSED:

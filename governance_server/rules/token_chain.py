@@ -76,6 +76,9 @@ class TokenChain:
         token.CopyFrom(self.own.token)
         del token.makers[:]
         token.makers.extend(sorted(self.makers))
+        narrowing = next((stored.token.scope for stored in self.tokens if stored.token.HasField("scope")), None)
+        if narrowing is not None:  # its own, or that of the nearest it was made with
+            token.scope.CopyFrom(narrowing)
         for stored in self.tokens:
             if not token.revoke_time.seconds and stored.token.revoke_time.seconds:
                 token.revoke_time.CopyFrom(stored.token.revoke_time)

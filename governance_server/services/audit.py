@@ -19,7 +19,7 @@ from governance_server.caller import current_caller
 from governance_server.keyring import CHECKPOINTS
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
-from governance_server.rules.errors import Invalid
+from governance_server.rules.errors import Invalid, NotFound
 from governance_server.services.journal import change_to_wire
 from governance_server.storage.checkpoints import StoredCheckpoint, read_checkpoints
 from governance_server.storage.decisions import DecisionQuery, every_decision, find_decisions, log_start
@@ -80,6 +80,8 @@ class AuditService(audit_service_pb2_grpc.AuditServiceServicer):
                 response.is_cut = True
                 break
             response.changes.append(change_to_wire(change, include_body=False))
+        if resource and not (response.uses or response.denials or response.changes) and not self._exists(resource):
+            raise NotFound(f"There is no {resource!r}, and nothing is recorded about it: check the name.", resource=resource)
         oldest = log_start(self._backend.database)
         if oldest is not None:
             response.log_start_time.CopyFrom(stamp(oldest.received_at))
@@ -147,6 +149,12 @@ class AuditService(audit_service_pb2_grpc.AuditServiceServicer):
         if not is_own and not is_granted and not policy.check(caller, "administer", MESH).allowed:
             raise denied("audit", port or scope.principal or MESH)
         return port, column
+
+    def _exists(self, resource: str) -> bool:
+        if resource == MESH or self._backend.catalog.get(kinds.DOMAIN, resource) is not None:
+            return True
+        product = self._backend.policy.product_of(resource)
+        return product is not None and resource in (product.name, *(port.name for port in product.ports))
 
     def _groups(self, principal: str) -> frozenset[str]:
         known = self._backend.policy.facts().principals.get(principal)

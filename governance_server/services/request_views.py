@@ -6,6 +6,7 @@ so that a long list asks once for each resource.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from functools import lru_cache, partial
 
 from domainmesh.v1 import access_request_pb2 as messages
@@ -23,6 +24,7 @@ from governance_server.services.grants import RESTRICTED
 from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import Database
 from mesh_core.contract.roles import Role, read_roles
+from mesh_core.names import column_object
 
 __all__ = ["RequestView", "beneficiary"]
 
@@ -46,7 +48,7 @@ class RequestView:
         self._levels: dict[str, tuple[Level, ...]] = {}
         self._names: dict[tuple[str, str], frozenset[str]] = {}
         self._callers: dict[str, Caller | None] = {}
-        self._begins: dict[str, bool] = {}
+        self._begins: dict[tuple[str, str], bool] = {}
         self._grants: dict[tuple[str, str, bool], bool] = {}
 
     def levels(self, resource: str) -> tuple[Level, ...]:
@@ -153,19 +155,34 @@ class RequestView:
         if caller in found.people and found.waiting is not None:
             return False
         if found.waiting is None:  # the contract asks for less than it did: any approver of the last level confirms
-            return any(may_fill(caller, entry) for entry in self.levels(asked.resource)[-1].approvers)
+            return self._may_give_by(asked, self.levels(asked.resource)[-1].approvers)
+        if not self._may_give_by(asked, found.waiting.approvers):
+            return False
         return adds(found.waiting, found.counted[found.waiting.number - 1], caller, may_fill)
 
     def _may_begin(self, asked: messages.AccessRequest) -> bool:
         """True if the caller may fill some entry of the first level; asked once for each resource."""
-        if asked.resource not in self._begins:
+        key = asked.resource, asked.purpose
+        if key not in self._begins:
             try:
                 first = self.levels(asked.resource)[0]
             except Invalid:
                 return False
-            may_fill = self.may_fill(asked)
-            self._begins[asked.resource] = any(may_fill(self._caller.name, entry) for entry in first.approvers)
-        return self._begins[asked.resource]
+            self._begins[key] = self._may_give_by(asked, first.approvers)
+        return self._begins[key]
+
+    def _may_give_by(self, asked: messages.AccessRequest, entries: Iterable[str]) -> bool:
+        """True if the caller may fill one of the entries: named by the contract, or by a right to read that it may pass on."""
+        may_fill, caller = self.may_fill(asked), self._caller.name
+        return any(may_fill(caller, entry) and (entry != GRANT_HOLDERS or self._holds_reading(asked)) for entry in entries)
+
+    def _holds_reading(self, asked: messages.AccessRequest) -> bool:
+        """True if some rule lets the caller read some of it: nobody gives what it does not hold (ADR 0009)."""
+        product = self._policy.product_of(asked.resource)
+        ports = [it for it in product.ports if asked.resource in (it.name, product.name)] if product else []
+        columns = [column_object(port.name, column.name) for port in ports for column in port.columns]
+        found = self._policy.matches(self._caller.name, "read", [asked.resource, *columns], asked.purpose)
+        return any(rule.value == "allow" for of_object in found for rule in of_object.p)
 
     def state(self, asked: messages.AccessRequest) -> State:
         """Where the request stands at this moment."""

@@ -16,7 +16,7 @@ from governance_server.journal.command import Outcome, Transaction
 from governance_server.rules import kinds
 from governance_server.rules.errors import AccessDenied, GovernanceError, Invalid, NotFound, SecondPersonNeeded, Unauthenticated
 from governance_server.rules.near_names import unknown_purpose
-from governance_server.rules.token_chain import MOST_ANCESTORS, find_chain, owner_key
+from governance_server.rules.token_chain import MOST_ANCESTORS, TokenChain, find_chain, owner_key
 from governance_server.rules.token_scopes import narrowed_scope
 from governance_server.services.token_exchange import exchange
 from governance_server.services.token_news import told_of_token
@@ -55,13 +55,16 @@ class TokenService(principal_service_pb2_grpc.TokenServiceServicer):
             if scope is not None:
                 _check_purposes(tx, scope)
                 token.scope.CopyFrom(scope)
+            stored = minted.stored(token)
+            parents = find_chain(tx.get, token.parent) if token.parent else None
+            shown = TokenChain((stored, *(parents.tokens if parents else ()))).shown()
             index = principal_pb2.Token(id=token.id, principal=owner)
             writes = (
-                store(kinds.TOKEN, token.id, minted.stored(token)),
+                store(kinds.TOKEN, token.id, stored),
                 store(kinds.TOKEN_OWNER, owner_key(owner, token.id), index),
                 *told_of_token(self._backend, tx, caller, token),
             )
-            return Outcome("token.created", owner, writes, token.SerializeToString())
+            return Outcome("token.created", owner, writes, shown.SerializeToString())
 
         receipt = self._backend.submit(request, request.request_id, run)
         token = principal_pb2.Token.FromString(receipt.reply)

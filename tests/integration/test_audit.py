@@ -16,7 +16,8 @@ import grpc
 import polars as pl
 import pytest
 
-from domain_sdk import AccessDenied, Mesh, MeshError
+from domain_sdk import AccessDenied, Mesh, MeshError, NotFound
+from domain_sdk.cli import main
 from domainmesh.v1 import decision_service_pb2, question_service_pb2, read_service_pb2, retrieval_service_pb2
 from domainmesh.v1.decision_service_pb2_grpc import DecisionServiceStub
 from domainmesh.v1.question_service_pb2_grpc import QuestionServiceStub
@@ -192,6 +193,28 @@ def test_reports_are_for_administrators_for_grantors_and_for_oneself(shop: Shop)
     assert shop.owner.audit.report("shop", principal="user:ida").resource == "shop"
     assert ida.audit.report(principal="user:ida").principal == "user:ida"
     assert shop.admin.audit.report().revision > 0
+    for name in ("shop.nothing", "shop.orders.orderz"):
+        with pytest.raises(NotFound, match="nothing is recorded about it"):
+            shop.admin.audit.report(name)
+
+
+def test_an_export_of_checkpoints_goes_on_with_a_file_and_overwrites_none(
+    shop: Shop, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("MESH_URL", shop.server.url)
+    monkeypatch.setenv("MESH_TOKEN", shop.server.admin_token)
+    file = tmp_path / "kept.jsonl"
+    export = ["audit", "checkpoints", "--now", "--export", str(file)]
+    assert main(export) == 0
+    first = file.read_text()
+    shop.owner.read(ORDERS, via="stream")
+    assert main(export) == 0
+    assert file.read_text().startswith(first)
+    other = file.read_text().replace('"journal"', '"fork"', 1)
+    file.write_text(other)
+    assert main(export) == 2
+    assert "so it is kept" in capsys.readouterr().err
+    assert file.read_text() == other
 
 
 def test_the_proof_works_on_a_stopped_server_with_what_was_kept_elsewhere(new_server: object, tmp_path: Path) -> None:

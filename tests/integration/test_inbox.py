@@ -142,6 +142,9 @@ def test_a_request_that_waits_is_told_to_its_approvers_once_for_each_time(mesh: 
     request = file(mesh)
     assert remind(mesh) == 0
     assert [it.id for it in inbox(mesh, "user:olga").to_decide] == [request.id]
+    assert not inbox(mesh, ADMIN).to_decide  # the centre may grant, but nothing that it does not hold: not this
+    with pytest.raises(AccessDenied):
+        approve(mesh, ADMIN, request)
     mesh.tick(days=2)
     assert [remind(mesh) for _ in range(3)] == [1, 0, 0]
     assert kinds(mesh, "user:olga") == [WAITS]

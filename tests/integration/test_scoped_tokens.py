@@ -105,6 +105,9 @@ def test_a_token_made_with_another_is_neither_wider_nor_longer(server: RunningSe
         with pytest.raises(InvalidRequest, match="does not outlive"):
             mesh.admin.create_token(until=soon + timedelta(minutes=1))
         child = mesh.admin.create_token()
+        plain = mesh.admin.create_token()
+        assert plain.token.scope == ("discover,read:finance",)  # what it is narrowed to, if by its maker's alone
+        assert {it.id: it.scope for it in mesh.admin.tokens()}[plain.token.id] == plain.token.scope
         grandchild_scope = mesh.admin.create_token(scope=["read:finance.ledger.entries"])
     assert child.token.expire_time is not None
     assert abs(child.token.expire_time - soon) < timedelta(seconds=1)

@@ -207,6 +207,8 @@ def test_a_proposal_holds_nothing_until_another_administrator_approves_it(mesh: 
 def test_the_same_proposal_is_filed_once_and_may_be_rejected_withdrawn_and_made_again(mesh: InnerMesh) -> None:
     first, again = (propose(mesh, PROPOSALS["purpose"]) for _ in range(2))
     assert first == again
+    wanted = change_set_pb2.DesiredResource(**PROPOSALS["purpose"])
+    assert mesh.call(ADMIN, "ApplyChanges", pb.ApplyChangesRequest(resources=[wanted], reason="said otherwise")) == first
     with pytest.raises(AccessDenied):
         mesh.call(ADMIN, "RejectChanges", pb.RejectChangesRequest(id=first.id))
     with pytest.raises(AccessDenied):

@@ -64,6 +64,14 @@ class RunningServer:
                     return Mesh.connect(self.url, handed_out.admin.activate_token().secret)
             return Mesh.connect(self.url, secret)
 
+    @property
+    def gateway_pid(self) -> int:
+        """The gateway's process."""
+        assert self.process is not None
+        tasks = Path(f"/proc/{self.process.pid}/task").iterdir()  # a later gateway is the child of another thread
+        (gateway,) = [child for task in tasks for child in (task / "children").read_text().split()]
+        return int(gateway)
+
     def kill(self) -> None:
         """The server is dead by SIGKILL; its gateway ends by itself."""
         assert self.process is not None

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from domain_sdk.mesh import Mesh
     from domain_sdk.publish import DeclaredLineage
     from domain_sdk.release import Preview, Release
+    from domain_sdk.upkeep import Upkeep
 
 __all__ = ["Product", "contract_text"]
 
@@ -29,6 +30,13 @@ class Product:
     def __repr__(self) -> str:
         """The name."""
         return f"Product({self.name!r})"
+
+    @property
+    def upkeep(self) -> Upkeep:
+        """Compaction, vacuum and the end of old versions; needs `administer` on the product."""
+        from domain_sdk.upkeep import Upkeep
+
+        return Upkeep(self.mesh._transport, self.name)
 
     def contract(self, version: int = 0) -> str:
         """The contract given to this handle, else the published one, byte for byte; with a version, the one of that release.

@@ -52,6 +52,8 @@ from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import open_database
 from governance_server.storage.events import EventLog
 from governance_server.storage.leases import Leases
+from governance_server.upkeep.tasks import upkeep_tasks
+from governance_server.upkeep.upkeep import Upkeep
 from governance_server.vector_access import VectorAccess
 from governance_server.warehouse.layout import Warehouse
 from governance_server.warehouse.opening import open_warehouse
@@ -135,12 +137,20 @@ def build_control(settings: Settings, *, gateway: Callable[[], str]) -> Control:
     http = HttpServer(settings, authenticator, OpenLineageApi(intake).mount)
     server, handlers_ended = _server(settings, backend, authenticator)
     checkpoints = CheckpointMaker(backend.database, backend.keys, path=settings.checkpoints, clock=backend.now)
+    upkeep = Upkeep(backend, warehouse, vectors)
     parts = ControlParts(
-        backend=backend, publisher=publisher, events=events, intake=intake, checkpoints=checkpoints, gateway=gateway
+        backend=backend,
+        publisher=publisher,
+        upkeep=upkeep,
+        events=events,
+        intake=intake,
+        checkpoints=checkpoints,
+        gateway=gateway,
     )
     names = register(control_services(parts), server)
     port = _open(server, settings, settings.port, names)
     maintenance = _maintenance(backend, checkpoints)
+    maintenance.register(upkeep_tasks(backend, upkeep))
     maintenance.start()
     http.start()
     return Control(server, port, backend, publisher, maintenance, checkpoints, http, intake, handlers_ended, is_first_start)

@@ -87,6 +87,8 @@ class Settings:
     """`MESH_CHECKPOINT_ENTRIES`, default 1000. It gets one at the next round of periodic work when it has grown by so many."""
     maintenance_seconds: int
     """`MESH_MAINTENANCE_SECONDS`, default 60. From one round of periodic work to the next; 0 for none by this server."""
+    upkeep_hours: int
+    """`MESH_UPKEEP_HOURS`, default 0 (never). Once in so many hours each product is maintained as by `mesh maintain`."""
     shadow_check: int
     """`MESH_SHADOW_CHECK`, default 0 (none). Every n-th decision is also asked of stock casbin, in the background."""
 
@@ -137,6 +139,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         checkpoint_seconds=_integer(env, "MESH_CHECKPOINT_SECONDS", 300, minimum=1),
         checkpoint_entries=_integer(env, "MESH_CHECKPOINT_ENTRIES", 1000, minimum=1),
         maintenance_seconds=_integer(env, "MESH_MAINTENANCE_SECONDS", 60, maximum=86_400),
+        upkeep_hours=_integer(env, "MESH_UPKEEP_HOURS", 0, maximum=8760),
         shadow_check=_integer(env, "MESH_SHADOW_CHECK", 0),
     )
     _check(settings)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from governance_server.rules.compatibility import version_problem
 from governance_server.rules.contract_diff import mode_problem
 from governance_server.rules.errors import InvalidContractText, Problem
+from governance_server.rules.retention import retention_problems
 
 if TYPE_CHECKING:
     from mesh_core.contract import Contract
@@ -35,6 +36,7 @@ def unservable(contract: Contract) -> list[Problem]:
         problems.append(Problem("$.version", f"{text}."))
     if text := mode_problem(contract):
         problems.append(Problem("$.customProperties", text))
+    problems += [Problem("$.customProperties", it) for it in retention_problems(contract.custom_properties)]
     for index, port in enumerate(contract.ports):
         if not port.columns:
             problems.append(Problem(f"$.schema[{index}]", "a port needs properties: policy is decided column by column"))

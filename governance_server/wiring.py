@@ -20,6 +20,7 @@ from domainmesh.v1.grant_service_pb2_grpc import add_GrantServiceServicer_to_ser
 from domainmesh.v1.inbox_service_pb2_grpc import add_InboxServiceServicer_to_server
 from domainmesh.v1.journal_service_pb2_grpc import add_JournalServiceServicer_to_server
 from domainmesh.v1.lineage_service_pb2_grpc import add_LineageServiceServicer_to_server
+from domainmesh.v1.maintenance_service_pb2_grpc import add_MaintenanceServiceServicer_to_server
 from domainmesh.v1.open_lineage_service_pb2_grpc import add_OpenLineageServiceServicer_to_server
 from domainmesh.v1.principal_service_pb2_grpc import add_PrincipalServiceServicer_to_server, add_TokenServiceServicer_to_server
 from domainmesh.v1.product_service_pb2_grpc import add_ProductServiceServicer_to_server
@@ -45,6 +46,7 @@ from governance_server.services.grants import GrantService, GuardrailService
 from governance_server.services.inbox import InboxService
 from governance_server.services.journal import JournalService
 from governance_server.services.lineage import LineageService
+from governance_server.services.maintenance import MaintenanceService
 from governance_server.services.open_lineage import OpenLineageService
 from governance_server.services.principals import PrincipalService
 from governance_server.services.products import ProductService
@@ -54,6 +56,7 @@ from governance_server.services.server_info import ServerService
 from governance_server.services.tags import TagService
 from governance_server.services.tokens import TokenService
 from governance_server.storage.events import EventLog
+from governance_server.upkeep.upkeep import Upkeep
 
 __all__ = ["ControlParts", "Registration", "control_services", "register"]
 
@@ -67,6 +70,7 @@ class ControlParts:
 
     backend: Backend
     publisher: Publisher
+    upkeep: Upkeep
     events: EventLog
     intake: LineageIntake
     checkpoints: CheckpointMaker
@@ -94,6 +98,7 @@ def control_services(parts: ControlParts) -> list[Registration]:
         (add_JournalServiceServicer_to_server, JournalService(backend)),
         (add_PublicationServiceServicer_to_server, PublicationService(backend, parts.publisher)),
         (add_ContractChangeServiceServicer_to_server, ContractChangeService(backend)),
+        (add_MaintenanceServiceServicer_to_server, MaintenanceService(backend, parts.upkeep)),
         (add_BreakGlassServiceServicer_to_server, BreakGlassService(backend)),
         (add_TagServiceServicer_to_server, TagService(backend)),
         (add_AuditServiceServicer_to_server, AuditService(backend, parts.checkpoints)),

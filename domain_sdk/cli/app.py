@@ -36,6 +36,7 @@ from domain_sdk.cli import (
     story,
     tags,
     tokens,
+    upkeep,
 )
 from domain_sdk.cli.command import Command
 from domain_sdk.cli.flags import FlagCommand, FlagGroup
@@ -49,7 +50,7 @@ PANELS: dict[str, tuple[Command, ...]] = {
     "Find and read": (*catalog.COMMANDS, *reading.COMMANDS, *querying.COMMANDS),
     "Access": (*access.COMMANDS, *inbox.COMMANDS, *policy.COMMANDS, *questions.COMMANDS, *break_glass.COMMANDS),
     "The mesh in git": (*folders.COMMANDS, *changes.COMMANDS),
-    "Publish and run": (*publishing.COMMANDS, *contract_changes.COMMANDS, *journal.COMMANDS),
+    "Publish and run": (*publishing.COMMANDS, *contract_changes.COMMANDS, *upkeep.COMMANDS, *journal.COMMANDS),
 }
 GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
     "approval-rules": ("Rules that approve access requests when they are filed.", approval_rules.COMMANDS),

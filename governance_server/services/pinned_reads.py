@@ -13,10 +13,10 @@ from domainmesh.v1 import product_pb2
 from governance_server.backend import Backend
 from governance_server.caller import Caller
 from governance_server.policy.projection import denied
-from governance_server.rules import kinds
 from governance_server.rules.errors import AccessDenied, Invalid, InvalidFilter, NotFound, Precondition, Unavailable
 from governance_server.rules.read_plans import ReadPlan
 from governance_server.services.past_tags import past_tags
+from governance_server.upkeep.versions import find_release, refuse_retired
 from governance_server.warehouse.folder import Folder
 from governance_server.warehouse.layout import Warehouse
 from mesh_core.expressions.errors import InvalidExpression
@@ -90,14 +90,15 @@ class PinnedReads:
         return check
 
     def is_due(self, caller: Caller, read: PinnedRead) -> bool:
-        """True if the caller's plan is still the one the read was made for. Raises: AccessDenied, PurposeNotHeld."""
+        """True if the caller's plan is still the read's. Raises: AccessDenied, PurposeNotHeld, Precondition if it was retired."""
         plan = self._backend.policy.plan(caller, read.plan.port, read.plan.purpose, past=read.past)
+        refuse_retired(find_release(self._backend.catalog, read.plan.port.rpartition(".")[0], read.version))
         return plan.digest() == read.digest
 
     def _delta_version(self, product: str, port: str, version: int) -> int:
-        body = self._backend.catalog.get(kinds.RELEASE, kinds.versioned_name(product, version))
-        ports = product_pb2.Release.FromString(body).ports if body is not None else ()
-        for released in ports:
+        release = find_release(self._backend.catalog, product, version)
+        refuse_retired(release)
+        for released in release.ports:
             if released.port == port:
                 return released.delta_version
         raise NotFound(f"{port} has no version {version}: list versions with `mesh show {product}`.", resource=port)

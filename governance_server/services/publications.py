@@ -13,7 +13,7 @@ from governance_server.rules.errors import Unavailable
 from governance_server.warehouse.errors import WarehouseError
 from mesh_core.names import MESH
 
-__all__ = ["PublicationService"]
+__all__ = ["PublicationService", "understood_storage"]
 
 
 class PublicationService(publication_service_pb2_grpc.PublicationServiceServicer):
@@ -25,22 +25,22 @@ class PublicationService(publication_service_pb2_grpc.PublicationServiceServicer
 
     def BeginPublication(self, request: pb.BeginPublicationRequest, context: grpc.ServicerContext) -> publication_pb2.Publication:
         """Opens a publication and hands out write locations."""
-        with _storage(request.product):
+        with understood_storage(request.product):
             return self._publisher.begin(request)
 
     def SignUploads(self, request: pb.SignUploadsRequest, context: grpc.ServicerContext) -> pb.SignUploadsResponse:
         """Returns a request for each file that puts exactly this file where it is to be delivered."""
-        with _storage(request.id):
+        with understood_storage(request.id):
             return self._publisher.sign_uploads(request, current_caller())
 
     def CommitPublication(self, request: pb.CommitPublicationRequest, context: grpc.ServicerContext) -> product_pb2.Release:
         """Verifies what was delivered and makes all ports visible together, or none."""
-        with _storage(request.id):
+        with understood_storage(request.id):
             return self._publisher.commit(request, current_caller())
 
     def AbortPublication(self, request: pb.AbortPublicationRequest, context: grpc.ServicerContext) -> publication_pb2.Publication:
         """Gives a publication up and removes its files."""
-        with _storage(request.id):
+        with understood_storage(request.id):
             return self._publisher.abort(request, current_caller())
 
     def GetPublication(self, request: pb.GetPublicationRequest, context: grpc.ServicerContext) -> publication_pb2.Publication:
@@ -52,12 +52,12 @@ class PublicationService(publication_service_pb2_grpc.PublicationServiceServicer
     ) -> pb.RepairPublicationsResponse:
         """Ends what crashed publishers and servers left behind."""
         self._backend.policy.authorise(current_caller(), "administer", MESH)
-        with _storage(request.product):
+        with understood_storage(request.product):
             committed, aborted = self._publisher.repair(request.product)
         return pb.RepairPublicationsResponse(committed=committed, aborted=aborted)
 
 
-class _storage:  # reads as a word in `with _storage(name):`
+class understood_storage:  # reads as a word in `with understood_storage(name):`
     """Turns what the warehouse raises into the server's errors."""
 
     def __init__(self, resource: str) -> None:

@@ -18,10 +18,10 @@ from governance_server.audit.recording import Recording
 from governance_server.backend import Backend
 from governance_server.caller import current_caller
 from governance_server.policy.projection import denied
-from governance_server.rules import kinds
-from governance_server.rules.errors import AccessDenied, Invalid, NotFound, Precondition, Unavailable
+from governance_server.rules.errors import AccessDenied, Invalid, Precondition, Unavailable
 from governance_server.rules.read_plans import ColumnPlan, ReadPlan
 from governance_server.services.past_tags import past_tags
+from governance_server.upkeep.versions import find_release, refuse_retired
 from governance_server.vector_access import VectorAccess
 from mesh_core.expressions.binding import conjoin, disjoin
 from mesh_core.expressions.tree import TRUE
@@ -80,8 +80,7 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
     def _version(self, product: product_pb2.Product, version: int) -> int:
         if version in (0, product.version):
             return product.version
-        if self._backend.catalog.get(kinds.RELEASE, kinds.versioned_name(product.name, version)) is None:
-            raise NotFound(f"{product.name} has no version {version}.", resource=product.name)
+        refuse_retired(find_release(self._backend.catalog, product.name, version))
         return version
 
     def _search(

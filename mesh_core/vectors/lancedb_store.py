@@ -6,7 +6,7 @@ Loaded only when such a store is opened.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -24,7 +24,7 @@ from mesh_core.vectors.identifiers import collection_identifier
 from mesh_core.vectors.lancedb_rows import RETURNED, LanceRows, attribute_arrow_field, stored_passage, table_schema
 from mesh_core.vectors.passages import Hit, Passage, check_vector
 from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
-from mesh_core.vectors.staging import check_version, stage, unstage
+from mesh_core.vectors.staging import check_version, prune, stage, unstage
 from mesh_core.vectors.store import DEFAULT_ALPHA, AllowedScope, CollectionMissing, StageResult
 
 __all__ = ["LanceDbStore"]
@@ -70,6 +70,16 @@ class LanceDbStore:
         """See VectorStore."""
         unstage(self._rows(collection), collection=collection, version=version)
         self._table(collection).optimize(cleanup_older_than=_KEEP_FILES)
+
+    def prune(self, collection: str, keep: Collection[int], *, dry_run: bool = False) -> int:
+        """See VectorStore."""
+        try:
+            count = prune(self._rows(collection), keep, dry_run=dry_run)
+        except CollectionMissing:
+            return 0
+        if count and not dry_run:
+            self._table(collection).optimize(cleanup_older_than=_KEEP_FILES)
+        return count
 
     def search(
         self,

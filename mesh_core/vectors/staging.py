@@ -7,7 +7,8 @@ Knows a store only as `Rows`, five primitive operations.
 from __future__ import annotations
 
 import uuid
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from bisect import bisect_left
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
@@ -18,7 +19,7 @@ import numpy.typing as npt
 from mesh_core.vectors.passages import Passage, check_passage, content_digest
 from mesh_core.vectors.store import FIRST_VERSION, OPEN, StageResult, StagingConflict
 
-__all__ = ["NewRow", "Row", "Rows", "check_version", "stage", "unstage"]
+__all__ = ["NewRow", "Row", "Rows", "check_version", "prune", "stage", "unstage"]
 
 _BATCH = 1000
 _SAME_VECTOR = 1 - 1e-4
@@ -107,6 +108,19 @@ def unstage(rows: Rows, *, collection: str, version: int) -> None:
     before, mine = _split(rows, collection=collection, version=version)
     rows.set_valid_to([row.key for row in before.values() if row.valid_to == version], OPEN)
     rows.delete([row.key for row in mine.values()])
+
+
+def prune(rows: Rows, keep: Collection[int], *, dry_run: bool = False) -> int:
+    """How many rows are gone, or would be: closed ones that no version in `keep` sees. See VectorStore.prune."""
+    versions = sorted(keep)
+    unseen = [
+        row.key
+        for row in rows.since(FIRST_VERSION)
+        if row.valid_to < OPEN and bisect_left(versions, row.valid_from) == bisect_left(versions, row.valid_to)
+    ]
+    if not dry_run:
+        rows.delete(unseen)
+    return len(unseen)
 
 
 def _split(rows: Rows, *, collection: str, version: int) -> tuple[dict[str, Row], dict[str, Row]]:

@@ -6,7 +6,7 @@ this module imports neither until a store is opened.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -120,6 +120,12 @@ class VectorStore(Protocol):
         Raises:
             StagingConflict: a later version is staged; unstage that one first.
             CollectionMissing: there is no such collection.
+        """
+
+    def prune(self, collection: str, keep: Collection[int], *, dry_run: bool = False) -> int:
+        """How many passages are gone, or would be: those that ended and that no version in `keep` sees.
+
+        Passages without an end stay. A collection that is not there has none.
         """
 
     def search(

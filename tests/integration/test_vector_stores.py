@@ -207,6 +207,18 @@ def test_unstaging_undoes_additions_and_closings(store: VectorStore, collection:
     assert [visible(store, collection, version) for version in (1, 2, 3)] == [{"a", "b"}] * 3
 
 
+def test_pruning_removes_what_no_kept_version_sees_and_nothing_else(store: VectorStore, collection: str) -> None:
+    for version, ids in {1: "ab", 2: "bc", 3: "cd", 4: "d"}.items():
+        store.stage(collection, version, [passage(name) for name in ids])
+    assert store.prune(collection, [3, 4], dry_run=True) == 2
+    assert store.prune(collection, [3, 4]) == 2
+    assert store.prune(collection, [3, 4]) == 0
+    assert [visible(store, collection, version) for version in (1, 3, 4)] == [set(), {"c", "d"}, {"d"}]
+    store.stage(collection, 5, [passage("a"), passage("d")])
+    assert visible(store, collection, 5) == {"a", "d"}
+    assert store.prune("no.such.collection", [1]) == 0
+
+
 def test_a_version_below_a_staged_one_can_be_neither_staged_nor_unstaged(store: VectorStore, collection: str) -> None:
     store.stage(collection, 1, [passage("a")])
     store.stage(collection, 3, [])

@@ -361,6 +361,8 @@ class Release(_message.Message):
     PRINCIPAL_FIELD_NUMBER: _builtins.int
     PUBLICATION_FIELD_NUMBER: _builtins.int
     NOT_ENFORCED_FIELD_NUMBER: _builtins.int
+    RETIRE_TIME_FIELD_NUMBER: _builtins.int
+    RETIRE_REASON_FIELD_NUMBER: _builtins.int
     product: _builtins.str
     """The product."""
     version: _builtins.int
@@ -371,6 +373,8 @@ class Release(_message.Message):
     """Who published it."""
     publication: _builtins.str
     """The publication that made it."""
+    retire_reason: _builtins.str
+    """Why it was retired."""
     @_builtins.property
     def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReleasedPort]:
         """What each port holds."""
@@ -387,6 +391,10 @@ class Release(_message.Message):
     def not_enforced(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What its contract says and nobody enforces, in words."""
 
+    @_builtins.property
+    def retire_time(self) -> _timestamp_pb2.Timestamp:
+        """When it was retired; not set while it may be read."""
+
     def __init__(
         self,
         *,
@@ -399,10 +407,12 @@ class Release(_message.Message):
         principal: _builtins.str = ...,
         publication: _builtins.str = ...,
         not_enforced: _abc.Iterable[_builtins.str] | None = ...,
+        retire_time: _timestamp_pb2.Timestamp | None = ...,
+        retire_reason: _builtins.str = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["publish_time", b"publish_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["publish_time", b"publish_time", "retire_time", b"retire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract_version", b"contract_version", "not_enforced", b"not_enforced", "ports", b"ports", "principal", b"principal", "product", b"product", "publication", b"publication", "publish_time", b"publish_time", "quality", b"quality", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract_version", b"contract_version", "not_enforced", b"not_enforced", "ports", b"ports", "principal", b"principal", "product", b"product", "publication", b"publication", "publish_time", b"publish_time", "quality", b"quality", "retire_reason", b"retire_reason", "retire_time", b"retire_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,60 @@
+"""The upkeep that happens by itself: one product a round, each once in so many hours, where a setting asks for it."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+
+from governance_server.backend import Backend
+from governance_server.maintenance import Task
+from governance_server.rules.errors import Conflict
+from governance_server.upkeep.upkeep import Upkeep
+from governance_server.warehouse.errors import VersionConflict
+
+__all__ = ["UpkeepRounds", "upkeep_tasks"]
+
+_LOG = logging.getLogger(__name__)
+
+
+class UpkeepRounds:
+    """Maintains one product each time it is run, until all had their turn; none again within `every_seconds`.
+
+    What it remembers is lost when the server ends; a product is then maintained once more, which is harmless.
+    """
+
+    def __init__(
+        self, backend: Backend, upkeep: Upkeep, *, every_seconds: float, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._backend = backend
+        self._upkeep = upkeep
+        self._every = every_seconds
+        self._clock = clock
+        self._last: dict[str, float] = {}
+
+    def run(self) -> None:
+        """The first product that is due is maintained. Raises: what maintaining raises; the next run takes the next one."""
+        now = self._clock()
+        for product in sorted(self._backend.policy.facts().products):
+            if now - self._last.get(product, -self._every) >= self._every:
+                self._last[product] = now
+                self._maintain(product)
+                return
+
+    def _maintain(self, product: str) -> None:
+        try:
+            done = self._upkeep.maintain(product)
+        except (Conflict, VersionConflict):
+            _LOG.info("upkeep put off product=%s: it is being published", product)
+            return
+        removed = sum(port.count for port in done.vacuumed)
+        _LOG.info(
+            "upkeep done product=%s retired=%d compacted=%d removed=%d",
+            product, len(done.retired_versions), len(done.compacted), removed,
+        )  # fmt: skip
+
+
+def upkeep_tasks(backend: Backend, upkeep: Upkeep) -> list[Task]:
+    """What the maintenance loop does for the upkeep; nothing without the setting."""
+    hours = backend.settings.upkeep_hours
+    return [Task("upkeep", UpkeepRounds(backend, upkeep, every_seconds=hours * 3600.0).run)] if hours else []

@@ -1,0 +1,103 @@
+"""Compaction and vacuum of a port's table: the same rows in fewer or better sorted files, and no file that nobody needs.
+
+A Delta version that is pinned reads the same before and after. Delta-rs does the work; what is here says what may be done.
+Source: Delta protocol, "Add File" (`dataChange`); delta-rs, `optimize` and `vacuum`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import TypeVar
+
+import pyarrow as pa
+from deltalake import CommitProperties, DeltaTable
+from deltalake.exceptions import CommitFailedError, DeltaError
+
+from governance_server.warehouse.errors import StorageUnavailable, VersionConflict
+from governance_server.warehouse.folder import Folder
+
+__all__ = ["Compacted", "compact", "vacuum"]
+
+_KEEPING_ROWS = frozenset({"OPTIMIZE", "VACUUM START", "VACUUM END"})
+"""Operations after which a table holds exactly the rows it held before."""
+_TARGET_BYTES = 128 << 20
+_SPILL_BYTES = 256 << 20
+_T = TypeVar("_T")
+
+
+@dataclass(frozen=True, slots=True)
+class Compacted:
+    """A compacted table: the Delta version that holds the rows now, and how many files they lay and lie in."""
+
+    delta_version: int
+    files_before: int
+    files_after: int
+
+
+def compact(table_root: Folder, delta_version: int, *, z_order: Sequence[str] = ()) -> Compacted | None:
+    """The rows of this Delta version lie in few files, sorted along a Z-curve of the columns if any are given.
+
+    None if something else was written to the table since: it is then no copy of that version any more.
+
+    Raises: StorageUnavailable; VersionConflict if another writer was faster.
+    """
+    return _told(table_root, lambda: _compact(table_root, delta_version, z_order))
+
+
+def _compact(table_root: Folder, delta_version: int, z_order: Sequence[str]) -> Compacted | None:
+    table = DeltaTable(table_root.uri, storage_options=table_root.storage_options)
+    since = int(table.version()) - delta_version
+    if since and any(entry.get("operation") not in _KEEPING_ROWS for entry in table.history(since)):
+        return None
+    before, rows = _size(table)
+    properties = CommitProperties(max_commit_retries=0)
+    if z_order:
+        table.optimize.z_order(
+            list(z_order), target_size=_TARGET_BYTES, max_spill_size=_SPILL_BYTES, commit_properties=properties
+        )
+    elif before > 1:
+        table.optimize.compact(target_size=_TARGET_BYTES, commit_properties=properties)
+    after, same_rows = _size(table)
+    if rows != same_rows:
+        raise StorageUnavailable(table_root.uri, f"compaction found {same_rows} rows where there are {rows}")
+    version = int(table.version())
+    table_root.settle("_delta_log", f"{version:020}.json")
+    return Compacted(version, before, after)
+
+
+def vacuum(table_root: Folder, keep: Sequence[int], *, grace: timedelta, dry_run: bool = False) -> int:
+    """The number of files removed, or that would be: those that neither a Delta version in `keep` nor the newest one needs.
+
+    A file that was in use within `grace` stays, for reads that run. Nobody else may write to the table meanwhile.
+
+    Raises: StorageUnavailable.
+    """
+    return _told(table_root, lambda: _vacuum(table_root, keep, grace, dry_run))
+
+
+def _vacuum(table_root: Folder, keep: Sequence[int], grace: timedelta, dry_run: bool) -> int:
+    if not DeltaTable.is_deltatable(table_root.uri, storage_options=table_root.storage_options):
+        return 0
+    table = DeltaTable(table_root.uri, storage_options=table_root.storage_options)
+    hours = -(-int(grace.total_seconds()) // 3600)
+    gone = table.vacuum(
+        retention_hours=hours, dry_run=dry_run, enforce_retention_duration=False, full=True, keep_versions=sorted(set(keep))
+    )
+    return len(gone)
+
+
+def _size(table: DeltaTable) -> tuple[int, int]:
+    """Files and rows."""
+    actions = pa.table(table.get_add_actions(flatten=True))
+    return actions.num_rows, sum(actions.column("num_records").to_pylist())
+
+
+def _told(table_root: Folder, work: Callable[[], _T]) -> _T:
+    try:
+        return work()
+    except CommitFailedError as error:
+        raise VersionConflict(f"Another writer changed {table_root.uri} meanwhile: try again.") from error
+    except (DeltaError, OSError) as error:
+        raise StorageUnavailable(table_root.uri, str(error).splitlines()[0]) from error

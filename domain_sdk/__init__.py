@@ -50,7 +50,7 @@ from domain_sdk.audit_log import (
     read_checkpoints,
 )
 from domain_sdk.break_glass import BreakGlass
-from domain_sdk.catalog import ColumnEntry, DerivedTag, DomainEntry, Hit, PortEntry, PortKind, ProductEntry
+from domain_sdk.catalog import CollectionFacets, ColumnEntry, DerivedTag, DomainEntry, Hit, PortEntry, PortKind, ProductEntry
 from domain_sdk.changes import ChangePlan, Changes, ChangeSet, FieldDifference, PlannedChange, Resource
 from domain_sdk.collections import Passage
 from domain_sdk.contract_changes import (
@@ -151,6 +151,7 @@ __all__ = [
     "ChangeSet",
     "Changes",
     "Checkpoint",
+    "CollectionFacets",
     "ColumnChange",
     "ColumnEntry",
     "CompatibilityMode",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain_sdk._enums import enum_member
+from domain_sdk._facet_wire import facets_from_wire
 from domain_sdk._paging import all_items
 from domain_sdk._times import from_timestamp
 from domain_sdk._transport import Transport
@@ -187,6 +188,8 @@ def _port(message: product_pb2.Port) -> PortEntry:
         row_count=message.row_count,
         embedding_model=message.embedding_model,
         dimensions=message.dimensions,
+        passage_tags=tuple(message.passage_tags),
+        facets=facets_from_wire(message.facets) if message.HasField("facets") else None,
     )
 
 

@@ -6,7 +6,7 @@ only) and says what it wrote and found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -15,11 +15,12 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from domain_sdk._document_pipeline import DocumentPipeline
 from domain_sdk._table_files import open_table_files
 from domain_sdk._unchanged import held_still, source_files
 from domain_sdk._write import ArrowStream, DeliveredFile, write_port
+from domain_sdk.catalog import CollectionFacets
 from domain_sdk.collections import embedded_passages, embedder_for_publishing, is_document_paths
-from domain_sdk.documents import DocumentProblem
 from domain_sdk.errors import ContractViolated, InvalidRequest, Violation
 from domain_sdk.pii import ColumnFinding, RowSample, find_personal_columns
 from domain_sdk.release import QualityResult, QualityStatus
@@ -50,6 +51,8 @@ class Delivered:
     quality: tuple[QualityResult, ...]
     embedding_model: str = ""
     dimensions: int = 0
+    facets: CollectionFacets | None = None
+    """Of a collection published from documents."""
     personal: tuple[ColumnFinding, ...] = ()
     """Columns with personal data that the contract does not tag."""
 
@@ -216,32 +219,35 @@ def _deliver_passages(port: Port, name: str, given: Any, *, folder: Path | None,
         )
     embedder = embedder_for_publishing()
     _check_dimensions(port, name, embedder.dimensions, embedder.model)
-    problems: list[DocumentProblem] = []
-    reader = embedded_passages(given, embedder, port=name, problems=problems)
+    documents = embedded_passages(given, embedder, port=name, hook=hook)
+    pipeline = documents.pipeline
+    files: list[DeliveredFile] = []
     if folder is None:
-        done = 0
-        for batch in reader:
-            done += batch.num_rows
-            hook(done, None)
-        return Delivered(name, (), _document_quality(name, problems, done), embedder.model, embedder.dimensions)
-    files = write_port(reader, folder, PASSAGE_SCHEMA, progress=_row_progress(hook, None))
-    quality = _document_quality(name, problems, sum(file.rows for file in files))
-    return Delivered(name, tuple(files), quality, embedder.model, embedder.dimensions)
+        rows = sum(batch.num_rows for batch in documents.passages)
+    else:
+        files = write_port(documents.passages, folder, PASSAGE_SCHEMA)
+        rows = sum(file.rows for file in files)
+    quality = _document_quality(name, pipeline, rows)
+    return Delivered(name, tuple(files), quality, embedder.model, embedder.dimensions, facets=pipeline.facets)
 
 
-def _document_quality(name: str, problems: Sequence[DocumentProblem], passage_count: int) -> tuple[QualityResult, ...]:
-    """Whether every file became passages; a file that did not is told of and does not stop the others."""
+def _document_quality(name: str, pipeline: DocumentPipeline, passage_count: int) -> tuple[QualityResult, ...]:
+    """Whether every file became passages, whole; what did not is told of and does not stop the others."""
+    problems, facets = pipeline.problems, pipeline.facets
     shown = "; ".join(f"{problem.path.name}: {problem.reason}" for problem in problems[:_SHOWN_PROBLEMS])
     more = f"; and {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
+    said = [f"{len(problems)} files were left out: {shown}{more}"] if problems else []
+    said += [f"{facets.empty_pages} pages show something and gave no text"] if facets.empty_pages else []
+    again = f"{pipeline.reused} of {facets.documents} documents did not change" if pipeline.reused else ""
     result = QualityResult(
         port=name,
         column="",
         check="documents",
-        status=QualityStatus.FAILED if problems else QualityStatus.PASSED,
+        status=QualityStatus.FAILED if said else QualityStatus.PASSED,
         is_blocking=False,
         failing_rows=len(problems),
         total_rows=passage_count,
-        message=f"{len(problems)} files were left out: {shown}{more}" if problems else "every file became passages",
+        message="; ".join(filter(None, (*said, *([] if said else ["every file became passages"]), again))),
         samples=(),
     )
     return (result,)

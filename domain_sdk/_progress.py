@@ -9,7 +9,7 @@ from contextlib import contextmanager
 __all__ = ["Progress", "ProgressHook", "reporting"]
 
 ProgressHook = Callable[[str, int, int | None], None]
-"""Called with the port, the rows done so far, and how many there are, None if that is not known."""
+"""Called with the port, the rows (of a collection: documents) done so far, and how many there are, None if not known."""
 
 Progress = ProgressHook | bool | None
 """A hook; False for silence; None or True for a bar if standard error is a terminal."""
@@ -37,7 +37,7 @@ def _bar() -> Iterator[ProgressHook]:
     from rich.progress import BarColumn, MofNCompleteColumn, TaskID, TextColumn, TimeElapsedColumn
     from rich.progress import Progress as RichProgress
 
-    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TextColumn("rows"), TimeElapsedColumn())
+    columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with RichProgress(*columns, console=Console(stderr=True), transient=True) as bar:
         tasks: dict[str, TaskID] = {}
 

@@ -5,11 +5,12 @@ Owns how catalog entries look to a user. Knows nothing of the wire or of how the
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-__all__ = ["ColumnEntry", "DerivedTag", "DomainEntry", "Hit", "PortEntry", "PortKind", "ProductEntry"]
+__all__ = ["CollectionFacets", "ColumnEntry", "DerivedTag", "DomainEntry", "Hit", "PortEntry", "PortKind", "ProductEntry"]
 
 
 class PortKind(StrEnum):
@@ -66,6 +67,41 @@ class ColumnEntry:
 
 
 @dataclass(frozen=True, slots=True)
+class CollectionFacets:
+    """What the documents of a collection are about, in numbers: what was read, what was lost, and what was not looked for.
+
+    Names are counted by the documents that hold them, the most frequent first. No value of personal data is in it.
+    """
+
+    documents: int = 0
+    failed_documents: int = 0
+    """Files that gave no document; the check `documents` of the release says why."""
+    pages: int = 0
+    empty_pages: int = 0
+    """Pages that show something and gave no text."""
+    recognised_documents: int = 0
+    """Documents with text that was recognised from pictures."""
+    lowest_recognition: float = 0.0
+    """The least confidence of a recognised page, 0 to 100."""
+    tables: int = 0
+    seconds: float = 0.0
+    """Of recordings."""
+    first_day: str = ""
+    """The earliest date of a document (ISO 8601)."""
+    last_day: str = ""
+    media_types: Mapping[str, int] = field(default_factory=dict)
+    languages: Mapping[str, int] = field(default_factory=dict)
+    """ISO 639-1."""
+    organisations: Mapping[str, int] = field(default_factory=dict)
+    places: Mapping[str, int] = field(default_factory=dict)
+    currencies: Mapping[str, int] = field(default_factory=dict)
+    personal: Mapping[str, int] = field(default_factory=dict)
+    """Tag → occurrences, like `pii.email`."""
+    not_covered: tuple[str, ...] = ()
+    """What was not looked for, in words."""
+
+
+@dataclass(frozen=True, slots=True)
 class PortEntry:
     """One readable thing of a product."""
 
@@ -81,6 +117,10 @@ class PortEntry:
     """Of a collection; empty for a table."""
     dimensions: int
     """Of a collection's vectors; 0 for a table."""
+    passage_tags: tuple[str, ...] = ()
+    """Every tag that some passage of a collection carries."""
+    facets: CollectionFacets | None = None
+    """Of a collection published from documents."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ indexes what is delivered (ADR 0001, decision 4).
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,11 +18,19 @@ from domain_sdk.errors import ContractViolated, InvalidRequest, NotConfigured, V
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from domain_sdk._document_pipeline import DocumentHook, DocumentPipeline
     from domain_sdk._transport import Transport
-    from domain_sdk.documents import DocumentProblem
     from mesh_core.embedding import Embedder
 
-__all__ = ["DocumentPaths", "Passage", "embedded_passages", "embedder_for_publishing", "is_document_paths", "retrieve"]
+__all__ = [
+    "DocumentPaths",
+    "EmbeddedDocuments",
+    "Passage",
+    "embedded_passages",
+    "embedder_for_publishing",
+    "is_document_paths",
+    "retrieve",
+]
 
 DocumentPaths = str | Path | Sequence[str | Path]
 """A glob pattern, a folder, a file, or several files."""
@@ -116,33 +124,39 @@ def embedder_for_publishing() -> Embedder:
         raise NotConfigured(f"Documents cannot be embedded: {error}") from error
 
 
-def embedded_passages(
-    given: DocumentPaths, embedder: Embedder, *, port: str, problems: list[DocumentProblem]
-) -> pa.RecordBatchReader:
-    """The documents' passages with their vectors, in the passage schema, made as they are read.
+def embedded_passages(given: DocumentPaths, embedder: Embedder, *, port: str, hook: DocumentHook) -> EmbeddedDocuments:
+    """The documents' passages with their vectors, made as they are read.
 
-    A file that gives no document is left out and added to `problems`; it does not stop the others.
+    A file that gives no document is left out and told of in `problems`; it does not stop the others.
 
     Raises:
         ContractViolated: while reading, if not one document gave a passage; every reason is listed.
     """
     import pyarrow as pa
 
-    from domain_sdk.documents import embed_passages, passages, read_documents
+    from domain_sdk._document_pipeline import DocumentPipeline
     from mesh_core.vectors.schema import MODEL_KEY, PASSAGE_SCHEMA
 
     paths = given if isinstance(given, str | Path) else [Path(path) for path in given]
-    texts = (text for document in read_documents(paths, on_problem=problems.append) for text in passages(document))
+    pipeline = DocumentPipeline(paths, embedder, hook)
 
-    def batches() -> pa.RecordBatch:
+    def batches() -> Iterator[pa.RecordBatch]:
         count = 0
-        for batch in embed_passages(texts, embedder):
+        for batch in pipeline.batches():
             count += batch.num_rows
-            yield batch
+            yield batch.cast(schema)
         if not count:
-            found = [Violation(str(problem.path), problem.reason) for problem in problems]
+            found = [Violation(str(problem.path), problem.reason) for problem in pipeline.problems]
             found = found or [Violation(str(given), "no document was found; give a folder, a pattern or files.")]
             raise ContractViolated(f"The documents of {port} cannot be published.", resource=port, violations=found)
 
     schema = PASSAGE_SCHEMA.with_metadata({MODEL_KEY: embedder.model.encode()})
-    return pa.RecordBatchReader.from_batches(schema, batches())
+    return EmbeddedDocuments(pipeline, pa.RecordBatchReader.from_batches(schema, batches()))
+
+
+@dataclass(frozen=True, slots=True)
+class EmbeddedDocuments:
+    """A collection's documents on their way: the passages, and what is known of the documents once they were read."""
+
+    pipeline: DocumentPipeline
+    passages: pa.RecordBatchReader

@@ -16,6 +16,7 @@ from domain_sdk._arguments import checked_names
 from domain_sdk._catalog_calls import to_release
 from domain_sdk._contract_change_calls import to_impact
 from domain_sdk._delivery import Delivered, deliver, not_yet_run, whole_port_checks
+from domain_sdk._facet_wire import facets_to_wire
 from domain_sdk._personal_columns import PersonalDataGate
 from domain_sdk._places import Places
 from domain_sdk._port_lineage import DeclaredColumns, declared_lineage, planned_lineage
@@ -206,7 +207,11 @@ def _violation(result: QualityResult) -> Violation:
 def _delivered_message(delivered: Delivered) -> publication_pb2.DeliveredPort:
     files = [publication_pb2.DeliveredFile(name=it.name, size_bytes=it.size, row_count=it.rows) for it in delivered.files]
     return publication_pb2.DeliveredPort(
-        port=delivered.port, files=files, embedding_model=delivered.embedding_model, dimensions=delivered.dimensions
+        port=delivered.port,
+        files=files,
+        embedding_model=delivered.embedding_model,
+        dimensions=delivered.dimensions,
+        facets=facets_to_wire(delivered.facets) if delivered.facets else None,
     )
 
 

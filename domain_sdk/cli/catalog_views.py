@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from domain_sdk.catalog import ColumnEntry, DomainEntry, Hit, PortEntry, ProductEntry
+from domain_sdk.cli.facet_views import facet_facts
 from domain_sdk.cli.output import cell, details, table
 
 if TYPE_CHECKING:
@@ -84,6 +85,8 @@ def _port(port: PortEntry) -> list[RenderableType]:
     facts: dict[str, object] = {"kind": str(port.kind), "description": port.description, unit: f"{port.row_count:,}"}
     if port.embedding_model:
         facts["embedding"] = f"{port.embedding_model}, {port.dimensions} dimensions"
+    if port.facets is not None:
+        facts |= facet_facts(port.facets)
     rows = [(_column_name(it), it.physical_type or it.logical_type, it.description, _tags(it)) for it in port.columns]
     return [
         cell(""),

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2
+from governance_server.publishing.facets import checked_facets
 from governance_server.rules.errors import ContractViolated, Invalid, Problem
 from governance_server.warehouse.delivered import DeliveredFile, VerifiedFile
 from governance_server.warehouse.errors import StorageUnavailable
@@ -81,6 +82,7 @@ def _verify_port(
     kind = product_pb2.PORT_KIND_TABLE if port.kind == PortKind.TABLE else product_pb2.PORT_KIND_COLLECTION
     return publication_pb2.VerifiedPort(
         port=delivered.port, kind=kind, embedding_model=delivered.embedding_model, dimensions=delivered.dimensions,
+        facets=checked_facets(delivered) if delivered.HasField("facets") else None,
         files=[
             publication_pb2.VerifiedFile(name=f.name, size_bytes=f.size, row_count=f.rows, stats=f.stats_json) for f in verified
         ],

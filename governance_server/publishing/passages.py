@@ -108,6 +108,8 @@ class PassageIndexer:
                 continue
             found = verified[port.name]
             port.embedding_model, port.dimensions = found.embedding_model, found.dimensions
+            if found.HasField("facets"):
+                port.facets.CopyFrom(found.facets)
             port.passage_tags.extend(sorted(_tags(self._files(publication.id, found))))
 
 

@@ -98,7 +98,7 @@ def _entries(product: product_pb2.Product, derived: Mapping[str, Iterable[str]])
     result = []
     sources = [(product.name, tuple(product.tags))]
     for port in product.ports:
-        tags = set(port.tags)
+        tags = {*port.tags, *port.passage_tags}
         for column in port.columns:
             tags.update(column.tags, derived.get(column_object(port.name, column.name), ()))
         sources.append((port.name, tuple(sorted(tags))))
@@ -106,7 +106,7 @@ def _entries(product: product_pb2.Product, derived: Mapping[str, Iterable[str]])
             _Entry(
                 name=port.name, kind=_KINDS.get(port.kind, "table"), description=port.description, name_words=words(port.name),
                 columns=tuple((c.name, words(c.name)) for c in port.columns),
-                text_words=words(" ".join([port.description, product.title, *(c.description for c in port.columns)])),
+                text_words=_text_words(port, product.title),
                 tags=tuple(sorted(tags)), update_time=product.update_time,
             )
         )  # fmt: skip
@@ -118,6 +118,14 @@ def _entries(product: product_pb2.Product, derived: Mapping[str, Iterable[str]])
         )
     )  # fmt: skip
     return result
+
+
+def _text_words(port: product_pb2.Port, title: str) -> frozenset[str]:
+    """Words of descriptions, and of what a collection's documents are about as far as the catalog tells."""
+    facets = port.facets
+    counted = (facets.languages, facets.organisations, facets.places, facets.currencies, facets.media_types)
+    about = [count.value for counts in counted for count in counts]
+    return words(" ".join([port.description, title, *(column.description for column in port.columns), *about]))
 
 
 def _shown(entry: _Entry, visible: Visibility) -> _Entry:

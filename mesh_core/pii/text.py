@@ -19,7 +19,7 @@ _LOCAL_PART = re.compile(r"[\w.!#$%&'*+/=?^`{|}~-]{1,64}\Z")
 _DOMAIN = re.compile(r"(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.){1,8}(?:xn--[a-z0-9-]{2,59}|[^\W\d_]{2,24})")
 _LONGEST_LOCAL = 64
 _IBAN_START = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?=[ -]?[A-Za-z0-9])")
-_CARD = re.compile(r"(?<![\w.-])\d(?:[ -]?\d){11,18}(?![\w]|[.-]\d)")
+_CARD = re.compile(r"(?<![\w./=-])\d(?:[ -]?\d){11,18}(?![\w/]|[.-][\w])")
 _SSN = re.compile(r"(?<![\w-])(?!000|666|9)\d{3}(?P<by>[ -])(?!00)\d{2}(?P=by)(?!0000)\d{4}(?![\w]|-\d)")
 _LABELLED = re.compile(
     r"(?P<ssn>\b(?:ssn|social security(?: number| no\.?)?|itin)\b)|(?P<passport>\bpassport(?: number| no\.?| #)?)|"

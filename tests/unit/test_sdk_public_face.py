@@ -40,6 +40,7 @@ FROZEN = [
     "ChangeSet",
     "Changes",
     "Checkpoint",
+    "CollectionFacets",
     "ColumnChange",
     "ColumnEntry",
     "CompatibilityMode",

@@ -170,6 +170,7 @@ class Port(_message.Message):
     PASSAGE_TAGS_FIELD_NUMBER: _builtins.int
     DATASETS_FIELD_NUMBER: _builtins.int
     CLAIMED_DATASETS_FIELD_NUMBER: _builtins.int
+    FACETS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its three-part name, like `finance.ledger.entries`."""
     kind: Global___PortKind.ValueType
@@ -206,6 +207,10 @@ class Port(_message.Message):
     def claimed_datasets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The same in namespaces that no domain owns: counts as long as no owner says otherwise."""
 
+    @_builtins.property
+    def facets(self) -> Global___CollectionFacets:
+        """What the documents of a collection are about, in numbers."""
+
     def __init__(
         self,
         *,
@@ -221,14 +226,141 @@ class Port(_message.Message):
         passage_tags: _abc.Iterable[_builtins.str] | None = ...,
         datasets: _abc.Iterable[_builtins.str] | None = ...,
         claimed_datasets: _abc.Iterable[_builtins.str] | None = ...,
+        facets: Global___CollectionFacets | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["facets", b"facets"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimed_datasets", b"claimed_datasets", "columns", b"columns", "datasets", b"datasets", "delta_version", b"delta_version", "description", b"description", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "kind", b"kind", "name", b"name", "passage_tags", b"passage_tags", "row_count", b"row_count", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimed_datasets", b"claimed_datasets", "columns", b"columns", "datasets", b"datasets", "delta_version", b"delta_version", "description", b"description", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "facets", b"facets", "kind", b"kind", "name", b"name", "passage_tags", b"passage_tags", "row_count", b"row_count", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Port: _TypeAlias = Port  # noqa: Y015
+
+@_typing.final
+class CollectionFacets(_message.Message):
+    """What the documents of a collection are about. Holds no value of personal data."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    DOCUMENTS_FIELD_NUMBER: _builtins.int
+    FAILED_DOCUMENTS_FIELD_NUMBER: _builtins.int
+    PAGES_FIELD_NUMBER: _builtins.int
+    EMPTY_PAGES_FIELD_NUMBER: _builtins.int
+    RECOGNISED_DOCUMENTS_FIELD_NUMBER: _builtins.int
+    LOWEST_RECOGNITION_FIELD_NUMBER: _builtins.int
+    TABLES_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    FIRST_DAY_FIELD_NUMBER: _builtins.int
+    LAST_DAY_FIELD_NUMBER: _builtins.int
+    MEDIA_TYPES_FIELD_NUMBER: _builtins.int
+    LANGUAGES_FIELD_NUMBER: _builtins.int
+    ORGANISATIONS_FIELD_NUMBER: _builtins.int
+    PLACES_FIELD_NUMBER: _builtins.int
+    CURRENCIES_FIELD_NUMBER: _builtins.int
+    PERSONAL_FIELD_NUMBER: _builtins.int
+    NOT_COVERED_FIELD_NUMBER: _builtins.int
+    documents: _builtins.int
+    """Documents."""
+    failed_documents: _builtins.int
+    """Files that gave no document."""
+    pages: _builtins.int
+    """Pages."""
+    empty_pages: _builtins.int
+    """Pages that show something and gave no text."""
+    recognised_documents: _builtins.int
+    """Documents with text that was recognised from pictures."""
+    lowest_recognition: _builtins.float
+    """The least confidence of a recognised page, 0 to 100."""
+    tables: _builtins.int
+    """Tables."""
+    seconds: _builtins.float
+    """Seconds of recordings."""
+    first_day: _builtins.str
+    """The earliest date of a document, ISO 8601; empty if none has one."""
+    last_day: _builtins.str
+    """The latest."""
+    @_builtins.property
+    def media_types(self) -> _containers.RepeatedCompositeFieldContainer[Global___FacetCount]:
+        """Media types, by documents."""
+
+    @_builtins.property
+    def languages(self) -> _containers.RepeatedCompositeFieldContainer[Global___FacetCount]:
+        """Languages (ISO 639-1), by documents."""
+
+    @_builtins.property
+    def organisations(self) -> _containers.RepeatedCompositeFieldContainer[Global___FacetCount]:
+        """Organisations, by documents."""
+
+    @_builtins.property
+    def places(self) -> _containers.RepeatedCompositeFieldContainer[Global___FacetCount]:
+        """Places, by documents."""
+
+    @_builtins.property
+    def currencies(self) -> _containers.RepeatedCompositeFieldContainer[Global___FacetCount]:
+        """Currencies of amounts, by documents."""
+
+    @_builtins.property
+    def personal(self) -> _containers.RepeatedCompositeFieldContainer[Global___FacetCount]:
+        """Tags of personal data, by occurrences."""
+
+    @_builtins.property
+    def not_covered(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What was not looked for, in words."""
+
+    def __init__(
+        self,
+        *,
+        documents: _builtins.int = ...,
+        failed_documents: _builtins.int = ...,
+        pages: _builtins.int = ...,
+        empty_pages: _builtins.int = ...,
+        recognised_documents: _builtins.int = ...,
+        lowest_recognition: _builtins.float = ...,
+        tables: _builtins.int = ...,
+        seconds: _builtins.float = ...,
+        first_day: _builtins.str = ...,
+        last_day: _builtins.str = ...,
+        media_types: _abc.Iterable[Global___FacetCount] | None = ...,
+        languages: _abc.Iterable[Global___FacetCount] | None = ...,
+        organisations: _abc.Iterable[Global___FacetCount] | None = ...,
+        places: _abc.Iterable[Global___FacetCount] | None = ...,
+        currencies: _abc.Iterable[Global___FacetCount] | None = ...,
+        personal: _abc.Iterable[Global___FacetCount] | None = ...,
+        not_covered: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currencies", b"currencies", "documents", b"documents", "empty_pages", b"empty_pages", "failed_documents", b"failed_documents", "first_day", b"first_day", "languages", b"languages", "last_day", b"last_day", "lowest_recognition", b"lowest_recognition", "media_types", b"media_types", "not_covered", b"not_covered", "organisations", b"organisations", "pages", b"pages", "personal", b"personal", "places", b"places", "recognised_documents", b"recognised_documents", "seconds", b"seconds", "tables", b"tables"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CollectionFacets: _TypeAlias = CollectionFacets  # noqa: Y015
+
+@_typing.final
+class FacetCount(_message.Message):
+    """A word and how often it applies."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    VALUE_FIELD_NUMBER: _builtins.int
+    COUNT_FIELD_NUMBER: _builtins.int
+    value: _builtins.str
+    """The word."""
+    count: _builtins.int
+    """How often."""
+    def __init__(
+        self,
+        *,
+        value: _builtins.str = ...,
+        count: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["count", b"count", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___FacetCount: _TypeAlias = FacetCount  # noqa: Y015
 
 @_typing.final
 class Column(_message.Message):

@@ -225,6 +225,7 @@ class DeliveredPort(_message.Message):
     FILES_FIELD_NUMBER: _builtins.int
     EMBEDDING_MODEL_FIELD_NUMBER: _builtins.int
     DIMENSIONS_FIELD_NUMBER: _builtins.int
+    FACETS_FIELD_NUMBER: _builtins.int
     port: _builtins.str
     """The port's name."""
     embedding_model: _builtins.str
@@ -235,6 +236,10 @@ class DeliveredPort(_message.Message):
     def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeliveredFile]:
         """The files, in order."""
 
+    @_builtins.property
+    def facets(self) -> _product_pb2.CollectionFacets:
+        """What a collection's documents are about."""
+
     def __init__(
         self,
         *,
@@ -242,10 +247,11 @@ class DeliveredPort(_message.Message):
         files: _abc.Iterable[Global___DeliveredFile] | None = ...,
         embedding_model: _builtins.str = ...,
         dimensions: _builtins.int = ...,
+        facets: _product_pb2.CollectionFacets | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["facets", b"facets"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimensions", b"dimensions", "embedding_model", b"embedding_model", "files", b"files", "port", b"port"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimensions", b"dimensions", "embedding_model", b"embedding_model", "facets", b"facets", "files", b"files", "port", b"port"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -262,6 +268,7 @@ class VerifiedPort(_message.Message):
     FILES_FIELD_NUMBER: _builtins.int
     EMBEDDING_MODEL_FIELD_NUMBER: _builtins.int
     DIMENSIONS_FIELD_NUMBER: _builtins.int
+    FACETS_FIELD_NUMBER: _builtins.int
     port: _builtins.str
     """The port's name."""
     kind: _product_pb2.PortKind.ValueType
@@ -274,6 +281,10 @@ class VerifiedPort(_message.Message):
     def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___VerifiedFile]:
         """The files with the names and statistics they get."""
 
+    @_builtins.property
+    def facets(self) -> _product_pb2.CollectionFacets:
+        """What a collection's documents are about."""
+
     def __init__(
         self,
         *,
@@ -282,10 +293,11 @@ class VerifiedPort(_message.Message):
         files: _abc.Iterable[Global___VerifiedFile] | None = ...,
         embedding_model: _builtins.str = ...,
         dimensions: _builtins.int = ...,
+        facets: _product_pb2.CollectionFacets | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["facets", b"facets"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimensions", b"dimensions", "embedding_model", b"embedding_model", "files", b"files", "kind", b"kind", "port", b"port"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimensions", b"dimensions", "embedding_model", b"embedding_model", "facets", b"facets", "files", b"files", "kind", b"kind", "port", b"port"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

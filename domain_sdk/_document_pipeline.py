@@ -1,0 +1,196 @@
+"""Documents on their way into a collection: read ahead in a thread, embedded in full batches, kept by content, counted up.
+
+Reading (in a child process), looking for personal data and embedding overlap, so that the embedder is what takes the time. What
+was published before and did not change is neither read nor embedded again.
+"""
+
+from __future__ import annotations
+
+import queue
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from domain_sdk._document_cache import DocumentCache
+from domain_sdk._document_files import Document, DocumentProblem, named_files, read_file, sidecar_of
+from domain_sdk._document_passages import PassageText, passages
+from domain_sdk._document_record import DocumentRecord, PersonalSpans, facets_of, record_of
+from domain_sdk._document_sections import plain_text
+from domain_sdk.catalog import CollectionFacets
+from domain_sdk.extraction.worker import Extractor
+from mesh_core.vectors.passages import Passage, indexed_text
+
+if TYPE_CHECKING:
+    import pyarrow as pa
+
+    from mesh_core.embedding import Embedder
+
+__all__ = ["DocumentPipeline"]
+
+_EMBED_PASSAGES = 256
+_AHEAD = 4
+DocumentHook = Callable[[int, int], None]
+"""Called with the documents done and all there are."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Prepared:
+    """A document that is read: its passages before they are embedded, or as they were kept."""
+
+    key: str
+    record: DocumentRecord
+    texts: tuple[PassageText, ...] = ()
+    indexed: tuple[str, ...] = ()
+    tags: tuple[tuple[str, ...], ...] = ()
+    spans: tuple[str, ...] = ()
+    kept: Any = None
+    """Its passages as a record batch."""
+
+
+@dataclass
+class DocumentPipeline:
+    """One collection's documents; `batches` may be consumed once, after it `problems` and `facets` are complete."""
+
+    paths: str | Path | Sequence[Path]
+    embedder: Embedder
+    hook: DocumentHook = lambda done, total: None
+    cache: DocumentCache = field(default_factory=DocumentCache.configured)
+    problems: list[DocumentProblem] = field(default_factory=list)
+    records: list[DocumentRecord] = field(default_factory=list)
+    reused: int = 0
+    """Documents that did not change since they were published before."""
+
+    @property
+    def facets(self) -> CollectionFacets:
+        """What the documents are about."""
+        return facets_of(self.records, len(self.problems))
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """The passages with their vectors in the passage schema, in the order of their documents."""
+        waiting: list[_Prepared] = []
+        for done, (prepared, total) in enumerate(self._read_ahead(), start=1):
+            if isinstance(prepared, DocumentProblem):
+                self.problems.append(prepared)
+            else:
+                self.records.append(prepared.record)
+                waiting.append(prepared)
+                if sum(len(it.texts) for it in waiting) >= _EMBED_PASSAGES or prepared.kept is not None:
+                    yield from self._embedded(waiting)
+                    waiting = []
+            self.hook(done, total)
+        yield from self._embedded(waiting)
+        self.cache.prune()
+
+    def _read_ahead(self) -> Iterator[tuple[_Prepared | DocumentProblem, int]]:
+        """What became of each file, and how many files there are; a thread is some documents ahead."""
+        files = named_files(self.paths)
+        made: queue.Queue[_Prepared | DocumentProblem | BaseException | None] = queue.Queue(maxsize=_AHEAD)
+        is_over = threading.Event()
+
+        def hand_over(thing: _Prepared | DocumentProblem | BaseException | None) -> bool:
+            while not is_over.is_set():
+                try:
+                    made.put(thing, timeout=0.2)
+                except queue.Full:
+                    continue
+                return True
+            return False
+
+        def read_all() -> None:
+            try:
+                with Extractor() as extractor:
+                    for path, name in files:
+                        if not hand_over(self._prepared(path, name, extractor)):
+                            return
+                hand_over(None)
+            except BaseException as error:  # noqa: BLE001  (raised where the documents are consumed)
+                hand_over(error)
+
+        reader = threading.Thread(target=read_all, name="read-documents", daemon=True)
+        reader.start()
+        try:
+            while (thing := made.get()) is not None:
+                if isinstance(thing, BaseException):
+                    raise thing
+                yield thing, len(files)
+        finally:
+            is_over.set()
+            reader.join(timeout=10)
+
+    def _prepared(self, path: Path, name: str, extractor: Extractor) -> _Prepared | DocumentProblem:
+        try:
+            sidecar = sidecar_of(path)
+            key = self.cache.key(name, path, *([sidecar] if sidecar else []), model=self.embedder.model)
+        except OSError as error:
+            return DocumentProblem(path, f"it cannot be read ({error.strerror}): check that it exists and its permissions.")
+        kept = self.cache.find(key)
+        if kept is not None:
+            self.reused += 1
+            return _Prepared(key, DocumentRecord(**kept[1]), kept=kept[0])
+        document = read_file(path, name, extractor)
+        return document if isinstance(document, DocumentProblem) else _prepared(document, key)
+
+    def _embedded(self, prepared: Sequence[_Prepared]) -> Iterator[pa.RecordBatch]:
+        """The passages of these documents; every document that was embedded is kept."""
+        indexed = [text for document in prepared for text in document.indexed]
+        vectors: list[Any] = []
+        for start in range(0, len(indexed), _EMBED_PASSAGES):
+            vectors.extend(self.embedder.embed(indexed[start : start + _EMBED_PASSAGES]))
+        place = 0
+        for document in prepared:
+            if document.kept is not None:
+                yield document.kept
+                continue
+            batch = _batch(document, vectors[place : place + len(document.texts)], self.embedder.model)
+            place += len(document.texts)
+            self.cache.keep(document.key, batch, document.record.to_json())
+            yield batch
+
+
+def _prepared(document: Document, key: str) -> _Prepared:
+    personal = PersonalSpans(document.text)
+    texts = tuple(passages(document))
+    return _Prepared(
+        key=key,
+        record=record_of(document, personal),
+        texts=texts,
+        indexed=tuple(_indexed(document, text, personal) for text in texts),
+        tags=tuple(personal.tags(text) for text in texts),
+        spans=tuple(personal.spans(text) for text in texts),
+    )
+
+
+def _indexed(document: Document, text: PassageText, personal: PersonalSpans) -> str:
+    """What is embedded and keyword-indexed: no personal data but names, so that nobody finds it by searching for it."""
+    shown = personal.without(text)
+    if shown == text.text:
+        return text.indexed_text
+    return indexed_text(text.title, text.heading, shown if document.is_plain else plain_text(shown))
+
+
+def _batch(document: _Prepared, vectors: Sequence[Any], model: str) -> pa.RecordBatch:
+    from mesh_core.vectors.schema import batch_of
+
+    rows = zip(document.texts, document.indexed, document.tags, document.spans, vectors, strict=True)
+    return batch_of(
+        [
+            Passage(
+                id=text.id,
+                document=text.document,
+                title=text.title,
+                heading=text.heading,
+                text=text.text,
+                start=text.start,
+                end=text.end,
+                page=text.page,
+                tags=tags,
+                attributes={"personal": spans} if spans else {},
+                vector=vector,
+                indexed_text=indexed,
+            )
+            for text, indexed, tags, spans, vector in rows
+        ],
+        model=model,
+    )

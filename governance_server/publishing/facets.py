@@ -1,0 +1,34 @@
+"""What a publisher says of a collection's documents, bounded before it enters the catalog."""
+
+from __future__ import annotations
+
+import math
+
+from domainmesh.v1 import product_pb2, publication_pb2
+from governance_server.rules.errors import Invalid, Problem
+
+__all__ = ["checked_facets"]
+
+_MOST_WORDS, _LONGEST_WORD = 200, 200
+_COUNTS = ("media_types", "languages", "organisations", "places", "currencies", "personal")
+
+
+def checked_facets(delivered: publication_pb2.DeliveredPort) -> product_pb2.CollectionFacets:
+    """The facets of a delivered collection. Raises: Invalid if a list or a word is too long, or a number is none."""
+    facets = delivered.facets
+    problems: list[Problem] = []
+    for name in _COUNTS:
+        counts = getattr(facets, name)
+        if len(counts) > _MOST_WORDS or any(not it.value or len(it.value) > _LONGEST_WORD for it in counts):
+            problems.append(Problem(f"{delivered.port}.facets.{name}", f"more than {_MOST_WORDS} words, or one that is too long"))
+    if len(facets.not_covered) > _MOST_WORDS or any(len(it) > _LONGEST_WORD for it in facets.not_covered):
+        problems.append(Problem(f"{delivered.port}.facets.not_covered", "too many words"))
+    if (
+        not math.isfinite(facets.seconds)
+        or not 0 <= facets.lowest_recognition <= 100
+        or max(map(len, (facets.first_day, facets.last_day))) > 10
+    ):
+        problems.append(Problem(f"{delivered.port}.facets", "a number or day that is none"))
+    if problems:
+        raise Invalid("What is said of the documents cannot be kept.", resource=delivered.port, problems=problems)
+    return facets

@@ -1,0 +1,148 @@
+"""Documents on their way into a collection: each is looked at once, and a crash costs what was under way."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from domain_sdk._document_cache import DocumentCache
+from domain_sdk._document_pipeline import DocumentPipeline
+from mesh_core.embedding import HashingEmbedder, Vectors
+
+MEMO = """# Expenses
+
+Send receipts to ada@example.org or call +49 30 901820.
+
+## Payment
+
+Dr. Grace Hopper of Hooli GmbH pays 4,711 euros to DE89370400440532013000 in France.
+"""
+
+
+class CountingEmbedder(HashingEmbedder):
+    """Remembers what it was asked to embed, and breaks down when told to."""
+
+    def __init__(self) -> None:
+        super().__init__(64)
+        self.texts: list[str] = []
+        self.is_broken = False
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        if self.is_broken and self.texts:
+            raise RuntimeError("power cut")
+        self.texts.extend(texts)
+        return super().embed(texts)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    made = tmp_path / "documents"
+    made.mkdir()
+    (made / "memo.md").write_text(MEMO)
+    for n in range(4):
+        (made / f"note{n}.txt").write_text(f"Die Frist für Antrag Nummer {n} beträgt vierzehn Tage nach Eingang im Amt.")
+    (made / "broken.pdf").write_bytes(b"%PDF-1.7 cut")
+    return made
+
+
+def run(folder: Path, embedder: CountingEmbedder, tmp_path: Path) -> tuple[pa.Table, DocumentPipeline, list[tuple[int, int]]]:
+    seen: list[tuple[int, int]] = []
+    pipeline = DocumentPipeline(
+        folder, embedder, lambda done, total: seen.append((done, total)), DocumentCache(tmp_path / "cache")
+    )
+    return pa.Table.from_batches(list(pipeline.batches())), pipeline, seen
+
+
+def test_passages_carry_the_tags_of_what_they_hold_and_where_it_stands(folder: Path, tmp_path: Path) -> None:
+    table, _, seen = run(folder, CountingEmbedder(), tmp_path)
+    columns = ["document", "text", "tags", "attributes"]
+    rows = [row for row in table.select(columns).to_pylist() if row["document"] == "memo.md"]
+    assert [row["tags"] for row in rows] == [["pii.email", "pii.phone"], ["pii.iban", "pii.name"]]
+    for row in rows:
+        spans = json.loads(row["attributes"])["personal"].split()
+        for span in spans:
+            place, _, tag = span.partition(":")
+            start, end = map(int, place.split("-"))
+            assert row["text"][start:end] in ("ada@example.org", "+49 30 901820", "Grace Hopper", "DE89370400440532013000"), tag
+    assert seen == [(n, 6) for n in range(1, 7)]
+
+
+def test_personal_data_is_not_in_what_is_searched(folder: Path, tmp_path: Path) -> None:
+    embedder = CountingEmbedder()
+    table, _, _ = run(folder, embedder, tmp_path)
+    searched = "\n".join([*embedder.texts, *table["indexed_text"].to_pylist()])
+    assert not any(secret in searched for secret in ("ada@example.org", "901820", "DE8937"))
+    assert "[e-mail addresses]" in searched
+    assert any("ada@example.org" in text for text in table["text"].to_pylist())
+
+
+def test_the_facets_count_what_the_documents_are_about(folder: Path, tmp_path: Path) -> None:
+    _, pipeline, _ = run(folder, CountingEmbedder(), tmp_path)
+    facets = pipeline.facets
+    assert (facets.documents, facets.failed_documents) == (5, 1)
+    assert facets.languages == {"de": 4, "en": 1}
+    assert facets.media_types == {"text/plain": 4, "text/markdown": 1}
+    assert facets.organisations == {"Hooli GmbH": 1}
+    assert facets.places == {"France": 1}
+    assert facets.currencies == {"EUR": 1}
+    assert facets.personal == {"pii.email": 1, "pii.phone": 1, "pii.name": 1, "pii.iban": 1}
+    assert any("names of people" in words for words in facets.not_covered)
+
+
+def test_only_what_changed_is_read_and_embedded_again(folder: Path, tmp_path: Path) -> None:
+    first, _, _ = run(folder, CountingEmbedder(), tmp_path)
+    again = CountingEmbedder()
+    second, pipeline, _ = run(folder, again, tmp_path)
+    assert (again.texts, pipeline.reused) == ([], 5)
+    assert second.equals(first)
+    (folder / "note2.txt").write_text("Die Frist beträgt nun zwanzig Tage, gerechnet ab dem Tag der Zustellung.")
+    changed = CountingEmbedder()
+    third, pipeline, _ = run(folder, changed, tmp_path)
+    assert (len(changed.texts), pipeline.reused) == (1, 4)
+    assert third.num_rows == first.num_rows
+    assert pipeline.facets.documents == 5
+
+
+def test_after_a_crash_the_documents_that_were_done_are_done(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("domain_sdk._document_pipeline._EMBED_PASSAGES", 2)
+    broken = CountingEmbedder()
+    broken.is_broken = True
+    with pytest.raises(RuntimeError, match="power cut"):
+        run(folder, broken, tmp_path)
+    resumed = CountingEmbedder()
+    table, pipeline, _ = run(folder, resumed, tmp_path)
+    assert pipeline.reused >= 1
+    assert len(resumed.texts) + len(broken.texts) == table.num_rows
+
+
+def test_another_model_or_name_is_embedded_anew_and_a_damaged_entry_is_made_again(folder: Path, tmp_path: Path) -> None:
+    first, _, _ = run(folder, CountingEmbedder(), tmp_path)
+    other = CountingEmbedder()
+    other.model = "other"
+    assert run(folder, other, tmp_path)[1].reused == 0
+    for entry in (tmp_path / "cache").glob("*/*.arrow"):
+        entry.write_bytes(entry.read_bytes()[:50])
+    table, pipeline, _ = run(folder, CountingEmbedder(), tmp_path)
+    assert pipeline.reused == 0
+    assert table.equals(first)
+
+
+def test_what_is_kept_is_its_owners_alone(folder: Path, tmp_path: Path) -> None:
+    run(folder, CountingEmbedder(), tmp_path)
+    assert (tmp_path / "cache").stat().st_mode & 0o077 == 0
+
+
+def test_a_consumer_that_stops_early_ends_the_reading(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("domain_sdk._document_pipeline._EMBED_PASSAGES", 1)
+    pipeline = DocumentPipeline(folder, CountingEmbedder(), cache=DocumentCache(None))
+    batches = pipeline.batches()
+    next(batches)
+    batches.close()
+    assert not [it for it in threading.enumerate() if it.name == "read-documents"]

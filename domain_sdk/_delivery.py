@@ -15,7 +15,9 @@ from typing import Any
 import polars as pl
 import pyarrow as pa
 
+from domain_sdk._deleted_keys import DeletedKeys
 from domain_sdk._document_pipeline import DocumentPipeline
+from domain_sdk._modes import Mode
 from domain_sdk._table_files import open_table_files
 from domain_sdk._unchanged import held_still, source_files
 from domain_sdk._write import ArrowStream, DeliveredFile, write_port
@@ -25,13 +27,13 @@ from domain_sdk.errors import ContractViolated, InvalidRequest, Violation
 from domain_sdk.pii import ColumnFinding, RowSample, find_personal_columns
 from domain_sdk.release import QualityResult, QualityStatus
 from mesh_core.contract import Port, PortKind
-from mesh_core.quality import Check, Checker, Kind, Report, frame_batches
+from mesh_core.quality import LIBRARY, Check, Checker, Kind, Report, frame_batches
 from mesh_core.quality.compile import compile_checks, is_personal
 from mesh_core.quality.engines import run_custom
 from mesh_core.types import UnknownType, plan_types, storage_schema
 from mesh_core.types.normalise import ProblemKind
 
-__all__ = ["Delivered", "deliver", "not_yet_run", "whole_port_checks"]
+__all__ = ["Delivered", "Writing", "deliver", "not_yet_run", "whole_port_checks"]
 
 _SHOWN_PROBLEMS = 10
 _OF_SERVER = frozenset({Kind.SQL, Kind.FOREIGN_KEY})
@@ -55,6 +57,8 @@ class Delivered:
     """Of a collection published from documents."""
     personal: tuple[ColumnFinding, ...] = ()
     """Columns with personal data that the contract does not tag."""
+    deleted_keys: tuple[DeliveredFile, ...] = ()
+    """Files with the keys of rows that a merge deletes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +70,24 @@ class _Raw:
     total: int | None
 
 
-def deliver(port: Port, name: str, given: Any, *, folder: Path | None, hook: RowHook) -> Delivered:  # noqa: ANN401 # see _raw
+@dataclass(frozen=True, slots=True)
+class Writing:
+    """How a port is written."""
+
+    mode: Mode = "overwrite"
+    delete_flag: str | None = None
+    """In a merge, the boolean column that marks rows to delete."""
+
+
+def deliver(
+    port: Port,
+    name: str,
+    given: Any,  # noqa: ANN401 # see _raw
+    *,
+    folder: Path | None,
+    hook: RowHook,
+    writing: Writing = Writing(),  # frozen
+) -> Delivered:
     """The port's rows were checked and, unless there is no folder or they cannot be stored, lie in it as files.
 
     Args:
@@ -75,6 +96,7 @@ def deliver(port: Port, name: str, given: Any, *, folder: Path | None, hook: Row
         given: A polars frame, an Arrow stream, or paths: of table files, for a collection of documents.
         folder: Where files go; None to check only.
         hook: Told of progress.
+        writing: How it will be put into what the port holds; rules about a whole table are then the server's to judge.
 
     Raises:
         InvalidRequest: what was given is of no kind that this port can be made from, or cannot be read.
@@ -87,12 +109,39 @@ def deliver(port: Port, name: str, given: Any, *, folder: Path | None, hook: Row
     rows = open_table_files(given, port, name=name) if is_document_paths(given) else given
     with held_still(name, source_files(rows)):
         still = rows.clone() if isinstance(rows, pl.DataFrame) else rows  # what its owner does to it meanwhile is not seen
-        return _deliver_table(port, name, still, folder=folder, hook=hook)
+        made = _deliver_table(port, name, still, folder=folder, hook=hook, writing=writing)
+    return made if writing.mode == "overwrite" else replace(made, quality=_open_where_whole(port, made.quality))
 
 
-def _deliver_table(port: Port, name: str, given: Any, *, folder: Path | None, hook: RowHook) -> Delivered:  # noqa: ANN401 # see _raw
+def _open_where_whole(port: Port, quality: tuple[QualityResult, ...]) -> tuple[QualityResult, ...]:
+    """The results; what is about a whole table is left open, with what was counted in the rows given."""
+    whole = {check.name for check in compile_checks(port) if check.kind in LIBRARY}
+    text = "judged with the rows that are there already"
+    return tuple(
+        replace(it, status=QualityStatus.RECORDED, message=text)
+        if it.check in whole and it.status is not QualityStatus.RECORDED
+        else it
+        for it in quality
+    )
+
+
+def _deliver_table(
+    port: Port,
+    name: str,
+    given: Any,  # noqa: ANN401 # see _raw
+    *,
+    folder: Path | None,
+    hook: RowHook,
+    writing: Writing,
+) -> Delivered:
     rows = _typed_if_empty(given, port)
     raw = _raw(name, rows)
+    deleted = None
+    if writing.delete_flag is not None and writing.mode == "merge":
+        deleted = DeletedKeys(port, name, flag=writing.delete_flag, folder=folder)
+        raw = _Raw(deleted.rest(raw.schema), _without(deleted, raw.batches), raw.total)
+        rows = None
+    partition_by = [column.name for column in port.partition_key]
     plan = plan_types(raw.schema, port)
     is_lossy = any(column.conversion.loss is not None for column in plan.columns)
     checker = _SamplingChecker(port)
@@ -105,12 +154,20 @@ def _deliver_table(port: Port, name: str, given: Any, *, folder: Path | None, ho
         progress = _row_progress(hook, raw.total)
         if isinstance(rows, pl.LazyFrame | pl.DataFrame) and not is_lossy:
             checker.observe(pl.DataFrame(schema=plan.schema()))
-            files = write_port(rows.select(plan.select()), folder, schema, checker=_Watching(checker), progress=progress)
+            stored = rows.select(plan.select())
+            watching = _Watching(checker)
+            files = write_port(stored, folder, schema, checker=watching, progress=progress, partition_by=partition_by)
             quality = _as_given(_quality(name, _finished(checker, port, folder, schema)), port, raw.schema)
         else:
-            files = write_port(_checked_stream(raw, checker, schema), folder, schema, progress=progress)
+            stream = _checked_stream(raw, checker, schema)
+            files = write_port(stream, folder, schema, progress=progress, partition_by=partition_by)
             quality = _quality(name, _finished(checker, port, folder, schema))
-        return Delivered(name, tuple(files), quality, personal=checker.personal(name))
+        gone = deleted.files if deleted else ()
+        return Delivered(name, tuple(files), quality, personal=checker.personal(name), deleted_keys=gone)
+
+
+def _without(deleted: DeletedKeys, batches: Callable[[], Iterator[pl.DataFrame]]) -> Callable[[], Iterator[pl.DataFrame]]:
+    return lambda: deleted.taken_out(batches())
 
 
 class _SamplingChecker(Checker):
@@ -271,7 +328,7 @@ def _finished(checker: Checker, port: Port, folder: Path, schema: pa.Schema) -> 
     customs = {check.name: check for check in compile_checks(port) if check.kind is Kind.CUSTOM}
     if not customs:
         return report
-    paths = sorted(folder.glob("*.parquet"))
+    paths = sorted(folder.glob("part-*.parquet"))
     frame = pl.scan_parquet(paths) if paths else pl.LazyFrame(pl.DataFrame(schema.empty_table()))
     results = (run_custom(customs[it.check], it, frame) if it.check in customs else it for it in report.results)
     return replace(report, results=tuple(results))

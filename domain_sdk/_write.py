@@ -7,9 +7,9 @@ writes is invisible until the server has verified it. Knows nothing of contracts
 from __future__ import annotations
 
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 from typing import Protocol, TypeAlias, runtime_checkable
@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from domain_sdk.errors import ContractViolated, StorageUnavailable, Violation
 
-__all__ = ["ArrowStream", "BatchObserver", "DeliveredFile", "Rows", "write_port"]
+__all__ = ["ArrowStream", "BatchObserver", "DeliveredFile", "FileSeries", "Rows", "write_port"]
 
 _GROUP_ROWS = 131_072
 _GROUP_BYTES = 64 << 20
@@ -65,8 +65,9 @@ def write_port(
     *,
     checker: BatchObserver | None = None,
     progress: Callable[[int], None] | None = None,
+    partition_by: Sequence[str] = (),
 ) -> list[DeliveredFile]:
-    """The rows lie in `folder` as Parquet files of 192 MB of rows each, in order; no file at all for no rows.
+    """The rows lie in `folder` as Parquet files of at most 192 MB of rows each, in order; no file at all for no rows.
 
     If anything stops it, Ctrl-C included, none of its files is left.
 
@@ -76,6 +77,7 @@ def write_port(
         schema: The port's storage schema. Nulls in its required columns are written; reporting them is the checker's work.
         checker: Sees every batch, in order, before it is written.
         progress: Called after every batch with the number of rows handed to the writer so far.
+        partition_by: Columns of which each file holds one combination of values; 192 MB is then the bound for all that wait.
 
     Raises:
         ContractViolated: The columns are not those of the schema; all differences are listed.
@@ -83,7 +85,7 @@ def write_port(
     """
     expected = pl.DataFrame(schema.empty_table()).schema
     rows = 0
-    with _FileSeries(folder) as series:
+    with FileSeries(folder, partition_by=partition_by) as series:
         for batch in _groups(_batches(frame, expected)):
             if checker is not None:
                 checker.observe(batch)
@@ -146,35 +148,58 @@ def _bounded(batch: pl.DataFrame) -> Iterator[pl.DataFrame]:
     yield from batch.iter_slices(max(1, batch.height * _GROUP_BYTES // int(size)))
 
 
-class _FileSeries:
+@dataclass(slots=True)
+class _Waiting:
+    """Rows of one partition that no file has yet."""
+
+    rows: list[pl.DataFrame] = field(default_factory=list)
+    size: float = 0.0
+
+
+class FileSeries:
     """Parquet files written one after the other; on leaving with an exception, none of them remains.
 
     One file is encoded in a thread of its own while the rows of the next one are read and checked; a third is never in memory.
     """
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, prefix: str = "part", partition_by: Sequence[str] = ()) -> None:
         self.finished: list[DeliveredFile] = []
         self._folder = folder
-        self._waiting: list[pl.DataFrame] = []
+        self._prefix = prefix
+        self._partition_by = list(partition_by)
+        self._waiting: dict[tuple[object, ...], _Waiting] = {}
         self._waiting_bytes = 0.0
         self._encoder = ThreadPoolExecutor(max_workers=1, thread_name_prefix="mesh-write")
         self._encoding: Future[None] | None = None
 
-    def __enter__(self) -> _FileSeries:
+    def __enter__(self) -> FileSeries:
+        """The series itself."""
         return self
 
     def write(self, batch: pl.DataFrame) -> None:
-        """The batch is part of the current file. Raises: StorageUnavailable."""
-        self._waiting.append(batch)
-        self._waiting_bytes += batch.estimated_size()
-        if self._waiting_bytes >= _FILE_BYTES:
-            self._start_file()
+        """The batch is part of the current file, or of its partitions' files. Raises: StorageUnavailable."""
+        for key, part in self._partitions(batch):
+            waiting = self._waiting.setdefault(key, _Waiting())
+            size = part.estimated_size()
+            waiting.rows.append(part)
+            waiting.size += size
+            self._waiting_bytes += size
+        while self._waiting_bytes >= _FILE_BYTES:
+            self._start_file(max(self._waiting, key=lambda key: self._waiting[key].size))
+
+    def _partitions(self, batch: pl.DataFrame) -> Iterator[tuple[tuple[object, ...], pl.DataFrame]]:
+        if not self._partition_by:
+            yield (), batch
+            return
+        yield from batch.partition_by(self._partition_by, maintain_order=True, as_dict=True).items()
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """All files are finished, or none remains."""
         is_complete = False
         try:
             if kind is None:
-                self._start_file()
+                for key in list(self._waiting):
+                    self._start_file(key)
                 self._settle()
                 is_complete = True
         finally:
@@ -183,11 +208,11 @@ class _FileSeries:
                 for file in self.finished:
                     (self._folder / file.name).unlink(missing_ok=True)
 
-    def _start_file(self) -> None:
+    def _start_file(self, key: tuple[object, ...]) -> None:
         self._settle()
-        if self._waiting:
-            self._encoding = self._encoder.submit(self._encode, pl.concat(self._waiting, rechunk=False))
-            self._waiting, self._waiting_bytes = [], 0.0
+        waiting = self._waiting.pop(key)
+        self._waiting_bytes -= waiting.size
+        self._encoding = self._encoder.submit(self._encode, pl.concat(waiting.rows, rechunk=False))
 
     def _settle(self) -> None:
         """The file that was being encoded is finished."""
@@ -205,7 +230,7 @@ class _FileSeries:
         group_rows = min(_GROUP_ROWS, max(1, int(rows.height * _GROUP_BYTES / max(1.0, rows.estimated_size()))))
         try:
             rows.write_parquet(partial, compression="snappy", statistics=True, row_group_size=group_rows)
-            final = self._folder / f"part-{len(self.finished):05}.parquet"
+            final = self._folder / f"{self._prefix}-{len(self.finished):05}.parquet"
             partial.rename(final)
         finally:
             partial.unlink(missing_ok=True)

@@ -12,7 +12,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 if TYPE_CHECKING:
+    import polars as pl
+
     from domain_sdk._transport import Transport
+    from domain_sdk.change_feed import ChangeScan
     from domain_sdk.folder import FolderPlan
     from domain_sdk.folder.testing import CaseResult
     from domain_sdk.questions import Impact
@@ -117,10 +120,54 @@ class ChangeSet:
 
 
 class Changes:
-    """Change sets. Reached as `mesh.changes`."""
+    """Change sets: `mesh.changes.plan(…)` and the like. Called itself it is the feed of data: `mesh.changes(port, since=3)`."""
 
     def __init__(self, transport: Transport) -> None:
         self._transport = transport
+
+    def __call__(
+        self,
+        port: str,
+        *,
+        since: int,
+        version: int | None = None,
+        purpose: str | None = None,
+        timeout_seconds: float | None = None,
+    ) -> pl.LazyFrame:
+        """What became different of a table, as a lazy frame: its visible columns, `_change_type` and `_version`.
+
+        It is the difference between two governed reads: a row that leaves your row filter is a `delete`, one that enters it an
+        `insert`; a change that you cannot see is none. An update is two rows, `update_preimage` and `update_postimage`. A release
+        that overwrote the table is every row out and every row in. Rows come in order of versions.
+
+        Args:
+            port: Three-part name.
+            since: The product's version you know; 0 for none.
+            version: The version to go up to; the one now served when None, pinned on first use.
+            purpose: Why it is read; must be one you hold.
+            timeout_seconds: How long one answer may take; for ever when None.
+
+        Raises:
+            InvalidRequest: an argument is malformed.
+        """
+        from domain_sdk import read
+
+        return read.scan(self._source(port, since=since, version=version, purpose=purpose, timeout_seconds=timeout_seconds))
+
+    def _source(
+        self, port: str, *, since: int, version: int | None, purpose: str | None, timeout_seconds: float | None = None
+    ) -> ChangeScan:
+        from domain_sdk._arguments import checked_number, checked_text
+        from domain_sdk.change_feed import ChangeScan
+        from domainmesh.v1.read_service_pb2 import PlanReadRequest
+
+        request = PlanReadRequest(
+            port=checked_text(port, "port", example="finance.ledger.entries"),
+            purpose=checked_text(purpose or "", "purpose"),
+            version=checked_number(version, "version") or 0,
+        )
+        known = checked_number(since, "since") or 0
+        return ChangeScan(self._transport, request, since=known, timeout_seconds=timeout_seconds)
 
     def plan(self, resources: Iterable[Resource], *, source: str = "") -> ChangePlan:
         """What applying the resources would change.

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from domain_sdk.errors import AccessDenied, InvalidContract, InvalidRequest, NotFound
 
 if TYPE_CHECKING:
+    from domain_sdk._modes import Modes
     from domain_sdk._progress import Progress
     from domain_sdk.catalog import ProductEntry
     from domain_sdk.mesh import Mesh
@@ -74,6 +75,9 @@ class Product:
         lineage: DeclaredLineage | None = None,
         inputs: Sequence[str] = (),
         accept_pii: Sequence[str] = (),
+        mode: Modes = "overwrite",
+        delete_flag: str | None = None,
+        run_id: str = "",
         progress: Progress = None,
         **ports: Any,  # noqa: ANN401 # frames, Arrow streams or document paths; checked against the contract's ports
     ) -> Release:
@@ -85,6 +89,10 @@ class Product:
             inputs: Ports that an eager frame was made of; their columns count as unknown sources.
             accept_pii: Columns (`contact`, or `entries.contact`) that hold personal data and stay untagged all the same; the
                 acceptance is kept with the release. A column that certainly holds some and has no `pii` tag is refused otherwise.
+            mode: How tables are written: `overwrite`; `append`; `merge` by primary key; `replace-partitions`; or port → mode.
+                Unless all is overwritten, a port that nothing is given for keeps what it holds.
+            delete_flag: In a merge, a boolean column of the frames beside the contract's: where true, the row of that key goes.
+            run_id: A name for this run, if it may be repeated: a run becomes at most one release, which a repetition returns.
             progress: A hook `(port, rows done, rows in all)`, or False for silence; a bar on a terminal when None.
             **ports: Port = what it holds: a polars frame (lazy frames are streamed), anything with an Arrow stream, or a file,
                 folder, pattern or list of files: Parquet, CSV, NDJSON or Arrow of a table, documents of a collection.
@@ -94,13 +102,15 @@ class Product:
             InvalidContract: the contract is not valid; every violation is listed.
             IncompatibleContract: the contract would break consumers.
             ContractViolated: the data breaks the contract; every violation of every port is listed.
-            Conflict: somebody else published in between, or the rows changed while they were read.
+            Conflict: somebody else published in between, or the rows changed while they were read. Appends, and merges of other
+                keys, do not conflict: they are put on top of what was published meanwhile.
         """
         from domain_sdk.publish import Publishing
 
         publishing = Publishing(
-            self.mesh._transport, self.name, self.contract(), lineage=lineage, inputs=inputs, accept_pii=accept_pii
-        )
+            self.mesh._transport, self.name, self.contract(), lineage=lineage, inputs=inputs, accept_pii=accept_pii,
+            modes=mode, delete_flag=delete_flag, run_id=run_id,
+        )  # fmt: skip
         return publishing.publish(_together(frames, ports), progress)
 
     def preview(
@@ -111,6 +121,8 @@ class Product:
         lineage: DeclaredLineage | None = None,
         inputs: Sequence[str] = (),
         accept_pii: Sequence[str] = (),
+        mode: Modes = "overwrite",
+        delete_flag: str | None = None,
         progress: Progress = None,
         **ports: Any,  # noqa: ANN401 # as in publish
     ) -> Preview:
@@ -123,8 +135,9 @@ class Product:
         from domain_sdk.publish import Publishing
 
         publishing = Publishing(
-            self.mesh._transport, self.name, self.contract(), lineage=lineage, inputs=inputs, accept_pii=accept_pii
-        )
+            self.mesh._transport, self.name, self.contract(), lineage=lineage, inputs=inputs, accept_pii=accept_pii,
+            modes=mode, delete_flag=delete_flag,
+        )  # fmt: skip
         return publishing.preview(_together(frames, ports), progress)
 
     def show(self) -> ProductEntry:

@@ -7,27 +7,31 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import random
+import time
 import uuid
 from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import Any
 
 from domain_sdk._arguments import checked_names
-from domain_sdk._catalog_calls import to_release
+from domain_sdk._catalog_calls import get_release, to_release
 from domain_sdk._contract_change_calls import to_impact
-from domain_sdk._delivery import Delivered, deliver, not_yet_run, whole_port_checks
+from domain_sdk._delivery import Delivered, Writing, deliver, not_yet_run, whole_port_checks
 from domain_sdk._facet_wire import facets_to_wire
+from domain_sdk._modes import Mode, Modes, port_modes
 from domain_sdk._personal_columns import PersonalDataGate
 from domain_sdk._places import Places
 from domain_sdk._port_lineage import DeclaredColumns, declared_lineage, planned_lineage
 from domain_sdk._progress import Progress, ProgressHook, reporting
 from domain_sdk._transport import Transport
-from domain_sdk.errors import ContractViolated, InvalidContract, InvalidRequest, MeshError, Violation
+from domain_sdk._write import DeliveredFile
+from domain_sdk.errors import ContractViolated, InvalidContract, InvalidRequest, MeshError, Overloaded, Violation
 from domain_sdk.read import ScanFrame
 from domain_sdk.release import Preview, QualityResult, Release
 from domainmesh.v1 import product_pb2, publication_pb2, publication_service_pb2
 from domainmesh.v1.publication_service_pb2_grpc import PublicationServiceStub
-from mesh_core.contract import Contract, load_contract
+from mesh_core.contract import Contract, PortKind, load_contract
 from mesh_core.contract import InvalidContract as InvalidContractText
 from mesh_core.contract.coverage import not_enforced
 from mesh_core.lineage import PortLineage
@@ -40,6 +44,14 @@ _LOG = logging.getLogger(__name__)
 
 _COMMIT_SECONDS = 1800.0
 _ABORT_SECONDS = 5.0
+_BUSY_PAUSE_SECONDS = 1.0
+_MODES: Mapping[Mode, product_pb2.WriteMode.ValueType] = {
+    "overwrite": product_pb2.WRITE_MODE_OVERWRITE,
+    "append": product_pb2.WRITE_MODE_APPEND,
+    "merge": product_pb2.WRITE_MODE_MERGE,
+    "replace-partitions": product_pb2.WRITE_MODE_REPLACE_PARTITIONS,
+    "keep": product_pb2.WRITE_MODE_KEEP,
+}
 
 DeclaredLineage = Mapping[str, PortLineage | DeclaredColumns]
 """Port → its lineage, or column → source columns."""
@@ -59,6 +71,9 @@ class Publishing:
         scans: Sequence[ScanFrame] = (),
         job: str = "",
         accept_pii: Sequence[str] = (),
+        modes: Modes = "overwrite",
+        delete_flag: str | None = None,
+        run_id: str = "",
     ) -> None:
         self._transport = transport
         self._product = product
@@ -68,6 +83,10 @@ class Publishing:
         self._inputs = inputs
         self._scans = scans
         self._job = job or product
+        self._said_modes = modes
+        self._modes: dict[str, Mode] = {}
+        self._delete_flag = delete_flag
+        self._run_id = run_id
 
     def port_names(self) -> list[str]:
         """The contract's ports, in order."""
@@ -78,6 +97,8 @@ class Publishing:
         self._check_ports(frames)
         lineage = self._lineage(frames)
         publication = self._begin(validate_only=False)
+        if publication.state == publication_pb2.PUBLICATION_STATE_COMMITTED:
+            return get_release(self._transport, self._product, publication.version)
         try:
             with reporting(progress) as hook, Places(self._transport, publication) as places:
                 delivered = self._personal.judged(self._deliver(frames, places, hook), lineage)
@@ -93,18 +114,20 @@ class Publishing:
         lineage = self._lineage(frames)
         whole = [(port, check) for port in self._contract.ports for check in whole_port_checks(port)]
         theirs = [(self._name(port.name), check) for port, check in whole if check.kind is not Kind.CUSTOM]
-        publication = self._begin(validate_only=not whole, is_trial=bool(whole))
+        is_partial = any(mode != "overwrite" for mode in self._modes.values())
+        is_trial = bool(whole) or is_partial
+        publication = self._begin(validate_only=not is_trial, is_trial=is_trial)
         impact = to_impact(publication.contract_impact)
         try:
             with reporting(progress) as hook, Places(self._transport, publication) as places:
-                delivered = self._personal.judged(self._deliver(frames, places if whole else None, hook), lineage)
+                delivered = self._personal.judged(self._deliver(frames, places if is_trial else None, hook), lineage)
             quality = tuple(result for port in delivered for result in port.quality)
-            if theirs and not any(result.stops for result in quality):
+            if (theirs or is_partial) and not any(result.stops for result in quality):
                 quality = self._commit(publication.id, delivered, lineage, validate_only=True).quality
             elif theirs:
                 quality += tuple(not_yet_run(name, check) for name, check in theirs)
         finally:
-            if whole:
+            if is_trial:
                 self._abort(publication.id, "a preview")
         return Preview(self._product, quality, tuple(lineage), tuple(not_enforced(self._contract.document)), impact)
 
@@ -113,7 +136,10 @@ class Publishing:
 
     def _check_ports(self, frames: Mapping[str, Any]) -> None:
         expected = self.port_names()
-        wrong = [Violation(name, "nothing was given for this port.") for name in expected if name not in frames]
+        tables = [port.name for port in self._contract.ports if port.kind is PortKind.TABLE]
+        self._modes = port_modes(self._said_modes, given=frames, tables=tables, ports=expected, product=self._product)
+        kept = {name for name, mode in self._modes.items() if mode == "keep"}
+        wrong = [Violation(name, "nothing was given for this port.") for name in expected if name not in {*frames, *kept}]
         named = {*frames, *self._declared}
         wrong += [Violation(name, "the contract has no such port.") for name in sorted(named - set(expected))]
         if wrong:
@@ -124,7 +150,7 @@ class Publishing:
             )
 
     def _lineage(self, frames: Mapping[str, Any]) -> list[PortLineage]:
-        return [self._port_lineage(port, frames[port]) for port in self.port_names()]
+        return [self._port_lineage(port, frames[port]) for port in self.port_names() if port in frames]
 
     def _port_lineage(self, port: str, given: Any) -> PortLineage:  # noqa: ANN401 # any kind of rows
         declared = self._declared.get(port)
@@ -136,14 +162,23 @@ class Publishing:
 
     def _begin(self, *, validate_only: bool = False, is_trial: bool = False) -> publication_pb2.Publication:
         request = publication_service_pb2.BeginPublicationRequest(
-            product=self._product, contract_text=self._contract.text, validate_only=validate_only, is_trial=is_trial
+            product=self._product,
+            contract_text=self._contract.text,
+            validate_only=validate_only,
+            is_trial=is_trial,
+            run_id="" if is_trial else self._run_id,
         )
+        for port, mode in self._modes.items():
+            request.modes.add(port=self._name(port), mode=_MODES[mode])
         return self._transport.call(self._transport.control(PublicationServiceStub).BeginPublication, request)
 
     def _deliver(self, frames: Mapping[str, Any], places: Places | None, hook: ProgressHook) -> list[Delivered]:
         delivered = []
         for port in self._contract.ports:
             name = self._name(port.name)
+            if port.name not in frames:
+                delivered.append(Delivered(name, (), ()))
+                continue
             delivered.append(
                 deliver(
                     port,
@@ -151,10 +186,11 @@ class Publishing:
                     frames[port.name],
                     folder=places.folder(name) if places else None,
                     hook=lambda done, total, name=name: hook(name, done, total),  # type: ignore[misc] # binds the loop's value
+                    writing=Writing(self._modes[port.name], self._delete_flag),
                 )
             )
             if places:
-                places.send(name, delivered[-1].files, partial(hook, f"{name} upload"))
+                places.send(name, [*delivered[-1].files, *delivered[-1].deleted_keys], partial(hook, f"{name} upload"))
         return delivered
 
     def _commit(
@@ -168,8 +204,19 @@ class Publishing:
             lineage=[lineage_to_wire(it, job=self._job, run_id=run_id) for it in lineage],
             validate_only=validate_only,
         )
-        method = self._transport.control(PublicationServiceStub).CommitPublication
-        return to_release(self._transport.call(method, request, timeout_seconds=_COMMIT_SECONDS), lineage)
+        return to_release(self._committed(request), lineage)
+
+    def _committed(self, request: publication_service_pb2.CommitPublicationRequest) -> product_pb2.Release:
+        """The release; while other publications keep the server busy, it is asked again."""
+        deadline = time.monotonic() + _COMMIT_SECONDS
+        while True:
+            try:
+                method = self._transport.control(PublicationServiceStub).CommitPublication
+                return self._transport.call(method, request, timeout_seconds=_COMMIT_SECONDS)
+            except Overloaded:
+                if time.monotonic() > deadline:
+                    raise
+                time.sleep(random.uniform(0.1, _BUSY_PAUSE_SECONDS))
 
     def _abort(self, id: str, reason: str) -> None:
         """The publication is given up if the server can be told; else it expires there."""
@@ -205,14 +252,18 @@ def _violation(result: QualityResult) -> Violation:
 
 
 def _delivered_message(delivered: Delivered) -> publication_pb2.DeliveredPort:
-    files = [publication_pb2.DeliveredFile(name=it.name, size_bytes=it.size, row_count=it.rows) for it in delivered.files]
     return publication_pb2.DeliveredPort(
         port=delivered.port,
-        files=files,
+        files=[_file_message(file) for file in delivered.files],
         embedding_model=delivered.embedding_model,
         dimensions=delivered.dimensions,
+        deleted_keys=[_file_message(file) for file in delivered.deleted_keys],
         facets=facets_to_wire(delivered.facets) if delivered.facets else None,
     )
+
+
+def _file_message(file: DeliveredFile) -> publication_pb2.DeliveredFile:
+    return publication_pb2.DeliveredFile(name=file.name, size_bytes=file.size, row_count=file.rows)
 
 
 def _quality_message(result: QualityResult) -> product_pb2.QualityResult:

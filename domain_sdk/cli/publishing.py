@@ -49,9 +49,20 @@ def publish(
             "--accept-pii", metavar="COLUMN", help="Publish this column untagged although it holds personal data. Repeatable."
         ),
     ] = None,
+    mode: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--mode", metavar="MODE", help="overwrite, append, merge or replace-partitions; PORT=MODE for one port. Repeatable."
+        ),
+    ] = None,
+    delete_flag: Annotated[
+        str,
+        typer.Option("--delete-flag", metavar="COLUMN", help="In a merge, rows where this boolean is true are deleted by key."),
+    ] = "",
+    run_id: Annotated[str, typer.Option("--run-id", help="Names this run: repeated, it is the same release.")] = "",
     as_json: Json = False,
 ) -> None:
-    """Publish all ports of a product as one release, checked against its contract, or nothing at all."""
+    """Publish ports of a product as one release, checked against its contract, or nothing at all."""
     domain, _, name = product.partition(".")
     if not name or "." in name:
         raise typer.BadParameter(f"{product!r} is no product: write domain.product, like finance.ledger.", param_hint="PRODUCT")
@@ -59,13 +70,27 @@ def publish(
     with connect(ctx) as mesh, _unreadable_files_named(product):
         handle = mesh.domain(domain).product(name, contract=contract)
         given = open_ports(paths, handle.contract(), product)
-        quiet = False if as_json else None
+        how: dict[str, Any] = {
+            "accept_pii": accept_pii or (),
+            "mode": parse_modes(mode),
+            "delete_flag": delete_flag or None,
+            "progress": False if as_json else None,
+        }
         if dry_run:
-            preview = handle.preview(given, accept_pii=accept_pii or (), progress=quiet)
+            preview = handle.preview(given, **how)
             answer(preview, lambda: _preview(preview), as_json=as_json)
             raise typer.Exit(0 if preview.is_ok else FAILED)
-        release = handle.publish(given, accept_pii=accept_pii or (), progress=quiet)
+        release = handle.publish(given, run_id=run_id, **how)
     answer(release, lambda: _release(release), as_json=as_json)
+
+
+def parse_modes(words: Sequence[str] | None) -> Any:  # noqa: ANN401 # one mode or a mapping, checked by the SDK
+    """One mode for every table, or port → mode. Raises: typer.BadParameter if the two are mixed."""
+    if not words:
+        return "overwrite"
+    if len(words) == 1 and "=" not in words[0]:
+        return words[0]
+    return parse_pairs(list(words), option="--mode", form="PORT=MODE")
 
 
 def open_ports(paths: Mapping[str, str], contract: str, product: str) -> dict[str, Any]:
@@ -135,6 +160,7 @@ COMMANDS = (
         (
             "mesh publish finance.ledger --contract contract.odcs.yaml entries=entries.parquet accounts=accounts.csv",
             "mesh publish policy.handbook --contract contract.odcs.yaml pages=documents/ --dry-run",
+            "mesh publish finance.ledger entries=changes.parquet --mode merge --delete-flag is_deleted --run-id 2026-11-23",
             "mesh publish sales.fairs --contract contract.odcs.yaml stands=stands.csv --accept-pii contact",
         ),
     ),

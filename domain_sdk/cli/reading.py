@@ -46,6 +46,12 @@ def read(
     limit: Annotated[int | None, typer.Option("--limit", min=1, help="How many rows; 20 on the screen, all to a file.")] = None,
     purpose: PurposeOption = "",
     version: Version = 0,
+    changes_since: Annotated[
+        int | None,
+        typer.Option(
+            "--changes-since", min=0, metavar="VERSION", help="Not the rows, but what changed of them since that version."
+        ),
+    ] = None,
     output: Annotated[Path | None, typer.Option("--output", help="Write to this .parquet, .csv or .ndjson file.")] = None,
     as_json: Json = False,
 ) -> None:
@@ -56,10 +62,12 @@ def read(
         raise typer.BadParameter(f"{output} must end in {', '.join(_FORMATS)}.", param_hint="--output")
     wanted = parse_columns(columns)
     with connect(ctx) as mesh:
-        source = mesh._source(port, purpose=purpose or None, version=version or None)
+        source: GovernedScan = mesh._source(port, purpose=purpose or None, version=version or None)
+        if changes_since is not None:
+            source = mesh.changes._source(port, since=changes_since, version=version or None, purpose=purpose or None)
         with waiting(f"Reading {port} …"):
             planned = source.planned()
-            predicate = parse_where(where, planned.schema, port=port) if where else None
+            predicate = parse_where(where, source.schema(), port=port) if where else None
             if output is not None:
                 count = _write(source, output, columns=wanted, where=predicate, limit=limit)
                 written = {"port": port, "version": planned.version, "rows": count, "output": str(output)}
@@ -234,6 +242,7 @@ COMMANDS = (
         (
             'mesh read finance.ledger.entries --columns account,amount --where "amount > 100" --purpose forecasting',
             "mesh read finance.ledger.entries --output entries.parquet",
+            "mesh read finance.ledger.entries --changes-since 3",
         ),
     ),
     Command("retrieve", retrieve, ("mesh retrieve policy.handbook.pages how long can a customer return an order",)),

@@ -13,7 +13,7 @@ import polars as pl
 
 from governance_server.gateway.predicates import columns_of
 from governance_server.gateway.scan_errors import PlanOutdated
-from governance_server.gateway.table_source import TableSource
+from governance_server.gateway.table_source import RawRows
 from governance_server.rules.read_plans import ColumnPlan, ReadPlan
 from mesh_core.expressions.errors import ExpressionError
 from mesh_core.expressions.polars import to_polars
@@ -32,10 +32,19 @@ class Governed:
     schema: pl.Schema
 
 
-def govern(source: TableSource, plan: ReadPlan, columns: Sequence[str], *, joined: Expression | None, salt: bytes) -> Governed:
+def govern(
+    source: RawRows,
+    plan: ReadPlan,
+    columns: Sequence[str],
+    *,
+    joined: Expression | None,
+    salt: bytes,
+    carried: Sequence[str] = (),
+) -> Governed:
     """The plan's rows with the given visible columns, masked.
 
-    `joined` is a consumer's condition over clear columns only, evaluated together with the policy's filter.
+    `joined` is a consumer's condition over clear columns only, evaluated together with the policy's filter. `carried` are columns
+    of the mesh's own in the source, which go along first, as they are.
 
     Raises: PlanOutdated; InvalidExpression if `joined` does not fit the columns.
     """
@@ -46,14 +55,15 @@ def govern(source: TableSource, plan: ReadPlan, columns: Sequence[str], *, joine
         conditions.append(to_polars(joined, visible))
     frame = source.frame.filter(conditions) if conditions else source.frame
     plans = {column.name: column for column in plan.columns}
-    shown = frame.select(_shown(plan, plans[name], source.schema, salt).alias(name) for name in columns)
+    masked = [_shown(plan, plans[name], source.schema, salt).alias(name) for name in columns]
+    shown = frame.select(*carried, *masked)
     try:
         return Governed(shown, shown.collect_schema())
     except pl.exceptions.PolarsError as error:
         raise PlanOutdated(plan.port, f"a mask does not suit its column ({type(error).__name__})") from None
 
 
-def _check_columns(source: TableSource, plan: ReadPlan) -> None:
+def _check_columns(source: RawRows, plan: ReadPlan) -> None:
     used = {column.name for column in plan.columns} | columns_of(plan.row_filter)
     for column in plan.columns:
         for branch in column.branches:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Protocol
 
 import polars as pl
 import pyarrow as pa
@@ -19,9 +20,31 @@ from governance_server.gateway.polars_streaming import frame_from_batches
 from governance_server.gateway.scan_errors import ScanFailed
 from governance_server.warehouse.folder import Folder
 
-__all__ = ["TableSource", "open_table"]
+__all__ = ["RawRows", "TableSource", "open_files", "open_table"]
 
 _QUERY_ENGINE_FEATURES = frozenset({"deletionVectors", "columnMapping"})
+
+
+class RawRows(Protocol):
+    """Raw rows as a lazy frame, and their schema."""
+
+    @property
+    def frame(self) -> pl.LazyFrame:
+        """The rows."""
+        ...
+
+    @property
+    def schema(self) -> pl.Schema:
+        """Their columns."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class FileRows:
+    """The rows of some files of a table, in the files' order."""
+
+    frame: pl.LazyFrame
+    schema: pl.Schema
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +68,18 @@ def open_table(port: str, table_root: Folder, delta_version: int) -> TableSource
         frame = _query_engine_frame(table) if _special_features(table) else pl.scan_delta(table)
         return TableSource(table, frame, frame.collect_schema())
     except (DeltaError, DeltaProtocolError, TableNotFoundError, pl.exceptions.PolarsError, OSError) as error:
+        raise ScanFailed(port, type(error).__name__) from error
+
+
+def open_files(port: str, folder: Folder, names: Sequence[str], *, numbered: str | None = None) -> FileRows:
+    """The rows of these Parquet files, with a column of their numbers from 0 if a name for it is given. Raises: ScanFailed."""
+    paths = [f"{folder.uri.rstrip('/')}/{name}" for name in names]
+    try:
+        options = dict(folder.storage_options) or None
+        frame = pl.scan_parquet(paths, glob=False, storage_options=options, row_index_name=numbered)
+        shaped = frame if numbered is None else frame.with_columns(pl.col(numbered).cast(pl.Int64))
+        return FileRows(shaped, shaped.collect_schema())
+    except (pl.exceptions.PolarsError, OSError) as error:
         raise ScanFailed(port, type(error).__name__) from error
 
 

@@ -6,8 +6,9 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
-from domainmesh.v1 import publication_pb2
+from domainmesh.v1 import product_pb2, publication_pb2
 from governance_server.caller import Caller
+from governance_server.publishing.modes import OVERWRITE
 from governance_server.warehouse.folder import Folder
 from governance_server.warehouse.layout import Warehouse
 from governance_server.warehouse.local_folder import LocalFolder
@@ -40,25 +41,25 @@ class Found:
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """A verified delivery: each port's folder, its files in order, and its rows."""
+    """What is going to be published: each port's files in order, in the folders where they lie, and its rows."""
 
     product: str
     contract: Contract
-    folders: Mapping[str, Folder]
-    files: Mapping[str, tuple[str, ...]]
+    files: Mapping[str, tuple[tuple[Folder, str], ...]]
     rows: Mapping[str, int]
 
     def paths(self, port: Port) -> tuple[str, ...]:
         """The port's files as paths of this machine; none if they lie elsewhere."""
-        folder = self.folders[port.name]
-        return tuple(str(folder.path / name) for name in self.files[port.name]) if isinstance(folder, LocalFolder) else ()
+        files = self.files[port.name]
+        local = [str(folder.path / name) for folder, name in files if isinstance(folder, LocalFolder)]
+        return tuple(local) if len(local) == len(files) else ()
 
     def batches(self, port: Port, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The port's rows in order, wherever its files lie."""
         import pyarrow.parquet as pq
 
-        for name in self.files[port.name]:
-            with self.folders[port.name].open(name) as source:
+        for folder, name in self.files[port.name]:
+            with folder.open(name) as source:
                 wanted = list(columns) if columns is not None else None
                 yield from pq.ParquetFile(source).iter_batches(batch_size=_BATCH_ROWS, columns=wanted)
 
@@ -95,14 +96,26 @@ def candidate_of(
     warehouse: Warehouse,
     publication: publication_pb2.Publication,
     contract: Contract,
-    verified: list[publication_pb2.VerifiedPort],
+    verified: Sequence[publication_pb2.VerifiedPort],
+    base: product_pb2.Product,
 ) -> Candidate:
-    """The candidate whose files were taken in for the publication."""
-    by_port = {port.name: found for port, found in zip(contract.ports, verified, strict=True)}
-    return Candidate(
-        publication.product,
-        contract,
-        {name: warehouse.incoming_folder(publication.id, name) for name in by_port},
-        {name: tuple(file.name for file in found.files) for name, found in by_port.items()},
-        {name: sum(file.row_count for file in found.files) for name, found in by_port.items()},
-    )
+    """The candidate whose files were taken in for the publication, with those files of the product as it is that stay."""
+    held = {port.name: port for port in base.ports} if base.version else {}
+    files: dict[str, tuple[tuple[Folder, str], ...]] = {}
+    for port, found in zip(contract.ports, verified, strict=True):
+        incoming = warehouse.incoming_folder(publication.id, port.name)
+        files[port.name] = (*_staying(warehouse, found, held.get(found.port)), *((incoming, file.name) for file in found.files))
+    rows = {port.name: found.row_count for port, found in zip(contract.ports, verified, strict=True)}
+    return Candidate(publication.product, contract, files, rows)
+
+
+def _staying(
+    warehouse: Warehouse, found: publication_pb2.VerifiedPort, held: product_pb2.Port | None
+) -> list[tuple[Folder, str]]:
+    """The table's files that stay in it."""
+    from governance_server.warehouse.snapshot import open_snapshot
+
+    if held is None or found.mode == OVERWRITE or held.kind != product_pb2.PORT_KIND_TABLE:
+        return []
+    table = open_snapshot(warehouse.port_location(found.port), held.delta_version).without(found.removed_files)
+    return [(file.folder, file.name) for file in table.files()]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2
 from governance_server.publishing.facets import checked_facets
+from governance_server.publishing.modes import KEEP, MERGE, OVERWRITE, mode_of
 from governance_server.rules.errors import ContractViolated, Invalid, Problem
 from governance_server.warehouse.delivered import DeliveredFile, VerifiedFile
 from governance_server.warehouse.errors import StorageUnavailable
@@ -37,7 +39,7 @@ def verify_delivery(
     verified = []
     for port in contract.ports:
         name = f"{publication.product}.{port.name}"
-        verified.append(_verify_port(warehouse, publication.id, port, by_name[name], problems))
+        verified.append(_verify_port(warehouse, publication, port, by_name[name], problems))
     if problems:
         warehouse.discard_incoming(publication.id)
         raise ContractViolated(
@@ -63,30 +65,86 @@ def _by_name(
 
 
 def _verify_port(
-    warehouse: Warehouse, publication_id: str, port: Port, delivered: publication_pb2.DeliveredPort, problems: list[Problem]
+    warehouse: Warehouse,
+    publication: publication_pb2.Publication,
+    port: Port,
+    delivered: publication_pb2.DeliveredPort,
+    problems: list[Problem],
 ) -> publication_pb2.VerifiedPort:
     from governance_server.warehouse.errors import DeliveryRejected
     from governance_server.warehouse.verify import verify_files
 
-    files = [DeliveredFile(name=f.name, size=f.size_bytes, rows=f.row_count) for f in delivered.files]
-    incoming = warehouse.incoming_folder(publication_id, port.name)
-    verified: Sequence[VerifiedFile] = ()
+    mode = mode_of(publication, delivered.port)
+    kind = product_pb2.PORT_KIND_TABLE if port.kind == PortKind.TABLE else product_pb2.PORT_KIND_COLLECTION
+    found = publication_pb2.VerifiedPort(
+        port=delivered.port, kind=kind, embedding_model=delivered.embedding_model, dimensions=delivered.dimensions, mode=mode
+    )
+    problems += [Problem(delivered.port, text) for text in _misplaced(delivered, mode)]
+    if mode == KEEP or problems:
+        return found
+    files = [_declared(file) for file in (*delivered.files, *delivered.deleted_keys)]
+    count = len(delivered.files)
+    incoming = warehouse.incoming_folder(publication.id, port.name)
     try:
-        taken = _take_in(warehouse, publication_id, port.name, files)
-        verified = verify_files(incoming, taken, storage_schema_of(port))
-        if port.custom_properties.get("verification") == "full" and port.kind == PortKind.TABLE:
+        taken = _take_in(warehouse, publication.id, port.name, files)
+        found.files.extend(
+            _kept(it) for it in _placed(incoming, verify_files(incoming, taken[:count], storage_schema_of(port)), port)
+        )
+        found.deleted_keys.extend(_kept(it) for it in verify_files(incoming, taken[count:], _key_schema(port)))
+        if port.custom_properties.get("verification") == "full" and port.kind == PortKind.TABLE and mode == OVERWRITE:
             problems.extend(_recheck(incoming, taken, port))
     except DeliveryRejected as error:
-        named = {taken_name(publication_id, file.name): file.name for file in files}
+        named = {taken_name(publication.id, file.name): file.name for file in files}
         problems.extend(Problem(delivered.port, _renamed(text, named)) for text in error.problems)
-    kind = product_pb2.PORT_KIND_TABLE if port.kind == PortKind.TABLE else product_pb2.PORT_KIND_COLLECTION
-    return publication_pb2.VerifiedPort(
-        port=delivered.port, kind=kind, embedding_model=delivered.embedding_model, dimensions=delivered.dimensions,
-        facets=checked_facets(delivered) if delivered.HasField("facets") else None,
-        files=[
-            publication_pb2.VerifiedFile(name=f.name, size_bytes=f.size, row_count=f.rows, stats=f.stats_json) for f in verified
-        ],
-    )  # fmt: skip
+    if delivered.HasField("facets"):
+        found.facets.CopyFrom(checked_facets(delivered))
+    return found
+
+
+def _misplaced(delivered: publication_pb2.DeliveredPort, mode: product_pb2.WriteMode.ValueType) -> Iterator[str]:
+    if mode == KEEP and (delivered.files or delivered.deleted_keys):
+        yield "files are delivered for a port that is to be kept"
+    if mode != MERGE and delivered.deleted_keys:
+        yield "only a merge deletes rows by their keys"
+
+
+def _declared(file: publication_pb2.DeliveredFile) -> DeliveredFile:
+    return DeliveredFile(name=file.name, size=file.size_bytes, rows=file.row_count)
+
+
+def _kept(file: VerifiedFile) -> publication_pb2.VerifiedFile:
+    values = {name: text for name, text in file.partition if text is not None}
+    return publication_pb2.VerifiedFile(
+        name=file.name, size_bytes=file.size, row_count=file.rows, stats=file.stats_json, partition_values=values
+    )
+
+
+def _placed(incoming: Folder, files: Sequence[VerifiedFile], port: Port) -> Iterator[VerifiedFile]:
+    """The files with their partitions. Raises: DeliveryRejected if one holds rows of several."""
+    from governance_server.warehouse.errors import DeliveryRejected
+    from governance_server.warehouse.partitions import partition_of
+
+    columns = [column.name for column in port.partition_key]
+    if not columns:
+        yield from files
+        return
+    placed = [(file, partition_of(incoming, file.name, columns)) for file in files]
+    problems = [
+        f"{file.name}: its rows are not in one partition of {', '.join(columns)}, or that is the empty text."
+        for file, values in placed
+        if values is None
+    ]
+    if problems:
+        raise DeliveryRejected(problems)
+    yield from (replace(file, partition=values) for file, values in placed if values is not None)
+
+
+def _key_schema(port: Port) -> pa.Schema:
+    """The storage schema of the primary key alone, in key order."""
+    import pyarrow as pa
+
+    whole = storage_schema_of(port)
+    return pa.schema([whole.field(column.name) for column in port.primary_key])
 
 
 def _take_in(warehouse: Warehouse, publication_id: str, port: str, files: Sequence[DeliveredFile]) -> tuple[DeliveredFile, ...]:
@@ -143,9 +201,16 @@ def _recheck(folder: Folder, files: Sequence[DeliveredFile], port: Port) -> Iter
         yield Problem(f"{port.name}.{violation.column or ''}".rstrip("."), violation.message)
 
 
-def verified_files(port: publication_pb2.VerifiedPort) -> list[VerifiedFile]:
-    """The port's verified files as values."""
-    return [VerifiedFile(name=f.name, size=f.size_bytes, rows=f.row_count, stats_json=f.stats) for f in port.files]
+def verified_files(files: Iterable[publication_pb2.VerifiedFile], port: Port) -> list[VerifiedFile]:
+    """Verified files of the port as values."""
+    columns = [column.name for column in port.partition_key]
+    return [
+        VerifiedFile(
+            name=file.name, size=file.size_bytes, rows=file.row_count, stats_json=file.stats,
+            partition=tuple((name, file.partition_values.get(name)) for name in columns),
+        )
+        for file in files
+    ]  # fmt: skip
 
 
 def check_quality(product: str, results: Iterable[product_pb2.QualityResult]) -> None:

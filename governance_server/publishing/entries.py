@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
 from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2
 from governance_server.contracts import unservable
-from governance_server.rules.errors import Conflict, InvalidContractText
+from governance_server.rules.errors import InvalidContractText
 from mesh_core.contract import Column, Contract, Port, PortKind
 
 __all__ = [
@@ -16,7 +16,6 @@ __all__ = [
     "describe",
     "described",
     "port_entry",
-    "refuse_overtaken",
     "released_lineages",
     "settle",
     "without_delivery",
@@ -62,13 +61,6 @@ def _all_tags(column: Column) -> Iterator[str]:
             yield from _all_tags(part)
 
 
-def refuse_overtaken(publication: publication_pb2.Publication, product: product_pb2.Product) -> None:
-    """Returns if the product is still what the publication was begun on. Raises: Conflict."""
-    if product.version != publication.base_version:
-        message = f"{product.name} was published meanwhile (version {product.version}): begin a new publication."
-        raise Conflict(message, resource=product.name)
-
-
 def check_servable(contract: Contract, product: str) -> Contract:
     """The contract, if the mesh can serve it. Raises: InvalidContractText with every reason why not."""
     problems = unservable(contract)
@@ -103,11 +95,35 @@ def settle(
     product.version = release.version
 
 
-def released_lineages(publication: publication_pb2.Publication) -> Iterator[lineage_pb2.PortLineage]:
-    """The publication's lineage, marked with its version; it is the publication's word, whatever the message says."""
-    for lineage in publication.lineage:
-        lineage.version, lineage.source, lineage.basis = publication.version, "", ""
-        yield lineage
+def released_lineages(
+    publication: publication_pb2.Publication, before: Mapping[str, lineage_pb2.PortLineage]
+) -> Iterator[lineage_pb2.PortLineage]:
+    """The publication's lineage, marked with its version; it is the publication's word, whatever the message says.
+
+    Where rows of before stay in a port, they came from where they came from, so that lineage (`before`, by port) stays, too.
+    """
+    delivered = {lineage.port: lineage for lineage in publication.lineage}
+    for port in publication.verified_ports:
+        keeps_rows = port.mode not in (product_pb2.WRITE_MODE_UNSPECIFIED, product_pb2.WRITE_MODE_OVERWRITE)
+        found = [it for it in (before.get(port.port) if keeps_rows else None, delivered.get(port.port)) if it is not None]
+        if found:
+            lineage = _joined(found)
+            lineage.version, lineage.source, lineage.basis = publication.version, "", ""
+            yield lineage
+
+
+def _joined(lineages: Sequence[lineage_pb2.PortLineage]) -> lineage_pb2.PortLineage:
+    """One lineage with every source of all of them, of each input the newest version; run and job are the last one's."""
+    joined = lineage_pb2.PortLineage()
+    joined.CopyFrom(lineages[-1])
+    for field in ("edges", "row_edges", "unknown_inputs"):
+        every = {str(it): it for lineage in lineages for it in getattr(lineage, field)}
+        joined.ClearField(field)
+        getattr(joined, field).extend(every.values())
+    newest = {it.port: it for lineage in lineages for it in lineage.inputs}
+    joined.ClearField("inputs")
+    joined.inputs.extend(newest.values())
+    return joined
 
 
 def without_delivery(publication: publication_pb2.Publication) -> publication_pb2.Publication:

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from governance_server.rules.errors import Conflict
+from governance_server.rules.errors import Overloaded
 from governance_server.storage.leases import Leases
 
 __all__ = ["product_lease"]
@@ -19,12 +19,12 @@ _TTL_SECONDS, _RENEWAL_SECONDS = 3.0, 1.0
 def product_lease(
     leases: Leases, product: str, holder: str, *, patience_seconds: float, now: Callable[[], float] = time.monotonic
 ) -> Iterator[None]:
-    """Within the block this holder alone commits the product. Raises: Conflict when it stays taken for that long."""
+    """Within the block this holder alone commits the product. Raises: Overloaded when it stays taken for that long."""
     name = f"publish:{product}"
     deadline = now() + patience_seconds
     while not leases.acquire(name, holder, _TTL_SECONDS):
         if now() > deadline:
-            raise Conflict(f"Another publication of {product} is being committed: try again in a moment.", resource=product)
+            raise Overloaded(f"Other publications of {product} are being committed: try again in a moment.", resource=product)
         time.sleep(0.05)
     done = threading.Event()
 

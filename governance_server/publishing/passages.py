@@ -9,6 +9,7 @@ from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
 from domainmesh.v1 import product_pb2, publication_pb2
+from governance_server.publishing.modes import KEEP
 from governance_server.rules.errors import ContractViolated, Problem, Unavailable
 from governance_server.vector_access import VectorAccess, attribute_types
 from governance_server.warehouse.faults import fault_point
@@ -38,13 +39,13 @@ class PassageIndexer:
         """
         problems: list[Problem] = []
         for port in verified:
-            if port.kind == product_pb2.PORT_KIND_COLLECTION:
+            if _is_delivered(port):
                 problems.extend(self._model_problems(port) or _passage_problems(port, self._files(publication_id, port)))
         if problems:
             self._warehouse.discard_incoming(publication_id)
             raise ContractViolated("A collection cannot be searched as it was delivered: mend what is listed.", problems=problems)
         for port in verified:
-            if port.kind == product_pb2.PORT_KIND_COLLECTION:
+            if _is_delivered(port):
                 self._prepare(port)
 
     def _model_problems(self, port: publication_pb2.VerifiedPort) -> list[Problem]:
@@ -92,7 +93,7 @@ class PassageIndexer:
         from mesh_core.vectors.store import CollectionMissing, VectorStoreError
 
         for port in publication.verified_ports:
-            if port.kind != product_pb2.PORT_KIND_COLLECTION:
+            if not _is_delivered(port):
                 continue
             try:
                 with suppress(CollectionMissing):
@@ -100,17 +101,28 @@ class PassageIndexer:
             except VectorStoreError as error:
                 raise Unavailable(f"The vector store did not give {port.port} back: {error}", resource=port.port) from error
 
-    def describe(self, entry: product_pb2.Product, publication: publication_pb2.Publication) -> None:
-        """The entry's collections say their model, dimensions and passage tags."""
+    def describe(self, entry: product_pb2.Product, publication: publication_pb2.Publication, before: product_pb2.Product) -> None:
+        """The entry's collections say their model, dimensions and passage tags; those that are kept what they said before."""
         verified = {port.port: port for port in publication.verified_ports}
+        kept = {port.name: port for port in before.ports}
         for port in entry.ports:
             if port.kind != product_pb2.PORT_KIND_COLLECTION:
                 continue
             found = verified[port.name]
+            if not _is_delivered(found):
+                was = kept[port.name]
+                port.embedding_model, port.dimensions = was.embedding_model, was.dimensions
+                port.passage_tags.extend(was.passage_tags)
+                continue
             port.embedding_model, port.dimensions = found.embedding_model, found.dimensions
             if found.HasField("facets"):
                 port.facets.CopyFrom(found.facets)
             port.passage_tags.extend(sorted(_tags(self._files(publication.id, found))))
+
+
+def _is_delivered(port: publication_pb2.VerifiedPort) -> bool:
+    """True for a collection that the publication writes."""
+    return port.kind == product_pb2.PORT_KIND_COLLECTION and port.mode != KEEP
 
 
 def _passage_problems(port: publication_pb2.VerifiedPort, files: Sequence[_Opener]) -> list[Problem]:

@@ -12,9 +12,8 @@ import secrets
 from collections.abc import Iterator, Sequence
 from datetime import UTC, timedelta
 from functools import lru_cache
-from typing import TYPE_CHECKING
 
-from domainmesh.v1 import product_pb2, publication_pb2
+from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2
 from domainmesh.v1 import publication_service_pb2 as pb
 from governance_server.backend import Backend, Reader, read, stamp, store
 from governance_server.caller import Caller, current_caller
@@ -24,26 +23,22 @@ from governance_server.lineage.emit import LineageEmitter
 from governance_server.policy.projection import denied
 from governance_server.publishing.approver_changes import refuse_new_approvers, warm
 from governance_server.publishing.candidate import CandidateChecks
-from governance_server.publishing.candidate_files import candidate_of
 from governance_server.publishing.contract_gate import ContractGate
 from governance_server.publishing.datasets import name_datasets
-from governance_server.publishing.delivery import (
-    check_lineage,
-    check_quality,
-    storage_schema_of,
-    verified_files,
-    verify_delivery,
-)
+from governance_server.publishing.delivery import check_lineage, check_quality, verify_delivery
 from governance_server.publishing.entries import (
     check_servable,
     described,
-    refuse_overtaken,
     released_lineages,
     settle,
     without_delivery,
 )
+from governance_server.publishing.judging import Judge, failed_key
 from governance_server.publishing.lease import product_lease
+from governance_server.publishing.modes import put_on_top, refuse_overtaken, wanted_modes
 from governance_server.publishing.passages import PassageIndexer
+from governance_server.publishing.port_writing import PortWriter
+from governance_server.publishing.runs import begun_before, check_run_id, run_write
 from governance_server.publishing.tag_consent import carried_write, refuse_lost_tags
 from governance_server.publishing.uploads import sign_uploads, write_location
 from governance_server.rules import kinds
@@ -56,9 +51,6 @@ from governance_server.warehouse.layout import Warehouse
 from mesh_core.contract import Contract
 from mesh_core.contract.coverage import not_enforced
 from mesh_core.names import parse_product
-
-if TYPE_CHECKING:
-    import pyarrow as pa
 
 __all__ = ["Publisher"]
 
@@ -87,9 +79,10 @@ class Publisher:
         self._warehouse = warehouse
         self._passages = passages
         self._emitter = emitter
-        self._checks = checks
+        self._port_writer = PortWriter(backend, warehouse, passages)
         self._leases = Leases(backend.database, clock=backend.now)
         self._parse = lru_cache(maxsize=_CONTRACTS_KEPT)(parse_contract)  # one publication parses its contract several times
+        self._judge = Judge(backend, warehouse, checks, self._parse)
         self._gate = ContractGate(backend, self._parse)
 
     # -- begin -------------------------------------------------------------------------------------------------------
@@ -97,6 +90,7 @@ class Publisher:
     def begin(self, request: pb.BeginPublicationRequest) -> publication_pb2.Publication:
         """An open publication with write locations. Raises: AccessDenied, InvalidContractText, IncompatibleContract."""
         domain, _ = parse_product(request.product)
+        check_run_id(request.run_id)
         # Parsed before the command is queued, so that a large contract keeps no other writer waiting; decided again inside.
         self._backend.policy.authorise(current_caller(), "write", request.product)
         contract = check_servable(self._parse(request.contract_text), request.product)
@@ -111,7 +105,11 @@ class Publisher:
             if tx.get(kinds.DOMAIN, domain) is None:
                 raise denied("write", request.product)
             product = self._product(tx, request.product)
+            known = None if request.validate_only or request.is_trial else begun_before(tx, request, caller.name)
+            if known is not None:
+                return Outcome("publication.begun", request.product, (), known.SerializeToString())
             wanted = described(product, contract)
+            modes = wanted_modes(request.modes, contract, product, name=request.product)
             refuse_lost_tags(tx, product, wanted)
             impact = self._gate.check(tx, caller, product, contract, study)
             refuse_new_approvers(self._backend, tx, caller, (product, wanted), request.contract_text)
@@ -119,11 +117,11 @@ class Publisher:
                 id=publication_id, product=request.product, base_version=product.version,
                 version=0 if request.is_trial else product.last_version + 1,
                 state=_OPEN, principal=caller.name, create_time=stamp(tx.time), expire_time=stamp(tx.time, plus=ttl),
-                contract_text=request.contract_text, is_trial=request.is_trial,
+                contract_text=request.contract_text, is_trial=request.is_trial, run_id=request.run_id,
             )  # fmt: skip
             for port in wanted.ports:
                 folder = self._warehouse.find_drop_folder(publication_id, port.name.rpartition(".")[2])
-                publication.locations.append(write_location(port, folder))
+                publication.locations.append(write_location(port, folder, modes[port.name]))
             reply = publication_pb2.Publication()
             reply.CopyFrom(publication)
             reply.contract_impact.CopyFrom(impact)
@@ -133,7 +131,10 @@ class Publisher:
                 return Outcome("publication.begun", request.product, (), reply.SerializeToString())
             product.last_version = max(product.last_version, publication.version)
             product.open_publications.append(publication_id)
-            writes = (store(kinds.PUBLICATION, publication_id, publication), store(kinds.PRODUCT, product.name, product))
+            writes = (
+                store(kinds.PUBLICATION, publication_id, publication), store(kinds.PRODUCT, product.name, product),
+                *run_write(request, publication_id),
+            )  # fmt: skip
             return Outcome("publication.begun", request.product, writes, reply.SerializeToString())
 
         receipt = self._backend.submit(request, request.request_id, run)
@@ -180,8 +181,11 @@ class Publisher:
         """What committing would find, broken rules among it; the publication is as open as before, without its files."""
         contract = self._parse(publication.contract_text)
         verified = verify_delivery(self._warehouse, publication, contract, request.ports)
-        candidate = candidate_of(self._warehouse, publication, contract, verified)
-        quality = self._checks.judge(candidate, request.quality, caller)
+        base = self._product(self._backend.catalog, publication.product)
+        try:
+            quality = self._judge.judged(publication, contract, verified, base, request.quality)
+        except ContractViolated as error:
+            quality = [*request.quality, *map(failed_key, error.problems)]
         self._warehouse.discard_incoming(publication.id)
         return product_pb2.Release(
             product=publication.product, contract_version=contract.version, quality=quality, principal=caller.name,
@@ -201,12 +205,13 @@ class Publisher:
         check_quality(publication.product, request.quality)
         entry = described(product_pb2.Product(name=publication.product), contract)
         check_lineage(entry, request.lineage)
+        base = self._product(self._backend.catalog, publication.product)
+        refuse_overtaken(publication, base)
         verified = verify_delivery(self._warehouse, publication, contract, request.ports)
         self._passages.check(publication.id, verified)
-        self._refuse_taken_version(publication, verified)
-        served = self._product(self._backend.catalog, publication.product)
-        study = self._gate.study(self._backend.catalog, current_caller(), served, contract)
-        quality = self._checked(publication, contract, verified, request.quality)
+        self._refuse_taken_version(publication, base, verified)
+        study = self._gate.study(self._backend.catalog, current_caller(), base, contract)
+        quality = self._checked(publication, contract, verified, base, request.quality)
         fault_point("publish.verified")
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
@@ -215,7 +220,7 @@ class Publisher:
             product = self._product(tx, publication.product)
             if current.state != _OPEN:
                 return Outcome("publication.committing", current.product, (), current.SerializeToString())
-            refuse_overtaken(current, product)
+            put_on_top(current, product, seen=base.version)
             wanted = described(product, contract)
             refuse_lost_tags(tx, product, wanted)
             self._gate.check(tx, caller, product, contract, study)
@@ -224,8 +229,8 @@ class Publisher:
             current.verified_ports.extend(verified)
             current.lineage.extend(request.lineage)
             current.quality.extend(quality)
-            write = store(kinds.PUBLICATION, current.id, current)
-            return Outcome("publication.committing", current.product, (write,), current.SerializeToString())
+            writes = (store(kinds.PUBLICATION, current.id, current), store(kinds.PRODUCT, product.name, product))
+            return Outcome("publication.committing", current.product, writes, current.SerializeToString())
 
         receipt = self._backend.submit(request, "", run)
         fault_point("publish.intent")
@@ -236,12 +241,15 @@ class Publisher:
         publication: publication_pb2.Publication,
         contract: Contract,
         verified: list[publication_pb2.VerifiedPort],
+        base: product_pb2.Product,
         claimed: Sequence[product_pb2.QualityResult],
     ) -> list[product_pb2.QualityResult]:
-        """Every result, ours among them. Raises: ContractViolated; what was taken in is then gone."""
-        candidate = candidate_of(self._warehouse, publication, contract, verified)
-        quality = self._checks.judge(candidate, claimed, current_caller())
+        """Every result, ours among them; the verified ports say what their tables will be.
+
+        Raises: ContractViolated; what was taken in is then gone. Conflict, Precondition.
+        """
         try:
+            quality = self._judge.judged(publication, contract, verified, base, claimed)
             check_quality(publication.product, quality)
         except ContractViolated:
             self._warehouse.discard_incoming(publication.id)
@@ -249,7 +257,10 @@ class Publisher:
         return quality
 
     def _refuse_taken_version(
-        self, publication: publication_pb2.Publication, verified: Sequence[publication_pb2.VerifiedPort]
+        self,
+        publication: publication_pb2.Publication,
+        base: product_pb2.Product,
+        verified: Sequence[publication_pb2.VerifiedPort],
     ) -> None:
         """Returns if no table's log holds this version: one does after a backup of the database alone was restored.
 
@@ -257,7 +268,8 @@ class Publisher:
         """
         from governance_server.warehouse.delta_log import find_version
 
-        refuse_overtaken(publication, self._product(self._backend.catalog, publication.product))
+        if publication.base_version != base.version:  # it gets a new number anyway
+            return
         for port in verified:
             if port.kind == product_pb2.PORT_KIND_TABLE:
                 table = self._warehouse.port_location(port.port)
@@ -287,9 +299,9 @@ class Publisher:
             principal=publication.principal, publication=publication.id, not_enforced=not_enforced(contract.document),
         )  # fmt: skip
         for port, verified in zip(contract.ports, publication.verified_ports, strict=True):
-            release.ports.append(self._write_port(publication, port.name, verified, storage_schema_of(port)))
+            release.ports.append(self._port_writer.write(publication, port, verified))
             fault_point("publish.port_written")
-        self._passages.describe(entry, publication)
+        self._passages.describe(entry, publication, self._product(self._backend.catalog, publication.product))
         self._emitter.emit(publication, entry, release)
         fault_point("publish.before_final")
         receipt = self._backend.journal_as(
@@ -298,27 +310,6 @@ class Publisher:
         fault_point("publish.final")
         self._warehouse.discard(publication.id)
         return product_pb2.Release.FromString(receipt.reply)
-
-    def _write_port(
-        self, publication: publication_pb2.Publication, port: str, verified: publication_pb2.VerifiedPort, schema: pa.Schema
-    ) -> product_pb2.ReleasedPort:
-        files = verified_files(verified)
-        released = product_pb2.ReleasedPort(
-            port=verified.port, kind=verified.kind, delta_version=-1, row_count=sum(f.rows for f in files),
-            size_bytes=sum(f.size for f in files),
-        )  # fmt: skip
-        if verified.kind == product_pb2.PORT_KIND_COLLECTION:
-            self._passages.stage(publication.id, verified, publication.version)
-        else:
-            from governance_server.warehouse.delta_log import commit_version, take_over
-
-            table = self._warehouse.port_location(verified.port)
-            taken = take_over(self._warehouse.incoming_folder(publication.id, port), files, table, publication.id)
-            fault_point("publish.taken_over")
-            released.delta_version = commit_version(
-                table, taken, schema, publication_id=publication.id, version=publication.version
-            )
-        return released
 
     def _finish(
         self,
@@ -334,7 +325,10 @@ class Publisher:
             return Outcome(
                 "publication.committed", product.name, (), read(tx, kinds.RELEASE, name, product_pb2.Release).SerializeToString()
             )
-        previous = {lineage_name for lineage_name, _ in tx.list(kinds.LINEAGE, prefix=f"{product.name}.")}
+        previous = {
+            lineage_name: lineage_pb2.PortLineage.FromString(body)
+            for lineage_name, body in tx.list(kinds.LINEAGE, prefix=f"{product.name}.")
+        }
         carried = carried_write(tx, product, entry)
         ended = self._gate.ending_writes(tx, product, contract)
         settle(product, entry, contract, release, stamp(tx.time))
@@ -345,12 +339,12 @@ class Publisher:
         text = product_pb2.Contract(
             product=product.name, version=contract.version, api_version=contract.api_version, text=publication.contract_text
         )
-        lineages = {lineage.port: lineage for lineage in released_lineages(publication)}
+        lineages = {lineage.port: lineage for lineage in released_lineages(publication, previous)}
         writes = [
             store(kinds.PRODUCT, product.name, product), store(kinds.RELEASE, name, release), store(kinds.CONTRACT, name, text),
             store(kinds.PUBLICATION, publication.id, without_delivery(publication)), carried, *ended,
             *(store(kinds.LINEAGE, port, lineage) for port, lineage in lineages.items()),
-            *(ResourceWrite(kinds.LINEAGE, port, None) for port in sorted(previous - set(lineages))),
+            *(ResourceWrite(kinds.LINEAGE, port, None) for port in sorted(set(previous) - set(lineages))),
         ]  # fmt: skip
         return Outcome("publication.committed", product.name, tuple(writes), release.SerializeToString())
 

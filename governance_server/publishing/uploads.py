@@ -19,10 +19,12 @@ _SHA256_BYTES = 32
 _VALID_FOR = timedelta(hours=1)
 
 
-def write_location(port: product_pb2.Port, folder: Folder) -> publication_pb2.WriteLocation:
+def write_location(
+    port: product_pb2.Port, folder: Folder, mode: product_pb2.WriteMode.ValueType
+) -> publication_pb2.WriteLocation:
     """How the publisher is told where the port's files go."""
     path = str(folder.path) if isinstance(folder, LocalFolder) else ""
-    return publication_pb2.WriteLocation(port=port.name, kind=port.kind, path=path, is_upload=not path)
+    return publication_pb2.WriteLocation(port=port.name, kind=port.kind, path=path, is_upload=not path, mode=mode)
 
 
 def sign_uploads(

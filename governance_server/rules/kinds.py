@@ -43,6 +43,7 @@ __all__ = [
     "PRINCIPAL",
     "PRODUCT",
     "PUBLICATION",
+    "PUBLICATION_RUN",
     "PURPOSE",
     "RELEASE",
     "TAG_RELEASE",
@@ -66,6 +67,8 @@ CONTRACT_CHANGE = "contract_change"
 """A change of a contract that those it breaks are asked to accept."""
 RELEASE = "release"
 PUBLICATION = "publication"
+PUBLICATION_RUN = "publication_run"
+"""What a run became: the product, `@` and the run's id."""
 LINEAGE = "lineage"
 OBSERVED_LINEAGE = "observed_lineage"
 """What events told of a dataset: its node, `<`, the job, `@` and which of the job's lineages of it this is."""
@@ -93,6 +96,7 @@ MESSAGES: dict[str, type[Message]] = {
     CONTRACT_CHANGE: contract_change_pb2.ContractChange,
     RELEASE: product_pb2.Release,
     PUBLICATION: publication_pb2.Publication,
+    PUBLICATION_RUN: publication_pb2.PublicationRun,
     LINEAGE: lineage_pb2.PortLineage,
     OBSERVED_LINEAGE: lineage_pb2.PortLineage,
     GRANT: grant_pb2.Grant,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Iterator
 
 import grpc
@@ -13,6 +14,7 @@ from governance_server.backend import Backend
 from governance_server.caller import current_caller
 from governance_server.gateway.tickets import Tickets
 from governance_server.keyring import MASKS
+from governance_server.services.pinned_changes import pin_changes, shown_columns
 from governance_server.services.pinned_reads import PinnedReads, understood
 from governance_server.services.plans import plan_to_wire
 from mesh_core.expressions.tree import TRUE, Expression
@@ -63,6 +65,25 @@ class ReadService(read_service_pb2_grpc.ReadServiceServicer):
                 )  # fmt: skip
                 messages = encode(recording.counted(batches))
                 for message in recording.deliver(messages, is_current=self._reads.watch(caller, target)):
+                    yield arrow_response(message)  # type: ignore[misc] # bytes are sent as they are
+
+    def ReadChanges(self, request: pb.ReadChangesRequest, context: grpc.ServicerContext) -> Iterator[pb.ReadChangesResponse]:
+        """Streams what became different of what the caller sees; stops as soon as that is another matter."""
+        from governance_server.gateway.changes import Changes
+        from governance_server.gateway.encode import arrow_response, encode
+
+        caller = current_caller()
+        with self._backend.recording(log_pb2.DECISION_KIND_READ, resource=request.port, purpose=request.purpose) as recording:
+            pinned = pin_changes(self._backend, self._reads, caller, request)
+            read = pinned.read
+            yield pb.ReadChangesResponse(header=pinned.header())
+            columns = shown_columns(read.plan, request.columns)
+            recording.decided(read.plan, version=read.version, columns=columns)
+            changes = Changes(read.plan, read.table_root, read.delta_version, secrets.token_bytes(32))
+            with understood(request.port):
+                batches = changes.scan(() if request.plan_only else pinned.steps, columns)
+                messages = encode(recording.counted(batches))
+                for message in recording.deliver(messages, is_current=self._reads.watch(caller, read)):
                     yield arrow_response(message)  # type: ignore[misc] # bytes are sent as they are
 
     def PrepareFiles(self, request: pb.PrepareFilesRequest, context: grpc.ServicerContext) -> pb.PrepareFilesResponse:

@@ -24,7 +24,7 @@ from governance_server.storage.leases import Leases
 from governance_server.upkeep.versions import find_release, kept_releases, kept_times, retire
 from governance_server.vector_access import VectorAccess
 from governance_server.warehouse.faults import fault_point
-from governance_server.warehouse.layout import Warehouse
+from governance_server.warehouse.layout import CHANGE_FOLDER, Warehouse
 from mesh_core.contract import Contract, Port
 
 __all__ = ["DEFAULT_GRACE", "UPKEEP", "Upkeep"]
@@ -137,10 +137,11 @@ class Upkeep:
         self._backend.journal_as(principal, run)
 
     def _vacuum(self, product: str, grace: timedelta, *, dry_run: bool) -> list[pb.VacuumedPort]:
-        from governance_server.warehouse.table_care import vacuum
+        from governance_server.warehouse.table_care import clear_files, vacuum
 
         kept: dict[str, list[int]] = {}
         collections: dict[str, list[int]] = {}
+        changes: dict[str, set[str]] = {}
         for _, body in self._backend.catalog.list(kinds.RELEASE, prefix=f"{product}/"):
             release = product_pb2.Release.FromString(body)
             for port in release.ports:
@@ -148,9 +149,15 @@ class Upkeep:
                 versions = (kept if is_table else collections).setdefault(port.port, [])
                 if not release.HasField("retire_time"):
                     versions.append(port.delta_version if is_table else release.version)
+                    if port.HasField("changes"):
+                        versions.append(port.changes.delta_version)
+                        changes.setdefault(port.port, set()).update(port.changes.replaced_files)
         counts = {
             name: vacuum(self._warehouse.port_location(name), it, grace=grace, dry_run=dry_run) for name, it in kept.items()
         }
+        for name in kept:
+            aside = self._warehouse.port_location(name).inside(CHANGE_FOLDER)
+            counts[name] += clear_files(aside, changes.get(name, set()), now=self._backend.now(), grace=grace, dry_run=dry_run)
         for name, versions in collections.items():
             counts[name] = self._vectors.store.prune(name, versions, dry_run=dry_run)
         return [pb.VacuumedPort(port=name, count=count) for name, count in sorted(counts.items())]

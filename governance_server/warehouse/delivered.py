@@ -18,6 +18,10 @@ class DeliveredFile:
 
 @dataclass(frozen=True, slots=True)
 class VerifiedFile(DeliveredFile):
-    """A delivered file whose footer was read; `stats_json` are its statistics as the Delta protocol writes them."""
+    """A delivered file whose footer was read.
+
+    `stats_json` are its statistics and `partition` its values of the partition columns, as the Delta protocol writes them.
+    """
 
     stats_json: str
+    partition: tuple[tuple[str, str | None], ...] = ()

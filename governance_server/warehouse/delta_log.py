@@ -14,16 +14,18 @@ from typing import Any, Literal
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
 from deltalake.exceptions import CommitFailedError, DeltaError
-from deltalake.transaction import AddAction, create_table_with_add_actions
+from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from governance_server.warehouse.delivered import VerifiedFile
 from governance_server.warehouse.errors import StorageUnavailable, VersionConflict
 from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.folder import Folder
+from governance_server.warehouse.partitions import partition_text
+from governance_server.warehouse.row_copies import newest_copy
 from governance_server.warehouse.schemas import schema_differences, stored_schema
 from governance_server.warehouse.takeover import take_over
 
-__all__ = ["APP_ID", "CommitMode", "commit_version", "find_version", "take_over"]
+__all__ = ["APP_ID", "CommitMode", "TableChange", "commit_version", "find_version", "take_over"]
 
 APP_ID = "domain-mesh"
 """The app id of our Delta transactions; every port has a log of its own, so one id is enough."""
@@ -38,19 +40,31 @@ _CONFIGURATION = {"delta.enableExpiredLogCleanup": "false"}
 _FIRST_LOOK = 32
 
 
-def commit_version(
-    table_root: Folder,
-    files: Sequence[VerifiedFile],
-    schema: pa.Schema,
-    *,
-    publication_id: str,
-    version: int,
-    mode: CommitMode = "overwrite",
-) -> int:
+@dataclass(frozen=True, slots=True)
+class TableChange:
+    """What one log entry does to a table.
+
+    Attributes:
+        files: Files that come in; they lie in the table's folder.
+        schema: The storage schema.
+        mode: `overwrite`: all other files go out, and a change of schema is carried out. `append`: those in `removed` go out.
+        removed: Names of the table's files.
+        partition_by: The columns by which files are kept apart.
+        base: The Delta version on top of which an `append` goes.
+    """
+
+    files: Sequence[VerifiedFile]
+    schema: pa.Schema
+    mode: CommitMode = "overwrite"
+    removed: Sequence[str] = ()
+    partition_by: Sequence[str] = ()
+    base: int = -1
+
+
+def commit_version(table_root: Folder, change: TableChange, *, publication_id: str, version: int) -> int:
     """The table's log holds exactly one entry for this product version; returned is its Delta version.
 
-    The files already lie in `table_root`. The table is created if absent; `overwrite` also carries out a change of schema.
-    Repeating it, even after a crash, writes nothing and returns the same number.
+    The table is created if absent. Repeating it, even after a crash, writes nothing and returns the same number.
 
     Raises: VersionConflict if the version belongs to another publication, is older than the last one, was overtaken by another
         writer, or an append has another schema. StorageUnavailable if the log cannot be read or written.
@@ -67,7 +81,7 @@ def commit_version(
     )
     fault_point("commit_version.before_log")
     try:
-        delta_version = _write_entry(table, _Entry(table_root, files, schema, mode, properties))
+        delta_version = _write_entry(table, _Entry(table_root, change, properties))
     except (DeltaError, OSError) as error:
         overtaken_by = find_version(table_root, publication_id=publication_id, version=version)
         if overtaken_by is None:
@@ -132,18 +146,16 @@ class _Entry:
     """What is going to be one log entry."""
 
     table_root: Folder
-    files: Sequence[VerifiedFile]
-    schema: pa.Schema
-    mode: CommitMode
+    change: TableChange
     properties: CommitProperties
 
     @property
     def delta_schema(self) -> Schema:
-        return Schema.from_arrow(stored_schema(self.schema))
+        return Schema.from_arrow(stored_schema(self.change.schema))
 
     @property
-    def actions(self) -> list[AddAction]:
-        return [_add_action(self.table_root, file) for file in self.files]
+    def added(self) -> list[AddAction]:
+        return [_add_action(self.table_root, file) for file in self.change.files]
 
 
 def _write_entry(table: DeltaTable | None, entry: _Entry) -> int:
@@ -152,26 +164,65 @@ def _write_entry(table: DeltaTable | None, entry: _Entry) -> int:
         entry.table_root.make()
         _create(entry, mode="error")
         return 0
-    if entry.mode == "append":
-        differences = schema_differences(pa.schema(table.schema().to_arrow()), entry.schema)
-        if differences:
-            raise VersionConflict(
-                f"Files cannot be appended to {entry.table_root.uri}: {' '.join(differences)} Publish with overwrite."
-            )
     following = int(table.version()) + 1
-    if _needs_newer_protocol(entry.schema, table):
+    if entry.change.mode == "append":
+        _put_on_top(table, entry)
+    elif _needs_newer_protocol(entry.change.schema, table) or _is_partitioned_anew(table, entry):
         _create(entry, mode="overwrite")
     else:
-        table.create_write_transaction([*entry.actions], entry.mode, entry.delta_schema, commit_properties=entry.properties)
+        partition_by = list(entry.change.partition_by) or None
+        table.create_write_transaction(
+            [*entry.added], "overwrite", entry.delta_schema, partition_by, commit_properties=entry.properties
+        )
     return following
+
+
+def _put_on_top(table: DeltaTable, entry: _Entry) -> None:
+    differences = schema_differences(pa.schema(table.schema().to_arrow()), entry.change.schema)
+    if _is_partitioned_anew(table, entry):
+        differences.append(f"the table is partitioned by {', '.join(table.metadata().partition_columns) or 'nothing'}.")
+    if newest_copy(table, entry.change.base) is None:
+        differences.append("its log has moved on to other rows.")
+    if differences:
+        raise VersionConflict(
+            f"Files cannot be appended to {entry.table_root.uri}: {' '.join(differences)} Publish with overwrite."
+        )
+    added = entry.added
+    moment = max((action.modification_time for action in added), default=0)
+    removed = _remove_actions(table, entry.change.removed, moment)
+    partition_by = list(entry.change.partition_by) or None
+    table.create_write_transaction(
+        [*added, *removed], "append", entry.delta_schema, partition_by, commit_properties=entry.properties
+    )
+
+
+def _remove_actions(table: DeltaTable, names: Sequence[str], moment: int) -> list[RemoveAction]:
+    """Actions for the table's files of these names. Raises: VersionConflict if one is not in the table."""
+    if not names:
+        return []
+    columns = table.metadata().partition_columns
+    wanted = set(names)
+    found = {}
+    for action in pa.table(table.get_add_actions(flatten=False)).to_pylist():
+        if action["path"] in wanted:
+            values = {name: partition_text(action["partition"][name]) for name in columns} if columns else {}
+            found[action["path"]] = RemoveAction(action["path"], True, moment, int(action["size_bytes"]), values)
+    if len(found) < len(wanted):
+        raise VersionConflict(f"{len(wanted) - len(found)} files that were to go out are not in {table.table_uri} any more.")
+    return [found[name] for name in names]
+
+
+def _is_partitioned_anew(table: DeltaTable, entry: _Entry) -> bool:
+    return list(table.metadata().partition_columns) != list(entry.change.partition_by)
 
 
 def _create(entry: _Entry, *, mode: Literal["error", "overwrite"]) -> None:
     create_table_with_add_actions(
         entry.table_root.uri,
         entry.delta_schema,
-        entry.actions,
+        entry.added,
         mode=mode,
+        partition_by=list(entry.change.partition_by),
         storage_options=entry.table_root.storage_options,
         configuration=_CONFIGURATION,
         commit_properties=entry.properties,
@@ -196,7 +247,7 @@ def _add_action(table_root: Folder, file: VerifiedFile) -> AddAction:
     return AddAction(
         path=file.name,
         size=found.size,
-        partition_values={},
+        partition_values=dict(file.partition),
         modification_time=found.modified_milliseconds,
         data_change=True,
         stats=file.stats_json,

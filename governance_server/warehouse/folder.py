@@ -80,6 +80,9 @@ class Folder(Protocol):
         Nothing is done but the removal if it is here already. A crash leaves it here, there or at both places, never half.
         """
 
+    def put(self, name: str, source: Path) -> None:
+        """The local file `source`, which is the server's own, is here under `name`, whole and durable, and gone from there."""
+
     def remove(self, name: str) -> None:
         """There is no such file."""
 

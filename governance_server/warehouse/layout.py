@@ -12,10 +12,12 @@ from governance_server.warehouse.errors import StorageUnavailable, UnsafeName
 from governance_server.warehouse.folder import Folder
 from mesh_core.names import InvalidName, check_port_part, parse_port
 
-__all__ = ["Warehouse", "check_publication_id"]
+__all__ = ["CHANGE_FOLDER", "Warehouse", "check_publication_id"]
 
 _INCOMING = ".incoming"
 """Within the warehouse; no domain's name begins with a dot."""
+CHANGE_FOLDER = "_mesh_changes"
+"""Within a table: rows that merges replaced, for the change feed. A vacuum of the Delta table leaves such a folder alone."""
 _PUBLICATION = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{15,127}\Z")
 
 

@@ -107,6 +107,12 @@ class LocalFolder:
         with _told(self.path):
             _take(source.path / check_part(source_name), self.path / check_part(name))
 
+    def put(self, name: str, source: Path) -> None:
+        """See Folder."""
+        with _told(self.path):
+            self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
+            _take(source, self.path / check_part(name))
+
     def remove(self, name: str) -> None:
         """See Folder."""
         with _told(self.path):

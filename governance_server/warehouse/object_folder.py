@@ -154,6 +154,12 @@ class ObjectFolder:
                 obstore.copy(self.bucket.store, source._key(source_name), self._key(name))
         source.remove(source_name)
 
+    def put(self, name: str, source: Path) -> None:
+        """See Folder."""
+        with _told(self):
+            obstore.put(self.bucket.store, self._key(name), source)
+        source.unlink()
+
     def remove(self, name: str) -> None:
         """See Folder."""
         self._remove([self._key(name)])

@@ -6,9 +6,9 @@ Source: Delta protocol, "Add File" (`dataChange`); delta-rs, `optimize` and `vac
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import TypeVar
 
 import pyarrow as pa
@@ -17,11 +17,10 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from governance_server.warehouse.errors import StorageUnavailable, VersionConflict
 from governance_server.warehouse.folder import Folder
+from governance_server.warehouse.row_copies import newest_copy
 
-__all__ = ["Compacted", "compact", "vacuum"]
+__all__ = ["Compacted", "clear_files", "compact", "vacuum"]
 
-_KEEPING_ROWS = frozenset({"OPTIMIZE", "VACUUM START", "VACUUM END"})
-"""Operations after which a table holds exactly the rows it held before."""
 _TARGET_BYTES = 128 << 20
 _SPILL_BYTES = 256 << 20
 _T = TypeVar("_T")
@@ -48,8 +47,7 @@ def compact(table_root: Folder, delta_version: int, *, z_order: Sequence[str] = 
 
 def _compact(table_root: Folder, delta_version: int, z_order: Sequence[str]) -> Compacted | None:
     table = DeltaTable(table_root.uri, storage_options=table_root.storage_options)
-    since = int(table.version()) - delta_version
-    if since and any(entry.get("operation") not in _KEEPING_ROWS for entry in table.history(since)):
+    if newest_copy(table, delta_version) is None:
         return None
     before, rows = _size(table)
     properties = CommitProperties(max_commit_retries=0)
@@ -75,6 +73,18 @@ def vacuum(table_root: Folder, keep: Sequence[int], *, grace: timedelta, dry_run
     Raises: StorageUnavailable.
     """
     return _told(table_root, lambda: _vacuum(table_root, keep, grace, dry_run))
+
+
+def clear_files(folder: Folder, keep: Collection[str], *, now: datetime, grace: timedelta, dry_run: bool) -> int:
+    """The number of files removed from the folder, or that would be: those not kept that are older than `grace`.
+
+    Raises: StorageUnavailable.
+    """
+    oldest = (now - grace).timestamp() * 1000
+    over = [file.name for file in folder.files() if file.name not in keep and file.modified_milliseconds <= oldest]
+    for name in () if dry_run else over:
+        folder.remove(name)
+    return len(over)
 
 
 def _vacuum(table_root: Folder, keep: Sequence[int], grace: timedelta, dry_run: bool) -> int:

@@ -32,12 +32,13 @@ Source: ODCS 3.2 quality, `logicalTypeOptions`, `enum`.
 from __future__ import annotations
 
 from mesh_core.quality.batches import check_frame, frame_batches
-from mesh_core.quality.check import Check, Kind
+from mesh_core.quality.check import LIBRARY, Check, Kind
 from mesh_core.quality.checker import Checker, SchemaChanged
 from mesh_core.quality.compile import compile_checks
 from mesh_core.quality.report import MASKED, CheckResult, Outcome, Report, Sample
 
 __all__ = [
+    "LIBRARY",
     "MASKED",
     "Check",
     "CheckResult",

@@ -16,7 +16,7 @@ import pytest
 from deltalake import DeltaTable
 
 from governance_server.warehouse.delivered import DeliveredFile, VerifiedFile
-from governance_server.warehouse.delta_log import commit_version, find_version
+from governance_server.warehouse.delta_log import TableChange, commit_version, find_version
 from governance_server.warehouse.errors import DeliveryRejected, StorageUnavailable, VersionConflict
 from governance_server.warehouse.faults import FAULT_VARIABLE
 from governance_server.warehouse.local_folder import LocalFolder
@@ -44,7 +44,9 @@ def publish(tmp_path: Path, number: int, *tables: pa.Table, mode: str = "overwri
     folder, root = tmp_path / f"drop-{number}", LocalFolder(tmp_path / "table")
     taken = take_over(LocalFolder(folder), deliver(folder, *tables), root, publication(number))
     verified = verify_files(root, taken, tables[0].schema)
-    return commit_version(root, verified, tables[0].schema, publication_id=publication(number), version=number, mode=mode)
+    return commit_version(
+        root, TableChange(verified, tables[0].schema, mode, base=number - 2), publication_id=publication(number), version=number
+    )
 
 
 def read(tmp_path: Path, version: int | None = None) -> list[dict[str, object]]:
@@ -87,7 +89,7 @@ def test_a_repeat_writes_nothing_and_gives_the_same_version(tmp_path):
     table = pa.table({"a": [1]})
     versions = [publish(tmp_path, n, pa.table({"a": [n]})) for n in (1, 2, 3)]
     again = [
-        commit_version(LocalFolder(tmp_path / "table"), [], table.schema, publication_id=publication(n), version=n)
+        commit_version(LocalFolder(tmp_path / "table"), TableChange([], table.schema), publication_id=publication(n), version=n)
         for n in (1, 2, 3)
     ]
     assert again == versions == [0, 1, 2]
@@ -108,7 +110,7 @@ def test_a_version_older_than_the_last_is_a_conflict(tmp_path):
 
 def test_an_empty_port_is_a_table_without_rows(tmp_path):
     schema = pa.schema([pa.field("a", pa.int64())])
-    assert commit_version(LocalFolder(tmp_path / "table"), [], schema, publication_id=publication(1), version=1) == 0
+    assert commit_version(LocalFolder(tmp_path / "table"), TableChange([], schema), publication_id=publication(1), version=1) == 0
     assert pl.read_delta(tmp_path / "table").schema == {"a": pl.Int64}
 
 
@@ -187,7 +189,7 @@ import sys
 from pathlib import Path
 import pyarrow.parquet as pq
 from governance_server.warehouse.delivered import DeliveredFile
-from governance_server.warehouse.delta_log import commit_version
+from governance_server.warehouse.delta_log import TableChange, commit_version
 from governance_server.warehouse.local_folder import LocalFolder
 from governance_server.warehouse.local_folder import LocalFolder
 from governance_server.warehouse.takeover import take_over
@@ -198,7 +200,7 @@ number, files, schema_file = int(sys.argv[3]), *sys.argv[4:]
 schema = pq.read_schema(schema_file)
 publication = f"pub-{number:032x}"
 taken = take_over(folder, [DeliveredFile(**f) for f in json.loads(files)], root, publication)
-print(commit_version(root, verify_files(root, taken, schema), schema, publication_id=publication, version=number))
+print(commit_version(root, TableChange(verify_files(root, taken, schema), schema), publication_id=publication, version=number))
 """
 
 POINTS = [
@@ -272,7 +274,9 @@ def test_two_servers_that_finish_the_same_publication_agree(tmp_path, monkeypatc
 
     def overtaken(table_root, file):
         monkeypatch.setattr(delta_log, "_add_action", original)
-        others = commit_version(table_root, [file], pa.schema([("a", pa.int64())]), publication_id=publication(2), version=2)
+        others = commit_version(
+            table_root, TableChange([file], pa.schema([("a", pa.int64())])), publication_id=publication(2), version=2
+        )
         assert others == (0 if is_new else 1)
         return original(table_root, file)
 

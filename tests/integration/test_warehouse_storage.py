@@ -22,7 +22,7 @@ from deltalake import DeltaTable
 
 from governance_server.gateway.table_source import open_table
 from governance_server.warehouse.delivered import DeliveredFile
-from governance_server.warehouse.delta_log import commit_version, find_version
+from governance_server.warehouse.delta_log import TableChange, commit_version, find_version
 from governance_server.warehouse.errors import DeliveryRejected, StorageUnavailable, UnsafeName, VersionConflict
 from governance_server.warehouse.folder import Folder
 from governance_server.warehouse.layout import Warehouse
@@ -85,7 +85,9 @@ def publish(warehouse: Warehouse, number: int, *tables: pa.Table, mode: Any = "o
     verified = verify_files(incoming, taken, tables[0].schema)
     root = warehouse.port_location(PORT)
     final = take_over(incoming, verified, root, publication(number))
-    return commit_version(root, final, tables[0].schema, publication_id=publication(number), version=number, mode=mode)
+    return commit_version(
+        root, TableChange(final, tables[0].schema, mode, base=number - 2), publication_id=publication(number), version=number
+    )
 
 
 def read(warehouse: Warehouse, version: int) -> list[dict[str, Any]]:
@@ -117,7 +119,7 @@ def test_a_repeat_writes_nothing_and_gives_the_same_version(warehouse):
     schema = pa.schema([("a", pa.int64())])
     versions = [publish(warehouse, n, pa.table({"a": [n]})) for n in (1, 2)]
     root = warehouse.port_location(PORT)
-    again = [commit_version(root, [], schema, publication_id=publication(n), version=n) for n in (1, 2)]
+    again = [commit_version(root, TableChange([], schema), publication_id=publication(n), version=n) for n in (1, 2)]
     assert again == versions == [0, 1]
     assert opened(warehouse).version() == 1
 
@@ -155,7 +157,9 @@ def test_of_many_that_commit_at_once_on_one_state_exactly_one_wins(warehouse):
     def commit(number: int) -> None:
         schema = pa.schema([("a", pa.int64())])
         try:
-            won.append(commit_version(Held(), [taken[number]], schema, publication_id=publication(10 + number), version=2))
+            won.append(
+                commit_version(Held(), TableChange([taken[number]], schema), publication_id=publication(10 + number), version=2)
+            )
         except VersionConflict:
             lost.append(number)
 

@@ -44,6 +44,42 @@ PORT_KIND_COLLECTION: PortKind.ValueType  # 2
 """A vector collection."""
 Global___PortKind: _TypeAlias = PortKind  # noqa: Y015
 
+class _WriteMode:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _WriteModeEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_WriteMode.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    WRITE_MODE_UNSPECIFIED: _WriteMode.ValueType  # 0
+    """Not stated: as overwrite."""
+    WRITE_MODE_OVERWRITE: _WriteMode.ValueType  # 1
+    """The port holds what was delivered and nothing else."""
+    WRITE_MODE_APPEND: _WriteMode.ValueType  # 2
+    """What was delivered was added."""
+    WRITE_MODE_MERGE: _WriteMode.ValueType  # 3
+    """Rows of the same primary key were replaced, rows whose keys were delivered as deleted are gone, the others were added."""
+    WRITE_MODE_REPLACE_PARTITIONS: _WriteMode.ValueType  # 4
+    """The partitions that delivered rows are in were replaced."""
+    WRITE_MODE_KEEP: _WriteMode.ValueType  # 5
+    """Nothing was delivered; the port holds what it held."""
+
+class WriteMode(_WriteMode, metaclass=_WriteModeEnumTypeWrapper):
+    """How what was delivered for a port became its next version."""
+
+WRITE_MODE_UNSPECIFIED: WriteMode.ValueType  # 0
+"""Not stated: as overwrite."""
+WRITE_MODE_OVERWRITE: WriteMode.ValueType  # 1
+"""The port holds what was delivered and nothing else."""
+WRITE_MODE_APPEND: WriteMode.ValueType  # 2
+"""What was delivered was added."""
+WRITE_MODE_MERGE: WriteMode.ValueType  # 3
+"""Rows of the same primary key were replaced, rows whose keys were delivered as deleted are gone, the others were added."""
+WRITE_MODE_REPLACE_PARTITIONS: WriteMode.ValueType  # 4
+"""The partitions that delivered rows are in were replaced."""
+WRITE_MODE_KEEP: WriteMode.ValueType  # 5
+"""Nothing was delivered; the port holds what it held."""
+Global___WriteMode: _TypeAlias = WriteMode  # noqa: Y015
+
 class _QualityStatus:
     ValueType = _typing.NewType("ValueType", _builtins.int)
     V: _TypeAlias = ValueType  # noqa: Y015
@@ -551,6 +587,50 @@ class Release(_message.Message):
 Global___Release: _TypeAlias = Release  # noqa: Y015
 
 @_typing.final
+class PortChanges(_message.Message):
+    """What a release changed in a table, as the change feed reads it. Files are named as the table's folder has them."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    INSERTED_FILES_FIELD_NUMBER: _builtins.int
+    DELETED_FILES_FIELD_NUMBER: _builtins.int
+    REPLACED_FILES_FIELD_NUMBER: _builtins.int
+    REPLACED_VERSION_FIELD_NUMBER: _builtins.int
+    DELTA_VERSION_FIELD_NUMBER: _builtins.int
+    replaced_version: _builtins.int
+    """The Delta version all of whose rows went out; -1 for none."""
+    delta_version: _builtins.int
+    """The Delta version that was written; it stays while the release does, also when readers are served a compacted one."""
+    @_builtins.property
+    def inserted_files(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Data files whose rows were put in, in order."""
+
+    @_builtins.property
+    def deleted_files(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Data files all of whose rows went out."""
+
+    @_builtins.property
+    def replaced_files(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Files of rows that went out, each with the number of the put-in row that took its place."""
+
+    def __init__(
+        self,
+        *,
+        inserted_files: _abc.Iterable[_builtins.str] | None = ...,
+        deleted_files: _abc.Iterable[_builtins.str] | None = ...,
+        replaced_files: _abc.Iterable[_builtins.str] | None = ...,
+        replaced_version: _builtins.int = ...,
+        delta_version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted_files", b"deleted_files", "delta_version", b"delta_version", "inserted_files", b"inserted_files", "replaced_files", b"replaced_files", "replaced_version", b"replaced_version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PortChanges: _TypeAlias = PortChanges  # noqa: Y015
+
+@_typing.final
 class ReleasedPort(_message.Message):
     """One port of a release."""
 
@@ -561,6 +641,8 @@ class ReleasedPort(_message.Message):
     DELTA_VERSION_FIELD_NUMBER: _builtins.int
     ROW_COUNT_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    CHANGES_FIELD_NUMBER: _builtins.int
     port: _builtins.str
     """The port's name."""
     kind: Global___PortKind.ValueType
@@ -571,6 +653,12 @@ class ReleasedPort(_message.Message):
     """Rows or passages."""
     size_bytes: _builtins.int
     """Bytes of the data files."""
+    mode: Global___WriteMode.ValueType
+    """How what was delivered was put in."""
+    @_builtins.property
+    def changes(self) -> Global___PortChanges:
+        """What changed in a table; unset in releases that were made before the mesh kept it."""
+
     def __init__(
         self,
         *,
@@ -579,10 +667,12 @@ class ReleasedPort(_message.Message):
         delta_version: _builtins.int = ...,
         row_count: _builtins.int = ...,
         size_bytes: _builtins.int = ...,
+        mode: Global___WriteMode.ValueType = ...,
+        changes: Global___PortChanges | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["delta_version", b"delta_version", "kind", b"kind", "port", b"port", "row_count", b"row_count", "size_bytes", b"size_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "delta_version", b"delta_version", "kind", b"kind", "mode", b"mode", "port", b"port", "row_count", b"row_count", "size_bytes", b"size_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

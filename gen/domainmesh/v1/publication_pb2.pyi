@@ -75,6 +75,7 @@ class Publication(_message.Message):
     ABORT_REASON_FIELD_NUMBER: _builtins.int
     LINEAGE_FIELD_NUMBER: _builtins.int
     QUALITY_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
     CONTRACT_IMPACT_FIELD_NUMBER: _builtins.int
     IS_TRIAL_FIELD_NUMBER: _builtins.int
     id: _builtins.str
@@ -93,6 +94,8 @@ class Publication(_message.Message):
     """The contract, byte for byte."""
     abort_reason: _builtins.str
     """Why it was aborted."""
+    run_id: _builtins.str
+    """The run that published, as its publisher names it; a run becomes at most one release."""
     is_trial: _builtins.bool
     """Begun for a check only: it never becomes visible."""
     @_builtins.property
@@ -140,16 +143,73 @@ class Publication(_message.Message):
         abort_reason: _builtins.str = ...,
         lineage: _abc.Iterable[_lineage_pb2.PortLineage] | None = ...,
         quality: _abc.Iterable[_product_pb2.QualityResult] | None = ...,
+        run_id: _builtins.str = ...,
         contract_impact: _contract_change_pb2.ContractImpact | None = ...,
         is_trial: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["contract_impact", b"contract_impact", "create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort_reason", b"abort_reason", "base_version", b"base_version", "contract_impact", b"contract_impact", "contract_text", b"contract_text", "create_time", b"create_time", "expire_time", b"expire_time", "id", b"id", "is_trial", b"is_trial", "lineage", b"lineage", "locations", b"locations", "principal", b"principal", "product", b"product", "quality", b"quality", "state", b"state", "verified_ports", b"verified_ports", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort_reason", b"abort_reason", "base_version", b"base_version", "contract_impact", b"contract_impact", "contract_text", b"contract_text", "create_time", b"create_time", "expire_time", b"expire_time", "id", b"id", "is_trial", b"is_trial", "lineage", b"lineage", "locations", b"locations", "principal", b"principal", "product", b"product", "quality", b"quality", "run_id", b"run_id", "state", b"state", "verified_ports", b"verified_ports", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Publication: _TypeAlias = Publication  # noqa: Y015
+
+@_typing.final
+class PublicationRun(_message.Message):
+    """What a run of a pipeline became."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
+    PUBLICATION_FIELD_NUMBER: _builtins.int
+    product: _builtins.str
+    """The product."""
+    run_id: _builtins.str
+    """The run, as its publisher names it."""
+    publication: _builtins.str
+    """Its newest publication."""
+    def __init__(
+        self,
+        *,
+        product: _builtins.str = ...,
+        run_id: _builtins.str = ...,
+        publication: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["product", b"product", "publication", b"publication", "run_id", b"run_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PublicationRun: _TypeAlias = PublicationRun  # noqa: Y015
+
+@_typing.final
+class PortMode(_message.Message):
+    """How one port is to be written."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORT_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    port: _builtins.str
+    """The port's name."""
+    mode: _product_pb2.WriteMode.ValueType
+    """How."""
+    def __init__(
+        self,
+        *,
+        port: _builtins.str = ...,
+        mode: _product_pb2.WriteMode.ValueType = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["mode", b"mode", "port", b"port"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PortMode: _TypeAlias = PortMode  # noqa: Y015
 
 @_typing.final
 class WriteLocation(_message.Message):
@@ -161,6 +221,7 @@ class WriteLocation(_message.Message):
     KIND_FIELD_NUMBER: _builtins.int
     PATH_FIELD_NUMBER: _builtins.int
     IS_UPLOAD_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
     port: _builtins.str
     """The port's name."""
     kind: _product_pb2.PortKind.ValueType
@@ -169,6 +230,8 @@ class WriteLocation(_message.Message):
     """The folder to put Parquet files into, without any Delta log; empty if files are uploaded."""
     is_upload: _builtins.bool
     """True if each file is put by a request that SignUploads gives."""
+    mode: _product_pb2.WriteMode.ValueType
+    """How what is delivered will be put in."""
     def __init__(
         self,
         *,
@@ -176,10 +239,11 @@ class WriteLocation(_message.Message):
         kind: _product_pb2.PortKind.ValueType = ...,
         path: _builtins.str = ...,
         is_upload: _builtins.bool = ...,
+        mode: _product_pb2.WriteMode.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_upload", b"is_upload", "kind", b"kind", "path", b"path", "port", b"port"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_upload", b"is_upload", "kind", b"kind", "mode", b"mode", "path", b"path", "port", b"port"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -225,6 +289,7 @@ class DeliveredPort(_message.Message):
     FILES_FIELD_NUMBER: _builtins.int
     EMBEDDING_MODEL_FIELD_NUMBER: _builtins.int
     DIMENSIONS_FIELD_NUMBER: _builtins.int
+    DELETED_KEYS_FIELD_NUMBER: _builtins.int
     FACETS_FIELD_NUMBER: _builtins.int
     port: _builtins.str
     """The port's name."""
@@ -237,6 +302,10 @@ class DeliveredPort(_message.Message):
         """The files, in order."""
 
     @_builtins.property
+    def deleted_keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___DeliveredFile]:
+        """Files with the primary keys of rows to delete, in a merge."""
+
+    @_builtins.property
     def facets(self) -> _product_pb2.CollectionFacets:
         """What a collection's documents are about."""
 
@@ -247,11 +316,12 @@ class DeliveredPort(_message.Message):
         files: _abc.Iterable[Global___DeliveredFile] | None = ...,
         embedding_model: _builtins.str = ...,
         dimensions: _builtins.int = ...,
+        deleted_keys: _abc.Iterable[Global___DeliveredFile] | None = ...,
         facets: _product_pb2.CollectionFacets | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["facets", b"facets"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimensions", b"dimensions", "embedding_model", b"embedding_model", "facets", b"facets", "files", b"files", "port", b"port"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted_keys", b"deleted_keys", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "facets", b"facets", "files", b"files", "port", b"port"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -268,6 +338,13 @@ class VerifiedPort(_message.Message):
     FILES_FIELD_NUMBER: _builtins.int
     EMBEDDING_MODEL_FIELD_NUMBER: _builtins.int
     DIMENSIONS_FIELD_NUMBER: _builtins.int
+    MODE_FIELD_NUMBER: _builtins.int
+    REMOVED_FILES_FIELD_NUMBER: _builtins.int
+    DELIVERED_COUNT_FIELD_NUMBER: _builtins.int
+    REPLACED_FILES_FIELD_NUMBER: _builtins.int
+    ROW_COUNT_FIELD_NUMBER: _builtins.int
+    SIZE_BYTES_FIELD_NUMBER: _builtins.int
+    DELETED_KEYS_FIELD_NUMBER: _builtins.int
     FACETS_FIELD_NUMBER: _builtins.int
     port: _builtins.str
     """The port's name."""
@@ -277,9 +354,29 @@ class VerifiedPort(_message.Message):
     """The embedding model of a collection."""
     dimensions: _builtins.int
     """The dimensions of a collection's vectors."""
+    mode: _product_pb2.WriteMode.ValueType
+    """How the files are put in."""
+    delivered_count: _builtins.int
+    """Of `files`, how many hold delivered rows; the others hold rows that were there before."""
+    row_count: _builtins.int
+    """Rows of the port afterwards."""
+    size_bytes: _builtins.int
+    """Bytes of its files afterwards."""
     @_builtins.property
     def files(self) -> _containers.RepeatedCompositeFieldContainer[Global___VerifiedFile]:
         """The files with the names and statistics they get."""
+
+    @_builtins.property
+    def removed_files(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The table's files that go out."""
+
+    @_builtins.property
+    def replaced_files(self) -> _containers.RepeatedCompositeFieldContainer[Global___VerifiedFile]:
+        """Files of rows that go out one by one, for the change feed."""
+
+    @_builtins.property
+    def deleted_keys(self) -> _containers.RepeatedCompositeFieldContainer[Global___VerifiedFile]:
+        """Files with the primary keys of rows to delete; their statistics are not kept."""
 
     @_builtins.property
     def facets(self) -> _product_pb2.CollectionFacets:
@@ -293,11 +390,18 @@ class VerifiedPort(_message.Message):
         files: _abc.Iterable[Global___VerifiedFile] | None = ...,
         embedding_model: _builtins.str = ...,
         dimensions: _builtins.int = ...,
+        mode: _product_pb2.WriteMode.ValueType = ...,
+        removed_files: _abc.Iterable[_builtins.str] | None = ...,
+        delivered_count: _builtins.int = ...,
+        replaced_files: _abc.Iterable[Global___VerifiedFile] | None = ...,
+        row_count: _builtins.int = ...,
+        size_bytes: _builtins.int = ...,
+        deleted_keys: _abc.Iterable[Global___VerifiedFile] | None = ...,
         facets: _product_pb2.CollectionFacets | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["facets", b"facets"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dimensions", b"dimensions", "embedding_model", b"embedding_model", "facets", b"facets", "files", b"files", "kind", b"kind", "port", b"port"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted_keys", b"deleted_keys", "delivered_count", b"delivered_count", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "facets", b"facets", "files", b"files", "kind", b"kind", "mode", b"mode", "port", b"port", "removed_files", b"removed_files", "replaced_files", b"replaced_files", "row_count", b"row_count", "size_bytes", b"size_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -309,10 +413,31 @@ class VerifiedFile(_message.Message):
 
     DESCRIPTOR: _descriptor.Descriptor
 
+    @_typing.final
+    class PartitionValuesEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
     NAME_FIELD_NUMBER: _builtins.int
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     ROW_COUNT_FIELD_NUMBER: _builtins.int
     STATS_FIELD_NUMBER: _builtins.int
+    PARTITION_VALUES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name in the drop folder."""
     size_bytes: _builtins.int
@@ -321,6 +446,10 @@ class VerifiedFile(_message.Message):
     """Its rows."""
     stats: _builtins.str
     """Delta statistics as JSON."""
+    @_builtins.property
+    def partition_values(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """Its values of the table's partition columns, as the Delta log has them; null is left out."""
+
     def __init__(
         self,
         *,
@@ -328,10 +457,11 @@ class VerifiedFile(_message.Message):
         size_bytes: _builtins.int = ...,
         row_count: _builtins.int = ...,
         stats: _builtins.str = ...,
+        partition_values: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "row_count", b"row_count", "size_bytes", b"size_bytes", "stats", b"stats"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["name", b"name", "partition_values", b"partition_values", "row_count", b"row_count", "size_bytes", b"size_bytes", "stats", b"stats"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -28,7 +28,7 @@ from domainmesh.v1 import publication_pb2 as domainmesh_dot_v1_dot_publication__
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'domainmesh/v1/publication_service.proto\x12\rdomainmesh.v1\x1a\x1b\x64omainmesh/v1/lineage.proto\x1a\x1b\x64omainmesh/v1/product.proto\x1a\x1f\x64omainmesh/v1/publication.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"~\n\x17\x42\x65ginPublicationRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x15\n\rcontract_text\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x10\n\x08is_trial\x18\x05 \x01(\x08\"L\n\x12SignUploadsRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12*\n\x05\x66iles\x18\x02 \x03(\x0b\x32\x1b.domainmesh.v1.UploadedFile\"N\n\x0cUploadedFile\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x04\x12\x0e\n\x06sha256\x18\x04 \x01(\x0c\"C\n\x13SignUploadsResponse\x12,\n\x07uploads\x18\x01 \x03(\x0b\x32\x1b.domainmesh.v1.SignedUpload\"\xb7\x01\n\x0cSignedUpload\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x39\n\x07headers\x18\x02 \x03(\x0b\x32(.domainmesh.v1.SignedUpload.HeadersEntry\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xda\x01\n\x18\x43ommitPublicationRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12+\n\x05ports\x18\x02 \x03(\x0b\x32\x1c.domainmesh.v1.DeliveredPort\x12-\n\x07quality\x18\x03 \x03(\x0b\x32\x1c.domainmesh.v1.QualityResult\x12+\n\x07lineage\x18\x04 \x03(\x0b\x32\x1a.domainmesh.v1.PortLineage\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\"I\n\x17\x41\x62ortPublicationRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"#\n\x15GetPublicationRequest\x12\n\n\x02id\x18\x01 \x01(\t\",\n\x19RepairPublicationsRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\"@\n\x1aRepairPublicationsResponse\x12\x11\n\tcommitted\x18\x01 \x03(\t\x12\x0f\n\x07\x61\x62orted\x18\x02 \x03(\t2\xaf\x04\n\x12PublicationService\x12V\n\x10\x42\x65ginPublication\x12&.domainmesh.v1.BeginPublicationRequest\x1a\x1a.domainmesh.v1.Publication\x12T\n\x0bSignUploads\x12!.domainmesh.v1.SignUploadsRequest\x1a\".domainmesh.v1.SignUploadsResponse\x12T\n\x11\x43ommitPublication\x12\'.domainmesh.v1.CommitPublicationRequest\x1a\x16.domainmesh.v1.Release\x12V\n\x10\x41\x62ortPublication\x12&.domainmesh.v1.AbortPublicationRequest\x1a\x1a.domainmesh.v1.Publication\x12R\n\x0eGetPublication\x12$.domainmesh.v1.GetPublicationRequest\x1a\x1a.domainmesh.v1.Publication\x12i\n\x12RepairPublications\x12(.domainmesh.v1.RepairPublicationsRequest\x1a).domainmesh.v1.RepairPublicationsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'domainmesh/v1/publication_service.proto\x12\rdomainmesh.v1\x1a\x1b\x64omainmesh/v1/lineage.proto\x1a\x1b\x64omainmesh/v1/product.proto\x1a\x1f\x64omainmesh/v1/publication.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xb6\x01\n\x17\x42\x65ginPublicationRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x15\n\rcontract_text\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\x12\x10\n\x08is_trial\x18\x05 \x01(\x08\x12&\n\x05modes\x18\x06 \x03(\x0b\x32\x17.domainmesh.v1.PortMode\x12\x0e\n\x06run_id\x18\x07 \x01(\t\"L\n\x12SignUploadsRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12*\n\x05\x66iles\x18\x02 \x03(\x0b\x32\x1b.domainmesh.v1.UploadedFile\"N\n\x0cUploadedFile\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x0c\n\x04name\x18\x02 \x01(\t\x12\x12\n\nsize_bytes\x18\x03 \x01(\x04\x12\x0e\n\x06sha256\x18\x04 \x01(\x0c\"C\n\x13SignUploadsResponse\x12,\n\x07uploads\x18\x01 \x03(\x0b\x32\x1b.domainmesh.v1.SignedUpload\"\xb7\x01\n\x0cSignedUpload\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x39\n\x07headers\x18\x02 \x03(\x0b\x32(.domainmesh.v1.SignedUpload.HeadersEntry\x12/\n\x0b\x65xpire_time\x18\x03 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x1a.\n\x0cHeadersEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"\xda\x01\n\x18\x43ommitPublicationRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12+\n\x05ports\x18\x02 \x03(\x0b\x32\x1c.domainmesh.v1.DeliveredPort\x12-\n\x07quality\x18\x03 \x03(\x0b\x32\x1c.domainmesh.v1.QualityResult\x12+\n\x07lineage\x18\x04 \x03(\x0b\x32\x1a.domainmesh.v1.PortLineage\x12\x12\n\nrequest_id\x18\x05 \x01(\t\x12\x15\n\rvalidate_only\x18\x06 \x01(\x08\"I\n\x17\x41\x62ortPublicationRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06reason\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"#\n\x15GetPublicationRequest\x12\n\n\x02id\x18\x01 \x01(\t\",\n\x19RepairPublicationsRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\"@\n\x1aRepairPublicationsResponse\x12\x11\n\tcommitted\x18\x01 \x03(\t\x12\x0f\n\x07\x61\x62orted\x18\x02 \x03(\t2\xaf\x04\n\x12PublicationService\x12V\n\x10\x42\x65ginPublication\x12&.domainmesh.v1.BeginPublicationRequest\x1a\x1a.domainmesh.v1.Publication\x12T\n\x0bSignUploads\x12!.domainmesh.v1.SignUploadsRequest\x1a\".domainmesh.v1.SignUploadsResponse\x12T\n\x11\x43ommitPublication\x12\'.domainmesh.v1.CommitPublicationRequest\x1a\x16.domainmesh.v1.Release\x12V\n\x10\x41\x62ortPublication\x12&.domainmesh.v1.AbortPublicationRequest\x1a\x1a.domainmesh.v1.Publication\x12R\n\x0eGetPublication\x12$.domainmesh.v1.GetPublicationRequest\x1a\x1a.domainmesh.v1.Publication\x12i\n\x12RepairPublications\x12(.domainmesh.v1.RepairPublicationsRequest\x1a).domainmesh.v1.RepairPublicationsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -37,28 +37,28 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_SIGNEDUPLOAD_HEADERSENTRY']._loaded_options = None
   _globals['_SIGNEDUPLOAD_HEADERSENTRY']._serialized_options = b'8\001'
-  _globals['_BEGINPUBLICATIONREQUEST']._serialized_start=182
-  _globals['_BEGINPUBLICATIONREQUEST']._serialized_end=308
-  _globals['_SIGNUPLOADSREQUEST']._serialized_start=310
-  _globals['_SIGNUPLOADSREQUEST']._serialized_end=386
-  _globals['_UPLOADEDFILE']._serialized_start=388
-  _globals['_UPLOADEDFILE']._serialized_end=466
-  _globals['_SIGNUPLOADSRESPONSE']._serialized_start=468
-  _globals['_SIGNUPLOADSRESPONSE']._serialized_end=535
-  _globals['_SIGNEDUPLOAD']._serialized_start=538
-  _globals['_SIGNEDUPLOAD']._serialized_end=721
-  _globals['_SIGNEDUPLOAD_HEADERSENTRY']._serialized_start=675
-  _globals['_SIGNEDUPLOAD_HEADERSENTRY']._serialized_end=721
-  _globals['_COMMITPUBLICATIONREQUEST']._serialized_start=724
-  _globals['_COMMITPUBLICATIONREQUEST']._serialized_end=942
-  _globals['_ABORTPUBLICATIONREQUEST']._serialized_start=944
-  _globals['_ABORTPUBLICATIONREQUEST']._serialized_end=1017
-  _globals['_GETPUBLICATIONREQUEST']._serialized_start=1019
-  _globals['_GETPUBLICATIONREQUEST']._serialized_end=1054
-  _globals['_REPAIRPUBLICATIONSREQUEST']._serialized_start=1056
-  _globals['_REPAIRPUBLICATIONSREQUEST']._serialized_end=1100
-  _globals['_REPAIRPUBLICATIONSRESPONSE']._serialized_start=1102
-  _globals['_REPAIRPUBLICATIONSRESPONSE']._serialized_end=1166
-  _globals['_PUBLICATIONSERVICE']._serialized_start=1169
-  _globals['_PUBLICATIONSERVICE']._serialized_end=1728
+  _globals['_BEGINPUBLICATIONREQUEST']._serialized_start=183
+  _globals['_BEGINPUBLICATIONREQUEST']._serialized_end=365
+  _globals['_SIGNUPLOADSREQUEST']._serialized_start=367
+  _globals['_SIGNUPLOADSREQUEST']._serialized_end=443
+  _globals['_UPLOADEDFILE']._serialized_start=445
+  _globals['_UPLOADEDFILE']._serialized_end=523
+  _globals['_SIGNUPLOADSRESPONSE']._serialized_start=525
+  _globals['_SIGNUPLOADSRESPONSE']._serialized_end=592
+  _globals['_SIGNEDUPLOAD']._serialized_start=595
+  _globals['_SIGNEDUPLOAD']._serialized_end=778
+  _globals['_SIGNEDUPLOAD_HEADERSENTRY']._serialized_start=732
+  _globals['_SIGNEDUPLOAD_HEADERSENTRY']._serialized_end=778
+  _globals['_COMMITPUBLICATIONREQUEST']._serialized_start=781
+  _globals['_COMMITPUBLICATIONREQUEST']._serialized_end=999
+  _globals['_ABORTPUBLICATIONREQUEST']._serialized_start=1001
+  _globals['_ABORTPUBLICATIONREQUEST']._serialized_end=1074
+  _globals['_GETPUBLICATIONREQUEST']._serialized_start=1076
+  _globals['_GETPUBLICATIONREQUEST']._serialized_end=1111
+  _globals['_REPAIRPUBLICATIONSREQUEST']._serialized_start=1113
+  _globals['_REPAIRPUBLICATIONSREQUEST']._serialized_end=1157
+  _globals['_REPAIRPUBLICATIONSRESPONSE']._serialized_start=1159
+  _globals['_REPAIRPUBLICATIONSRESPONSE']._serialized_end=1223
+  _globals['_PUBLICATIONSERVICE']._serialized_start=1226
+  _globals['_PUBLICATIONSERVICE']._serialized_end=1785
 # @@protoc_insertion_point(module_scope)

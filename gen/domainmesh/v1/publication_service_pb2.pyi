@@ -33,6 +33,8 @@ class BeginPublicationRequest(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
     IS_TRIAL_FIELD_NUMBER: _builtins.int
+    MODES_FIELD_NUMBER: _builtins.int
+    RUN_ID_FIELD_NUMBER: _builtins.int
     product: _builtins.str
     """The product, like `finance.ledger`."""
     contract_text: _builtins.str
@@ -43,6 +45,12 @@ class BeginPublicationRequest(_message.Message):
     """Check everything, open nothing."""
     is_trial: _builtins.bool
     """Opens it for a check of delivered files only: it takes no version number and can only be committed with validate_only."""
+    run_id: _builtins.str
+    """Names the run, if it may be repeated: the publication it began before is returned, unless that one was given up."""
+    @_builtins.property
+    def modes(self) -> _containers.RepeatedCompositeFieldContainer[_publication_pb2.PortMode]:
+        """How ports are written; those that are not named are overwritten."""
+
     def __init__(
         self,
         *,
@@ -51,10 +59,12 @@ class BeginPublicationRequest(_message.Message):
         request_id: _builtins.str = ...,
         validate_only: _builtins.bool = ...,
         is_trial: _builtins.bool = ...,
+        modes: _abc.Iterable[_publication_pb2.PortMode] | None = ...,
+        run_id: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract_text", b"contract_text", "is_trial", b"is_trial", "product", b"product", "request_id", b"request_id", "validate_only", b"validate_only"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract_text", b"contract_text", "is_trial", b"is_trial", "modes", b"modes", "product", b"product", "request_id", b"request_id", "run_id", b"run_id", "validate_only", b"validate_only"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -189,6 +189,114 @@ class ReadHeader(_message.Message):
 Global___ReadHeader: _TypeAlias = ReadHeader  # noqa: Y015
 
 @_typing.final
+class ReadChangesRequest(_message.Message):
+    """Asks for changes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORT_FIELD_NUMBER: _builtins.int
+    PURPOSE_FIELD_NUMBER: _builtins.int
+    SINCE_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    COLUMNS_FIELD_NUMBER: _builtins.int
+    PLAN_ONLY_FIELD_NUMBER: _builtins.int
+    port: _builtins.str
+    """The port."""
+    purpose: _builtins.str
+    """The purpose; empty for none."""
+    since: _builtins.int
+    """The product's version that the caller knows; 0 for none, so that everything is an insert."""
+    version: _builtins.int
+    """The product's version to go up to; 0 for the one now served."""
+    plan_only: _builtins.bool
+    """Only say what would come: a header and a schema, no rows."""
+    @_builtins.property
+    def columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these columns; all visible ones when empty. A hidden or unknown one is an error."""
+
+    def __init__(
+        self,
+        *,
+        port: _builtins.str = ...,
+        purpose: _builtins.str = ...,
+        since: _builtins.int = ...,
+        version: _builtins.int = ...,
+        columns: _abc.Iterable[_builtins.str] | None = ...,
+        plan_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["columns", b"columns", "plan_only", b"plan_only", "port", b"port", "purpose", b"purpose", "since", b"since", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadChangesRequest: _TypeAlias = ReadChangesRequest  # noqa: Y015
+
+@_typing.final
+class ReadChangesResponse(_message.Message):
+    """A part of the answer: first the header, then Arrow."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    HEADER_FIELD_NUMBER: _builtins.int
+    ARROW_FIELD_NUMBER: _builtins.int
+    arrow: _builtins.bytes
+    """An encapsulated Arrow IPC message: the schema, then record batches. Behind the port's columns there are `_change_type` (insert,
+    delete, update_preimage, update_postimage) and `_version`.
+    """
+    @_builtins.property
+    def header(self) -> Global___ReadChangesHeader:
+        """First."""
+
+    def __init__(
+        self,
+        *,
+        header: Global___ReadChangesHeader | None = ...,
+        arrow: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["arrow", b"arrow", "header", b"header", "part", b"part"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrow", b"arrow", "header", b"header", "part", b"part"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType_part: _TypeAlias = _typing.Literal["header", "arrow"]  # noqa: Y015
+    _WhichOneofArgType_part: _TypeAlias = _typing.Literal["part", b"part"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType_part) -> _WhichOneofReturnType_part | None: ...
+
+Global___ReadChangesResponse: _TypeAlias = ReadChangesResponse  # noqa: Y015
+
+@_typing.final
+class ReadChangesHeader(_message.Message):
+    """What the changes that follow are."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REVISION_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    REPLACED_VERSIONS_FIELD_NUMBER: _builtins.int
+    revision: _builtins.int
+    """The revision the read was decided at."""
+    version: _builtins.int
+    """The version that the caller knows when it has taken in what follows; it may be lower than asked for: ask again from there."""
+    @_builtins.property
+    def replaced_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The versions in between that replaced all rows: each is told as every row out and every row in."""
+
+    def __init__(
+        self,
+        *,
+        revision: _builtins.int = ...,
+        version: _builtins.int = ...,
+        replaced_versions: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["replaced_versions", b"replaced_versions", "revision", b"revision", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReadChangesHeader: _TypeAlias = ReadChangesHeader  # noqa: Y015
+
+@_typing.final
 class PrepareFilesRequest(_message.Message):
     """Asks for files."""
 

@@ -45,6 +45,11 @@ class ReadServiceStub(object):
                 request_serializer=domainmesh_dot_v1_dot_read__service__pb2.ReadRequest.SerializeToString,
                 response_deserializer=domainmesh_dot_v1_dot_read__service__pb2.ReadResponse.FromString,
                 _registered_method=True)
+        self.ReadChanges = channel.unary_stream(
+                '/domainmesh.v1.ReadService/ReadChanges',
+                request_serializer=domainmesh_dot_v1_dot_read__service__pb2.ReadChangesRequest.SerializeToString,
+                response_deserializer=domainmesh_dot_v1_dot_read__service__pb2.ReadChangesResponse.FromString,
+                _registered_method=True)
         self.PrepareFiles = channel.unary_unary(
                 '/domainmesh.v1.ReadService/PrepareFiles',
                 request_serializer=domainmesh_dot_v1_dot_read__service__pb2.PrepareFilesRequest.SerializeToString,
@@ -70,6 +75,13 @@ class ReadServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReadChanges(self, request, context):
+        """Streams what became different between two versions of what the caller sees, as Arrow IPC messages.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def PrepareFiles(self, request, context):
         """Returns URLs of Parquet files that hold exactly what the plan gives; every request for one is checked again.
         """
@@ -89,6 +101,11 @@ def add_ReadServiceServicer_to_server(servicer, server):
                     servicer.Read,
                     request_deserializer=domainmesh_dot_v1_dot_read__service__pb2.ReadRequest.FromString,
                     response_serializer=domainmesh_dot_v1_dot_read__service__pb2.ReadResponse.SerializeToString,
+            ),
+            'ReadChanges': grpc.unary_stream_rpc_method_handler(
+                    servicer.ReadChanges,
+                    request_deserializer=domainmesh_dot_v1_dot_read__service__pb2.ReadChangesRequest.FromString,
+                    response_serializer=domainmesh_dot_v1_dot_read__service__pb2.ReadChangesResponse.SerializeToString,
             ),
             'PrepareFiles': grpc.unary_unary_rpc_method_handler(
                     servicer.PrepareFiles,
@@ -151,6 +168,33 @@ class ReadService(object):
             '/domainmesh.v1.ReadService/Read',
             domainmesh_dot_v1_dot_read__service__pb2.ReadRequest.SerializeToString,
             domainmesh_dot_v1_dot_read__service__pb2.ReadResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReadChanges(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_stream(
+            request,
+            target,
+            '/domainmesh.v1.ReadService/ReadChanges',
+            domainmesh_dot_v1_dot_read__service__pb2.ReadChangesRequest.SerializeToString,
+            domainmesh_dot_v1_dot_read__service__pb2.ReadChangesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -37,6 +37,8 @@ class ReadServiceStub:
     """Returns what a read would give: plan, schema and version, without data."""
     Read: _grpc.UnaryStreamMultiCallable[_read_service_pb2.ReadRequest, _read_service_pb2.ReadResponse]
     """Streams the rows as Arrow IPC messages."""
+    ReadChanges: _grpc.UnaryStreamMultiCallable[_read_service_pb2.ReadChangesRequest, _read_service_pb2.ReadChangesResponse]
+    """Streams what became different between two versions of what the caller sees, as Arrow IPC messages."""
     PrepareFiles: _grpc.UnaryUnaryMultiCallable[_read_service_pb2.PrepareFilesRequest, _read_service_pb2.PrepareFilesResponse]
     """Returns URLs of Parquet files that hold exactly what the plan gives; every request for one is checked again."""
 
@@ -49,6 +51,8 @@ class ReadServiceAsyncStub(ReadServiceStub):
     """Returns what a read would give: plan, schema and version, without data."""
     Read: _aio.UnaryStreamMultiCallable[_read_service_pb2.ReadRequest, _read_service_pb2.ReadResponse]  # type: ignore[assignment]
     """Streams the rows as Arrow IPC messages."""
+    ReadChanges: _aio.UnaryStreamMultiCallable[_read_service_pb2.ReadChangesRequest, _read_service_pb2.ReadChangesResponse]  # type: ignore[assignment]
+    """Streams what became different between two versions of what the caller sees, as Arrow IPC messages."""
     PrepareFiles: _aio.UnaryUnaryMultiCallable[_read_service_pb2.PrepareFilesRequest, _read_service_pb2.PrepareFilesResponse]  # type: ignore[assignment]
     """Returns URLs of Parquet files that hold exactly what the plan gives; every request for one is checked again."""
 
@@ -70,6 +74,14 @@ class ReadServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_read_service_pb2.ReadResponse], _abc.AsyncIterator[_read_service_pb2.ReadResponse]]:
         """Streams the rows as Arrow IPC messages."""
+
+    @_abc_1.abstractmethod
+    def ReadChanges(
+        self,
+        request: _read_service_pb2.ReadChangesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_abc.Iterator[_read_service_pb2.ReadChangesResponse], _abc.AsyncIterator[_read_service_pb2.ReadChangesResponse]]:
+        """Streams what became different between two versions of what the caller sees, as Arrow IPC messages."""
 
     @_abc_1.abstractmethod
     def PrepareFiles(

@@ -80,7 +80,8 @@ class AuditService(audit_service_pb2_grpc.AuditServiceServicer):
                 response.is_cut = True
                 break
             response.changes.append(change_to_wire(change, include_body=False))
-        if resource and not (response.uses or response.denials or response.changes) and not self._exists(resource):
+        is_recorded = bool(response.uses or response.denials or ("." not in resource and response.changes))
+        if resource and not is_recorded and not self._exists(resource):  # changes around it may be of what contains the name
             raise NotFound(f"There is no {resource!r}, and nothing is recorded about it: check the name.", resource=resource)
         oldest = log_start(self._backend.database)
         if oldest is not None:

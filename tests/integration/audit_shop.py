@@ -29,7 +29,7 @@ class Shop:
         self.admin.admin.create_domain("shop", owners=["user:olga"])
         frame = pl.DataFrame({"id": range(rows), "mail": ["a@b.eu"] * rows, "amount": [1.5] * rows})
         product = self.owner.domain("shop").product("orders", contract("shop.orders", {"orders": _COLUMNS}))
-        product.publish(orders=frame, progress=False)
+        product.publish(orders=frame, accept_pii=["mail"], progress=False)
         self.reader = self.enter("user:bo")
 
     def enter(self, name: str) -> Mesh:

@@ -11,7 +11,7 @@ from typing import Any
 
 from domain_sdk.errors import InvalidRequest
 
-__all__ = ["checked_mapping", "checked_names", "checked_number", "checked_text"]
+__all__ = ["checked_mapping", "checked_names", "checked_number", "checked_predicate", "checked_text"]
 
 
 def checked_text(value: Any, argument: str, *, example: str = "") -> str:  # noqa: ANN401 # what the caller passed, of any type
@@ -19,6 +19,15 @@ def checked_text(value: Any, argument: str, *, example: str = "") -> str:  # noq
     if isinstance(value, str):
         return value
     raise _wrong(value, argument, f"a text{f' like {example!r}' if example else ''}")
+
+
+def checked_predicate(value: Any, argument: str) -> str:  # noqa: ANN401 # as above
+    """The predicate, empty for None: no rows are left out. Raises: InvalidRequest if it is no text or an empty one."""
+    if value is None:
+        return ""
+    if checked_text(value, argument, example="region = 'EU'").strip():
+        return str(value)
+    raise InvalidRequest(f"{argument} is empty, which would keep all rows: leave it out (None) for all, or write a predicate.")
 
 
 def checked_number(value: Any, argument: str, *, least: int = 0) -> int | None:  # noqa: ANN401 # as above

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
-from domain_sdk._arguments import checked_mapping, checked_names, checked_text
+from domain_sdk._arguments import checked_mapping, checked_names, checked_predicate, checked_text
 from domain_sdk._times import Until, to_expiry
 
 if TYPE_CHECKING:
@@ -33,7 +33,7 @@ class RequestCalls:
         purpose: str = "",
         until: Until | None = None,
         columns: Sequence[str] = (),
-        rows: str = "",
+        rows: str | None = None,
         subject: str = "",
         reason: str = "",
     ) -> AccessRequest:
@@ -46,7 +46,7 @@ class RequestCalls:
             purpose: What for; any when empty.
             until: Exclusive end; for ever when None.
             columns: Only these; all when empty.
-            rows: A SQL predicate that keeps the rows wanted; all when empty.
+            rows: A SQL predicate that keeps the rows wanted; all when None. An empty text is refused: it would be all, too.
             subject: A group you belong to that is to get the access; yourself when empty.
             reason: Why, for who decides.
         """
@@ -57,7 +57,7 @@ class RequestCalls:
             resource=checked_text(resource, "resource", example="finance.ledger"),
             purpose=purpose,
             columns=checked_names(columns, "columns"),
-            row_filter=checked_text(rows, "rows"),
+            row_filter=checked_predicate(rows, "rows"),
             subject=checked_text(subject, "subject", example="group:analysts"),
             expire_time=to_expiry(until),
             reason=reason,
@@ -108,7 +108,7 @@ class RequestCalls:
         self,
         id: str,
         *,
-        rows: str = "",
+        rows: str | None = None,
         masks: Mapping[str, str] | None = None,
         columns: Sequence[str] = (),
         until: Until | None = None,
@@ -118,7 +118,7 @@ class RequestCalls:
 
         Args:
             id: The request's id.
-            rows: A SQL predicate that keeps the rows given, of those asked for; all of them when empty.
+            rows: A SQL predicate that keeps the rows given, of those asked for; all of them when None, as no empty text says.
             masks: Column → mask.
             columns: Only these; those asked for when empty.
             until: Exclusive end; as asked when None.
@@ -129,7 +129,7 @@ class RequestCalls:
 
         sent = ApproveAccessRequestRequest(
             id=id,
-            row_filter=rows,
+            row_filter=checked_predicate(rows, "rows"),
             masks=_access_calls.to_masks(checked_mapping(masks, "masks", example=_MASKS)),
             columns=checked_names(columns, "columns"),
             expire_time=to_expiry(until),

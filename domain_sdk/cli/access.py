@@ -37,7 +37,13 @@ def request(
     """Ask the owner of a product or port for access."""
     with connect(ctx) as mesh:
         filed = mesh.request(
-            resource, purpose=purpose, until=until, columns=parse_columns(columns), rows=rows, subject=subject, reason=reason
+            resource,
+            purpose=purpose,
+            until=until,
+            columns=parse_columns(columns),
+            rows=rows or None,
+            subject=subject,
+            reason=reason,
         )
         if wait_seconds is not None:
             with waiting(f"Request {filed.id} waits for a decision …"):
@@ -86,7 +92,7 @@ def approve(
             applied = mesh.changes.approve(id, reason=reason)
             answer(applied, lambda: change_set_view(applied), as_json=as_json)
             return
-        decided = mesh.approve(id, rows=rows, masks=masks, columns=parse_columns(columns), until=until, reason=reason)
+        decided = mesh.approve(id, rows=rows or None, masks=masks, columns=parse_columns(columns), until=until, reason=reason)
     answer(decided, lambda: request_view(decided), as_json=as_json)
 
 

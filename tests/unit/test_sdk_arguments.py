@@ -62,6 +62,13 @@ def test_an_argument_of_the_wrong_kind_is_named_before_anything_is_sent(mesh: Me
         call(mesh)
 
 
+@pytest.mark.parametrize("rows", ["", "  ", 5])
+def test_rows_that_say_nothing_are_not_taken_for_all_rows(mesh: Mesh, rows: Any) -> None:
+    for call in (lambda: mesh.request("a.b", rows=rows), lambda: mesh.approve("r-1", rows=rows)):
+        with pytest.raises(InvalidRequest, match="rows"):
+            call()
+
+
 def test_what_is_right_passes_unchanged() -> None:
     assert checked_number(None, "limit") is None
     assert checked_number(0, "limit") == 0

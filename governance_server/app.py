@@ -8,6 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
+from time import monotonic
 from typing import TYPE_CHECKING
 
 import grpc
@@ -42,6 +43,7 @@ from governance_server.policy.projection import PolicyProjection
 from governance_server.policy.shadow import ShadowCheck
 from governance_server.publishing.passages import PassageIndexer
 from governance_server.publishing.publisher import Publisher
+from governance_server.quotas import Quotas
 from governance_server.reminders import Reminders
 from governance_server.services.pinned_reads import PinnedReads
 from governance_server.services.queries import SqlService
@@ -221,7 +223,8 @@ def _vectors(settings: Settings) -> VectorAccess:
 def _server(settings: Settings, backend: Backend, authenticator: Authenticator) -> tuple[grpc.Server, Callable[[], bool]]:
     """The server, and what waits for its handlers once it was stopped."""
     streams = StreamPool(settings.max_streams)
-    interceptor = CallInterceptor(database=backend.database, authenticator=authenticator, streams=streams)
+    quotas = Quotas(calls_per_second=settings.calls_per_second, streams=settings.principal_streams, monotonic=monotonic)
+    interceptor = CallInterceptor(database=backend.database, authenticator=authenticator, streams=streams, quotas=quotas)
     calls = ThreadPoolExecutor(max_workers=settings.call_threads, thread_name_prefix="call")
     server = grpc.server(
         calls,

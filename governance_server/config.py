@@ -62,6 +62,10 @@ class Settings:
     """`MESH_MAX_CALLS`, default 256. Unary calls at once, waiting ones included; excess gets RESOURCE_EXHAUSTED."""
     max_streams: int
     """`MESH_MAX_STREAMS`, default 128. Streams at once (watchers, reads); excess gets RESOURCE_EXHAUSTED."""
+    calls_per_second: int
+    """`MESH_CALLS_PER_SECOND`, default 10000. Calls a second of one principal to one server; excess gets RESOURCE_EXHAUSTED."""
+    principal_streams: int
+    """`MESH_PRINCIPAL_STREAMS`, default 100. Streams at once of one principal to one server; excess gets RESOURCE_EXHAUSTED."""
     max_message_bytes: int
     """`MESH_MAX_MESSAGE_BYTES`, default 16 MiB. Larger requests get RESOURCE_EXHAUSTED."""
     oidc: OidcSettings | None
@@ -127,6 +131,8 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         call_threads=_integer(env, "MESH_CALL_THREADS", 8, minimum=1, maximum=256),
         max_calls=_integer(env, "MESH_MAX_CALLS", 256, minimum=1),
         max_streams=_integer(env, "MESH_MAX_STREAMS", 128, minimum=1),
+        calls_per_second=_integer(env, "MESH_CALLS_PER_SECOND", 10_000, minimum=1),
+        principal_streams=_integer(env, "MESH_PRINCIPAL_STREAMS", 100, minimum=1),
         max_message_bytes=_integer(env, "MESH_MAX_MESSAGE_BYTES", 16 << 20, minimum=1 << 16),
         oidc=_oidc(env),
         max_queries=_integer(env, "MESH_MAX_QUERIES", 4, minimum=1, maximum=256),

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing
+from contextlib import closing, contextmanager
 from typing import Any, TypeAlias, cast
 
 import grpc
@@ -22,6 +22,7 @@ from governance_server.caller import Caller, current_caller, set_caller, set_rec
 from governance_server.journal.errors import Overloaded as JournalOverloaded
 from governance_server.journal.errors import RequestIdReused as JournalRequestIdReused
 from governance_server.keyring import UnusableKeys
+from governance_server.quotas import Quotas
 from governance_server.rules import errors
 from governance_server.storage.engine import Database
 from governance_server.storage.errors import StorageUnavailable
@@ -115,10 +116,11 @@ class StreamPool:
 class CallInterceptor(grpc.ServerInterceptor):
     """Authenticates, limits, translates errors and logs, for unary calls and response streams."""
 
-    def __init__(self, *, database: Database, authenticator: Authenticator, streams: StreamPool) -> None:
+    def __init__(self, *, database: Database, authenticator: Authenticator, streams: StreamPool, quotas: Quotas) -> None:
         self._database = database
         self._authenticator = authenticator
         self._streams = streams
+        self._quotas = quotas
         self._long_calls = StreamPool(_MOST_LONG_CALLS, "long calls are running")
         self._revision_waits = threading.BoundedSemaphore(_MOST_REVISION_WAITS)
         self._handlers: dict[str, _Handler] = {}
@@ -194,7 +196,7 @@ class CallInterceptor(grpc.ServerInterceptor):
                 try:
                     observed.admit()
                     set_recheck(observed.authenticate)
-                    with closing(behaviour(request, context)) as messages:
+                    with self._quota(current_caller().name), closing(behaviour(request, context)) as messages:
                         for message in messages:
                             observed.authenticate()  # a stream lives no longer than the token it began with
                             yield message
@@ -207,11 +209,21 @@ class CallInterceptor(grpc.ServerInterceptor):
         """Returns once the caller is known and its revision reached. Raises: Unauthenticated, RevisionNotReached."""
         metadata: Mapping[str, str | bytes] = dict(context.invocation_metadata())
         caller = self._authenticate(metadata, call_id)
+        self._quotas.take_call(caller.name)
         wanted = str(metadata.get("mesh-min-revision", "0"))
         if not wanted.isdecimal() or len(wanted) > 19:
             raise errors.Invalid("mesh-min-revision is not a number: send the mesh-revision of an earlier response.")
         if caller.revision < int(wanted) and self._wait_for(int(wanted)):
             self._authenticate(metadata, call_id)  # what was waited for may have ended this token
+
+    @contextmanager
+    def _quota(self, principal: str) -> Iterator[None]:
+        """One of the principal's streams runs within the block. Raises: Overloaded."""
+        self._quotas.enter_stream(principal)
+        try:
+            yield
+        finally:
+            self._quotas.leave_stream(principal)
 
     def authenticate(self, context: grpc.ServicerContext, call_id: str) -> None:
         """The caller is the one whose token the call carries, as it is now. Raises: Unauthenticated."""

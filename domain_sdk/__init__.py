@@ -91,6 +91,7 @@ from domain_sdk.errors import (
     Violation,
     WrongState,
 )
+from domain_sdk.expectations import Expectation, ExpectationResult, ExpectationStatus
 from domain_sdk.identity import NewToken, Principal, Purpose, ServerStatus, Token
 from domain_sdk.inbox import Inbox, Notice, NoticeKind
 from domain_sdk.lineage import LineageEdge, LineageGraph, LineageNode, LineageOrigin, LineageReach
@@ -173,6 +174,9 @@ __all__ = [
     "Domain",
     "DomainEntry",
     "EventResult",
+    "Expectation",
+    "ExpectationResult",
+    "ExpectationStatus",
     "ExplainedColumn",
     "Explanation",
     "FieldDifference",

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from domain_sdk._enums import enum_member
+from domain_sdk._expectation_calls import to_result
 from domain_sdk._facet_wire import facets_from_wire
 from domain_sdk._paging import all_items
 from domain_sdk._times import from_timestamp
@@ -127,6 +128,7 @@ def to_release(message: product_pb2.Release, lineage: Sequence[PortLineage] = ()
         principal=message.principal,
         publication=message.publication,
         not_enforced=tuple(message.not_enforced),
+        expectations=tuple(to_result(it) for it in message.expectations),
     )
 
 

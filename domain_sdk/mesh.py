@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from domain_sdk._access import AccessCalls
 from domain_sdk._arguments import checked_names, checked_number, checked_text
+from domain_sdk._expectations import ExpectationCalls
 from domain_sdk._lineage_calls import LineageCalls
 from domain_sdk.admin import Admin
 from domain_sdk.approval_rules import ApprovalRules
@@ -37,7 +38,7 @@ if TYPE_CHECKING:
 __all__ = ["Mesh"]
 
 
-class Mesh(AccessCalls, LineageCalls):
+class Mesh(AccessCalls, LineageCalls, ExpectationCalls):
     """A mesh as one principal sees it. Made by `Mesh.connect()`; safe to share between threads; close it or use `with`.
 
     Every call may raise a `MeshError`, whose class says why it failed.

@@ -27,6 +27,7 @@ from domain_sdk._progress import Progress, ProgressHook, reporting
 from domain_sdk._transport import Transport
 from domain_sdk._write import DeliveredFile
 from domain_sdk.errors import ContractViolated, InvalidContract, InvalidRequest, MeshError, Overloaded, Violation
+from domain_sdk.expectations import ExpectationResult
 from domain_sdk.read import ScanFrame
 from domain_sdk.release import Preview, QualityResult, Release
 from domainmesh.v1 import product_pb2, publication_pb2, publication_service_pb2
@@ -109,7 +110,10 @@ class Publishing:
             raise
 
     def preview(self, frames: Mapping[str, Any], progress: Progress = None) -> Preview:
-        """What publishing would find, with nothing made visible: rules over whole ports are run on files that go again."""
+        """What publishing would find, with nothing made visible.
+
+        Rules over whole ports, and what consumers expect, are judged by the server on files that go again.
+        """
         self._check_ports(frames)
         lineage = self._lineage(frames)
         whole = [(port, check) for port in self._contract.ports for check in whole_port_checks(port)]
@@ -117,19 +121,25 @@ class Publishing:
         is_partial = any(mode != "overwrite" for mode in self._modes.values())
         is_trial = bool(whole) or is_partial
         publication = self._begin(validate_only=not is_trial, is_trial=is_trial)
-        impact = to_impact(publication.contract_impact)
+        if publication.expectation_count and not is_trial:
+            is_trial = True
+            publication = self._begin(is_trial=True)
+        is_judged = bool(theirs) or is_partial or publication.expectation_count > 0
+        expected: tuple[ExpectationResult, ...] = ()
         try:
             with reporting(progress) as hook, Places(self._transport, publication) as places:
                 delivered = self._personal.judged(self._deliver(frames, places if is_trial else None, hook), lineage)
             quality = tuple(result for port in delivered for result in port.quality)
-            if (theirs or is_partial) and not any(result.stops for result in quality):
-                quality = self._commit(publication.id, delivered, lineage, validate_only=True).quality
+            if is_judged and not any(result.stops for result in quality):
+                tried = self._commit(publication.id, delivered, lineage, validate_only=True)
+                quality, expected = tried.quality, tried.expectations
             elif theirs:
                 quality += tuple(not_yet_run(name, check) for name, check in theirs)
         finally:
             if is_trial:
                 self._abort(publication.id, "a preview")
-        return Preview(self._product, quality, tuple(lineage), tuple(not_enforced(self._contract.document)), impact)
+        recorded, impact = tuple(not_enforced(self._contract.document)), to_impact(publication.contract_impact)
+        return Preview(self._product, quality, tuple(lineage), recorded, impact, expected)
 
     def _name(self, port: str) -> str:
         return f"{self._product}.{port}"

@@ -13,6 +13,7 @@ from mesh_core.pii.findings import is_personal_tag
 
 if TYPE_CHECKING:
     from domain_sdk.contract_changes import ContractImpact
+    from domain_sdk.expectations import ExpectationResult
     from mesh_core.lineage import PortLineage
 
 __all__ = ["Preview", "QualityResult", "QualityStatus", "Release", "ReleasedPort"]
@@ -102,6 +103,9 @@ class Release:
         """Column (`sales.orders.orders.contact`) → the tag that its values ask for and its contract does not declare."""
         return proposed_tags(self.quality)
 
+    expectations: tuple[ExpectationResult, ...] = ()
+    """How what consumers expect came out; to who may write the product."""
+
 
 @dataclass(frozen=True, slots=True)
 class Preview:
@@ -114,6 +118,13 @@ class Preview:
     """What the contract says and nobody enforces, in words."""
     impact: ContractImpact | None = None
     """What the contract would change and whom that breaks."""
+    expectations: tuple[ExpectationResult, ...] = ()
+    """How what consumers expect would come out; empty if the contract is broken already."""
+
+    @property
+    def broken_expectations(self) -> tuple[ExpectationResult, ...]:
+        """What consumers expect and the release would break."""
+        return tuple(result for result in self.expectations if result.status == "broken")
 
     @property
     def proposed_tags(self) -> dict[str, str]:
@@ -128,4 +139,4 @@ class Preview:
     @property
     def is_ok(self) -> bool:
         """True if nothing would stop the publication."""
-        return not self.violations
+        return not self.violations and not any(result.is_blocking for result in self.broken_expectations)

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from governance_server.rules.compatibility import version_problem
 from governance_server.rules.contract_diff import mode_problem
 from governance_server.rules.errors import InvalidContractText, Problem
+from governance_server.rules.expectations import policy_problem
 from governance_server.rules.retention import retention_problems
 
 if TYPE_CHECKING:
@@ -34,8 +35,7 @@ def unservable(contract: Contract) -> list[Problem]:
     problems = [Problem(p.path, p.message) for p in servable_problems(contract)]
     if text := version_problem(contract.version):
         problems.append(Problem("$.version", f"{text}."))
-    if text := mode_problem(contract):
-        problems.append(Problem("$.customProperties", text))
+    problems.extend(Problem("$.customProperties", text) for text in (mode_problem(contract), policy_problem(contract)) if text)
     problems += [Problem("$.customProperties", it) for it in retention_problems(contract.custom_properties)]
     for index, port in enumerate(contract.ports):
         if not port.columns:

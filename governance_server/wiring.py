@@ -16,6 +16,7 @@ from domainmesh.v1.change_set_service_pb2_grpc import add_ChangeSetServiceServic
 from domainmesh.v1.contract_change_service_pb2_grpc import add_ContractChangeServiceServicer_to_server
 from domainmesh.v1.decision_service_pb2_grpc import add_DecisionServiceServicer_to_server
 from domainmesh.v1.domain_service_pb2_grpc import add_DomainServiceServicer_to_server
+from domainmesh.v1.expectation_service_pb2_grpc import add_ExpectationServiceServicer_to_server
 from domainmesh.v1.grant_service_pb2_grpc import add_GrantServiceServicer_to_server, add_GuardrailServiceServicer_to_server
 from domainmesh.v1.inbox_service_pb2_grpc import add_InboxServiceServicer_to_server
 from domainmesh.v1.journal_service_pb2_grpc import add_JournalServiceServicer_to_server
@@ -42,6 +43,7 @@ from governance_server.services.changes import ChangeSetService
 from governance_server.services.contract_changes import ContractChangeService
 from governance_server.services.decisions import DecisionService
 from governance_server.services.domains import DomainService
+from governance_server.services.expectations import ExpectationService
 from governance_server.services.grants import GrantService, GuardrailService
 from governance_server.services.inbox import InboxService
 from governance_server.services.journal import JournalService
@@ -99,6 +101,7 @@ def control_services(parts: ControlParts) -> list[Registration]:
         (add_PublicationServiceServicer_to_server, PublicationService(backend, parts.publisher)),
         (add_ContractChangeServiceServicer_to_server, ContractChangeService(backend)),
         (add_MaintenanceServiceServicer_to_server, MaintenanceService(backend, parts.upkeep)),
+        (add_ExpectationServiceServicer_to_server, ExpectationService(backend)),
         (add_BreakGlassServiceServicer_to_server, BreakGlassService(backend)),
         (add_TagServiceServicer_to_server, TagService(backend)),
         (add_AuditServiceServicer_to_server, AuditService(backend, parts.checkpoints)),

@@ -20,6 +20,7 @@ from domain_sdk.cli import (
     catalog,
     changes,
     contract_changes,
+    expectations,
     failures,
     folders,
     identity,
@@ -50,7 +51,13 @@ PANELS: dict[str, tuple[Command, ...]] = {
     "Find and read": (*catalog.COMMANDS, *reading.COMMANDS, *querying.COMMANDS),
     "Access": (*access.COMMANDS, *inbox.COMMANDS, *policy.COMMANDS, *questions.COMMANDS, *break_glass.COMMANDS),
     "The mesh in git": (*folders.COMMANDS, *changes.COMMANDS),
-    "Publish and run": (*publishing.COMMANDS, *contract_changes.COMMANDS, *upkeep.COMMANDS, *journal.COMMANDS),
+    "Publish and run": (
+        *publishing.COMMANDS,
+        *contract_changes.COMMANDS,
+        *expectations.COMMANDS,
+        *upkeep.COMMANDS,
+        *journal.COMMANDS,
+    ),
 }
 GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
     "approval-rules": ("Rules that approve access requests when they are filed.", approval_rules.COMMANDS),

@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from domain_sdk.cli.command import Command
+from domain_sdk.cli.contract_changes import impact_view
 from domain_sdk.cli.contract_views import not_enforced_view
+from domain_sdk.cli.expectations import results_table
 from domain_sdk.cli.failures import FAILED
 from domain_sdk.cli.options import Json, parse_pairs
 from domain_sdk.cli.output import answer, cell, table
@@ -128,18 +130,24 @@ def _release(release: Release) -> RenderableType:
     rows = [(cell(it.port, "bold"), str(it.kind), f"{it.row_count:,}", f"{it.size_bytes:,}") for it in release.ports]
     title = f"{release.product} version {release.version} is published (contract {release.contract_version})"
     listed = table(("port", "kind", "rows", "bytes"), rows, title=title, numbers=["rows", "bytes"])
-    return Group(listed, _quality(release.quality), *not_enforced_view(release.not_enforced))
+    expected = results_table(release.expectations)
+    return Group(listed, _quality(release.quality), *([expected] if expected else []), *not_enforced_view(release.not_enforced))
 
 
 def _preview(preview: Preview) -> RenderableType:
     from rich.console import Group
 
-    count = len(preview.violations)
+    count = len(preview.violations) + sum(result.is_blocking for result in preview.broken_expectations)
     verdict = (
         cell("would be published", "bold green") if preview.is_ok else cell(f"would be refused: {count} rules broken", "bold red")
     )
     heading = cell(f"{preview.product} ", "bold") + verdict
-    return Group(heading, _quality(preview.quality), *not_enforced_view(preview.not_enforced))
+    found = preview.impact
+    impact = [impact_view(found)] if found is not None and found.differences else []
+    expected = results_table(preview.expectations)
+    return Group(
+        heading, _quality(preview.quality), *impact, *([expected] if expected else []), *not_enforced_view(preview.not_enforced)
+    )
 
 
 def _quality(results: Sequence[QualityResult]) -> RenderableType:

@@ -130,6 +130,6 @@ def without_delivery(publication: publication_pb2.Publication) -> publication_pb
     """The publication without what its release holds already."""
     settled = publication_pb2.Publication()
     settled.CopyFrom(publication)
-    for field in ("verified_ports", "lineage", "quality", "contract_text", "locations"):
+    for field in ("verified_ports", "lineage", "quality", "expectations", "contract_text", "locations"):
         settled.ClearField(field)
     return settled

@@ -15,6 +15,7 @@ from functools import lru_cache
 
 from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2
 from domainmesh.v1 import publication_service_pb2 as pb
+from domainmesh.v1.expectation_pb2 import ExpectationResult
 from governance_server.backend import Backend, Reader, read, stamp, store
 from governance_server.caller import Caller, current_caller
 from governance_server.contracts import parse_contract
@@ -23,6 +24,7 @@ from governance_server.lineage.emit import LineageEmitter
 from governance_server.policy.projection import denied
 from governance_server.publishing.approver_changes import refuse_new_approvers, warm
 from governance_server.publishing.candidate import CandidateChecks
+from governance_server.publishing.candidate_files import candidate_of
 from governance_server.publishing.contract_gate import ContractGate
 from governance_server.publishing.datasets import name_datasets
 from governance_server.publishing.delivery import check_lineage, check_quality, verify_delivery
@@ -33,6 +35,7 @@ from governance_server.publishing.entries import (
     settle,
     without_delivery,
 )
+from governance_server.publishing.expectations import Expectations, expectations_on
 from governance_server.publishing.judging import Judge, failed_key
 from governance_server.publishing.lease import product_lease
 from governance_server.publishing.modes import put_on_top, refuse_overtaken, wanted_modes
@@ -84,6 +87,7 @@ class Publisher:
         self._parse = lru_cache(maxsize=_CONTRACTS_KEPT)(parse_contract)  # one publication parses its contract several times
         self._judge = Judge(backend, warehouse, checks, self._parse)
         self._gate = ContractGate(backend, self._parse)
+        self._expectations = Expectations(backend)
 
     # -- begin -------------------------------------------------------------------------------------------------------
 
@@ -125,6 +129,7 @@ class Publisher:
             reply = publication_pb2.Publication()
             reply.CopyFrom(publication)
             reply.contract_impact.CopyFrom(impact)
+            reply.expectation_count = len(expectations_on(tx, product.name))
             if request.validate_only:
                 reply.ClearField("id")
                 reply.ClearField("locations")
@@ -186,11 +191,28 @@ class Publisher:
             quality = self._judge.judged(publication, contract, verified, base, request.quality)
         except ContractViolated as error:
             quality = [*request.quality, *map(failed_key, error.problems)]
+        expected = self._expected(publication, contract, verified, base)
         self._warehouse.discard_incoming(publication.id)
         return product_pb2.Release(
             product=publication.product, contract_version=contract.version, quality=quality, principal=caller.name,
-            publication=publication.id, not_enforced=not_enforced(contract.document),
+            publication=publication.id, not_enforced=not_enforced(contract.document), expectations=expected,
         )  # fmt: skip
+
+    def _expected(
+        self,
+        publication: publication_pb2.Publication,
+        contract: Contract,
+        verified: Sequence[publication_pb2.VerifiedPort],
+        base: product_pb2.Product,
+    ) -> Sequence[ExpectationResult]:
+        """How consumers' expectations come out on what the tables are going to be. Raises: Conflict."""
+        text = self._backend.catalog.get(kinds.CONTRACT, kinds.versioned_name(base.name, base.version))
+        in_force = contract if text is None else self._parse(product_pb2.Contract.FromString(text).text)
+        try:
+            candidate = candidate_of(self._warehouse, publication, contract, verified, base)
+        except VersionConflict as error:
+            raise Conflict(f"Begin a new publication of {publication.product}: {error}", resource=publication.product) from error
+        return self._expectations.judge(candidate, in_force=in_force)
 
     def _intend(
         self, publication: publication_pb2.Publication, request: pb.CommitPublicationRequest
@@ -212,6 +234,8 @@ class Publisher:
         self._refuse_taken_version(publication, base, verified)
         study = self._gate.study(self._backend.catalog, current_caller(), base, contract)
         quality = self._checked(publication, contract, verified, base, request.quality)
+        expected = self._expected(publication, contract, verified, base)
+        self._expectations.refuse_broken(publication.product, expected, current_caller())
         fault_point("publish.verified")
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
@@ -229,6 +253,7 @@ class Publisher:
             current.verified_ports.extend(verified)
             current.lineage.extend(request.lineage)
             current.quality.extend(quality)
+            current.expectations.extend(expected)
             writes = (store(kinds.PUBLICATION, current.id, current), store(kinds.PRODUCT, product.name, product))
             return Outcome("publication.committing", current.product, writes, current.SerializeToString())
 
@@ -295,7 +320,7 @@ class Publisher:
         entry = described(product_pb2.Product(name=publication.product), contract)
         release = product_pb2.Release(
             product=publication.product, version=publication.version, contract_version=contract.version,
-            quality=publication.quality,
+            quality=publication.quality, expectations=publication.expectations,
             principal=publication.principal, publication=publication.id, not_enforced=not_enforced(contract.document),
         )  # fmt: skip
         for port, verified in zip(contract.ports, publication.verified_ports, strict=True):
@@ -331,6 +356,7 @@ class Publisher:
         }
         carried = carried_write(tx, product, entry)
         ended = self._gate.ending_writes(tx, product, contract)
+        told = self._expectations.writes(tx, publication.expectations, publication.version)
         settle(product, entry, contract, release, stamp(tx.time))
         self._name_datasets(product, contract)
         product.open_publications.remove(publication.id)
@@ -342,7 +368,7 @@ class Publisher:
         lineages = {lineage.port: lineage for lineage in released_lineages(publication, previous)}
         writes = [
             store(kinds.PRODUCT, product.name, product), store(kinds.RELEASE, name, release), store(kinds.CONTRACT, name, text),
-            store(kinds.PUBLICATION, publication.id, without_delivery(publication)), carried, *ended,
+            store(kinds.PUBLICATION, publication.id, without_delivery(publication)), carried, *ended, *told,
             *(store(kinds.LINEAGE, port, lineage) for port, lineage in lineages.items()),
             *(ResourceWrite(kinds.LINEAGE, port, None) for port in sorted(set(previous) - set(lineages))),
         ]  # fmt: skip

@@ -11,6 +11,7 @@ from domainmesh.v1 import (
     change_set_pb2,
     contract_change_pb2,
     domain_pb2,
+    expectation_pb2,
     governed_tag_pb2,
     grant_pb2,
     lineage_pb2,
@@ -30,6 +31,7 @@ __all__ = [
     "CONTRACT",
     "CONTRACT_CHANGE",
     "DOMAIN",
+    "EXPECTATION",
     "FOLLOWED_KINDS",
     "GOVERNED_TAG",
     "GRANT",
@@ -70,6 +72,8 @@ PUBLICATION = "publication"
 PUBLICATION_RUN = "publication_run"
 """What a run became: the product, `@` and the run's id."""
 LINEAGE = "lineage"
+EXPECTATION = "expectation"
+"""What a consumer relies on in a port."""
 OBSERVED_LINEAGE = "observed_lineage"
 """What events told of a dataset: its node, `<`, the job, `@` and which of the job's lineages of it this is."""
 GRANT = "grant"
@@ -97,6 +101,7 @@ MESSAGES: dict[str, type[Message]] = {
     RELEASE: product_pb2.Release,
     PUBLICATION: publication_pb2.Publication,
     PUBLICATION_RUN: publication_pb2.PublicationRun,
+    EXPECTATION: expectation_pb2.Expectation,
     LINEAGE: lineage_pb2.PortLineage,
     OBSERVED_LINEAGE: lineage_pb2.PortLineage,
     GRANT: grant_pb2.Grant,

@@ -8,6 +8,7 @@ from domainmesh.v1 import product_pb2, publication_pb2, publication_service_pb2_
 from domainmesh.v1 import publication_service_pb2 as pb
 from governance_server.backend import Backend
 from governance_server.caller import current_caller
+from governance_server.publishing.expectations import shown_results
 from governance_server.publishing.publisher import Publisher
 from governance_server.rules.errors import Unavailable
 from governance_server.warehouse.errors import WarehouseError
@@ -36,7 +37,11 @@ class PublicationService(publication_service_pb2_grpc.PublicationServiceServicer
     def CommitPublication(self, request: pb.CommitPublicationRequest, context: grpc.ServicerContext) -> product_pb2.Release:
         """Verifies what was delivered and makes all ports visible together, or none."""
         with understood_storage(request.id):
-            return self._publisher.commit(request, current_caller())
+            release = self._publisher.commit(request, current_caller())
+        shown = shown_results(self._backend, release.expectations, current_caller())
+        del release.expectations[:]
+        release.expectations.extend(shown)
+        return release
 
     def AbortPublication(self, request: pb.AbortPublicationRequest, context: grpc.ServicerContext) -> publication_pb2.Publication:
         """Gives a publication up and removes its files."""

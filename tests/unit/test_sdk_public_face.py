@@ -62,6 +62,9 @@ FROZEN = [
     "Domain",
     "DomainEntry",
     "EventResult",
+    "Expectation",
+    "ExpectationResult",
+    "ExpectationStatus",
     "ExplainedColumn",
     "Explanation",
     "FieldDifference",
@@ -157,6 +160,8 @@ MESH = [
     "discover",
     "domain",
     "domains",
+    "expect",
+    "expectations",
     "explain",
     "get_request",
     "grant",
@@ -185,6 +190,7 @@ MESH = [
     "status",
     "whoami",
     "withdraw",
+    "withdraw_expectation",
 ]
 
 

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from domainmesh.v1 import expectation_pb2 as _expectation_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
@@ -528,6 +529,7 @@ class Release(_message.Message):
     PUBLISH_TIME_FIELD_NUMBER: _builtins.int
     PRINCIPAL_FIELD_NUMBER: _builtins.int
     PUBLICATION_FIELD_NUMBER: _builtins.int
+    EXPECTATIONS_FIELD_NUMBER: _builtins.int
     NOT_ENFORCED_FIELD_NUMBER: _builtins.int
     RETIRE_TIME_FIELD_NUMBER: _builtins.int
     RETIRE_REASON_FIELD_NUMBER: _builtins.int
@@ -556,6 +558,10 @@ class Release(_message.Message):
         """When it became visible."""
 
     @_builtins.property
+    def expectations(self) -> _containers.RepeatedCompositeFieldContainer[_expectation_pb2.ExpectationResult]:
+        """How consumers' expectations came out; to who may write the product."""
+
+    @_builtins.property
     def not_enforced(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """What its contract says and nobody enforces, in words."""
 
@@ -574,13 +580,14 @@ class Release(_message.Message):
         publish_time: _timestamp_pb2.Timestamp | None = ...,
         principal: _builtins.str = ...,
         publication: _builtins.str = ...,
+        expectations: _abc.Iterable[_expectation_pb2.ExpectationResult] | None = ...,
         not_enforced: _abc.Iterable[_builtins.str] | None = ...,
         retire_time: _timestamp_pb2.Timestamp | None = ...,
         retire_reason: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["publish_time", b"publish_time", "retire_time", b"retire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract_version", b"contract_version", "not_enforced", b"not_enforced", "ports", b"ports", "principal", b"principal", "product", b"product", "publication", b"publication", "publish_time", b"publish_time", "quality", b"quality", "retire_reason", b"retire_reason", "retire_time", b"retire_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract_version", b"contract_version", "expectations", b"expectations", "not_enforced", b"not_enforced", "ports", b"ports", "principal", b"principal", "product", b"product", "publication", b"publication", "publish_time", b"publish_time", "quality", b"quality", "retire_reason", b"retire_reason", "retire_time", b"retire_time", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -5,6 +5,7 @@ isort:skip_file
 
 from collections import abc as _abc
 from domainmesh.v1 import contract_change_pb2 as _contract_change_pb2
+from domainmesh.v1 import expectation_pb2 as _expectation_pb2
 from domainmesh.v1 import lineage_pb2 as _lineage_pb2
 from domainmesh.v1 import product_pb2 as _product_pb2
 from google.protobuf import descriptor as _descriptor
@@ -78,6 +79,8 @@ class Publication(_message.Message):
     RUN_ID_FIELD_NUMBER: _builtins.int
     CONTRACT_IMPACT_FIELD_NUMBER: _builtins.int
     IS_TRIAL_FIELD_NUMBER: _builtins.int
+    EXPECTATIONS_FIELD_NUMBER: _builtins.int
+    EXPECTATION_COUNT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id."""
     product: _builtins.str
@@ -98,6 +101,8 @@ class Publication(_message.Message):
     """The run that published, as its publisher names it; a run becomes at most one release."""
     is_trial: _builtins.bool
     """Begun for a check only: it never becomes visible."""
+    expectation_count: _builtins.int
+    """How many expectations of consumers there are on the product; only in the reply of BeginPublication."""
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it began."""
@@ -126,6 +131,10 @@ class Publication(_message.Message):
     def contract_impact(self) -> _contract_change_pb2.ContractImpact:
         """What the contract changes and whom that breaks; only in the reply of BeginPublication."""
 
+    @_builtins.property
+    def expectations(self) -> _containers.RepeatedCompositeFieldContainer[_expectation_pb2.ExpectationResult]:
+        """How consumers' expectations came out on what was delivered; set from COMMITTING on."""
+
     def __init__(
         self,
         *,
@@ -146,10 +155,12 @@ class Publication(_message.Message):
         run_id: _builtins.str = ...,
         contract_impact: _contract_change_pb2.ContractImpact | None = ...,
         is_trial: _builtins.bool = ...,
+        expectations: _abc.Iterable[_expectation_pb2.ExpectationResult] | None = ...,
+        expectation_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["contract_impact", b"contract_impact", "create_time", b"create_time", "expire_time", b"expire_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort_reason", b"abort_reason", "base_version", b"base_version", "contract_impact", b"contract_impact", "contract_text", b"contract_text", "create_time", b"create_time", "expire_time", b"expire_time", "id", b"id", "is_trial", b"is_trial", "lineage", b"lineage", "locations", b"locations", "principal", b"principal", "product", b"product", "quality", b"quality", "run_id", b"run_id", "state", b"state", "verified_ports", b"verified_ports", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["abort_reason", b"abort_reason", "base_version", b"base_version", "contract_impact", b"contract_impact", "contract_text", b"contract_text", "create_time", b"create_time", "expectation_count", b"expectation_count", "expectations", b"expectations", "expire_time", b"expire_time", "id", b"id", "is_trial", b"is_trial", "lineage", b"lineage", "locations", b"locations", "principal", b"principal", "product", b"product", "quality", b"quality", "run_id", b"run_id", "state", b"state", "verified_ports", b"verified_ports", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

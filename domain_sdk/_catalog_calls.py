@@ -122,7 +122,7 @@ def to_release(message: product_pb2.Release, lineage: Sequence[PortLineage] = ()
         version=message.version,
         contract_version=message.contract_version,
         ports=tuple(ReleasedPort(it.port, _kind(it.kind), it.row_count, it.size_bytes) for it in message.ports),
-        quality=tuple(_quality(it) for it in message.quality),
+        quality=tuple(to_quality(it) for it in message.quality),
         lineage=tuple(lineage),
         publish_time=from_timestamp(message, "publish_time"),
         principal=message.principal,
@@ -132,7 +132,8 @@ def to_release(message: product_pb2.Release, lineage: Sequence[PortLineage] = ()
     )
 
 
-def _quality(message: product_pb2.QualityResult) -> QualityResult:
+def to_quality(message: product_pb2.QualityResult) -> QualityResult:
+    """The result as a value."""
     return QualityResult(
         port=message.port,
         column=message.column,

@@ -32,6 +32,7 @@ if TYPE_CHECKING:
     from domain_sdk.domain import Domain
     from domain_sdk.identity import Principal, ServerStatus
     from domain_sdk.open_lineage import EventResult, LineageRun
+    from domain_sdk.quality import QualityWarning
     from domain_sdk.read import GovernedScan, Via
     from domain_sdk.sql import QueryPlan
 
@@ -116,6 +117,12 @@ class Mesh(AccessCalls, LineageCalls, ExpectationCalls):
         from domain_sdk import _identity_calls
 
         return _identity_calls.get_status(self._transport)
+
+    def quality_warnings(self, domain: str = "") -> list[QualityWarning]:
+        """What is late or suspicious of the products the caller may discover; of one domain if it is given."""
+        from domain_sdk.quality import quality_warnings
+
+        return quality_warnings(self._transport, domain=domain)
 
     # Catalog
 

@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from domain_sdk.catalog import ProductEntry
     from domain_sdk.mesh import Mesh
     from domain_sdk.publish import DeclaredLineage
+    from domain_sdk.quality import QualityRecord, QualityWarning
     from domain_sdk.release import Preview, Release
     from domain_sdk.upkeep import Upkeep
 
@@ -148,6 +149,18 @@ class Product:
         if not isinstance(found, ProductEntry):
             raise NotFound(f"{self.name} is not a product.", resource=self.name)
         return found
+
+    def quality_history(self, *, port: str = "", check: str = "", limit: int | None = None) -> list[QualityRecord]:
+        """What the checks of each release found, newest first; of one port (three-part name) and one check if they are given."""
+        from domain_sdk.quality import quality_history
+
+        return quality_history(self.mesh._transport, self.name, port=port, check=check, limit=limit)
+
+    def quality_warnings(self) -> list[QualityWarning]:
+        """What is late or suspicious now: data older than promised, an overdue release, warnings of the last one."""
+        from domain_sdk.quality import quality_warnings
+
+        return quality_warnings(self.mesh._transport, product=self.name)
 
     def release(self, version: int = 0) -> Release:
         """One release; the one now served when the version is 0."""

@@ -6,6 +6,7 @@ may show is the gateway's decision; the consumer's predicate is always applied h
 
 from __future__ import annotations
 
+import logging
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import closing
@@ -34,6 +35,7 @@ FILES_FROM_ROWS = 500_000
 """From this many rows on, an unfiltered read goes by governed files."""
 
 _BATCH_ROWS = 262_144
+_LOG = logging.getLogger(__name__)
 _RELEASE_SECONDS = 0.25
 
 
@@ -48,6 +50,8 @@ class PlannedScan:
     """The product's version the scan is pinned to."""
     row_count_hint: int
     """About how many rows; 0 if rows are filtered."""
+    warnings: tuple[str, ...] = ()
+    """What is older than the contract promises, in words."""
 
     @property
     def masked_columns(self) -> frozenset[str]:
@@ -104,7 +108,10 @@ class GovernedScan:
                     plan=to_plan(response.plan),
                     version=response.version,
                     row_count_hint=response.row_count_hint,
+                    warnings=tuple(response.warnings),
                 )
+                for warning in response.warnings:
+                    _LOG.warning("stale port=%s: %s", self.port, warning)
             return self._planned
 
     def schema(self) -> pl.Schema:

@@ -26,6 +26,7 @@ from domainmesh.v1.open_lineage_service_pb2_grpc import add_OpenLineageServiceSe
 from domainmesh.v1.principal_service_pb2_grpc import add_PrincipalServiceServicer_to_server, add_TokenServiceServicer_to_server
 from domainmesh.v1.product_service_pb2_grpc import add_ProductServiceServicer_to_server
 from domainmesh.v1.publication_service_pb2_grpc import add_PublicationServiceServicer_to_server
+from domainmesh.v1.quality_service_pb2_grpc import add_QualityServiceServicer_to_server
 from domainmesh.v1.question_service_pb2_grpc import add_QuestionServiceServicer_to_server
 from domainmesh.v1.server_service_pb2_grpc import add_ServerServiceServicer_to_server
 from domainmesh.v1.tag_service_pb2_grpc import add_TagServiceServicer_to_server
@@ -53,6 +54,7 @@ from governance_server.services.open_lineage import OpenLineageService
 from governance_server.services.principals import PrincipalService
 from governance_server.services.products import ProductService
 from governance_server.services.publications import PublicationService
+from governance_server.services.quality import QualityService
 from governance_server.services.questions import QuestionService
 from governance_server.services.server_info import ServerService
 from governance_server.services.tags import TagService
@@ -102,6 +104,7 @@ def control_services(parts: ControlParts) -> list[Registration]:
         (add_ContractChangeServiceServicer_to_server, ContractChangeService(backend)),
         (add_MaintenanceServiceServicer_to_server, MaintenanceService(backend, parts.upkeep)),
         (add_ExpectationServiceServicer_to_server, ExpectationService(backend)),
+        (add_QualityServiceServicer_to_server, QualityService(backend)),
         (add_BreakGlassServiceServicer_to_server, BreakGlassService(backend)),
         (add_TagServiceServicer_to_server, TagService(backend)),
         (add_AuditServiceServicer_to_server, AuditService(backend, parts.checkpoints)),

@@ -30,6 +30,7 @@ from domain_sdk.cli import (
     open_lineage,
     policy,
     publishing,
+    quality,
     querying,
     questions,
     reading,
@@ -48,7 +49,7 @@ __all__ = ["GROUPS", "PANELS", "build", "run"]
 
 PANELS: dict[str, tuple[Command, ...]] = {
     "Start": (*story.COMMANDS, *servers.COMMANDS, *identity.COMMANDS),
-    "Find and read": (*catalog.COMMANDS, *reading.COMMANDS, *querying.COMMANDS),
+    "Find and read": (*catalog.COMMANDS, *reading.COMMANDS, *querying.COMMANDS, *quality.COMMANDS),
     "Access": (*access.COMMANDS, *inbox.COMMANDS, *policy.COMMANDS, *questions.COMMANDS, *break_glass.COMMANDS),
     "The mesh in git": (*folders.COMMANDS, *changes.COMMANDS),
     "Publish and run": (

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -11,7 +12,8 @@ import typer
 from domain_sdk.cli.browser_login import log_in_with_browser
 from domain_sdk.cli.command import Command
 from domain_sdk.cli.options import Json
-from domain_sdk.cli.output import answer, details, waiting
+from domain_sdk.cli.output import answer, details, plain, waiting
+from domain_sdk.cli.quality import warning_lines
 from domain_sdk.cli.session import connect, profile_words, read_token, session_of
 from domain_sdk.cli.token_exchange import Exchanged, exchange_token
 
@@ -19,6 +21,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from domain_sdk.identity import Principal, ServerStatus
+    from domain_sdk.quality import QualityWarning
 
 __all__ = ["COMMANDS"]
 
@@ -105,7 +108,15 @@ def status(ctx: typer.Context, as_json: Json = False) -> None:
     """What the server is, who you are there, and what waits for your decision."""
     with connect(ctx) as mesh, waiting("Asking the server …"):
         found = mesh.status()
-    answer(found, lambda: _status(found, profile_words(ctx)), as_json=as_json)
+        warnings = mesh.quality_warnings()
+    shown = {**plain(found), "warnings": warnings}
+    answer(shown, lambda: _status_and_warnings(found, warnings, profile_words(ctx)), as_json=as_json)
+
+
+def _status_and_warnings(found: ServerStatus, warnings: Sequence[QualityWarning], profile: str) -> RenderableType:
+    from rich.console import Group
+
+    return Group(_status(found, profile), *warning_lines(warnings))
 
 
 def principal_details(principal: Principal, *, profile: str = "") -> RenderableType:

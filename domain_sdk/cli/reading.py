@@ -12,7 +12,7 @@ import typer
 from domain_sdk.cli.catalog_views import purpose_words, row_words
 from domain_sdk.cli.command import Command
 from domain_sdk.cli.options import Columns, Json, PortName, PurposeOption, Version, parse_columns
-from domain_sdk.cli.output import answer, cell, output_console, plain, print_json, table, waiting
+from domain_sdk.cli.output import answer, cell, errors_console, output_console, plain, print_json, table, waiting
 from domain_sdk.cli.session import connect
 
 if TYPE_CHECKING:
@@ -76,9 +76,12 @@ def read(
             from domain_sdk.read import collect
 
             frame = collect(source, columns=wanted or None, where=predicate, limit=limit or _SHOWN_ROWS)
+    told = {"port": port, "version": planned.version, "warnings": planned.warnings, "plan": plain(planned.plan)}
     if as_json:
-        print_json({"port": port, "version": planned.version, "plan": plain(planned.plan), "rows": frame.to_dicts()})
+        print_json({**told, "rows": frame.to_dicts()})
     else:
+        for warning in planned.warnings:
+            errors_console().print(cell(f"{port}: {warning}", "yellow"))
         output_console().print(frame_view(frame, planned, limit=limit or _SHOWN_ROWS))
 
 

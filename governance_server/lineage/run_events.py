@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from openlineage.client.event_v2 import InputDataset, OutputDataset
     from openlineage.client.generated.column_lineage_dataset import ColumnLineageDatasetFacet, Fields, InputField
     from openlineage.client.generated.data_quality_assertions_dataset import DataQualityAssertionsDatasetFacet
+    from openlineage.client.generated.data_quality_metrics_dataset import DataQualityMetricsDatasetFacet
 
 __all__ = ["NAMESPACE", "PRODUCER", "Assertion", "OutputPort", "Publication", "run_event"]
 
@@ -47,6 +48,7 @@ class OutputPort:
         row_count: rows it has in this version; None if not counted.
         size_bytes: bytes of its data files; None if not known.
         assertions: results of the quality rules that ran on it.
+        null_counts: nulls by column, where that is counted.
     """
 
     port: str
@@ -54,6 +56,7 @@ class OutputPort:
     row_count: int | None = None
     size_bytes: int | None = None
     assertions: tuple[Assertion, ...] = ()
+    null_counts: tuple[tuple[str, int], ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +134,8 @@ def _output(port: OutputPort, lineage: PortLineage | None, version: int) -> Outp
         facets["columnLineage"] = _column_lineage(lineage)
     if port.assertions:
         facets["dataQualityAssertions"] = _assertions(port.assertions)
+    if port.row_count is not None:
+        facets["dataQualityMetrics"] = _metrics(port)
     statistics = OutputStatisticsOutputDatasetFacet(rowCount=port.row_count, size=port.size_bytes, producer=PRODUCER)
     has_statistics = port.row_count is not None or port.size_bytes is not None
     return OutputDataset(
@@ -174,6 +179,13 @@ def _input_fields(sources: Mapping[tuple[str, str], Sequence[Transformation]]) -
         )
         for (port, column), steps in sorted(sources.items())
     ]
+
+
+def _metrics(port: OutputPort) -> DataQualityMetricsDatasetFacet:
+    from openlineage.client.generated.data_quality_metrics_dataset import ColumnMetrics, DataQualityMetricsDatasetFacet
+
+    columns = {name: ColumnMetrics(nullCount=count) for name, count in port.null_counts}
+    return DataQualityMetricsDatasetFacet(columns, rowCount=port.row_count, bytes=port.size_bytes, producer=PRODUCER)
 
 
 def _assertions(assertions: Sequence[Assertion]) -> DataQualityAssertionsDatasetFacet:

@@ -10,6 +10,7 @@ from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2
 from governance_server.contracts import unservable
 from governance_server.rules.errors import InvalidContractText
 from mesh_core.contract import Column, Contract, Port, PortKind
+from mesh_core.contract.freshness import age_limits
 
 __all__ = [
     "check_servable",
@@ -35,6 +36,10 @@ def describe(entry: product_pb2.Product, contract: Contract) -> None:
     entry.tags.extend(contract.tags)
     del entry.ports[:]
     entry.ports.extend(port_entry(entry.name, port) for port in contract.ports)
+    by_name = {port.name: port for port in entry.ports}
+    for limit in age_limits(contract):
+        port = by_name[f"{entry.name}.{limit.port}"]
+        port.age_limits.add(column=limit.column, seconds=limit.seconds, promise=limit.words)
 
 
 def port_entry(product: str, port: Port) -> product_pb2.Port:
@@ -86,6 +91,9 @@ def settle(
     describe(product, contract)
     del product.ports[:]
     product.ports.extend(entry.ports)
+    del product.warnings[:]
+    product.warnings.extend(entry.warnings)
+    product.overdue_after_seconds = entry.overdue_after_seconds
     released = {port.port: port for port in release.ports}
     for port in product.ports:
         port.row_count, port.delta_version = released[port.name].row_count, released[port.name].delta_version

@@ -41,6 +41,7 @@ from governance_server.publishing.lease import product_lease
 from governance_server.publishing.modes import put_on_top, refuse_overtaken, wanted_modes
 from governance_server.publishing.passages import PassageIndexer
 from governance_server.publishing.port_writing import PortWriter
+from governance_server.publishing.release_history import date_ports, note_history, past_releases
 from governance_server.publishing.runs import begun_before, check_run_id, run_write
 from governance_server.publishing.tag_consent import carried_write, refuse_lost_tags
 from governance_server.publishing.uploads import sign_uploads, write_location
@@ -326,7 +327,11 @@ class Publisher:
         for port, verified in zip(contract.ports, publication.verified_ports, strict=True):
             release.ports.append(self._port_writer.write(publication, port, verified))
             fault_point("publish.port_written")
-        self._passages.describe(entry, publication, self._product(self._backend.catalog, publication.product))
+        served = self._product(self._backend.catalog, publication.product)
+        self._passages.describe(entry, publication, served)
+        date_ports(entry, publication.verified_ports, served)
+        past = past_releases(self._backend.catalog, publication.product, publication.version)
+        note_history(entry, release, past, self._backend.now())
         self._emitter.emit(publication, entry, release)
         fault_point("publish.before_final")
         receipt = self._backend.journal_as(

@@ -14,10 +14,10 @@ from governance_server.caller import current_caller
 from governance_server.contracts import parse_contract, unservable
 from governance_server.policy.engine import Visibility
 from governance_server.policy.projection import PolicyProjection, denied
-from governance_server.publishing.expectations import shown_results
 from governance_server.rules import kinds
 from governance_server.rules.errors import NotFound
 from governance_server.search.index import SearchIndex
+from governance_server.services.seen_releases import seen_release
 from mesh_core.contract.coverage import not_enforced
 from mesh_core.names import column_object, parse_product
 
@@ -104,7 +104,7 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         body = self._backend.catalog.get(kinds.RELEASE, kinds.versioned_name(product.name, request.version or product.version))
         if body is None:
             raise NotFound(f"{product.name} has no version {request.version}.", resource=product.name)
-        return self._release(body)
+        return seen_release(self._backend, body)
 
     def ListReleases(self, request: pb.ListReleasesRequest, context: grpc.ServicerContext) -> pb.ListReleasesResponse:
         """Lists releases, newest first."""
@@ -112,26 +112,9 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         page = Page.of(request.page_size, request.page_token)
         rows = self._backend.catalog.list(kinds.RELEASE, prefix=f"{product.name}/", limit=None)
         newest = [body for name, body in reversed(rows) if not page.after or name < page.after]
-        releases = [self._release(body) for body in newest[: page.size]]
+        releases = [seen_release(self._backend, body) for body in newest[: page.size]]
         last = kinds.versioned_name(product.name, releases[-1].version) if releases else ""
         return pb.ListReleasesResponse(releases=releases, next_page_token=Page.token(last) if len(newest) > page.size else "")
-
-    def _release(self, body: bytes) -> product_pb2.Release:
-        """The release of the ports the caller may discover; samples of its checks are data: who may write gets them."""
-        release = product_pb2.Release.FromString(body)
-        hidden = {port.port for port in release.ports if not self._may_discover(port.port)}
-        for entries in (release.ports, release.quality):
-            kept = [entry for entry in entries if entry.port not in hidden]
-            del entries[:]
-            entries.extend(kept)  # type: ignore[arg-type]  # each gets back its own
-        expected = shown_results(self._backend, release.expectations, current_caller())
-        del release.expectations[:]
-        if self._backend.policy.check(current_caller(), "write", release.product).allowed:
-            release.expectations.extend(it for it in expected if it.port not in hidden)
-        else:
-            for result in release.quality:
-                result.ClearField("samples")
-        return release
 
     def _may_discover(self, port: str, *others: PolicyProjection) -> bool:
         """True if the caller may discover the port today, and by the other policies too."""
@@ -163,6 +146,8 @@ def _seen(product: product_pb2.Product, sights: Sequence[Visibility]) -> product
         return None
     del product.ports[:]
     product.ports.extend(ports)
+    product.ClearField("warnings")  # QualityService shows them
+    product.ClearField("overdue_after_seconds")
     return product
 
 

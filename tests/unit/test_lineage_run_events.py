@@ -42,6 +42,7 @@ PUBLICATION = Publication(
             row_count=42,
             size_bytes=1000,
             assertions=(Assertion("not_null", True, "total"), Assertion("row_count", False)),
+            null_counts=(("email", 3),),
         ),
         OutputPort("finance.revenue.notes", columns=(("text", "string"),)),
     ),
@@ -58,6 +59,7 @@ _FACETS = {
     "version": "DatasetVersionDatasetFacet",
     "columnLineage": "ColumnLineageDatasetFacet",
     "dataQualityAssertions": "DataQualityAssertionsDatasetFacet",
+    "dataQualityMetrics": "DataQualityMetricsDatasetFacet",
     "outputStatistics": "OutputStatisticsOutputDatasetFacet",
     "jobType": "JobTypeJobFacet",
 }

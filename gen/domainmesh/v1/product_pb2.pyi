@@ -131,6 +131,8 @@ class Product(_message.Message):
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     LAST_VERSION_FIELD_NUMBER: _builtins.int
     OPEN_PUBLICATIONS_FIELD_NUMBER: _builtins.int
+    OVERDUE_AFTER_SECONDS_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name, like `finance.ledger`."""
     title: _builtins.str
@@ -145,6 +147,8 @@ class Product(_message.Message):
     """The contract's semantic version."""
     last_version: _builtins.int
     """The highest version number ever handed out; numbers are never reused."""
+    overdue_after_seconds: _builtins.int
+    """By its history the next release comes within so many seconds; 0 while that cannot be told. Not shown in the catalog."""
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The product's tags."""
@@ -165,6 +169,10 @@ class Product(_message.Message):
     def open_publications(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Publications begun and neither committed nor given up."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___QualityWarning]:
+        """What the last release warned of. Not shown in the catalog."""
+
     def __init__(
         self,
         *,
@@ -180,10 +188,12 @@ class Product(_message.Message):
         update_time: _timestamp_pb2.Timestamp | None = ...,
         last_version: _builtins.int = ...,
         open_publications: _abc.Iterable[_builtins.str] | None = ...,
+        overdue_after_seconds: _builtins.int = ...,
+        warnings: _abc.Iterable[Global___QualityWarning] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract_version", b"contract_version", "create_time", b"create_time", "description", b"description", "last_version", b"last_version", "name", b"name", "open_publications", b"open_publications", "ports", b"ports", "status", b"status", "tags", b"tags", "title", b"title", "update_time", b"update_time", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract_version", b"contract_version", "create_time", b"create_time", "description", b"description", "last_version", b"last_version", "name", b"name", "open_publications", b"open_publications", "overdue_after_seconds", b"overdue_after_seconds", "ports", b"ports", "status", b"status", "tags", b"tags", "title", b"title", "update_time", b"update_time", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -208,6 +218,7 @@ class Port(_message.Message):
     DATASETS_FIELD_NUMBER: _builtins.int
     CLAIMED_DATASETS_FIELD_NUMBER: _builtins.int
     FACETS_FIELD_NUMBER: _builtins.int
+    AGE_LIMITS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its three-part name, like `finance.ledger.entries`."""
     kind: Global___PortKind.ValueType
@@ -248,6 +259,10 @@ class Port(_message.Message):
     def facets(self) -> Global___CollectionFacets:
         """What the documents of a collection are about, in numbers."""
 
+    @_builtins.property
+    def age_limits(self) -> _containers.RepeatedCompositeFieldContainer[Global___AgeLimit]:
+        """How old its data may be by the contract."""
+
     def __init__(
         self,
         *,
@@ -264,10 +279,11 @@ class Port(_message.Message):
         datasets: _abc.Iterable[_builtins.str] | None = ...,
         claimed_datasets: _abc.Iterable[_builtins.str] | None = ...,
         facets: Global___CollectionFacets | None = ...,
+        age_limits: _abc.Iterable[Global___AgeLimit] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["facets", b"facets"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["claimed_datasets", b"claimed_datasets", "columns", b"columns", "datasets", b"datasets", "delta_version", b"delta_version", "description", b"description", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "facets", b"facets", "kind", b"kind", "name", b"name", "passage_tags", b"passage_tags", "row_count", b"row_count", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_limits", b"age_limits", "claimed_datasets", b"claimed_datasets", "columns", b"columns", "datasets", b"datasets", "delta_version", b"delta_version", "description", b"description", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "facets", b"facets", "kind", b"kind", "name", b"name", "passage_tags", b"passage_tags", "row_count", b"row_count", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -398,6 +414,72 @@ class FacetCount(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___FacetCount: _TypeAlias = FacetCount  # noqa: Y015
+
+@_typing.final
+class AgeLimit(_message.Message):
+    """How old the data of a port may be."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    COLUMN_FIELD_NUMBER: _builtins.int
+    SECONDS_FIELD_NUMBER: _builtins.int
+    PROMISE_FIELD_NUMBER: _builtins.int
+    NEWEST_FIELD_NUMBER: _builtins.int
+    column: _builtins.str
+    """The date or timestamp column whose newest value counts; empty if the time of publication does."""
+    seconds: _builtins.int
+    """The most it may be."""
+    promise: _builtins.str
+    """The promise as the contract writes it, like `latency 4 d`."""
+    @_builtins.property
+    def newest(self) -> _timestamp_pb2.Timestamp:
+        """The newest value of the column in the version now served."""
+
+    def __init__(
+        self,
+        *,
+        column: _builtins.str = ...,
+        seconds: _builtins.int = ...,
+        promise: _builtins.str = ...,
+        newest: _timestamp_pb2.Timestamp | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["newest", b"newest"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["column", b"column", "newest", b"newest", "promise", b"promise", "seconds", b"seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AgeLimit: _TypeAlias = AgeLimit  # noqa: Y015
+
+@_typing.final
+class QualityWarning(_message.Message):
+    """One thing that is late or suspicious about a product."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RESOURCE_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    resource: _builtins.str
+    """The product or port."""
+    kind: _builtins.str
+    """`freshness` (older than promised), `overdue` (the next release does not come), or the check of the last release that warned."""
+    message: _builtins.str
+    """What is the matter, in words."""
+    def __init__(
+        self,
+        *,
+        resource: _builtins.str = ...,
+        kind: _builtins.str = ...,
+        message: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["kind", b"kind", "message", b"message", "resource", b"resource"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___QualityWarning: _TypeAlias = QualityWarning  # noqa: Y015
 
 @_typing.final
 class Column(_message.Message):

@@ -26,7 +26,7 @@ from domainmesh.v1 import expression_pb2 as domainmesh_dot_v1_dot_expression__pb
 from domainmesh.v1 import read_pb2 as domainmesh_dot_v1_dot_read__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n domainmesh/v1/read_service.proto\x12\rdomainmesh.v1\x1a\x1e\x64omainmesh/v1/expression.proto\x1a\x18\x64omainmesh/v1/read.proto\"A\n\x0fPlanReadRequest\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x04\"x\n\x10PlanReadResponse\x12%\n\x04plan\x18\x01 \x01(\x0b\x32\x17.domainmesh.v1.ReadPlan\x12\x14\n\x0c\x61rrow_schema\x18\x02 \x01(\x0c\x12\x0f\n\x07version\x18\x03 \x01(\x04\x12\x16\n\x0erow_count_hint\x18\x04 \x01(\x04\"\x8b\x01\n\x0bReadRequest\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x04\x12\x0f\n\x07\x63olumns\x18\x04 \x03(\t\x12,\n\tpredicate\x18\x05 \x01(\x0b\x32\x19.domainmesh.v1.Expression\x12\r\n\x05limit\x18\x06 \x01(\x04\"T\n\x0cReadResponse\x12+\n\x06header\x18\x01 \x01(\x0b\x32\x19.domainmesh.v1.ReadHeaderH\x00\x12\x0f\n\x05\x61rrow\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"/\n\nReadHeader\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x0f\n\x07version\x18\x02 \x01(\x04\"w\n\x12ReadChangesRequest\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\r\n\x05since\x18\x03 \x01(\x04\x12\x0f\n\x07version\x18\x04 \x01(\x04\x12\x0f\n\x07\x63olumns\x18\x05 \x03(\t\x12\x11\n\tplan_only\x18\x06 \x01(\x08\"b\n\x13ReadChangesResponse\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .domainmesh.v1.ReadChangesHeaderH\x00\x12\x0f\n\x05\x61rrow\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"Q\n\x11ReadChangesHeader\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x19\n\x11replaced_versions\x18\x03 \x03(\x04\"E\n\x13PrepareFilesRequest\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x04\"e\n\x14PrepareFilesResponse\x12*\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x1b.domainmesh.v1.GovernedFile\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0f\n\x07version\x18\x03 \x01(\x04\"B\n\x0cGovernedFile\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x11\n\trow_count\x18\x03 \x01(\x04\x32\xce\x02\n\x0bReadService\x12K\n\x08PlanRead\x12\x1e.domainmesh.v1.PlanReadRequest\x1a\x1f.domainmesh.v1.PlanReadResponse\x12\x41\n\x04Read\x12\x1a.domainmesh.v1.ReadRequest\x1a\x1b.domainmesh.v1.ReadResponse0\x01\x12V\n\x0bReadChanges\x12!.domainmesh.v1.ReadChangesRequest\x1a\".domainmesh.v1.ReadChangesResponse0\x01\x12W\n\x0cPrepareFiles\x12\".domainmesh.v1.PrepareFilesRequest\x1a#.domainmesh.v1.PrepareFilesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n domainmesh/v1/read_service.proto\x12\rdomainmesh.v1\x1a\x1e\x64omainmesh/v1/expression.proto\x1a\x18\x64omainmesh/v1/read.proto\"A\n\x0fPlanReadRequest\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x04\"\x8a\x01\n\x10PlanReadResponse\x12%\n\x04plan\x18\x01 \x01(\x0b\x32\x17.domainmesh.v1.ReadPlan\x12\x14\n\x0c\x61rrow_schema\x18\x02 \x01(\x0c\x12\x0f\n\x07version\x18\x03 \x01(\x04\x12\x16\n\x0erow_count_hint\x18\x04 \x01(\x04\x12\x10\n\x08warnings\x18\x1e \x03(\t\"\x8b\x01\n\x0bReadRequest\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x04\x12\x0f\n\x07\x63olumns\x18\x04 \x03(\t\x12,\n\tpredicate\x18\x05 \x01(\x0b\x32\x19.domainmesh.v1.Expression\x12\r\n\x05limit\x18\x06 \x01(\x04\"T\n\x0cReadResponse\x12+\n\x06header\x18\x01 \x01(\x0b\x32\x19.domainmesh.v1.ReadHeaderH\x00\x12\x0f\n\x05\x61rrow\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"/\n\nReadHeader\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x0f\n\x07version\x18\x02 \x01(\x04\"w\n\x12ReadChangesRequest\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\r\n\x05since\x18\x03 \x01(\x04\x12\x0f\n\x07version\x18\x04 \x01(\x04\x12\x0f\n\x07\x63olumns\x18\x05 \x03(\t\x12\x11\n\tplan_only\x18\x06 \x01(\x08\"b\n\x13ReadChangesResponse\x12\x32\n\x06header\x18\x01 \x01(\x0b\x32 .domainmesh.v1.ReadChangesHeaderH\x00\x12\x0f\n\x05\x61rrow\x18\x02 \x01(\x0cH\x00\x42\x06\n\x04part\"Q\n\x11ReadChangesHeader\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x19\n\x11replaced_versions\x18\x03 \x03(\x04\"E\n\x13PrepareFilesRequest\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x04\"e\n\x14PrepareFilesResponse\x12*\n\x05\x66iles\x18\x01 \x03(\x0b\x32\x1b.domainmesh.v1.GovernedFile\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0f\n\x07version\x18\x03 \x01(\x04\"B\n\x0cGovernedFile\x12\x0b\n\x03url\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x11\n\trow_count\x18\x03 \x01(\x04\x32\xce\x02\n\x0bReadService\x12K\n\x08PlanRead\x12\x1e.domainmesh.v1.PlanReadRequest\x1a\x1f.domainmesh.v1.PlanReadResponse\x12\x41\n\x04Read\x12\x1a.domainmesh.v1.ReadRequest\x1a\x1b.domainmesh.v1.ReadResponse0\x01\x12V\n\x0bReadChanges\x12!.domainmesh.v1.ReadChangesRequest\x1a\".domainmesh.v1.ReadChangesResponse0\x01\x12W\n\x0cPrepareFiles\x12\".domainmesh.v1.PrepareFilesRequest\x1a#.domainmesh.v1.PrepareFilesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,26 +35,26 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_PLANREADREQUEST']._serialized_start=109
   _globals['_PLANREADREQUEST']._serialized_end=174
-  _globals['_PLANREADRESPONSE']._serialized_start=176
-  _globals['_PLANREADRESPONSE']._serialized_end=296
-  _globals['_READREQUEST']._serialized_start=299
-  _globals['_READREQUEST']._serialized_end=438
-  _globals['_READRESPONSE']._serialized_start=440
-  _globals['_READRESPONSE']._serialized_end=524
-  _globals['_READHEADER']._serialized_start=526
-  _globals['_READHEADER']._serialized_end=573
-  _globals['_READCHANGESREQUEST']._serialized_start=575
-  _globals['_READCHANGESREQUEST']._serialized_end=694
-  _globals['_READCHANGESRESPONSE']._serialized_start=696
-  _globals['_READCHANGESRESPONSE']._serialized_end=794
-  _globals['_READCHANGESHEADER']._serialized_start=796
-  _globals['_READCHANGESHEADER']._serialized_end=877
-  _globals['_PREPAREFILESREQUEST']._serialized_start=879
-  _globals['_PREPAREFILESREQUEST']._serialized_end=948
-  _globals['_PREPAREFILESRESPONSE']._serialized_start=950
-  _globals['_PREPAREFILESRESPONSE']._serialized_end=1051
-  _globals['_GOVERNEDFILE']._serialized_start=1053
-  _globals['_GOVERNEDFILE']._serialized_end=1119
-  _globals['_READSERVICE']._serialized_start=1122
-  _globals['_READSERVICE']._serialized_end=1456
+  _globals['_PLANREADRESPONSE']._serialized_start=177
+  _globals['_PLANREADRESPONSE']._serialized_end=315
+  _globals['_READREQUEST']._serialized_start=318
+  _globals['_READREQUEST']._serialized_end=457
+  _globals['_READRESPONSE']._serialized_start=459
+  _globals['_READRESPONSE']._serialized_end=543
+  _globals['_READHEADER']._serialized_start=545
+  _globals['_READHEADER']._serialized_end=592
+  _globals['_READCHANGESREQUEST']._serialized_start=594
+  _globals['_READCHANGESREQUEST']._serialized_end=713
+  _globals['_READCHANGESRESPONSE']._serialized_start=715
+  _globals['_READCHANGESRESPONSE']._serialized_end=813
+  _globals['_READCHANGESHEADER']._serialized_start=815
+  _globals['_READCHANGESHEADER']._serialized_end=896
+  _globals['_PREPAREFILESREQUEST']._serialized_start=898
+  _globals['_PREPAREFILESREQUEST']._serialized_end=967
+  _globals['_PREPAREFILESRESPONSE']._serialized_start=969
+  _globals['_PREPAREFILESRESPONSE']._serialized_end=1070
+  _globals['_GOVERNEDFILE']._serialized_start=1072
+  _globals['_GOVERNEDFILE']._serialized_end=1138
+  _globals['_READSERVICE']._serialized_start=1141
+  _globals['_READSERVICE']._serialized_end=1475
 # @@protoc_insertion_point(module_scope)

@@ -60,6 +60,7 @@ class PlanReadResponse(_message.Message):
     ARROW_SCHEMA_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     ROW_COUNT_HINT_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     arrow_schema: _builtins.bytes
     """The schema of the visible columns, as an Arrow IPC schema message."""
     version: _builtins.int
@@ -70,6 +71,10 @@ class PlanReadResponse(_message.Message):
     def plan(self) -> _read_pb2.ReadPlan:
         """The plan."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is older than the contract promises, in words; only of the version now served."""
+
     def __init__(
         self,
         *,
@@ -77,10 +82,11 @@ class PlanReadResponse(_message.Message):
         arrow_schema: _builtins.bytes = ...,
         version: _builtins.int = ...,
         row_count_hint: _builtins.int = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["plan", b"plan"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrow_schema", b"arrow_schema", "plan", b"plan", "row_count_hint", b"row_count_hint", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrow_schema", b"arrow_schema", "plan", b"plan", "row_count_hint", b"row_count_hint", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -20,6 +20,7 @@ from benchmarks.figures import entry_of, load_entries, merged, store_entries
 from benchmarks.grants import grants
 from benchmarks.openfga import openfga
 from benchmarks.publish import publish
+from benchmarks.quality import quality
 from benchmarks.reads import reads
 from benchmarks.report import markdown, print_table
 from benchmarks.retrieval import retrieval
@@ -37,6 +38,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "grants": grants,
     "openfga": openfga,
     "publish": publish,
+    "quality": quality,
     "reads": reads,
     "revocation": revocation,
     "vectors": vectors,

@@ -173,6 +173,7 @@ MESH = [
     "plan_sql",
     "policy",
     "products",
+    "quality_warnings",
     "reach",
     "read",
     "record_events",

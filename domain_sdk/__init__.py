@@ -95,6 +95,7 @@ from domain_sdk.expectations import Expectation, ExpectationResult, ExpectationS
 from domain_sdk.identity import NewToken, Principal, Purpose, ServerStatus, Token
 from domain_sdk.inbox import Inbox, Notice, NoticeKind
 from domain_sdk.lineage import LineageEdge, LineageGraph, LineageNode, LineageOrigin, LineageReach
+from domain_sdk.mentions import Mention
 from domain_sdk.mesh import Mesh
 from domain_sdk.open_lineage import EventResult, LineageReceipt, LineageRun, ReceiptEdge, ReceivedEvent, RunDataset
 from domain_sdk.policy import Policy
@@ -198,6 +199,7 @@ __all__ = [
     "LineageReach",
     "LineageReceipt",
     "LineageRun",
+    "Mention",
     "Mesh",
     "MeshError",
     "NewToken",

@@ -99,6 +99,10 @@ class CollectionFacets:
     """Tag → occurrences, like `pii.email`."""
     not_covered: tuple[str, ...] = ()
     """What was not looked for, in words."""
+    mentioning_documents: int = 0
+    """Documents that mention records of tables of the mesh, see `Mesh.mentions`."""
+    known_values: int = 0
+    """Values of personal columns of the mesh that were looked for."""
 
 
 @dataclass(frozen=True, slots=True)

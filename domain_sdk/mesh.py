@@ -31,6 +31,7 @@ if TYPE_CHECKING:
     from domain_sdk.collections import Passage
     from domain_sdk.domain import Domain
     from domain_sdk.identity import Principal, ServerStatus
+    from domain_sdk.mentions import Mention
     from domain_sdk.open_lineage import EventResult, LineageRun
     from domain_sdk.quality import QualityWarning
     from domain_sdk.read import GovernedScan, Via
@@ -280,3 +281,17 @@ class Mesh(AccessCalls, LineageCalls, ExpectationCalls):
         from domain_sdk.collections import retrieve
 
         return retrieve(self._transport, port, query, limit=limit, purpose=purpose or "", version=version or 0)
+
+    def mentions(self, port: str, key: object, *, purpose: str | None = None) -> list[Mention]:
+        """Where documents mention the record of a table with this primary key (one value, or several in the key's order).
+
+        Found are exact matches of the table's columns that are tagged `pii`, in collections that the caller may read; collections
+        that were published before the table was are searched when they are published next.
+
+        Raises:
+            AccessDenied: the table may not be read, or not every row of it.
+            InvalidRequest: the key has another number of values than the table's primary key.
+        """
+        from domain_sdk.mentions import list_mentions
+
+        return list_mentions(self._transport, port, key, purpose=purpose or "")

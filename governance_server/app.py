@@ -41,6 +41,7 @@ from governance_server.maintenance import Maintenance, Task
 from governance_server.oidc_settings import OidcSettings
 from governance_server.policy.projection import PolicyProjection
 from governance_server.policy.shadow import ShadowCheck
+from governance_server.publishing.known_people import KnownPeople
 from governance_server.publishing.passages import PassageIndexer
 from governance_server.publishing.publisher import Publisher
 from governance_server.quotas import Quotas
@@ -132,7 +133,7 @@ def build_control(settings: Settings, *, gateway: Callable[[], str]) -> Control:
     publisher = Publisher(
         backend,
         warehouse=warehouse,
-        passages=PassageIndexer(vectors, warehouse),
+        passages=PassageIndexer(vectors, warehouse, KnownPeople(backend, warehouse)),
         emitter=LineageEmitter(intake, backend.now),
         checks=candidate_checks(backend, warehouse),
     )

@@ -22,6 +22,7 @@ from domainmesh.v1.inbox_service_pb2_grpc import add_InboxServiceServicer_to_ser
 from domainmesh.v1.journal_service_pb2_grpc import add_JournalServiceServicer_to_server
 from domainmesh.v1.lineage_service_pb2_grpc import add_LineageServiceServicer_to_server
 from domainmesh.v1.maintenance_service_pb2_grpc import add_MaintenanceServiceServicer_to_server
+from domainmesh.v1.mention_service_pb2_grpc import add_MentionServiceServicer_to_server
 from domainmesh.v1.open_lineage_service_pb2_grpc import add_OpenLineageServiceServicer_to_server
 from domainmesh.v1.principal_service_pb2_grpc import add_PrincipalServiceServicer_to_server, add_TokenServiceServicer_to_server
 from domainmesh.v1.product_service_pb2_grpc import add_ProductServiceServicer_to_server
@@ -50,6 +51,7 @@ from governance_server.services.inbox import InboxService
 from governance_server.services.journal import JournalService
 from governance_server.services.lineage import LineageService
 from governance_server.services.maintenance import MaintenanceService
+from governance_server.services.mentions import MentionService
 from governance_server.services.open_lineage import OpenLineageService
 from governance_server.services.principals import PrincipalService
 from governance_server.services.products import ProductService
@@ -108,6 +110,7 @@ def control_services(parts: ControlParts) -> list[Registration]:
         (add_BreakGlassServiceServicer_to_server, BreakGlassService(backend)),
         (add_TagServiceServicer_to_server, TagService(backend)),
         (add_AuditServiceServicer_to_server, AuditService(backend, parts.checkpoints)),
+        (add_MentionServiceServicer_to_server, MentionService(backend)),
         (add_ServerServiceServicer_to_server, ServerService(backend, gateway=parts.gateway)),
     ]
 

@@ -29,6 +29,9 @@ def facet_facts(facets: CollectionFacets) -> dict[str, object]:
         "places": _counted(facets.places),
         "currencies": _counted(facets.currencies),
         "personal data": _counted(facets.personal),
+        "known people": f"in {facets.mentioning_documents:,} documents ({facets.known_values:,} values looked for)"
+        if facets.known_values
+        else "",
         "not looked for": "; ".join(facets.not_covered),
     }
     return {name: words for name, words in facts.items() if words}

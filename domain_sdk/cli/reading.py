@@ -1,8 +1,9 @@
-"""`read` and `retrieve`: governed rows and passages, shown or written to a file."""
+"""`read`, `retrieve` and `mentions`: governed rows and passages, shown or written to a file."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
     from rich.text import Text
 
     from domain_sdk.collections import Passage
+    from domain_sdk.mentions import Mention
     from domain_sdk.read import GovernedScan, PlannedScan
 
 __all__ = ["COMMANDS", "footer", "frame_view", "parse_where", "passages_view", "value_cell"]
@@ -98,6 +100,27 @@ def retrieve(
     with connect(ctx) as mesh, waiting(f"Searching {port} …"):
         passages = mesh.retrieve(port, " ".join(question), limit=limit, purpose=purpose or None, version=version or None)
     answer(passages, lambda: passages_view(passages), as_json=as_json)
+
+
+def mentions(
+    ctx: typer.Context,
+    port: PortName,
+    key: Annotated[list[str], typer.Argument(help="The record's primary key: its values in the key's order.")],
+    purpose: PurposeOption = "",
+    as_json: Json = False,
+) -> None:
+    """Find the documents that mention a record: a customer, an employee."""
+    with connect(ctx) as mesh:
+        found = mesh.mentions(port, key, purpose=purpose or None)
+    answer(found, lambda: mentions_view(found), as_json=as_json)
+
+
+def mentions_view(found: Sequence[Mention]) -> RenderableType:
+    """A line a mention."""
+    if not found:
+        return cell("No document that you may read mentions it.")
+    rows = [(cell(it.document, "bold"), it.collection, f"{it.start:,}–{it.end:,}", it.column, it.tag) for it in found]
+    return table(("document", "collection", "characters", "column", "tag"), rows)
 
 
 def parse_where(sql: str, schema: pl.Schema, *, port: str) -> pl.Expr:
@@ -249,4 +272,9 @@ COMMANDS = (
         ),
     ),
     Command("retrieve", retrieve, ("mesh retrieve policy.handbook.pages how long can a customer return an order",)),
+    Command(
+        "mentions",
+        mentions,
+        ("mesh mentions sales.customers.customers C-1042", "mesh mentions sales.customers.customers C-1042 --json"),
+    ),
 )

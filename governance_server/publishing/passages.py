@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
+from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO
 
 from domainmesh.v1 import product_pb2, publication_pb2
+from governance_server.caller import Caller
+from governance_server.publishing.known_people import KnownPeople
 from governance_server.publishing.modes import KEEP
 from governance_server.rules.errors import ContractViolated, Problem, Unavailable
 from governance_server.vector_access import VectorAccess, attribute_types
@@ -23,14 +26,16 @@ __all__ = ["PassageIndexer"]
 _BATCH_ROWS = 1000
 _MAX_PROBLEMS = 100
 _Opener = Callable[[], BinaryIO]
+_NOTHING: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 class PassageIndexer:
     """Writes passages of publications into the vector store."""
 
-    def __init__(self, vectors: VectorAccess, warehouse: Warehouse) -> None:
+    def __init__(self, vectors: VectorAccess, warehouse: Warehouse, people: KnownPeople) -> None:
         self._vectors = vectors
         self._warehouse = warehouse
+        self._people = people
 
     def check(self, publication_id: str, verified: Sequence[publication_pb2.VerifiedPort]) -> None:
         """Returns if every passage of every collection can be indexed and searched here. Raises: ContractViolated.
@@ -47,6 +52,15 @@ class PassageIndexer:
         for port in verified:
             if _is_delivered(port):
                 self._prepare(port)
+
+    def mark(
+        self, publication: publication_pb2.Publication, verified: Sequence[publication_pb2.VerifiedPort], caller: Caller
+    ) -> None:
+        """The verified collections say where their documents mention records that the caller may read."""
+        for port in verified:
+            if _is_delivered(port):
+                passages = _passages(self._files(publication.id, port))
+                port.mentions.CopyFrom(self._people.mentions(port.port, publication.version, passages, caller))
 
     def _model_problems(self, port: publication_pb2.VerifiedPort) -> list[Problem]:
         model, dimensions = self._vectors.model, self._vectors.dimensions
@@ -82,7 +96,7 @@ class PassageIndexer:
         try:
             store = self._vectors.store
             store.ensure_collection(port.port, dimensions=port.dimensions, attributes=attribute_types())
-            store.stage(port.port, version, _interruptible(_passages(files)))
+            store.stage(port.port, version, _interruptible(_passages(files, _mentioned(port))))
         except InvalidPassage as error:
             raise ContractViolated(f"A passage of {port.port} cannot be indexed: {error}", resource=port.port) from error
         except VectorStoreError as error:
@@ -113,11 +127,16 @@ class PassageIndexer:
                 was = kept[port.name]
                 port.embedding_model, port.dimensions = was.embedding_model, was.dimensions
                 port.passage_tags.extend(was.passage_tags)
+                if was.HasField("facets"):
+                    port.facets.CopyFrom(was.facets)
                 continue
             port.embedding_model, port.dimensions = found.embedding_model, found.dimensions
             if found.HasField("facets"):
                 port.facets.CopyFrom(found.facets)
-            port.passage_tags.extend(sorted(_tags(self._files(publication.id, found))))
+                port.facets.mentioning_documents = found.mentions.document_count
+                port.facets.known_values = found.mentions.value_count
+            tags = _tags(self._files(publication.id, found)) | {it.tag for it in found.mentions.tagged}
+            port.passage_tags.extend(sorted(tags))
 
 
 def _is_delivered(port: publication_pb2.VerifiedPort) -> bool:
@@ -147,7 +166,16 @@ def _passage_problems(port: publication_pb2.VerifiedPort, files: Sequence[_Opene
     return problems
 
 
-def _passages(files: Sequence[_Opener]) -> Iterator[Passage]:
+def _mentioned(port: publication_pb2.VerifiedPort) -> dict[str, tuple[str, ...]]:
+    """Passage → the tags it gets because it mentions a record."""
+    found: dict[str, tuple[str, ...]] = {}
+    for tagged in port.mentions.tagged:
+        for passage in tagged.passages:
+            found[passage] = (*found.get(passage, ()), tagged.tag)
+    return found
+
+
+def _passages(files: Sequence[_Opener], mentioned: Mapping[str, tuple[str, ...]] = _NOTHING) -> Iterator[Passage]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -159,7 +187,8 @@ def _passages(files: Sequence[_Opener]) -> Iterator[Passage]:
                 # Files may hold strings and lists in another flavour (large, view): the same values, checked at verification.
                 for plain in pa.Table.from_batches([batch]).cast(PASSAGE_SCHEMA).to_batches():
                     for passage in passages_in(plain):
-                        yield _with_attributes(passage)
+                        more = mentioned.get(passage.id, ())
+                        yield _with_attributes(replace(passage, tags=(*passage.tags, *more)) if more else passage)
 
 
 def _interruptible(passages: Iterator[Passage]) -> Iterator[Passage]:

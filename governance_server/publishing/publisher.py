@@ -37,6 +37,7 @@ from governance_server.publishing.entries import (
 )
 from governance_server.publishing.expectations import Expectations, expectations_on
 from governance_server.publishing.judging import Judge, failed_key
+from governance_server.publishing.known_people import mention_writes
 from governance_server.publishing.lease import product_lease
 from governance_server.publishing.modes import put_on_top, refuse_overtaken, wanted_modes
 from governance_server.publishing.passages import PassageIndexer
@@ -232,6 +233,7 @@ class Publisher:
         refuse_overtaken(publication, base)
         verified = verify_delivery(self._warehouse, publication, contract, request.ports)
         self._passages.check(publication.id, verified)
+        self._passages.mark(publication, verified, current_caller())
         self._refuse_taken_version(publication, base, verified)
         study = self._gate.study(self._backend.catalog, current_caller(), base, contract)
         quality = self._checked(publication, contract, verified, base, request.quality)
@@ -376,6 +378,7 @@ class Publisher:
             store(kinds.PUBLICATION, publication.id, without_delivery(publication)), carried, *ended, *told,
             *(store(kinds.LINEAGE, port, lineage) for port, lineage in lineages.items()),
             *(ResourceWrite(kinds.LINEAGE, port, None) for port in sorted(set(previous) - set(lineages))),
+            *mention_writes(tx, publication),
         ]  # fmt: skip
         return Outcome("publication.committed", product.name, tuple(writes), release.SerializeToString())
 

@@ -15,6 +15,7 @@ from domainmesh.v1 import (
     governed_tag_pb2,
     grant_pb2,
     lineage_pb2,
+    mention_pb2,
     notice_pb2,
     principal_pb2,
     product_pb2,
@@ -38,6 +39,7 @@ __all__ = [
     "GUARDRAIL",
     "IDENTITY",
     "LINEAGE",
+    "MENTIONS",
     "MESSAGES",
     "NOTICE",
     "OBSERVED_LINEAGE",
@@ -87,6 +89,8 @@ BREAK_GLASS = "break_glass"
 CHANGE_SET = "change_set"
 APPLIED_SOURCE = "applied_source"
 NOTICE = "notice"
+MENTIONS = "mentions"
+"""Where the documents of the collection of that name mention records of tables."""
 
 MESSAGES: dict[str, type[Message]] = {
     DOMAIN: domain_pb2.Domain,
@@ -115,6 +119,7 @@ MESSAGES: dict[str, type[Message]] = {
     CHANGE_SET: change_set_pb2.ChangeSet,
     APPLIED_SOURCE: change_set_pb2.AppliedSource,
     NOTICE: notice_pb2.Notice,
+    MENTIONS: mention_pb2.DocumentMentions,
 }
 
 POLICY_KINDS = frozenset({DOMAIN, PRINCIPAL, IDENTITY, PURPOSE, PRODUCT, LINEAGE, OBSERVED_LINEAGE, GRANT, GUARDRAIL})

@@ -312,6 +312,8 @@ class CollectionFacets(_message.Message):
     CURRENCIES_FIELD_NUMBER: _builtins.int
     PERSONAL_FIELD_NUMBER: _builtins.int
     NOT_COVERED_FIELD_NUMBER: _builtins.int
+    MENTIONING_DOCUMENTS_FIELD_NUMBER: _builtins.int
+    KNOWN_VALUES_FIELD_NUMBER: _builtins.int
     documents: _builtins.int
     """Documents."""
     failed_documents: _builtins.int
@@ -332,6 +334,10 @@ class CollectionFacets(_message.Message):
     """The earliest date of a document, ISO 8601; empty if none has one."""
     last_day: _builtins.str
     """The latest."""
+    mentioning_documents: _builtins.int
+    """Documents that mention records of tables of the mesh."""
+    known_values: _builtins.int
+    """Values of personal columns of the mesh that were looked for; 0 if none were."""
     @_builtins.property
     def media_types(self) -> _containers.RepeatedCompositeFieldContainer[Global___FacetCount]:
         """Media types, by documents."""
@@ -380,10 +386,12 @@ class CollectionFacets(_message.Message):
         currencies: _abc.Iterable[Global___FacetCount] | None = ...,
         personal: _abc.Iterable[Global___FacetCount] | None = ...,
         not_covered: _abc.Iterable[_builtins.str] | None = ...,
+        mentioning_documents: _builtins.int = ...,
+        known_values: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["currencies", b"currencies", "documents", b"documents", "empty_pages", b"empty_pages", "failed_documents", b"failed_documents", "first_day", b"first_day", "languages", b"languages", "last_day", b"last_day", "lowest_recognition", b"lowest_recognition", "media_types", b"media_types", "not_covered", b"not_covered", "organisations", b"organisations", "pages", b"pages", "personal", b"personal", "places", b"places", "recognised_documents", b"recognised_documents", "seconds", b"seconds", "tables", b"tables"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currencies", b"currencies", "documents", b"documents", "empty_pages", b"empty_pages", "failed_documents", b"failed_documents", "first_day", b"first_day", "known_values", b"known_values", "languages", b"languages", "last_day", b"last_day", "lowest_recognition", b"lowest_recognition", "media_types", b"media_types", "mentioning_documents", b"mentioning_documents", "not_covered", b"not_covered", "organisations", b"organisations", "pages", b"pages", "personal", b"personal", "places", b"places", "recognised_documents", b"recognised_documents", "seconds", b"seconds", "tables", b"tables"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -25,11 +25,12 @@ _sym_db = _symbol_database.Default()
 from domainmesh.v1 import contract_change_pb2 as domainmesh_dot_v1_dot_contract__change__pb2
 from domainmesh.v1 import expectation_pb2 as domainmesh_dot_v1_dot_expectation__pb2
 from domainmesh.v1 import lineage_pb2 as domainmesh_dot_v1_dot_lineage__pb2
+from domainmesh.v1 import mention_pb2 as domainmesh_dot_v1_dot_mention__pb2
 from domainmesh.v1 import product_pb2 as domainmesh_dot_v1_dot_product__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x64omainmesh/v1/publication.proto\x12\rdomainmesh.v1\x1a#domainmesh/v1/contract_change.proto\x1a\x1f\x64omainmesh/v1/expectation.proto\x1a\x1b\x64omainmesh/v1/lineage.proto\x1a\x1b\x64omainmesh/v1/product.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x05\n\x0bPublication\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07product\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x04\x12\x14\n\x0c\x62\x61se_version\x18\x04 \x01(\x04\x12.\n\x05state\x18\x05 \x01(\x0e\x32\x1f.domainmesh.v1.PublicationState\x12\x11\n\tprincipal\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\tlocations\x18\t \x03(\x0b\x32\x1c.domainmesh.v1.WriteLocation\x12\x15\n\rcontract_text\x18\n \x01(\t\x12\x33\n\x0everified_ports\x18\x0b \x03(\x0b\x32\x1b.domainmesh.v1.VerifiedPort\x12\x14\n\x0c\x61\x62ort_reason\x18\x0c \x01(\t\x12+\n\x07lineage\x18\r \x03(\x0b\x32\x1a.domainmesh.v1.PortLineage\x12-\n\x07quality\x18\x0e \x03(\x0b\x32\x1c.domainmesh.v1.QualityResult\x12\x0e\n\x06run_id\x18\x12 \x01(\t\x12\x36\n\x0f\x63ontract_impact\x18\x1e \x01(\x0b\x32\x1d.domainmesh.v1.ContractImpact\x12\x10\n\x08is_trial\x18\x0f \x01(\x08\x12\x36\n\x0c\x65xpectations\x18  \x03(\x0b\x32 .domainmesh.v1.ExpectationResult\x12\x19\n\x11\x65xpectation_count\x18! \x01(\r\"F\n\x0ePublicationRun\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x13\n\x0bpublication\x18\x03 \x01(\t\"@\n\x08PortMode\x12\x0c\n\x04port\x18\x01 \x01(\t\x12&\n\x04mode\x18\x02 \x01(\x0e\x32\x18.domainmesh.v1.WriteMode\"\x8d\x01\n\rWriteLocation\x12\x0c\n\x04port\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.domainmesh.v1.PortKind\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x11\n\tis_upload\x18\x04 \x01(\x08\x12&\n\x04mode\x18\x05 \x01(\x0e\x32\x18.domainmesh.v1.WriteMode\"D\n\rDeliveredFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x11\n\trow_count\x18\x03 \x01(\x04\"\xdc\x01\n\rDeliveredPort\x12\x0c\n\x04port\x18\x01 \x01(\t\x12+\n\x05\x66iles\x18\x02 \x03(\x0b\x32\x1c.domainmesh.v1.DeliveredFile\x12\x17\n\x0f\x65mbedding_model\x18\x03 \x01(\t\x12\x12\n\ndimensions\x18\x04 \x01(\r\x12\x32\n\x0c\x64\x65leted_keys\x18\x05 \x03(\x0b\x32\x1c.domainmesh.v1.DeliveredFile\x12/\n\x06\x66\x61\x63\x65ts\x18\x0f \x01(\x0b\x32\x1f.domainmesh.v1.CollectionFacets\"\xb4\x03\n\x0cVerifiedPort\x12\x0c\n\x04port\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.domainmesh.v1.PortKind\x12*\n\x05\x66iles\x18\x03 \x03(\x0b\x32\x1b.domainmesh.v1.VerifiedFile\x12\x17\n\x0f\x65mbedding_model\x18\x04 \x01(\t\x12\x12\n\ndimensions\x18\x05 \x01(\r\x12&\n\x04mode\x18\x06 \x01(\x0e\x32\x18.domainmesh.v1.WriteMode\x12\x15\n\rremoved_files\x18\x07 \x03(\t\x12\x17\n\x0f\x64\x65livered_count\x18\x08 \x01(\r\x12\x33\n\x0ereplaced_files\x18\t \x03(\x0b\x32\x1b.domainmesh.v1.VerifiedFile\x12\x11\n\trow_count\x18\n \x01(\x04\x12\x12\n\nsize_bytes\x18\x0b \x01(\x04\x12\x31\n\x0c\x64\x65leted_keys\x18\x0c \x03(\x0b\x32\x1b.domainmesh.v1.VerifiedFile\x12/\n\x06\x66\x61\x63\x65ts\x18\x0f \x01(\x0b\x32\x1f.domainmesh.v1.CollectionFacets\"\xd6\x01\n\x0cVerifiedFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x11\n\trow_count\x18\x03 \x01(\x04\x12\r\n\x05stats\x18\x04 \x01(\t\x12J\n\x10partition_values\x18\x05 \x03(\x0b\x32\x30.domainmesh.v1.VerifiedFile.PartitionValuesEntry\x1a\x36\n\x14PartitionValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*\xb3\x01\n\x10PublicationState\x12!\n\x1dPUBLICATION_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16PUBLICATION_STATE_OPEN\x10\x01\x12 \n\x1cPUBLICATION_STATE_COMMITTING\x10\x02\x12\x1f\n\x1bPUBLICATION_STATE_COMMITTED\x10\x03\x12\x1d\n\x19PUBLICATION_STATE_ABORTED\x10\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x64omainmesh/v1/publication.proto\x12\rdomainmesh.v1\x1a#domainmesh/v1/contract_change.proto\x1a\x1f\x64omainmesh/v1/expectation.proto\x1a\x1b\x64omainmesh/v1/lineage.proto\x1a\x1b\x64omainmesh/v1/mention.proto\x1a\x1b\x64omainmesh/v1/product.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x92\x05\n\x0bPublication\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07product\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x04\x12\x14\n\x0c\x62\x61se_version\x18\x04 \x01(\x04\x12.\n\x05state\x18\x05 \x01(\x0e\x32\x1f.domainmesh.v1.PublicationState\x12\x11\n\tprincipal\x18\x06 \x01(\t\x12/\n\x0b\x63reate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\x0b\x65xpire_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12/\n\tlocations\x18\t \x03(\x0b\x32\x1c.domainmesh.v1.WriteLocation\x12\x15\n\rcontract_text\x18\n \x01(\t\x12\x33\n\x0everified_ports\x18\x0b \x03(\x0b\x32\x1b.domainmesh.v1.VerifiedPort\x12\x14\n\x0c\x61\x62ort_reason\x18\x0c \x01(\t\x12+\n\x07lineage\x18\r \x03(\x0b\x32\x1a.domainmesh.v1.PortLineage\x12-\n\x07quality\x18\x0e \x03(\x0b\x32\x1c.domainmesh.v1.QualityResult\x12\x0e\n\x06run_id\x18\x12 \x01(\t\x12\x36\n\x0f\x63ontract_impact\x18\x1e \x01(\x0b\x32\x1d.domainmesh.v1.ContractImpact\x12\x10\n\x08is_trial\x18\x0f \x01(\x08\x12\x36\n\x0c\x65xpectations\x18  \x03(\x0b\x32 .domainmesh.v1.ExpectationResult\x12\x19\n\x11\x65xpectation_count\x18! \x01(\r\"F\n\x0ePublicationRun\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x0e\n\x06run_id\x18\x02 \x01(\t\x12\x13\n\x0bpublication\x18\x03 \x01(\t\"@\n\x08PortMode\x12\x0c\n\x04port\x18\x01 \x01(\t\x12&\n\x04mode\x18\x02 \x01(\x0e\x32\x18.domainmesh.v1.WriteMode\"\x8d\x01\n\rWriteLocation\x12\x0c\n\x04port\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.domainmesh.v1.PortKind\x12\x0c\n\x04path\x18\x03 \x01(\t\x12\x11\n\tis_upload\x18\x04 \x01(\x08\x12&\n\x04mode\x18\x05 \x01(\x0e\x32\x18.domainmesh.v1.WriteMode\"D\n\rDeliveredFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x11\n\trow_count\x18\x03 \x01(\x04\"\xdc\x01\n\rDeliveredPort\x12\x0c\n\x04port\x18\x01 \x01(\t\x12+\n\x05\x66iles\x18\x02 \x03(\x0b\x32\x1c.domainmesh.v1.DeliveredFile\x12\x17\n\x0f\x65mbedding_model\x18\x03 \x01(\t\x12\x12\n\ndimensions\x18\x04 \x01(\r\x12\x32\n\x0c\x64\x65leted_keys\x18\x05 \x03(\x0b\x32\x1c.domainmesh.v1.DeliveredFile\x12/\n\x06\x66\x61\x63\x65ts\x18\x0f \x01(\x0b\x32\x1f.domainmesh.v1.CollectionFacets\"\xe7\x03\n\x0cVerifiedPort\x12\x0c\n\x04port\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.domainmesh.v1.PortKind\x12*\n\x05\x66iles\x18\x03 \x03(\x0b\x32\x1b.domainmesh.v1.VerifiedFile\x12\x17\n\x0f\x65mbedding_model\x18\x04 \x01(\t\x12\x12\n\ndimensions\x18\x05 \x01(\r\x12&\n\x04mode\x18\x06 \x01(\x0e\x32\x18.domainmesh.v1.WriteMode\x12\x15\n\rremoved_files\x18\x07 \x03(\t\x12\x17\n\x0f\x64\x65livered_count\x18\x08 \x01(\r\x12\x33\n\x0ereplaced_files\x18\t \x03(\x0b\x32\x1b.domainmesh.v1.VerifiedFile\x12\x11\n\trow_count\x18\n \x01(\x04\x12\x12\n\nsize_bytes\x18\x0b \x01(\x04\x12\x31\n\x0c\x64\x65leted_keys\x18\x0c \x03(\x0b\x32\x1b.domainmesh.v1.VerifiedFile\x12/\n\x06\x66\x61\x63\x65ts\x18\x0f \x01(\x0b\x32\x1f.domainmesh.v1.CollectionFacets\x12\x31\n\x08mentions\x18\x10 \x01(\x0b\x32\x1f.domainmesh.v1.DocumentMentions\"\xd6\x01\n\x0cVerifiedFile\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x12\n\nsize_bytes\x18\x02 \x01(\x04\x12\x11\n\trow_count\x18\x03 \x01(\x04\x12\r\n\x05stats\x18\x04 \x01(\t\x12J\n\x10partition_values\x18\x05 \x03(\x0b\x32\x30.domainmesh.v1.VerifiedFile.PartitionValuesEntry\x1a\x36\n\x14PartitionValuesEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01*\xb3\x01\n\x10PublicationState\x12!\n\x1dPUBLICATION_STATE_UNSPECIFIED\x10\x00\x12\x1a\n\x16PUBLICATION_STATE_OPEN\x10\x01\x12 \n\x1cPUBLICATION_STATE_COMMITTING\x10\x02\x12\x1f\n\x1bPUBLICATION_STATE_COMMITTED\x10\x03\x12\x1d\n\x19PUBLICATION_STATE_ABORTED\x10\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,24 +39,24 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_VERIFIEDFILE_PARTITIONVALUESENTRY']._loaded_options = None
   _globals['_VERIFIEDFILE_PARTITIONVALUESENTRY']._serialized_options = b'8\001'
-  _globals['_PUBLICATIONSTATE']._serialized_start=2104
-  _globals['_PUBLICATIONSTATE']._serialized_end=2283
-  _globals['_PUBLICATION']._serialized_start=212
-  _globals['_PUBLICATION']._serialized_end=870
-  _globals['_PUBLICATIONRUN']._serialized_start=872
-  _globals['_PUBLICATIONRUN']._serialized_end=942
-  _globals['_PORTMODE']._serialized_start=944
-  _globals['_PORTMODE']._serialized_end=1008
-  _globals['_WRITELOCATION']._serialized_start=1011
-  _globals['_WRITELOCATION']._serialized_end=1152
-  _globals['_DELIVEREDFILE']._serialized_start=1154
-  _globals['_DELIVEREDFILE']._serialized_end=1222
-  _globals['_DELIVEREDPORT']._serialized_start=1225
-  _globals['_DELIVEREDPORT']._serialized_end=1445
-  _globals['_VERIFIEDPORT']._serialized_start=1448
-  _globals['_VERIFIEDPORT']._serialized_end=1884
-  _globals['_VERIFIEDFILE']._serialized_start=1887
-  _globals['_VERIFIEDFILE']._serialized_end=2101
-  _globals['_VERIFIEDFILE_PARTITIONVALUESENTRY']._serialized_start=2047
-  _globals['_VERIFIEDFILE_PARTITIONVALUESENTRY']._serialized_end=2101
+  _globals['_PUBLICATIONSTATE']._serialized_start=2184
+  _globals['_PUBLICATIONSTATE']._serialized_end=2363
+  _globals['_PUBLICATION']._serialized_start=241
+  _globals['_PUBLICATION']._serialized_end=899
+  _globals['_PUBLICATIONRUN']._serialized_start=901
+  _globals['_PUBLICATIONRUN']._serialized_end=971
+  _globals['_PORTMODE']._serialized_start=973
+  _globals['_PORTMODE']._serialized_end=1037
+  _globals['_WRITELOCATION']._serialized_start=1040
+  _globals['_WRITELOCATION']._serialized_end=1181
+  _globals['_DELIVEREDFILE']._serialized_start=1183
+  _globals['_DELIVEREDFILE']._serialized_end=1251
+  _globals['_DELIVEREDPORT']._serialized_start=1254
+  _globals['_DELIVEREDPORT']._serialized_end=1474
+  _globals['_VERIFIEDPORT']._serialized_start=1477
+  _globals['_VERIFIEDPORT']._serialized_end=1964
+  _globals['_VERIFIEDFILE']._serialized_start=1967
+  _globals['_VERIFIEDFILE']._serialized_end=2181
+  _globals['_VERIFIEDFILE_PARTITIONVALUESENTRY']._serialized_start=2127
+  _globals['_VERIFIEDFILE_PARTITIONVALUESENTRY']._serialized_end=2181
 # @@protoc_insertion_point(module_scope)

@@ -7,6 +7,7 @@ from collections import abc as _abc
 from domainmesh.v1 import contract_change_pb2 as _contract_change_pb2
 from domainmesh.v1 import expectation_pb2 as _expectation_pb2
 from domainmesh.v1 import lineage_pb2 as _lineage_pb2
+from domainmesh.v1 import mention_pb2 as _mention_pb2
 from domainmesh.v1 import product_pb2 as _product_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -357,6 +358,7 @@ class VerifiedPort(_message.Message):
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     DELETED_KEYS_FIELD_NUMBER: _builtins.int
     FACETS_FIELD_NUMBER: _builtins.int
+    MENTIONS_FIELD_NUMBER: _builtins.int
     port: _builtins.str
     """The port's name."""
     kind: _product_pb2.PortKind.ValueType
@@ -393,6 +395,10 @@ class VerifiedPort(_message.Message):
     def facets(self) -> _product_pb2.CollectionFacets:
         """What a collection's documents are about."""
 
+    @_builtins.property
+    def mentions(self) -> _mention_pb2.DocumentMentions:
+        """Where its documents mention records of tables."""
+
     def __init__(
         self,
         *,
@@ -409,10 +415,11 @@ class VerifiedPort(_message.Message):
         size_bytes: _builtins.int = ...,
         deleted_keys: _abc.Iterable[Global___VerifiedFile] | None = ...,
         facets: _product_pb2.CollectionFacets | None = ...,
+        mentions: _mention_pb2.DocumentMentions | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["facets", b"facets"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["facets", b"facets", "mentions", b"mentions"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted_keys", b"deleted_keys", "delivered_count", b"delivered_count", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "facets", b"facets", "files", b"files", "kind", b"kind", "mode", b"mode", "port", b"port", "removed_files", b"removed_files", "replaced_files", b"replaced_files", "row_count", b"row_count", "size_bytes", b"size_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["deleted_keys", b"deleted_keys", "delivered_count", b"delivered_count", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "facets", b"facets", "files", b"files", "kind", b"kind", "mentions", b"mentions", "mode", b"mode", "port", b"port", "removed_files", b"removed_files", "replaced_files", b"replaced_files", "row_count", b"row_count", "size_bytes", b"size_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,72 @@
+"""MentionService: which documents mention a record of a table, for who may read the table and the documents."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import grpc
+
+from domainmesh.v1 import mention_pb2, mention_service_pb2_grpc
+from domainmesh.v1 import mention_service_pb2 as pb
+from governance_server.backend import Backend
+from governance_server.caller import Caller, current_caller
+from governance_server.policy.projection import denied
+from governance_server.publishing.known_people import record_digest
+from governance_server.rules import kinds
+from governance_server.rules.errors import AccessDenied, Invalid
+from mesh_core.expressions.tree import TRUE
+from mesh_core.names import parse_port
+
+__all__ = ["MentionService"]
+
+
+class MentionService(mention_service_pb2_grpc.MentionServiceServicer):
+    """Serves mentions."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    def ListMentions(self, request: pb.ListMentionsRequest, context: grpc.ServicerContext) -> pb.ListMentionsResponse:
+        """Lists where the documents of the collections now served mention a record of a table."""
+        parse_port(request.port)
+        caller = current_caller()
+        policy = self._backend.policy
+        with policy.pinned():
+            if policy.plan(caller, request.port, request.purpose).row_filter != TRUE:
+                raise denied("look up mentions of every record of", request.port)
+            port = policy.find_port(request.port)
+            keys = sum(1 for column in port.columns if column.primary_key_position) if port else 0
+            if not keys or len(request.key) != keys:
+                raise Invalid(
+                    f"Give the {keys} values of the record's primary key, in its order."
+                    if keys
+                    else "The table has no primary key.",
+                    resource=request.port,
+                )
+            record = record_digest(self._backend, request.port, list(request.key))
+            found = [kept for kept in self._readable(caller, request.purpose) if _of_record(kept, request.port, record)]
+        return pb.ListMentionsResponse(collections=found)
+
+    def _readable(self, caller: Caller, purpose: str) -> Iterator[mention_pb2.DocumentMentions]:
+        """What the caller may know of each collection: nothing behind a row filter, nothing under a tag that binds it."""
+        policy = self._backend.policy
+        for name, body in self._backend.catalog.list(kinds.MENTIONS, limit=None):
+            try:
+                plan = policy.plan(caller, name, purpose)
+            except AccessDenied:
+                continue
+            if plan.row_filter != TRUE or "text" not in {column.name for column in plan.columns}:
+                continue
+            kept = mention_pb2.DocumentMentions.FromString(body)
+            bound = policy.bound_tags(caller, name, {it.tag for it in kept.mentions}, purpose)
+            allowed = [it for it in kept.mentions if it.tag not in bound]
+            yield mention_pb2.DocumentMentions(port=kept.port, version=kept.version, mentions=allowed)
+
+
+def _of_record(kept: mention_pb2.DocumentMentions, port: str, record: bytes) -> bool:
+    """True if mentions of the record are left when all others are taken out."""
+    own = [it for it in kept.mentions if it.source_port == port and it.record == record]
+    del kept.mentions[:]
+    kept.mentions.extend(own)
+    kept.mention_count, kept.document_count = len(own), len({it.document for it in own})
+    return bool(own)

@@ -13,13 +13,16 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks import machine
+from benchmarks.appends import appends
 from benchmarks.bench import Bench, Benchmark, NotRun
 from benchmarks.checks import checks
 from benchmarks.decisions import decisions
 from benchmarks.figures import entry_of, load_entries, merged, store_entries
 from benchmarks.grants import grants
+from benchmarks.growth import growth
 from benchmarks.openfga import openfga
 from benchmarks.publish import publish
+from benchmarks.publish_large import publish_large
 from benchmarks.quality import quality
 from benchmarks.reads import reads
 from benchmarks.report import markdown, print_table
@@ -28,7 +31,7 @@ from benchmarks.revocation import revocation
 from benchmarks.serve import idle_memory, serve_ready
 from benchmarks.vectors import vectors
 
-__all__ = ["BENCHMARKS", "main"]
+__all__ = ["BENCHMARKS", "LONG", "main"]
 
 BENCHMARKS: Mapping[str, Benchmark] = {
     "serve_ready": serve_ready,
@@ -38,6 +41,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "grants": grants,
     "openfga": openfga,
     "publish": publish,
+    "appends": appends,
     "quality": quality,
     "reads": reads,
     "revocation": revocation,
@@ -45,6 +49,9 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "retrieval": retrieval,
 }
 """Name → what it measures, in the order they run."""
+
+LONG: Mapping[str, Benchmark] = {"growth": growth, "publish_large": publish_large}
+"""Those that run only when they are named: they take many minutes."""
 
 _ROOT = Path(__file__).resolve().parent.parent
 _RESULTS = Path(__file__).with_name("results.json")
@@ -63,7 +70,7 @@ def main(arguments: Sequence[str]) -> int:
         begin = time.perf_counter()
         print(f"{name} …", file=sys.stderr, flush=True)
         try:
-            fresh += _entries(BENCHMARKS[name], asked.scale)
+            fresh += _entries({**BENCHMARKS, **LONG}[name], asked.scale)
             done.append(name)
         except NotRun as reason:
             not_run[name] = str(reason)
@@ -82,9 +89,13 @@ def main(arguments: Sequence[str]) -> int:
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description="Measures the bars of the design.")
-    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, []], metavar="name", help=", ".join(BENCHMARKS))
+    parser.add_argument("names", nargs="*", choices=[*BENCHMARKS, *LONG, []], metavar="name", help=_names())
     parser.add_argument("--scale", type=float, default=1, help="size of the inputs; only figures at 1 are stored")
     return parser.parse_args(arguments)
+
+
+def _names() -> str:
+    return f"{', '.join(BENCHMARKS)}; only if named: {', '.join(LONG)}"
 
 
 def _entries(benchmark: Benchmark, scale: float) -> Iterator[dict[str, Any]]:

@@ -6,7 +6,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["growth_chart"]
+__all__ = ["age_chart", "growth_chart"]
 
 _WIDTH = 60
 _SERIES = (("p50", "median"), ("p99", "slowest of a hundred"), ("kept_p50", "median, asked again"))
@@ -37,3 +37,18 @@ def _bar(label: str, microseconds: float) -> str:
     decades = math.log10(_LONGEST_MICROSECONDS / _SHORTEST_MICROSECONDS)
     share = math.log10(max(microseconds, _SHORTEST_MICROSECONDS) / _SHORTEST_MICROSECONDS) / decades
     return f"{label:>11} {'█' * max(1, round(share * _WIDTH)):<{_WIDTH}} {microseconds:,.3g}"
+
+
+def age_chart(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """The chart's lines of Markdown of how a product's versions cost; none if that was not measured."""
+    values = {str(entry["name"]): float(entry["value"]) for entry in entries}
+    sizes = sorted(int(name.rpartition("_")[2]) for name in values if name.startswith("growth.publish_at_"))
+    if not sizes:
+        return
+    yield "## Growth with the number of versions\n"
+    yield "Microseconds of one publication (overwrite) and of one read, a thousand rows; the bars are logarithmic, to a second.\n"
+    yield "```text"
+    for what in ("publish", "read"):
+        yield f"{what}:"
+        yield from (_bar(f"{size:,}", values[f"growth.{what}_at_{size}"] * 1e3) for size in sizes)
+    yield "```\n"

@@ -35,6 +35,18 @@ MEANINGS: Mapping[str, str] = {
     "publish.seconds": "TPC-H lineitem SF1 published: 6 M rows, all checks on, committed and verified",
     "publish.peak_memory": "the publisher's peak resident memory meanwhile",
     "publish.seconds_of_sink_delta": "for comparison: polars' own streaming writer, no checks",
+    "appends.p50": "1,000 rows appended to a table, end to end, its primary key looked up over the whole table; median",
+    "appends.p95": "the same, the slowest of twenty",
+    "publish_large.peak_memory": "lineitem SF10, 60 M rows, keys in no order, another unique column: the publisher's peak memory",
+    "publish_large.seconds": "how long that took",
+    "publish_large.server_peak_memory": "the control server's peak memory by then",
+    "publish_large.reader_peak_memory": "the same rows read back in batches: the reader's peak memory",
+    "publish_large.gateway_peak_memory": "the gateway's peak memory by then",
+    **{
+        f"growth.{what}_at_{size}": f"{words}, when its product has {size:,} versions"
+        for what, words in (("publish", "1,000 rows published (overwrite)"), ("read", "1,000 rows read"))
+        for size in (1, 10, 100, 1000, 10_000)
+    },
     "reads.files": "whole table as governed files",
     "reads.streamed": "whole table as a gRPC stream of Arrow batches",
     "reads.selective": "one row in seven, 3 of 16 columns, pushed down",

@@ -1,6 +1,7 @@
 """One publication in a process of its own, so that its peak memory can be told: `python -m benchmarks.publisher`.
 
 Ways: `mesh` (through the SDK, address and token from MESH_URL and MESH_TOKEN), `write_deltalake` and `sink_delta` (bare).
+At large scale: `mesh_unsorted` (keys that do not rise, one more unique column) and `read_back`.
 """
 
 from __future__ import annotations
@@ -13,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.machine import peak_memory_bytes
 
-__all__ = ["WAYS"]
+__all__ = ["LARGE_WAYS", "WAYS"]
 
 
 def _mesh(source: Path, target: Path) -> Callable[[], object]:
@@ -44,11 +45,40 @@ WAYS = {"mesh": _mesh, "write_deltalake": _write_deltalake, "sink_delta": _sink_
 """Way → from source file and target folder, the publication to measure."""
 
 
+def _mesh_unsorted(source: Path, target: Path) -> Callable[[], object]:
+    """Keys in another order than their own, and a unique number for each line, so that both must be spilled and compared."""
+    import polars as pl
+
+    from benchmarks.lineitem import CONTRACT
+    from domain_sdk import Mesh
+
+    extra = "      - {name: l_id, logicalType: integer, unique: true, description: A number of its own.}\n"
+    before, after = CONTRACT.read_text().split("    quality:\n      - {metric: rowCount")
+    contract = f"{before}{extra}    quality:\n      - {{metric: rowCount{after}"
+    number = pl.col("l_orderkey").cast(pl.Int64) * 8 + pl.col("l_linenumber")
+    frame = pl.scan_parquet(source).with_columns(pl.col("l_orderkey") ^ 1023, l_id=number * 0x5DEECE66D % (2**53 - 111))
+    product = Mesh.connect().domain("tpch").product("lineitem", contract=contract)
+    return lambda: product.publish(lineitem=frame, progress=False).ports[0].row_count
+
+
+def _read_back(source: Path, target: Path) -> Callable[[], object]:
+    from benchmarks.lineitem import PORT
+    from domain_sdk import Mesh
+
+    frame = Mesh.connect().scan(PORT)
+    return lambda: sum(batch.height for batch in frame.collect_batches())
+
+
+LARGE_WAYS = {"mesh_unsorted": _mesh_unsorted, "read_back": _read_back}
+"""Way → what to measure where there are many rows; each gives their number."""
+
+
 def _main(way: str, source: str, target: str) -> None:
-    action = WAYS[way](Path(source), Path(target))
+    action = {**WAYS, **LARGE_WAYS}[way](Path(source), Path(target))
     begin = time.perf_counter()
-    action()
-    print(json.dumps({"seconds": time.perf_counter() - begin, "peak_bytes": peak_memory_bytes()}), flush=True)
+    rows = action()
+    found = {"seconds": time.perf_counter() - begin, "peak_bytes": peak_memory_bytes()}
+    print(json.dumps({**found, "rows": rows} if way in LARGE_WAYS else found), flush=True)
 
 
 if __name__ == "__main__":

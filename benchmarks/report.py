@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from benchmarks.chart import growth_chart
+from benchmarks.chart import age_chart, growth_chart
 from benchmarks.explanations import INTRODUCTION, MEANINGS, NOT_BUILT, WHY_MISSED
 
 __all__ = ["markdown", "missed_by", "print_table"]
@@ -31,7 +31,15 @@ def print_table(entries: Sequence[Entry]) -> None:
 def markdown(entries: Sequence[Entry]) -> str:
     """The page: how to read it, the figures, and where a bar is missed."""
     return "\n".join(
-        [INTRODUCTION, *_figures(entries), *growth_chart(entries), *_missed(entries), *_machines(entries), NOT_BUILT]
+        [
+            INTRODUCTION,
+            *_figures(entries),
+            *growth_chart(entries),
+            *age_chart(entries),
+            *_missed(entries),
+            *_machines(entries),
+            NOT_BUILT,
+        ]
     )
 
 

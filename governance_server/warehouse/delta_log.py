@@ -13,7 +13,7 @@ from typing import Any, Literal
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from governance_server.warehouse.delivered import VerifiedFile
@@ -34,8 +34,14 @@ CommitMode = Literal["overwrite", "append"]
 
 _PUBLICATION_KEY = "domainMesh.publicationId"
 _VERSION_KEY = "domainMesh.productVersion"
-_CONFIGURATION = {"delta.enableExpiredLogCleanup": "false"}
-"""The catalog pins Delta versions for as long as it likes, so no log entry may expire by itself."""
+_CONFIGURATION = {
+    "delta.enableExpiredLogCleanup": "false",
+    "delta.checkpointInterval": "20",
+    "delta.deletedFileRetentionDuration": "interval 0 seconds",
+}
+"""The catalog pins Delta versions for as long as it likes, so no log entry may expire by itself. It knows which files versions
+need, so checkpoints, the last of which is read to open a table, need not remember those that went out: a table opens as fast
+after ten thousand versions as after ten."""
 
 _FIRST_LOOK = 32
 
@@ -102,9 +108,9 @@ def find_version(table_root: Folder, *, publication_id: str, version: int) -> in
 
 def _open(table_root: Folder) -> DeltaTable | None:
     try:
-        options = table_root.storage_options
-        is_table = DeltaTable.is_deltatable(table_root.uri, storage_options=options)
-        return DeltaTable(table_root.uri, storage_options=options) if is_table else None
+        return DeltaTable(table_root.uri, storage_options=table_root.storage_options)
+    except TableNotFoundError:
+        return None
     except (DeltaError, OSError) as error:
         raise StorageUnavailable(table_root.uri, str(error)) from error
 

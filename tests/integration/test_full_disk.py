@@ -1,0 +1,95 @@
+"""A disk that is full in the middle of a publication: one clear error, the version before is served, and nothing is left."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+from domain_sdk import Mesh, StorageUnavailable
+from tests.servers import RunningServer
+
+pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a small disk")]
+
+CONTRACT = """
+kind: DataContract
+apiVersion: v3.1.0
+id: shop.stock
+name: stock
+version: 1.0.0
+status: active
+schema:
+  - name: rows
+    logicalType: object
+    physicalType: table
+    properties:
+      - {name: id, logicalType: integer, required: true, primaryKey: true, primaryKeyPosition: 1}
+      - {name: noise, logicalType: number}
+"""
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Iterator[Path]:
+    """A disk of 24 MB."""
+    place = tmp_path / "disk"
+    place.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)], check=True)
+    yield place
+    subprocess.run(["umount", "--lazy", str(place)], check=True)
+
+
+def rows(count: int, first: int = 0) -> pl.DataFrame:
+    """Rows that do not compress: 16 bytes each."""
+    noise = np.random.default_rng(5).random(count)
+    return pl.DataFrame({"id": pl.int_range(first, first + count, eager=True), "noise": noise})
+
+
+def files_in(home: Path) -> list[Path]:
+    areas = (home / "drop", home / "warehouse" / ".incoming")
+    return [path for area in areas for path in area.rglob("*") if path.is_file()]
+
+
+@pytest.mark.parametrize("what", ["drop", "warehouse"])
+def test_a_full_disk_is_one_clear_error_and_nothing_is_lost_or_left(small_disk: Path, tmp_path: Path, what: str) -> None:
+    """Where publishers deliver, and where the server keeps what it took in and writes anew."""
+    home = tmp_path / "mesh"
+    home.mkdir(mode=0o700)
+    place = small_disk / what
+    place.mkdir(mode=0o700)
+    (home / what).symlink_to(place) if what == "warehouse" else None
+    settings = {"MESH_DROP": str(place)} if what == "drop" else {"MESH_WAREHOUSE": str(place)}
+    server = RunningServer(home, **settings)
+    try:
+        with server.admin() as mesh:
+            mesh.admin.create_domain("shop", owners=["user:admin"])
+            product = mesh.domain("shop").product("stock", contract=CONTRACT)
+            product.publish(rows=rows(400_000), progress=False)
+            attempt(product, what)
+            mesh.admin.repair()
+            assert served(mesh) == 400_000
+            assert files_in(home) == []
+            assert list(place.rglob("*.partial")) == []
+            product.publish(rows=rows(10), progress=False)
+            assert served(mesh) == 10
+    finally:
+        server.stop()
+
+
+def attempt(product: object, what: str) -> None:
+    too_much = rows(4_000_000)
+    with pytest.raises(StorageUnavailable) as caught:
+        product.publish(rows=too_much, progress=False)  # type: ignore[attr-defined]
+    assert "Traceback" not in str(caught.value)
+    if what == "warehouse":  # a merge that rewrites what is there finds no room either
+        again = rows(400_000, first=1).gather_every(2)
+        with pytest.raises(StorageUnavailable):
+            product.publish(rows=pl.concat([again, rows(1_000_000, first=10**7)]), mode="merge", progress=False)  # type: ignore[attr-defined]
+
+
+def served(mesh: Mesh) -> int:
+    return mesh.read("shop.stock.rows").height

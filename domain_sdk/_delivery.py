@@ -18,6 +18,7 @@ import pyarrow as pa
 from domain_sdk._deleted_keys import DeletedKeys
 from domain_sdk._document_pipeline import DocumentPipeline
 from domain_sdk._modes import Mode
+from domain_sdk._quarantine import Quarantine
 from domain_sdk._table_files import open_table_files
 from domain_sdk._unchanged import held_still, source_files
 from domain_sdk._write import ArrowStream, DeliveredFile, write_port
@@ -27,6 +28,7 @@ from domain_sdk.errors import ContractViolated, InvalidRequest, Violation
 from domain_sdk.pii import ColumnFinding, RowSample, find_personal_columns
 from domain_sdk.release import QualityResult, QualityStatus
 from mesh_core.contract import Port, PortKind
+from mesh_core.contract.quarantine import is_quarantining
 from mesh_core.quality import LIBRARY, Check, Checker, Kind, Report, frame_batches
 from mesh_core.quality.compile import compile_checks, is_personal
 from mesh_core.quality.engines import run_custom
@@ -59,6 +61,8 @@ class Delivered:
     """Columns with personal data that the contract does not tag."""
     deleted_keys: tuple[DeliveredFile, ...] = ()
     """Files with the keys of rows that a merge deletes."""
+    quarantine: Quarantine | None = None
+    """The rows that were set aside, to be written to their own port and closed then."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -141,6 +145,9 @@ def _deliver_table(
         deleted = DeletedKeys(port, name, flag=writing.delete_flag, folder=folder)
         raw = _Raw(deleted.rest(raw.schema), _without(deleted, raw.batches), raw.total)
         rows = None
+    quarantine = Quarantine(port, name) if is_quarantining(port) and not plan_types(raw.schema, port).problems else None
+    if quarantine:
+        raw, rows = _Raw(raw.schema, quarantine.without_bad(raw.batches), None), None
     partition_by = [column.name for column in port.partition_key]
     plan = plan_types(raw.schema, port)
     is_lossy = any(column.conversion.loss is not None for column in plan.columns)
@@ -148,7 +155,8 @@ def _deliver_table(
     with closing(checker):
         if folder is None or plan.problems:
             _observe_all(checker, raw, hook)
-            return Delivered(name, (), _quality(name, checker.finish()), personal=checker.personal(name))
+            told = _with_quarantined(_quality(name, checker.finish()), quarantine)
+            return Delivered(name, (), told, personal=checker.personal(name), quarantine=quarantine)
         schema = _storage(port, name, raw.schema)
         files: list[DeliveredFile]
         progress = _row_progress(hook, raw.total)
@@ -163,7 +171,13 @@ def _deliver_table(
             files = write_port(stream, folder, schema, progress=progress, partition_by=partition_by)
             quality = _quality(name, _finished(checker, port, folder, schema))
         gone = deleted.files if deleted else ()
-        return Delivered(name, tuple(files), quality, personal=checker.personal(name), deleted_keys=gone)
+        quality = _with_quarantined(quality, quarantine)
+        personal = checker.personal(name)
+        return Delivered(name, tuple(files), quality, personal=personal, deleted_keys=gone, quarantine=quarantine)
+
+
+def _with_quarantined(quality: tuple[QualityResult, ...], quarantine: Quarantine | None) -> tuple[QualityResult, ...]:
+    return (*quality, quarantine.result()) if quarantine else quality
 
 
 def _without(deleted: DeletedKeys, batches: Callable[[], Iterator[pl.DataFrame]]) -> Callable[[], Iterator[pl.DataFrame]]:

@@ -11,6 +11,7 @@ import random
 import time
 import uuid
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from functools import partial
 from typing import Any
 
@@ -24,6 +25,7 @@ from domain_sdk._personal_columns import PersonalDataGate
 from domain_sdk._places import Places
 from domain_sdk._port_lineage import DeclaredColumns, declared_lineage, planned_lineage
 from domain_sdk._progress import Progress, ProgressHook, reporting
+from domain_sdk._quarantine import Quarantine
 from domain_sdk._transport import Transport
 from domain_sdk._write import DeliveredFile
 from domain_sdk.errors import ContractViolated, InvalidContract, InvalidRequest, MeshError, Overloaded, Violation
@@ -32,7 +34,7 @@ from domain_sdk.read import ScanFrame
 from domain_sdk.release import Preview, QualityResult, Release
 from domainmesh.v1 import product_pb2, publication_pb2, publication_service_pb2
 from domainmesh.v1.publication_service_pb2_grpc import PublicationServiceStub
-from mesh_core.contract import Contract, PortKind, load_contract
+from mesh_core.contract import Contract, Port, PortKind, load_contract
 from mesh_core.contract import InvalidContract as InvalidContractText
 from mesh_core.contract.coverage import not_enforced
 from mesh_core.lineage import PortLineage
@@ -90,8 +92,8 @@ class Publishing:
         self._run_id = run_id
 
     def port_names(self) -> list[str]:
-        """The contract's ports, in order."""
-        return [port.name for port in self._contract.ports]
+        """The contract's ports, in order; not those that quarantine the rows of others."""
+        return [port.name for port in self._contract.ports if not port.quarantine_of]
 
     def publish(self, frames: Mapping[str, Any], progress: Progress = None) -> Release:
         """All ports are released together, or none; see `Product.publish` for what is raised."""
@@ -146,8 +148,12 @@ class Publishing:
 
     def _check_ports(self, frames: Mapping[str, Any]) -> None:
         expected = self.port_names()
-        tables = [port.name for port in self._contract.ports if port.kind is PortKind.TABLE]
+        written = [port for port in self._contract.ports if not port.quarantine_of]
+        tables = [port.name for port in written if port.kind is PortKind.TABLE]
         self._modes = port_modes(self._said_modes, given=frames, tables=tables, ports=expected, product=self._product)
+        for port in self._contract.ports:
+            if port.quarantine_of:
+                self._modes[port.name] = "keep" if self._modes[port.quarantine_of] == "keep" else "overwrite"
         kept = {name for name, mode in self._modes.items() if mode == "keep"}
         wrong = [Violation(name, "nothing was given for this port.") for name in expected if name not in {*frames, *kept}]
         named = {*frames, *self._declared}
@@ -160,7 +166,10 @@ class Publishing:
             )
 
     def _lineage(self, frames: Mapping[str, Any]) -> list[PortLineage]:
-        return [self._port_lineage(port, frames[port]) for port in self.port_names() if port in frames]
+        found = {port: self._port_lineage(port, frames[port]) for port in self.port_names() if port in frames}
+        aside = [port for port in self._contract.ports if port.quarantine_of in found]
+        copies = [replace(found[port.quarantine_of], target_port=self._name(port.name)) for port in aside]
+        return [*found.values(), *copies]
 
     def _port_lineage(self, port: str, given: Any) -> PortLineage:  # noqa: ANN401 # any kind of rows
         declared = self._declared.get(port)
@@ -183,25 +192,36 @@ class Publishing:
         return self._transport.call(self._transport.control(PublicationServiceStub).BeginPublication, request)
 
     def _deliver(self, frames: Mapping[str, Any], places: Places | None, hook: ProgressHook) -> list[Delivered]:
-        delivered = []
-        for port in self._contract.ports:
-            name = self._name(port.name)
-            if port.name not in frames:
-                delivered.append(Delivered(name, (), ()))
-                continue
-            delivered.append(
-                deliver(
-                    port,
-                    name,
-                    frames[port.name],
-                    folder=places.folder(name) if places else None,
-                    hook=lambda done, total, name=name: hook(name, done, total),  # type: ignore[misc] # binds the loop's value
-                    writing=Writing(self._modes[port.name], self._delete_flag),
-                )
-            )
-            if places:
-                places.send(name, [*delivered[-1].files, *delivered[-1].deleted_keys], partial(hook, f"{name} upload"))
+        """Every port in order; bad rows of a port, which come before it, are what its quarantine is made from."""
+        delivered: list[Delivered] = []
+        aside: dict[str, Quarantine] = {}
+        try:
+            for port in self._contract.ports:
+                given = aside[port.quarantine_of].frame() if port.quarantine_of in aside else frames.get(port.name)
+                made = self._deliver_port(port, given, places, hook)
+                if made.quarantine:
+                    aside[port.name] = made.quarantine
+                delivered.append(made)
+        finally:
+            for quarantine in aside.values():
+                quarantine.close()
         return delivered
+
+    def _deliver_port(self, port: Port, given: Any, places: Places | None, hook: ProgressHook) -> Delivered:  # noqa: ANN401 # any rows
+        name = self._name(port.name)
+        if given is None:
+            return Delivered(name, (), ())
+        made = deliver(
+            port,
+            name,
+            given,
+            folder=places.folder(name) if places else None,
+            hook=lambda done, total: hook(name, done, total),
+            writing=Writing(self._modes[port.name], self._delete_flag if not port.quarantine_of else None),
+        )
+        if places:
+            places.send(name, [*made.files, *made.deleted_keys], partial(hook, f"{name} upload"))
+        return replace(made, quality=(), personal=()) if port.quarantine_of else made  # told of with the port it is of
 
     def _commit(
         self, id: str, delivered: Sequence[Delivered], lineage: Sequence[PortLineage], *, validate_only: bool = False

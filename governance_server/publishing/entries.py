@@ -45,7 +45,8 @@ def describe(entry: product_pb2.Product, contract: Contract) -> None:
 def port_entry(product: str, port: Port) -> product_pb2.Port:
     """The catalog's entry of a port, without what a release fills in."""
     return product_pb2.Port(
-        name=f"{product}.{port.name}", kind=_KINDS[port.kind], description=port.description or "", tags=port.tags,
+        name=f"{product}.{port.name}", kind=_KINDS[port.kind], is_quarantine=bool(port.quarantine_of),
+        description=port.description or "", tags=port.tags,
         columns=[_column(column) for column in port.columns],
     )  # fmt: skip
 

@@ -196,12 +196,25 @@ def tag_link(obj: str, tag: str) -> Link:
 
 
 def product_rows(product: product_pb2.Product) -> Iterator[Row]:
-    """The declared tags of a product, its ports and columns."""
+    """The declared tags of a product, its ports and columns; and what keeps a quarantine to the owning domain's people."""
     yield from _tag_links(product.name, product.tags)
     for port in product.ports:
         yield from _tag_links(port.name, port.tags)
         for column in port.columns:
             yield from _tag_links(column_object(port.name, column.name), column.tags)
+        if port.is_quarantine:
+            yield from _quarantine_rows(port.name)
+
+
+def _quarantine_rows(port: str) -> Iterator[Row]:
+    """Nobody reads the port, whatever is granted, but the owners and members of its domain."""
+    domain = domain_of(port)
+    role = exemption_role(f"quarantine@{port}")
+    yield Rule(
+        section="p", sub=ANY, dom=domain, obj=port, act="read", purpose=ANY, unless=role, nbf=FROM_THE_START, exp=FOREVER,
+        value="deny", kind="guard", rid=f"quarantine@{port}",
+    )  # fmt: skip
+    yield Link("g", f"domain:{domain}", role, ANY)
 
 
 def _tag_links(obj: str, tags: Iterable[str]) -> Iterator[Link]:

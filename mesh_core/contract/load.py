@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mesh_core.contract.model import Column, Contract, InvalidContract, Port, PortKind, Rule, Violation
+from mesh_core.contract.quarantine import is_quarantining, quarantine_port
 from mesh_core.contract.schema_check import schema_violations
 from mesh_core.contract.yaml_text import UnreadableText, parse_yaml
 from mesh_core.names import InvalidName, check_tag
@@ -68,6 +69,7 @@ def _decode(text: str | bytes) -> str:
 
 
 def _contract(document: Mapping[str, Any], text: str) -> Contract:
+    ports = tuple(_port(entry) for entry in document.get("schema", ()))
     return Contract(
         api_version=document["apiVersion"],
         id=document["id"],
@@ -76,7 +78,7 @@ def _contract(document: Mapping[str, Any], text: str) -> Contract:
         domain=document.get("domain"),
         status=document.get("status"),
         tags=mesh_tags(document.get("tags", ())),
-        ports=tuple(_port(entry) for entry in document.get("schema", ())),
+        ports=(*ports, *(quarantine_port(port) for port in ports if is_quarantining(port))),
         team=_team(document.get("team")),
         sla=tuple(document.get("slaProperties", ())),
         custom_properties=_custom(document),

@@ -124,7 +124,10 @@ class Column:
 
 @dataclass(frozen=True, slots=True)
 class Port:
-    """One schema object: a readable thing of the product."""
+    """One schema object: a readable thing of the product.
+
+    `quarantine_of` is the port whose bad rows this one holds; empty for the ports that the contract writes.
+    """
 
     name: str
     kind: PortKind = PortKind.TABLE
@@ -135,6 +138,7 @@ class Port:
     custom_properties: Mapping[str, Any] = field(default_factory=dict)
     id: str | None = None
     relationships: tuple[Mapping[str, Any], ...] = ()
+    quarantine_of: str = ""
 
     @property
     def partition_key(self) -> tuple[Column, ...]:

@@ -219,6 +219,7 @@ class Port(_message.Message):
     CLAIMED_DATASETS_FIELD_NUMBER: _builtins.int
     FACETS_FIELD_NUMBER: _builtins.int
     AGE_LIMITS_FIELD_NUMBER: _builtins.int
+    IS_QUARANTINE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its three-part name, like `finance.ledger.entries`."""
     kind: Global___PortKind.ValueType
@@ -233,6 +234,8 @@ class Port(_message.Message):
     """The embedding model of a collection."""
     dimensions: _builtins.int
     """The number of dimensions of a collection's vectors."""
+    is_quarantine: _builtins.bool
+    """It holds the bad rows of another port of the product, and only the owning domain's people read it."""
     @_builtins.property
     def columns(self) -> _containers.RepeatedCompositeFieldContainer[Global___Column]:
         """Its columns, in order."""
@@ -280,10 +283,11 @@ class Port(_message.Message):
         claimed_datasets: _abc.Iterable[_builtins.str] | None = ...,
         facets: Global___CollectionFacets | None = ...,
         age_limits: _abc.Iterable[Global___AgeLimit] | None = ...,
+        is_quarantine: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["facets", b"facets"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_limits", b"age_limits", "claimed_datasets", b"claimed_datasets", "columns", b"columns", "datasets", b"datasets", "delta_version", b"delta_version", "description", b"description", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "facets", b"facets", "kind", b"kind", "name", b"name", "passage_tags", b"passage_tags", "row_count", b"row_count", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_limits", b"age_limits", "claimed_datasets", b"claimed_datasets", "columns", b"columns", "datasets", b"datasets", "delta_version", b"delta_version", "description", b"description", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "facets", b"facets", "is_quarantine", b"is_quarantine", "kind", b"kind", "name", b"name", "passage_tags", b"passage_tags", "row_count", b"row_count", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

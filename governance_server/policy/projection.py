@@ -41,6 +41,7 @@ NO_PURPOSE = "unspecified"
 """The purpose of a read that states none; only rules for any purpose match it."""
 
 _NO_TAGS: Mapping[str, Collection[str]] = MappingProxyType({})
+_NO_TYPES: Mapping[str, str] = MappingProxyType({})
 _LONGEST_NAME = 1024
 _MOST_PURPOSES = 50
 _SECOND = timedelta(seconds=1)
@@ -123,12 +124,21 @@ class PolicyProjection(LivePolicy):
     def _is_within(self, scope: TokenScope, action: str, obj: str, purpose: str) -> bool:
         return scope.covers(action, obj) and (action != "read" or scope.covers_purpose(self.wider_purposes(purpose)))
 
-    def plan(self, caller: Caller, port: str, purpose: str, *, past: Mapping[str, Collection[str]] = _NO_TAGS) -> ReadPlan:
+    def plan(
+        self,
+        caller: Caller,
+        port: str,
+        purpose: str,
+        *,
+        past: Mapping[str, Collection[str]] = _NO_TAGS,
+        then: Mapping[str, str] = _NO_TYPES,
+    ) -> ReadPlan:
         """What the caller sees of the port for the purpose. Raises: AccessDenied, PurposeNotHeld.
 
-        `past` gives further tags by column: those that an earlier version, which is to be read, was released with.
+        For an earlier version, `past` gives further tags by column, those that it was released with, and `then` its columns with
+        their logical types.
         """
-        outcome = self.explain(caller, port, purpose, past=past)
+        outcome = self.explain(caller, port, purpose, past=past, then=then)
         if isinstance(outcome, Denied):
             raise denied("read", port, purposes=() if purpose else self._opening(caller, port))
         return outcome
@@ -144,7 +154,13 @@ class PolicyProjection(LivePolicy):
         return tuple(held)
 
     def explain(
-        self, caller: Caller, port: str, purpose: str, *, past: Mapping[str, Collection[str]] = _NO_TAGS
+        self,
+        caller: Caller,
+        port: str,
+        purpose: str,
+        *,
+        past: Mapping[str, Collection[str]] = _NO_TAGS,
+        then: Mapping[str, str] = _NO_TYPES,
     ) -> ReadPlan | Denied:
         """As `plan`, but a denial is an answer that carries its reasons. Raises: AccessDenied, PurposeNotHeld."""
         with self._lock:
@@ -156,41 +172,49 @@ class PolicyProjection(LivePolicy):
                 raise denied("read", port)
             self._check_scope(caller, port, purpose)
             question, now, view = (caller.name, port, purpose), self._time(), self._view
-            can_keep = known is not None and not past
+            can_keep = known is not None and not past and not then
             kept = view.plans.find(question, now, revision=view.engine.revision) if can_keep else None
             if kept is not None:
                 return kept
-            outcome, until = self._plan(self._as_it_is(caller), port, purpose, now=now, past=past)
+            outcome, until = self._plan(self._as_it_is(caller), port, purpose, now=now, earlier=(past, then))
             if can_keep:
                 view.plans.keep(question, now, until, outcome)
             return outcome
 
     def _plan(
-        self, caller: Caller, port: str, purpose: str, *, now: str, past: Mapping[str, Collection[str]]
+        self,
+        caller: Caller,
+        port: str,
+        purpose: str,
+        *,
+        now: str,
+        earlier: tuple[Mapping[str, Collection[str]], Mapping[str, str]],
     ) -> tuple[ReadPlan | Denied, str]:
         """The plan, and the time from which on it may be another. Raises: AccessDenied, PurposeNotHeld."""
         self._check_purpose(caller, port, purpose)  # before existence: both answers are the same for what does not exist
         found = self.find_port(port)
         if found is None:
             raise denied("read", port)
+        past, then = earlier
+        today = column_types(found)
         tags = {column_object(port, column): map(tag_object, found_tags) for column, found_tags in past.items()}
         decider = Decider(RetaggedEngine(self._engine, tags) if tags else self._engine)
         outcome = decider.plan(
             caller.name,
             port,
-            columns=[column.name for column in found.columns],
+            columns=[*then, *(column.name for column in found.columns if column.name not in then)],
             purpose=purpose or NO_PURPOSE,
             now=now,
             subject_attributes={**caller.attributes, "name": caller.name},
             filters=self._facts.filters,
-            types=column_types(found),
+            types=then or today,
         )
         if self.shadow is not None and found.columns:
             column = column_object(port, found.columns[0].name)
             self._decide(self._engine, self._request(caller.name, "read", column, purpose))
         if isinstance(outcome, Denied):
             return outcome, decider.valid_until
-        types = {column.name: column.logical_type or "string" for column in found.columns}
+        types = {name: logical or "string" for name, logical in {**today, **then}.items()}
         return fit_masks(replace(outcome, purpose=purpose), types), decider.valid_until
 
     def _as_it_is(self, caller: Caller) -> Caller:

@@ -22,6 +22,8 @@ class PastTags:
 
     columns: dict[str, frozenset[str]] = field(default_factory=dict)
     """Column → its tags, those of its port and product, and those that came along lineage."""
+    types: dict[str, str] = field(default_factory=dict)
+    """Its columns, in order, with their logical types."""
     passages: frozenset[str] = frozenset()
     """Every tag of some passage."""
 
@@ -39,7 +41,8 @@ def past_tags(backend: Backend, port: str, version: int) -> PastTags:
         return NOTHING
     around = frozenset((*entry.tags, *found.tags))
     columns = {column.name: around | frozenset(column.tags) | _derived(policy, port, column.name) for column in found.columns}
-    return PastTags(columns, frozenset(found.passage_tags))
+    types = {column.name: column.logical_type for column in found.columns}
+    return PastTags(columns, types, frozenset(found.passage_tags))
 
 
 def _derived(policy: PolicyProjection, port: str, column: str) -> frozenset[str]:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 
 from domainmesh.v1 import product_pb2
 from governance_server.backend import Backend
@@ -40,6 +40,8 @@ class PinnedRead:
     """Of the whole plan, before it was cut: while the caller's plan has this digest, what is served is still its due."""
     past: Mapping[str, Collection[str]]
     """Tags by column that the version was released with, if it is not the newest."""
+    then: Mapping[str, str] = field(default_factory=dict)
+    """Its columns with their logical types, if it is not the newest."""
 
 
 class PinnedReads:
@@ -64,10 +66,10 @@ class PinnedReads:
         if version in (0, product.version):
             return PinnedRead(plan, found, product.version, table_root, found.delta_version, plan.digest(), {})
         delta_version = self._delta_version(product.name, port, version)
-        past = past_tags(self._backend, port, version).columns
-        plan = policy.plan(caller, port, purpose, past=past)
+        past = past_tags(self._backend, port, version)
+        plan = policy.plan(caller, port, purpose, past=past.columns, then=past.types)
         cut = _cut(plan, port, table_root, delta_version)
-        return PinnedRead(cut, found, version, table_root, delta_version, plan.digest(), past)
+        return PinnedRead(cut, found, version, table_root, delta_version, plan.digest(), past.columns, past.types)
 
     def watch(self, caller: Caller, read: PinnedRead) -> Callable[[], None]:
         """A check that costs microseconds while nothing has changed. It raises AccessDenied once the plan is another one.
@@ -91,7 +93,7 @@ class PinnedReads:
 
     def is_due(self, caller: Caller, read: PinnedRead) -> bool:
         """True if the caller's plan is still the read's. Raises: AccessDenied, PurposeNotHeld, Precondition if it was retired."""
-        plan = self._backend.policy.plan(caller, read.plan.port, read.plan.purpose, past=read.past)
+        plan = self._backend.policy.plan(caller, read.plan.port, read.plan.purpose, past=read.past, then=read.then)
         refuse_retired(find_release(self._backend.catalog, read.plan.port.rpartition(".")[0], read.version))
         return plan.digest() == read.digest
 
@@ -105,7 +107,7 @@ class PinnedReads:
 
 
 def _cut(plan: ReadPlan, port: str, table_root: Folder, delta_version: int) -> ReadPlan:
-    """The plan for an older version: columns the table did not have then are left out, columns gone since then stay hidden."""
+    """The plan for an older version: columns the table did not have then are left out."""
     from governance_server.gateway.table_source import open_table
 
     with understood(port):

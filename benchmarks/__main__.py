@@ -20,6 +20,7 @@ from benchmarks.decisions import decisions
 from benchmarks.figures import entry_of, load_entries, merged, store_entries
 from benchmarks.grants import grants
 from benchmarks.growth import growth
+from benchmarks.lineage_ingest import lineage_ingest
 from benchmarks.openfga import openfga
 from benchmarks.publish import publish
 from benchmarks.publish_large import publish_large
@@ -40,6 +41,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "checks": checks,
     "grants": grants,
     "openfga": openfga,
+    "lineage_ingest": lineage_ingest,
     "publish": publish,
     "appends": appends,
     "quality": quality,

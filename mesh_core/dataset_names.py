@@ -7,6 +7,7 @@ for ports and others alike and the parts can be told again.
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from mesh_core.names import MESH, InvalidName, parse_port
@@ -24,6 +25,7 @@ class DatasetName(NamedTuple):
     name: str
 
 
+@lru_cache(maxsize=1 << 14)
 def dataset_node(namespace: str, name: str) -> str:
     """The node of a dataset; `mesh` is the namespace of the ports.
 

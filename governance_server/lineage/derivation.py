@@ -43,7 +43,7 @@ def job_as_node(namespace: str, name: str) -> str:
 def lineages_of(state: RunState) -> dict[str, PortLineage]:
     """The lineage of each target that the state says something about, by target; without source."""
     if state.has_entries:
-        found = _explicit(state.entries.values())
+        found = _explicit([_parsed(entry) for entry in sorted(state.entries)])
     else:
         found = {target: lineage for target in state.outputs if (lineage := _of_output(state, target)) is not None}
     told = {target: lineage for target, lineage in found.items() if lineage.dataset_edges or lineage.basis is Basis.EXPLICIT}
@@ -68,10 +68,10 @@ def _of_output(state: RunState, target: str) -> PortLineage | None:
     facets = state.outputs[target]
     declared = _value(facets, "lineage") if state.is_declared else None
     if declared is not None:
-        return _entry(target, declared)
+        return _entry(target, _parsed(declared))
     columns = _value(facets, "columnLineage")
     if columns is not None:
-        return _of_columns(state, target, columns)
+        return _of_columns(state, target, _parsed(columns))
     inputs = tuple(sorted(state.inputs))
     versions = tuple(InputVersion(node, 0) for node in inputs)
     return PortLineage(target, versions, (), unknown_inputs=inputs, basis=Basis.PRODUCT) if inputs else None
@@ -89,7 +89,8 @@ def _of_columns(state: RunState, target: str, facet: Mapping[str, Any]) -> PortL
         for it in facet.get("dataset") or ()
         for step in _steps(it.get("transformations"), None, default=TransformationType.INDIRECT)
     }
-    told_columns = _value(state.outputs[target], "schema") or []
+    schema = _value(state.outputs[target], "schema")
+    told_columns = _parsed(schema) if schema is not None else []
     is_partial = any(column not in facet["fields"] for column in told_columns)
     sources = {*state.inputs, *(edge.source_port for edge in edges)}
     return PortLineage(
@@ -179,6 +180,12 @@ def _steps(
         yield Transformation.of(Subtype.IDENTITY)
     elif is_empty:
         yield Transformation(_UNKNOWN.type, _UNKNOWN.subtype, "", legacy == "MASKED")
+
+
+def _parsed(text: str) -> Any:  # noqa: ANN401  # JSON
+    import orjson
+
+    return orjson.loads(text)
 
 
 def _value(facets: DatasetState, name: str) -> Any:  # noqa: ANN401  # JSON

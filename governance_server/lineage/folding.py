@@ -7,14 +7,13 @@ Owns which of a job's runs count: those that completed; while none has, the othe
 from __future__ import annotations
 
 import hashlib
-import json
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from governance_server.lineage.derivation import REPLACING, digest_of, lineages_of
 from governance_server.lineage.judging import AcceptedEvent
-from governance_server.lineage.run_state import RunState, joined, state_of
+from governance_server.lineage.run_state import RunState, canonical, joined, state_of
 from governance_server.storage import lineage_runs as rows
 from governance_server.storage.drivers import Connection
 from mesh_core.dataset_names import job_node
@@ -24,6 +23,8 @@ from mesh_core.lineage_wire import lineage_to_wire
 __all__ = ["Folded", "Folding", "counting", "read_lineage", "resource_name", "run_key"]
 
 _RUNS_KEPT = 2000
+_DERIVATIONS_KEPT = 2000
+_EVIDENCE_KEPT = 100_000
 _KEPT_BYTES = 64 << 20
 _COMPLETE_WEIGHT, _OTHER_WEIGHT, _DECLARED_WEIGHT = 1, 0, 2
 _MOST_US = 2**62
@@ -57,6 +58,9 @@ class Folding:
     def __init__(self) -> None:
         self._runs: OrderedDict[str, _Run] = OrderedDict()
         self._bytes = 0
+        self._derivations: OrderedDict[bytes, tuple[Mapping[str, PortLineage], Mapping[str, str]]] = OrderedDict()
+        self._evidenced: set[str] = set()
+        """Digests of lineages that are stored already."""
         self._counting: dict[tuple[str, str, str], frozenset[str]] = {}
         """(namespace, job, target) → the digests that counted when last looked at, all of completed runs."""
         self.due: set[rows.Due] = set()
@@ -66,6 +70,7 @@ class Folding:
         self._runs.clear()
         self._bytes = 0
         self._counting.clear()
+        self._evidenced.clear()
         self.due.clear()
 
     def fold(self, connection: Connection, sequence: int, accepted: AcceptedEvent) -> Folded:
@@ -74,10 +79,9 @@ class Folding:
         known = self._find(connection, key)
         told = state_of(accepted.event)
         state = joined(known.state if known is not None else None, told)
-        text = state.to_text()
-        if known is not None and text == known.text:
+        if known is not None and state == known.state:
             return Folded(None, known.lineages)
-        run = self._derived(known, state, text, sequence, accepted)
+        run = self._derived(known, state, sequence, accepted)
         created = self._write(connection, key, known, run, accepted)
         self._keep(key, run)
         return Folded(created, run.lineages)
@@ -92,17 +96,31 @@ class Folding:
             return kept
         state = RunState.from_text(body)
         told = rows.outputs_of(connection, key)
-        lineages = lineages_of(state)
-        return _Run(sequence, state, body, lineages, {target: digest_of(it) for target, it in lineages.items()}, told)
+        return _Run(sequence, state, body, *self._lineages(state), told)
 
-    def _derived(self, known: _Run | None, state: RunState, text: str, sequence: int, accepted: AcceptedEvent) -> _Run:
+    def _derived(self, known: _Run | None, state: RunState, sequence: int, accepted: AcceptedEvent) -> _Run:
+        text = state.to_text()
         if not accepted.tells:
             return _Run(sequence, state, text, {}, {})
-        if known is not None and _relevant(known.state) == _relevant(state):
-            return _Run(sequence, state, text, known.lineages, known.digests, known.told)
-        lineages = {target: it for target, it in lineages_of(state).items() if target not in accepted.claimed}
         told = known.told if known is not None else {}
-        return _Run(sequence, state, text, lineages, {target: digest_of(it) for target, it in lineages.items()}, told)
+        if known is not None and _relevant(known.state) == _relevant(state):
+            return _Run(sequence, state, text, known.lineages, known.digests, told)
+        lineages, digests = self._lineages(state)
+        if accepted.claimed:
+            lineages = {target: it for target, it in lineages.items() if target not in accepted.claimed}
+        return _Run(sequence, state, text, lineages, digests, told)
+
+    def _lineages(self, state: RunState) -> tuple[Mapping[str, PortLineage], Mapping[str, str]]:
+        """The lineage of each target and its digest; most runs of a job tell what an earlier one did."""
+        key = hashlib.sha256(canonical(_relevant(state)).encode()).digest()
+        kept = self._derivations.pop(key, None)
+        if kept is None:
+            lineages = lineages_of(state)
+            kept = (lineages, {target: digest_of(it) for target, it in lineages.items()})
+        self._derivations[key] = kept
+        if len(self._derivations) > _DERIVATIONS_KEPT:
+            self._derivations.popitem(last=False)
+        return kept
 
     def _write(self, connection: Connection, key: str, known: _Run | None, run: _Run, accepted: AcceptedEvent) -> tuple[str, ...]:
         row = _row(key, run, accepted)
@@ -127,7 +145,8 @@ class Folding:
         changed = [it for target, it in outputs.items() if run.told.get(target) != it]
         gone = [it for target, it in run.told.items() if target not in outputs]
         for it in changed:
-            if it.target not in run.told or run.told[it.target].digest != it.digest:
+            if it.digest not in self._evidenced:
+                self._evidenced.add(it.digest)
                 body = lineage_to_wire(run.lineages[it.target]).SerializeToString(deterministic=True)
                 rows.put_evidence(connection, it.digest, body)
         rows.put_outputs(connection, changed, [(it.key, it.target) for it in gone])
@@ -157,6 +176,8 @@ class Folding:
             self._counting[place] = frozenset(counting(told))
 
     def _keep(self, key: str, run: _Run) -> None:
+        if len(self._evidenced) > _EVIDENCE_KEPT:
+            self._evidenced.clear()
         old = self._runs.pop(key, None)
         self._bytes += len(run.text) - (len(old.text) if old is not None else 0)
         self._runs[key] = run
@@ -174,7 +195,7 @@ def run_key(accepted: AcceptedEvent) -> str:
     else:
         named = event.content[event.kind.value]
         parts = [accepted.owner, named["namespace"], named["name"], "" if accepted.tells else accepted.principal]
-    text = json.dumps([event.kind.value, *parts])
+    text = canonical([event.kind.value, *parts])
     return hashlib.sha256(text.encode()).hexdigest()[:40]
 
 
@@ -205,15 +226,8 @@ def read_lineage(body: bytes, due: rows.Due, digest: str) -> bytes:
 
 
 def _relevant(state: RunState) -> object:
-    facets = {
-        node: [
-            (name, held.value)
-            for name, held in sorted(told.items())
-            if name in ("columnLineage", "lineage", "schema", "symlinks")
-        ]
-        for node, told in state.outputs.items()
-    }
-    return state.inputs.keys(), facets, state.entries.keys(), state.has_entries
+    facets = {node: {name: told[name].value for name in _TELLING if name in told} for node, told in state.outputs.items()}
+    return [sorted(state.inputs), facets, sorted(state.entries), state.has_entries, state.is_declared]
 
 
 def _row(key: str, run: _Run, accepted: AcceptedEvent) -> rows.RunRow:

@@ -2,54 +2,48 @@
 
 from __future__ import annotations
 
-import json
 import re
 
 from governance_server.rules.errors import Invalid
 
 __all__ = ["array_parts"]
 
-_SPACE = re.compile(r"[ \t\r\n]*")
+_MARKS = re.compile(rb'(?>[^"\[\]{},]+|"(?>[^"\\]+|\\.)*+")*+([\[\]{},])', re.DOTALL)
+"""The next mark outside of texts, with everything before it."""
+_OPENING, _CLOSING = frozenset(b"[{"), frozenset(b"]}")
 
 
 def array_parts(body: bytes) -> list[bytes]:
-    """The text of each element; whether it is an event is not looked at. Raises: Invalid if the body is no array."""
-    try:
-        text = body.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        raise _no_array("it is not UTF-8") from None
-    position = _skip(text, 0)
-    if text[position : position + 1] != "[":
-        raise _no_array("it does not begin with [")
-    position = _skip(text, position + 1)
+    """The text of each element; whether it is JSON is not looked at. Raises: Invalid if the body is no array."""
+    text = body.removeprefix(b"\xef\xbb\xbf").strip(b" \t\r\n")
+    if not text.startswith(b"[") or not text.endswith(b"]"):
+        raise _no_array("it does not begin with [ and end with ]")
+    depth, begin = 0, 1
     parts: list[bytes] = []
-    if text[position : position + 1] == "]":
-        return _ended(text, position, parts)
-    decoder = json.JSONDecoder()
-    while True:
-        try:
-            _, end = decoder.raw_decode(text, position)
-        except (ValueError, RecursionError):
-            raise _no_array(f"element {len(parts)} is not JSON") from None
-        parts.append(text[position:end].encode("utf-8", "surrogatepass"))
-        position = _skip(text, end)
-        mark = text[position : position + 1]
-        if mark == "]":
-            return _ended(text, position, parts)
-        if mark != ",":
-            raise _no_array(f"after element {len(parts) - 1} comes neither , nor ]")
-        position = _skip(text, position + 1)
-
-
-def _ended(text: str, position: int, parts: list[bytes]) -> list[bytes]:
-    if _skip(text, position + 1) != len(text):
-        raise _no_array("something follows its end")
+    position = 0
+    while (found := _MARKS.match(text, position)) is not None:
+        position = found.end()
+        at = position - 1
+        mark = text[at]
+        if mark in _OPENING:
+            depth += 1
+        elif mark in _CLOSING:
+            depth -= 1
+            if depth == 0:
+                if position != len(text):
+                    raise _no_array("something follows its end")
+                break
+        elif mark == ord(",") and depth == 1:
+            parts.append(text[begin:at].strip(b" \t\r\n"))
+            begin = position
+    if depth != 0:
+        raise _no_array("a bracket or a text in it has no end")
+    last = text[begin:-1].strip(b" \t\r\n")
+    if parts or last:
+        parts.append(last)
+    if any(not part for part in parts):
+        raise _no_array("an element between its commas is missing")
     return parts
-
-
-def _skip(text: str, position: int) -> int:
-    found = _SPACE.match(text, position)
-    return found.end() if found is not None else position
 
 
 def _no_array(reason: str) -> Invalid:

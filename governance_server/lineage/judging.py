@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from governance_server.caller import Caller
 from governance_server.lineage.derivation import job_as_node
 from governance_server.lineage.received import EventKind, ReceivedEvent
-from governance_server.policy.projection import PolicyProjection
+from governance_server.policy.projection import Facts, PolicyProjection
 from governance_server.rules.errors import AccessDenied, Problem
 from mesh_core.dataset_names import DatasetName, dataset_node, is_outside, parse_node
 from mesh_core.names import MESH
@@ -49,50 +49,40 @@ class EventJudge:
         """The event, if the caller may send it. Raises: AccessDenied with every job and output that is not the caller's."""
         if event.kind is EventKind.DATASET:
             named = event.content["dataset"]
-            node, owner = self._owner(DatasetName(named["namespace"], named["name"]))
+            node, owner = _owner(self._policy.facts(), DatasetName(named["namespace"], named["name"]))
             is_own = self._owns(caller, node, owner)
             return AcceptedEvent(event, caller.name, owner, frozenset() if is_own else frozenset({node}), tells=is_own)
         job = event.job
         assert job is not None, "only events about datasets have no job"
-        owner = self._policy.facts().owners.owner_of(*job)
+        facts = self._policy.facts()
+        owner = facts.owners.owner_of(*job)
         problems = [] if self._owns(caller, "", owner) else [Problem("$.job", _refusal("job", job, owner))]
         for index, output in enumerate(event.datasets("outputs")):
             named = DatasetName(output["namespace"], output["name"])
-            if not self._owns(caller, *self._owner(named)):
-                problems.append(Problem(f"$.outputs[{index}]", _refusal("dataset", named, self._owner(named)[1])))
+            node, whose = _owner(facts, named)
+            if (whose != owner or not is_outside(node) or problems) and not self._owns(caller, node, whose):
+                problems.append(Problem(f"$.outputs[{index}]", _refusal("dataset", named, whose)))
         if problems:
             raise AccessDenied(f"This event is not yours to send: {problems[0].message}", problems=problems)
-        return AcceptedEvent(event, caller.name, owner, frozenset(self._claims(event, caller)))
+        return AcceptedEvent(event, caller.name, owner, frozenset(self._claims(event, caller, facts)))
 
-    def _claims(self, event: ReceivedEvent, caller: Caller) -> Iterator[str]:
+    def _claims(self, event: ReceivedEvent, caller: Caller, facts: Facts) -> Iterator[str]:
         """Targets of explicit lineage, and other names of the outputs, that are others'."""
         for output in event.datasets("outputs"):
-            owner = self._owner(DatasetName(output["namespace"], output["name"]))[1]
+            owner = _owner(facts, DatasetName(output["namespace"], output["name"]))[1]
             for it in output.get("facets", {}).get("symlinks", {}).get("identifiers") or ():
                 named = DatasetName(it["namespace"], it["name"])
-                if self._owner(named)[1] not in ("", owner):
+                if _owner(facts, named)[1] not in ("", owner):
                     yield dataset_node(*named)
         for entry in event.content["job"].get("facets", {}).get("lineage", {}).get("entries", ()):
             if "name" not in entry:
                 continue
             named = DatasetName(entry["namespace"], entry["name"])
             if entry["type"] == "JOB":
-                if not self._owns(caller, "", self._policy.facts().owners.owner_of(*named)):
+                if not self._owns(caller, "", facts.owners.owner_of(*named)):
                     yield job_as_node(*named)
-            elif not self._owns(caller, *self._owner(named)):
+            elif not self._owns(caller, *_owner(facts, named)):
                 yield dataset_node(*named)
-
-    def _owner(self, named: DatasetName) -> tuple[str, str]:
-        """The dataset as the port it is, or its node, and the domain that owns it."""
-        facts = self._policy.facts()
-        told = dataset_node(*named)
-        owner = facts.owners.owner_of(*parse_node(told))
-        if owner and is_outside(told):  # whoever registered it owns it, whatever others say it is
-            return told, owner
-        node = facts.observed.port_of(told)
-        if not is_outside(node):
-            return node, node.partition(".")[0]
-        return node, facts.owners.owner_of(*parse_node(node))
 
     def _owns(self, caller: Caller, node: str, owner: str) -> bool:
         """True if the caller may write what it is, or acts for the centre where nobody owns it."""
@@ -100,6 +90,18 @@ class EventJudge:
             return self._policy.check(caller, "administer", MESH).allowed
         obj = node if node and not is_outside(node) else owner
         return self._policy.check(caller, "write", obj).allowed
+
+
+def _owner(facts: Facts, named: DatasetName) -> tuple[str, str]:
+    """The dataset as the port it is, or its node, and the domain that owns it."""
+    told = dataset_node(*named)
+    owner = facts.owners.owner_of(*parse_node(told))
+    if owner and is_outside(told):  # whoever registered it owns it, whatever others say it is
+        return told, owner
+    node = facts.observed.port_of(told)
+    if not is_outside(node):
+        return node, node.partition(".")[0]
+    return node, facts.owners.owner_of(*parse_node(node))
 
 
 def _refusal(what: str, named: DatasetName, owner: str) -> str:

@@ -7,7 +7,6 @@ state. Owns the state, the join and its text form; what the facets mean for edge
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -15,7 +14,7 @@ from typing import Any, NamedTuple
 from governance_server.lineage.received import EventKind, ReceivedEvent
 from mesh_core.dataset_names import dataset_node
 
-__all__ = ["DatasetState", "Held", "RunState", "joined", "state_of"]
+__all__ = ["DatasetState", "Held", "RunState", "canonical", "joined", "state_of"]
 
 _ENDED = frozenset({"COMPLETE", "ABORT", "FAIL"})
 _FACETS = ("columnLineage", "lineage", "lifecycleStateChange", "version", "schema", "symlinks")
@@ -46,8 +45,8 @@ class RunState:
     parent: Held | None = None
     inputs: dict[str, DatasetState] = field(default_factory=dict)
     outputs: dict[str, DatasetState] = field(default_factory=dict)
-    entries: dict[str, Any] = field(default_factory=dict)
-    """Entries of the job's facet `lineage`, by their text: those of a run add up."""
+    entries: dict[str, bool] = field(default_factory=dict)
+    """Entries of the job's facet `lineage`, each as JSON text: those of a run add up."""
     has_entries: bool = False
 
     @property
@@ -58,17 +57,26 @@ class RunState:
     def to_text(self) -> str:
         """The state as JSON, equal for equal states."""
         parts = {name: getattr(self, name) for name in self.__slots__}
-        return json.dumps(parts, sort_keys=True, separators=(",", ":"))
+        return canonical(parts)
 
     @classmethod
     def from_text(cls, text: str) -> RunState:
         """The state of `to_text`."""
-        parts = json.loads(text)
+        import orjson
+
+        parts = orjson.loads(text)
         for name in ("job", "last", "end", "parent"):
             parts[name] = None if parts[name] is None else Held(*parts[name])
         for side in ("inputs", "outputs"):
             parts[side] = {node: {k: Held(*v) for k, v in facets.items()} for node, facets in parts[side].items()}
         return cls(**parts)
+
+
+def canonical(value: object) -> str:
+    """The value as JSON text, equal for equal values."""
+    import orjson
+
+    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=list).decode()
 
 
 def state_of(event: ReceivedEvent) -> RunState:
@@ -91,7 +99,7 @@ def state_of(event: ReceivedEvent) -> RunState:
         parent=held(_parent(run_facets["parent"])) if "parent" in run_facets else None,
         inputs=_datasets(event.datasets("inputs"), held),
         outputs=_datasets(datasets, held),
-        entries={json.dumps(entry, sort_keys=True): entry for entry in (lineage or {}).get("entries", [])},
+        entries={canonical(entry): True for entry in (lineage or {}).get("entries", [])},
         has_entries=lineage is not None and not lineage.get("_deleted", False),
     )
 
@@ -131,18 +139,18 @@ def _datasets(given: list[dict[str, Any]], held: Any) -> dict[str, DatasetState]
 
 
 def _lean(name: str, facet: Mapping[str, Any]) -> Any:  # noqa: ANN401  # JSON
-    """The facet without what nothing is derived from; the event's bytes have it all."""
+    """The facet without what nothing is derived from, the large ones as JSON text; the event's bytes have it all."""
     if facet.get("_deleted"):
         return None
     if name == "schema":
-        return [it["name"] for it in facet.get("fields") or []]
+        return canonical([it["name"] for it in facet.get("fields") or []])
     if name == "version":
         return facet["datasetVersion"]
     if name == "lifecycleStateChange":
         return facet["lifecycleStateChange"]
     if name == "symlinks":
         return [[it["namespace"], it["name"]] for it in facet.get("identifiers") or []]
-    return {key: value for key, value in facet.items() if not key.startswith("_")}
+    return canonical({key: value for key, value in facet.items() if not key.startswith("_")})
 
 
 def _later(one: Held, other: Held) -> Held:

@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from governance_server.lineage.json_parts import array_parts
+from governance_server.rules.errors import Invalid
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | st.text(),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=4),
+)
+
+
+@given(st.lists(JSON, max_size=5), st.sampled_from([None, 1]), st.booleans())
+def test_the_parts_of_an_array_are_its_elements_byte_for_byte(values: list[object], indent: int | None, ascii_only: bool) -> None:
+    text = json.dumps(values, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
+    parts = array_parts(text)
+    assert [json.loads(part.decode("utf-8", "surrogatepass")) for part in parts] == values
+    assert all(part in text for part in parts)
+
+
+@pytest.mark.parametrize("text", [b"", b"{}", b"[", b"[1", b"[1,]", b"[,1]", b'["a]', b"[1]]", b"[1][2]", b"[[1]", b'{"a": [1]}'])
+def test_what_is_no_array_is_refused(text: bytes) -> None:
+    with pytest.raises(Invalid):
+        array_parts(text)
+
+
+def test_a_long_text_costs_its_length_only() -> None:
+    text = b'["' + b"\\\\" * 500_000 + b'", ' + b"[" * 100_000 + b"]" * 100_000 + b"]"
+    assert len(array_parts(text)) == 2

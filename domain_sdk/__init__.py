@@ -97,7 +97,7 @@ from domain_sdk.inbox import Inbox, Notice, NoticeKind
 from domain_sdk.lineage import LineageEdge, LineageGraph, LineageNode, LineageOrigin, LineageReach
 from domain_sdk.mentions import Mention
 from domain_sdk.mesh import Mesh
-from domain_sdk.open_lineage import EventResult, LineageReceipt, LineageRun, ReceiptEdge, ReceivedEvent, RunDataset
+from domain_sdk.open_lineage import EventResult, LineageReceipt, LineageRun, ReceiptEdge, ReceivedEvent, RunDataset, RunSummary
 from domain_sdk.policy import Policy
 from domain_sdk.product import Product
 from domain_sdk.questions import (
@@ -238,6 +238,7 @@ __all__ = [
     "RevisionNotReached",
     "RowChange",
     "RunDataset",
+    "RunSummary",
     "SecondPersonNeeded",
     "SeenColumn",
     "ServerStatus",

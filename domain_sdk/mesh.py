@@ -32,7 +32,7 @@ if TYPE_CHECKING:
     from domain_sdk.domain import Domain
     from domain_sdk.identity import Principal, ServerStatus
     from domain_sdk.mentions import Mention
-    from domain_sdk.open_lineage import EventResult, LineageRun
+    from domain_sdk.open_lineage import EventResult, LineageRun, RunSummary
     from domain_sdk.quality import QualityWarning
     from domain_sdk.read import GovernedScan, Via
     from domain_sdk.sql import QueryPlan
@@ -174,6 +174,12 @@ class Mesh(AccessCalls, LineageCalls, ExpectationCalls):
         from domain_sdk.open_lineage import list_runs
 
         return list_runs(self._transport, dataset=dataset, namespace=namespace, job=job, limit=limit)
+
+    def run_summaries(self, namespace: str, job: str) -> list[RunSummary]:
+        """What is left of a job's runs that the server has compacted: how many ended how, from when to when."""
+        from domain_sdk.open_lineage import run_summaries
+
+        return run_summaries(self._transport, namespace, job)
 
     # Reading
 

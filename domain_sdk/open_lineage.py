@@ -22,9 +22,11 @@ __all__ = [
     "ReceiptEdge",
     "ReceivedEvent",
     "RunDataset",
+    "RunSummary",
     "list_events",
     "list_runs",
     "record_events",
+    "run_summaries",
     "set_dataset_alias",
 ]
 
@@ -102,6 +104,18 @@ class RunDataset:
 
 
 @dataclass(frozen=True, slots=True)
+class RunSummary:
+    """Runs of a job that ended alike and were compacted, as the server keeps events for a limited time."""
+
+    state: str
+    runs: int
+    start_time: datetime
+    """The earliest time that one of their events gave."""
+    last_time: datetime
+    """The latest."""
+
+
+@dataclass(frozen=True, slots=True)
 class LineageRun:
     """A run of a job, as its events tell."""
 
@@ -150,6 +164,19 @@ def list_runs(
     method = transport.control(OpenLineageServiceStub).ListRuns
     request = ListRunsRequest(dataset=dataset, namespace=namespace, job=job)
     return [_run(it) for it in all_items(transport, method, request, field="runs", limit=limit)]
+
+
+def run_summaries(transport: Transport, namespace: str, job: str) -> list[RunSummary]:
+    """What is left of the job's runs that were compacted: for each way they ended how many there were."""
+    from domainmesh.v1.open_lineage_service_pb2 import ListRunsRequest
+    from domainmesh.v1.open_lineage_service_pb2_grpc import OpenLineageServiceStub
+
+    request = ListRunsRequest(namespace=namespace, job=job, page_size=1)
+    answer = transport.call(transport.control(OpenLineageServiceStub).ListRuns, request)
+    return [
+        RunSummary(it.state, it.runs, it.start_time.ToDatetime(tzinfo=UTC), it.last_time.ToDatetime(tzinfo=UTC))
+        for it in answer.compacted
+    ]
 
 
 def set_dataset_alias(transport: Transport, dataset: str, port: str) -> None:

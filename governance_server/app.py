@@ -37,6 +37,7 @@ from governance_server.journal.journal import Journal
 from governance_server.keyring import Keyring
 from governance_server.lineage.emit import LineageEmitter
 from governance_server.lineage.intake import STREAM, LineageIntake
+from governance_server.lineage.retention import lineage_tasks
 from governance_server.maintenance import Maintenance, Task
 from governance_server.oidc_settings import OidcSettings
 from governance_server.policy.projection import PolicyProjection
@@ -154,6 +155,7 @@ def build_control(settings: Settings, *, gateway: Callable[[], str]) -> Control:
     port = _open(server, settings, settings.port, names)
     maintenance = _maintenance(backend, checkpoints)
     maintenance.register(upkeep_tasks(backend, upkeep))
+    maintenance.register(lineage_tasks(settings, backend.database, events, backend.now))
     maintenance.start()
     http.start()
     return Control(server, port, backend, publisher, maintenance, checkpoints, http, intake, handlers_ended, is_first_start)

@@ -83,6 +83,9 @@ class Settings:
     them. Does not affect refusals, reads, files and retrieval: every one of these is logged."""
     decision_log_days: int
     """`MESH_DECISION_LOG_DAYS`, default 0. Decisions older than this are pruned; 0 keeps them for ever."""
+    lineage_event_days: int
+    """`MESH_LINEAGE_EVENT_DAYS`, default 0. OpenLineage events older than this leave their digests, their runs a count per job;
+    edges and their evidence stay. 0 keeps them for ever."""
     checkpoints: Path
     """`MESH_CHECKPOINTS`, default `<home>/checkpoints.jsonl`. Signed checkpoints are appended to it: keep it elsewhere."""
     checkpoint_seconds: int
@@ -141,6 +144,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         impact_days=_integer(env, "MESH_IMPACT_DAYS", 90, maximum=36_500),
         log_checks=_integer(env, "MESH_LOG_CHECKS", 1),
         decision_log_days=_integer(env, "MESH_DECISION_LOG_DAYS", 0, maximum=36_500),
+        lineage_event_days=_integer(env, "MESH_LINEAGE_EVENT_DAYS", 0, maximum=36_500),
         checkpoints=Path(env.get("MESH_CHECKPOINTS", str(home / "checkpoints.jsonl"))).expanduser().absolute(),
         checkpoint_seconds=_integer(env, "MESH_CHECKPOINT_SECONDS", 300, minimum=1),
         checkpoint_entries=_integer(env, "MESH_CHECKPOINT_ENTRIES", 1000, minimum=1),

@@ -17,7 +17,7 @@ from domain_sdk.cli.session import connect
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from domain_sdk.open_lineage import EventResult, LineageReceipt, LineageRun, RunDataset
+    from domain_sdk.open_lineage import EventResult, LineageReceipt, LineageRun, RunDataset, RunSummary
 
 __all__ = ["COMMANDS"]
 
@@ -51,7 +51,9 @@ def runs(
         raise typer.BadParameter("Give a dataset, or --namespace and --job.", param_hint="dataset")
     with connect(ctx) as mesh:
         found = mesh.runs(dataset, namespace=namespace, job=job, limit=limit)
-    answer(found, lambda: _runs(found), as_json=as_json)
+        compacted = mesh.run_summaries(namespace, job) if job else []
+    shown = {"runs": found, "compacted": compacted} if job else found
+    answer(shown, lambda: _runs(found, compacted), as_json=as_json)
 
 
 def alias(
@@ -120,13 +122,16 @@ def _idle(accepted: Sequence[LineageReceipt]) -> Iterator[str]:
     yield from dict.fromkeys(note for receipt in accepted for note in receipt.notes)
 
 
-def _runs(found: Sequence[LineageRun]) -> RenderableType:
+def _runs(found: Sequence[LineageRun], compacted: Sequence[RunSummary]) -> RenderableType:
+    from rich.console import Group
+
+    old = [f"Compacted: {it.runs} runs that ended {it.state or 'untold'}, until {it.last_time:%Y-%m-%d}." for it in compacted]
     if not found:
-        return "There are no such runs."
+        return Group("There are no such runs.", *old)
     rows = [
         (it.last_time, f"{it.namespace} {it.job}", it.state, _names(it.inputs), _names(it.outputs), it.run_id) for it in found
     ]
-    return table(("last event", "job", "state", "read", "wrote", "run"), rows)
+    return Group(table(("last event", "job", "state", "read", "wrote", "run"), rows), *old)
 
 
 def _names(datasets: Sequence[RunDataset]) -> str:

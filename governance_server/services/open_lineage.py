@@ -21,6 +21,7 @@ from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import GovernanceError, Invalid, TooLarge
 from governance_server.storage.lineage_queries import FoundRun, runs_of_dataset, runs_of_job
+from governance_server.storage.lineage_retention import summaries_of
 from governance_server.storage.times import from_microseconds
 from mesh_core.dataset_names import DatasetName, dataset_node, is_outside, parse_node
 from mesh_core.lineage import Basis, InputVersion, PortLineage
@@ -106,7 +107,13 @@ class OpenLineageService(open_lineage_service_pb2_grpc.OpenLineageServiceService
             found = runs_of_job(reader, request.namespace, request.job, after=page.after, limit=page.size + 1)
         shown = [_run(run, sight) for run in found[: page.size] if sight.sees_job(DatasetName(run.namespace, run.job))]
         more = Page.token(found[page.size - 1].position) if len(found) > page.size else ""
-        return pb.ListRunsResponse(runs=shown, next_page_token=more)
+        response = pb.ListRunsResponse(runs=shown, next_page_token=more)
+        if request.job and not page.after:
+            for summary in summaries_of(reader, request.namespace, request.job):
+                message = response.compacted.add(state=summary.state, runs=summary.runs)
+                message.start_time.FromDatetime(from_microseconds(summary.first_us))
+                message.last_time.FromDatetime(from_microseconds(summary.last_us))
+        return response
 
 
 def _node(text: str) -> str:

@@ -31,6 +31,17 @@ _MOVE_HEAD = "UPDATE stream_head SET hash = ? WHERE stream = ?"
 _INSERT = "INSERT INTO event (stream, sequence, received_at_us, hash, body) VALUES (?, ?, ?, ?, ?)"
 _EARLIER = "SELECT sequence FROM event WHERE stream = ? AND sequence <= ? ORDER BY sequence LIMIT 100"
 _READ = "SELECT sequence, received_at_us, hash, body FROM event WHERE stream = ? AND sequence > ? ORDER BY sequence LIMIT ?"
+_WALK = (
+    "SELECT sequence, received_at_us, hash, body, body_digest FROM event WHERE stream = ? AND sequence > ? "
+    "ORDER BY sequence LIMIT ?"
+)
+_WHOLE = (
+    "SELECT sequence, body FROM event WHERE stream = ? AND received_at_us < ? AND body_digest IS NULL AND sequence > ? "
+    "ORDER BY sequence LIMIT ?"
+)
+_COMPACT = "UPDATE event SET body = ?, body_digest = ? WHERE stream = ? AND sequence = ?"
+_COMPACTABLE = frozenset({"openlineage"})
+"""Streams whose old bodies may be gone, their digests kept."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +117,7 @@ class EventLog:
             first = last - len(bodies) + 1
             rows = []
             for sequence, body in enumerate(bodies, first):
-                digest = _event_hash(digest, sequence, time_us, body)
+                digest = _event_hash(digest, sequence, time_us, hashlib.sha256(body).digest())
                 rows.append((self._stream, sequence, time_us, digest, body))
             used.executemany(_INSERT, rows)
             used.execute(_MOVE_HEAD, (digest, self._stream))
@@ -139,6 +150,18 @@ class EventLog:
             if along is not None:
                 along(connection, row[0])
             return deleted.rowcount
+
+    def compact(self, before_us: int, *, after: int, limit: int) -> int:
+        """Of events received before `before_us` only the digest of the body is left; the chain verifies as before.
+
+        Returned is the last sequence looked at, of at most `limit` after sequence `after`; `after` if nothing is left to do.
+        """
+        assert self._stream in _COMPACTABLE, f"the bodies of {self._stream} stay"
+        with self._database.write() as connection:
+            rows = connection.execute(_WHOLE, (self._stream, before_us, after, limit)).fetchall()
+            digests = [(b"", hashlib.sha256(body).digest(), self._stream, sequence) for sequence, body in rows]
+            connection.executemany(_COMPACT, digests)
+        return int(rows[-1][0]) if rows else after
 
     def verify(self) -> StreamVerification:
         """What a walk along the stream's chain, from what was pruned to its head, found; in one consistent state."""
@@ -179,7 +202,7 @@ class _StreamWalk:
     def run(self, connection: Connection) -> None:
         for (sequence,) in connection.execute(_EARLIER, (self.stream, self.sequence)).fetchall():
             self.report(sequence, f"event {sequence} of {self.stream} lies before the chain's beginning")
-        while page := connection.execute(_READ, (self.stream, self.sequence, _PAGE)).fetchall():
+        while page := connection.execute(_WALK, (self.stream, self.sequence, _PAGE)).fetchall():
             for row in page:
                 if not isinstance(row[0], int) or row[0] < 1:
                     self.report(0, f"an event of {self.stream} has a number that is none")
@@ -191,13 +214,15 @@ class _StreamWalk:
             self.problems.append(StreamProblem(sequence, text))
 
     def _check(self, row: Row) -> None:
-        sequence, time_us, digest, body = row
+        sequence, time_us, digest, body, compacted = row
         if sequence != self.sequence + 1:
             self.report(self.sequence + 1, f"event {self.sequence + 1} of {self.stream} is missing")
-        elif not all(map(isinstance, row[1:], (int, bytes, bytes))):
+        elif not all(map(isinstance, row[1:4], (int, bytes, bytes))) or not isinstance(compacted, bytes | None):
             self.report(sequence, f"event {sequence} of {self.stream} holds a value of another type")
             digest = digest if isinstance(digest, bytes) else self.digest
-        elif _event_hash(self.digest, sequence, time_us, body) != digest:
+        elif compacted is not None and (body or self.stream not in _COMPACTABLE):
+            self.report(sequence, f"event {sequence} of {self.stream} has a digest in the place of its body")
+        elif _event_hash(self.digest, sequence, time_us, compacted or hashlib.sha256(body).digest()) != digest:
             self.report(sequence, f"event {sequence} of {self.stream} is not what was received")
         elif self.visit is not None:
             self.visit(sequence, time_us, digest, body)
@@ -209,6 +234,6 @@ def _stream_head(connection: Connection, stream: str) -> Row:
     return (0, _GENESIS, 0, _GENESIS) if row is None else row
 
 
-def _event_hash(previous: bytes, sequence: int, time_us: int, body: bytes) -> bytes:
+def _event_hash(previous: bytes, sequence: int, time_us: int, body_digest: bytes) -> bytes:
     fields = sequence.to_bytes(8, "big") + time_us.to_bytes(8, "big", signed=True)
-    return hashlib.sha256(_LABEL + previous + fields + hashlib.sha256(body).digest()).digest()
+    return hashlib.sha256(_LABEL + previous + fields + body_digest).digest()

@@ -159,21 +159,27 @@ class ListRunsResponse(_message.Message):
 
     RUNS_FIELD_NUMBER: _builtins.int
     NEXT_PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    COMPACTED_FIELD_NUMBER: _builtins.int
     next_page_token: _builtins.str
     """Empty on the last page."""
     @_builtins.property
     def runs(self) -> _containers.RepeatedCompositeFieldContainer[_open_lineage_pb2.LineageRun]:
         """The runs."""
 
+    @_builtins.property
+    def compacted(self) -> _containers.RepeatedCompositeFieldContainer[_open_lineage_pb2.RunSummary]:
+        """What is left of a job's runs that were compacted; on the first page of a job's runs."""
+
     def __init__(
         self,
         *,
         runs: _abc.Iterable[_open_lineage_pb2.LineageRun] | None = ...,
         next_page_token: _builtins.str = ...,
+        compacted: _abc.Iterable[_open_lineage_pb2.RunSummary] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["next_page_token", b"next_page_token", "runs", b"runs"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["compacted", b"compacted", "next_page_token", b"next_page_token", "runs", b"runs"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

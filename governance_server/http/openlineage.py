@@ -121,11 +121,12 @@ class _Answers:
 
 
 async def _body(request: web.Request) -> bytes:
-    from aiohttp import web
+    from aiohttp import ClientError, web
+    from aiohttp.http_exceptions import HttpProcessingError
 
     try:
         return await request.read()
-    except web.HTTPBadRequest as error:
+    except (web.HTTPBadRequest, web.RequestPayloadError, ClientError, HttpProcessingError) as error:
         raise Invalid("The body cannot be read: it is not what its Content-Encoding says.") from error
 
 

@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from domain_sdk._transport import Transport
     from domain_sdk.access import Guardrail
     from domain_sdk.catalog import DomainEntry
+    from domain_sdk.erasure import Erasure
     from domain_sdk.tags import GovernedTag, TagRelease
 
 __all__ = ["Admin"]
@@ -305,6 +306,29 @@ class Admin:
         from domain_sdk import _tag_calls
 
         return _tag_calls.list_releases(self._transport)
+
+    def erase(
+        self, tag: str, value: str, *, reason: str = "", products: Sequence[str] = (), dry_run: bool = False
+    ) -> list[Erasure]:
+        """The data subject is in no version, file, passage or cache any more; returned are the receipts, one for each product.
+
+        Versions that held the subject are retired, and one without it takes the place of the one served. Needs `administer` on
+        each product. If it breaks off, repeat it. There is no way back.
+
+        Args:
+            tag: Of the columns that say who somebody is, like `pii.email`; narrower tags count.
+            value: The subject's value in them; case and spaces around it do not count. It is neither stored nor logged.
+            reason: Needed unless it is a preview; stays in the journal.
+            products: Only these; all that the caller may administer when left out.
+            dry_run: Only say what would be removed.
+
+        Raises:
+            Conflict: a product is half published.
+            Overloaded: one is being published just now.
+        """
+        from domain_sdk import erasure
+
+        return erasure.erase(self._transport, tag, value, reason=reason, products=products, dry_run=dry_run)
 
     def repair(self, product: str = "") -> tuple[list[str], list[str]]:
         """What crashed publishers and servers left behind is ended: the publications rolled forward, and those given up."""

@@ -58,7 +58,8 @@ class Upkeep:
         """Versions whose time is over by the contract are retired, tables compacted, files that no version needs removed.
 
         Raises:
-            Conflict: the product is being published.
+            Conflict: the product is half published.
+            Overloaded: it is being published just now.
         """
         from domainmesh.v1 import maintenance_service_pb2 as pb
         from domainmesh.v1.maintenance_service_pb2_grpc import MaintenanceServiceStub
@@ -77,7 +78,8 @@ class Upkeep:
 
         Raises:
             InvalidRequest: there is no such table or column.
-            Conflict: the product is being published.
+            Conflict: the product is half published.
+            Overloaded: it is being published just now.
         """
         from domainmesh.v1 import maintenance_service_pb2 as pb
         from domainmesh.v1.maintenance_service_pb2_grpc import MaintenanceServiceStub
@@ -93,7 +95,8 @@ class Upkeep:
         What was in use within `grace_hours` stays, for reads that run.
 
         Raises:
-            Conflict: the product is being published.
+            Conflict: the product is half published.
+            Overloaded: it is being published just now.
         """
         from domainmesh.v1 import maintenance_service_pb2 as pb
         from domainmesh.v1.maintenance_service_pb2_grpc import MaintenanceServiceStub

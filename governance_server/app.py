@@ -56,6 +56,7 @@ from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import open_database
 from governance_server.storage.events import EventLog
 from governance_server.storage.leases import Leases
+from governance_server.upkeep.erasure import Eraser
 from governance_server.upkeep.tasks import upkeep_tasks
 from governance_server.upkeep.upkeep import Upkeep
 from governance_server.vector_access import VectorAccess
@@ -142,10 +143,12 @@ def build_control(settings: Settings, *, gateway: Callable[[], str]) -> Control:
     server, handlers_ended = _server(settings, backend, authenticator)
     checkpoints = CheckpointMaker(backend.database, backend.keys, path=settings.checkpoints, clock=backend.now)
     upkeep = Upkeep(backend, warehouse, vectors)
+    eraser = Eraser(backend, warehouse=warehouse, vectors=vectors, upkeep=upkeep)
     parts = ControlParts(
         backend=backend,
         publisher=publisher,
         upkeep=upkeep,
+        eraser=eraser,
         events=events,
         intake=intake,
         checkpoints=checkpoints,

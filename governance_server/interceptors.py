@@ -62,6 +62,7 @@ _LONG_CALLS = frozenset(
         "/domainmesh.v1.MaintenanceService/MaintainProduct",
         "/domainmesh.v1.MaintenanceService/CompactProduct",
         "/domainmesh.v1.MaintenanceService/VacuumProduct",
+        "/domainmesh.v1.MaintenanceService/EraseSubject",
         "/domainmesh.v1.AuditService/VerifyAudit",
         "/domainmesh.v1.AuditService/GetAuditReport",
         "/domainmesh.v1.ReadService/PrepareFiles",

@@ -62,6 +62,7 @@ from governance_server.services.server_info import ServerService
 from governance_server.services.tags import TagService
 from governance_server.services.tokens import TokenService
 from governance_server.storage.events import EventLog
+from governance_server.upkeep.erasure import Eraser
 from governance_server.upkeep.upkeep import Upkeep
 
 __all__ = ["ControlParts", "Registration", "control_services", "register"]
@@ -77,6 +78,7 @@ class ControlParts:
     backend: Backend
     publisher: Publisher
     upkeep: Upkeep
+    eraser: Eraser
     events: EventLog
     intake: LineageIntake
     checkpoints: CheckpointMaker
@@ -104,7 +106,7 @@ def control_services(parts: ControlParts) -> list[Registration]:
         (add_JournalServiceServicer_to_server, JournalService(backend)),
         (add_PublicationServiceServicer_to_server, PublicationService(backend, parts.publisher)),
         (add_ContractChangeServiceServicer_to_server, ContractChangeService(backend)),
-        (add_MaintenanceServiceServicer_to_server, MaintenanceService(backend, parts.upkeep)),
+        (add_MaintenanceServiceServicer_to_server, MaintenanceService(backend, parts.upkeep, parts.eraser)),
         (add_ExpectationServiceServicer_to_server, ExpectationService(backend)),
         (add_QualityServiceServicer_to_server, QualityService(backend)),
         (add_BreakGlassServiceServicer_to_server, BreakGlassService(backend)),

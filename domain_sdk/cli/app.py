@@ -20,6 +20,7 @@ from domain_sdk.cli import (
     catalog,
     changes,
     contract_changes,
+    erasing,
     expectations,
     failures,
     folders,
@@ -57,6 +58,7 @@ PANELS: dict[str, tuple[Command, ...]] = {
         *contract_changes.COMMANDS,
         *expectations.COMMANDS,
         *upkeep.COMMANDS,
+        *erasing.COMMANDS,
         *journal.COMMANDS,
     ),
 }

@@ -56,6 +56,19 @@ class FileCache:
             return None
         return entry
 
+    def clear(self) -> None:
+        """No entry is left; files already opened stay readable until they are closed."""
+        for path in self._root.iterdir():
+            if _KEY.match(path.name):
+                self._remove(path)
+
+    def _remove(self, path: Path) -> None:
+        """The entry is gone. It disappears by a rename first."""
+        doomed = self._root / _BUILDING / f"{path.name}-{uuid.uuid4().hex}"
+        with suppress(FileNotFoundError):
+            path.rename(doomed)
+            shutil.rmtree(doomed, ignore_errors=True)
+
     def _entry(self, key: str) -> Path:
         if not _KEY.match(key):
             raise ValueError(f"{key!r} is not a cache key: use a SHA-256 in hexadecimal digits.")
@@ -92,10 +105,7 @@ class FileCache:
             if total <= self._max_bytes:
                 return
             if path.name != keep:
-                doomed = self._root / _BUILDING / f"{path.name}-{uuid.uuid4().hex}"
-                with suppress(FileNotFoundError):
-                    path.rename(doomed)
-                    shutil.rmtree(doomed, ignore_errors=True)
+                self._remove(path)
                 total -= size
 
     def _sweep(self) -> None:

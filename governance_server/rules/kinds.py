@@ -11,6 +11,7 @@ from domainmesh.v1 import (
     change_set_pb2,
     contract_change_pb2,
     domain_pb2,
+    erasure_pb2,
     expectation_pb2,
     governed_tag_pb2,
     grant_pb2,
@@ -50,6 +51,7 @@ __all__ = [
     "PUBLICATION_RUN",
     "PURPOSE",
     "RELEASE",
+    "SUBJECT_ERASURE",
     "TAG_RELEASE",
     "TOKEN",
     "TOKEN_OWNER",
@@ -76,6 +78,8 @@ PUBLICATION_RUN = "publication_run"
 LINEAGE = "lineage"
 EXPECTATION = "expectation"
 """What a consumer relies on in a port."""
+SUBJECT_ERASURE = "subject_erasure"
+"""The receipt of an erasure, under the product and the id of the erasure."""
 OBSERVED_LINEAGE = "observed_lineage"
 """What events told of a dataset: its node, `<`, the job, `@` and which of the job's lineages of it this is."""
 GRANT = "grant"
@@ -120,6 +124,7 @@ MESSAGES: dict[str, type[Message]] = {
     APPLIED_SOURCE: change_set_pb2.AppliedSource,
     NOTICE: notice_pb2.Notice,
     MENTIONS: mention_pb2.DocumentMentions,
+    SUBJECT_ERASURE: erasure_pb2.Erasure,
 }
 
 POLICY_KINDS = frozenset({DOMAIN, PRINCIPAL, IDENTITY, PURPOSE, PRODUCT, LINEAGE, OBSERVED_LINEAGE, GRANT, GUARDRAIL})

@@ -12,6 +12,7 @@ from governance_server.journal.command import Outcome, Transaction
 from governance_server.rules import kinds
 from governance_server.rules.errors import Invalid
 from governance_server.services.publications import understood_storage
+from governance_server.upkeep.erasure import Eraser
 from governance_server.upkeep.upkeep import Upkeep
 from governance_server.upkeep.versions import retire
 
@@ -23,9 +24,10 @@ _LONGEST_REASON = 1000
 class MaintenanceService(maintenance_service_pb2_grpc.MaintenanceServiceServicer):
     """Serves upkeep."""
 
-    def __init__(self, backend: Backend, upkeep: Upkeep) -> None:
+    def __init__(self, backend: Backend, upkeep: Upkeep, eraser: Eraser) -> None:
         self._backend = backend
         self._upkeep = upkeep
+        self._eraser = eraser
 
     def MaintainProduct(self, request: pb.MaintainProductRequest, context: grpc.ServicerContext) -> pb.MaintainProductResponse:
         """Retires what has expired, compacts tables and removes what no version needs."""
@@ -58,6 +60,11 @@ class MaintenanceService(maintenance_service_pb2_grpc.MaintenanceServiceServicer
 
         receipt = self._backend.submit(request, request.request_id, run)
         return product_pb2.Release.FromString(receipt.reply)
+
+    def EraseSubject(self, request: pb.EraseSubjectRequest, context: grpc.ServicerContext) -> pb.EraseSubjectResponse:
+        """Removes a data subject from every version, file and passage of products, or says what would be removed."""
+        with understood_storage(", ".join(request.products)):
+            return self._eraser.erase(request, current_caller())
 
     def _authorised(self, product: str) -> Caller:
         caller = current_caller()

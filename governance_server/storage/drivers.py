@@ -58,6 +58,9 @@ class Driver(Protocol):
     def is_usable(self, connection: Connection) -> bool:
         """False once the database has dropped the connection."""
 
+    def forget(self) -> None:
+        """What was overwritten or deleted is no longer in the database's own logs, as far as the driver can see to that."""
+
     def begin_write(self, connection: Connection) -> None:
         """Begins a transaction that may write; on SQLite it already holds the only write lock."""
 

@@ -40,6 +40,9 @@ class PostgresDriver:
         """False once the server has dropped the connection."""
         return not cast("_PostgresConnection", connection).raw.closed
 
+    def forget(self) -> None:
+        """Nothing is done: the server's own vacuum overwrites what was erased."""
+
     def begin_write(self, connection: Connection) -> None:
         """Begins a transaction in which every statement sees what is committed by then."""
         connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")

@@ -43,11 +43,20 @@ class SqliteDriver:
         )
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute("PRAGMA secure_delete=ON")  # an erased payload must not stay readable in the file
         return connection
 
     def is_usable(self, connection: Connection) -> bool:
         """Always true: a file drops nobody."""
         return True
+
+    def forget(self) -> None:
+        """The write-ahead log is empty, unless somebody reads from it just now."""
+        connection = self.connect()
+        try:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()
+        finally:
+            connection.close()
 
     def begin_write(self, connection: Connection) -> None:
         """Begins a transaction that holds the file's only write lock."""

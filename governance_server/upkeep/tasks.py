@@ -8,7 +8,7 @@ from collections.abc import Callable
 
 from governance_server.backend import Backend
 from governance_server.maintenance import Task
-from governance_server.rules.errors import Conflict
+from governance_server.rules.errors import Conflict, Overloaded
 from governance_server.upkeep.upkeep import Upkeep
 from governance_server.warehouse.errors import VersionConflict
 
@@ -44,7 +44,7 @@ class UpkeepRounds:
     def _maintain(self, product: str) -> None:
         try:
             done = self._upkeep.maintain(product)
-        except (Conflict, VersionConflict):
+        except (Conflict, Overloaded, VersionConflict):
             _LOG.info("upkeep put off product=%s: it is being published", product)
             return
         removed = sum(port.count for port in done.vacuumed)

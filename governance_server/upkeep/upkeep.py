@@ -65,9 +65,13 @@ class Upkeep:
         with self.alone(request.product):
             return pb.VacuumProductResponse(vacuumed=self._vacuum(request.product, grace, dry_run=request.validate_only))
 
+    def clear(self, product: str, *, grace: timedelta) -> None:
+        """What no version needs that may be read is gone. Only within `alone`. Raises: StorageUnavailable."""
+        self._vacuum(product, grace, dry_run=False)
+
     @contextmanager
     def alone(self, product: str) -> Iterator[None]:
-        """Within the block nobody publishes the product, and nothing of it is half published. Raises: Conflict."""
+        """Within the block nobody publishes the product, and nothing of it is half published. Raises: Conflict, Overloaded."""
         with product_lease(self._leases, product, secrets.token_hex(8), patience_seconds=_PATIENCE_SECONDS):
             for publication_id in self.product(product).open_publications:
                 publication = read(self._backend.catalog, kinds.PUBLICATION, publication_id, publication_pb2.Publication)

@@ -25,15 +25,24 @@ from governance_server.warehouse.row_copies import newest_copy
 from governance_server.warehouse.schemas import schema_differences, stored_schema
 from governance_server.warehouse.takeover import take_over
 
-__all__ = ["APP_ID", "CommitMode", "TableChange", "commit_version", "find_version", "take_over"]
+__all__ = [
+    "APP_ID",
+    "PUBLICATION_KEY",
+    "VERSION_KEY",
+    "CommitMode",
+    "TableChange",
+    "commit_version",
+    "find_version",
+    "take_over",
+]
 
 APP_ID = "domain-mesh"
 """The app id of our Delta transactions; every port has a log of its own, so one id is enough."""
 
 CommitMode = Literal["overwrite", "append"]
 
-_PUBLICATION_KEY = "domainMesh.publicationId"
-_VERSION_KEY = "domainMesh.productVersion"
+PUBLICATION_KEY = "domainMesh.publicationId"
+VERSION_KEY = "domainMesh.productVersion"
 _CONFIGURATION = {
     "delta.enableExpiredLogCleanup": "false",
     "delta.checkpointInterval": "20",
@@ -81,7 +90,7 @@ def commit_version(table_root: Folder, change: TableChange, *, publication_id: s
         table_root.settle(*_log_entry(existing))
         return existing
     properties = CommitProperties(
-        custom_metadata={_PUBLICATION_KEY: publication_id, _VERSION_KEY: version},
+        custom_metadata={PUBLICATION_KEY: publication_id, VERSION_KEY: version},
         app_transactions=[Transaction(APP_ID, version)],
         max_commit_retries=0,
     )
@@ -128,7 +137,7 @@ def _find(table: DeltaTable | None, publication_id: str, version: int) -> int | 
         raise StorageUnavailable(root, str(error)) from error
     if entry is None:
         raise VersionConflict(f"The Delta log of {root} is already at product version {latest}: {version} comes too late.")
-    if entry.get(_PUBLICATION_KEY) != publication_id:
+    if entry.get(PUBLICATION_KEY) != publication_id:
         raise VersionConflict(f"Product version {version} in {root} belongs to another publication: begin a new one.")
     return int(entry["version"])
 
@@ -142,7 +151,7 @@ def _commit_error(table_root: Folder, version: int, error: Exception) -> Version
 def _entry_of(table: DeltaTable, version: int) -> Mapping[str, Any] | None:
     for limit in (_FIRST_LOOK, None):
         for entry in table.history(limit):
-            if entry.get(_VERSION_KEY) == version:
+            if entry.get(VERSION_KEY) == version:
                 return dict(entry)
     return None
 

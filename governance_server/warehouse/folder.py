@@ -83,6 +83,9 @@ class Folder(Protocol):
     def put(self, name: str, source: Path) -> None:
         """The local file `source`, which is the server's own, is here under `name`, whole and durable, and gone from there."""
 
+    def replace(self, name: str, content: bytes) -> None:
+        """The file holds the content, whole, whatever was there before; it survives a power cut."""
+
     def remove(self, name: str) -> None:
         """There is no such file."""
 

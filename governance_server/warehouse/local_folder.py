@@ -113,6 +113,18 @@ class LocalFolder:
             self.path.mkdir(mode=0o700, parents=True, exist_ok=True)
             _take(source, self.path / check_part(name))
 
+    def replace(self, name: str, content: bytes) -> None:
+        """See Folder."""
+        target = self.path / check_part(name)
+        partial = target.with_name(f".{name}.partial")
+        with _told(self.path):
+            with partial.open("wb") as writer:
+                writer.write(content)
+                writer.flush()
+                os.fsync(writer.fileno())
+            partial.rename(target)
+            sync_folder(self.path)
+
     def remove(self, name: str) -> None:
         """See Folder."""
         with _told(self.path):

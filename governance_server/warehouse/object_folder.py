@@ -160,6 +160,11 @@ class ObjectFolder:
             obstore.put(self.bucket.store, self._key(name), source)
         source.unlink()
 
+    def replace(self, name: str, content: bytes) -> None:
+        """See Folder."""
+        with _told(self):
+            obstore.put(self.bucket.store, self._key(name), content)
+
     def remove(self, name: str) -> None:
         """See Folder."""
         self._remove([self._key(name)])

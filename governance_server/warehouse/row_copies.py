@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from deltalake import DeltaTable
 
-__all__ = ["newest_copy"]
+__all__ = ["ROWS_STAY", "newest_copy"]
 
-_KEEPING_ROWS = frozenset({"OPTIMIZE", "VACUUM START", "VACUUM END"})
+ROWS_STAY = frozenset({"OPTIMIZE", "VACUUM START", "VACUUM END"})
 """Operations after which a table holds exactly the rows it held before."""
 
 
 def newest_copy(table: DeltaTable, delta_version: int) -> int | None:
     """The newest version of the opened table if it holds the rows of this one; None if something else was written since."""
     since = int(table.version()) - delta_version
-    if since < 0 or (since and any(entry.get("operation") not in _KEEPING_ROWS for entry in table.history(since))):
+    if since < 0 or (since and any(entry.get("operation") not in ROWS_STAY for entry in table.history(since))):
         return None
     return int(table.version())

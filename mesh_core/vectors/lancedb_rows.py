@@ -98,6 +98,13 @@ class LanceRows:
             for values in zip(*(batch.column(name).to_pylist() for name in columns), strict=True):
                 yield Row(*values)
 
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Key and all that is written in it, of every row."""
+        columns = ["key", "document", "title", "heading", "text"]
+        for batch in self._table.search().select(columns).to_batches(4096):
+            for key, *texts in zip(*(batch.column(name).to_pylist() for name in columns), strict=True):
+                yield key, "\n".join(filter(None, texts))
+
     def vectors(self, keys: Sequence[str]) -> Mapping[str, npt.NDArray[np.float32]]:
         """The stored vectors of these keys."""
         found: dict[str, npt.NDArray[np.float32]] = {}

@@ -6,7 +6,8 @@ Loaded only when such a store is opened.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from typing import Any
@@ -24,7 +25,7 @@ from mesh_core.vectors.identifiers import collection_identifier
 from mesh_core.vectors.lancedb_rows import RETURNED, LanceRows, attribute_arrow_field, stored_passage, table_schema
 from mesh_core.vectors.passages import Hit, Passage, check_vector
 from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
-from mesh_core.vectors.staging import check_version, prune, stage, unstage
+from mesh_core.vectors.staging import check_version, erase, prune, stage, unstage
 from mesh_core.vectors.store import DEFAULT_ALPHA, AllowedScope, CollectionMissing, StageResult
 
 __all__ = ["LanceDbStore"]
@@ -32,6 +33,7 @@ __all__ = ["LanceDbStore"]
 _match_query: Any = lancedb.query.MatchQuery  # its type names every defaulted argument as required
 
 _KEEP_FILES = timedelta(hours=1)
+_AT_ONCE = timedelta(milliseconds=5)
 
 
 class LanceDbStore:
@@ -79,6 +81,22 @@ class LanceDbStore:
             return 0
         if count and not dry_run:
             self._table(collection).optimize(cleanup_older_than=_KEEP_FILES)
+        return count
+
+    def erase(self, collection: str, is_about: Callable[[str], bool], *, dry_run: bool = False) -> int:
+        """See VectorStore. What is deleted stays in old fragments and in the index until both are made anew."""
+        try:
+            count = erase(self._rows(collection), is_about, dry_run=dry_run)
+        except CollectionMissing:
+            return 0
+        if not dry_run:
+            table = self._table(collection)
+            table.create_index("indexed_text", config=FTS(with_position=False), replace=True)
+            for _ in range(
+                2
+            ):  # what the first compaction replaces goes with the second; a search that runs may have to be repeated
+                time.sleep(2 * _AT_ONCE.total_seconds())
+                table.optimize(cleanup_older_than=_AT_ONCE, delete_unverified=True)
         return count
 
     def search(

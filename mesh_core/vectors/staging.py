@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import uuid
 from bisect import bisect_left
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Protocol
@@ -19,7 +19,7 @@ import numpy.typing as npt
 from mesh_core.vectors.passages import Passage, check_passage, content_digest
 from mesh_core.vectors.store import FIRST_VERSION, OPEN, StageResult, StagingConflict
 
-__all__ = ["NewRow", "Row", "Rows", "check_version", "prune", "stage", "unstage"]
+__all__ = ["NewRow", "Row", "Rows", "check_version", "erase", "prune", "stage", "unstage"]
 
 _BATCH = 1000
 _SAME_VECTOR = 1 - 1e-4
@@ -60,6 +60,9 @@ class Rows(Protocol):
 
     def since(self, version: int) -> Iterator[Row]:
         """Every row with valid_to >= version, in any order."""
+
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Key and all that is written in it (document, title, heading, text), of every row, in any order."""
 
     def vectors(self, keys: Sequence[str]) -> Mapping[str, npt.NDArray[np.float32]]:
         """The stored vectors of these keys."""
@@ -121,6 +124,14 @@ def prune(rows: Rows, keep: Collection[int], *, dry_run: bool = False) -> int:
     if not dry_run:
         rows.delete(unseen)
     return len(unseen)
+
+
+def erase(rows: Rows, is_about: Callable[[str], bool], *, dry_run: bool = False) -> int:
+    """How many rows are gone, or would be, at every version: those of whose texts `is_about` is true. See VectorStore.erase."""
+    found = [key for key, text in rows.texts() if is_about(text)]
+    if not dry_run:
+        rows.delete(found)
+    return len(found)
 
 
 def _split(rows: Rows, *, collection: str, version: int) -> tuple[dict[str, Row], dict[str, Row]]:

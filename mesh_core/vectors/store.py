@@ -6,7 +6,7 @@ this module imports neither until a store is opened.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -126,6 +126,13 @@ class VectorStore(Protocol):
         """How many passages are gone, or would be: those that ended and that no version in `keep` sees.
 
         Passages without an end stay. A collection that is not there has none.
+        """
+
+    def erase(self, collection: str, is_about: Callable[[str], bool], *, dry_run: bool = False) -> int:
+        """How many passages are gone, or would be, from every version and from the store's own history and indexes.
+
+        `is_about` is asked of all that is written in a passage: document, title, heading and text. May be repeated. A collection
+        that is not there has none.
         """
 
     def search(

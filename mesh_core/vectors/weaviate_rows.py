@@ -133,6 +133,12 @@ class WeaviateRows:
             if row.valid_to >= version:
                 yield row
 
+    def texts(self) -> Iterator[tuple[str, str]]:
+        """Key and all that is written in it, of every row."""
+        names = ["document", "title", "heading", "text"]
+        for item in self._collection.iterator(return_properties=names, cache_size=_PAGE):
+            yield str(item.uuid), "\n".join(filter(None, (item.properties.get(name) for name in names)))
+
     def vectors(self, keys: Sequence[str]) -> Mapping[str, npt.NDArray[np.float32]]:
         """The stored vectors of these keys."""
         if not keys:

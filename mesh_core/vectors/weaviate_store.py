@@ -5,7 +5,7 @@ Owns the connection, the search (Weaviate fuses the scores itself) and the life 
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -23,7 +23,7 @@ from mesh_core.vectors.enumeration import enumerated
 from mesh_core.vectors.identifiers import attribute_field, collection_identifier
 from mesh_core.vectors.passages import Hit, InvalidPassage, Passage, check_vector
 from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
-from mesh_core.vectors.staging import check_version, prune, stage, unstage
+from mesh_core.vectors.staging import check_version, erase, prune, stage, unstage
 from mesh_core.vectors.store import (
     DEFAULT_ALPHA,
     AllowedScope,
@@ -114,6 +114,14 @@ class WeaviateStore:
         with self._reported():
             try:
                 return prune(self._rows(collection), keep, dry_run=dry_run)
+            except CollectionMissing:
+                return 0
+
+    def erase(self, collection: str, is_about: Callable[[str], bool], *, dry_run: bool = False) -> int:
+        """See VectorStore."""
+        with self._reported():
+            try:
+                return erase(self._rows(collection), is_about, dry_run=dry_run)
             except CollectionMissing:
                 return 0
 

@@ -13,7 +13,7 @@ import obstore
 import polars as pl
 import pytest
 
-from domain_sdk import AccessDenied, Conflict, Mesh, MeshError
+from domain_sdk import AccessDenied, Conflict, Mesh, MeshError, Overloaded
 from domainmesh.v1 import publication_service_pb2 as pb
 from domainmesh.v1.publication_service_pb2_grpc import PublicationServiceStub
 from governance_server.warehouse.object_folder import ObjectFolder
@@ -184,7 +184,7 @@ def is_repaired(mesh: Mesh) -> bool:
     """Whether a repair ran through: the server's own at its start may still hold the product."""
     try:
         return mesh.admin.repair() is not None
-    except Conflict:
+    except (Conflict, Overloaded):
         return False
 
 

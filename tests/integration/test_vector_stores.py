@@ -219,6 +219,18 @@ def test_pruning_removes_what_no_kept_version_sees_and_nothing_else(store: Vecto
     assert store.prune("no.such.collection", [1]) == 0
 
 
+def test_an_erased_passage_is_in_no_version_and_the_others_are_as_before(store: VectorStore, collection: str) -> None:
+    store.stage(collection, 1, [passage("a", text="Dear Ana, hello"), passage("b", text="Banana")])
+    store.stage(collection, 2, [passage("b", text="Banana"), passage("ana")])
+    assert store.erase(collection, lambda text: "ana" in text.lower().replace("banana", ""), dry_run=True) == 2
+    assert visible(store, collection, 1) == {"a", "b"}
+    assert store.erase(collection, lambda text: "ana" in text.lower().replace("banana", "")) == 2
+    assert [visible(store, collection, version) for version in (1, 2)] == [{"b"}, {"b"}]
+    assert store.erase("no.such.collection", lambda text: True) == 0
+    store.stage(collection, 3, [passage("b", text="Banana"), passage("d")])
+    assert visible(store, collection, 3) == {"b", "d"}
+
+
 def test_a_version_below_a_staged_one_can_be_neither_staged_nor_unstaged(store: VectorStore, collection: str) -> None:
     store.stage(collection, 1, [passage("a")])
     store.stage(collection, 3, [])

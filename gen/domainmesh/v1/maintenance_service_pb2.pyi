@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from domainmesh.v1 import erasure_pb2 as _erasure_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
@@ -277,3 +278,67 @@ class RetireVersionRequest(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RetireVersionRequest: _TypeAlias = RetireVersionRequest  # noqa: Y015
+
+@_typing.final
+class EraseSubjectRequest(_message.Message):
+    """Asks to erase a data subject."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAG_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    PRODUCTS_FIELD_NUMBER: _builtins.int
+    REASON_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    tag: _builtins.str
+    """The tag of the columns that say who somebody is, like `pii.email`; narrower tags count."""
+    value: _builtins.str
+    """The subject's value in them; case and spaces around it do not count. It is neither stored nor logged."""
+    reason: _builtins.str
+    """Why; needed unless it is a preview."""
+    validate_only: _builtins.bool
+    """Says what would be removed, removes nothing."""
+    @_builtins.property
+    def products(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Only these products; all that the caller may administer if empty."""
+
+    def __init__(
+        self,
+        *,
+        tag: _builtins.str = ...,
+        value: _builtins.str = ...,
+        products: _abc.Iterable[_builtins.str] | None = ...,
+        reason: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["products", b"products", "reason", b"reason", "tag", b"tag", "validate_only", b"validate_only", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseSubjectRequest: _TypeAlias = EraseSubjectRequest  # noqa: Y015
+
+@_typing.final
+class EraseSubjectResponse(_message.Message):
+    """What was, or would be, removed."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ERASURES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def erasures(self) -> _containers.RepeatedCompositeFieldContainer[_erasure_pb2.Erasure]:
+        """A receipt for each product that holds the subject, or has columns that cannot be searched."""
+
+    def __init__(
+        self,
+        *,
+        erasures: _abc.Iterable[_erasure_pb2.Erasure] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erasures", b"erasures"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___EraseSubjectResponse: _TypeAlias = EraseSubjectResponse  # noqa: Y015

@@ -28,6 +28,7 @@ if _version_not_supported:
 
 class MaintenanceServiceStub(object):
     """Upkeep of what was published. Every call needs `administer` on the product. None changes what a version that may be read holds.
+    Erasure does not either: it retires the versions that held the subject, and publishes one that does not.
     """
 
     def __init__(self, channel):
@@ -56,10 +57,16 @@ class MaintenanceServiceStub(object):
                 request_serializer=domainmesh_dot_v1_dot_maintenance__service__pb2.RetireVersionRequest.SerializeToString,
                 response_deserializer=domainmesh_dot_v1_dot_product__pb2.Release.FromString,
                 _registered_method=True)
+        self.EraseSubject = channel.unary_unary(
+                '/domainmesh.v1.MaintenanceService/EraseSubject',
+                request_serializer=domainmesh_dot_v1_dot_maintenance__service__pb2.EraseSubjectRequest.SerializeToString,
+                response_deserializer=domainmesh_dot_v1_dot_maintenance__service__pb2.EraseSubjectResponse.FromString,
+                _registered_method=True)
 
 
 class MaintenanceServiceServicer(object):
     """Upkeep of what was published. Every call needs `administer` on the product. None changes what a version that may be read holds.
+    Erasure does not either: it retires the versions that held the subject, and publishes one that does not.
     """
 
     def MaintainProduct(self, request, context):
@@ -90,6 +97,13 @@ class MaintenanceServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def EraseSubject(self, request, context):
+        """Removes a data subject from every version, file and passage of products, or says what would be removed.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_MaintenanceServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -113,6 +127,11 @@ def add_MaintenanceServiceServicer_to_server(servicer, server):
                     request_deserializer=domainmesh_dot_v1_dot_maintenance__service__pb2.RetireVersionRequest.FromString,
                     response_serializer=domainmesh_dot_v1_dot_product__pb2.Release.SerializeToString,
             ),
+            'EraseSubject': grpc.unary_unary_rpc_method_handler(
+                    servicer.EraseSubject,
+                    request_deserializer=domainmesh_dot_v1_dot_maintenance__service__pb2.EraseSubjectRequest.FromString,
+                    response_serializer=domainmesh_dot_v1_dot_maintenance__service__pb2.EraseSubjectResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'domainmesh.v1.MaintenanceService', rpc_method_handlers)
@@ -123,6 +142,7 @@ def add_MaintenanceServiceServicer_to_server(servicer, server):
  # This class is part of an EXPERIMENTAL API.
 class MaintenanceService(object):
     """Upkeep of what was published. Every call needs `administer` on the product. None changes what a version that may be read holds.
+    Erasure does not either: it retires the versions that held the subject, and publishes one that does not.
     """
 
     @staticmethod
@@ -223,6 +243,33 @@ class MaintenanceService(object):
             '/domainmesh.v1.MaintenanceService/RetireVersion',
             domainmesh_dot_v1_dot_maintenance__service__pb2.RetireVersionRequest.SerializeToString,
             domainmesh_dot_v1_dot_product__pb2.Release.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def EraseSubject(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/domainmesh.v1.MaintenanceService/EraseSubject',
+            domainmesh_dot_v1_dot_maintenance__service__pb2.EraseSubjectRequest.SerializeToString,
+            domainmesh_dot_v1_dot_maintenance__service__pb2.EraseSubjectResponse.FromString,
             options,
             channel_credentials,
             insecure,

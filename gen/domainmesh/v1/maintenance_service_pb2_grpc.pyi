@@ -28,7 +28,9 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class MaintenanceServiceStub:
-    """Upkeep of what was published. Every call needs `administer` on the product. None changes what a version that may be read holds."""
+    """Upkeep of what was published. Every call needs `administer` on the product. None changes what a version that may be read holds.
+    Erasure does not either: it retires the versions that held the subject, and publishes one that does not.
+    """
 
     @_typing.overload
     def __new__(cls, channel: _grpc.Channel) -> _Self: ...
@@ -42,10 +44,14 @@ class MaintenanceServiceStub:
     """Removes files and passages that no version needs which may be read."""
     RetireVersion: _grpc.UnaryUnaryMultiCallable[_maintenance_service_pb2.RetireVersionRequest, _product_pb2.Release]
     """Ends a version that is not the one served: it can be read no more."""
+    EraseSubject: _grpc.UnaryUnaryMultiCallable[_maintenance_service_pb2.EraseSubjectRequest, _maintenance_service_pb2.EraseSubjectResponse]
+    """Removes a data subject from every version, file and passage of products, or says what would be removed."""
 
 @_typing.type_check_only
 class MaintenanceServiceAsyncStub(MaintenanceServiceStub):
-    """Upkeep of what was published. Every call needs `administer` on the product. None changes what a version that may be read holds."""
+    """Upkeep of what was published. Every call needs `administer` on the product. None changes what a version that may be read holds.
+    Erasure does not either: it retires the versions that held the subject, and publishes one that does not.
+    """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     MaintainProduct: _aio.UnaryUnaryMultiCallable[_maintenance_service_pb2.MaintainProductRequest, _maintenance_service_pb2.MaintainProductResponse]  # type: ignore[assignment]
@@ -56,9 +62,13 @@ class MaintenanceServiceAsyncStub(MaintenanceServiceStub):
     """Removes files and passages that no version needs which may be read."""
     RetireVersion: _aio.UnaryUnaryMultiCallable[_maintenance_service_pb2.RetireVersionRequest, _product_pb2.Release]  # type: ignore[assignment]
     """Ends a version that is not the one served: it can be read no more."""
+    EraseSubject: _aio.UnaryUnaryMultiCallable[_maintenance_service_pb2.EraseSubjectRequest, _maintenance_service_pb2.EraseSubjectResponse]  # type: ignore[assignment]
+    """Removes a data subject from every version, file and passage of products, or says what would be removed."""
 
 class MaintenanceServiceServicer(metaclass=_abc_1.ABCMeta):
-    """Upkeep of what was published. Every call needs `administer` on the product. None changes what a version that may be read holds."""
+    """Upkeep of what was published. Every call needs `administer` on the product. None changes what a version that may be read holds.
+    Erasure does not either: it retires the versions that held the subject, and publishes one that does not.
+    """
 
     @_abc_1.abstractmethod
     def MaintainProduct(
@@ -91,5 +101,13 @@ class MaintenanceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_product_pb2.Release, _abc.Awaitable[_product_pb2.Release]]:
         """Ends a version that is not the one served: it can be read no more."""
+
+    @_abc_1.abstractmethod
+    def EraseSubject(
+        self,
+        request: _maintenance_service_pb2.EraseSubjectRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_maintenance_service_pb2.EraseSubjectResponse, _abc.Awaitable[_maintenance_service_pb2.EraseSubjectResponse]]:
+        """Removes a data subject from every version, file and passage of products, or says what would be removed."""
 
 def add_MaintenanceServiceServicer_to_server(servicer: MaintenanceServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -1,0 +1,75 @@
+"""`erase`: a data subject removed from tables, collections, caches and journal, with a receipt."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from domain_sdk.cli.command import Command
+from domain_sdk.cli.options import Json
+from domain_sdk.cli.output import answer, cell, table, waiting
+from domain_sdk.cli.session import connect
+
+if TYPE_CHECKING:
+    from rich.console import RenderableType
+
+    from domain_sdk.erasure import Erasure
+
+__all__ = ["COMMANDS"]
+
+
+def erase(
+    ctx: typer.Context,
+    value: Annotated[str, typer.Argument(help="The subject's value, like an e-mail address; - reads it from standard input.")],
+    tag: Annotated[str, typer.Option("--tag", help="Tag of the columns that say who somebody is, like pii.email.")],
+    reason: Annotated[str, typer.Option("--reason", help="Why; it stays in the journal, so name nobody in it.")] = "",
+    product: Annotated[
+        list[str] | None, typer.Option("--product", help="Only this one; repeat for more. All you administer when left out.")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Erase; without it, only say what would be erased.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Erase a person from every version, file and passage, or show what that would remove. There is no way back."""
+    subject = sys.stdin.readline().rstrip("\n") if value == "-" else value
+    if yes and not reason.strip():
+        raise typer.BadParameter("An erasure needs a reason.", param_hint="--reason")
+    with connect(ctx) as mesh, waiting("Looking for the subject …" if not yes else "Erasing …"):
+        found = mesh.admin.erase(tag, subject, reason=reason, products=product or (), dry_run=not yes)
+    answer(found, lambda: _receipts(found, is_done=yes), as_json=as_json)
+
+
+def _receipts(found: Sequence[Erasure], *, is_done: bool) -> RenderableType:
+    from rich.console import Group
+
+    if not found:
+        return "Nothing of the subject was found."
+    rows = [
+        (cell(port.port, "bold"), str(port.kind), f"{port.count:,}", ", ".join(map(str, port.versions)) or "all")
+        for receipt in found
+        for port in receipt.ports
+    ]
+    parts: list[RenderableType] = [table(("port", "kind", "rows", "versions that hold it"), rows, numbers=["rows"])]
+    for receipt in found:
+        if receipt.not_searched:
+            parts.append(cell(f"not searched, look yourself: {', '.join(receipt.not_searched)}", "yellow"))
+        if is_done:
+            version = f", version {receipt.version} is served" if receipt.version else ""
+            parts.append(cell(f"{receipt.product}: receipt {receipt.id}{version}", "green"))
+    if not is_done:
+        parts.append(cell("Nothing was erased: add --yes and --reason to do it. The versions named would be retired.", "yellow"))
+    return Group(*parts)
+
+
+COMMANDS = (
+    Command(
+        "erase",
+        erase,
+        (
+            "mesh erase ana@example.com --tag pii.email",
+            'mesh erase - --tag pii.email --reason "request 4711" --yes',
+        ),
+    ),
+)

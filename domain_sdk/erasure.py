@@ -1,0 +1,87 @@
+"""Erasure of a data subject: receipts, and the call that gives them. Reached as `mesh.admin.erase`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from domain_sdk._arguments import checked_names, checked_text
+from domain_sdk._enums import enum_member
+from domain_sdk._times import from_timestamp
+from domain_sdk.catalog import PortKind
+
+if TYPE_CHECKING:
+    from domain_sdk._transport import Transport
+    from domainmesh.v1 import erasure_pb2
+
+__all__ = ["ErasedPort", "Erasure", "erase"]
+
+_SECONDS = 3600.0
+
+
+@dataclass(frozen=True, slots=True)
+class ErasedPort:
+    """What was found of the subject in one port."""
+
+    port: str
+    kind: PortKind
+    count: int
+    """Rows of the version served, or passages of any version."""
+    versions: tuple[int, ...]
+    """Versions of a table that held the subject."""
+
+
+@dataclass(frozen=True, slots=True)
+class Erasure:
+    """The receipt of one product, or the preview of one. It holds no value of the subject's."""
+
+    id: str
+    """Empty in a preview."""
+    product: str
+    tag: str
+    subject_hash: str
+    """Of the value, under the mesh's key `key_id`."""
+    key_id: str
+    principal: str
+    reason: str
+    erase_time: datetime | None
+    version: int
+    """The version without the subject that is served now; 0 if the one before did not hold it."""
+    retired_versions: tuple[int, ...]
+    ports: tuple[ErasedPort, ...]
+    not_searched: tuple[str, ...]
+    """Columns with the tag that cannot be searched."""
+    is_complete: bool
+
+
+def erase(transport: Transport, tag: str, value: str, *, reason: str, products: Sequence[str], dry_run: bool) -> list[Erasure]:
+    """The receipts; see `Admin.erase`."""
+    from domainmesh.v1 import maintenance_service_pb2 as pb
+    from domainmesh.v1.maintenance_service_pb2_grpc import MaintenanceServiceStub
+
+    request = pb.EraseSubjectRequest(
+        tag=checked_text(tag, "tag", example="pii.email"), value=checked_text(value, "value"),
+        reason=checked_text(reason, "reason"), products=checked_names(products, "products"), validate_only=dry_run,
+    )  # fmt: skip
+    method = transport.control(MaintenanceServiceStub).EraseSubject
+    return [_erasure(it) for it in transport.call(method, request, timeout_seconds=_SECONDS).erasures]
+
+
+def _erasure(message: erasure_pb2.Erasure) -> Erasure:
+    return Erasure(
+        id=message.id,
+        product=message.product,
+        tag=message.tag,
+        subject_hash=message.subject_hash,
+        key_id=message.key_id,
+        principal=message.principal,
+        reason=message.reason,
+        erase_time=from_timestamp(message, "erase_time"),
+        version=message.version,
+        retired_versions=tuple(message.retired_versions),
+        ports=tuple(ErasedPort(it.port, enum_member(PortKind, it.kind), it.count, tuple(it.versions)) for it in message.ports),
+        not_searched=tuple(message.not_searched),
+        is_complete=message.is_complete,
+    )

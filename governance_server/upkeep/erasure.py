@@ -1,0 +1,254 @@
+"""Erasure of a data subject: from the version served, by one that does not hold it; from older ones, by their end; from storage.
+
+A version never changes what it holds, so what held the subject is retired and goes with the next step: files, statistics in the
+log, passages with their index, the cache of governed files, samples of quality checks. The journal keeps a receipt with no value.
+Every step may be repeated; until the receipt says complete, repeat the command.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import timedelta
+
+from domainmesh.v1 import erasure_pb2, product_pb2
+from domainmesh.v1 import maintenance_service_pb2 as pb
+from governance_server.backend import Backend, read, stamp, store
+from governance_server.caller import Caller
+from governance_server.journal.command import Outcome, Transaction
+from governance_server.keyring import MASKS
+from governance_server.rules import kinds
+from governance_server.rules.apply import ResourceWrite
+from governance_server.rules.errors import Conflict, Invalid
+from governance_server.upkeep.journal_traces import traces, without_traces
+from governance_server.upkeep.subject_survey import Subject, Survey, SurveyedPort, survey
+from governance_server.upkeep.upkeep import Upkeep
+from governance_server.upkeep.versions import kept_releases
+from governance_server.vector_access import VectorAccess
+from governance_server.warehouse.faults import fault_point
+from governance_server.warehouse.layout import Warehouse
+
+__all__ = ["Eraser"]
+
+_LONGEST_REASON, _LONGEST_VALUE = 1000, 1000
+
+
+class Eraser:
+    """Erases data subjects."""
+
+    def __init__(self, backend: Backend, *, warehouse: Warehouse, vectors: VectorAccess, upkeep: Upkeep) -> None:
+        self._backend = backend
+        self._warehouse = warehouse
+        self._vectors = vectors
+        self._upkeep = upkeep
+
+    def erase(self, request: pb.EraseSubjectRequest, caller: Caller) -> pb.EraseSubjectResponse:
+        """A receipt for each product; a preview changes nothing. Raises: AccessDenied, Invalid, Conflict, StorageUnavailable."""
+        products = self._products(request, caller)
+        subject = _checked(request)
+        erasure_id = f"e-{self._backend.new_id()}"
+        receipts = []
+        for product in products:
+            if request.validate_only:
+                found = self._survey(product, subject)
+                receipts += [found.receipt(subject)] if found.is_relevant else []
+                continue
+            with self._upkeep.alone(product):
+                receipts += self._erase(product, subject, (erasure_id, request.reason.strip()), caller)
+        return pb.EraseSubjectResponse(erasures=receipts)
+
+    def _products(self, request: pb.EraseSubjectRequest, caller: Caller) -> list[str]:
+        policy = self._backend.policy
+        for product in request.products:
+            policy.authorise(caller, "administer", product)
+        if request.products:
+            return sorted(set(request.products))
+        known = policy.facts().products
+        return [name for name in sorted(known) if known[name].version and policy.check(caller, "administer", name).allowed]
+
+    def _survey(self, product: str, subject: Subject) -> Survey:
+        return survey(self._backend, self._warehouse, self._vectors, product, subject)
+
+    def _erase(self, product: str, subject: Subject, said: tuple[str, str], caller: Caller) -> list[erasure_pb2.Erasure]:
+        """The receipts of the product that are complete now."""
+        found = self._survey(product, subject)
+        if not found.ports and not found.not_searched:
+            return []
+        if found.is_relevant:
+            self._begin(found, subject, said, caller)
+            self._replace_served(found, subject, said[0], caller)
+            fault_point("erase.recorded")
+        self._upkeep.clear(product, grace=timedelta())
+        fault_point("erase.vacuumed")
+        for port in found.ports:
+            if port.kind == product_pb2.PORT_KIND_COLLECTION:
+                self._vectors.store.erase(port.port, subject.is_in)
+            else:
+                self._clean_log(product, port.port)
+        self._clear_cache()
+        receipts = self._complete(product, subject, caller)
+        self._backend.database.driver.forget()
+        return receipts
+
+    def _begin(self, found: Survey, subject: Subject, said: tuple[str, str], caller: Caller) -> None:
+        """The receipt is in the journal, and the number of the version that may follow is taken."""
+        key_id, digest = self._hash(subject)
+        receipt = found.receipt(subject)
+        receipt.id, receipt.reason, receipt.principal = said[0], said[1], caller.name
+        receipt.subject_hash, receipt.key_id = digest, key_id
+        receipt.retired_versions.extend(found.holding)
+
+        def run(tx: Transaction) -> Outcome:
+            self._backend.policy.authorise(caller, "administer", found.product.name)
+            product = read(tx, kinds.PRODUCT, found.product.name, product_pb2.Product)
+            receipt.erase_time.CopyFrom(stamp(tx.time))
+            if found.product.version in found.holding:
+                product.last_version += 1
+                receipt.version = product.last_version
+            writes = (_kept(receipt), store(kinds.PRODUCT, product.name, product))
+            return Outcome("subject.erasing", product.name, writes, b"")
+
+        self._backend.journal_as(caller.name, run)
+        fault_point("erase.begun")
+
+    def _replace_served(self, found: Survey, subject: Subject, erasure_id: str, caller: Caller) -> None:
+        """A version without the subject is served, and those that held it are retired."""
+        name = kinds.versioned_name(found.product.name, found.product.version)
+        receipt = read(self._backend.catalog, kinds.SUBJECT_ERASURE, f"{found.product.name}/{erasure_id}", erasure_pb2.Erasure)
+        release = read(self._backend.catalog, kinds.RELEASE, name, product_pb2.Release)
+        contract = read(self._backend.catalog, kinds.CONTRACT, name, product_pb2.Contract)
+        for port in found.ports if receipt.version else ():
+            if rows := port.rows.get(found.product.version, 0):
+                written = self._write(port, subject, rows, (erasure_id, receipt.version))
+                for released in [it for it in release.ports if it.port == port.port]:
+                    released.delta_version, released.row_count = written, released.row_count - rows
+                    released.mode = product_pb2.WRITE_MODE_OVERWRITE
+        fault_point("erase.written")
+
+        holding = set(found.holding)
+        kept = frozenset(kinds.versioned_name(it.product, it.version) for it in found.releases if it.version not in holding)
+        told = traces(self._backend, found.product.name, subject, kept)
+
+        def run(tx: Transaction) -> Outcome:
+            writes = [*_retired(tx, found, subject, f"erasure {erasure_id}")]
+            if receipt.version:
+                writes += _released(tx, release, contract, (receipt.version, caller.name))
+            writes, erases = without_traces(tx, told, writes, subject)
+            return Outcome("subject.erased", found.product.name, tuple(writes), b"", erases)
+
+        self._backend.journal_as(caller.name, run)
+
+    def _write(self, port: SurveyedPort, subject: Subject, rows: int, said: tuple[str, int]) -> int:
+        """The Delta version of the table without the subject's rows."""
+        from governance_server.gateway.table_source import open_table
+        from governance_server.warehouse.subject_rows import count_rows, holds_version, write_without
+
+        root = self._warehouse.port_location(port.port)
+        if not holds_version(root, port.served):
+            raise Conflict(f"{port.port} holds something that is not served: publish it again, then erase.", resource=port.port)
+        written = write_without(root, port.columns, subject.value, erasure_id=said[0], version=said[1])
+        if left := count_rows(open_table(port.port, root, written).frame, port.columns, subject.value):
+            raise Conflict(f"{left} of {rows} rows of {port.port} were not removed: repeat the command.", resource=port.port)
+        return written
+
+    def _clean_log(self, product: str, port: str) -> None:
+        """No entry of the log tells of rows that no version needs which may be read."""
+        from governance_server.warehouse.subject_rows import files_of, scrub_log
+
+        released = [it for release in kept_releases(self._backend.catalog, product) for it in release.ports if it.port == port]
+        kept = {it.delta_version for it in released} | {it.changes.delta_version for it in released if it.HasField("changes")}
+        root = self._warehouse.port_location(port)
+        scrub_log(root, files_of(root, sorted(kept)))
+
+    def _clear_cache(self) -> None:
+        """No governed file is kept; they are written anew when they are asked for."""
+        from governance_server.gateway.file_cache import FileCache
+
+        FileCache(self._backend.settings.home / "files", 0).clear()
+
+    def _complete(self, product: str, subject: Subject, caller: Caller) -> list[erasure_pb2.Erasure]:
+        _, digest = self._hash(subject)
+        done: list[erasure_pb2.Erasure] = []
+
+        def run(tx: Transaction) -> Outcome:
+            for _, body in tx.list(kinds.SUBJECT_ERASURE, prefix=f"{product}/"):
+                receipt = erasure_pb2.Erasure.FromString(body)
+                if receipt.subject_hash == digest and receipt.tag == subject.tag and not receipt.is_complete:
+                    receipt.is_complete = True
+                    done.append(receipt)
+            return Outcome("subject.erasure_completed", product, tuple(map(_kept, done)), b"")
+
+        self._backend.journal_as(caller.name, run)
+        return done
+
+    def _hash(self, subject: Subject) -> tuple[str, str]:
+        key_id, digest = self._backend.keys.hmac(MASKS, f"erasure\0{subject.value.strip(' ').lower()}".encode())
+        return key_id, digest.hex()
+
+
+def _checked(request: pb.EraseSubjectRequest) -> Subject:
+    if not request.tag.strip() or not request.value.strip(" ") or len(request.value) > _LONGEST_VALUE:
+        raise Invalid(f"Name the tag of the columns, and the subject's value in them of 1 to {_LONGEST_VALUE} characters.")
+    if not request.validate_only and not 0 < len(request.reason.strip()) <= _LONGEST_REASON:
+        raise Invalid(f"A reason of 1 to {_LONGEST_REASON} characters is needed: it stays in the journal.")
+    return Subject(request.tag.strip(), request.value)
+
+
+def _kept(receipt: erasure_pb2.Erasure) -> ResourceWrite:
+    return store(kinds.SUBJECT_ERASURE, f"{receipt.product}/{receipt.id}", receipt)
+
+
+def _retired(tx: Transaction, found: Survey, subject: Subject, reason: str) -> list[ResourceWrite]:
+    """Releases that held the subject are retired; no release shows a sample with its value, or tells what it changed in one.
+
+    What a release changed in a retired one cannot be asked any more, and its rows may be the subject's.
+    """
+    writes = []
+    is_after_retired = False
+    for name, body in tx.list(kinds.RELEASE, prefix=f"{found.product.name}/"):
+        release = product_pb2.Release.FromString(body)
+        is_changed = _without_samples(release, subject)
+        for port in release.ports if is_after_retired else ():
+            is_changed |= port.HasField("changes")
+            port.ClearField("changes")
+        is_after_retired = release.version in found.holding or release.HasField("retire_time")
+        if release.version in found.holding and not release.HasField("retire_time"):
+            release.retire_time.CopyFrom(stamp(tx.time))
+            release.retire_reason, is_changed = reason, True
+        if is_changed:
+            writes.append(store(kinds.RELEASE, name, release))
+    return writes
+
+
+def _without_samples(release: product_pb2.Release, subject: Subject) -> bool:
+    """True if the release had samples with the subject's value; they are gone."""
+    is_changed = False
+    for result in release.quality:
+        kept = [sample for sample in result.samples if not subject.is_in(sample)]
+        if len(kept) < len(result.samples):
+            del result.samples[:]
+            result.samples.extend(kept)
+            is_changed = True
+    return is_changed
+
+
+def _released(
+    tx: Transaction, release: product_pb2.Release, contract: product_pb2.Contract, said: tuple[int, str]
+) -> Sequence[ResourceWrite]:
+    """The release that takes the place of the one served: the same but for the subject."""
+    version, principal = said
+    product = read(tx, kinds.PRODUCT, release.product, product_pb2.Product)
+    new = product_pb2.Release()
+    new.CopyFrom(release)
+    new.version, new.principal, new.publication = version, principal, ""
+    new.publish_time.CopyFrom(stamp(tx.time))
+    for result in new.quality:
+        del result.samples[:]
+    for released in new.ports:
+        released.ClearField("changes")
+    ports = {it.port: it for it in new.ports}
+    for port in product.ports:
+        port.delta_version, port.row_count = ports[port.name].delta_version, ports[port.name].row_count
+    product.version = version
+    product.update_time.CopyFrom(stamp(tx.time))
+    name = kinds.versioned_name(product.name, version)
+    return (store(kinds.PRODUCT, product.name, product), store(kinds.RELEASE, name, new), store(kinds.CONTRACT, name, contract))

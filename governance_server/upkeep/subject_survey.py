@@ -1,0 +1,156 @@
+"""Where a data subject is in a product: by tags the columns to look at, by their values the rows, version by version."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+
+from domainmesh.v1 import erasure_pb2, product_pb2
+from governance_server.backend import Backend, read
+from governance_server.contracts import parse_contract
+from governance_server.publishing.entries import port_entry
+from governance_server.rules import kinds
+from governance_server.upkeep.versions import kept_releases
+from governance_server.vector_access import VectorAccess
+from governance_server.warehouse.layout import Warehouse
+from mesh_core.names import column_object
+
+__all__ = ["Subject", "Survey", "SurveyedPort", "survey"]
+
+
+@dataclass(frozen=True, slots=True)
+class Subject:
+    """Whom to look for: the tag of the columns, and the value in them. Its value is in no representation of it."""
+
+    tag: str
+    value: str = field(repr=False)
+
+    def is_meant_by(self, tag: str) -> bool:
+        """True for the tag itself and narrower ones."""
+        return tag == self.tag or tag.startswith(f"{self.tag}.")
+
+    def is_in(self, text: str) -> bool:
+        """True if the value stands in the text as a whole word, in whatever case."""
+        pattern = rf"(?<!\w){re.escape(self.value.strip(' '))}(?!\w)"
+        return re.search(pattern, text, re.IGNORECASE) is not None
+
+
+@dataclass(frozen=True, slots=True)
+class SurveyedPort:
+    """A port that can hold the subject: its tagged columns that can be searched, and rows by version (passages under 0)."""
+
+    port: str
+    kind: product_pb2.PortKind.ValueType
+    columns: tuple[str, ...]
+    rows: dict[int, int]
+    served: int
+    """The Delta version served; -1 for a collection, or a table that is no port of the version served."""
+
+
+@dataclass(frozen=True, slots=True)
+class Survey:
+    """A product's ports that have such columns, and the columns among them that cannot be searched."""
+
+    product: product_pb2.Product
+    releases: tuple[product_pb2.Release, ...]
+    ports: tuple[SurveyedPort, ...]
+    not_searched: tuple[str, ...]
+
+    @property
+    def holding(self) -> tuple[int, ...]:
+        """Versions in some table of which the subject is, in order."""
+        return tuple(sorted({version for port in self.ports for version, rows in port.rows.items() if version and rows}))
+
+    @property
+    def is_relevant(self) -> bool:
+        """True if the subject was found, or may be where nobody can look."""
+        return bool(self.not_searched) or any(any(port.rows.values()) for port in self.ports)
+
+    def receipt(self, subject: Subject) -> erasure_pb2.Erasure:
+        """What was found."""
+        found = erasure_pb2.Erasure(product=self.product.name, tag=subject.tag, not_searched=self.not_searched)
+        for port in self.ports:
+            if any(port.rows.values()):
+                versions = [version for version, rows in sorted(port.rows.items()) if version and rows]
+                count = port.rows.get(self.product.version, port.rows.get(0, 0))
+                found.ports.add(port=port.port, kind=port.kind, count=count, versions=versions)
+        return found
+
+
+def survey(backend: Backend, warehouse: Warehouse, vectors: VectorAccess, product: str, subject: Subject) -> Survey:
+    """Where the subject is in the versions of the product that may be read. Raises: NotFound, StorageUnavailable."""
+    entry = read(backend.catalog, kinds.PRODUCT, product, product_pb2.Product)
+    releases = kept_releases(backend.catalog, product)
+    tables: dict[str, dict[int, tuple[int, tuple[str, ...]]]] = {}
+    collections = dict.fromkeys(port.name for port in entry.ports if _is_collection_of(port, subject))
+    for release in releases:
+        tagged = dict(_tagged(backend, entry, release, subject))
+        for port in release.ports:
+            if port.kind == product_pb2.PORT_KIND_TABLE and tagged.get(port.port):
+                tables.setdefault(port.port, {})[release.version] = (port.delta_version, tagged[port.port])
+            elif port.kind == product_pb2.PORT_KIND_COLLECTION and tagged.get(port.port):
+                collections[port.port] = None
+    not_searched: dict[str, None] = {}
+    found = [_table(warehouse, port, versions, subject, not_searched, entry) for port, versions in sorted(tables.items())]
+    for name in sorted(collections):
+        count = vectors.store.erase(name, subject.is_in, dry_run=True)
+        found.append(SurveyedPort(name, product_pb2.PORT_KIND_COLLECTION, (), {0: count}, -1))
+    return Survey(entry, tuple(releases), tuple(found), tuple(not_searched))
+
+
+def _is_collection_of(port: product_pb2.Port, subject: Subject) -> bool:
+    tags = (*port.tags, *port.passage_tags)
+    return port.kind == product_pb2.PORT_KIND_COLLECTION and any(map(subject.is_meant_by, tags))
+
+
+def _tagged(
+    backend: Backend, product: product_pb2.Product, release: product_pb2.Release, subject: Subject
+) -> Iterator[tuple[str, tuple[str, ...]]]:
+    """For each port of the release its columns with the tag, by its own contract, by today's, or along lineage."""
+    name = kinds.versioned_name(product.name, release.version)
+    contract = parse_contract(read(backend.catalog, kinds.CONTRACT, name, product_pb2.Contract).text)
+    today = {port.name: {column.name: tuple(column.tags) for column in port.columns} for port in product.ports}
+    derived = backend.policy.facts().derived
+    for port in (port_entry(product.name, it) for it in contract.ports):
+        columns = []
+        for column in port.columns:
+            also = today.get(port.name, {}).get(column.name, ())
+            tags = (*column.tags, *also, *derived.get(column_object(port.name, column.name), ()))
+            if any(map(subject.is_meant_by, tags)):
+                columns.append(column.name)
+        yield port.name, tuple(columns)
+
+
+def _table(
+    warehouse: Warehouse,
+    port: str,
+    versions: dict[int, tuple[int, tuple[str, ...]]],
+    subject: Subject,
+    not_searched: dict[str, None],
+    product: product_pb2.Product,
+) -> SurveyedPort:
+    from polars.exceptions import PolarsError
+
+    from governance_server.gateway.scan_errors import ScanFailed
+    from governance_server.gateway.table_source import open_table
+    from governance_server.warehouse.errors import StorageUnavailable
+    from governance_server.warehouse.subject_rows import count_rows, searchable
+
+    rows: dict[int, int] = {}
+    known: dict[int, int] = {}
+    columns: dict[str, None] = {}
+    root = warehouse.port_location(port)
+    for version, (delta_version, tagged) in versions.items():
+        if delta_version not in known:
+            try:
+                source = open_table(port, root, delta_version)
+                plain, others = searchable(source.schema, tagged, source.table.metadata().partition_columns)
+                known[delta_version] = count_rows(source.frame, plain, subject.value)
+            except (ScanFailed, PolarsError) as error:
+                raise StorageUnavailable(root.uri, type(error).__name__) from None  # its text may hold values
+            not_searched.update((f"{port}.{name}", None) for name in others)
+            columns = dict.fromkeys(plain) if version == product.version else columns
+        rows[version] = known[delta_version]
+    served = {it.name: it.delta_version for it in product.ports}.get(port, -1)
+    return SurveyedPort(port, product_pb2.PORT_KIND_TABLE, tuple(columns), rows, served)

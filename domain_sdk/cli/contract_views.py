@@ -12,14 +12,14 @@ if TYPE_CHECKING:
 
 __all__ = ["contract_view", "not_enforced_view", "port_extras_view"]
 
-_FACTS = ("id", "version", "apiVersion", "status", "domain", "dataProduct", "tenant", "contractCreatedTs")
+_FACTS = ("name", "id", "version", "apiVersion", "status", "domain", "dataProduct", "tenant", "contractCreatedTs")
 _LISTS = (
     (
         "slaProperties",
         "Service levels",
-        ("property", "value", "valueExt", "unit", "element", "driver", "description", "schedule"),
+        ("property", "value", "valueExt", "unit", "element", "driver", "description", "scheduler", "schedule"),
     ),
-    ("roles", "Roles", ("role", "access", "firstLevelApprovers", "secondLevelApprovers", "description")),
+    ("roles", "Roles", ("role", "access", "firstLevelApprovers", "secondLevelApprovers", "description", "customProperties")),
     ("servers", "Servers", ("server", "type", "environment", "description")),
     ("support", "Support", ("channel", "tool", "scope", "url", "invitationUrl", "description")),
     ("authoritativeDefinitions", "Definitions", ("type", "url", "description")),
@@ -43,7 +43,7 @@ def contract_view(document: Mapping[str, Any], not_enforced: Sequence[str] = ())
     team = document.get("team") or {}
     members = team if isinstance(team, list) else team.get("members")
     named = " ".join(str(team[key]) for key in ("name", "description") if not isinstance(team, list) and team.get(key))
-    parts += _listed(members, f"Team {named}".strip(), _MEMBER)
+    parts += _listed(members, f"Team {named}".strip(), _MEMBER) or ([cell(f"Team {named}")] if named else [])
     rules = [row for port in document.get("schema") or () for row in _rules(port, port["name"])]
     parts += [cell(""), table(_RULE, rules, title="Quality rules")] if rules else []
     return [*parts, *not_enforced_view(not_enforced)]
@@ -57,10 +57,10 @@ def port_extras_view(port: Mapping[str, Any]) -> list[RenderableType]:
         told |= _context(entry)
         told |= {"synonyms": [it["synonym"] for it in entry["synonyms"]]} if entry.get("synonyms") else {}
         told |= {"allowed": [_allowed(it) for it in entry["enum"]]} if entry.get("enum") else {}
-        told |= {f"custom {it['property']}": it["value"] for it in entry.get("customProperties") or ()}
-        told |= {it["type"]: it["url"] for it in entry.get("authoritativeDefinitions") or ()}
-        told |= {"references": [it["to"] for it in entry["relationships"]]} if entry.get("relationships") else {}
-        rows += [(path or "(the port)", name, value) for name, value in told.items()]
+        told |= {"custom": [f"{it['property']}={_custom(it)}" for it in entry.get("customProperties") or ()]}
+        told |= {"see": [_link(it) for it in entry["authoritativeDefinitions"]]} if entry.get("authoritativeDefinitions") else {}
+        told |= {"references": [_reference(it) for it in entry["relationships"]]} if entry.get("relationships") else {}
+        rows += [(path or "(the port)", name, value) for name, value in told.items() if value]
     rules = _rules(port, port["name"])
     return [
         *([cell(""), table(("of", "field", "value"), rows, title="The contract says")] if rows else []),
@@ -103,23 +103,38 @@ def _rules(port: Mapping[str, Any], name: str) -> list[tuple[object, ...]]:
             subject = rule.get("metric") or rule.get("query") or rule.get("engine") or rule.get("type") or "text"
             unit = f" {rule['unit']}" if rule.get("unit") else ""
             words = f"{subject} {operator} {rule.get(operator, '')}{unit}".strip()
-            told = rule.get("description") or rule.get("name") or rule.get("businessImpact")
+            told = ". ".join(str(rule[name]) for name in ("name", "description", "businessImpact") if rule.get(name))
+            told += "".join(f"; {it['property']}={_custom(it)}" for it in rule.get("customProperties") or ())
             where = f"{name}.{path}".rstrip(".")
             rows.append((where, words, rule.get("severity"), rule.get("dimension"), told))
     return rows
 
 
+def _custom(entry: Mapping[str, Any]) -> str:
+    told = ", ".join(str(entry[name]) for name in ("description", "vendor") if entry.get(name))
+    return f"{entry['value']} ({told})" if told else str(entry["value"])
+
+
+def _reference(entry: Mapping[str, Any]) -> str:
+    told = ", ".join(f"{it['property']}={_custom(it)}" for it in entry.get("customProperties") or ())
+    return f"{entry['to']} ({told})" if told else str(entry["to"])
+
+
+def _link(entry: Mapping[str, Any]) -> str:
+    return f"{entry['type']}: {entry['url']}" + (f" ({entry['description']})" if entry.get("description") else "")
+
+
 def _allowed(value: Mapping[str, Any]) -> str:
-    told = value.get("label") or value.get("description")
+    told = ", ".join(str(value[name]) for name in ("label", "description") if value.get(name))
     return f"{value['value']} ({told})" if told else str(value["value"])
 
 
 def _words(description: object) -> dict[str, object]:
     if not isinstance(description, dict):
         return {}
-    links = [f"{it['type']}: {it['url']}" for it in description.get("authoritativeDefinitions") or ()]
-    custom = {it["property"]: it["value"] for it in description.get("customProperties") or ()}
-    return {name: description.get(name) for name in ("purpose", "usage", "limitations")} | {"see": links, **custom}
+    links = [_link(it) for it in description.get("authoritativeDefinitions") or ()]
+    custom = [f"{it['property']}={_custom(it)}" for it in description.get("customProperties") or ()]
+    return {name: description.get(name) for name in ("purpose", "usage", "limitations")} | {"see": links, "custom": custom}
 
 
 def _price(document: Mapping[str, Any]) -> dict[str, object]:

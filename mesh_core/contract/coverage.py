@@ -86,7 +86,7 @@ COVERAGE: Mapping[Part, Mapping[str, Treatment]] = {
     ),
     Part.MAP: _fields("key value"),
     Part.ENUM: _fields("value", "label description", "id customProperties authoritativeDefinitions tags"),
-    Part.RELATIONSHIP: _fields("type from to", "id customProperties"),
+    Part.RELATIONSHIP: _fields("type from to customProperties", "", "id"),
     Part.QUALITY: _fields(
         "type metric rule arguments unit severity query engine implementation mustBe mustNotBe mustBeGreaterThan "
         "mustBeGreaterOrEqualTo mustBeLessThan mustBeLessOrEqualTo mustBeBetween mustNotBeBetween",

@@ -189,11 +189,12 @@ def _rules(entry: Mapping[str, Any]) -> tuple[Rule, ...]:
 def _rule(entry: Mapping[str, Any]) -> Rule:
     operator = next((name for name in OPERATORS if name in entry), None)
     metric = entry.get("metric") or OLD_RULES.get(str(entry.get("rule", "")).strip().casefold())
+    is_bare = operator is None and "metric" not in entry and metric not in (None, "rowCount")  # 3.0: none is allowed
     return Rule(
         type=entry.get("type") or ("library" if metric or entry.get("rule") else "text"),
         metric=metric,
-        operator=operator,
-        threshold=entry.get(operator) if operator else None,
+        operator="mustBe" if is_bare else operator,
+        threshold=0 if is_bare else entry.get(operator) if operator else None,
         unit=entry.get("unit", "rows"),
         arguments=entry.get("arguments") or {},
         severity=entry.get("severity"),

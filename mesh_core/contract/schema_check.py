@@ -72,12 +72,37 @@ def schema_violations(document: object) -> tuple[Violation, ...]:
 
     An unknown field is reported at its own path, a missing one at the object it is missing from.
     """
-    errors = list(_validator().iter_errors(document))
+    errors = list(_validator().iter_errors(_as_today(document)))
     blamed = [tuple(error.absolute_path) for error in errors if error.validator not in _SECONDARY]
     found = [violation for error in errors for violation in _violations(error, blamed)]
     if isinstance(document, dict) and not any(violation.path == "$.apiVersion" for violation in found):
         found.extend(_version_violations(document.get("apiVersion")))
     return tuple(sorted(set(found), key=lambda violation: _natural(violation.path)))
+
+
+def _as_today(document: object) -> object:
+    """The document with the quality entries of 3.0 as today's schema knows them: `rule` was the metric, an operator optional."""
+    is_old = isinstance(document, dict) and str(document.get("apiVersion", "")).startswith("v3.0.")
+    return _with_metrics(document) if is_old else document
+
+
+def _with_metrics(node: object) -> object:
+    if isinstance(node, list):
+        return [_with_metrics(item) for item in node]
+    if not isinstance(node, dict):
+        return node
+    made = {key: _with_metrics(value) for key, value in node.items()}
+    rules = made.get("quality")
+    if isinstance(rules, list):
+        made["quality"] = [_with_metric(rule) if isinstance(rule, dict) else rule for rule in rules]
+    return made
+
+
+def _with_metric(rule: dict[str, Any]) -> dict[str, Any]:
+    if "rule" not in rule or "metric" in rule or rule.get("type", "library") != "library":
+        return rule
+    has_operator = any(name.startswith("must") for name in rule)
+    return {**rule, "metric": "rowCount"} | ({} if has_operator else {"mustBe": 0})
 
 
 def _version_violations(version: object) -> Iterator[Violation]:

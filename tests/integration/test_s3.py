@@ -196,3 +196,20 @@ def copy_objects(source: str, target: str) -> None:
     for found in obstore.list(root.bucket.store, root.prefix + "/"):
         for it in found:
             obstore.copy(root.bucket.store, it["path"], other.prefix + it["path"].removeprefix(root.prefix))
+
+
+def test_rules_over_whole_ports_are_run_on_files_in_a_bucket(shop: tuple[RunningServer, str]) -> None:
+    server, _ = shop
+    contract = (
+        "kind: DataContract\napiVersion: v3.2.0\nid: x\nversion: 1.0.0\nschema:\n- name: a\n"
+        "  quality: [{type: sql, query: 'select sum(n) from {object}', mustBe: 6}]\n  properties:\n"
+        "  - {name: n, logicalType: integer, relationships: [{to: b.n}]}\n"
+        "- name: b\n  properties: [{name: n, logicalType: integer}]\n"
+    )
+    with server.admin() as mesh:
+        product = mesh.domain(PRODUCT.partition(".")[0]).product("whole-ports", contract)
+        rows = pl.DataFrame({"n": [1, 2, 3]})
+        found = {it.check: it for it in product.preview(a=rows, b=rows.head(2), progress=False).quality if it.port.endswith(".a")}
+        assert (found["quality[0]"].measured, found["n.relationships[0]"].failing_rows) == ("6", 1)
+        release = product.publish(a=rows, b=rows, progress=False)
+        assert {it.status.value for it in release.quality} == {"passed"}

@@ -227,3 +227,17 @@ def test_a_real_database_described_in_68_tables_can_be_served() -> None:
     loaded = load_contract(text)
     assert len(loaded.ports) == 68
     assert servable_problems(loaded) == ()
+
+
+def test_the_rules_of_3_0_are_read_as_the_metrics_they_are_called_today() -> None:
+    """The quality examples of ODCS 3.0's own documentation: `rule`, with and without an operator."""
+    rules = (
+        "[{rule: nullCheck, dimension: completeness, type: library, severity: error}, {rule: isOurHouseRule, type: library},"
+        " {type: library, rule: duplicateCount, mustBeLessThan: 10}]"
+    )
+    schema = f"- name: t\n  properties: [{{name: a, logicalType: string, quality: {rules}}}]\n"
+    first, third, second = contract(schema, HEAD.replace("v3.2.0", "v3.0.2")).ports[0].columns[0].quality
+    assert (first.type, first.metric, first.operator, first.threshold) == ("library", "nullValues", "mustBe", 0)
+    assert (second.metric, second.operator, second.threshold) == ("duplicateValues", "mustBeLessThan", 10)
+    assert (third.type, third.metric, third.operator) == ("library", None, None)
+    refused(f"{HEAD}schema:\n{schema}")

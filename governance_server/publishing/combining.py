@@ -197,6 +197,7 @@ class _Combination:
         written = rewrite_without(matches, table.schema, self.scratch)
         for file in written.kept:
             self._bring(self.found.files.add(), file)
+            self._place(self.found.files[-1])
         if written.replaced is not None:
             self._bring(self.found.replaced_files.add(), written.replaced)
         self.found.removed_files.extend(sorted(matches.marks))
@@ -209,6 +210,14 @@ class _Combination:
         name = taken_name(self.publication_id, file.name)
         self.delivery.incoming.put(name, self.scratch / file.name)
         target.name, target.size_bytes, target.row_count, target.stats = name, file.size, file.rows, file.stats_json
+
+    def _place(self, file: publication_pb2.VerifiedFile) -> None:
+        """The file says which partition its rows are in: that of the file they were in before."""
+        from governance_server.warehouse.partitions import partition_of
+
+        columns = [column.name for column in self.delivery.port.partition_key]
+        values = partition_of(self.delivery.incoming, file.name, columns) if columns else ()
+        file.partition_values.update({name: text for name, text in values or () if text is not None})
 
     def _replace_partitions(self, table: Snapshot) -> list[Problem]:
         gone = table.in_partitions(_partitions(self.delivery.files, self.delivery.port)) if self.delivery.files else []

@@ -153,7 +153,8 @@ class Publishing:
         self._modes = port_modes(self._said_modes, given=frames, tables=tables, ports=expected, product=self._product)
         for port in self._contract.ports:
             if port.quarantine_of:
-                self._modes[port.name] = "keep" if self._modes[port.quarantine_of] == "keep" else "overwrite"
+                mode = self._modes[port.quarantine_of]
+                self._modes[port.name] = mode if mode in ("keep", "overwrite") else "append"
         kept = {name for name, mode in self._modes.items() if mode == "keep"}
         wrong = [Violation(name, "nothing was given for this port.") for name in expected if name not in {*frames, *kept}]
         named = {*frames, *self._declared}

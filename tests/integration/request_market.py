@@ -68,7 +68,7 @@ class Market:
         if roles:
             text += "roles:\n" + "".join(roles)
         frames: Mapping[str, pl.DataFrame] = dict.fromkeys(names, orders())
-        self["olga"].domain("shop").product(product, text).publish(**frames, progress=False)  # type: ignore[arg-type]
+        self["olga"].domain("shop").product(product, text).publish(frames, accept_pii=["mail"], progress=False)
         return f"shop.{product}"
 
 

@@ -18,8 +18,9 @@ from tests.servers import RunningServer
 
 CONTROL = {
     "AccessRequestService", "ApprovalRuleService", "AuditService", "BreakGlassService", "ChangeSetService",
-    "DecisionService", "DomainService", "GrantService", "GuardrailService", "InboxService", "JournalService",
-    "LineageService", "PrincipalService", "ProductService", "PublicationService", "QuestionService", "ServerService",
+    "ContractChangeService", "DecisionService", "DomainService", "ExpectationService", "GrantService", "GuardrailService",
+    "InboxService", "JournalService", "LineageService", "MaintenanceService", "MentionService", "OpenLineageService",
+    "PrincipalService", "ProductService", "PublicationService", "QualityService", "QuestionService", "ServerService",
     "TagService", "TokenService",
 }  # fmt: skip
 GATEWAY = {"ReadService", "RetrievalService", "SqlService"}

@@ -49,8 +49,8 @@ _OPEN = messages.CONTRACT_CHANGE_STATE_OPEN
 class Resources(Resource, Protocol):
     """Where all resources of a kind are found."""
 
-    def list(self, kind: str) -> ResourceList:
-        """Names and messages of every such resource."""
+    def list(self, kind: str, *, prefix: str | None = None) -> ResourceList:
+        """Names and messages of every such resource whose name begins so."""
         ...
 
 

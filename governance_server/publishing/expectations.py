@@ -30,7 +30,7 @@ from mesh_core.expressions.errors import ExpressionError
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["Expectations", "expectations_on", "needed_columns", "shown_results"]
+__all__ = ["Expectations", "expectations_on", "name_of", "needed_columns", "shown_results"]
 
 _MET, _BROKEN = messages.EXPECTATION_STATUS_MET, messages.EXPECTATION_STATUS_BROKEN
 _INACTIVE = messages.EXPECTATION_STATUS_INACTIVE
@@ -48,8 +48,12 @@ class _Outcome:
 
 def expectations_on(reader: Resources, product: str) -> Sequence[messages.Expectation]:
     """The expectations on the product's ports, by id."""
-    every = (messages.Expectation.FromString(body) for _, body in reader.list(kinds.EXPECTATION))
-    return [it for it in every if it.port.startswith(f"{product}.")]
+    return [messages.Expectation.FromString(body) for _, body in reader.list(kinds.EXPECTATION, prefix=f"{product}.")]
+
+
+def name_of(port: str, expectation_id: str) -> str:
+    """What an expectation is stored under, so that those of a product are one range of names."""
+    return f"{port}/{expectation_id}"
 
 
 def needed_columns(plan: ReadPlan, columns: Sequence[str]) -> str:
@@ -97,12 +101,12 @@ class Expectations:
     def writes(self, tx: Resources, results: Sequence[messages.ExpectationResult], version: int) -> Iterator[ResourceWrite]:
         """The writes that tell consumers how the release came out."""
         for it in results:
-            body = tx.get(kinds.EXPECTATION, it.expectation)
+            body = tx.get(kinds.EXPECTATION, name_of(it.port, it.expectation))
             if body is not None:
                 kept = messages.Expectation.FromString(body)
                 kept.last_result.CopyFrom(it)
                 kept.last_result.version = version
-                yield store(kinds.EXPECTATION, kept.id, kept)
+                yield store(kinds.EXPECTATION, name_of(kept.port, kept.id), kept)
 
     def _outcome(self, expectation: messages.Expectation, rows: _Rows) -> _Outcome:
         expected = read_rule(expectation.rule, expectation.column, expectation.port)
@@ -153,8 +157,8 @@ class _Everything:
     def get(self, kind: str, name: str) -> bytes | None:
         return self.backend.catalog.get(kind, name)
 
-    def list(self, kind: str) -> ResourceList:
-        return self.backend.catalog.list(kind, limit=None)
+    def list(self, kind: str, *, prefix: str | None = None) -> ResourceList:
+        return self.backend.catalog.list(kind, prefix=prefix, limit=None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,7 +11,7 @@ from governance_server.backend import Backend, Page, stamp, store
 from governance_server.caller import Caller, current_caller
 from governance_server.editing.committed import Committed
 from governance_server.journal.command import Outcome, Transaction
-from governance_server.publishing.expectations import needed_columns
+from governance_server.publishing.expectations import name_of, needed_columns
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, Invalid, InvalidFilter, TooLarge
@@ -57,13 +57,13 @@ class ExpectationService(expectation_service_pb2_grpc.ExpectationServiceServicer
                     resource=request.port,
                 )
             _check_types(request, expected, port)
-            if len([it for it in _every(tx) if it.principal == caller.name and it.port == request.port]) >= _MOST:
+            if len([it for it in _every(tx, request.port) if it.principal == caller.name]) >= _MOST:
                 raise TooLarge(f"You expect {_MOST} things of {request.port} already: remove one first.", resource=request.port)
             expectation = messages.Expectation(
                 id=expectation_id, port=request.port, principal=caller.name, rule=request.rule, column=request.column,
                 columns=expected.columns, purpose=request.purpose, reason=request.reason, create_time=stamp(tx.time),
             )  # fmt: skip
-            write = store(kinds.EXPECTATION, expectation_id, expectation)
+            write = store(kinds.EXPECTATION, name_of(request.port, expectation_id), expectation)
             return Outcome("expectation.created", request.port, (write,), expectation.SerializeToString())
 
         return messages.Expectation.FromString(self._backend.submit(request, request.request_id, run).reply)
@@ -85,10 +85,10 @@ class ExpectationService(expectation_service_pb2_grpc.ExpectationServiceServicer
         """Removes an expectation of the caller."""
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
-            found = messages.Expectation.FromString(tx.get(kinds.EXPECTATION, request.id) or b"")
-            if not found.id or found.principal != caller.name or not caller.covers("read", found.port):
+            found = next((it for it in _every(tx) if it.id == request.id), None)
+            if found is None or found.principal != caller.name or not caller.covers("read", found.port):
                 raise denied("remove the expectation", request.id)
-            writes = (ResourceWrite(kinds.EXPECTATION, found.id, None),)
+            writes = (ResourceWrite(kinds.EXPECTATION, name_of(found.port, found.id), None),)
             return Outcome("expectation.deleted", found.port, writes, pb.DeleteExpectationResponse().SerializeToString())
 
         return pb.DeleteExpectationResponse.FromString(self._backend.submit(request, request.request_id, run).reply)
@@ -115,5 +115,7 @@ def _check_types(request: pb.CreateExpectationRequest, expected: Expected, port:
             raise InvalidFilter(f"The expectation does not fit {request.port}: {error}", resource=request.port) from error
 
 
-def _every(state: Committed | Transaction) -> list[messages.Expectation]:
-    return [messages.Expectation.FromString(body) for _, body in state.list(kinds.EXPECTATION)]
+def _every(state: Committed | Transaction, port: str = "") -> list[messages.Expectation]:
+    """Every expectation, or those on the port."""
+    rows = state.list(kinds.EXPECTATION, prefix=f"{port}/" if port else None)
+    return [messages.Expectation.FromString(body) for _, body in rows]

@@ -18,6 +18,7 @@ from benchmarks.bench import Bench, Benchmark, NotRun
 from benchmarks.checks import checks
 from benchmarks.decisions import decisions
 from benchmarks.figures import entry_of, load_entries, merged, store_entries
+from benchmarks.filings import filings
 from benchmarks.grants import grants
 from benchmarks.growth import growth
 from benchmarks.lineage_ingest import lineage_ingest
@@ -49,6 +50,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "revocation": revocation,
     "vectors": vectors,
     "retrieval": retrieval,
+    "filings": filings,
 }
 """Name → what it measures, in the order they run."""
 

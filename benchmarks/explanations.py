@@ -102,6 +102,22 @@ MEANINGS: Mapping[str, str] = {
     "retrieval.lancedb_recall_at_5": "35 answerable questions: a page with the answer among the first 5 passages",
     "retrieval.weaviate_recall_at_5": "35 answerable questions: a page with the answer among the first 5 passages",
     "retrieval.bm25_recall_at_5": "for comparison: plain keyword search over the same passages",
+    **{
+        f"filings.{store}_{what}": words
+        for store in ("lancedb", "weaviate")
+        for what, words in {
+            "document_first": "41 questions over 16 filings searched together: the first passage is of the right document",
+            "at_5": "a page with the evidence among the first 5 passages",
+            "at_10": "a page with the evidence among the first 10 passages",
+            **{
+                f"{kind}_at_{depth}": f"of these the {kind.replace('_', ' ')} questions, first {depth} passages"
+                for kind in ("domain_relevant", "metrics_generated", "novel_generated")
+                for depth in (5, 10)
+            },
+        }.items()
+    },
+    "filings.bm25_at_5": "for comparison: plain keyword search over whole pages, first 5 pages",
+    "filings.bm25_at_10": "for comparison: plain keyword search over whole pages, first 10 pages",
     "revocation.stale_allows": "reads (stream, files, known URL) still served after a revocation",
     "revocation.denial_p50": "how long the denied read took",
 }

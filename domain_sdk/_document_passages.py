@@ -22,12 +22,15 @@ from domain_sdk._document_sections import (
     sections,
     table_head,
     table_pieces,
+    words_beside_figures,
 )
 from mesh_core.vectors.passages import indexed_text
 
 __all__ = ["PassageText", "passages"]
 
 _LONGEST_HEAD = 200
+_TABLES_ON_PAGES = 3
+"""How many times `max_words` a piece of a table may weigh where pages are filled: a statement stays whole."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,13 +69,44 @@ def passages(document: Document, *, max_words: int = 120, overlap_words: int = 2
     A passage begins with the last block of the one before it, if that is of the same section and at most `overlap_words` long.
     Longer blocks are cut behind sentences, tables behind rows; a table shares its passage with nothing else. Headings are not in
     the text but in `heading`. A character counts as a word in scripts that put no spaces between words.
+
+    Where a document has pages, looks make headings, and often too many: there neighbours on a page share a passage, across
+    headings and tables, until it is full; `heading` is that of its greatest part. Amounts in them do not count as words.
     """
     if max_words < 1:
         raise ValueError(f"max_words is {max_words}: a passage has at least one word.")
+    if document.pages:
+        yield from _page_passages(document, max_words)
+        return
     for section in sections(document.text, has_headings=not document.is_plain):
         for part in _by_page(document, section):
             for piece in _packed(document, part, max_words=max_words, overlap_words=overlap_words):
                 yield _passage(document, section, piece)
+
+
+def _page_passages(document: Document, max_words: int) -> Iterator[PassageText]:
+    """Neighbouring pieces of one page, filled up to `max_words`."""
+    gathered: list[tuple[Section, _Piece]] = []
+    for section in sections(document.text, has_headings=not document.is_plain):
+        for part in _by_page(document, section):
+            for piece in _pieces(document, part, max_words, most_rows=_TABLES_ON_PAGES):
+                if gathered and not _fits(document, gathered[0][1], piece, max_words):
+                    yield _joined(document, gathered)
+                    gathered = []
+                gathered.append((section, piece))
+    if gathered:
+        yield _joined(document, gathered)
+
+
+def _fits(document: Document, first: _Piece, last: _Piece, max_words: int) -> bool:
+    together = document.text[first.start : last.end]
+    return _page(document, first.start) == _page(document, last.start) and words_beside_figures(together) <= max_words
+
+
+def _joined(document: Document, gathered: list[tuple[Section, _Piece]]) -> PassageText:
+    section, _ = max(gathered, key=lambda it: words_beside_figures(document.text[it[1].start : it[1].end]))
+    first, last = gathered[0][1], gathered[-1][1]
+    return _passage(document, section, _Piece(first.start, last.end, first.head, is_table=first.is_table))
 
 
 def _by_page(document: Document, section: Section) -> Iterator[Section]:
@@ -106,7 +140,7 @@ def _packed(document: Document, section: Section, *, max_words: int, overlap_wor
         yield _Piece(packed[0].start, packed[-1].end)
 
 
-def _pieces(document: Document, section: Section, max_words: int) -> Iterator[_Piece]:
+def _pieces(document: Document, section: Section, max_words: int, *, most_rows: int = 1) -> Iterator[_Piece]:
     text = document.text
     for block in blocks(text, section):
         head = None if document.is_plain else table_head(text, block)
@@ -115,7 +149,7 @@ def _pieces(document: Document, section: Section, max_words: int) -> Iterator[_P
                 yield _Piece(span.start, span.end)
             continue
         names = plain_text(text[head.start : head.end].split("\n")[0])[:_LONGEST_HEAD].strip()
-        for span in table_pieces(text, block, head, max_words=max_words):
+        for span in table_pieces(text, block, head, max_words=most_rows * max_words):
             yield _Piece(span.start, span.end, "" if span.start == block.start else names, is_table=True)
 
 

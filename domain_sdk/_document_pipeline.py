@@ -7,17 +7,19 @@ was published before and did not change is neither read nor embedded again.
 from __future__ import annotations
 
 import queue
+import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from domain_sdk._document_about import about_document, document_context
 from domain_sdk._document_cache import DocumentCache
 from domain_sdk._document_files import Document, DocumentProblem, named_files, read_file, sidecar_of
 from domain_sdk._document_passages import PassageText, passages
 from domain_sdk._document_record import DocumentRecord, PersonalSpans, facets_of, record_of
-from domain_sdk._document_sections import plain_text
+from domain_sdk._document_sections import plain_text, without_figures
 from domain_sdk.catalog import CollectionFacets
 from domain_sdk.extraction.worker import Extractor
 from mesh_core.vectors.passages import Passage, indexed_text
@@ -31,6 +33,9 @@ __all__ = ["DocumentPipeline"]
 
 _EMBED_PASSAGES = 256
 _AHEAD = 4
+_HEADINGS = 2
+"""How many of the innermost headings are indexed with a passage: the outer ones say the same of all."""
+_HEADING_MARK = re.compile(r"^#{1,6} ", re.MULTILINE)
 DocumentHook = Callable[[int, int], None]
 """Called with the documents done and all there are."""
 
@@ -43,6 +48,8 @@ class _Prepared:
     record: DocumentRecord
     texts: tuple[PassageText, ...] = ()
     indexed: tuple[str, ...] = ()
+    embedded: tuple[str, ...] = ()
+    about: str = ""
     tags: tuple[tuple[str, ...], ...] = ()
     spans: tuple[str, ...] = ()
     kept: Any = None
@@ -134,10 +141,10 @@ class DocumentPipeline:
 
     def _embedded(self, prepared: Sequence[_Prepared]) -> Iterator[pa.RecordBatch]:
         """The passages of these documents; every document that was embedded is kept."""
-        indexed = [text for document in prepared for text in document.indexed]
+        embedded = [text for document in prepared for text in document.embedded]
         vectors: list[Any] = []
-        for start in range(0, len(indexed), _EMBED_PASSAGES):
-            vectors.extend(self.embedder.embed(indexed[start : start + _EMBED_PASSAGES]))
+        for start in range(0, len(embedded), _EMBED_PASSAGES):
+            vectors.extend(self.embedder.embed(embedded[start : start + _EMBED_PASSAGES]))
         place = 0
         for document in prepared:
             if document.kept is not None:
@@ -152,22 +159,27 @@ class DocumentPipeline:
 def _prepared(document: Document, key: str) -> _Prepared:
     personal = PersonalSpans(document.text)
     texts = tuple(passages(document))
+    context = document_context(document)
+    shown = [personal.without(text) for text in texts]
     return _Prepared(
         key=key,
         record=record_of(document, personal),
         texts=texts,
-        indexed=tuple(_indexed(document, text, personal) for text in texts),
+        indexed=tuple(_indexed(document, it, text, context=context) for it, text in zip(texts, shown, strict=True)),
+        embedded=tuple(
+            _indexed(document, it, without_figures(text), context=context) for it, text in zip(texts, shown, strict=True)
+        ),
+        about=about_document(document),
         tags=tuple(personal.tags(text) for text in texts),
         spans=tuple(personal.spans(text) for text in texts),
     )
 
 
-def _indexed(document: Document, text: PassageText, personal: PersonalSpans) -> str:
-    """What is embedded and keyword-indexed: no personal data but names, so that nobody finds it by searching for it."""
-    shown = personal.without(text)
-    if shown == text.text:
-        return text.indexed_text
-    return indexed_text(text.title, text.heading, shown if document.is_plain else plain_text(shown))
+def _indexed(document: Document, passage: PassageText, text: str, *, context: str) -> str:
+    """What is embedded or keyword-indexed; `text` holds no personal data but names: nobody finds it by searching for it."""
+    heading = " > ".join(passage.heading.split(" > ")[-_HEADINGS:])
+    shown = text if document.is_plain else _HEADING_MARK.sub("", plain_text(text))
+    return indexed_text(context, heading, shown)
 
 
 def _batch(document: _Prepared, vectors: Sequence[Any], model: str) -> pa.RecordBatch:
@@ -186,7 +198,7 @@ def _batch(document: _Prepared, vectors: Sequence[Any], model: str) -> pa.Record
                 end=text.end,
                 page=text.page,
                 tags=tags,
-                attributes={"personal": spans} if spans else {},
+                attributes={name: it for name, it in (("personal", spans), ("about", document.about)) if it},
                 vector=vector,
                 indexed_text=indexed,
             )

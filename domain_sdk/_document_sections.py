@@ -9,7 +9,19 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-__all__ = ["Section", "Span", "blocks", "count_words", "pieces", "plain_text", "sections", "table_head", "table_pieces"]
+__all__ = [
+    "Section",
+    "Span",
+    "blocks",
+    "count_words",
+    "pieces",
+    "plain_text",
+    "sections",
+    "table_head",
+    "table_pieces",
+    "without_figures",
+    "words_beside_figures",
+]
 
 _ATX = re.compile(r" {0,3}(#{1,6})(?:[ \t]+(.*?))??(?:[ \t]+#+)?[ \t]*$")
 _SETEXT = re.compile(r" {0,3}(=+|-{2,})[ \t]*$")
@@ -23,6 +35,8 @@ _WORD = re.compile(rf"[{_UNSPACED}][。、，．！？」』）]?|[^\s{_UNSPACED
 """A word; a character of the scripts that put no spaces between words; at most 64 characters of what has no spaces at all."""
 _TABLE_RULE = re.compile(r" {0,3}\|?(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*:?-*:?[ \t]*")
 _CELL_EDGE = re.compile(r"[ \t]*\|[ \t]*")
+_FIGURE = re.compile(r"(?<!\w)[-–—$€£¥(]*\d[\d,.]*\s?[)%x]*(?!\w)|[$€£¥]|[-–—]+(?=\s)")
+_YEAR = re.compile(r"(?:19|20)\d\d\Z")
 _LINK = re.compile(r"!?\[([^\]\[]*)\](?:\([^()\s]*(?:\([^()]*\)[^()\s]*)*(?:\s+\"[^\"]*\")?\)|\[[^\]]*\])")
 _TEMPLATE_LINK = re.compile(r"!?\[([^\]\[]*)\]\(\{%.*?%\}[^)]*\)", re.DOTALL)
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
@@ -131,6 +145,22 @@ def table_pieces(text: str, block: Span, head: Span, *, max_words: int) -> Itera
 
 def _row_weight(row: str) -> int:
     return sum(1 + sum(char.isdigit() for char in word.group()) // 3 for word in _WORD.finditer(_CELL_EDGE.sub(" ", row)))
+
+
+def words_beside_figures(text: str) -> int:
+    """How many words the text has that are no amounts; the edges of table cells count for nothing."""
+    return count_words(_without_figures(_CELL_EDGE.sub(" ", text)))
+
+
+def without_figures(markdown: str) -> str:
+    """The text, its tables without amounts: to a model of meaning they are noise, and many tokens. Years stay."""
+    if "|" not in markdown:
+        return markdown
+    return "\n".join(_without_figures(line) if line.lstrip().startswith("|") else line for line in markdown.split("\n"))
+
+
+def _without_figures(text: str) -> str:
+    return _FIGURE.sub(lambda found: found.group() if _YEAR.match(found.group().strip("(),. ")) else " ", text)
 
 
 def plain_text(markdown: str) -> str:

@@ -14,7 +14,7 @@ __all__ = ["VectorAccess", "attribute_types"]
 
 def attribute_types() -> dict[str, type]:
     """What row filters on a collection may use, by name."""
-    return {"document": str, "title": str, "heading": str}
+    return {"document": str, "title": str, "heading": str, "about": str}
 
 
 class VectorAccess:

@@ -198,8 +198,10 @@ def _interruptible(passages: Iterator[Passage]) -> Iterator[Passage]:
 
 
 def _with_attributes(passage: Passage) -> Passage:
-    """The passage with what row filters may use: document, title and heading."""
-    return replace(passage, attributes={"document": passage.document, "title": passage.title, "heading": passage.heading})
+    """The passage with what row filters may use: document, title, heading and what the document says it is."""
+    own = {"document": passage.document, "title": passage.title, "heading": passage.heading}
+    about = passage.attributes.get("about", "")
+    return replace(passage, attributes={**own, "about": about if isinstance(about, str) else ""})
 
 
 def _tags(files: Sequence[_Opener]) -> set[str]:

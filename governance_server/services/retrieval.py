@@ -17,6 +17,7 @@ from domainmesh.v1.decision_log_pb2 import DECISION_KIND_RETRIEVAL
 from governance_server.audit.recording import Recording
 from governance_server.backend import Backend
 from governance_server.caller import current_caller
+from governance_server.passage_search import Question, find_passages
 from governance_server.policy.projection import denied
 from governance_server.rules.errors import AccessDenied, Invalid, Precondition, Unavailable
 from governance_server.rules.read_plans import ColumnPlan, ReadPlan
@@ -102,11 +103,9 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         scope = AllowedScope(
             filter=conjoin([plan.row_filter, disjoin(branch.condition for branch in text.branches)]), excluded_tags=excluded
         )
-        vector = self._vectors.embedder.embed([request.query])[0]
+        question = Question(request.query, limit=request.limit or _DEFAULT_LIMIT)
         try:
-            hits = self._vectors.store.search(
-                port.name, text=request.query, vector=vector, version=version, scope=scope, limit=request.limit or _DEFAULT_LIMIT
-            )
+            hits = find_passages(self._vectors, port.name, question, version=version, scope=scope)
         except CollectionMismatch as error:
             raise Precondition(f"{port.name} cannot be searched under its policy: {error}", resource=port.name) from error
         except VectorStoreError as error:

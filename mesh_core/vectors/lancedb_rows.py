@@ -105,6 +105,14 @@ class LanceRows:
             for key, *texts in zip(*(batch.column(name).to_pylist() for name in columns), strict=True):
                 yield key, "\n".join(filter(None, texts))
 
+    def of(self, keys: Sequence[str]) -> list[dict[str, Any]]:
+        """The `RETURNED` columns of these keys, in the keys' order; keys that are not there are left out."""
+        rows: dict[str, dict[str, Any]] = {}
+        for some in _pieces(keys):
+            table = self._table.search().where(keys_in(some)).select(list(RETURNED)).limit(len(some)).to_arrow()
+            rows |= {row["key"]: row for row in table.to_pylist()}
+        return [rows[key] for key in keys if key in rows]
+
     def vectors(self, keys: Sequence[str]) -> Mapping[str, npt.NDArray[np.float32]]:
         """The stored vectors of these keys."""
         found: dict[str, npt.NDArray[np.float32]] = {}

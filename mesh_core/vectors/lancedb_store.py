@@ -6,6 +6,7 @@ Loaded only when such a store is opened.
 
 from __future__ import annotations
 
+import json
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -22,16 +23,19 @@ from mesh_core.expressions.binding import is_true
 from mesh_core.expressions.sql import to_sql
 from mesh_core.vectors.fusion import CANDIDATES, fused_order
 from mesh_core.vectors.identifiers import collection_identifier
-from mesh_core.vectors.lancedb_rows import RETURNED, LanceRows, attribute_arrow_field, stored_passage, table_schema
-from mesh_core.vectors.passages import Hit, Passage, check_vector
+from mesh_core.vectors.lancedb_rows import LanceRows, attribute_arrow_field, stored_passage, table_schema
+from mesh_core.vectors.passages import Candidate, Hit, Passage, check_vector
 from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
 from mesh_core.vectors.staging import check_version, erase, prune, stage, unstage
-from mesh_core.vectors.store import DEFAULT_ALPHA, AllowedScope, CollectionMissing, StageResult
+from mesh_core.vectors.store import DEFAULT_ALPHA, AllowedScope, Arrange, CollectionMissing, StageResult
 
 __all__ = ["LanceDbStore"]
 
 _match_query: Any = lancedb.query.MatchQuery  # its type names every defaulted argument as required
 
+_NAMED = ("key",)
+_SHOWN = ("key", "document", "title", "page", "attributes")
+"""What is fetched of every candidate: texts only of those that are given."""
 _KEEP_FILES = timedelta(hours=1)
 _AT_ONCE = timedelta(milliseconds=5)
 
@@ -109,6 +113,7 @@ class LanceDbStore:
         scope: AllowedScope,
         limit: int,
         alpha: float = DEFAULT_ALPHA,
+        arrange: Arrange | None = None,
     ) -> list[Hit]:
         """See VectorStore."""
         if scope.is_empty or limit < 1:
@@ -118,21 +123,25 @@ class LanceDbStore:
         asked = check_vector(vector, dimensions=rows.dimensions, what="the question")
         where = self._where(collection, version=version, scope=scope, attributes=rows.attributes)
         wanted = max(CANDIDATES, limit)
+        columns = _SHOWN if arrange else _NAMED
         found: list[pa.Table] = []
         dense: dict[str, float] = {}
         with ThreadPoolExecutor(max_workers=1) as beside:  # the two searches leave Python, so they run at the same time
             if alpha < 1 and text.strip():
-                query = table.search(_match_query(text, "indexed_text"), query_type="fts")
-                words = beside.submit(_scores, query, where=where, limit=wanted, score="_score", found=found)
+                query = table.search(_match_query(text, "indexed_text"), query_type="fts").select([*columns, "_score"])
+                words = beside.submit(_scores, query, where=where, limit=wanted, found=found)
             else:
                 words = None
             if alpha > 0 or words is None:
                 query = table.search(asked, query_type="vector", vector_column_name="vector").distance_type("cosine")
-                dense = _scores(query.bypass_vector_index(), where=where, limit=wanted, score="_distance", found=found)
-                dense = {key: -distance for key, distance in dense.items()}
+                nearest = query.bypass_vector_index().select([*columns, "_distance"])
+                dense = {key: -distance for key, distance in _scores(nearest, where=where, limit=wanted, found=found).items()}
             sparse = words.result() if words is not None else {}
-        best = fused_order(dense, sparse, alpha=alpha)[:limit]
-        return [Hit(stored_passage(row), rank) for rank, row in enumerate(_rows_of(best, found), start=1)]
+        best = fused_order(dense, sparse, alpha=alpha)
+        if arrange:
+            candidates = [_candidate(row) for row in _rows_of(best, found)]
+            best = [best[place] for place in arrange(candidates)]
+        return [Hit(stored_passage(row), rank) for rank, row in enumerate(rows.of(best[:limit]), start=1)]
 
     def count(self, collection: str, version: int) -> int:
         """See VectorStore."""
@@ -191,11 +200,15 @@ def _at(version: int) -> str:
     return f"valid_from <= {version} and valid_to > {version}"
 
 
-def _scores(query: Any, *, where: str, limit: int, score: str, found: list[pa.Table]) -> dict[str, float]:  # noqa: ANN401
-    """The best candidates' scores by key; their rows are appended to `found`."""
-    table = query.where(where, prefilter=True).limit(limit).select([*RETURNED, score]).to_arrow()
-    found.append(table.select(RETURNED))
-    return dict(zip(table["key"].to_pylist(), table[score].to_pylist(), strict=True))
+def _scores(query: Any, *, where: str, limit: int, found: list[pa.Table]) -> dict[str, float]:  # noqa: ANN401
+    """The best candidates' scores (the last column asked for) by key; their rows are appended to `found`."""
+    table = query.where(where, prefilter=True).limit(limit).to_arrow()
+    found.append(table.drop_columns([table.column_names[-1]]))
+    return dict(zip(table["key"].to_pylist(), table.column(table.num_columns - 1).to_pylist(), strict=True))
+
+
+def _candidate(row: Mapping[str, Any]) -> Candidate:
+    return Candidate(row["document"], row["title"], row["page"], json.loads(row["attributes"]))
 
 
 def _rows_of(keys: Sequence[str], found: Sequence[pa.Table]) -> list[dict[str, Any]]:

@@ -15,6 +15,7 @@ import numpy.typing as npt
 
 __all__ = [
     "AttributeValue",
+    "Candidate",
     "Hit",
     "InvalidPassage",
     "Passage",
@@ -73,6 +74,16 @@ class StoredPassage:
     end: int
     page: int | None
     tags: tuple[str, ...]
+    attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """What is known of a passage that could be an answer, before the best are chosen: enough to order it, not to read it."""
+
+    document: str
+    title: str
+    page: int | None
     attributes: Mapping[str, AttributeValue] = field(default_factory=dict)
 
 

@@ -13,13 +13,14 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from mesh_core.expressions.binding import is_false
 from mesh_core.expressions.tree import Expression
-from mesh_core.vectors.passages import Hit, Passage
+from mesh_core.vectors.passages import Candidate, Hit, Passage
 
 __all__ = [
     "DEFAULT_ALPHA",
     "FIRST_VERSION",
     "OPEN",
     "AllowedScope",
+    "Arrange",
     "CollectionMismatch",
     "CollectionMissing",
     "StageResult",
@@ -37,6 +38,9 @@ FIRST_VERSION = 1
 
 DEFAULT_ALPHA = 0.75
 """The dense part of the fused score; the rest is BM25. The least bad constant over the measured sets."""
+
+Arrange = Callable[[Sequence[Candidate]], Sequence[int]]
+"""Puts candidates, given best first, into another order: the positions of those wanted, best first."""
 
 
 class VectorStoreError(Exception):
@@ -145,8 +149,11 @@ class VectorStore(Protocol):
         scope: AllowedScope,
         limit: int,
         alpha: float = DEFAULT_ALPHA,
+        arrange: Arrange | None = None,
     ) -> list[Hit]:
         """The best `limit` passages of `version` inside `scope`, best first; fewer only if the scope holds fewer candidates.
+
+        `arrange` is shown all candidates (at least 100 of each search, if there are so many) and decides which are best.
 
         BM25 over the indexed text and cosine over the vectors, each scaled to [0, 1] over its best candidates and added with
         weights 1 - alpha and alpha. Version and scope restrict both searches before they rank; equal scores keep one fixed order.

@@ -20,15 +20,17 @@ from weaviate.classes.query import Filter
 from weaviate.exceptions import WeaviateBaseError
 
 from mesh_core.vectors.identifiers import attribute_field
-from mesh_core.vectors.passages import StoredPassage, indexed_text, tag_set
+from mesh_core.vectors.passages import Candidate, StoredPassage, indexed_text, tag_set
 from mesh_core.vectors.staging import NewRow, Row
 from mesh_core.vectors.store import OPEN, StoreUnavailable
 
 __all__ = [
     "RETURNED",
+    "SHOWN",
     "TAG_SETS",
     "WeaviateRows",
     "attribute_property",
+    "candidate",
     "collection_settings",
     "exact",
     "read_declaration",
@@ -38,6 +40,9 @@ __all__ = [
 
 RETURNED = ("passage_id", "document", "title", "heading", "text", "start", "end", "page", "tags", "attributes")
 """The properties a stored passage is made of."""
+
+SHOWN = ("document", "title", "page", "attributes")
+"""The properties a candidate is made of."""
 
 TAG_SETS = "Mesh_tag_sets"
 """The collection of all tag sets that occur in any collection; `_encoded` names never look like it."""
@@ -115,6 +120,11 @@ def stored_passage(properties: Mapping[str, Any]) -> StoredPassage:
         attributes=json.loads(properties["attributes"]),
         **copied,
     )
+
+
+def candidate(properties: Mapping[str, Any]) -> Candidate:
+    """What an object's `SHOWN` properties say."""
+    return Candidate(properties["document"], properties["title"], properties.get("page"), json.loads(properties["attributes"]))
 
 
 class WeaviateRows:

@@ -20,6 +20,7 @@ from mesh_core.expressions.errors import Unsupported
 from mesh_core.expressions.tree import Expression
 from mesh_core.expressions.weaviate import Everything, Nothing, to_weaviate
 from mesh_core.vectors.enumeration import enumerated
+from mesh_core.vectors.fusion import CANDIDATES
 from mesh_core.vectors.identifiers import attribute_field, collection_identifier
 from mesh_core.vectors.passages import Hit, InvalidPassage, Passage, check_vector
 from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
@@ -27,6 +28,7 @@ from mesh_core.vectors.staging import check_version, erase, prune, stage, unstag
 from mesh_core.vectors.store import (
     DEFAULT_ALPHA,
     AllowedScope,
+    Arrange,
     CollectionMismatch,
     CollectionMissing,
     StageResult,
@@ -34,9 +36,11 @@ from mesh_core.vectors.store import (
 )
 from mesh_core.vectors.weaviate_rows import (
     RETURNED,
+    SHOWN,
     TAG_SETS,
     WeaviateRows,
     attribute_property,
+    candidate,
     collection_settings,
     exact,
     read_declaration,
@@ -135,6 +139,7 @@ class WeaviateStore:
         scope: AllowedScope,
         limit: int,
         alpha: float = DEFAULT_ALPHA,
+        arrange: Arrange | None = None,
     ) -> list[Hit]:
         """See VectorStore."""
         if scope.is_empty or limit < 1:
@@ -144,17 +149,24 @@ class WeaviateStore:
             asked, where = self._question(collection, vector=vector, version=version, scope=scope)
             if where is None:
                 return []
-            answer = self._client.collections.use(collection_identifier(collection)).query.hybrid(
+            collection_query = self._client.collections.use(collection_identifier(collection)).query
+            answer = collection_query.hybrid(
                 query=text,
                 vector=asked,
                 alpha=alpha if text.strip() else 1,
-                limit=limit,
+                limit=max(CANDIDATES, limit) if arrange else limit,
                 filters=where,
                 query_properties=["indexed_text"],
                 fusion_type=HybridFusion.RELATIVE_SCORE,
-                return_properties=list(RETURNED),
+                return_properties=list(SHOWN if arrange else RETURNED),
             )
-        return [Hit(stored_passage(item.properties), rank) for rank, item in enumerate(answer.objects, start=1)]
+            best = list(answer.objects)
+            if arrange:
+                chosen = [best[place].uuid for place in arrange([candidate(item.properties) for item in best])][:limit]
+                given = collection_query.fetch_objects_by_ids(chosen, limit=limit, return_properties=list(RETURNED)).objects
+                whole = {item.uuid: item for item in given}
+                best = [whole[key] for key in chosen if key in whole]
+        return [Hit(stored_passage(item.properties), rank) for rank, item in enumerate(best, start=1)]
 
     def count(self, collection: str, version: int) -> int:
         """See VectorStore."""

@@ -1,0 +1,75 @@
+"""A question put to a collection within a reader's scope: its implied words, its vector, and the order of what was found.
+
+The scope is a filter in front of every search. What is ordered here has passed it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+from mesh_core.expressions.binding import conjoin
+from mesh_core.expressions.tree import Column, In, Literal
+from mesh_core.retrieval.arranging import arranged, named_documents
+from mesh_core.retrieval.expansion import expanded
+
+if TYPE_CHECKING:
+    from governance_server.vector_access import VectorAccess
+    from mesh_core.vectors.passages import Candidate, Hit
+    from mesh_core.vectors.store import AllowedScope
+
+__all__ = ["Question", "find_passages"]
+
+_ENOUGH = 40
+"""So many candidates of the documents that a question names are enough to choose from."""
+_MOST_NAMED = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """What is asked, and how many passages are wanted."""
+
+    text: str
+    limit: int
+
+
+class _Arranger:
+    """Orders candidates, and remembers the documents that the question names and of which too few were among them."""
+
+    def __init__(self, question: str) -> None:
+        self._question = question
+        self.wanting: tuple[str, ...] = ()
+
+    def __call__(self, candidates: Sequence[Candidate]) -> list[int]:
+        named = named_documents(self._question, candidates).agreement
+        found = sum(it.document in named for it in candidates)
+        if found < min(_ENOUGH, len(candidates)) and 0 < len(named) <= _MOST_NAMED:
+            self.wanting = tuple(sorted(named))
+        return arranged(self._question, candidates)
+
+
+def find_passages(vectors: VectorAccess, port: str, question: Question, *, version: int, scope: AllowedScope) -> list[Hit]:
+    """The passages that answer best, in order, of those inside the scope.
+
+    Raises:
+        VectorStoreError: as `VectorStore.search` does.
+    """
+    text = expanded(question.text)
+    vector = vectors.embedder.embed([text])[0]
+
+    def search(within: AllowedScope) -> tuple[list[Hit], _Arranger]:
+        arranger = _Arranger(question.text)
+        hits = vectors.store.search(
+            port, text=text, vector=vector, version=version, scope=within, limit=question.limit, arrange=arranger
+        )
+        return hits, arranger
+
+    hits, arranger = search(scope)
+    if not arranger.wanting:
+        return hits
+    named = In(Column("document"), tuple(Literal(name) for name in arranger.wanting))
+    closer, _ = search(replace(scope, filter=conjoin([scope.filter, named])))
+    seen = {hit.passage.id for hit in closer}
+    both = [*closer, *(hit for hit in hits if hit.passage.id not in seen)][: question.limit]
+    return [replace(hit, rank=rank) for rank, hit in enumerate(both, start=1)]

@@ -1,0 +1,83 @@
+"""What a question implies and names, and in which order passages are given."""
+
+from __future__ import annotations
+
+import pytest
+
+from mesh_core.retrieval.arranging import arranged, named_documents
+from mesh_core.retrieval.expansion import expanded
+from mesh_core.retrieval.periods import periods_in
+from mesh_core.vectors.passages import Candidate
+
+
+@pytest.mark.parametrize(
+    ("text", "years", "quarters"),
+    [
+        ("in FY2022", {2022}, set()),
+        ("FY20 and FY21", {2020, 2021}, set()),
+        ("Q2 of FY2024", {2024}, {2}),
+        ("Q22023", {2023}, {2}),
+        ("Q2'2023", {2023}, {2}),
+        ("4Q22", {2022}, {4}),
+        ("ACME_2023Q4_EARNINGS", {2023}, {4}),
+        ("the fourth quarter of 2019", {2019}, {4}),
+        ("as of August 30, 2023.", {2023}, set()),
+        ("a fee of $2,022 in 22 cases", set(), set()),
+    ],
+)
+def test_periods_are_read_as_people_write_them(text: str, years: set[int], quarters: set[int]) -> None:
+    found = periods_in(text.replace("_", " "))
+    assert (set(found.years), set(found.quarters)) == (years, quarters)
+
+
+def candidates(*documents: str, about: str = "", page: int | None = None) -> list[Candidate]:
+    return [Candidate(it, it.partition(".")[0].replace("_", " "), page, {"about": about}) for it in documents]
+
+
+REPORTS = candidates("NORTHWIND_2021_10K.pdf", "NORTHWIND_2022_10K.pdf", "CONTOSO_2022_10K.pdf", "FABRIKAM_2022_10K.pdf")
+
+
+def test_the_document_of_the_named_company_and_year_comes_first() -> None:
+    order = arranged("Did Northwind's margin grow in FY2022?", REPORTS)
+    assert [REPORTS[place].document for place in order[:2]] == ["NORTHWIND_2022_10K.pdf", "NORTHWIND_2021_10K.pdf"]
+
+
+def test_nothing_is_dropped_when_a_document_is_named() -> None:
+    assert sorted(arranged("Contoso revenue", REPORTS)) == [0, 1, 2, 3]
+
+
+def test_a_question_that_names_nothing_keeps_the_order_of_the_search() -> None:
+    assert arranged("who pays for taxis?", REPORTS) == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("name", ["Blue Yonder", "BlueYonder", "blueYonder's"])
+def test_names_are_found_whether_joined_or_apart(name: str) -> None:
+    reports = candidates("BLUEYONDER_2022.pdf", "CONTOSO_2022.pdf", "FABRIKAM_2022.pdf")
+    assert set(named_documents(f"What did {name} earn?", reports).agreement) == {"BLUEYONDER_2022.pdf"}
+
+
+@pytest.mark.parametrize("name", ["PnQ", "P&Q", "Pear & Quince"])
+def test_two_words_joined_by_and_have_short_forms(name: str) -> None:
+    reports = candidates("PEAR_QUINCE_2022.pdf", "CONTOSO_2022.pdf", "FABRIKAM_2022.pdf")
+    assert set(named_documents(f"What did {name} earn?", reports).agreement) == {"PEAR_QUINCE_2022.pdf"}
+
+
+def test_an_organisation_inside_a_document_names_it_when_its_file_does_not() -> None:
+    reports = [*candidates("0001.pdf", about="Northwind, Inc; Form 10-K"), *candidates("0002.pdf", "0003.pdf")]
+    assert set(named_documents("What does Northwind sell?", reports).agreement) == {"0001.pdf"}
+
+
+def test_every_page_is_given_once_before_one_is_given_twice() -> None:
+    page = candidates("A.pdf", "A.pdf", page=1)
+    assert arranged("anything", [*page, *candidates("A.pdf", page=2), *candidates("B.pdf", page=1)]) == [0, 2, 3, 1]
+
+
+def test_passages_without_pages_stay_as_ranked() -> None:
+    assert arranged("anything", candidates("a.md", "a.md", "b.md")) == [0, 1, 2]
+
+
+def test_a_ratio_implies_the_lines_it_is_made_of_and_other_questions_stay_as_they_are() -> None:
+    assert "current assets" in expanded("Has the quick ratio improved?")
+    assert "research" in expanded("What was R&D in 2020?")
+    assert expanded("Who approves my leave?") == "Who approves my leave?"
+    assert expanded("What about prices?") == "What about prices?"

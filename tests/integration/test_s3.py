@@ -13,7 +13,7 @@ import obstore
 import polars as pl
 import pytest
 
-from domain_sdk import AccessDenied, Conflict, Mesh, MeshError, Overloaded
+from domain_sdk import AccessDenied, Conflict, Mesh, MeshError, Overloaded, WrongState
 from domainmesh.v1 import publication_service_pb2 as pb
 from domainmesh.v1.publication_service_pb2_grpc import PublicationServiceStub
 from governance_server.warehouse.object_folder import ObjectFolder
@@ -213,3 +213,26 @@ def test_rules_over_whole_ports_are_run_on_files_in_a_bucket(shop: tuple[Running
         assert (found["quality[0]"].measured, found["n.relationships[0]"].failing_rows) == ("6", 1)
         release = product.publish(a=rows, b=rows, progress=False)
         assert {it.status.value for it in release.quality} == {"passed"}
+
+
+def test_upkeep_in_a_bucket_leaves_what_may_be_read_and_removes_what_may_not(
+    embedder: None, new_warehouse, tmp_path: Path
+) -> None:
+    url = new_warehouse()
+    server = RunningServer(tmp_path / "mesh", MESH_WAREHOUSE=url, MESH_EMBEDDER="hashing")
+    try:
+        with server.admin() as mesh:
+            set_up(mesh)
+            for attempt in ("one", "two", "three"):
+                publish(mesh, tmp_path, attempt)
+            upkeep = mesh.domain("shop").product("stock").upkeep
+            upkeep.compact(z_order=["number"])
+            upkeep.retire(1, reason="wrong prices")
+            assert {it.port.rpartition(".")[2]: it.count for it in upkeep.vacuum(grace_hours=0)}["items"] >= 1
+            with pytest.raises(WrongState, match="wrong prices"):
+                mesh.read(PORT, version=1)
+            assert (seen(mesh, 2), seen(mesh)) == ("two", "three")
+            publish(mesh, tmp_path, "four")
+            assert (seen(mesh, 3), seen(mesh)) == ("three", "four")
+    finally:
+        server.stop()

@@ -6,6 +6,7 @@ Source: Delta protocol, "Add File" (`dataChange`); delta-rs, `optimize` and `vac
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -23,6 +24,7 @@ __all__ = ["Compacted", "clear_files", "compact", "vacuum"]
 
 _TARGET_BYTES = 128 << 20
 _SPILL_BYTES = 256 << 20
+_MOST_RECENT = 1000
 _T = TypeVar("_T")
 
 
@@ -92,10 +94,18 @@ def _vacuum(table_root: Folder, keep: Sequence[int], grace: timedelta, dry_run: 
         return 0
     table = DeltaTable(table_root.uri, storage_options=table_root.storage_options)
     hours = -(-int(grace.total_seconds()) // 3600)
-    gone = table.vacuum(
-        retention_hours=hours, dry_run=dry_run, enforce_retention_duration=False, full=True, keep_versions=sorted(set(keep))
-    )
+    kept = sorted({*keep, *_lately_newest(table, grace)})
+    gone = table.vacuum(retention_hours=hours, dry_run=dry_run, enforce_retention_duration=False, full=True, keep_versions=kept)
     return len(gone)
+
+
+def _lately_newest(table: DeltaTable, grace: timedelta) -> set[int]:
+    """Versions that were the newest one within `grace`. The log forgets removed files early, so their age says nothing of it."""
+    if not grace:
+        return set()
+    oldest = (time.time() - grace.total_seconds()) * 1000
+    followers = [entry for entry in table.history(_MOST_RECENT) if entry["timestamp"] >= oldest]
+    return {entry["version"] - 1 for entry in followers if entry["version"] > 0}
 
 
 def _size(table: DeltaTable) -> tuple[int, int]:

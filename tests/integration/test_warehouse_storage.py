@@ -5,7 +5,9 @@ from __future__ import annotations
 import base64
 import hashlib
 import io
+import os
 import threading
+import time
 import urllib.request
 from collections.abc import Callable
 from datetime import timedelta
@@ -28,6 +30,7 @@ from governance_server.warehouse.folder import Folder
 from governance_server.warehouse.layout import Warehouse
 from governance_server.warehouse.local_folder import LocalFolder
 from governance_server.warehouse.opening import open_warehouse
+from governance_server.warehouse.table_care import vacuum
 from governance_server.warehouse.takeover import give_up, take_over
 from governance_server.warehouse.verify import verify_files
 
@@ -298,3 +301,18 @@ def test_the_frame_of_a_port_in_a_bucket_is_lazy_and_pushes_down(new_warehouse, 
     publish(warehouse, 1, pa.table({"a": list(range(1000)), "b": ["x"] * 1000}))
     frame = open_table(PORT, warehouse.port_location(PORT), 0).frame
     assert frame.filter(pl.col("a") < 3).select("a").collect().to_series().to_list() == [0, 1, 2]
+
+
+def test_a_vacuum_spares_what_was_in_use_lately_though_the_log_forgot_that_it_went_out(tmp_path):
+    for number in range(6):
+        pl.DataFrame({"a": [number]}).write_delta(tmp_path, mode="append", delta_write_options={"configuration": FORGETFUL})
+    DeltaTable(tmp_path).optimize.compact()
+    pl.DataFrame({"a": [9]}).write_delta(tmp_path, mode="append")
+    for path in tmp_path.glob("*.parquet"):
+        os.utime(path, (time.time() - 7200,) * 2)
+    table, newest = LocalFolder(tmp_path), DeltaTable(tmp_path).version()
+    assert vacuum(table, [newest], grace=timedelta(hours=1)) == 0
+    assert vacuum(table, [newest], grace=timedelta()) == 6
+
+
+FORGETFUL = {"delta.checkpointInterval": "2", "delta.deletedFileRetentionDuration": "interval 0 seconds"}

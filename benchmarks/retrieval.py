@@ -22,7 +22,7 @@ from benchmarks.remembering import RememberingEmbedder, publishing_with
 from benchmarks.timing import percentile
 from benchmarks.weaviate_process import weaviate_server
 
-__all__ = ["retrieval"]
+__all__ = ["handbook_of", "retrieval"]
 
 _PORT = "policy.handbook.pages"
 _CONTRACT = Path(__file__).resolve().parent.parent / "sample_domains" / "policy" / "handbook" / "contract.odcs.yaml"
@@ -42,7 +42,7 @@ class _Handbook:
 
 def retrieval(bench: Bench) -> Iterator[Figure]:
     """The handbook is published and asked its questions, on LanceDB and on Weaviate."""
-    handbook = _handbook(bench.folder / "handbook", most_pages=bench.scaled(_PAGES, least=12))
+    handbook = handbook_of(bench.folder / "handbook", most_pages=bench.scaled(_PAGES, least=12))
     with weaviate_server(bench.folder / "weaviate") as address, publishing_with(RememberingEmbedder()):
         server = bench.server("lancedb")
         seconds = _publish(server, handbook)
@@ -130,7 +130,7 @@ def _published(server: MeshProcess) -> tuple[list[Document], list[str]]:
     return documents, [row["document"] for row in rows]
 
 
-def _handbook(copy: Path, *, most_pages: int) -> _Handbook:
+def handbook_of(copy: Path, *, most_pages: int) -> _Handbook:
     """Found beside the checkout, as the tests find it; pages without text, which no publication takes, are not copied.
 
     Raises:

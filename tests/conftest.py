@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 import sys
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.servers import RunningServer
+
+os.environ.setdefault("MESH_DOCUMENT_CACHE", tempfile.mkdtemp(prefix="mesh-documents-"))  # never the user's own
 
 pytest_plugins = ["tests.integration.weaviate_server", "tests.integration.s3_server"]
 
@@ -40,6 +45,9 @@ def pytest_sessionfinish() -> None:
     databases = sys.modules.get("tests.integration.journal_databases")
     if databases is not None:
         databases.stop_own_server()
+    kept = os.environ.get("MESH_DOCUMENT_CACHE", "")
+    if Path(kept).name.startswith("mesh-documents-"):
+        shutil.rmtree(kept, ignore_errors=True)
 
 
 def pytest_make_parametrize_id(config: pytest.Config, val: object, argname: str) -> str | None:

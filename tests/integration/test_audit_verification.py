@@ -34,6 +34,7 @@ TABLES = (
     "change", "payload", "head", "resource", "change_kind", "kind_head", "request", "event", "stream_head", "decision",
     "decision_topics", "checkpoint",
 )  # fmt: skip
+COPIED = "INSERT INTO event (stream, sequence, received_at_us, hash, body) "
 UNSIGNED_END = "UPDATE stream_head SET (sequence, hash) = (SELECT sequence, hash FROM event WHERE stream = 'decisions' "
 REWIND = {
     "decisions": (
@@ -209,11 +210,11 @@ def test_a_flipped_bit_in_any_byte_of_any_row_is_found(original: Path, tmp_path:
             "decisions 2: event 2 of decisions is not what was received",
         ),
         (
-            ("INSERT INTO event SELECT stream, sequence + 6, received_at_us, hash, body FROM event WHERE stream = 'decisions'",),
+            (COPIED + "SELECT stream, sequence + 6, received_at_us, hash, body FROM event WHERE stream = 'decisions'",),
             "decisions 7: event 7 of decisions is not what was received",
         ),
         (
-            ("INSERT INTO event SELECT 'other', sequence, received_at_us, hash, body FROM event WHERE stream = 'decisions'",),
+            (COPIED + "SELECT 'other', sequence, received_at_us, hash, body FROM event WHERE stream = 'decisions'",),
             "other",
         ),
         (("DELETE FROM decision WHERE sequence = 3",), "decisions 3: the index of decisions differs"),

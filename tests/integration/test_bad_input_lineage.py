@@ -141,6 +141,7 @@ def test_a_dataset_made_of_itself_is_an_edge_like_any_other(server: RunningServe
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(200, func_only=True)
 def test_a_hundred_thousand_columns_are_taken_in(server: RunningServer, token: str) -> None:
     fields = {f"c{i}": ("odd", "wide", f"c{i}") for i in range(40_000)}
     schema = {"fields": [{"name": f"c{i}"} for i in range(100_000)]}

@@ -11,7 +11,7 @@ import pytest
 from tests.integration.test_openlineage import columns, dataset, post, run_event
 from tests.servers import RunningServer
 
-pytestmark = pytest.mark.slow
+pytestmark = [pytest.mark.slow, pytest.mark.timeout(400, func_only=True)]
 
 
 def test_no_acknowledged_event_is_lost(new_server: Callable[..., RunningServer]) -> None:

@@ -79,8 +79,9 @@ def _verify_port(
     found = publication_pb2.VerifiedPort(
         port=delivered.port, kind=kind, embedding_model=delivered.embedding_model, dimensions=delivered.dimensions, mode=mode
     )
-    problems += [Problem(delivered.port, text) for text in _misplaced(delivered, mode)]
-    if mode == KEEP or problems:
+    misplaced = [Problem(delivered.port, text) for text in _misplaced(delivered, mode)]
+    problems += misplaced  # of all ports: one that is wrong hides nothing of the others
+    if mode == KEEP or misplaced:
         return found
     files = [_declared(file) for file in (*delivered.files, *delivered.deleted_keys)]
     count = len(delivered.files)

@@ -22,6 +22,7 @@ from benchmarks.figures import entry_of, load_entries, merged, store_entries
 from benchmarks.filings import filings
 from benchmarks.grants import grants
 from benchmarks.growth import growth
+from benchmarks.lineage_graph import lineage_graph
 from benchmarks.lineage_ingest import lineage_ingest
 from benchmarks.openfga import openfga
 from benchmarks.personal_data import personal_data
@@ -41,6 +42,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "serve_ready": serve_ready,
     "idle_memory": idle_memory,
     "decisions": decisions,
+    "lineage_graph": lineage_graph,
     "checks": checks,
     "grants": grants,
     "openfga": openfga,

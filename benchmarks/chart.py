@@ -6,10 +6,16 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-__all__ = ["age_chart", "growth_chart"]
+__all__ = ["age_chart", "growth_chart", "lineage_chart"]
 
 _WIDTH = 60
 _SERIES = (("p50", "median"), ("p99", "slowest of a hundred"), ("kept_p50", "median, asked again"))
+_LINEAGE_SERIES = (
+    ("walk_p50", "ten hops, median"),
+    ("walk_p99", "slowest of a hundred"),
+    ("release", "one port's new lineage, tags brought up to date"),
+    ("load", "the whole graph read and laid out"),
+)
 _SHORTEST_MICROSECONDS = 0.1
 _LONGEST_MICROSECONDS = 1e6
 
@@ -30,6 +36,21 @@ def growth_chart(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if stock:
         yield "casbin.Enforcer.enforce over the same rules, median:"
         yield _bar("100,000", float(stock))
+    yield "```\n"
+
+
+def lineage_chart(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """How walks, tags and releases slow down with the size of the lineage graph; nothing if that was not measured."""
+    values = {str(entry["name"]): float(entry["value"]) for entry in entries}
+    sizes = sorted(int(name.rpartition("_")[2]) for name in values if name.startswith("lineage_graph.walk_p50_at_"))
+    if not sizes:
+        return
+    yield "## Growth with the number of column edges\n"
+    yield "Microseconds in process; the bars are logarithmic, from 0.1 µs to a second.\n"
+    yield "```text"
+    for key, words in _LINEAGE_SERIES:
+        yield f"{words}:"
+        yield from (_bar(f"{size:,}", values[f"lineage_graph.{key}_at_{size}"] * 1e3) for size in sizes)
     yield "```\n"
 
 

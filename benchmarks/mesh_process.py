@@ -52,6 +52,15 @@ class MeshProcess:
         self._process.stdout.close()
         self._process = None
 
+    def start_again(self) -> float:
+        """It was stopped and serves again; returned are the seconds until it does."""
+        self.stop()
+        return self.start()
+
+    def as_token(self, token: str) -> Mesh:
+        """The mesh as the holder of a token."""
+        return Mesh.connect(self.url, token)
+
     @property
     def pids(self) -> list[int]:
         """The control server's process and its gateway's."""

@@ -6,7 +6,7 @@ import random
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Protocol
 
 if TYPE_CHECKING:
     from governance_server.journal.command import Outcome, Transaction
@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from governance_server.rules.apply import ResourceWrite
     from governance_server.storage.engine import Database
 
-__all__ = ["PolicySample", "Question", "seed", "view_of"]
+__all__ = ["PolicySample", "Question", "Sample", "seed", "view_of"]
 
 _ACTIONS = ("read", "read", "read", "discover", "write")
 _BATCH = 2_000
@@ -100,7 +100,15 @@ def view_of(writes: Iterable[ResourceWrite]) -> View:
     return View(engine, facts, 1)
 
 
-def seed(database: Database, sample: PolicySample) -> None:
+class Sample(Protocol):
+    """Resources to begin with."""
+
+    def writes(self) -> Iterator[ResourceWrite]:
+        """Every resource, as the journal stores it."""
+        ...
+
+
+def seed(database: Database, sample: Sample) -> None:
     """The journal of the database holds the sample: through its own writer, two thousand resources a change."""
     from governance_server.journal.journal import Journal
 

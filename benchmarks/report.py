@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from benchmarks.chart import age_chart, growth_chart
+from benchmarks.chart import age_chart, growth_chart, lineage_chart
 from benchmarks.explanations import INTRODUCTION, MEANINGS, NOT_BUILT, WHY_MISSED
 
 __all__ = ["markdown", "missed_by", "print_table"]
@@ -36,6 +36,7 @@ def markdown(entries: Sequence[Entry]) -> str:
             *_figures(entries),
             *growth_chart(entries),
             *age_chart(entries),
+            *lineage_chart(entries),
             *_missed(entries),
             *_machines(entries),
             NOT_BUILT,

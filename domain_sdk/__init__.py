@@ -64,7 +64,7 @@ from domain_sdk.contract_changes import (
     ContractDifference,
     ContractImpact,
 )
-from domain_sdk.domain import Domain, Transform
+from domain_sdk.domain import Domain
 from domain_sdk.errors import (
     AccessDenied,
     AlreadyExists,
@@ -120,6 +120,7 @@ from domain_sdk.questions import (
 from domain_sdk.release import Preview, QualityResult, QualityStatus, Release, ReleasedPort
 from domain_sdk.sql import QueriedPort, QueryPlan
 from domain_sdk.tags import GovernedTag, TagRelease
+from domain_sdk.transform import Transform
 
 __all__ = [
     "AccessApproval",

@@ -1,26 +1,19 @@
-"""`Domain`: the handle of a business domain, and `transform`: a function that makes a product out of governed inputs."""
+"""`Domain`: the handle of a business domain; leads to its products and to transforms that make them."""
 
 from __future__ import annotations
 
-import functools
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from domain_sdk.product import Product
 
 if TYPE_CHECKING:
-    import polars as pl
-
-    from domain_sdk._progress import Progress
     from domain_sdk.catalog import DomainEntry, ProductEntry
     from domain_sdk.mesh import Mesh
-    from domain_sdk.publish import Publishing
-    from domain_sdk.release import Preview, Release
+    from domain_sdk.transform import Transform, TransformFunction
 
-__all__ = ["Domain", "Transform"]
-
-TransformFunction = Callable[..., "pl.LazyFrame | pl.DataFrame | Mapping[str, pl.LazyFrame | pl.DataFrame]"]
+__all__ = ["Domain"]
 
 
 class Domain:
@@ -56,98 +49,28 @@ class Domain:
     def transform(
         self,
         *,
-        inputs: Sequence[str],
         output: str,
+        inputs: Sequence[str] = (),
+        sql: str = "",
         purpose: str | None = None,
         contract: str | Path | None = None,
-        accept_pii: Sequence[str] = (),
     ) -> Callable[[TransformFunction], Transform]:
         """A decorator: the function becomes a `Transform` that reads the inputs, calls it and publishes what it returns.
 
         Args:
-            inputs: Three-part port names; the function gets a lazy frame for each, in this order.
             output: The product to publish, by the last part of its name.
+            inputs: Three-part port names; the function gets a lazy frame for each, in this order.
+            sql: In place of inputs: a query over ports, whose result is published. The function gives its name and is not called.
             purpose: Why the inputs are read.
             contract: Path or text of the output's contract; the published one when None.
-            accept_pii: As in `Product.publish`.
-        """
-
-        def decorate(function: TransformFunction) -> Transform:
-            made = Transform(self, function, inputs=tuple(inputs), purpose=purpose, product=self.product(output, contract))
-            made.accept_pii = tuple(accept_pii)
-            return made
-
-        return decorate
-
-
-class Transform:
-    """A function between governed inputs and a product. Call it to run it; under any scheduler it is a plain callable."""
-
-    def __init__(
-        self, domain: Domain, function: TransformFunction, *, inputs: tuple[str, ...], purpose: str | None, product: Product
-    ) -> None:
-        self.domain = domain
-        self.function = function
-        """The function as written, for tests: frames in, frames out."""
-        self.inputs = inputs
-        self.purpose = purpose
-        self.product = product
-        self.accept_pii: tuple[str, ...] = ()
-        functools.update_wrapper(self, function)
-
-    def __repr__(self) -> str:
-        """Inputs and output."""
-        return f"Transform({', '.join(self.inputs)} -> {self.product.name})"
-
-    def __call__(self) -> Release:
-        """The output is published from what the inputs hold now."""
-        return self.run()
-
-    def run(self, mesh: Mesh | None = None, *, progress: Progress = None) -> Release:
-        """The output is published from what the inputs hold now, with its column lineage taken from the query plan.
-
-        Args:
-            mesh: As whom to read and publish; the mesh of the domain's handle when None.
-            progress: As in `Product.publish`.
 
         Raises:
-            AccessDenied: an input may not be read, or the output not be written.
-            ContractViolated: the result breaks the output's contract.
+            InvalidRequest: neither inputs nor a query are given, or both.
         """
-        publishing, frames = self._prepared(mesh)
-        return publishing.publish(frames, progress)
+        from domain_sdk.transform import Transform
 
-    def preview(self, mesh: Mesh | None = None, *, progress: Progress = None) -> Preview:
-        """What `run` would find, with nothing written."""
-        publishing, frames = self._prepared(mesh)
-        return publishing.preview(frames, progress)
+        def decorate(function: TransformFunction) -> Transform:
+            product = self.product(output, contract)
+            return Transform(self, function, inputs=tuple(inputs), sql=sql, purpose=purpose, product=product)
 
-    def _prepared(self, mesh: Mesh | None) -> tuple[Publishing, dict[str, Any]]:
-        from domain_sdk import read
-        from domain_sdk.errors import InvalidRequest
-        from domain_sdk.publish import Publishing
-
-        used = mesh or self.domain.mesh
-        product = Product(used, self.product.name, self.product._contract)
-        sources = [used._source(port, purpose=self.purpose) for port in self.inputs]
-        for source in sources:
-            source.planned()  # a denial is raised as itself here, before the function runs
-        scans = [read.ScanFrame(source, read.scan(source)) for source in sources]
-        publishing = Publishing(
-            used._transport,
-            product.name,
-            product.contract(),
-            scans=scans,
-            job=f"{self.domain.name}.{self.function.__name__}",
-            accept_pii=self.accept_pii,
-        )
-        made = self.function(*(scan.frame for scan in scans))
-        if isinstance(made, Mapping):
-            return publishing, dict(made)
-        ports = publishing.port_names()
-        if len(ports) != 1:
-            raise InvalidRequest(
-                f"{product.name} has the ports {', '.join(ports)}: {self.function.__name__} must return a mapping port → frame.",
-                resource=product.name,
-            )
-        return publishing, {ports[0]: made}
+        return decorate

@@ -168,6 +168,14 @@ class Product:
 
         return _catalog_calls.get_release(self.mesh._transport, self.name, version)
 
+    def _ports_published(self) -> list[str]:
+        """The three-part names of the product's ports; none before its first release, or if it may not be discovered."""
+        try:
+            found = self.show()
+        except (NotFound, AccessDenied):
+            return []
+        return [port.name for port in found.ports] if found.version else []
+
     def releases(self, limit: int | None = None) -> list[Release]:
         """The releases, newest first."""
         from domain_sdk import _catalog_calls

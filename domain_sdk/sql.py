@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING
 from domain_sdk._arguments import checked_number, checked_text
 from domain_sdk.access import ReadPlan
 from domain_sdk.errors import InternalError
+from mesh_core.lineage import PortLineage
+from mesh_core.lineage_wire import lineage_from_wire
 
 if TYPE_CHECKING:
     import grpc
@@ -47,6 +49,8 @@ class QueryPlan:
     engine_plan: str
     """The engine's own plan, as text."""
     revision: int
+    lineage: PortLineage
+    """Where the columns of its result come from; the target has no name yet."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,6 +62,8 @@ class QueryResult:
     revision: int
     is_cut: bool
     """True if the limit left rows out."""
+    lineage: PortLineage
+    """Where its columns come from; the target has no name yet."""
 
 
 def to_request(query: str, purpose: str | None, limit: int | None, timeout_seconds: int | None) -> RunQueryRequest:
@@ -80,7 +86,13 @@ def plan_query(transport: Transport, request: RunQueryRequest) -> QueryPlan:
 
     asked = PlanQueryRequest(sql=request.sql, purpose=request.purpose)
     answer = transport.call(transport.gateway(SqlServiceStub).PlanQuery, asked)
-    return QueryPlan(_ports(answer.ports), frame_schema(answer.arrow_schema), answer.engine_plan, answer.revision)
+    return QueryPlan(
+        _ports(answer.ports),
+        frame_schema(answer.arrow_schema),
+        answer.engine_plan,
+        answer.revision,
+        lineage_from_wire(answer.lineage),
+    )
 
 
 def run_query(transport: Transport, request: RunQueryRequest) -> QueryResult:
@@ -96,7 +108,7 @@ def run_query(transport: Transport, request: RunQueryRequest) -> QueryResult:
     if parts.schema is None or not parts.is_whole:
         raise InternalError("The answer ended before it was whole: ask again.")
     rows = pl.concat(frames, rechunk=True) if frames else pl.DataFrame(schema=parts.schema)
-    return QueryResult(rows, parts.ports, parts.revision, parts.is_cut)
+    return QueryResult(rows, parts.ports, parts.revision, parts.is_cut, parts.lineage)
 
 
 class _ArrowStub:
@@ -122,6 +134,7 @@ class _Parts:
         self.revision = 0
         self.is_cut = False
         self.is_whole = False
+        self.lineage = PortLineage("", (), ())
 
     def arrow(self, responses: Iterator[RunQueryResponse | memoryview]) -> Iterator[memoryview]:
         from domain_sdk._arrow_stream import frame_schema
@@ -137,6 +150,7 @@ class _Parts:
                 self.ports, self.revision = _ports(response.header.ports), response.header.revision
             elif part == "end":
                 self.is_cut, self.is_whole = response.end.is_cut, True
+                self.lineage = lineage_from_wire(response.end.lineage)
 
 
 def _ports(ports: object) -> tuple[QueriedPort, ...]:

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from domain_sdk._polars_plan.dependencies import (
+from domain_sdk._polars_plan.traversal import PlanReader, UnreadablePlan, View
+from mesh_core.frame_lineage import (
     IDENTITY,
     TRANSFORMATION,
     Dependencies,
@@ -18,7 +19,6 @@ from domain_sdk._polars_plan.dependencies import (
     through,
     unknown,
 )
-from domain_sdk._polars_plan.traversal import PlanReader, UnreadablePlan, View
 from mesh_core.lineage import Subtype, Transformation
 
 __all__ = ["ExpressionWalk", "children"]

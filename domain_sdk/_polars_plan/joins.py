@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from domain_sdk._polars_plan.dependencies import Dependencies, FrameLineage, indirect
 from domain_sdk._polars_plan.expressions import ExpressionWalk
 from domain_sdk._polars_plan.traversal import PlanNode, PlanReader, UnreadablePlan, View
+from mesh_core.frame_lineage import Dependencies, FrameLineage, indirect
 from mesh_core.lineage import Subtype
 
 __all__ = ["joined"]

@@ -8,9 +8,9 @@ from dataclasses import dataclass
 import polars as pl
 from polars import selectors as cs
 
-from domain_sdk._polars_plan.dependencies import IDENTITY, TRANSFORMATION, Dependencies, Dependency, FrameLineage, unknown
 from domain_sdk._polars_plan.steps import step
 from domain_sdk._polars_plan.traversal import PlanNode, PlanReader, UnreadablePlan, scan_functions
+from mesh_core.frame_lineage import IDENTITY, TRANSFORMATION, Dependencies, Dependency, FrameLineage, unknown
 from mesh_core.lineage import ANY_COLUMN, ColumnEdge, InputVersion, PortLineage, RowEdge, Subtype, Transformation
 
 __all__ = ["Source", "column_lineage"]

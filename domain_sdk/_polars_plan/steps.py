@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 
-from domain_sdk._polars_plan.dependencies import TRANSFORMATION, Dependencies, FrameLineage, indirect, through
 from domain_sdk._polars_plan.expressions import ExpressionWalk
 from domain_sdk._polars_plan.joins import joined
 from domain_sdk._polars_plan.traversal import PlanNode, PlanReader, View
+from mesh_core.frame_lineage import TRANSFORMATION, Dependencies, FrameLineage, indirect, through
 from mesh_core.lineage import Subtype
 
 __all__ = ["step"]

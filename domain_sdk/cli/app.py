@@ -29,6 +29,7 @@ from domain_sdk.cli import (
     journal,
     keys,
     open_lineage,
+    pipelines,
     policy,
     publishing,
     quality,
@@ -55,6 +56,7 @@ PANELS: dict[str, tuple[Command, ...]] = {
     "The mesh in git": (*folders.COMMANDS, *changes.COMMANDS),
     "Publish and run": (
         *publishing.COMMANDS,
+        *pipelines.COMMANDS,
         *contract_changes.COMMANDS,
         *expectations.COMMANDS,
         *upkeep.COMMANDS,

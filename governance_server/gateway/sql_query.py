@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from mesh_core.names import InvalidName, parse_port
+from mesh_core.sql_text import SqlNotUnderstood, check_sql_size, plain_message
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -20,10 +21,6 @@ if TYPE_CHECKING:
 __all__ = ["DIALECT", "InvalidQuery", "ParsedQuery", "QueriedTable", "parse_query", "translated"]
 
 DIALECT = "duckdb"
-LONGEST_QUERY = 100_000
-"""Characters."""
-_MOST_TOKENS = 20_000
-_DEEPEST = 50
 _MOST_TABLES = 64
 _TABLE_FUNCTIONS = frozenset({"Unnest", "GenerateSeries"})
 _REFUSED_FUNCTION = re.compile(
@@ -33,7 +30,6 @@ _REFUSED_FUNCTION = re.compile(
     r"session_user\Z|current_(query|query_id|connection_id|transaction_id)\Z|get_block_size\Z|in_search_path\Z|setseed\Z|__internal)",
     re.IGNORECASE,
 )
-_OPENING, _CLOSING = "([{", ")]}"
 
 
 class InvalidQuery(ValueError):
@@ -120,36 +116,18 @@ def _parsed(sql: str, dialect: str = DIALECT) -> exp.Expr:
     import sqlglot
     from sqlglot.errors import SqlglotError
 
-    _check_size(sql, dialect)
+    try:
+        check_sql_size(sql, dialect)
+    except SqlNotUnderstood as error:
+        raise InvalidQuery(str(error)) from None
     logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # it would log the text of queries, and values with it
     try:
         statements = [statement for statement in sqlglot.parse(sql, read=dialect) if statement is not None]
     except SqlglotError as error:
-        raise InvalidQuery(f"The SQL cannot be understood: {_plain(str(error))}") from None
+        raise InvalidQuery(f"The SQL cannot be understood: {plain_message(str(error))}") from None
     if len(statements) != 1:
         raise InvalidQuery(f"{len(statements)} statements: send exactly one query.")
     return statements[0]
-
-
-def _check_size(sql: str, dialect: str) -> None:
-    """Returns if the parser, which recurses, can be trusted with it."""
-    import sqlglot
-    from sqlglot.errors import SqlglotError
-
-    if len(sql) > LONGEST_QUERY:
-        raise InvalidQuery(f"The SQL has {len(sql):,} characters: use at most {LONGEST_QUERY:,}.")
-    try:
-        tokens = sqlglot.tokenize(sql, read=dialect)
-    except SqlglotError as error:
-        raise InvalidQuery(f"The SQL cannot be understood: {_plain(str(error))}") from None
-    if len(tokens) > _MOST_TOKENS:
-        raise InvalidQuery(f"The SQL has {len(tokens):,} words and signs: use at most {_MOST_TOKENS:,}.")
-    depth = run = 0
-    for token in tokens:
-        depth += (token.text in _OPENING and token.text != "") - (token.text in _CLOSING and token.text != "")
-        run = run + 1 if token.text.upper() in ("NOT", "-", "+", "~", "CASE", "LAMBDA") else 0
-        if depth > _DEEPEST or run > _DEEPEST:
-            raise InvalidQuery(f"The SQL is nested more than {_DEEPEST} levels deep: name parts of it with WITH.")
 
 
 def _check_node(node: exp.Expr) -> None:
@@ -268,8 +246,3 @@ def _kind(node: exp.Expr) -> str:
     if isinstance(node, exp.Command):
         return str(node.this).upper()
     return node.key.upper()
-
-
-def _plain(message: str) -> str:
-    """The parser's message without its colours, one line."""
-    return " ".join(re.sub(r"\x1b\[\d*m", "", message).split())[:300]

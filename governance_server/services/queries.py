@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING
 import grpc
 
 from domainmesh.v1 import decision_log_pb2 as log_pb2
+from domainmesh.v1 import lineage_pb2, sql_service_pb2_grpc
 from domainmesh.v1 import sql_service_pb2 as pb
-from domainmesh.v1 import sql_service_pb2_grpc
 from governance_server.audit.recording import Recording, deliver_all
 from governance_server.backend import Backend
 from governance_server.caller import Caller, current_caller
@@ -67,8 +67,9 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
             schema, text = self._engine().describe(query.parsed.sql, tables)
         plan = _with_names(text, query)
         return pb.PlanQueryResponse(
-            ports=self._ports(query), arrow_schema=schema.serialize().to_pybytes(), engine_plan=plan, revision=query.revision
-        )
+            ports=self._ports(query), arrow_schema=schema.serialize().to_pybytes(), engine_plan=plan, revision=query.revision,
+            lineage=_lineage(query, schema.names),
+        )  # fmt: skip
 
     def RunQuery(self, request: pb.RunQueryRequest, context: grpc.ServicerContext) -> Iterator[pb.RunQueryResponse]:
         """Streams the result; stops as soon as what the caller may see of any of its ports changes."""
@@ -85,7 +86,7 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
                 on_start=lambda stop: _stop_with(context, stop), may_go_on=self._still_due(caller, query),
             )  # fmt: skip
             with closing(batches):
-                messages = encode(_counted(_limited(batches, request.limit, end), recordings))
+                messages = encode(_counted(_traced(_limited(batches, request.limit, end), query, end), recordings))
                 for message in deliver_all(recordings, messages, is_current=self._still_due(caller, query)):
                     yield arrow_response(message)  # type: ignore[misc] # bytes are sent as they are
         yield pb.RunQueryResponse(end=end)
@@ -207,6 +208,25 @@ def _limited(batches: Iterator[pa.RecordBatch], limit: int, end: pb.QueryEnd) ->
         if kept.num_rows < batch.num_rows:
             end.is_cut = True
             return
+
+
+def _traced(batches: Iterator[pa.RecordBatch], query: _Query, end: pb.QueryEnd) -> Iterator[pa.RecordBatch]:
+    """The batches; `end` says where their columns come from."""
+    for batch in batches:
+        if not end.HasField("lineage"):
+            end.lineage.CopyFrom(_lineage(query, batch.schema.names))
+        yield batch
+
+
+def _lineage(query: _Query, names: Sequence[str]) -> lineage_pb2.PortLineage:
+    from governance_server.gateway.sql_lineage import ReadTable, result_lineage
+    from governance_server.gateway.sql_query import DIALECT
+
+    tables = {}
+    for table, (read, columns) in zip(query.parsed.tables, query.reads, strict=True):
+        masked = frozenset(column.name for column in plan_to_wire(read.plan, shows_filter=False).columns if column.mask)
+        tables[table.engine_name] = ReadTable(table.port, read.version, columns, masked)
+    return result_lineage(query.parsed.sql, tables, names, dialect=DIALECT)
 
 
 def _counted(batches: Iterator[pa.RecordBatch], recordings: Sequence[Recording]) -> Iterator[pa.RecordBatch]:

@@ -4,6 +4,7 @@ isort:skip_file
 """
 
 from collections import abc as _abc
+from domainmesh.v1 import lineage_pb2 as _lineage_pb2
 from domainmesh.v1 import read_pb2 as _read_pb2
 from google.protobuf import descriptor as _descriptor
 from google.protobuf import message as _message
@@ -125,6 +126,7 @@ class PlanQueryResponse(_message.Message):
     ARROW_SCHEMA_FIELD_NUMBER: _builtins.int
     ENGINE_PLAN_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
+    LINEAGE_FIELD_NUMBER: _builtins.int
     arrow_schema: _builtins.bytes
     """The schema of its result, as an Arrow IPC schema message."""
     engine_plan: _builtins.str
@@ -135,6 +137,10 @@ class PlanQueryResponse(_message.Message):
     def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueriedPort]:
         """The ports it reads."""
 
+    @_builtins.property
+    def lineage(self) -> _lineage_pb2.PortLineage:
+        """Where the columns of its result come from."""
+
     def __init__(
         self,
         *,
@@ -142,10 +148,11 @@ class PlanQueryResponse(_message.Message):
         arrow_schema: _builtins.bytes = ...,
         engine_plan: _builtins.str = ...,
         revision: _builtins.int = ...,
+        lineage: _lineage_pb2.PortLineage | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lineage", b"lineage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrow_schema", b"arrow_schema", "engine_plan", b"engine_plan", "ports", b"ports", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrow_schema", b"arrow_schema", "engine_plan", b"engine_plan", "lineage", b"lineage", "ports", b"ports", "revision", b"revision"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -223,19 +230,25 @@ class QueryEnd(_message.Message):
 
     ROW_COUNT_FIELD_NUMBER: _builtins.int
     IS_CUT_FIELD_NUMBER: _builtins.int
+    LINEAGE_FIELD_NUMBER: _builtins.int
     row_count: _builtins.int
     """Rows that were sent."""
     is_cut: _builtins.bool
     """True if the limit left rows out."""
+    @_builtins.property
+    def lineage(self) -> _lineage_pb2.PortLineage:
+        """Where the columns of the result come from; its port is empty."""
+
     def __init__(
         self,
         *,
         row_count: _builtins.int = ...,
         is_cut: _builtins.bool = ...,
+        lineage: _lineage_pb2.PortLineage | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["lineage", b"lineage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_cut", b"is_cut", "row_count", b"row_count"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["is_cut", b"is_cut", "lineage", b"lineage", "row_count", b"row_count"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

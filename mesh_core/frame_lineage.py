@@ -1,4 +1,7 @@
-"""What a column of an intermediate frame depends on: the values the plan walk computes with. Knows no polars."""
+"""What a column of an intermediate table depends on: the values that walks over plans and queries compute with.
+
+Knows neither polars nor SQL.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,7 @@ from dataclasses import dataclass
 
 from mesh_core.lineage import ANY_COLUMN, Subtype, Transformation
 
-__all__ = ["Dependencies", "Dependency", "FrameLineage", "indirect", "through", "unknown"]
+__all__ = ["IDENTITY", "TRANSFORMATION", "Dependencies", "Dependency", "FrameLineage", "indirect", "through", "unknown"]
 
 IDENTITY = Transformation.of(Subtype.IDENTITY)
 TRANSFORMATION = Transformation.of(Subtype.TRANSFORMATION)

@@ -14,7 +14,6 @@ from domain_sdk._arguments import checked_number, checked_text
 from domain_sdk.access import ReadPlan
 from domain_sdk.errors import InternalError
 from mesh_core.lineage import PortLineage
-from mesh_core.lineage_wire import lineage_from_wire
 
 if TYPE_CHECKING:
     import grpc
@@ -83,6 +82,7 @@ def plan_query(transport: Transport, request: RunQueryRequest) -> QueryPlan:
     from domain_sdk._arrow_stream import frame_schema
     from domainmesh.v1.sql_service_pb2 import PlanQueryRequest
     from domainmesh.v1.sql_service_pb2_grpc import SqlServiceStub
+    from mesh_core.lineage_wire import lineage_from_wire
 
     asked = PlanQueryRequest(sql=request.sql, purpose=request.purpose)
     answer = transport.call(transport.gateway(SqlServiceStub).PlanQuery, asked)
@@ -138,6 +138,7 @@ class _Parts:
 
     def arrow(self, responses: Iterator[RunQueryResponse | memoryview]) -> Iterator[memoryview]:
         from domain_sdk._arrow_stream import frame_schema
+        from mesh_core.lineage_wire import lineage_from_wire
 
         for response in responses:
             if isinstance(response, memoryview):

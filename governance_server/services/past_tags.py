@@ -1,7 +1,8 @@
 """Tags that a port's data had when a version of it was released, whatever later releases say of it.
 
-A version is read under today's policy, by today's tags *and* by those it was published with: else a release that drops a tag, or
-the lineage a tag came by, would unmask every release before it.
+A version is read under today's policy, by today's tags, by those it was published with, *and* by those that today's tags of its
+sources give it along the lineage it was made with: else a release that drops a tag, or the lineage a tag came by, would unmask
+every release before it, and a source that is tagged later would leave them open.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from dataclasses import dataclass, field
 from governance_server.backend import Backend
 from governance_server.policy.projection import PolicyProjection
 from governance_server.rules import kinds
+from governance_server.rules.apply import ResourceWrite
 from mesh_core.names import column_object
 
 __all__ = ["NOTHING", "PastTags", "past_tags"]
@@ -40,9 +42,19 @@ def past_tags(backend: Backend, port: str, version: int) -> PastTags:
     if found is None or entry is None:
         return NOTHING
     around = frozenset((*entry.tags, *found.tags))
-    columns = {column.name: around | frozenset(column.tags) | _derived(policy, port, column.name) for column in found.columns}
+    since = _as_made_then(backend, port, released)
+    columns = {
+        column.name: around.union(column.tags, *(_derived(seen, port, column.name) for seen in (policy, since)))
+        for column in found.columns
+    }
     types = {column.name: column.logical_type for column in found.columns}
     return PastTags(columns, types, frozenset(found.passage_tags))
+
+
+def _as_made_then(backend: Backend, port: str, released: int) -> PolicyProjection:
+    """Today's policy if the port still had the lineage of that release."""
+    lineage = backend.catalog.get(kinds.LINEAGE, port, as_of=released)
+    return backend.policy.with_changes([ResourceWrite(kinds.LINEAGE, port, lineage)])
 
 
 def _derived(policy: PolicyProjection, port: str, column: str) -> frozenset[str]:

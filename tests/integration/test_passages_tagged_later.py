@@ -1,0 +1,79 @@
+"""A passage whose source gains a masking tag is left out at the next retrieval, until it is indexed anew without it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from domain_sdk import AccessDenied, Mesh, PortEntry
+from tests.integration.mesh_setup import contract
+from tests.servers import RunningServer
+
+NOTES, PAGES = "crm.notes.notes", "desk.answers.pages"
+COLLECTION = """kind: DataContract
+apiVersion: v3.2.0
+id: desk.answers
+name: Answers
+version: 1.0.0
+status: active
+domain: desk
+schema:
+  - name: pages
+    logicalType: object
+    physicalType: collection
+    properties:
+      - {name: document, logicalType: string, required: true}
+      - {name: title, logicalType: string}
+      - {name: heading, logicalType: string}
+      - {name: text, logicalType: string, required: true}
+      - name: embedding
+        logicalType: vector
+        logicalTypeOptions: {dimensions: 256, distanceMetric: cosine, embeddingModel: hashing}
+"""
+
+
+@pytest.fixture(scope="module")
+def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    server = RunningServer(tmp_path_factory.mktemp("desk") / "mesh", MESH_EMBEDDER="hashing")
+    with server.admin() as admin:
+        for domain in ("crm", "desk"):
+            admin.admin.create_domain(domain, owners=["user:cora"])
+        admin.admin.create_guardrail("no-names", "tag:pii.name", mask="replace-with-null", exempt=["user:cora"])
+    yield server
+    server.stop()
+
+
+def _publish_notes(cora: Mesh, *columns: str, version: str) -> None:
+    text = contract("crm.notes", {"notes": ["id: integer", *columns]}, version=version)
+    rows = pl.DataFrame({"id": [1], "note": ["Refunds take forty days."], "plain": ["Refunds take forty days."]})
+    cora.domain("crm").product("notes", text).publish(notes=rows, progress=False)
+
+
+def test_a_tag_that_comes_later_leaves_passages_out_until_they_are_indexed_anew(
+    desk: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MESH_EMBEDDER", "hashing")
+    (tmp_path / "refunds.md").write_text("# Refunds\n\nRefunds take forty days.\n")
+    with desk.user("user:cora") as cora, desk.user("user:rob") as rob:
+        cora.grant("user:rob", "desk")
+        _publish_notes(cora, "note: string", "plain: string", version="1.0.0")
+        answers = cora.domain("desk").product("answers", COLLECTION)
+        answers.publish(pages=tmp_path, lineage={"pages": {"text": [f"{NOTES}.note"]}}, progress=False)
+        assert [hit.document for hit in rob.retrieve(PAGES, "refunds")] == ["refunds.md"]
+
+        _publish_notes(cora, "note: 'string', tags: [pii.name]", "plain: string", version="1.1.0")
+        with pytest.raises(AccessDenied, match="masked or hidden for you"):
+            rob.retrieve(PAGES, "refunds")
+        assert [hit.document for hit in cora.retrieve(PAGES, "refunds")] == ["refunds.md"]
+        shown = cora.show(PAGES)
+        assert isinstance(shown, PortEntry)
+        paths = {column.name: [tag.path for tag in column.derived_tags] for column in shown.columns}
+        assert paths["text"] == [(f"{NOTES}#note", f"{PAGES}#text")]
+
+        answers.publish(pages=tmp_path, lineage={"pages": {"text": [f"{NOTES}.plain"]}}, progress=False)
+        assert [hit.document for hit in rob.retrieve(PAGES, "refunds")] == ["refunds.md"]
+        with pytest.raises(AccessDenied):
+            rob.retrieve(PAGES, "refunds", version=1)

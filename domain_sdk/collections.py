@@ -119,7 +119,7 @@ def embedder_for_publishing() -> Embedder:
     from mesh_core.embedding import EmbedderUnavailable, open_embedder
 
     try:
-        return open_embedder(os.environ.get("MESH_EMBEDDER") or "minilm")
+        return open_embedder(os.environ.get("MESH_EMBEDDER") or "minilm", api_key=os.environ.get("MESH_EMBEDDER_API_KEY") or None)
     except EmbedderUnavailable as error:
         raise NotConfigured(f"Documents cannot be embedded: {error}") from error
 
@@ -131,10 +131,12 @@ def embedded_passages(given: DocumentPaths, embedder: Embedder, *, port: str, ho
 
     Raises:
         ContractViolated: while reading, if not one document gave a passage; every reason is listed.
+        NotConfigured: while reading, if the embedder fails; what was embedded is kept for the next attempt.
     """
     import pyarrow as pa
 
     from domain_sdk._document_pipeline import DocumentPipeline
+    from mesh_core.embedding import EmbedderUnavailable
     from mesh_core.vectors.schema import MODEL_KEY, PASSAGE_SCHEMA
 
     paths = given if isinstance(given, str | Path) else [Path(path) for path in given]
@@ -142,9 +144,12 @@ def embedded_passages(given: DocumentPaths, embedder: Embedder, *, port: str, ho
 
     def batches() -> Iterator[pa.RecordBatch]:
         count = 0
-        for batch in pipeline.batches():
-            count += batch.num_rows
-            yield batch.cast(schema)
+        try:
+            for batch in pipeline.batches():
+                count += batch.num_rows
+                yield batch.cast(schema)
+        except EmbedderUnavailable as error:
+            raise NotConfigured(f"The documents of {port} cannot be embedded: {error}", resource=port) from error
         if not count:
             found = [Violation(str(problem.path), problem.reason) for problem in pipeline.problems]
             found = found or [Violation(str(given), "no document was found; give a folder, a pattern or files.")]

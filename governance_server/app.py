@@ -223,7 +223,9 @@ def _warehouse(settings: Settings) -> Warehouse:
 
 
 def _vectors(settings: Settings) -> VectorAccess:
-    return VectorAccess(settings.vectors_url, settings.embedder, api_key=settings.vectors_api_key)
+    return VectorAccess(
+        settings.vectors_url, settings.embedder, api_key=settings.vectors_api_key, embedder_api_key=settings.embedder_api_key
+    )
 
 
 def _server(settings: Settings, backend: Backend, authenticator: Authenticator) -> tuple[grpc.Server, Callable[[], bool]]:

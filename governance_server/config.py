@@ -42,7 +42,12 @@ class Settings:
     vectors_api_key: str | None
     """`MESH_VECTORS_API_KEY`: the vector store's key, held by the server alone."""
     embedder: str
-    """`MESH_EMBEDDER`, default `minilm`. What turns questions into vectors; must be what collections were published with."""
+    """`MESH_EMBEDDER`, default `minilm`. What turns questions into vectors; must be what collections were published with.
+
+    `minilm`, or an endpoint of OpenAI's kind with model and dimension: `https://host/v1?model=NAME&dimensions=1536`.
+    """
+    embedder_api_key: str | None
+    """`MESH_EMBEDDER_API_KEY`: the embedding endpoint's key."""
     warehouse: str
     """`MESH_WAREHOUSE`, default `<home>/warehouse`. Where tables lie: a local folder, or `s3://bucket/prefix` of an S3-compatible
     store, reached by the standard `AWS_*` variables. Control server and gateway must name the same."""
@@ -125,6 +130,7 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         vectors_url=env.get("MESH_VECTORS", f"lancedb://{home}/vectors"),
         vectors_api_key=env.get("MESH_VECTORS_API_KEY") or None,
         embedder=env.get("MESH_EMBEDDER", "minilm"),
+        embedder_api_key=env.get("MESH_EMBEDDER_API_KEY") or None,
         warehouse=_warehouse(env, home),
         drop=Path(env.get("MESH_DROP", str(home / "drop"))).expanduser().resolve(),
         keys=Path(env.get("MESH_KEYS", str(home / "keys.json"))).expanduser().absolute(),

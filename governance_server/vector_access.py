@@ -20,10 +20,11 @@ def attribute_types() -> dict[str, type]:
 class VectorAccess:
     """Opens store and embedder when they are first needed; safe from several threads."""
 
-    def __init__(self, url: str, embedder: str, *, api_key: str | None) -> None:
+    def __init__(self, url: str, embedder: str, *, api_key: str | None, embedder_api_key: str | None = None) -> None:
         self._url = url
         self._embedder_name = embedder
         self._api_key = api_key
+        self._embedder_api_key = embedder_api_key
         self._lock = threading.Lock()
         self._store: VectorStore | None = None
         self._embedder: Embedder | None = None
@@ -45,7 +46,7 @@ class VectorAccess:
             if self._embedder is None:
                 from mesh_core.embedding import open_embedder
 
-                self._embedder = open_embedder(self._embedder_name)
+                self._embedder = open_embedder(self._embedder_name, api_key=self._embedder_api_key)
             return self._embedder
 
     @property

@@ -171,8 +171,8 @@ class MiniLm:
         return centred
 
 
-def open_embedder(name: str = "minilm") -> Embedder:
-    """The embedder of that name: `minilm` (default) or `hashing` (tests only).
+def open_embedder(name: str = "minilm", *, api_key: str | None = None) -> Embedder:
+    """The embedder of that name: `minilm` (default), an endpoint's URL, or `hashing` (tests only). `api_key` is an endpoint's.
 
     Raises:
         EmbedderUnavailable: the name is unknown, or the model's package is absent or altered.
@@ -181,7 +181,11 @@ def open_embedder(name: str = "minilm") -> Embedder:
         return MiniLm()
     if name == "hashing":
         return HashingEmbedder()
-    raise EmbedderUnavailable(f"no embedder is called {name!r}: use 'minilm', or 'hashing' in tests.")
+    if name.startswith(("http://", "https://")):
+        from mesh_core.embedding_endpoint import EndpointEmbedder
+
+        return EndpointEmbedder(name, api_key=api_key)
+    raise EmbedderUnavailable(f"no embedder is called {name!r}: use 'minilm', the URL of an endpoint, or 'hashing' in tests.")
 
 
 def _model_folder(package: str) -> Path:

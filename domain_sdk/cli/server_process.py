@@ -113,7 +113,7 @@ def forwarded_signals(process: ServerProcess) -> Iterator[list[int]]:
 
 
 def _inherited(is_isolated: bool) -> dict[str, str]:
-    kept = ("MESH_EMBEDDER", "MESH_LOG_LEVEL")
+    kept = ("MESH_EMBEDDER", "MESH_EMBEDDER_API_KEY", "MESH_LOG_LEVEL")
     return {
         name: value for name, value in os.environ.items() if not (is_isolated and name.startswith("MESH_") and name not in kept)
     }

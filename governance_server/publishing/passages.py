@@ -63,7 +63,12 @@ class PassageIndexer:
                 port.mentions.CopyFrom(self._people.mentions(port.port, publication.version, passages, caller))
 
     def _model_problems(self, port: publication_pb2.VerifiedPort) -> list[Problem]:
-        model, dimensions = self._vectors.model, self._vectors.dimensions
+        from mesh_core.embedding import EmbedderUnavailable
+
+        try:
+            model, dimensions = self._vectors.model, self._vectors.dimensions
+        except EmbedderUnavailable as error:
+            raise Unavailable(f"{port.port} cannot be checked: {error}", resource=port.port) from error
         if (port.embedding_model, port.dimensions) == (model, dimensions):
             return []
         text = (

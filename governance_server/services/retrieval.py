@@ -87,6 +87,7 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
     def _search(
         self, request: pb.RetrieveRequest, plan: ReadPlan, port: product_pb2.Port, version: int, excluded: frozenset[str]
     ) -> list[pb.Passage]:
+        from mesh_core.embedding import EmbedderUnavailable
         from mesh_core.vectors.store import AllowedScope, CollectionMismatch, VectorStoreError
 
         columns = {column.name: column for column in plan.columns}
@@ -96,10 +97,12 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
                 f"The text of {port.name} is masked or hidden for you, so it cannot be searched: request access to its text.",
                 resource=port.name,
             )
-        if self._vectors.model != port.embedding_model:
-            raise Precondition(
-                f"{port.name} was embedded with {port.embedding_model}, this gateway asks with {self._vectors.model}."
-            )
+        try:
+            model = self._vectors.model
+        except EmbedderUnavailable as error:
+            raise Unavailable(f"{port.name} cannot be searched: {error}", resource=port.name) from error
+        if model != port.embedding_model:
+            raise Precondition(f"{port.name} was embedded with {port.embedding_model}, this gateway asks with {model}.")
         scope = AllowedScope(
             filter=conjoin([plan.row_filter, disjoin(branch.condition for branch in text.branches)]), excluded_tags=excluded
         )
@@ -108,7 +111,7 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
             hits = find_passages(self._vectors, port.name, question, version=version, scope=scope)
         except CollectionMismatch as error:
             raise Precondition(f"{port.name} cannot be searched under its policy: {error}", resource=port.name) from error
-        except VectorStoreError as error:
+        except (VectorStoreError, EmbedderUnavailable) as error:
             raise Unavailable(f"{port.name} cannot be searched: {error}", resource=port.name) from error
         return [_passage(hit.rank, hit.passage, columns) for hit in hits]
 

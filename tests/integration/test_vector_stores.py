@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
@@ -27,7 +27,7 @@ from mesh_core.expressions.tree import (
     Or,
     Subject,
 )
-from mesh_core.vectors.passages import InvalidPassage, Passage
+from mesh_core.vectors.passages import Candidate, InvalidPassage, Passage
 from mesh_core.vectors.store import (
     AllowedScope,
     CollectionMismatch,
@@ -444,6 +444,22 @@ def test_a_page_is_full_however_few_of_the_best_are_permitted(store: VectorStore
     scope = AllowedScope(Compare("=", REGION, Literal("EU")))
     hits = store.search(collection, text="travel advance", vector=unit(1), version=1, scope=scope, limit=5)
     assert {hit.passage.id for hit in hits} == {p.id for p in far}
+
+
+def test_only_permitted_candidates_are_arranged_and_in_the_order_asked_for(store: VectorStore, collection: str) -> None:
+    store.stage(collection, 1, [passage(f"p{n}", text="common", region="EU" if n % 3 else "US") for n in range(30)])
+    shown: list[str] = []
+
+    def backwards(candidates: Sequence[Candidate]) -> Sequence[int]:
+        shown.extend(it.document for it in candidates)
+        return list(reversed(range(len(candidates))))
+
+    allowed = AllowedScope(Compare("=", Column("region"), Literal("EU")))
+    hits = store.search(collection, text="common", vector=unit(1), version=1, scope=allowed, limit=4, arrange=backwards)
+    assert sorted(shown) == sorted(f"p{n}.md" for n in range(30) if n % 3)
+    assert [hit.passage.document for hit in hits] == shown[:-5:-1]
+    assert [hit.rank for hit in hits] == [1, 2, 3, 4]
+    assert hits[0].passage.text == "common"
 
 
 def test_words_and_meaning_both_count(store: VectorStore, collection: str) -> None:

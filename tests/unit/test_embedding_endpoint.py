@@ -1,0 +1,132 @@
+"""An embedding endpoint of OpenAI's kind: what is sent to it, what it may answer, and what is an error."""
+
+from __future__ import annotations
+
+import json
+import math
+import threading
+import time
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mesh_core.embedding import EmbedderUnavailable, open_embedder
+from mesh_core.embedding_endpoint import EndpointEmbedder
+
+Answer = Callable[[list[str]], Any]
+
+
+class Endpoint:
+    """A server on loopback that answers as told and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.asked: list[tuple[str, dict[str, Any], str | None]] = []
+        self.answer: Answer = lambda texts: {"data": [{"index": n, "embedding": [3, 4]} for n in range(len(texts))]}
+        self.status = 200
+        endpoint = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                endpoint.asked.append((self.path, body, self.headers.get("Authorization")))
+                said = endpoint.answer(body["input"])
+                content = said if isinstance(said, bytes) else json.dumps(said).encode()
+                self.send_response(endpoint.status)
+                self.send_header("Content-Length", str(len(content)))
+                self.end_headers()
+                self.wfile.write(content)
+
+            def log_message(self, format: str, *arguments: object) -> None:
+                pass
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def url(self, dimensions: int = 2) -> str:
+        return f"http://127.0.0.1:{self.server.server_port}/v1?model=small&dimensions={dimensions}"
+
+
+@pytest.fixture
+def endpoint() -> Iterator[Endpoint]:
+    running = Endpoint()
+    yield running
+    running.server.shutdown()
+    running.server.server_close()
+
+
+def test_texts_become_unit_vectors_in_their_order(endpoint: Endpoint) -> None:
+    def backwards(texts: list[str]) -> Any:
+        return {"data": [{"index": n, "embedding": [0, len(texts[n])] if n else [5, 0]} for n in reversed(range(len(texts)))]}
+
+    endpoint.answer = backwards
+    embedder = open_embedder(endpoint.url(), api_key="k-1")
+    assert embedder.embed(["a", "bb"]).tolist() == [[1, 0], [0, 1]]
+    assert endpoint.asked == [
+        ("/v1/embeddings", {"model": "small", "input": ["a", "bb"], "encoding_format": "float"}, "Bearer k-1")
+    ]
+
+
+def test_model_and_dimension_are_what_vectors_are_made_by(endpoint: Endpoint) -> None:
+    embedder = open_embedder(endpoint.url())
+    assert (embedder.model, embedder.dimensions) == ("small@2", 2)
+    assert embedder.embed([]).shape == (0, 2)
+
+
+def test_many_texts_are_asked_in_parts(endpoint: Endpoint) -> None:
+    assert open_embedder(endpoint.url()).embed(["x"] * 300).shape == (300, 2)
+    assert sum(len(body["input"]) for _, body, _ in endpoint.asked) == 300
+    assert len(endpoint.asked) > 1
+
+
+@pytest.mark.parametrize(
+    ("said", "words"),
+    [
+        ({"data": [{"index": 0, "embedding": [1, 2, 3]}]}, "2 dimensions"),
+        ({"data": [{"index": 0, "embedding": [math.nan, 1]}]}, "NaN"),
+        ({"data": [{"index": 0, "embedding": [0, 0]}]}, "zeros"),
+        ({"data": []}, "0 vectors for 1 texts"),
+        ({"data": [{"index": 0, "embedding": [1, 1]}, {"index": 0, "embedding": [1, 1]}]}, "2 vectors for 1 texts"),
+        ({"error": "no"}, "no embeddings"),
+        ({"data": [{"index": 0, "embedding": "abc"}]}, "no embeddings"),
+        (b"<html>", "no JSON"),
+    ],
+)
+def test_what_is_no_vector_of_the_model_is_an_error(endpoint: Endpoint, said: Any, words: str) -> None:
+    endpoint.answer = lambda texts: said
+    with pytest.raises(EmbedderUnavailable, match=words):
+        open_embedder(endpoint.url()).embed(["secret question"])
+
+
+def test_a_refusal_names_the_status_and_not_the_key(endpoint: Endpoint) -> None:
+    endpoint.status = 401
+    with pytest.raises(EmbedderUnavailable, match="401") as caught:
+        open_embedder(endpoint.url(), api_key="k-secret").embed(["x"])
+    assert "k-secret" not in str(caught.value)
+
+
+def test_an_endpoint_that_stands_still_is_given_up(endpoint: Endpoint) -> None:
+    def slow(texts: list[str]) -> Any:
+        time.sleep(1)
+        return {}
+
+    endpoint.answer = slow
+    with pytest.raises(EmbedderUnavailable, match=r"did not answer within 0\.2 s"):
+        EndpointEmbedder(endpoint.url(), timeout_seconds=0.2).embed(["x"])
+
+
+def test_an_endpoint_that_is_not_there_is_named() -> None:
+    with pytest.raises(EmbedderUnavailable, match=r"127\.0\.0\.1 cannot be reached"):
+        open_embedder("http://127.0.0.1:9/v1?model=m&dimensions=2").embed(["x"])
+
+
+@pytest.mark.parametrize("url", ["http://host/v1", "http://host/v1?model=m", "http://host/v1?model=m&dimensions=0"])
+def test_an_address_without_model_or_dimension_is_refused(url: str) -> None:
+    with pytest.raises(EmbedderUnavailable, match="state address, model and dimension"):
+        open_embedder(url)
+
+
+def test_vectors_are_single_precision(endpoint: Endpoint) -> None:
+    assert open_embedder(endpoint.url()).embed(["x"]).dtype == np.float32

@@ -32,16 +32,21 @@ class Question:
 
     text: str
     limit: int
+    has_labels: bool = True
+    """False if the asker may not see documents' names and titles: then these must not decide the order either."""
 
 
 class _Arranger:
     """Orders candidates, and remembers the documents that the question names and of which too few were among them."""
 
-    def __init__(self, question: str) -> None:
-        self._question = question
+    def __init__(self, question: Question) -> None:
+        self._question = question.text
+        self._has_labels = question.has_labels
         self.wanting: tuple[str, ...] = ()
 
     def __call__(self, candidates: Sequence[Candidate]) -> list[int]:
+        if not self._has_labels:
+            return list(range(len(candidates)))
         named = named_documents(self._question, candidates).agreement
         found = sum(it.document in named for it in candidates)
         if found < min(_ENOUGH, len(candidates)) and 0 < len(named) <= _MOST_NAMED:
@@ -59,7 +64,7 @@ def find_passages(vectors: VectorAccess, port: str, question: Question, *, versi
     vector = vectors.embedder.embed([text])[0]
 
     def search(within: AllowedScope) -> tuple[list[Hit], _Arranger]:
-        arranger = _Arranger(question.text)
+        arranger = _Arranger(question)
         hits = vectors.store.search(
             port, text=text, vector=vector, version=version, scope=within, limit=question.limit, arrange=arranger
         )

@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 __all__ = ["RetrievalService"]
 
 _SHOWN = ("text", "document", "title", "heading")
+_UNMASKED = "Report 10-K of 2022"
 _MAX_LIMIT, _DEFAULT_LIMIT, _MAX_QUERY = 100, 5, 4000
 
 
@@ -106,7 +107,7 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         scope = AllowedScope(
             filter=conjoin([plan.row_filter, disjoin(branch.condition for branch in text.branches)]), excluded_tags=excluded
         )
-        question = Question(request.query, limit=request.limit or _DEFAULT_LIMIT)
+        question = Question(request.query, limit=request.limit or _DEFAULT_LIMIT, has_labels=_has_labels(plan, columns))
         try:
             hits = find_passages(self._vectors, port.name, question, version=version, scope=scope)
         except CollectionMismatch as error:
@@ -122,6 +123,14 @@ def _passage(rank: int, passage: StoredPassage, columns: dict[str, ColumnPlan]) 
         title=_shown("title", passage.title, columns), heading=_shown("heading", passage.heading, columns), start=passage.start,
         end=passage.end, page=passage.page or 0, tags=passage.tags, id=passage.id,
     )  # fmt: skip
+
+
+def _has_labels(plan: ReadPlan, columns: dict[str, ColumnPlan]) -> bool:
+    """True if neither the names nor the titles of documents are hidden or masked for the caller on any passage."""
+    names = ("document", "title")
+    return not set(names) & set(plan.hidden_columns) and not any(
+        _shown(name, _UNMASKED, columns) != _UNMASKED for name in names if name in columns
+    )
 
 
 def _shown(name: str, value: str, columns: dict[str, ColumnPlan]) -> str:

@@ -19,7 +19,7 @@ warm. A figure is of the code of the day stated at the end: where that day is pa
 
 NOT_BUILT = """## Not measured
 
-- OpenLineage ingest and search at 100,000 products belong to later issues.
+- Catalog search at 100,000 products belongs to a later issue.
 """
 
 MEANINGS: Mapping[str, str] = {

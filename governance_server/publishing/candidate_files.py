@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
 
 from domainmesh.v1 import product_pb2, publication_pb2
 from governance_server.caller import Caller
 from governance_server.publishing.modes import OVERWRITE
+from governance_server.rules.errors import Conflict
+from governance_server.warehouse.errors import VersionConflict
 from governance_server.warehouse.folder import Folder
 from governance_server.warehouse.layout import Warehouse
 from governance_server.warehouse.local_folder import LocalFolder
@@ -22,6 +24,7 @@ __all__ = ["Candidate", "Found", "NotRunnable", "OtherPorts", "candidate_of"]
 
 
 _BATCH_ROWS = 131_072
+_Files: TypeAlias = "tuple[tuple[Folder, str], ...]"
 
 
 class NotRunnable(Exception):
@@ -45,7 +48,7 @@ class Candidate:
 
     product: str
     contract: Contract
-    files: Mapping[str, tuple[tuple[Folder, str], ...]]
+    files: Mapping[str, _Files]
     rows: Mapping[str, int]
 
     def paths(self, port: Port) -> tuple[str, ...]:
@@ -99,14 +102,47 @@ def candidate_of(
     verified: Sequence[publication_pb2.VerifiedPort],
     base: product_pb2.Product,
 ) -> Candidate:
-    """The candidate whose files were taken in for the publication, with those files of the product as it is that stay."""
+    """The candidate whose files were taken in for the publication, with those files of the product as it is that stay.
+
+    A table's log is opened when its files are asked for first; that raises Conflict if the log has moved on.
+    """
     held = {port.name: port for port in base.ports} if base.version else {}
-    files: dict[str, tuple[tuple[Folder, str], ...]] = {}
-    for port, found in zip(contract.ports, verified, strict=True):
-        incoming = warehouse.incoming_folder(publication.id, port.name)
-        files[port.name] = (*_staying(warehouse, found, held.get(found.port)), *((incoming, file.name) for file in found.files))
-    rows = {port.name: found.row_count for port, found in zip(contract.ports, verified, strict=True)}
-    return Candidate(publication.product, contract, files, rows)
+
+    def files_of(port: str, found: publication_pb2.VerifiedPort) -> _Files:
+        incoming = warehouse.incoming_folder(publication.id, port)
+        try:
+            staying = _staying(warehouse, found, held.get(found.port))
+        except VersionConflict as error:
+            raise Conflict(f"Begin a new publication of {publication.product}: {error}", resource=found.port) from error
+        return (*staying, *((incoming, file.name) for file in found.files))
+
+    delivered = {port.name: found for port, found in zip(contract.ports, verified, strict=True)}
+    rows = {name: found.row_count for name, found in delivered.items()}
+    return Candidate(publication.product, contract, _FilesByPort(delivered, files_of), rows)
+
+
+class _FilesByPort(Mapping[str, "_Files"]):
+    """Each port's files, found when they are asked for first."""
+
+    def __init__(
+        self,
+        delivered: Mapping[str, publication_pb2.VerifiedPort],
+        files_of: Callable[[str, publication_pb2.VerifiedPort], _Files],
+    ) -> None:
+        self._delivered = delivered
+        self._files_of = files_of
+        self._found: dict[str, _Files] = {}
+
+    def __getitem__(self, port: str) -> _Files:
+        if port not in self._found:
+            self._found[port] = self._files_of(port, self._delivered[port])
+        return self._found[port]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._delivered)
+
+    def __len__(self) -> int:
+        return len(self._delivered)
 
 
 def _staying(

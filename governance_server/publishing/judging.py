@@ -61,9 +61,9 @@ class Judge:
         try:
             self._combiner.combine(publication, contract, verified, base, since)
             results = self._whole.judged(publication, contract, verified, claimed, self._before(base))
-            candidate = candidate_of(self._warehouse, publication, contract, verified, base)
         except VersionConflict as error:
             raise Conflict(f"{publication.product} cannot be added to: {error}", resource=publication.product) from error
+        candidate = candidate_of(self._warehouse, publication, contract, verified, base)
         return self._checks.judge(candidate, results, current_caller())
 
     def _before(self, base: product_pb2.Product) -> Before:

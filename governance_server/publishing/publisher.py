@@ -210,10 +210,7 @@ class Publisher:
         """How consumers' expectations come out on what the tables are going to be. Raises: Conflict."""
         text = self._backend.catalog.get(kinds.CONTRACT, kinds.versioned_name(base.name, base.version))
         in_force = contract if text is None else self._parse(product_pb2.Contract.FromString(text).text)
-        try:
-            candidate = candidate_of(self._warehouse, publication, contract, verified, base)
-        except VersionConflict as error:
-            raise Conflict(f"Begin a new publication of {publication.product}: {error}", resource=publication.product) from error
+        candidate = candidate_of(self._warehouse, publication, contract, verified, base)
         return self._expectations.judge(candidate, in_force=in_force)
 
     def _intend(

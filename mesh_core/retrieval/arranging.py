@@ -2,33 +2,41 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Sequence
 
-from mesh_core.retrieval.routing import Route, label_of, route
+from mesh_core.retrieval.routing import Label, Route, label_of, route
 from mesh_core.vectors.passages import Candidate
 
 __all__ = ["arranged", "named_documents"]
 
 _PLACES_OF_AGREEMENT = 20
 """How many places a full agreement of the period is worth."""
+_PLACES_OF_REPETITION = 10
+"""How many places each further passage of a document without pages is put back."""
 ABOUT = "about"
 """The attribute in which a publisher says what a document is: organisations, form, period."""
 
 
 def named_documents(question: str, candidates: Sequence[Candidate]) -> Route:
     """Which of the candidates' documents the question names."""
-    labels = {
-        it.document: label_of(it.document, title=it.title, about=str(it.attributes.get(ABOUT, "")))
-        for it in {it.document: it for it in candidates}.values()
-    }
-    return route(question, labels)
+    return route(question, {it.document: _label(it) for it in {it.document: it for it in candidates}.values()})
+
+
+def _label(candidate: Candidate) -> Label:
+    """Reports have pages and are named by their files; titles of web pages and notes are topics, which every question shares."""
+    about = str(candidate.attributes.get(ABOUT, ""))
+    if candidate.page is None:
+        return label_of("", title="", about=about)
+    return label_of(candidate.document, title=candidate.title, about=about)
 
 
 def arranged(question: str, candidates: Sequence[Candidate]) -> list[int]:
     """The positions of all candidates, best first.
 
     Documents that the question names come before others; among them a passage goes up by how well its period agrees. Of passages
-    on one page of a document the best comes first, the others behind the best of all other pages. Without pages: as ranked.
+    on one page of a document the best comes first, the others behind the best of all other pages. Without pages, each
+    further passage of a document goes ten places back.
     """
     named = named_documents(question, candidates).agreement
 
@@ -37,12 +45,11 @@ def arranged(question: str, candidates: Sequence[Candidate]) -> list[int]:
         return (bool(named) and document not in named, position - _PLACES_OF_AGREEMENT * named.get(document, 0.0), position)
 
     order = sorted(range(len(candidates)), key=place)
-    first: list[int] = []
-    others: list[int] = []
-    seen: set[tuple[str, int]] = set()
-    for position in order:
+    times: Counter[tuple[str, int]] = Counter()
+    keys: dict[int, tuple[bool, int]] = {}
+    for rank, position in enumerate(order):
         page = candidates[position].page
         spot = (candidates[position].document, page or 0)
-        (others if page is not None and spot in seen else first).append(position)
-        seen.add(spot)
-    return [*first, *others]
+        keys[position] = (page is not None and times[spot] > 0, rank + _PLACES_OF_REPETITION * times[spot] * (page is None))
+        times[spot] += 1
+    return sorted(order, key=lambda position: keys[position])

@@ -30,7 +30,7 @@ def test_periods_are_read_as_people_write_them(text: str, years: set[int], quart
     assert (set(found.years), set(found.quarters)) == (years, quarters)
 
 
-def candidates(*documents: str, about: str = "", page: int | None = None) -> list[Candidate]:
+def candidates(*documents: str, about: str = "", page: int | None = 1) -> list[Candidate]:
     return [Candidate(it, it.partition(".")[0].replace("_", " "), page, {"about": about}) for it in documents]
 
 
@@ -72,8 +72,14 @@ def test_every_page_is_given_once_before_one_is_given_twice() -> None:
     assert arranged("anything", [*page, *candidates("A.pdf", page=2), *candidates("B.pdf", page=1)]) == [0, 2, 3, 1]
 
 
-def test_passages_without_pages_stay_as_ranked() -> None:
-    assert arranged("anything", candidates("a.md", "a.md", "b.md")) == [0, 1, 2]
+def test_without_pages_a_document_gives_way_to_others_before_it_comes_again() -> None:
+    assert arranged("anything", candidates("a.md", "a.md", "b.md", page=None)) == [0, 2, 1]
+    many = candidates("a.md", "a.md", *(f"{number}.md" for number in range(20)), page=None)
+    assert arranged("anything", many).index(1) == 10
+
+
+def test_titles_of_documents_without_pages_are_topics_and_name_nothing() -> None:
+    assert not named_documents("Where is the Zoom policy?", candidates("zoom.md", "leave.md", "pay.md", page=None)).agreement
 
 
 def test_a_ratio_implies_the_lines_it_is_made_of_and_other_questions_stay_as_they_are() -> None:

@@ -35,9 +35,10 @@ schema:
 """
 
 
-@pytest.fixture(scope="module")
-def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
-    server = RunningServer(tmp_path_factory.mktemp("desk") / "mesh", MESH_EMBEDDER="hashing")
+@pytest.fixture(scope="module", params=["lancedb", pytest.param("weaviate", marks=pytest.mark.weaviate)])
+def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    vectors = {"MESH_VECTORS": request.getfixturevalue("weaviate_url")} if request.param == "weaviate" else {}
+    server = RunningServer(tmp_path_factory.mktemp("desk") / "mesh", MESH_EMBEDDER="hashing", **vectors)
     with server.admin() as admin:
         for domain in ("crm", "desk"):
             admin.admin.create_domain(domain, owners=["user:cora"])
@@ -48,7 +49,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
 
 def _publish_notes(cora: Mesh, *columns: str, version: str) -> None:
     text = contract("crm.notes", {"notes": ["id: integer", *columns]}, version=version)
-    rows = pl.DataFrame({"id": [1], "note": ["Refunds take forty days."], "plain": ["Refunds take forty days."]})
+    rows = pl.DataFrame({"id": [1], "note": ["As Ann asked."], "plain": ["As Ann asked."]})
     cora.domain("crm").product("notes", text).publish(notes=rows, progress=False)
 
 

@@ -1,4 +1,4 @@
-"""Publications: each step of the protocol, and rolling a half-done one forward.
+"""Publications: each step of the protocol.
 
 A publication is OPEN until its delivery is verified, COMMITTING once the intent is journaled (from then on it is rolled
 forward whatever happens), COMMITTED when all ports became visible in one change. Readers are pinned by the catalog and see none
@@ -7,16 +7,15 @@ of this (ADR 0001).
 
 from __future__ import annotations
 
-import logging
 import secrets
-from collections.abc import Iterator, Sequence
-from datetime import UTC, timedelta
+from collections.abc import Sequence
+from datetime import timedelta
 from functools import lru_cache
 
-from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2
+from domainmesh.v1 import product_pb2, publication_pb2
 from domainmesh.v1 import publication_service_pb2 as pb
 from domainmesh.v1.expectation_pb2 import ExpectationResult
-from governance_server.backend import Backend, Reader, read, stamp, store
+from governance_server.backend import Backend, read, stamp, store
 from governance_server.caller import Caller, current_caller
 from governance_server.contracts import parse_contract
 from governance_server.journal.command import Outcome, Transaction
@@ -25,32 +24,25 @@ from governance_server.policy.projection import denied
 from governance_server.publishing.approver_changes import refuse_new_approvers, warm
 from governance_server.publishing.candidate import CandidateChecks
 from governance_server.publishing.candidate_files import candidate_of
+from governance_server.publishing.completion import PATIENCE_SECONDS, Completion, product_of
 from governance_server.publishing.contract_gate import ContractGate
-from governance_server.publishing.datasets import name_datasets
 from governance_server.publishing.delivery import check_lineage, check_quality, verify_delivery
 from governance_server.publishing.entries import (
     check_servable,
     described,
-    released_lineages,
-    settle,
-    without_delivery,
 )
 from governance_server.publishing.expectations import Expectations, expectations_on
 from governance_server.publishing.judging import Judge, failed_key
-from governance_server.publishing.known_people import mention_writes
 from governance_server.publishing.lease import product_lease
 from governance_server.publishing.modes import put_on_top, refuse_overtaken, wanted_modes
 from governance_server.publishing.passages import PassageIndexer
-from governance_server.publishing.port_writing import PortWriter
-from governance_server.publishing.release_history import date_ports, note_history, past_releases
 from governance_server.publishing.runs import begun_before, check_run_id, run_write
-from governance_server.publishing.tag_consent import carried_write, refuse_lost_tags
+from governance_server.publishing.tag_consent import refuse_lost_tags
 from governance_server.publishing.uploads import sign_uploads, write_location
 from governance_server.rules import kinds
-from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import Conflict, ContractViolated, Precondition
 from governance_server.storage.leases import Leases
-from governance_server.warehouse.errors import DeliveryRejected, VersionConflict
+from governance_server.warehouse.errors import VersionConflict
 from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.layout import Warehouse
 from mesh_core.contract import Contract
@@ -59,8 +51,6 @@ from mesh_core.names import parse_product
 
 __all__ = ["Publisher"]
 
-_LOG = logging.getLogger(__name__)
-_PATIENCE_SECONDS = 10.0
 _CONTRACTS_KEPT = 4
 _OPEN = publication_pb2.PUBLICATION_STATE_OPEN
 _COMMITTING = publication_pb2.PUBLICATION_STATE_COMMITTING
@@ -83,13 +73,12 @@ class Publisher:
         self._backend = backend
         self._warehouse = warehouse
         self._passages = passages
-        self._emitter = emitter
-        self._port_writer = PortWriter(backend, warehouse, passages)
         self._leases = Leases(backend.database, clock=backend.now)
         self._parse = lru_cache(maxsize=_CONTRACTS_KEPT)(parse_contract)  # one publication parses its contract several times
         self._judge = Judge(backend, warehouse, checks, self._parse)
         self._gate = ContractGate(backend, self._parse)
         self._expectations = Expectations(backend)
+        self._completion = Completion(backend, warehouse=warehouse, passages=passages, emitter=emitter, parse=self._parse)
 
     # -- begin -------------------------------------------------------------------------------------------------------
 
@@ -100,7 +89,7 @@ class Publisher:
         # Parsed before the command is queued, so that a large contract keeps no other writer waiting; decided again inside.
         self._backend.policy.authorise(current_caller(), "write", request.product)
         contract = check_servable(self._parse(request.contract_text), request.product)
-        served = self._product(self._backend.catalog, request.product)
+        served = product_of(self._backend.catalog, request.product)
         warm(self._backend.catalog, served, request.contract_text)
         study = self._gate.study(self._backend.catalog, current_caller(), served, contract)
         publication_id = secrets.token_hex(16)
@@ -110,7 +99,7 @@ class Publisher:
             self._backend.policy.authorise(caller, "write", request.product)
             if tx.get(kinds.DOMAIN, domain) is None:
                 raise denied("write", request.product)
-            product = self._product(tx, request.product)
+            product = product_of(tx, request.product)
             known = None if request.validate_only or request.is_trial else begun_before(tx, request, caller.name)
             if known is not None:
                 return Outcome("publication.begun", request.product, (), known.SerializeToString())
@@ -165,15 +154,15 @@ class Publisher:
         publication = self.get(request.id, caller, action="write")
         if publication.principal != caller.name:  # else it could be given another lineage than its publisher's
             raise denied("commit the publication", request.id)
-        with product_lease(self._leases, publication.product, secrets.token_hex(8), patience_seconds=_PATIENCE_SECONDS):
-            self._roll_forward_others(publication)
+        with product_lease(self._leases, publication.product, secrets.token_hex(8), patience_seconds=PATIENCE_SECONDS):
+            self._completion.roll_forward_others(publication)
             publication = self.get(request.id, caller, action="write")
             if publication.state == _OPEN and request.validate_only:
                 return self._tried(publication, request, caller)
             if publication.state == _OPEN:
                 publication = self._intend(publication, request)
             if publication.state == _COMMITTING:
-                return self._complete(publication)
+                return self._completion.complete(publication)
         if publication.state == _COMMITTED:
             name = kinds.versioned_name(publication.product, publication.version)
             return read(self._backend.catalog, kinds.RELEASE, name, product_pb2.Release)
@@ -188,7 +177,7 @@ class Publisher:
         """What committing would find, broken rules among it; the publication is as open as before, without its files."""
         contract = self._parse(publication.contract_text)
         verified = verify_delivery(self._warehouse, publication, contract, request.ports)
-        base = self._product(self._backend.catalog, publication.product)
+        base = product_of(self._backend.catalog, publication.product)
         try:
             quality = self._judge.judged(publication, contract, verified, base, request.quality)
         except ContractViolated as error:
@@ -226,7 +215,7 @@ class Publisher:
         check_quality(publication.product, request.quality)
         entry = described(product_pb2.Product(name=publication.product), contract)
         check_lineage(entry, request.lineage)
-        base = self._product(self._backend.catalog, publication.product)
+        base = product_of(self._backend.catalog, publication.product)
         refuse_overtaken(publication, base)
         verified = verify_delivery(self._warehouse, publication, contract, request.ports)
         self._passages.check(publication.id, verified)
@@ -241,7 +230,7 @@ class Publisher:
         def run(tx: Transaction, caller: Caller) -> Outcome:
             self._backend.policy.authorise(caller, "write", publication.product)
             current = read(tx, kinds.PUBLICATION, publication.id, publication_pb2.Publication)
-            product = self._product(tx, publication.product)
+            product = product_of(tx, publication.product)
             if current.state != _OPEN:
                 return Outcome("publication.committing", current.product, (), current.SerializeToString())
             put_on_top(current, product, seen=base.version)
@@ -303,83 +292,7 @@ class Publisher:
                 except VersionConflict as error:
                     raise Conflict(f"Begin a new publication of {publication.product}: {error}", resource=port.port) from error
 
-    def _complete(self, publication: publication_pb2.Publication) -> product_pb2.Release:
-        """The publication is visible, or given up because it never can be: nothing of it ever was then. Raises: Conflict."""
-        try:
-            return self._roll_forward(publication)
-        except (VersionConflict, DeliveryRejected) as error:
-            _LOG.exception("publication cannot be completed publication=%s product=%s", publication.id, publication.product)
-            self._passages.unstage(publication)
-            self._give_up(publication, "it could not be completed.")
-            message = f"Publication {publication.id} could not be completed: {error}"
-            raise Conflict(message, resource=publication.product) from error
-
-    def _roll_forward(self, publication: publication_pb2.Publication) -> product_pb2.Release:
-        """A verified publication is visible; may be repeated after a crash at any point."""
-        contract = self._parse(publication.contract_text)
-        entry = described(product_pb2.Product(name=publication.product), contract)
-        release = product_pb2.Release(
-            product=publication.product, version=publication.version, contract_version=contract.version,
-            quality=publication.quality, expectations=publication.expectations,
-            principal=publication.principal, publication=publication.id, not_enforced=not_enforced(contract.document),
-        )  # fmt: skip
-        for port, verified in zip(contract.ports, publication.verified_ports, strict=True):
-            release.ports.append(self._port_writer.write(publication, port, verified))
-            fault_point("publish.port_written")
-        served = self._product(self._backend.catalog, publication.product)
-        self._passages.describe(entry, publication, served)
-        date_ports(entry, publication.verified_ports, served)
-        past = past_releases(self._backend.catalog, publication.product, publication.version)
-        note_history(entry, release, past, self._backend.now())
-        self._emitter.emit(publication, entry, release)
-        fault_point("publish.before_final")
-        receipt = self._backend.journal_as(
-            publication.principal, lambda tx: self._finish(tx, publication, contract, entry, release)
-        )
-        fault_point("publish.final")
-        self._warehouse.discard(publication.id)
-        return product_pb2.Release.FromString(receipt.reply)
-
-    def _finish(
-        self,
-        tx: Transaction,
-        publication: publication_pb2.Publication,
-        contract: Contract,
-        entry: product_pb2.Product,
-        release: product_pb2.Release,
-    ) -> Outcome:
-        product = self._product(tx, publication.product)
-        name = kinds.versioned_name(product.name, publication.version)
-        if publication.id not in product.open_publications:
-            return Outcome(
-                "publication.committed", product.name, (), read(tx, kinds.RELEASE, name, product_pb2.Release).SerializeToString()
-            )
-        previous = {
-            lineage_name: lineage_pb2.PortLineage.FromString(body)
-            for lineage_name, body in tx.list(kinds.LINEAGE, prefix=f"{product.name}.")
-        }
-        carried = carried_write(tx, product, entry)
-        ended = self._gate.ending_writes(tx, product, contract)
-        told = self._expectations.writes(tx, publication.expectations, publication.version)
-        settle(product, entry, contract, release, stamp(tx.time))
-        self._name_datasets(product, contract)
-        product.open_publications.remove(publication.id)
-        publication.state = _COMMITTED
-        release.publish_time.CopyFrom(stamp(tx.time))
-        text = product_pb2.Contract(
-            product=product.name, version=contract.version, api_version=contract.api_version, text=publication.contract_text
-        )
-        lineages = {lineage.port: lineage for lineage in released_lineages(publication, previous)}
-        writes = [
-            store(kinds.PRODUCT, product.name, product), store(kinds.RELEASE, name, release), store(kinds.CONTRACT, name, text),
-            store(kinds.PUBLICATION, publication.id, without_delivery(publication)), carried, *ended, *told,
-            *(store(kinds.LINEAGE, port, lineage) for port, lineage in lineages.items()),
-            *(ResourceWrite(kinds.LINEAGE, port, None) for port in sorted(set(previous) - set(lineages))),
-            *mention_writes(tx, publication),
-        ]  # fmt: skip
-        return Outcome("publication.committed", product.name, tuple(writes), release.SerializeToString())
-
-    # -- abort and repair --------------------------------------------------------------------------------------------
+    # -- abort --------------------------------------------------------------------------------------------
 
     def abort(self, request: pb.AbortPublicationRequest, caller: Caller) -> publication_pb2.Publication:
         """The publication is given up and its files are gone. Raises: AccessDenied, Precondition."""
@@ -390,67 +303,11 @@ class Publisher:
             self._backend.policy.authorise(caller, "write", publication.product)
             if publication.state in (_COMMITTING, _COMMITTED):
                 raise Precondition(f"Publication {request.id} is verified already and will become visible.", resource=request.id)
-            return self._aborted(tx, publication, request.reason or "aborted by the publisher.")
+            return self._completion.aborted(tx, publication, request.reason or "aborted by the publisher.")
 
         receipt = self._backend.submit(request, request.request_id, run)
         self._warehouse.discard(request.id)
         return publication_pb2.Publication.FromString(receipt.reply)
-
-    def repair(self, product: str = "") -> tuple[list[str], list[str]]:
-        """Ids of publications rolled forward and given up: COMMITTING ones, and OPEN ones past their time."""
-        committed: list[str] = []
-        aborted: list[str] = []
-        for publication in self._unfinished(product):
-            with product_lease(self._leases, publication.product, secrets.token_hex(8), patience_seconds=_PATIENCE_SECONDS):
-                current = read(self._backend.catalog, kinds.PUBLICATION, publication.id, publication_pb2.Publication)
-                if current.state == _COMMITTING:
-                    (committed if self._ends_committed(current) else aborted).append(current.id)
-                elif current.state == _OPEN and current.expire_time.ToDatetime(tzinfo=UTC) <= self._backend.now():
-                    self._give_up(current, "its time ran out.")
-                    aborted.append(current.id)
-        self._sweep()
-        return committed, aborted
-
-    def _sweep(self) -> None:
-        """Publications that ended have no files left, even if the server died before it could remove them."""
-        for publication_id in self._warehouse.publications():
-            body = self._backend.catalog.get(kinds.PUBLICATION, publication_id)
-            if body is not None and publication_pb2.Publication.FromString(body).state in (_COMMITTED, _ABORTED):
-                self._warehouse.discard(publication_id)
-
-    def _roll_forward_others(self, publication: publication_pb2.Publication) -> None:
-        for other in self._unfinished(publication.product):
-            if other.id != publication.id and other.state == _COMMITTING:
-                _LOG.warning("rolling forward publication=%s product=%s", other.id, other.product)
-                self._ends_committed(other)
-
-    def _ends_committed(self, publication: publication_pb2.Publication) -> bool:
-        """True if the publication is visible now, False if it had to be given up; either way it stands in nobody's way."""
-        try:
-            self._complete(publication)
-        except Conflict:
-            return False
-        return True
-
-    def _unfinished(self, product: str) -> Iterator[publication_pb2.Publication]:
-        for name, entry in list(self._backend.policy.facts().products.items()):
-            if product in ("", name):
-                for publication_id in list(entry.open_publications):
-                    yield read(self._backend.catalog, kinds.PUBLICATION, publication_id, publication_pb2.Publication)
-
-    def _give_up(self, publication: publication_pb2.Publication, reason: str) -> None:
-        self._backend.journal_as(publication.principal, lambda tx: self._aborted(tx, publication, reason))
-        self._warehouse.discard(publication.id)
-
-    def _aborted(self, tx: Transaction, publication: publication_pb2.Publication, reason: str) -> Outcome:
-        if publication.state == _ABORTED:
-            return Outcome("publication.aborted", publication.product, (), publication.SerializeToString())
-        product = self._product(tx, publication.product)
-        publication.state, publication.abort_reason = _ABORTED, reason
-        if publication.id in product.open_publications:
-            product.open_publications.remove(publication.id)
-        writes = (store(kinds.PUBLICATION, publication.id, publication), store(kinds.PRODUCT, product.name, product))
-        return Outcome("publication.aborted", publication.product, writes, publication.SerializeToString())
 
     # -- shared ------------------------------------------------------------------------------------------------------
 
@@ -462,11 +319,6 @@ class Publisher:
             raise denied("use the publication", publication_id)
         return publication
 
-    def _name_datasets(self, product: product_pb2.Product, contract: Contract) -> None:
-        owners = self._backend.policy.facts().owners
-        vectors = self._backend.settings.vectors_url
-        name_datasets(product, contract, owners, place=lambda port: str(self._warehouse.port_location(port)), vectors=vectors)
-
-    def _product(self, source: Reader, name: str) -> product_pb2.Product:
-        body = source.get(kinds.PRODUCT, name)
-        return product_pb2.Product.FromString(body) if body is not None else product_pb2.Product(name=name)
+    def repair(self, product: str = "") -> tuple[list[str], list[str]]:
+        """As `Completion.repair`."""
+        return self._completion.repair(product)

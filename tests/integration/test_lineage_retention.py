@@ -4,18 +4,31 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from contextlib import ExitStack
 from datetime import UTC, datetime, timedelta
+
+import pytest
 
 from domain_sdk import Mesh
 from governance_server.lineage.retention import compact
 from governance_server.storage.engine import open_database
 from governance_server.storage.events import EventLog
+from tests.integration.journal_databases import postgres_url
+from tests.integration.replicas import DatabaseKind
 from tests.integration.test_openlineage import columns, dataset, run_event
 from tests.servers import RunningServer
 
 
-def test_old_events_leave_digests_counts_and_edges(new_server: Callable[..., RunningServer]) -> None:
-    server = new_server()
+@pytest.mark.parametrize("kind", ["sqlite", "postgresql"])
+def test_old_events_leave_digests_counts_and_edges(new_server: Callable[..., RunningServer], kind: DatabaseKind) -> None:
+    with ExitStack() as stack:
+        settings = {"MESH_DATABASE": stack.enter_context(postgres_url())} if kind == "postgresql" else {}
+        server = new_server(**settings)
+        stack.callback(server.stop)
+        _compacted(server, settings.get("MESH_DATABASE") or f"sqlite:///{server.home}/mesh.db")
+
+
+def _compacted(server: RunningServer, url: str) -> None:
     with server.admin() as mesh:
         events = []
         for number in range(30):
@@ -30,7 +43,7 @@ def test_old_events_leave_digests_counts_and_edges(new_server: Callable[..., Run
         assert len(mesh.runs(namespace="spark", job="load")) == 30
 
     server.stop()
-    database = open_database(f"sqlite:///{server.home}/mesh.db")
+    database = open_database(url)
     compact(database, EventLog(database, "openlineage", clock=lambda: datetime.now(UTC)), datetime.now(UTC) + timedelta(days=1))
     database.close()
     server.start()

@@ -79,7 +79,7 @@ class LineageOrigin:
     inputs: tuple[tuple[str, int], ...]
     """What the run read, in which versions; the name of a hidden one is empty."""
     basis: str
-    """`EXPLICIT`, `COLUMNS` or `PRODUCT` if OpenLineage events say so; empty for a publication's own word."""
+    """`EXPLICIT`, `COLUMNS`, `INFERRED` or `PRODUCT` if OpenLineage events say so; empty for a publication's own word."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,7 +44,8 @@ class ReceiptEdge:
     columns: int
     """How many edges between their columns."""
     basis: str
-    """`EXPLICIT`, `COLUMNS` or `PRODUCT`: which facet says so; PRODUCT is OpenLineage's own reading of inputs and outputs."""
+    """`EXPLICIT`, `COLUMNS`, `INFERRED` or `PRODUCT`: which facet says so. INFERRED was read from the job's query by the mesh,
+    PRODUCT is OpenLineage's own reading of inputs and outputs."""
 
 
 @dataclass(frozen=True, slots=True)

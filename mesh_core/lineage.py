@@ -143,6 +143,8 @@ class Basis(StrEnum):
     """The facet `lineage` of a job or dataset: complete where it speaks."""
     COLUMNS = "COLUMNS"
     """The facet `columnLineage` of an output."""
+    INFERRED = "INFERRED"
+    """Nobody's word: read from the query in the facet `sql` of a job, where no facet tells columns."""
     PRODUCT = "PRODUCT"
     """Nothing but that a job had these inputs and these outputs: a guess of OpenLineage's model, shown as one."""
     SYMLINK = "SYMLINK"

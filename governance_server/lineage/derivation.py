@@ -1,8 +1,9 @@
 """Which lineage a run's facets say, by the specification's precedence, and never more than they say.
 
 The facet `lineage` of a job is complete where it is present; without it an output's `columnLineage` counts; without that the
-output has every input at the level of datasets and its columns are unknown (PRODUCT, OpenLineage's own reading). No edge between
-columns is ever inferred. Source: OpenLineage explicit-lineage guide, precedence rules.
+job's query where it explains the run (INFERRED, see `inference`); else the output has every input at the level of datasets and
+its columns are unknown (PRODUCT, OpenLineage's own reading). Inputs and outputs alone never make an edge between columns.
+Source: OpenLineage explicit-lineage guide, precedence rules.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ import hashlib
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
+from governance_server.lineage.inference import inferred_lineage
 from governance_server.lineage.run_state import DatasetState, RunState
 from mesh_core.dataset_names import dataset_node, is_outside, job_node
 from mesh_core.lineage import (
@@ -72,6 +74,8 @@ def _of_output(state: RunState, target: str) -> PortLineage | None:
     columns = _value(facets, "columnLineage")
     if columns is not None:
         return _of_columns(state, target, _parsed(columns))
+    if (inferred := inferred_lineage(state, target)) is not None:
+        return inferred
     inputs = tuple(sorted(state.inputs))
     versions = tuple(InputVersion(node, 0) for node in inputs)
     return PortLineage(target, versions, (), unknown_inputs=inputs, basis=Basis.PRODUCT) if inputs else None

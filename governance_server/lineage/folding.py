@@ -227,7 +227,12 @@ def read_lineage(body: bytes, due: rows.Due, digest: str) -> bytes:
 
 def _relevant(state: RunState) -> object:
     facets = {node: {name: told[name].value for name in _TELLING if name in told} for node, told in state.outputs.items()}
-    return [sorted(state.inputs), facets, sorted(state.entries), state.has_entries, state.is_declared]
+    relevant: list[object] = [sorted(state.inputs), facets, sorted(state.entries), state.has_entries, state.is_declared]
+    if state.sql is not None and state.sql.value is not None:
+        named = ("schema", "symlinks")
+        inputs = {node: {name: told[name].value for name in named if name in told} for node, told in state.inputs.items()}
+        relevant += [state.sql.value, inputs]
+    return relevant
 
 
 def _row(key: str, run: _Run, accepted: AcceptedEvent) -> rows.RunRow:

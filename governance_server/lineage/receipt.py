@@ -5,18 +5,20 @@ Owns the receipt and how it is read from an event. Nothing of an event is droppe
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 from governance_server.lineage.judging import AcceptedEvent
 from governance_server.lineage.received import EventKind
+from governance_server.lineage.run_state import LONGEST_QUERY
 from mesh_core.dataset_names import dataset_node, is_outside
 from mesh_core.lineage import Basis, PortLineage
 
 __all__ = ["MOST_EDGES", "LineageReceipt", "ReceiptEdge", "receipt_of"]
 
 MOST_EDGES = 1000
+_SQL = "$.job.facets.sql"
 _INTERPRETED = {
     "run": frozenset({"parent"}),
     "job": frozenset({"lineage"}),
@@ -71,6 +73,7 @@ def receipt_of(
     """The receipt; `created` is None if the event told nothing new, `port_of` names the port that a dataset is known to be."""
     event = accepted.event
     edges = [edge for _, lineage in sorted(lineages.items()) for edge in _edges(lineage, port_of)]
+    inferred = [target for target, lineage in sorted(lineages.items()) if lineage.basis is Basis.INFERRED]
     nodes = {dataset_node(d["namespace"], d["name"]) for side in ("inputs", "outputs") for d in event.datasets(side)}
     return LineageReceipt(
         sequence=sequence,
@@ -78,10 +81,10 @@ def receipt_of(
         created=created or (),
         edges=tuple(edges[:MOST_EDGES]),
         more_edges=max(0, len(edges) - MOST_EDGES),
-        uninterpreted=tuple(_uninterpreted(accepted)),
+        uninterpreted=tuple(it for it in _uninterpreted(accepted) if it != _SQL or not inferred),
         stubs=tuple(sorted(node for node in nodes if is_outside(port_of(node)))),
         claims=tuple(sorted(accepted.claimed)),
-        notes=tuple(_notes(accepted)),
+        notes=(*_notes(accepted), *_notes_on_query(accepted, inferred, lineages)),
     )
 
 
@@ -110,6 +113,18 @@ def _uninterpreted(accepted: AcceptedEvent) -> Iterator[str]:
         yield from (f"{path}.facets.{name}" for name in part.get("facets", {}) if name not in known)
         for more in ("inputFacets", "outputFacets"):
             yield from (f"{path}.{more}.{name}" for name in part.get(more, {}))
+
+
+def _notes_on_query(accepted: AcceptedEvent, inferred: Sequence[str], lineages: Mapping[str, PortLineage]) -> Iterator[str]:
+    if inferred:
+        shown = ", ".join(inferred[:10]) + (f" and {len(inferred) - 10} more" if len(inferred) > 10 else "")
+        yield f"No facet tells the columns of {shown}: they were inferred from the query in `sql`."
+    has_query = "sql" in accepted.event.content.get("job", {}).get("facets", {})
+    if has_query and any(it.basis is Basis.PRODUCT for it in lineages.values()):
+        yield (
+            f"{_SQL} does not tell the columns: for that it has to be one statement of at most {LONGEST_QUERY:,} characters "
+            "that reads every input of the run and nothing else, each of them with its `schema`, and writes the output."
+        )
 
 
 def _notes(accepted: AcceptedEvent) -> Iterator[str]:

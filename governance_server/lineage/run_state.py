@@ -14,8 +14,10 @@ from typing import Any, NamedTuple
 from governance_server.lineage.received import EventKind, ReceivedEvent
 from mesh_core.dataset_names import dataset_node
 
-__all__ = ["DatasetState", "Held", "RunState", "canonical", "joined", "state_of"]
+__all__ = ["LONGEST_QUERY", "DatasetState", "Held", "RunState", "canonical", "joined", "state_of"]
 
+LONGEST_QUERY = 20_000
+"""Characters of a query that is read; longer ones stay in the event's bytes."""
 _ENDED = frozenset({"COMPLETE", "ABORT", "FAIL"})
 _FACETS = ("columnLineage", "lineage", "lifecycleStateChange", "version", "schema", "symlinks")
 """Facets of a dataset that say something of lineage; the others stay in the event's bytes."""
@@ -48,6 +50,8 @@ class RunState:
     entries: dict[str, bool] = field(default_factory=dict)
     """Entries of the job's facet `lineage`, each as JSON text: those of a run add up."""
     has_entries: bool = False
+    sql: Held | None = None
+    """The query and the dialect of the job's facet `sql`; a value of None if it is deleted, or too long to be read."""
 
     @property
     def state(self) -> str:
@@ -65,8 +69,8 @@ class RunState:
         import orjson
 
         parts = orjson.loads(text)
-        for name in ("job", "last", "end", "parent"):
-            parts[name] = None if parts[name] is None else Held(*parts[name])
+        for name in ("job", "last", "end", "parent", "sql"):
+            parts[name] = None if parts.get(name) is None else Held(*parts[name])
         for side in ("inputs", "outputs"):
             parts[side] = {node: {k: Held(*v) for k, v in facets.items()} for node, facets in parts[side].items()}
         return cls(**parts)
@@ -101,6 +105,7 @@ def state_of(event: ReceivedEvent) -> RunState:
         outputs=_datasets(datasets, held),
         entries={canonical(entry): True for entry in (lineage or {}).get("entries", [])},
         has_entries=lineage is not None and not lineage.get("_deleted", False),
+        sql=held(_query(job_facets["sql"])) if "sql" in job_facets else None,
     )
 
 
@@ -121,11 +126,18 @@ def joined(one: RunState | None, other: RunState) -> RunState:
         outputs=_merged(one.outputs, other.outputs),
         entries={**one.entries, **other.entries},
         has_entries=one.has_entries or other.has_entries,
+        sql=_latest(one.sql, other.sql),
     )
 
 
 def _parent(facet: Mapping[str, Any]) -> list[str]:
     return [facet["job"]["namespace"], facet["job"]["name"], facet["run"]["runId"]]
+
+
+def _query(facet: Mapping[str, Any]) -> list[str] | None:
+    query = facet.get("query") or ""
+    is_read = query and len(query) <= LONGEST_QUERY and not facet.get("_deleted")
+    return [query, facet.get("dialect") or ""] if is_read else None
 
 
 def _datasets(given: list[dict[str, Any]], held: Any) -> dict[str, DatasetState]:  # noqa: ANN401  # a local function

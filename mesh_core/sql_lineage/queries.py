@@ -17,14 +17,18 @@ from mesh_core.frame_lineage import TRANSFORMATION, Dependencies, indirect, thro
 from mesh_core.lineage import ANY_COLUMN, ColumnEdge, PortLineage, RowEdge, Subtype
 from mesh_core.sql_lineage.expressions import Expressions
 from mesh_core.sql_lineage.relations import Relation, Scope
+from mesh_core.sql_lineage.statements import Written, written_by
 from mesh_core.sql_text import SqlNotUnderstood, check_sql_size, plain_message
 
-__all__ = ["TableResolver", "query_lineage", "to_port_lineage"]
+__all__ = ["TableResolver", "query_lineage", "statement_lineage", "to_port_lineage"]
 
 TableResolver = Callable[[tuple[str, ...]], Relation]
 """Gives the relation of a table by the parts of its name."""
 
 _MOST_ROUNDS = 8
+_MOST_QUERIES = 20_000
+_MOST_FOUND = 200_000
+"""Columns and dependencies over all the queries of a text."""
 _NOTHING: Dependencies = frozenset()
 
 
@@ -33,13 +37,23 @@ def query_lineage(sql: str, *, dialect: str, table: TableResolver) -> Relation:
 
     Of a statement that writes (INSERT, CREATE TABLE AS, MERGE's are not) the query in it. Raises: SqlNotUnderstood.
     """
+    return _walked(sql, dialect, table)[1]
+
+
+def statement_lineage(sql: str, *, dialect: str, table: TableResolver) -> tuple[Written, Relation]:
+    """Where the statement writes, and the lineage of what it writes there. Raises: SqlNotUnderstood."""
+    tree, relation = _walked(sql, dialect, table)
+    return written_by(tree), relation
+
+
+def _walked(sql: str, dialect: str, table: TableResolver) -> tuple[exp.Expr, Relation]:
     try:
         check_sql_size(sql, dialect)
         logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # it would log the text of queries, and values with it
         statements = [statement for statement in sqlglot.parse(sql, read=dialect) if statement is not None]
         if len(statements) != 1:
             raise SqlNotUnderstood(f"{len(statements)} statements: only one can be read.")
-        return _Walk(table).statement(statements[0])
+        return statements[0], _Walk(table).statement(statements[0])
     except (SqlglotError, ValueError) as error:
         if isinstance(error, SqlNotUnderstood):
             raise
@@ -55,16 +69,21 @@ class _Walk:
         self._table = table
         self._expressions = Expressions(lambda query, scope: self.query(query, scope, self._ctes))
         self._ctes: Mapping[str, Relation] = {}
+        self._queries = 0
+        self._found = 0
 
     def statement(self, tree: exp.Expr) -> Relation:
         if isinstance(tree, exp.Insert | exp.Create) and isinstance(tree.expression, exp.Query):
-            return self.query(tree.expression, None, {})
+            return self.query(tree.expression, None, self._with(tree, None, {}))
         if not isinstance(tree, exp.Query):
             raise SqlNotUnderstood(f"{tree.key.upper()} is no query.")
         return self.query(tree, None, {})
 
     def query(self, node: exp.Expr, outer: Scope | None, ctes: Mapping[str, Relation]) -> Relation:
         """The relation of a SELECT, a set operation, VALUES, or one of them in brackets."""
+        self._queries += 1
+        if self._queries > _MOST_QUERIES:
+            raise SqlNotUnderstood("The SQL nests recursive queries in each other too deeply.")
         before = self._ctes
         known = self._ctes = self._with(node, outer, ctes)
         try:
@@ -241,14 +260,22 @@ class _Walk:
                 if expanded is None:
                     return None
                 items += expanded
+                self._count(len(expanded))
                 continue
             if isinstance(inner, exp.Columns):
                 return None
             found = self._expressions.dependencies(inner, scope)
             items.append((item.alias_or_name, found))
+            self._count(len(found))
             if isinstance(item, exp.Alias):
                 scope.aliases.setdefault(item.alias.casefold(), found)
         return items
+
+    def _count(self, found: int) -> None:
+        """Stars and names that stand for much, again and again, could make a short text endless."""
+        self._found += found
+        if self._found > _MOST_FOUND:
+            raise SqlNotUnderstood("The SQL makes too many columns of each other.")
 
     def _expanded(self, star: exp.Star, table: str, scope: Scope) -> list[tuple[str, Dependencies]] | None:
         one = scope.table(table) if table else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from itertools import count
 from typing import Any
 
@@ -48,18 +49,26 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
         source = {"namespace": "n", "name": draw(DATASETS), "type": "DATASET"}
         entry = {"namespace": "n", "name": draw(DATASETS), "type": "DATASET", "inputs": draw(st.sampled_from([[], [source]]))}
         job["facets"]["lineage"] = {"_producer": "p", "_schemaURL": "s", "entries": [entry]}
+    if draw(st.booleans()):
+        query = draw(st.sampled_from(["SELECT x AS y FROM a", "SELECT a.x, b.y FROM a JOIN b ON a.x = b.x", "SELECT z FROM c"]))
+        job["facets"]["sql"] = {"_producer": "p", "_schemaURL": "s", "query": query, "_deleted": draw(st.booleans())}
+    inputs = []
+    for name in draw(st.lists(DATASETS, max_size=2, unique=True)):
+        schema = {"fields": [{"name": it} for it in draw(st.lists(st.sampled_from("xyz"), min_size=1, unique=True))]}
+        inputs.append(dataset("n", name, **({"schema": schema} if draw(st.booleans()) else {})))
     return {
         **PRODUCER, "eventType": draw(st.sampled_from(STATES)), "job": job,
         "eventTime": f"2026-01-01T00:0{draw(st.integers(0, 3))}:00{draw(st.sampled_from(['Z', '+01:00', '']))}",
         "run": {"runId": draw(st.sampled_from(["1", "2", "3"]))},
-        "inputs": [dataset("n", name) for name in draw(st.lists(DATASETS, max_size=2, unique=True))],
-        "outputs": draw(outputs()),
+        "inputs": inputs, "outputs": draw(outputs()),
     }  # fmt: skip
 
 
 def accepted(event: Any, namespace: str) -> AcceptedEvent:
+    """The event under the namespace, which has no part in which of two events of one time counts: so runs can be compared."""
+    digest = parse_event(json.dumps(event).encode()).digest
     body = json.dumps({**event, "job": {**event["job"], "namespace": namespace}}).encode()
-    return AcceptedEvent(parse_event(body), "service:x", "shop")
+    return AcceptedEvent(replace(parse_event(body), digest=digest), "service:x", "shop")
 
 
 @settings(deadline=None)

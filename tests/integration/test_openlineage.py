@@ -81,6 +81,29 @@ def test_an_event_becomes_edges_and_its_receipt_says_which(server: RunningServer
     assert (status, again["is_repeated"], again["edges"]) == (200, True, receipt["edges"])
 
 
+def test_a_query_tells_columns_and_the_receipt_says_that_they_are_inferred(server: RunningServer, tokens: dict[str, str]) -> None:
+    source = dataset("pg", "shop.orders", schema={"fields": [{"name": "id"}, {"name": "mail"}]})
+    event = run_event(("spark-risk", "sql"), inputs=[source], outputs=[dataset("s3://risk-lake", "mails")])
+    sql = {"_producer": "https://test.example/x", "_schemaURL": "https://openlineage.io/x", "dialect": "postgres"}
+    event["job"]["facets"] = {"sql": {**sql, "query": "SELECT lower(mail) AS contact FROM shop.orders"}}
+    assert post(server, tokens["sales"], event)[0] == 403, "nobody infers what the sender does not own"
+    status, receipt = post(server, tokens["risk"], event)
+    assert status == 200
+    assert receipt["edges"] == [{"source": "pg|shop.orders", "target": "s3://risk-lake|mails", "columns": 1, "basis": "INFERRED"}]
+    assert receipt["uninterpreted"] == []
+    assert any("inferred" in note for note in receipt["notes"])
+    with server.admin() as mesh:
+        graph = mesh.lineage("s3://risk-lake|mails#contact")
+    assert ("pg|shop.orders#mail", "s3://risk-lake|mails#contact") in {(it.source, it.target) for it in graph.edges}
+
+    event["run"]["runId"], event["outputs"] = str(uuid.uuid4()), [dataset("s3://risk-lake", "others")]
+    event["job"]["facets"]["sql"]["query"] = "SELECT mail FROM shop.others"
+    receipt = post(server, tokens["risk"], event)[1]
+    assert [it["basis"] for it in receipt["edges"]] == ["PRODUCT"]
+    assert receipt["uninterpreted"] == ["$.job.facets.sql"]
+    assert any("does not tell the columns" in note for note in receipt["notes"])
+
+
 @pytest.mark.parametrize(
     ("event", "path"),
     [

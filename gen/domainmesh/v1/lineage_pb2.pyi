@@ -117,7 +117,7 @@ class PortLineage(_message.Message):
     source: _builtins.str
     """Whose word this is: empty for the publication's own, else a job outside it and which of its lineages this is."""
     basis: _builtins.str
-    """EXPLICIT, COLUMNS or PRODUCT: which facet of OpenLineage says so; empty for a publication's own."""
+    """EXPLICIT, COLUMNS, INFERRED or PRODUCT: which facet of OpenLineage says so; empty for a publication's own."""
     @_builtins.property
     def inputs(self) -> _containers.RepeatedCompositeFieldContainer[Global___InputVersion]:
         """The ports and versions it was made from."""

@@ -103,7 +103,7 @@ class ReceiptEdge(_message.Message):
     columns: _builtins.int
     """How many edges between their columns."""
     basis: _builtins.str
-    """EXPLICIT, COLUMNS or PRODUCT: what this rests on."""
+    """EXPLICIT, COLUMNS, INFERRED or PRODUCT: what this rests on."""
     def __init__(
         self,
         *,

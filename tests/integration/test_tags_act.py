@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -10,7 +11,8 @@ import polars as pl
 import pytest
 
 from domain_sdk import Mesh, PortEntry, Release
-from tests.integration.mesh_setup import contract
+from domain_sdk.cli.app import run
+from tests.integration.mesh_setup import contract, token_of
 from tests.servers import RunningServer
 
 TAG = "pii.name"
@@ -124,6 +126,37 @@ def test_a_tag_follows_a_column_through_three_products_and_masks_it_there(compan
         assert company.analyst.read(second, via=via)["shout"].to_list() == ["ANN!", "BOB!", "CYD!", "DAN!"]  # type: ignore[arg-type]
     assert second in [hit.name for hit in company.reader.discover(tag=TAG)]
     assert company.reader.explain(second).plan is not None
+
+
+def test_the_command_tells_the_way_of_a_tag(
+    company: Company, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = company.derive("told", ["key: integer", "who: string"], lambda f: f.select(key="id", who="name"))
+    monkeypatch.setenv("MESH_URL", company.server.url)
+
+    def said(who: str, *words: str) -> tuple[int, str]:
+        monkeypatch.setenv("MESH_TOKEN", token_of(company.server, who))
+        capsys.readouterr()
+        status = run(["tags", "explain", *words])
+        told = capsys.readouterr()
+        return status, told.out + told.err
+
+    path = [f"{company.source}#name", f"{first}#who"]
+    found = json.loads(said("user:rob", path[1], "--json")[1])
+    assert found == {"column": path[1], "tags": [], "derived_tags": [{"tag": TAG, "path": path}]}
+    assert json.loads(said("user:rob", path[0], "--json")[1]) == {"column": path[0], "tags": [TAG], "derived_tags": []}
+    assert json.loads(said("user:rob", path[1].replace("#", "."), "--json")[1]) == found
+    status, text = said("user:rob", path[1])
+    assert (status, all(step in text for step in path)) == (0, True)
+    assert "carries no tag" in said("user:rob", f"{first}#key")[1]
+
+    company.analyst.grant("user:mia", company.lab, actions=["discover"])
+    assert json.loads(said("user:mia", path[1], "--json")[1])["derived_tags"] == [{"tag": TAG, "path": ["?", path[1]]}]
+    status, text = said("user:mia", path[1])
+    assert (status, "hidden from you" in text, company.source in text) == (0, True, False)
+    for wrong in (f"{first}#nothing", first, path[0]):
+        status, text = said("user:mia", wrong)
+        assert (status != 0, "Traceback" in text) == (True, False)
 
 
 def test_counts_sums_and_means_break_a_tag_and_smallest_largest_and_first_do_not(company: Company) -> None:

@@ -60,6 +60,8 @@ def _read(state: RunState, target: str, query: str, dialect: str, schemas: Mappi
         return None  # the run read more than the query shows
     if _named(written.table, state.outputs) != target if written.table else len(state.outputs) != 1:
         return None
+    if written.has_star and written.is_by_place:
+        return None  # producers send schemas with some of the columns only, and one left out would move the others
     columns = _schema(state.outputs[target])
     own = None if written.is_by_place else [name for name, _ in relation.columns]
     names = _spelled(written.columns or own or columns or (), columns)
@@ -69,7 +71,7 @@ def _read(state: RunState, target: str, query: str, dialect: str, schemas: Mappi
     if not found.edges or len(found.edges) + len(found.row_edges) > _MOST_EDGES:
         return None
     inputs = tuple(sorted(state.inputs))
-    is_partial = bool(set(columns or ()) - set(names))
+    is_partial = written.has_star or bool(set(columns or ()) - set(names))
     return replace(
         found,
         inputs=tuple(InputVersion(node, 0) for node in inputs),

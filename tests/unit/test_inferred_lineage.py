@@ -71,7 +71,7 @@ def test_a_query_tells_the_columns_that_nobody_declared() -> None:
         ("INSERT INTO public.out (sum, id) SELECT amount, id FROM orders", table("out", "id", "sum"),
          {("orders", "amount", "sum"), ("orders", "id", "id")}),
         ("CREATE TABLE shop.public.out AS SELECT amount AS SUM FROM orders", table("out", "sum"), {("orders", "amount", "sum")}),
-        ("WITH x AS (SELECT * FROM orders) INSERT INTO out (a) SELECT amount FROM x", table("out"), {("orders", "amount", "a")}),
+        ("WITH x AS (SELECT id FROM orders) INSERT INTO out (a) SELECT id FROM x", table("out"), {("orders", "id", "a")}),
         ("SELECT * FROM orders", table("out"), {("orders", it, it) for it in ("id", "customer", "amount", "state")}),
     ],
 )  # fmt: skip
@@ -119,6 +119,12 @@ def test_columns_of_an_input_without_schema_are_unknown() -> None:
 def test_a_column_of_the_output_that_the_query_does_not_write_is_unknown() -> None:
     found = told("INSERT INTO out (a) SELECT amount FROM orders", table("out", "a", "b"), inputs=[ORDERS])
     assert found.unknown_inputs == (f"{DB}|shop.public.orders",)
+
+
+def test_a_star_over_a_schema_that_may_not_be_complete_leaves_the_rest_unknown() -> None:
+    assert told("SELECT * FROM orders", inputs=[ORDERS]).unknown_inputs == (f"{DB}|shop.public.orders",)
+    assert told("SELECT count(*) AS n, max(id) AS last FROM orders", inputs=[ORDERS]).unknown_inputs == ()
+    assert told("INSERT INTO out SELECT * FROM orders", table("out", "a", "b", "c", "d"), inputs=[ORDERS]).basis is Basis.PRODUCT
 
 
 def test_an_ambiguous_table_is_nobodys() -> None:

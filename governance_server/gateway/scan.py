@@ -87,7 +87,7 @@ class PolarsScanner:
 def shown_schema(plan: ReadPlan, *, table_root: Folder, delta_version: int) -> pa.Schema:
     """The schema of what a scan of all visible columns gives, without a scan. Raises: HiddenColumn, PlanOutdated, ScanFailed."""
     source = open_table(plan.port, table_root, delta_version)
-    governed = govern(source, plan, _wanted_columns(plan, None), joined=None, salt=b"")
+    governed = govern(source, plan, _wanted_columns(plan, None), joined=None, salt=bytes(32))
     return next(to_record_batches(pl.DataFrame(schema=governed.schema))).schema
 
 

@@ -60,6 +60,7 @@ class HttpServer:
         self._authenticator = authenticator
         self._mount = mount
         self._loop = asyncio.new_event_loop()
+        self._must_stop = asyncio.Event()
         self._socket = _listening(settings.host, settings.http_port)
         self.port: int = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
@@ -71,7 +72,7 @@ class HttpServer:
     def stop(self) -> None:
         """The door is closed, requests that were being served have been answered."""
         if self._thread.is_alive():
-            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._loop.call_soon_threadsafe(self._must_stop.set)
             self._thread.join(_STOP_SECONDS)
         self._socket.close()
 
@@ -90,13 +91,17 @@ class HttpServer:
         asyncio.set_event_loop(self._loop)
         application = web.Application(client_max_size=self._settings.max_message_bytes, middlewares=[_refusing(web)])
         self._mount(application, self.identify)
-        runner = web.AppRunner(application, access_log=None)
-        self._loop.run_until_complete(runner.setup())
-        site = web.SockSite(runner, self._socket, ssl_context=_certificates(self._settings))
-        self._loop.run_until_complete(site.start())
-        self._loop.run_forever()
-        self._loop.run_until_complete(runner.cleanup())
+        self._loop.run_until_complete(self._serve(web.AppRunner(application, access_log=None)))
         self._loop.close()
+
+    async def _serve(self, runner: web.AppRunner) -> None:
+        """The door is open until it is told to close, which may be before it has opened."""
+        from aiohttp import web
+
+        await runner.setup()
+        await web.SockSite(runner, self._socket, ssl_context=_certificates(self._settings)).start()
+        await self._must_stop.wait()
+        await runner.cleanup()
 
 
 def refusal(error: GovernanceError) -> dict[str, Any]:

@@ -146,6 +146,9 @@ def _seen(product: product_pb2.Product, sights: Sequence[Visibility]) -> product
         return None
     del product.ports[:]
     product.ports.extend(ports)
+    for port in product.ports:  # where it lies stays with the server
+        port.ClearField("datasets")
+        port.ClearField("claimed_datasets")
     product.ClearField("warnings")  # QualityService shows them
     product.ClearField("overdue_after_seconds")
     return product

@@ -54,13 +54,17 @@ def engine_of(name: str) -> QualityEngine | None:
 def run_custom(
     check: Check, result: CheckResult, frame: pl.LazyFrame, *, find: Callable[[str], QualityEngine | None] = engine_of
 ) -> CheckResult:
-    """The result of a `custom` rule after its engine has run, or the given one (not run) with the reason."""
+    """The result of a `custom` rule after its engine has run, or the given one (not run) with the reason.
+
+    Without an engine it does not block, whatever its severity: contracts name engines that other tools run.
+    """
     entry = check.rule.document if check.rule else {}
     name = str(entry.get("engine", ""))
     try:
         engine = find(name)
         if engine is None:
-            return replace(result, message=f"{check.description}; not run: no package registers the engine {name!r} in {GROUP}.")
+            reason = f"{check.description}; not run: no package registers the engine {name!r} in {GROUP}."
+            return replace(result, is_blocking=False, message=reason)  # nobody here can run it, whatever the data
         verdict = engine(entry["implementation"], frame, column=".".join(check.path))
     except Exception as error:  # noqa: BLE001 # somebody else's code: whatever it raises, the rule was not run
         _LOG.warning("quality engine failed engine=%s check=%s", name, check.name, exc_info=True)

@@ -61,10 +61,12 @@ class Market:
             self._people[full] = self._stack.enter_context(self.server.user(full, **principal))
         return self._people[full]
 
-    def publish(self, product: str, *roles: str, ports: Sequence[str] = (), columns: Sequence[str] = COLUMNS) -> str:
+    def publish(
+        self, product: str, *roles: str, ports: Sequence[str] = (), columns: Sequence[str] = COLUMNS, version: str = "1.0.0"
+    ) -> str:
         """The product exists with these roles in its contract; its name."""
         names = ports or (product,)
-        text = contract(f"shop.{product}", dict.fromkeys(names, columns))
+        text = contract(f"shop.{product}", dict.fromkeys(names, columns), version=version)
         if roles:
             text += "roles:\n" + "".join(roles)
         frames: Mapping[str, pl.DataFrame] = dict.fromkeys(names, orders())

@@ -12,7 +12,15 @@ import polars as pl
 import pytest
 from google.protobuf.message import Message
 
-from domainmesh.v1 import change_set_pb2, change_set_service_pb2, domain_pb2, grant_pb2, principal_pb2, question_service_pb2
+from domainmesh.v1 import (
+    change_set_pb2,
+    change_set_service_pb2,
+    domain_pb2,
+    grant_pb2,
+    principal_pb2,
+    publication_pb2,
+    question_service_pb2,
+)
 from domainmesh.v1.access_request_service_pb2 import ApproveAccessRequestRequest, CreateAccessRequestRequest
 from domainmesh.v1.break_glass_service_pb2 import EndBreakGlassRequest, ListBreakGlassRequest, OpenBreakGlassRequest
 from domainmesh.v1.domain_service_pb2 import CreateDomainRequest
@@ -41,7 +49,8 @@ from tests.integration.request_market import role
 OLGA, HUGO, MEMBER, KIM, ANA = "user:olga", "user:hugo", "user:mia", "user:kim", "user:ana"
 PORT, FRAMES = "shop.orders.orders", {"orders": pl.DataFrame({"id": [1, 2]})}
 PLAIN = contract("shop.orders", {"orders": ["id: integer"]})
-WITH_KIM = f"{PLAIN}roles:\n{role(KIM)}"
+NEXT = PLAIN.replace("version: 1.0.0", "version: 1.0.1")
+WITH_KIM = f"{NEXT}roles:\n{role(KIM)}"
 
 
 @pytest.fixture
@@ -99,8 +108,10 @@ def test_a_member_publishes_on_under_the_approvers_that_an_owner_named(mesh: Inn
     with pytest.raises(AccessDenied, match="who approves access"):
         mesh.publish(MEMBER, "shop.orders", WITH_KIM, FRAMES)
     mesh.publish(OLGA, "shop.orders", WITH_KIM, FRAMES)
-    mesh.publish(MEMBER, "shop.orders", WITH_KIM + "tags: [new]\n", FRAMES)
-    for other in (PLAIN, f"{PLAIN}roles:\n{role(MEMBER)}", f"{PLAIN}roles:\n{role(KIM, MEMBER)}"):
+    later = NEXT.replace("version: 1.0.1", "version: 1.1.0")
+    mesh.publish(MEMBER, "shop.orders", f"{later}roles:\n{role(KIM)}tags: [new]\n", FRAMES)
+    last = NEXT.replace("version: 1.0.1", "version: 1.2.0")
+    for other in (last, f"{last}roles:\n{role(MEMBER)}", f"{last}roles:\n{role(KIM, MEMBER)}"):
         with pytest.raises(AccessDenied, match="who approves access"):
             mesh.publish(MEMBER, "shop.orders", other, FRAMES)
 
@@ -112,7 +123,10 @@ def test_approvers_are_judged_again_at_commit(mesh: InnerMesh) -> None:
     mesh.call(OLGA, "RevokeGrant", revoke(delegate))
     with (
         pytest.raises(AccessDenied, match="who approves access"),
-        mock.patch("governance_server.publishing.publisher.verify_delivery", return_value=[]),
+        mock.patch(
+            "governance_server.publishing.publisher.verify_delivery",
+            return_value=[publication_pb2.VerifiedPort(port=PORT, kind=1)],
+        ),
     ):
         mesh.call(MEMBER, "CommitPublication", CommitPublicationRequest(id=begun.id, ports=[{"port": PORT}]))
 

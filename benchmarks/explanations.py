@@ -165,8 +165,8 @@ MEANINGS: Mapping[str, str] = {
 
 WHY_MISSED: Mapping[str, str] = {
     "reads.aggregate": (
-        "Measured where every row passed by the engine as a stream; since then it reads the table's own files where policy withholds "
-        "nothing."
+        "Measured when every row passed by the engine as a stream; since then it reads the table's own files where policy "
+        "withholds nothing."
     ),
     "decisions.p50_at_100000": (
         "A question asked for the first time walks the closures of subject, object and purpose in Python; asked again it is kept."

@@ -251,7 +251,7 @@ class Port(_message.Message):
     @_builtins.property
     def datasets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The physical datasets that back it, as OpenLineage names them: `namespace|name`; its own place, and what its contract's servers
-        say in namespaces that its domain owns.
+        say in namespaces that its domain owns. Kept by the server, never in an answer.
         """
 
     @_builtins.property

@@ -171,5 +171,5 @@ def test_a_custom_rule_whose_engine_is_not_there_is_not_run(mia: Mesh) -> None:
     assert found.status is QualityStatus.NOT_RUN
     assert "no package registers the engine 'soda'" in found.message
     severe = orders(custom.replace("engine: soda", "severity: critical, engine: soda")).replace("version: 1.0", "version: 2.0")
-    with pytest.raises(ContractViolated, match="not run"):
-        mia.domain("sales").product("custom", severe).publish(orders=ORDERS, progress=False)
+    again = mia.domain("sales").product("custom", severe).publish(orders=ORDERS, progress=False)
+    assert results(again.quality)["orders:quality[0]"].status is QualityStatus.NOT_RUN

@@ -9,12 +9,12 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, replace
 from functools import cache
-from itertools import product
+from itertools import combinations_with_replacement
 from typing import Any
 
 import polars as pl
 import pytest
-from hypothesis import given, settings
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from governance_server.publishing.contract_step import stored_type
@@ -113,8 +113,11 @@ def _holds(operator: str, threshold: Any, count: int) -> bool:
 
 def tables(promise: Promise) -> list[tuple[Any, ...]]:
     universe = WHOLE if promise.logical == "integer" else TEXTS
-    larger = list(product(universe[:5], repeat=3)) if promise.rules else []
-    return [rows for size in range(3) for rows in product(universe, repeat=size)] + larger
+    # Counting rules up to 2 tell nulls from repeats with up to four of each; the order of rows tells nothing.
+    larger = (
+        [rows for size in range(3, 10) for rows in combinations_with_replacement(universe[:4], size)] if promise.rules else []
+    )
+    return [rows for size in range(3) for rows in combinations_with_replacement(universe, size)] + larger
 
 
 def goes_on(reader: Promise, writer: Promise, *, fills_absent: bool) -> bool:
@@ -204,11 +207,15 @@ def single_changes(draw: st.DrawFn) -> tuple[Promise, Promise]:
     return replace(bare, options=parts[0]), replace(bare, options=parts[1])
 
 
-@settings(max_examples=80, deadline=None, derandomize=True)  # a drawn pair once disagreed; it is still to be found
+@settings(max_examples=80, deadline=None)
 @given(single_changes())
 def test_what_is_called_breaking_breaks_a_reader_of_some_table(pair: tuple[Promise, Promise]) -> None:
-    """Of one change at a time: of several, one may hide another, and then the rules err on the side of the reader."""
+    """Of one change at a time: of several, one may hide another, and then the rules err on the side of the reader.
+
+    Of contracts that some table keeps: of the tables of one that none keeps (fewer than 0 nulls) anything is true.
+    """
     old, new = pair
+    assume(all(any(is_valid(promise, rows) for rows in tables(promise)) for promise in pair))
     backward, forward = verdict(old, new)
     assert backward == goes_on(old, new, fills_absent=False)
     assert forward == goes_on(new, old, fills_absent=True)

@@ -188,7 +188,7 @@ class LineageIntake:
                 entry.future.set_result(receipt)
 
     def _journal_left(self) -> None:
-        """The journal has what is due; what it could not take is tried again later."""
+        """The journal has what is due; what it could not take is tried again later, and holds up nobody else's."""
         left = sorted(self._left, key=lambda due: (due.principal, due))
         for principal, group in groupby(left, key=lambda due: due.principal):
             dues = list(group)
@@ -197,8 +197,8 @@ class LineageIntake:
                 try:
                     self._journal(principal, part)
                 except Exception:  # noqa: BLE001 (the events are durable: this is repeated until it succeeds)
-                    _LOG.exception("lineage.journal_failed due=%d", len(part))
-                    return
+                    _LOG.exception("lineage.journal_failed principal=%s due=%d", principal, len(part))
+                    break
                 self._left.difference_update(part)
                 self._done.extend(part)
 
@@ -220,9 +220,13 @@ class LineageIntake:
 
     def _forget_done(self) -> None:
         """What the journal has is no longer due; if that fails, it is found to be there at the next start."""
-        if self._done:
-            with suppress(Exception), self._backend.database.write() as connection:
+        if not self._done:
+            return
+        try:
+            with self._backend.database.write() as connection:
                 rows.delete_due(connection, self._done)
+        except Exception:  # noqa: BLE001  # the thread's end: whatever it was, nothing is lost by it
+            _LOG.warning("lineage.due_kept due=%d", len(self._done), exc_info=True)
 
     def _drop_connection(self) -> None:
         connection, self._connection = self._connection, None

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import hashlib
 from bisect import bisect_right
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from domain_sdk._document_files import Document
 from domain_sdk._document_sections import (
@@ -24,7 +25,11 @@ from domain_sdk._document_sections import (
     table_pieces,
     words_beside_figures,
 )
-from mesh_core.vectors.passages import indexed_text
+from mesh_core.vectors.passages import AttributeValue, Passage, indexed_text
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
 
 __all__ = ["PassageText", "passages"]
 
@@ -51,6 +56,30 @@ class PassageText:
     text: str
     indexed_text: str
     page: int | None = None
+
+    def embedded(
+        self,
+        vector: Sequence[float] | npt.NDArray[np.float32],
+        *,
+        indexed_text: str,
+        tags: tuple[str, ...],
+        attributes: Mapping[str, AttributeValue],
+    ) -> Passage:
+        """The passage with what was made of it: its vector, the text that was indexed, its tags and attributes."""
+        return Passage(
+            id=self.id,
+            document=self.document,
+            title=self.title,
+            heading=self.heading,
+            text=self.text,
+            start=self.start,
+            end=self.end,
+            page=self.page,
+            tags=tags,
+            attributes=attributes,
+            vector=vector,
+            indexed_text=indexed_text,
+        )
 
 
 @dataclass(frozen=True, slots=True)

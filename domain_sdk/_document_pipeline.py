@@ -22,7 +22,7 @@ from domain_sdk._document_record import DocumentRecord, PersonalSpans, facets_of
 from domain_sdk._document_sections import plain_text, without_figures
 from domain_sdk.catalog import CollectionFacets
 from domain_sdk.extraction.worker import Extractor
-from mesh_core.vectors.passages import Passage, indexed_text
+from mesh_core.vectors.passages import indexed_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -188,19 +188,11 @@ def _batch(document: _Prepared, vectors: Sequence[Any], model: str) -> pa.Record
     rows = zip(document.texts, document.indexed, document.tags, document.spans, vectors, strict=True)
     return batch_of(
         [
-            Passage(
-                id=text.id,
-                document=text.document,
-                title=text.title,
-                heading=text.heading,
-                text=text.text,
-                start=text.start,
-                end=text.end,
-                page=text.page,
+            text.embedded(
+                vector,
+                indexed_text=indexed,
                 tags=tags,
                 attributes={name: it for name, it in (("personal", spans), ("about", document.about)) if it},
-                vector=vector,
-                indexed_text=indexed,
             )
             for text, indexed, tags, spans, vector in rows
         ],

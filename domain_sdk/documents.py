@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING
 from domain_sdk._document_files import Document, DocumentProblem, Transcriber, named_files, read_file
 from domain_sdk._document_passages import PassageText, passages
 from domain_sdk.extraction.worker import Extractor
-from mesh_core.vectors.passages import AttributeValue, Passage
+from mesh_core.vectors.passages import AttributeValue
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -77,19 +77,11 @@ def embed_passages(
         vectors = embedder.embed([text.indexed_text for text in batch])
         yield batch_of(
             [
-                Passage(
-                    id=text.id,
-                    document=text.document,
-                    title=text.title,
-                    heading=text.heading,
-                    text=text.text,
-                    start=text.start,
-                    end=text.end,
-                    page=text.page,
+                text.embedded(
+                    vector,
+                    indexed_text=text.indexed_text,
                     tags=tuple(tags(text)) if tags else (),
                     attributes=attributes(text) if attributes else {},
-                    vector=vector,
-                    indexed_text=text.indexed_text,
                 )
                 for text, vector in zip(batch, vectors, strict=True)
             ],

@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from functools import lru_cache
+from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
@@ -69,9 +71,15 @@ def _clear_files(plan: ReadPlan, source: TableSource, table_root: Folder, column
     if not files or len(files) > _MOST_FILES or set(table_root.uri) & _PATTERN:
         return None
     schema = pa.schema(source.table.schema().to_arrow())
-    if any(schema_differences(pq.read_schema(file.path), schema) for file in files):
+    if any(schema_differences(_schema_of(file.path, file.size), schema) for file in files):
         return None
     return ClearFiles(tuple(str(file.path) for file in files), tuple(columns))
+
+
+@lru_cache(maxsize=4 * _MOST_FILES)
+def _schema_of(path: Path, size: int) -> pa.Schema:
+    """The schema of a data file, which never changes: a table's files are written once."""
+    return pq.read_schema(path)
 
 
 def _batches(port: str, governed: Governed, schema: pa.Schema, is_current: Callable[[], None]) -> Iterator[pa.RecordBatch]:

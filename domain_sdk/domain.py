@@ -54,6 +54,7 @@ class Domain:
         sql: str = "",
         purpose: str | None = None,
         contract: str | Path | None = None,
+        incremental: str = "",
     ) -> Callable[[TransformFunction], Transform]:
         """A decorator: the function becomes a `Transform` that reads the inputs, calls it and publishes what it returns.
 
@@ -63,14 +64,20 @@ class Domain:
             sql: In place of inputs: a query over ports, whose result is published. The function gives its name and is not called.
             purpose: Why the inputs are read.
             contract: Path or text of the output's contract; the published one when None.
+            incremental: The input of which only changes are read, if each row of the output follows from one row of it (and the
+                other inputs): a filter, a projection, a look-up; no aggregate. A run then reads the change feed since the version
+                that the output was last made from and merges what the function makes of it by the output's primary key. All is
+                made anew the first time, with another contract, when another input has changed, and when the feed cannot tell.
 
         Raises:
-            InvalidRequest: neither inputs nor a query are given, or both.
+            InvalidRequest: neither inputs nor a query are given, or both; `incremental` is none of the inputs.
         """
         from domain_sdk.transform import Transform
 
         def decorate(function: TransformFunction) -> Transform:
             product = self.product(output, contract)
-            return Transform(self, function, inputs=tuple(inputs), sql=sql, purpose=purpose, product=product)
+            return Transform(
+                self, function, inputs=tuple(inputs), sql=sql, purpose=purpose, product=product, incremental=incremental
+            )
 
         return decorate

@@ -95,6 +95,19 @@ class Publishing:
         """The contract's ports, in order; not those that quarantine the rows of others."""
         return [port.name for port in self._contract.ports if not port.quarantine_of]
 
+    def key_of(self, port: str) -> list[str]:
+        """The columns of the port's primary key, in its order."""
+        return [column.name for column in self._contract.port(port).primary_key]
+
+    def serves_contract(self) -> bool:
+        """True if the release now served was published with this very contract."""
+        from domain_sdk._catalog_calls import get_contract
+
+        try:
+            return get_contract(self._transport, self._product, 0) == self._contract.text
+        except MeshError:
+            return False
+
     def publish(self, frames: Mapping[str, Any], progress: Progress = None) -> Release:
         """All ports are released together, or none; see `Product.publish` for what is raised."""
         self._check_ports(frames)

@@ -41,15 +41,20 @@ class Transform:
         product: Product,
         purpose: str | None = None,
         sql: str = "",
+        incremental: str = "",
     ) -> None:
         if bool(inputs) == bool(sql):
             raise InvalidRequest(f"The transform {function.__name__} reads `inputs` or a query (`sql`): give one of the two.")
+        if incremental and incremental not in inputs:
+            raise InvalidRequest(f"{incremental} is no input of {function.__name__}, so its changes cannot be followed.")
         self.domain = domain
         self.function = function
         """The function as written, for tests: frames in, frames out."""
         self.inputs = inputs
         self.sql = sql
         """The query, of a transform that is one."""
+        self.incremental = incremental
+        """The input of which a run reads what became different since the last one; empty if it always reads all."""
         self.purpose = purpose
         self.product = product
         functools.update_wrapper(self, function)
@@ -121,7 +126,45 @@ class Transform:
         scans = self._scans(used, versions)
         publishing = Publishing(used._transport, product.name, product.contract(), scans=scans, **terms)
         made = self.function(*(scan.frame for scan in scans))
+        if self.incremental and not versions and not isinstance(made, Mapping):
+            step = self._changes_alone(used, publishing, (product, scans, made), terms)
+            if step is not None:
+                return step
         return publishing, dict(made) if isinstance(made, Mapping) else {self._only_port(publishing): made}
+
+    def _changes_alone(
+        self,
+        mesh: Mesh,
+        whole: Publishing,
+        made: tuple[Product, list[ScanFrame], pl.LazyFrame | pl.DataFrame],
+        terms: Mapping[str, Any],
+    ) -> tuple[Publishing, dict[str, Any]] | None:
+        """What merges the changes of the one input into the output; None if the whole must be made anew."""
+        from domain_sdk import _incremental
+        from domain_sdk._port_lineage import planned_lineage
+        from domain_sdk.publish import Publishing
+
+        product, scans, frame = made
+        port = self._only_port(whole)
+        name = f"{product.name}.{port}"
+        now = {scan.scan.port: scan.scan.planned().version for scan in scans}
+        step = _incremental.find_step(mesh, name, self.incremental, now) if whole.serves_contract() else None
+        changes = _incremental.changed_rows(mesh, step, self.purpose) if step is not None else None
+        if changes is None:
+            return None
+
+        def rows(changed: pl.LazyFrame) -> pl.LazyFrame | pl.DataFrame:
+            made = self.function(*(changed if it.scan.port == self.incremental else it.frame for it in scans))
+            assert not isinstance(made, Mapping)
+            return made
+
+        merged = _incremental.merged(rows, *changes, whole.key_of(port), name)
+        lineage = {port: planned_lineage(frame, port=name, scans=scans, inputs=())}
+        publishing = Publishing(
+            mesh._transport, product.name, product.contract(), lineage=lineage, modes="merge",
+            delete_flag=_incremental.DELETED, **terms,
+        )  # fmt: skip
+        return publishing, {port: merged}
 
     def _check_versions(self, versions: Mapping[str, int]) -> None:
         unknown = sorted(set(versions) - set(self.inputs))

@@ -8,11 +8,12 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
-from domain_sdk import InvalidRequest, Mesh, PortEntry
+from domain_sdk import InvalidRequest, Mesh, PortEntry, _incremental
 from domain_sdk.pipelines import load_transforms, run_transforms
 from tests.integration.mesh_setup import contract, token_of
 from tests.servers import RunningServer
@@ -126,3 +127,63 @@ def test_a_file_that_is_no_pipeline_is_refused_with_what_is_wrong(tmp_path: Path
         load_transforms(tmp_path / "missing.py")
     with pytest.raises(InvalidRequest, match="give one of the two"):
         ana.domain("shop").transform(output="x")(lambda: None)
+
+
+ADULTS = contract("shop.adults", {"rows": ["id: integer, primaryKey: true", "who: string"]})
+PEOPLE = ["id: integer, primaryKey: true", "name: 'string', tags: [pii.name]", "age: integer", "city: string"]
+
+
+def test_an_incremental_run_reads_what_changed_and_leaves_the_output_as_a_whole_run_would(
+    ana: Mesh, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen: list[tuple[int, int]] = []
+
+    def spied(*given: Any) -> Any:
+        found = changed_rows(*given)
+        seen.append((found[0].height, found[1].height))
+        return found
+
+    changed_rows = _incremental.changed_rows
+    monkeypatch.setattr(_incremental, "changed_rows", spied)
+    shop = ana.domain("shop")
+    source = shop.product("guests", contract("shop.guests", {"people": PEOPLE}))
+
+    def publish(ids: list[int], ages: list[int], mode: str = "overwrite", gone: list[bool] | None = None) -> None:
+        names = [f"n{number}-{age}" for number, age in zip(ids, ages, strict=True)]
+        frame = pl.DataFrame({"id": ids, "name": names, "age": ages, "city": ["A"] * len(ids)})
+        flagged = frame if gone is None else frame.with_columns(gone=pl.Series(gone))
+        source.publish(people=flagged, mode=mode, delete_flag="gone" if gone else None, progress=False)  # type: ignore[arg-type]
+
+    @shop.transform(inputs=["shop.guests.people", SOURCE], output="adults", contract=ADULTS, incremental="shop.guests.people")
+    def adults(guests: pl.LazyFrame, people: pl.LazyFrame) -> pl.LazyFrame:
+        home = people.select("city", lives=pl.lit(True)).unique()
+        return guests.join(home, on="city", how="left").filter(pl.col("age") > 17, "lives").select("id", who="name")
+
+    def rows() -> list[tuple[int, str]]:
+        return ana.read("shop.adults.rows").sort("id").rows()
+
+    publish([1, 2, 3, 4], [40, 17, 20, 30])
+    adults.run(progress=False)
+    assert rows() == [(1, "n1-40"), (3, "n3-20"), (4, "n4-30")]
+    publish([2, 3, 5, 4], [18, 3, 50, 30], mode="merge", gone=[False, False, False, True])
+    publish([5, 6], [51, 60], mode="merge")
+    publish([7], [70], mode="append")
+    release = adults.run(progress=False)
+    assert rows() == [(1, "n1-40"), (2, "n2-18"), (5, "n5-51"), (6, "n6-60"), (7, "n7-70")]
+    assert seen == [(5, 3)], "2, 3, 5, 6 and 7 came, 2, 3 and 4 went; 5 in between is in neither, and 1 was not read"
+    assert adults.is_current()
+    assert release.version == shop.product("adults").release().version
+    edges = {(it.source, it.target) for it in ana.lineage("shop.adults.rows.who", direction="upstream", depth=1).edges}
+    assert ("shop.guests.people#name", "shop.adults.rows#who") in edges
+    _publish_people(ana)
+    publish([1], [41], mode="merge")
+    adults.run(progress=False)
+    assert (rows()[0], len(seen)) == ((1, "n1-41"), 1), "another input changed: all was made anew"
+
+
+def test_an_incremental_transform_needs_an_input_to_follow(ana: Mesh) -> None:
+    with pytest.raises(InvalidRequest, match="is no input of whole"):
+
+        @ana.domain("shop").transform(inputs=[SOURCE], output="x", incremental="shop.other.rows")
+        def whole(people: pl.LazyFrame) -> pl.LazyFrame:
+            return people

@@ -6,17 +6,20 @@ not asked. Owns the order of things and what becomes of a check that cannot be r
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from domainmesh.v1 import product_pb2
 from governance_server.caller import Caller
-from governance_server.publishing.candidate_files import Candidate, Found, NotRunnable, OtherPorts
-from governance_server.publishing.foreign_keys import check_key
+from governance_server.publishing.candidate_files import Candidate, Found, NotRunnable
 from governance_server.publishing.sql_rules import SqlRules
 from mesh_core.contract import Port, PortKind
 from mesh_core.quality.check import Check, Kind
 from mesh_core.quality.compile import compile_checks, dotted
 from mesh_core.quality.judge import must_run
+
+if TYPE_CHECKING:
+    from governance_server.publishing.foreign_keys import ForeignKeys
 
 __all__ = ["CandidateChecks"]
 
@@ -26,9 +29,10 @@ _STATUS = {True: product_pb2.QUALITY_STATUS_PASSED, False: product_pb2.QUALITY_S
 class CandidateChecks:
     """Runs what only the server can."""
 
-    def __init__(self, rules: SqlRules, others: OtherPorts) -> None:
+    def __init__(self, rules: SqlRules, keys: Callable[[], ForeignKeys]) -> None:
+        """`keys` makes what checks foreign keys, when the first is met: the engine is heavy to load."""
         self._rules = rules
-        self._others = others
+        self._keys = keys
 
     def judge(
         self, candidate: Candidate, claimed: Sequence[product_pb2.QualityResult], caller: Caller
@@ -63,4 +67,4 @@ class CandidateChecks:
     def _found(self, check: Check, port: Port, candidate: Candidate, caller: Caller) -> Found:
         if check.kind is Kind.SQL:
             return self._rules.run(check, port, candidate, caller)
-        return check_key(check, port, candidate, self._others, caller)
+        return self._keys().run(check, port, candidate, caller)

@@ -20,6 +20,8 @@ from governance_server.warehouse.layout import Warehouse
 if TYPE_CHECKING:
     import polars as pl
 
+    from governance_server.publishing.foreign_keys import ForeignKeys
+
 __all__ = ["RulePorts", "candidate_checks"]
 
 
@@ -77,5 +79,11 @@ class RulePorts:
 def candidate_checks(backend: Backend, warehouse: Warehouse) -> CandidateChecks:
     """The checks that the server runs on what is to be published."""
     others = RulePorts(backend, warehouse)
-    settings = backend.settings
-    return CandidateChecks(SqlRules(settings.home / "rules", settings.query_memory_bytes, others), others)
+    spill, memory_bytes = backend.settings.home / "rules", backend.settings.query_memory_bytes
+
+    def keys() -> ForeignKeys:
+        from governance_server.publishing.foreign_keys import ForeignKeys
+
+        return ForeignKeys(spill, memory_bytes, others)
+
+    return CandidateChecks(SqlRules(spill, memory_bytes, others), keys)

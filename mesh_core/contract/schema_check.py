@@ -1,7 +1,8 @@
 """Judges a document by the JSON Schema that the standard ships in its package.
 
-Draft 2019-09 with `unevaluatedProperties`, so that a misspelt field is refused and not dropped. One schema
-(3.2.0) serves every 3.x version.
+Draft 2019-09 with `unevaluatedProperties`, so that a misspelt field is refused and not dropped. One schema (3.2.0) serves every
+3.x version. Whether a document is valid is told by jsonschema-rs, a hundred times faster; what is wrong with one that is not, by
+jsonschema, whose errors name the innermost fault.
 Source: ODCS 3.2.0 JSON Schema.
 """
 
@@ -16,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from mesh_core.contract.model import Violation
 
 if TYPE_CHECKING:
+    import jsonschema_rs
     from jsonschema import Draft201909Validator
     from jsonschema.exceptions import ValidationError
 
@@ -29,14 +31,34 @@ _SECONDARY = _OPEN_KEYWORDS | {"oneOf", "anyOf"}
 
 
 @cache
-def _validator() -> Draft201909Validator:
+def _schema() -> dict[str, Any]:
     from importlib.resources import files
 
+    schema: dict[str, Any] = json.loads((files("open_data_contract_standard") / "schema.json").read_text(encoding="utf-8"))
+    _spare_untyped_properties(schema)
+    return schema
+
+
+@cache
+def _verdict() -> jsonschema_rs.Draft201909Validator:
+    import jsonschema_rs
+
+    return jsonschema_rs.Draft201909Validator(_schema())
+
+
+@cache
+def _validator() -> Draft201909Validator:
     from jsonschema import Draft201909Validator
 
-    schema = json.loads((files("open_data_contract_standard") / "schema.json").read_text(encoding="utf-8"))
-    _spare_untyped_properties(schema)
-    return Draft201909Validator(schema)
+    return Draft201909Validator(_schema())
+
+
+def _is_valid(document: object) -> bool:
+    """False also for a number that only Python's JSON has."""
+    try:
+        return _verdict().is_valid(document)
+    except ValueError:
+        return False
 
 
 def _spare_untyped_properties(schema: dict[str, Any]) -> None:
@@ -54,9 +76,8 @@ def _spare_untyped_properties(schema: dict[str, Any]) -> None:
 @cache
 def _known_fields() -> frozenset[str]:
     """Every field name that any part of the standard has."""
-    schema: Any = _validator().schema
     names: set[str] = set()
-    waiting: list[Any] = [schema]
+    waiting: list[Any] = [_schema()]
     while waiting:
         node = waiting.pop()
         if isinstance(node, dict):
@@ -72,7 +93,8 @@ def schema_violations(document: object) -> tuple[Violation, ...]:
 
     An unknown field is reported at its own path, a missing one at the object it is missing from.
     """
-    errors = list(_validator().iter_errors(_as_today(document)))
+    today = _as_today(document)
+    errors = [] if _is_valid(today) else list(_validator().iter_errors(today))
     blamed = [tuple(error.absolute_path) for error in errors if error.validator not in _SECONDARY]
     found = [violation for error in errors for violation in _violations(error, blamed)]
     if isinstance(document, dict) and not any(violation.path == "$.apiVersion" for violation in found):

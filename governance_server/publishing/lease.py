@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -12,6 +13,7 @@ from governance_server.storage.leases import Leases
 
 __all__ = ["product_lease"]
 
+_LOG = logging.getLogger(__name__)
 _TTL_SECONDS, _RENEWAL_SECONDS = 3.0, 1.0
 
 
@@ -30,7 +32,7 @@ def product_lease(
 
     def renew() -> None:
         while not done.wait(_RENEWAL_SECONDS):
-            leases.renew(name, holder, _TTL_SECONDS)
+            _renew(leases, name, holder)
 
     keeper = threading.Thread(target=renew, name=f"lease {product}", daemon=True)
     keeper.start()
@@ -40,3 +42,14 @@ def product_lease(
         done.set()
         keeper.join()
         leases.release(name, holder)
+
+
+def _renew(leases: Leases, name: str, holder: str) -> None:
+    """The lease is renewed, or the log says why not; what was lost harms nobody: the journal refuses what was overtaken."""
+    try:
+        is_held = leases.renew(name, holder, _TTL_SECONDS)
+    except Exception:  # noqa: BLE001 # whatever the database raises; the next second tries again
+        _LOG.exception("lease not renewed lease=%s", name)
+        return
+    if not is_held:
+        _LOG.error("lease lost lease=%s: the database stood still for longer than %g seconds", name, _TTL_SECONDS)

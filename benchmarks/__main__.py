@@ -24,6 +24,7 @@ from benchmarks.grants import grants
 from benchmarks.growth import growth
 from benchmarks.lineage_graph import lineage_graph
 from benchmarks.lineage_ingest import lineage_ingest
+from benchmarks.merges import merges
 from benchmarks.openfga import openfga
 from benchmarks.personal_data import personal_data
 from benchmarks.publish import publish
@@ -49,6 +50,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "lineage_ingest": lineage_ingest,
     "publish": publish,
     "appends": appends,
+    "merges": merges,
     "quality": quality,
     "reads": reads,
     "revocation": revocation,

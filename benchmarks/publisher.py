@@ -1,7 +1,8 @@
 """One publication in a process of its own, so that its peak memory can be told: `python -m benchmarks.publisher`.
 
 Ways: `mesh` (through the SDK, address and token from MESH_URL and MESH_TOKEN), `write_deltalake` and `sink_delta` (bare).
-At large scale: `mesh_unsorted` (keys that do not rise, one more unique column) and `read_back`.
+At large scale: `mesh_unsorted` (keys that do not rise, one more unique column) and `read_back`. Into a table that is there:
+`mesh_merge` and `delta_merge`.
 """
 
 from __future__ import annotations
@@ -11,10 +12,11 @@ import sys
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 from benchmarks.machine import peak_memory_bytes
 
-__all__ = ["LARGE_WAYS", "WAYS"]
+__all__ = ["LARGE_WAYS", "MERGE_WAYS", "WAYS"]
 
 
 def _mesh(source: Path, target: Path) -> Callable[[], object]:
@@ -73,8 +75,43 @@ LARGE_WAYS = {"mesh_unsorted": _mesh_unsorted, "read_back": _read_back}
 """Way → what to measure where there are many rows; each gives their number."""
 
 
+def _changed(source: Path) -> Any:  # noqa: ANN401 # a polars frame, imported late
+    """Every sixtieth row with another quantity: its key is in the table."""
+    import polars as pl
+
+    return (
+        pl.scan_parquet(source).gather_every(60).with_columns(l_quantity=(pl.col("l_quantity") % 49 + 1).cast(pl.Decimal(15, 2)))
+    )
+
+
+def _mesh_merge(source: Path, target: Path) -> Callable[[], object]:
+    from benchmarks.lineitem import CONTRACT
+    from domain_sdk import Mesh
+
+    product = Mesh.connect().domain("tpch").product("lineitem", contract=CONTRACT)
+    rows = _changed(source).collect()
+    return lambda: product.publish(lineitem=rows, mode="merge", progress=False).ports[0].row_count
+
+
+def _delta_merge(source: Path, target: Path) -> Callable[[], object]:
+    import deltalake
+
+    rows = _changed(source).collect().to_arrow()
+    same = " AND ".join(f"t.{name} = s.{name}" for name in ("l_orderkey", "l_linenumber"))
+
+    def merge() -> object:
+        merger = deltalake.DeltaTable(target).merge(rows, same, source_alias="s", target_alias="t")
+        return merger.when_matched_update_all().when_not_matched_insert_all().execute()["num_output_rows"]
+
+    return merge
+
+
+MERGE_WAYS = {"mesh_merge": _mesh_merge, "delta_merge": _delta_merge}
+"""Way → from source file and table, the merge to measure."""
+
+
 def _main(way: str, source: str, target: str) -> None:
-    action = {**WAYS, **LARGE_WAYS}[way](Path(source), Path(target))
+    action = {**WAYS, **LARGE_WAYS, **MERGE_WAYS}[way](Path(source), Path(target))
     begin = time.perf_counter()
     rows = action()
     found = {"seconds": time.perf_counter() - begin, "peak_bytes": peak_memory_bytes()}

@@ -7,7 +7,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +19,10 @@ __all__ = ["RunningServer"]
 class RunningServer:
     """A server in a process of its own, with its gateway."""
 
-    def __init__(self, home: Path, **environment: str) -> None:
+    def __init__(self, home: Path, *, launcher: Sequence[str] = (), **environment: str) -> None:
+        """`launcher`: a command that becomes the one it is given, after it has prepared something."""
         self.home = home
+        self.launcher = launcher
         self.environment = environment
         self.process: subprocess.Popen[str] | None = None
         self.ready: dict[str, Any] = {}
@@ -32,7 +34,7 @@ class RunningServer:
         environment = {**os.environ, **ports, "MESH_HOME": str(self.home), **self.environment, **(extra or {})}
         self.log = self.home.parent / f"{self.home.name}.log"
         with self.log.open("a") as log:
-            command = [sys.executable, "-m", "governance_server", "serve"]
+            command = [*self.launcher, sys.executable, "-m", "governance_server", "serve"]
             self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()

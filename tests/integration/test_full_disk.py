@@ -1,10 +1,16 @@
-"""A disk that is full in the middle of a publication: one clear error, the version before is served, and nothing is left."""
+"""A disk that is full in the middle of a publication: one clear error, the version before is served, and nothing is left.
+
+Root mounts a small disk; anybody else gives the server a mount namespace of its own with one, which the publisher does not see.
+"""
 
 from __future__ import annotations
 
 import os
+import shlex
+import shutil
 import subprocess
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -14,7 +20,9 @@ import pytest
 from domain_sdk import Mesh, StorageUnavailable
 from tests.servers import RunningServer
 
-pytestmark = [pytest.mark.slow, pytest.mark.skipif(os.getuid() != 0, reason="only root can mount a small disk")]
+pytestmark = pytest.mark.slow
+
+MOUNT = ("mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs")
 
 CONTRACT = """
 kind: DataContract
@@ -33,14 +41,28 @@ schema:
 """
 
 
+@dataclass(frozen=True)
+class SmallDisk:
+    """A disk of 24 MB, and the command that starts a server which sees it."""
+
+    place: Path
+    launcher: tuple[str, ...]
+
+
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[Path]:
-    """A disk of 24 MB."""
+def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
     place = tmp_path / "disk"
     place.mkdir()
-    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs", str(place)], check=True)
-    yield place
-    subprocess.run(["umount", "--lazy", str(place)], check=True)
+    if os.getuid() == 0:
+        subprocess.run([*MOUNT, str(place)], check=True)
+        yield SmallDisk(place, ())
+        subprocess.run(["umount", "--lazy", str(place)], check=True)
+        return
+    own = ("unshare", "--user", "--map-root-user", "--mount", "--")
+    if shutil.which("unshare") is None or subprocess.run([*own, *MOUNT, str(place)], check=False, capture_output=True).returncode:
+        pytest.skip("nobody but root may mount a small disk here, in a namespace of its own either")
+    prepare = shlex.join([*MOUNT, str(place)])
+    yield SmallDisk(place, (*own, "sh", "-c", f'{prepare} && mkdir {place}/drop {place}/warehouse && exec "$0" "$@"'))
 
 
 def rows(count: int, first: int = 0) -> pl.DataFrame:
@@ -55,15 +77,14 @@ def files_in(home: Path) -> list[Path]:
 
 
 @pytest.mark.parametrize("what", ["drop", "warehouse"])
-def test_a_full_disk_is_one_clear_error_and_nothing_is_lost_or_left(small_disk: Path, tmp_path: Path, what: str) -> None:
+def test_a_full_disk_is_one_clear_error_and_nothing_is_lost_or_left(small_disk: SmallDisk, tmp_path: Path, what: str) -> None:
     """Where publishers deliver, and where the server keeps what it took in and writes anew."""
     home = tmp_path / "mesh"
     home.mkdir(mode=0o700)
-    place = small_disk / what
+    place = small_disk.place / what
     place.mkdir(mode=0o700)
-    (home / what).symlink_to(place) if what == "warehouse" else None
     settings = {"MESH_DROP": str(place)} if what == "drop" else {"MESH_WAREHOUSE": str(place)}
-    server = RunningServer(home, **settings)
+    server = RunningServer(home, launcher=small_disk.launcher, **settings)
     try:
         with server.admin() as mesh:
             mesh.admin.create_domain("shop", owners=["user:admin"])

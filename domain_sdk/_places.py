@@ -1,13 +1,15 @@
 """Where a publication's files are written, and how they get from there to the server: by path, or by one signed PUT for each.
 
-Owns the uploads: retries, checksums, progress. Holds no credential of the storage: each request is signed by the server for one
-file, its size and its checksum. Knows nothing of contracts or of what is in the files.
+By path only where this process can write into the server's drop folder; else, and always to a bucket, files are uploaded. Owns
+the uploads: retries, checksums, progress. Holds no credential of the storage: the server signs each request for one file, its
+size and its checksum. Knows nothing of contracts or of what is in the files.
 """
 
 from __future__ import annotations
 
 import hashlib
 import http.client
+import os
 import random
 import shutil
 import tempfile
@@ -21,7 +23,7 @@ from types import TracebackType
 
 from domain_sdk._transport import Transport
 from domain_sdk._write import DeliveredFile
-from domain_sdk.errors import StorageUnavailable, WrongState
+from domain_sdk.errors import StorageUnavailable
 from domainmesh.v1 import publication_pb2
 from domainmesh.v1 import publication_service_pb2 as pb
 from domainmesh.v1.publication_service_pb2_grpc import PublicationServiceStub
@@ -45,7 +47,7 @@ class Places:
     def __init__(self, transport: Transport, publication: publication_pb2.Publication) -> None:
         self._transport = transport
         self._id = publication.id
-        self._locations = {location.port: location for location in publication.locations}
+        self._shared = {location.port: Path(location.path) for location in publication.locations if _is_reached(location)}
         self._own: Path | None = None
 
     def __enter__(self) -> Places:
@@ -58,21 +60,13 @@ class Places:
             shutil.rmtree(self._own, ignore_errors=True)
 
     def folder(self, port: str) -> Path:
-        """An existing folder for the port's files. Raises: WrongState if the server wants them where this machine has none."""
-        location = self._locations[port]
-        if location.is_upload:
-            if self._own is None:
-                self._own = Path(tempfile.mkdtemp(prefix="mesh-publish-"))
-            path = self._own / port
-            path.mkdir(exist_ok=True)
-            return path
-        path = Path(location.path)
-        if not path.is_dir():
-            raise WrongState(
-                f"The server wants the files of {port} in {path}, which does not exist on this machine: "
-                "publish where the server's drop folder (MESH_DROP) is mounted.",
-                resource=port,
-            )
+        """An existing folder for the port's files."""
+        if port in self._shared:
+            return self._shared[port]
+        if self._own is None:
+            self._own = Path(tempfile.mkdtemp(prefix="mesh-publish-"))
+        path = self._own / port
+        path.mkdir(exist_ok=True)
         return path
 
     def send(self, port: str, files: Sequence[DeliveredFile], progress: Callable[[int, int], None]) -> None:
@@ -82,7 +76,7 @@ class Places:
 
         Raises: StorageUnavailable if the storage did not take a file after several attempts; what the server raises.
         """
-        if not self._locations[port].is_upload or not files:
+        if port in self._shared or not files:
             return
         total, done = sum(file.rows for file in files), 0
         with ThreadPoolExecutor(max_workers=_UPLOADS_AT_ONCE, thread_name_prefix="mesh-upload") as pool:
@@ -102,7 +96,9 @@ class Places:
         pause = _FIRST_PAUSE_SECONDS
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                _put(self._signed(port, file, digest), path)  # signed anew each time: the last signature may have expired
+                _put(
+                    self._signed(port, file, digest), path, self._transport
+                )  # signed anew each time: the last signature may have expired
                 break
             except (OSError, http.client.HTTPException) as error:
                 if attempt == _ATTEMPTS or not _may_pass(error):
@@ -120,11 +116,17 @@ class Places:
         return self._transport.call(method, pb.SignUploadsRequest(id=self._id, files=[wanted])).uploads[0]
 
 
-def _put(upload: pb.SignedUpload, path: Path) -> None:
+def _put(upload: pb.SignedUpload, path: Path, transport: Transport) -> None:
+    url, trust = transport.door(upload.url)
     with path.open("rb") as body:
-        request = urllib.request.Request(upload.url, data=body, headers=dict(upload.headers), method="PUT")
-        with urllib.request.urlopen(request, timeout=_SILENCE_SECONDS) as answer:
+        request = urllib.request.Request(url, data=body, headers=dict(upload.headers), method="PUT")
+        with urllib.request.urlopen(request, timeout=_SILENCE_SECONDS, context=trust) as answer:
             answer.read()
+
+
+def _is_reached(location: publication_pb2.WriteLocation) -> bool:
+    """True if the server takes the port's files by path and this process may write there."""
+    return not location.is_upload and os.access(location.path, os.W_OK | os.X_OK) and Path(location.path).is_dir()
 
 
 def _may_pass(error: Exception) -> bool:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import random
+import ssl
 import threading
 import time
 import uuid
@@ -112,6 +113,22 @@ class Transport:
     def is_local(self) -> bool:
         """True if the mesh is on this machine, so that its loopback-only door for files can be reached."""
         return self._endpoint.is_loopback
+
+    def door(self, url: str) -> tuple[str, ssl.SSLContext | None]:
+        """An HTTP address that the control server named, and how to trust it; `:port/path` is on the host it is reached by.
+
+        Any other URL is given back as it is, with None: it is trusted like any web server.
+        """
+        if not url.startswith(":"):
+            return url, None
+        host = self._endpoint.address.rpartition(":")[0]
+        if not self._endpoint.is_tls:
+            return f"http://{host}{url}", None
+        context = ssl.create_default_context(cafile=self._ca_file)
+        own = os.environ.get("MESH_CLIENT_CERTIFICATE")
+        if own:
+            context.load_cert_chain(Path(own).expanduser())
+        return f"https://{host}{url}", context
 
     def gateway(self, kind: type[Stub]) -> Stub:
         """The stub of a service of the gateway, whose address the control server is asked for once."""

@@ -29,6 +29,7 @@ from governance_server.editing.ending import with_consequences
 from governance_server.gateway.tickets import Tickets
 from governance_server.http.openlineage import OpenLineageApi
 from governance_server.http.server import HttpServer
+from governance_server.http.uploads import UploadsApi
 from governance_server.identity.provider_keys import ProviderKeys
 from governance_server.identity.provisioning import Provisioning
 from governance_server.identity.sign_in import SignIn
@@ -45,6 +46,7 @@ from governance_server.policy.shadow import ShadowCheck
 from governance_server.publishing.known_people import KnownPeople
 from governance_server.publishing.passages import PassageIndexer
 from governance_server.publishing.publisher import Publisher
+from governance_server.publishing.upload_tickets import UploadTickets
 from governance_server.quotas import Quotas
 from governance_server.reminders import Reminders
 from governance_server.services.pinned_reads import PinnedReads
@@ -132,14 +134,17 @@ def build_control(settings: Settings, *, gateway: Callable[[], str]) -> Control:
     vectors = _vectors(settings)
     events = EventLog(backend.database, STREAM, clock=backend.now)
     intake = LineageIntake(backend, events)
+    uploads = UploadTickets(backend.keys)
     publisher = Publisher(
         backend,
         warehouse=warehouse,
         passages=PassageIndexer(vectors, warehouse, KnownPeople(backend, warehouse)),
         emitter=LineageEmitter(intake, backend.now),
         checks=candidate_checks(backend, warehouse),
+        uploads=uploads,
     )
-    http = HttpServer(settings, authenticator, OpenLineageApi(intake).mount)
+    http = HttpServer(settings, authenticator, OpenLineageApi(intake).mount, UploadsApi(backend, warehouse, uploads).mount)
+    uploads.port = http.port
     server, handlers_ended = _server(settings, backend, authenticator)
     checkpoints = CheckpointMaker(backend.database, backend.keys, path=settings.checkpoints, clock=backend.now)
     upkeep = Upkeep(backend, warehouse, vectors)

@@ -34,7 +34,7 @@ class Settings:
     """`MESH_FILES_PORT`, default 50053; 0 takes a free one. The gateway's HTTP port for governed files, on loopback."""
     http_port: int
     """`MESH_HTTP_PORT`, default 50054, or a free one if `port` is 0; 0 takes a free one. The control server's HTTP port, for
-    OpenLineage; speaks TLS if the gRPC ports do."""
+    OpenLineage and uploads to a local warehouse; speaks TLS if the gRPC ports do."""
     database_url: str
     """`MESH_DATABASE`, default SQLite in `home`. A SQLAlchemy URL."""
     vectors_url: str
@@ -52,7 +52,8 @@ class Settings:
     """`MESH_WAREHOUSE`, default `<home>/warehouse`. Where tables lie: a local folder, or `s3://bucket/prefix` of an S3-compatible
     store, reached by the standard `AWS_*` variables. Control server and gateway must name the same."""
     drop: Path
-    """`MESH_DROP`, default `<home>/drop`. Where publishers deliver files to a local warehouse; one in a bucket has its own."""
+    """`MESH_DROP`, default `<home>/drop`. Where publishers deliver files to a local warehouse, by path or through the HTTP port;
+    one in a bucket has its own."""
     keys: Path
     """`MESH_KEYS`, default `<home>/keys.json`. The mesh's own keys, mode 0600; made at the first start."""
     tls_certificate: Path | None

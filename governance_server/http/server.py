@@ -35,6 +35,7 @@ _STATUS: dict[pb.ErrorReason.ValueType, int] = {
     pb.ERROR_REASON_ACCESS_DENIED: 403,
     pb.ERROR_REASON_NOT_FOUND: 404,
     pb.ERROR_REASON_INVALID: 400,
+    pb.ERROR_REASON_WRONG_STATE: 409,
     pb.ERROR_REASON_TOO_LARGE: 413,
     pb.ERROR_REASON_OVERLOADED: 503,
     pb.ERROR_REASON_STORAGE_UNAVAILABLE: 503,
@@ -50,15 +51,15 @@ class HttpServer:
     Args:
         settings: Host, port and certificates.
         authenticator: Whose tokens are accepted.
-        mount: Adds the paths to the application; it is given how to tell the caller of a request.
+        mounts: Each adds its paths to the application; it is given how to tell the caller of a request.
     """
 
     def __init__(
-        self, settings: Settings, authenticator: Authenticator, mount: Callable[[web.Application, Identify], None]
+        self, settings: Settings, authenticator: Authenticator, *mounts: Callable[[web.Application, Identify], None]
     ) -> None:
         self._settings = settings
         self._authenticator = authenticator
-        self._mount = mount
+        self._mounts = mounts
         self._loop = asyncio.new_event_loop()
         self._must_stop = asyncio.Event()
         self._socket = _listening(settings.host, settings.http_port)
@@ -90,7 +91,8 @@ class HttpServer:
 
         asyncio.set_event_loop(self._loop)
         application = web.Application(client_max_size=self._settings.max_message_bytes, middlewares=[_refusing(web)])
-        self._mount(application, self.identify)
+        for mount in self._mounts:
+            mount(application, self.identify)
         self._loop.run_until_complete(self._serve(web.AppRunner(application, access_log=None)))
         self._loop.close()
 

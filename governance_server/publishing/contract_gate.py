@@ -43,7 +43,6 @@ _DEPTH = 1000
 _GATING = (CompatibilityMode.BACKWARD, CompatibilityMode.FULL)
 _MODES = {mode: messages.CompatibilityMode.Value(f"COMPATIBILITY_MODE_{mode.value}") for mode in CompatibilityMode}
 _KINDS = {ConsumerKind.DERIVED: messages.AFFECTED_KIND_DERIVED, ConsumerKind.READER: messages.AFFECTED_KIND_READER}
-_OPEN = messages.CONTRACT_CHANGE_STATE_OPEN
 
 
 class Resources(Resource, Protocol):
@@ -70,13 +69,14 @@ class Study:
         return tuple(it for it in self.consumers if it.party and not it.is_own)
 
 
-def open_changes(reader: Resources, product: str) -> Sequence[messages.ContractChange]:
-    """The proposals for the product that wait for a release."""
-    every = (messages.ContractChange.FromString(body) for _, body in reader.list(kinds.CONTRACT_CHANGE))
-    return [change for change in every if change.state == _OPEN and change.impact.product == product]
+def open_changes(reader: Resource, product: str) -> Sequence[messages.ContractChange]:
+    """The proposals for the product that wait for a release, oldest first."""
+    entry = product_pb2.Product.FromString(reader.get(kinds.PRODUCT, product) or b"")
+    found = (reader.get(kinds.CONTRACT_CHANGE, change_id) for change_id in entry.open_contract_changes)
+    return [messages.ContractChange.FromString(body) for body in found if body is not None]
 
 
-def accepted_parties(reader: Resources, step: ContractStep) -> frozenset[str]:
+def accepted_parties(reader: Resource, step: ContractStep) -> frozenset[str]:
     """Who accepted exactly these changes."""
     same = (change for change in open_changes(reader, step.product) if change.impact.digest == step.digest)
     return frozenset(it.party for change in same for it in change.acceptances)
@@ -107,14 +107,19 @@ class ContractGate:
         self._check_accepted(caller, current, accepted)
         return self.shown(self.impact(current, accepted), caller)
 
-    def ending_writes(self, tx: Resources, product: product_pb2.Product, contract: Contract) -> Sequence[ResourceWrite]:
-        """The writes that end what was proposed for the product, once a release has changed its contract."""
+    def ending_writes(self, tx: Resource, product: product_pb2.Product, contract: Contract) -> Sequence[ResourceWrite]:
+        """The writes that end what was proposed for the product, once a release has changed its contract; it then knows of none.
+
+        `product` is changed in place.
+        """
         step = contract_step(tx, product, contract, self._parse)
         writes = []
         for change in open_changes(tx, product.name) if step.changes else ():
             is_it = change.impact.digest == step.digest
             change.state = messages.CONTRACT_CHANGE_STATE_RELEASED if is_it else messages.CONTRACT_CHANGE_STATE_OVERTAKEN
             writes.append(store(kinds.CONTRACT_CHANGE, change.id, change))
+        if step.changes:
+            product.ClearField("open_contract_changes")
         return writes
 
     def impact(self, study: Study, accepted: frozenset[str]) -> messages.ContractImpact:

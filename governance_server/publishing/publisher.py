@@ -38,6 +38,7 @@ from governance_server.publishing.modes import put_on_top, refuse_overtaken, wan
 from governance_server.publishing.passages import PassageIndexer
 from governance_server.publishing.runs import begun_before, check_run_id, run_write
 from governance_server.publishing.tag_consent import refuse_lost_tags
+from governance_server.publishing.upload_tickets import UploadTickets
 from governance_server.publishing.uploads import sign_uploads, write_location
 from governance_server.rules import kinds
 from governance_server.rules.errors import Conflict, ContractViolated, Precondition
@@ -69,9 +70,11 @@ class Publisher:
         passages: PassageIndexer,
         emitter: LineageEmitter,
         checks: CandidateChecks,
+        uploads: UploadTickets,
     ) -> None:
         self._backend = backend
         self._warehouse = warehouse
+        self._uploads = uploads
         self._passages = passages
         self._leases = Leases(backend.database, clock=backend.now)
         self._parse = lru_cache(maxsize=_CONTRACTS_KEPT)(parse_contract)  # one publication parses its contract several times
@@ -145,7 +148,7 @@ class Publisher:
         publication = self.get(request.id, caller, action="write")
         if publication.principal != caller.name:
             raise denied("deliver files of the publication", request.id)
-        return sign_uploads(self._warehouse, publication, request, self._backend.now())
+        return sign_uploads((self._warehouse, self._uploads), publication, request, self._backend.now())
 
     # -- commit ------------------------------------------------------------------------------------------------------
 

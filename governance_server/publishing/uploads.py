@@ -1,4 +1,4 @@
-"""Where publishers put files: a folder they reach by path, or signed requests, one for each file."""
+"""Where publishers put files: a folder, where they reach it by path, or signed requests, one for each file."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from datetime import UTC, datetime, timedelta
 
 from domainmesh.v1 import product_pb2, publication_pb2
 from domainmesh.v1 import publication_service_pb2 as pb
+from governance_server.publishing.upload_tickets import UploadTickets
 from governance_server.rules.errors import Invalid, Precondition, Problem
 from governance_server.warehouse.errors import UnsafeName
 from governance_server.warehouse.folder import Folder, check_part
@@ -28,19 +29,27 @@ def write_location(
 
 
 def sign_uploads(
-    warehouse: Warehouse, publication: publication_pb2.Publication, request: pb.SignUploadsRequest, now: datetime
+    places: tuple[Warehouse, UploadTickets],
+    publication: publication_pb2.Publication,
+    request: pb.SignUploadsRequest,
+    now: datetime,
 ) -> pb.SignUploadsResponse:
-    """A request for each file, valid for an hour or until the publication expires. Raises: Invalid, Precondition."""
+    """A request for each file, valid for an hour or until the publication expires. Raises: Invalid, Precondition.
+
+    To a bucket's own door, or to ours where the warehouse is a local one.
+    """
+    warehouse, tickets = places
     valid_for = min(_VALID_FOR, publication.expire_time.ToDatetime(tzinfo=UTC) - now)
     if publication.state != publication_pb2.PUBLICATION_STATE_OPEN or valid_for <= timedelta():
         raise Precondition(f"Publication {publication.id} takes no files any more: begin a new one.", resource=publication.id)
     _check(publication, request)
     response = pb.SignUploadsResponse()
     for file in request.files:
-        folder = warehouse.find_drop_folder(publication.id, file.port.rpartition(".")[2])
-        upload = folder.upload(file.name, size=file.size_bytes, sha256=file.sha256, valid_for=valid_for)
-        if upload is None:
-            raise Precondition(f"The files of {file.port} are put into {folder.uri}, not uploaded.", resource=file.port)
+        port = file.port.rpartition(".")[2]
+        folder = warehouse.find_drop_folder(publication.id, port)
+        upload = folder.upload(file.name, size=file.size_bytes, sha256=file.sha256, valid_for=valid_for) or tickets.sign(
+            publication.id, port, file.name, size=file.size_bytes, sha256=file.sha256, now=now, valid_for=valid_for
+        )
         signed = response.uploads.add(url=upload.url, headers=dict(upload.headers))
         signed.expire_time.FromDatetime(now + valid_for)
     return response

@@ -61,7 +61,8 @@ class ContractChangeService(contract_change_service_pb2_grpc.ContractChangeServi
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
             self._backend.policy.authorise(caller, "write", request.product)
-            if study.base != _product(tx, request.product).version:
+            product = _product(tx, request.product)
+            if study.base != product.version:
                 raise Precondition(f"{request.product} was published meanwhile: propose it again.", resource=request.product)
             if not study.gating:
                 raise Precondition(
@@ -71,7 +72,9 @@ class ContractChangeService(contract_change_service_pb2_grpc.ContractChangeServi
                 id=change_id, impact=self._gate.impact(study, frozenset()), proposer=caller.name, reason=request.reason,
                 state=_OPEN, create_time=stamp(tx.time), proposer_makers=sorted(caller.token_makers),
             )  # fmt: skip
-            writes = (store(kinds.CONTRACT_CHANGE, change_id, change), *_told(tx, change, study))
+            product.open_contract_changes.append(change_id)
+            entries = (store(kinds.CONTRACT_CHANGE, change_id, change), store(kinds.PRODUCT, product.name, product))
+            writes = (*entries, *_told(tx, change, study))
             return Outcome("contract_change.proposed", request.product, writes, change.SerializeToString())
 
         receipt = self._backend.submit(request, request.request_id, run)
@@ -148,7 +151,9 @@ class ContractChangeService(contract_change_service_pb2_grpc.ContractChangeServi
             change = self._open(tx, caller, request.id)
             self._backend.policy.authorise(caller, "write", change.impact.product)
             change.state = messages.CONTRACT_CHANGE_STATE_WITHDRAWN
-            return self._outcome("contract_change.withdrawn", change)
+            product = _product(tx, change.impact.product)
+            product.open_contract_changes.remove(change.id)
+            return self._outcome("contract_change.withdrawn", change, store(kinds.PRODUCT, product.name, product))
 
         receipt = self._backend.submit(request, request.request_id, run)
         return self._shown(messages.ContractChange.FromString(receipt.reply), current_caller())
@@ -163,10 +168,9 @@ class ContractChangeService(contract_change_service_pb2_grpc.ContractChangeServi
         product = _product(state, name)
         return product, self._gate.study(state, caller, product, contract)
 
-    def _outcome(self, kind: str, change: messages.ContractChange) -> Outcome:
-        return Outcome(
-            kind, change.impact.product, (store(kinds.CONTRACT_CHANGE, change.id, change),), change.SerializeToString()
-        )
+    def _outcome(self, kind: str, change: messages.ContractChange, *besides: ResourceWrite) -> Outcome:
+        writes = (store(kinds.CONTRACT_CHANGE, change.id, change), *besides)
+        return Outcome(kind, change.impact.product, writes, change.SerializeToString())
 
     def _find(self, state: State, caller: Caller, change_id: str) -> messages.ContractChange:
         """The change, if the caller may see it. Raises: AccessDenied."""

@@ -151,6 +151,7 @@ def _seen(product: product_pb2.Product, sights: Sequence[Visibility]) -> product
         port.ClearField("claimed_datasets")
     product.ClearField("warnings")  # QualityService shows them
     product.ClearField("overdue_after_seconds")
+    product.ClearField("open_contract_changes")
     return product
 
 

@@ -7,6 +7,7 @@ they are taken over, so that what is verified afterwards cannot change.
 from __future__ import annotations
 
 import os
+import secrets
 import shutil
 import stat
 from collections.abc import Iterator
@@ -160,6 +161,19 @@ class LocalFolder:
     def upload(self, name: str, *, size: int, sha256: bytes, valid_for: timedelta) -> Upload | None:
         """See Folder: files are put by path."""
         return None
+
+    @contextmanager
+    def receive(self, name: str) -> Iterator[BinaryIO]:
+        """What is written within the block is here under `name` once that ends well, and nothing of it else."""
+        target = self.path / check_part(name)
+        partial = target.with_name(f".{secrets.token_hex(8)}.receiving")
+        with _told(self.path):
+            try:
+                with partial.open("xb") as writer:
+                    yield writer
+                partial.rename(target)
+            finally:
+                partial.unlink(missing_ok=True)
 
 
 @contextmanager

@@ -16,7 +16,7 @@ import grpc
 import polars as pl
 import pytest
 
-from domain_sdk import AccessDenied, Mesh, MeshError, NotConfigured, ServerUnreachable, Unauthenticated
+from domain_sdk import AccessDenied, Mesh, MeshError, NotConfigured, ServerUnreachable, Unauthenticated, _places
 from domainmesh.v1.principal_service_pb2 import GetPrincipalRequest
 from domainmesh.v1.principal_service_pb2_grpc import PrincipalServiceStub
 from tests.servers import RunningServer
@@ -209,6 +209,10 @@ def test_a_server_that_asks_for_certificates_takes_only_clients_of_its_authority
     monkeypatch.setenv("MESH_CLIENT_CERTIFICATE", str(signed_certificate(tmp_path, "user:kim", ours)))
     with connect(server.admin_token) as mesh:
         assert mesh.whoami().name == "user:admin", "the certificate's name says nothing"
+        monkeypatch.setattr(_places, "_is_reached", lambda location: False)  # as on another machine: files go by HTTPS
+        mesh.admin.create_domain("safe", owners=["user:admin"])
+        mesh.domain("safe").product("t", contract=CONTRACT).publish(rows=pl.DataFrame({"number": [1]}), progress=False)
+        assert mesh.read("safe.t.rows")["number"].to_list() == [1]
         with pytest.raises(AccessDenied):
             mesh.read("nowhere.at.all")
     with connect("mesh_" + "0" * 16 + "_" + "a" * 43) as mesh, pytest.raises(Unauthenticated):

@@ -123,11 +123,11 @@ def test_an_upload_that_breaks_off_is_repeated(shop: tuple[RunningServer, str], 
     server, _ = shop
     whole_put, broken = _places._put, []
 
-    def put(signed: pb.SignedUpload, path: Path) -> None:
+    def put(signed: pb.SignedUpload, path: Path, transport: object) -> None:
         if len(broken) < 2:
             broken.append(path)
             raise ConnectionResetError
-        whole_put(signed, path)
+        whole_put(signed, path, transport)
 
     monkeypatch.setattr(_places, "_put", put)
     monkeypatch.setattr(_places, "_FIRST_PAUSE_SECONDS", 0.01)

@@ -128,16 +128,6 @@ def test_violations_give_the_publication_up_without_telling_values(server: Publi
     assert server.calls[-1].reason == "CONTRACT_VIOLATED"
 
 
-def test_a_folder_that_is_not_on_this_machine_is_named(server: Publications) -> None:
-    (server.drop / "finance.ledger.accounts").rmdir()
-    with (
-        publishing(server) as ledger,
-        pytest.raises(errors.WrongState, match=r"accounts, which does not exist on this machine.*MESH_DROP"),
-    ):
-        ledger.publish(entries=FRAME, accounts=FRAME)
-    assert server.steps == ["Begin", "Abort"]
-
-
 def test_a_defect_of_the_users_frame_comes_through_as_itself(server: Publications) -> None:
     def explode(batch: pl.DataFrame) -> pl.DataFrame:
         raise ZeroDivisionError("mine")

@@ -133,6 +133,7 @@ class Product(_message.Message):
     OPEN_PUBLICATIONS_FIELD_NUMBER: _builtins.int
     OVERDUE_AFTER_SECONDS_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
+    OPEN_CONTRACT_CHANGES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name, like `finance.ledger`."""
     title: _builtins.str
@@ -173,6 +174,10 @@ class Product(_message.Message):
     def warnings(self) -> _containers.RepeatedCompositeFieldContainer[Global___QualityWarning]:
         """What the last release warned of. Not shown in the catalog."""
 
+    @_builtins.property
+    def open_contract_changes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Proposed changes of its contract that wait for a release. Not shown in the catalog."""
+
     def __init__(
         self,
         *,
@@ -190,10 +195,11 @@ class Product(_message.Message):
         open_publications: _abc.Iterable[_builtins.str] | None = ...,
         overdue_after_seconds: _builtins.int = ...,
         warnings: _abc.Iterable[Global___QualityWarning] | None = ...,
+        open_contract_changes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract_version", b"contract_version", "create_time", b"create_time", "description", b"description", "last_version", b"last_version", "name", b"name", "open_publications", b"open_publications", "overdue_after_seconds", b"overdue_after_seconds", "ports", b"ports", "status", b"status", "tags", b"tags", "title", b"title", "update_time", b"update_time", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract_version", b"contract_version", "create_time", b"create_time", "description", b"description", "last_version", b"last_version", "name", b"name", "open_contract_changes", b"open_contract_changes", "open_publications", b"open_publications", "overdue_after_seconds", b"overdue_after_seconds", "ports", b"ports", "status", b"status", "tags", b"tags", "title", b"title", "update_time", b"update_time", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

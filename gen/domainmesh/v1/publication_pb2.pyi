@@ -239,7 +239,7 @@ class WriteLocation(_message.Message):
     kind: _product_pb2.PortKind.ValueType
     """Table or collection."""
     path: _builtins.str
-    """The folder to put Parquet files into, without any Delta log; empty if files are uploaded."""
+    """The folder to put Parquet files into, without any Delta log; who cannot write there asks SignUploads. Empty if all must."""
     is_upload: _builtins.bool
     """True if each file is put by a request that SignUploads gives."""
     mode: _product_pb2.WriteMode.ValueType

@@ -186,7 +186,7 @@ class SignedUpload(_message.Message):
     HEADERS_FIELD_NUMBER: _builtins.int
     EXPIRE_TIME_FIELD_NUMBER: _builtins.int
     url: _builtins.str
-    """Where to PUT the file's bytes."""
+    """Where to PUT the file's bytes. `:port/path` is the control server's own HTTP door, on the host it is reached by."""
     @_builtins.property
     def headers(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
         """The headers to send."""

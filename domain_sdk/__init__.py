@@ -32,6 +32,7 @@ from domain_sdk.access_requests import (
 )
 from domain_sdk.admin import Admin
 from domain_sdk.approval_rules import ApprovalRule, ApprovalRules
+from domain_sdk.asking import Answer, Citation, Figure, Sentence, Stage, UsedPort
 from domain_sdk.audit import Audit, Change
 from domain_sdk.audit_log import (
     AuditedDenial,
@@ -137,6 +138,7 @@ __all__ = [
     "AffectedConsumer",
     "AffectedKind",
     "AlreadyExists",
+    "Answer",
     "ApprovalRule",
     "ApprovalRules",
     "ApproverLevel",
@@ -154,6 +156,7 @@ __all__ = [
     "ChangeSet",
     "Changes",
     "Checkpoint",
+    "Citation",
     "CollectionFacets",
     "ColumnChange",
     "ColumnEntry",
@@ -182,6 +185,7 @@ __all__ = [
     "ExplainedColumn",
     "Explanation",
     "FieldDifference",
+    "Figure",
     "GovernedTag",
     "Grant",
     "Guardrail",
@@ -242,16 +246,19 @@ __all__ = [
     "RunSummary",
     "SecondPersonNeeded",
     "SeenColumn",
+    "Sentence",
     "ServerStatus",
     "ServerUnreachable",
     "Shown",
     "Sight",
+    "Stage",
     "StorageUnavailable",
     "TagRelease",
     "Token",
     "TooLarge",
     "Transform",
     "Unauthenticated",
+    "UsedPort",
     "Violation",
     "Visible",
     "VisibleColumn",

@@ -142,7 +142,14 @@ def _decision(it: decision_log_pb2.DecisionRecord) -> DecisionRecord:
         bytes=it.bytes,
         duration_seconds=it.duration_microseconds / 1e6,
         questions=tuple(it.checks.questions),
+        answer=it.answer.id,
+        cited=_cited(it.answer),
     )
+
+
+def _cited(answer: decision_log_pb2.AnswerSummary) -> tuple[str, ...]:
+    tables = dict.fromkeys(port for figure in answer.figures for port in figure.ports)
+    return (*(f"{it.port}@{it.version}#{it.passage}" for it in answer.passages), *tables)
 
 
 def _reason(number: int) -> str:

@@ -89,6 +89,10 @@ class DecisionRecord:
     duration_seconds: float
     questions: tuple[str, ...] = ()
     """Of many checks: those denied, then those allowed, as far as they are listed."""
+    answer: str = ""
+    """Of an answer: its id."""
+    cited: tuple[str, ...] = ()
+    """Of an answer: the passages it rests on, like `policy.handbook.pages@3#id`, and the tables, like `sales.orders.orders`."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
     import polars as pl
 
     from domain_sdk._transport import Transport
+    from domain_sdk.asking import Answer, AsOf, OnPart
     from domain_sdk.catalog import DomainEntry, Hit, PortEntry, ProductEntry
     from domain_sdk.collections import Passage
     from domain_sdk.domain import Domain
@@ -287,6 +288,40 @@ class Mesh(AccessCalls, LineageCalls, ExpectationCalls):
         from domain_sdk.collections import retrieve
 
         return retrieve(self._transport, port, query, limit=limit, purpose=purpose or "", version=version or 0)
+
+    def ask(
+        self,
+        question: str = "",
+        *,
+        purpose: str | None = None,
+        collections: Sequence[str] = (),
+        as_of: AsOf | None = None,
+        extractive: bool = False,
+        on_part: OnPart | None = None,
+    ) -> Answer:
+        """The answer to a question in words, from what the caller may read: each sentence with the passages or figures behind it.
+
+        An answer without sentences (`is_found` is false) says that nothing the caller may read supports one, whether or not
+        there is something that it may not read.
+
+        Args:
+            question: In words; may be left out if `as_of` names an earlier answer.
+            purpose: Why it is asked; counts for every port that the caller holds it for.
+            collections: Only these; all that the caller may read if empty.
+            as_of: Data of a journal revision or a point in time, or an earlier answer of the caller's by its id, given again
+                as far as the caller may still read what it rests on. Rights are always those of now.
+            extractive: True for an answer without a model, though the server has one.
+            on_part: Is told of steps and sentences as they come.
+
+        Raises:
+            AccessDenied: a collection that is named may not be searched, or access changed meanwhile.
+            PurposeNotHeld: the purpose is held for nothing that the caller may read.
+            NotFound: there is no such answer of the caller's.
+        """
+        from domain_sdk import asking
+
+        request = asking.to_request(question, purpose=purpose or "", collections=collections, as_of=as_of, extractive=extractive)
+        return asking.ask(self._transport, request, on_part=on_part)
 
     def mentions(self, port: str, key: object, *, purpose: str | None = None) -> list[Mention]:
         """Where documents mention the record of a table with this primary key (one value, or several in the key's order).

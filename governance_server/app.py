@@ -15,12 +15,17 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from domainmesh.v1.ask_service_pb2_grpc import add_AskServiceServicer_to_server
 from domainmesh.v1.read_service_pb2_grpc import add_ReadServiceServicer_to_server
 from domainmesh.v1.retrieval_service_pb2_grpc import add_RetrievalServiceServicer_to_server
 from domainmesh.v1.sql_service_pb2_grpc import add_SqlServiceServicer_to_server
+from governance_server.asking.answering import Answering
+from governance_server.asking.evidence import Readers
+from governance_server.asking.model_writer import ModelWriter
+from governance_server.asking.writing import ExtractiveWriter
 from governance_server.audit.checkpoints import CheckpointMaker
 from governance_server.audit.decision_log import DecisionLog
-from governance_server.audit.tasks import audit_tasks, sign_last_checkpoints
+from governance_server.audit.tasks import answer_tasks, audit_tasks, sign_last_checkpoints
 from governance_server.authentication import Authenticator
 from governance_server.backend import Backend
 from governance_server.bootstrap import check_keys_are_there, ensure_administrator, ensure_token_owners
@@ -49,6 +54,8 @@ from governance_server.publishing.publisher import Publisher
 from governance_server.publishing.upload_tickets import UploadTickets
 from governance_server.quotas import Quotas
 from governance_server.reminders import Reminders
+from governance_server.search.index import SearchIndex
+from governance_server.services.asking import AskService
 from governance_server.services.pinned_reads import PinnedReads
 from governance_server.services.queries import SqlService
 from governance_server.services.reads import ReadService
@@ -65,6 +72,7 @@ from governance_server.vector_access import VectorAccess
 from governance_server.warehouse.layout import Warehouse
 from governance_server.warehouse.opening import open_warehouse
 from governance_server.wiring import ControlParts, Registration, control_services, register
+from mesh_core.chat_endpoint import ChatEndpoint
 
 if TYPE_CHECKING:
     from governance_server.http.files import FilesServer
@@ -179,14 +187,25 @@ def build_gateway(settings: Settings) -> Gateway:
     files.start()
     server, handlers_ended = _server(settings, backend, authenticator)
     reads = PinnedReads(backend, _warehouse(settings))
-    retrieval = RetrievalService(backend, _vectors(settings))
+    vectors = _vectors(settings)
+    readers = Readers(backend, RetrievalService(backend, vectors), SqlService(backend, reads))
     services: list[Registration] = [
         (add_ReadServiceServicer_to_server, ReadService(backend, reads, tickets=tickets)),
-        (add_SqlServiceServicer_to_server, SqlService(backend, reads)),
-        (add_RetrievalServiceServicer_to_server, retrieval),
+        (add_SqlServiceServicer_to_server, readers.sql),
+        (add_RetrievalServiceServicer_to_server, readers.retrieval),
+        (add_AskServiceServicer_to_server, AskService(_answering(readers, vectors))),
     ]
     port = _open(server, settings, settings.gateway_port, register(services, server))
     return Gateway(server, port, files, backend, handlers_ended)
+
+
+def _answering(readers: Readers, vectors: VectorAccess) -> Answering:
+    """What answers questions: with the model that is configured, if one is."""
+    settings, model = readers.backend.settings, None
+    if settings.chat:
+        chat = ChatEndpoint(settings.chat, api_key=settings.chat_api_key, timeout_seconds=settings.chat_seconds)
+        model = ModelWriter(chat, SearchIndex(readers.backend.policy), seconds=settings.chat_seconds)
+    return Answering(readers, ExtractiveWriter(vectors), model, None, readers.backend.new_id)
 
 
 def _backend(settings: Settings) -> tuple[Backend, Authenticator]:
@@ -216,6 +235,7 @@ def _maintenance(backend: Backend, checkpoints: CheckpointMaker) -> Maintenance:
     maintenance = Maintenance(leases, holder=backend.new_id(), interval_seconds=backend.settings.maintenance_seconds)
     maintenance.register([Task("reminders", Reminders(backend).run, every_seconds=_REMINDER_SECONDS)])
     maintenance.register(audit_tasks(checkpoints, backend.settings, backend.now))
+    maintenance.register(answer_tasks(backend.database, backend.settings, backend.now))
     return maintenance
 
 

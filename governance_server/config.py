@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from governance_server.oidc_settings import InvalidOidcSettings, OidcSettings, load_oidc_settings
 
@@ -48,6 +48,17 @@ class Settings:
     """
     embedder_api_key: str | None
     """`MESH_EMBEDDER_API_KEY`: the embedding endpoint's key."""
+    chat: str | None
+    """`MESH_CHAT`, default none. The chat model that writes answers: an endpoint of OpenAI's kind, `https://host/v1?model=NAME`.
+
+    What an asker may read and its question concerns is sent there. Without one, answers are put together from the passages.
+    """
+    chat_api_key: str | None
+    """`MESH_CHAT_API_KEY`: the chat endpoint's key."""
+    chat_seconds: int
+    """`MESH_CHAT_SECONDS`, default 60. How long the model may take for one answer; then it is put together without it."""
+    answer_days: int
+    """`MESH_ANSWER_DAYS`, default 90. For so long an answer can be given again; 0 keeps it for ever. Not of the audit."""
     warehouse: str
     """`MESH_WAREHOUSE`, default `<home>/warehouse`. Where tables lie: a local folder, or `s3://bucket/prefix` of an S3-compatible
     store, reached by the standard `AWS_*` variables. Control server and gateway must name the same."""
@@ -132,6 +143,10 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         vectors_api_key=env.get("MESH_VECTORS_API_KEY") or None,
         embedder=env.get("MESH_EMBEDDER", "minilm"),
         embedder_api_key=env.get("MESH_EMBEDDER_API_KEY") or None,
+        chat=_chat(env),
+        chat_api_key=env.get("MESH_CHAT_API_KEY") or None,
+        chat_seconds=_integer(env, "MESH_CHAT_SECONDS", 60, minimum=1, maximum=600),
+        answer_days=_integer(env, "MESH_ANSWER_DAYS", 90, maximum=36_500),
         warehouse=_warehouse(env, home),
         drop=Path(env.get("MESH_DROP", str(home / "drop"))).expanduser().resolve(),
         keys=Path(env.get("MESH_KEYS", str(home / "keys.json"))).expanduser().absolute(),
@@ -161,6 +176,14 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     )
     _check(settings)
     return settings
+
+
+def _chat(env: Mapping[str, str]) -> str | None:
+    text = env.get("MESH_CHAT") or ""
+    parts = urlsplit(text)
+    if text and (parts.scheme not in ("http", "https") or not parts.hostname or not parse_qs(parts.query).get("model")):
+        raise InvalidSettings(f"MESH_CHAT={text!r} cannot be used: give address and model, like https://host/v1?model=NAME.")
+    return text or None
 
 
 def _warehouse(env: Mapping[str, str], home: Path) -> str:

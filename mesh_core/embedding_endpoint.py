@@ -7,15 +7,13 @@ Named by a URL with model and dimension, which both are part of what a collectio
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.request
 from collections.abc import Sequence
 from typing import Any
-from urllib.parse import parse_qs, urlsplit
 
 import numpy as np
 
 from mesh_core.embedding import EmbedderUnavailable, Vectors
+from mesh_core.http_endpoint import EndpointFailed, endpoint_address, posted
 
 __all__ = ["EndpointEmbedder"]
 
@@ -31,16 +29,10 @@ class EndpointEmbedder:
     """
 
     def __init__(self, url: str, *, api_key: str | None = None, timeout_seconds: float = 30) -> None:
-        parts = urlsplit(url)
-        options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        found = endpoint_address(url)
+        options = found[2] if found else {}
         name, dimensions = options.get("model", ""), options.get("dimensions", "")
-        if (
-            parts.scheme not in ("http", "https")
-            or not parts.hostname
-            or not name
-            or not dimensions.isdigit()
-            or not int(dimensions)
-        ):
+        if found is None or not name or not dimensions.isdigit() or not int(dimensions):
             raise EmbedderUnavailable(
                 "an embedding endpoint is named like https://host/v1?model=NAME&dimensions=1536: "
                 "state address, model and dimension."
@@ -48,8 +40,8 @@ class EndpointEmbedder:
         self.dimensions = int(dimensions)
         self.model = f"{name}@{self.dimensions}"
         self._name = name
-        self._address = f"{parts.scheme}://{parts.netloc}{parts.path.rstrip('/')}/embeddings"
-        self._shown = parts.hostname
+        self._address = f"{found[0]}/embeddings"
+        self._shown = found[1]
         self._api_key = api_key
         self._timeout = timeout_seconds
 
@@ -63,25 +55,14 @@ class EndpointEmbedder:
         return np.concatenate(rows) if rows else np.empty((0, self.dimensions), dtype=np.float32)
 
     def _asked(self, texts: Sequence[str]) -> Vectors:
-        body = json.dumps({"model": self._name, "input": list(texts), "encoding_format": "float"}).encode()
-        headers = {"Content-Type": "application/json"}
-        if self._api_key:
-            headers["Authorization"] = f"Bearer {self._api_key}"
-        request = urllib.request.Request(self._address, data=body, headers=headers, method="POST")
+        body = {"model": self._name, "input": list(texts), "encoding_format": "float"}
         try:
-            with urllib.request.urlopen(request, timeout=self._timeout) as answer:
+            with posted(
+                self._address, body, api_key=self._api_key, key_setting="MESH_EMBEDDER_API_KEY", timeout_seconds=self._timeout
+            ) as answer:
                 found = json.loads(answer.read(_MOST_BYTES))
-        except urllib.error.HTTPError as error:
-            error.close()
-            raise self._failure(f"refused with status {error.code}: check the model's name and MESH_EMBEDDER_API_KEY") from error
-        except TimeoutError as error:
-            raise self._failure(f"did not answer within {self._timeout:g} s: repeat when it is well") from error
-        except urllib.error.URLError as error:
-            is_late = isinstance(error.reason, TimeoutError)
-            what = f"did not answer within {self._timeout:g} s" if is_late else "cannot be reached"
-            raise self._failure(f"{what}: repeat when it is well") from error
-        except (ValueError, OSError) as error:
-            raise self._failure("answered with no JSON: check its address") from error
+        except EndpointFailed as error:
+            raise self._failure(str(error)) from error
         return self._checked(found, len(texts))
 
     def _checked(self, found: Any, count: int) -> Vectors:  # noqa: ANN401  (what an endpoint says)

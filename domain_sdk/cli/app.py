@@ -15,6 +15,7 @@ from domain_sdk.cli import (
     access,
     admin,
     approval_rules,
+    asking,
     audit,
     break_glass,
     catalog,
@@ -52,7 +53,7 @@ __all__ = ["GROUPS", "PANELS", "build", "run"]
 
 PANELS: dict[str, tuple[Command, ...]] = {
     "Start": (*story.COMMANDS, *servers.COMMANDS, *identity.COMMANDS),
-    "Find and read": (*catalog.COMMANDS, *reading.COMMANDS, *querying.COMMANDS, *quality.COMMANDS),
+    "Find and read": (*catalog.COMMANDS, *reading.COMMANDS, *asking.COMMANDS, *querying.COMMANDS, *quality.COMMANDS),
     "Access": (*access.COMMANDS, *inbox.COMMANDS, *policy.COMMANDS, *questions.COMMANDS, *break_glass.COMMANDS),
     "The mesh in git": (*folders.COMMANDS, *changes.COMMANDS),
     "Publish and run": (

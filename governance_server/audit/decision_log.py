@@ -196,11 +196,17 @@ class DecisionLog:
 
 
 def index_of(record: pb.DecisionRecord) -> IndexEntry:
-    """What the record is found by: its port, product or domain; of many checks all that is listed."""
+    """What the record is found by: its port, product or domain; of many checks and of answers all that is listed."""
+    if record.HasField("answer"):
+        return _about_many(record, sorted(set(record.answer.ports)))
     if not record.HasField("checks"):
         return IndexEntry(record.resource.partition("#")[0], "", record.principal, record.kind, record.end)
     named = {question.split(" ", 2)[1].partition("#")[0] for question in record.checks.questions if " " in question}
-    return IndexEntry("", f" {'. '.join(sorted(named))}." if named else "", record.principal, record.kind, record.end)
+    return _about_many(record, sorted(named))
+
+
+def _about_many(record: pb.DecisionRecord, names: Sequence[str]) -> IndexEntry:
+    return IndexEntry("", f" {'. '.join(names)}." if names else "", record.principal, record.kind, record.end)
 
 
 def index_name(question: str) -> str:

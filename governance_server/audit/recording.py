@@ -117,6 +117,12 @@ class Recording:
             if not wanted:
                 summary.denied_questions = len(listed)
 
+    def concluded(self, answer: pb.AnswerSummary, *, revision: int) -> None:
+        """The question in words has this answer."""
+        self.answered(True, revision=revision)
+        self.record.answer.CopyFrom(answer)
+        self.record.rows = len(answer.passages) + len(answer.figures)
+
     def served(self, rows: int, size: int) -> None:
         """So many more rows and bytes are given."""
         self.record.rows += rows

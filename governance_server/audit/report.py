@@ -23,10 +23,9 @@ GIVING_KINDS = frozenset(
         log_pb2.DECISION_KIND_FILE,
         log_pb2.DECISION_KIND_RETRIEVAL,
         log_pb2.DECISION_KIND_SQL,
-        log_pb2.DECISION_KIND_ASK,
     }
 )
-"""Kinds of decisions that give data; the others answer questions about rights."""
+"""Kinds of decisions that give data. An answer's retrievals and queries have records of their own, so it is not."""
 
 _MOST = 10_000
 _UNFINISHED = (

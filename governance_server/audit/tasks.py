@@ -1,4 +1,4 @@
-"""The audit's periodic work: checkpoints as the logs grow, pruning of old decisions, and the last checkpoints at the end."""
+"""The audit's periodic work: checkpoints as the logs grow, pruning of decisions and answers, the last checkpoints at the end."""
 
 from __future__ import annotations
 
@@ -11,12 +11,23 @@ from governance_server.audit.checkpoints import CheckpointMaker, CheckpointRhyth
 from governance_server.config import Settings
 from governance_server.keyring import UnusableKeys
 from governance_server.maintenance import Task
+from governance_server.storage.answers import delete_answers
+from governance_server.storage.engine import Database
 from governance_server.storage.errors import StorageError
+from governance_server.storage.times import to_microseconds
 
-__all__ = ["audit_tasks", "sign_last_checkpoints"]
+__all__ = ["answer_tasks", "audit_tasks", "sign_last_checkpoints"]
 
 _LOG = logging.getLogger(__name__)
 _PRUNE_SECONDS = 3600.0
+
+
+def answer_tasks(database: Database, settings: Settings, now: Callable[[], datetime]) -> list[Task]:
+    """What the maintenance loop does for answers that were given."""
+    if not settings.answer_days:
+        return []
+    age = timedelta(days=settings.answer_days)
+    return [Task("answer pruning", lambda: delete_answers(database, to_microseconds(now() - age)), _PRUNE_SECONDS)]
 
 
 def audit_tasks(checkpoints: CheckpointMaker, settings: Settings, now: Callable[[], datetime]) -> list[Task]:

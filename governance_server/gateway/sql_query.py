@@ -18,7 +18,7 @@ from mesh_core.sql_text import SqlNotUnderstood, check_sql_size, plain_message
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["DIALECT", "InvalidQuery", "ParsedQuery", "QueriedTable", "parse_query", "translated"]
+__all__ = ["DIALECT", "InvalidQuery", "ParsedQuery", "QueriedTable", "parse_query", "pinned", "translated"]
 
 DIALECT = "duckdb"
 _MOST_TABLES = 64
@@ -86,6 +86,30 @@ def translated(sql: str, dialect: str) -> str:
         return _parsed(sql, dialect).sql(dialect=DIALECT, comments=False)
     except RecursionError:
         raise InvalidQuery("The SQL is nested too deeply: name parts of it with WITH.") from None
+
+
+def pinned(sql: str, versions: Mapping[str, int]) -> str:
+    """The query with each port read at its version; one that states a version keeps it. Raises: InvalidQuery.
+
+    `versions` gives versions by port; a port that is not in it is left as it is. `parse_query` is still to judge the query.
+    """
+    from sqlglot import exp
+
+    try:
+        tree = _parsed(sql)
+        for table in list(tree.find_all(exp.Table)):
+            version = versions.get(".".join(part.name for part in table.parts))
+            if version and table.args.get("when") is None:
+                table.set("when", _at_version(version))
+        return tree.sql(dialect=DIALECT, comments=False)
+    except RecursionError:
+        raise InvalidQuery("The SQL is nested too deeply: name parts of it with WITH.") from None
+
+
+def _at_version(version: int) -> exp.Expr:
+    from sqlglot import exp
+
+    return exp.HistoricalData(this="AT", kind="VERSION", expression=exp.Literal.number(version))
 
 
 @dataclass(frozen=True, slots=True)

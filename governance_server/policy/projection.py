@@ -288,6 +288,13 @@ class PolicyProjection(LivePolicy):
 
         return may_read
 
+    def reading(self, caller: Caller, purpose: str) -> tuple[Visibility, ...]:
+        """Where the caller may read something for no purpose and, if one is stated, for that: what it is, `plan` says."""
+        with self._lock:
+            self._catch_up()
+            purposes = dict.fromkeys((NO_PURPOSE, purpose or NO_PURPOSE))
+            return tuple(self._engine.visible_objects(caller.name, "read", it, self._time()) for it in purposes)
+
     def facts(self) -> Facts:
         """The facts at the head; a caller must not change them."""
         with self._lock:

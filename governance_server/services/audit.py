@@ -9,7 +9,7 @@ import grpc
 from domainmesh.v1 import access_request_pb2, audit_service_pb2_grpc, checkpoint_pb2, grant_pb2
 from domainmesh.v1 import audit_service_pb2 as pb
 from domainmesh.v1.checkpoint_pb2 import CHECKPOINT_CAUSE_REQUESTED, CheckpointCause
-from domainmesh.v1.decision_log_pb2 import DECISION_END_DENIED, DecisionRecord
+from domainmesh.v1.decision_log_pb2 import DECISION_END_DENIED, AnswerSummary, DecisionRecord
 from governance_server.audit.checkpoints import CheckpointMaker
 from governance_server.audit.policy_changes import Concern, policy_changes
 from governance_server.audit.proof import prove
@@ -53,7 +53,7 @@ class AuditService(audit_service_pb2_grpc.AuditServiceServicer):
             if len(events) <= page.size:
                 break
             before = events[-1].sequence
-        shown = found[: page.size]
+        shown = [_within(record, resource) for record in found[: page.size]]
         more = Page.token(str(shown[-1].sequence)) if len(found) > page.size else ""
         return pb.ListDecisionsResponse(decisions=shown, next_page_token=more)
 
@@ -185,6 +185,23 @@ def _query(scope: pb.AuditScope, resource: str, *, outcomes: Sequence[int] = ())
     since = scope.since.ToMicroseconds() if scope.HasField("since") else None
     until = scope.until.ToMicroseconds() if scope.HasField("until") else None
     return DecisionQuery(principal=scope.principal, resource=resource, since_us=since, until_us=until, outcomes=tuple(outcomes))
+
+
+def _within(record: DecisionRecord, resource: str) -> DecisionRecord:
+    """The record; of an answer only what of it lies in the resource, if one is asked about: the rest is other domains' affair."""
+    if not resource or not record.HasField("answer"):
+        return record
+    answer = record.answer
+
+    def is_meant(port: str) -> bool:
+        return f"{port}.".startswith(f"{resource}.")
+
+    ports, passages = [it for it in answer.ports if is_meant(it)], [it for it in answer.passages if is_meant(it.port)]
+    figures = [it for it in answer.figures if any(map(is_meant, it.ports))]
+    for figure in figures:
+        figure.ports[:] = [it for it in figure.ports if is_meant(it)]
+    record.answer.CopyFrom(AnswerSummary(id=answer.id, writer=answer.writer, ports=ports, passages=passages, figures=figures))
+    return record
 
 
 def _record(event: Event) -> DecisionRecord:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from governance_server.gateway.sql_engine import ClearFiles, GovernedStream, SqlEngine
     from governance_server.gateway.sql_query import ParsedQuery
 
-__all__ = ["SqlService"]
+__all__ = ["QueriedRows", "RowsAsked", "SqlService", "stop_with"]
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT_SECONDS, _MOST_SECONDS = 60, 3600
@@ -43,6 +43,28 @@ class _Query:
 
     parsed: ParsedQuery
     reads: tuple[tuple[PinnedRead, tuple[str, ...]], ...]
+    revision: int
+
+
+@dataclass(frozen=True, slots=True)
+class RowsAsked:
+    """A query of which at most so many rows are wanted. `on_start` is given what stops it."""
+
+    sql: str
+    purpose: str
+    most_rows: int
+    timeout_seconds: float
+    on_start: Callable[[Callable[[], None]], None]
+
+
+@dataclass(frozen=True, slots=True)
+class QueriedRows:
+    """The rows of a query, its columns' names, and the ports it was made from; `is_cut` if rows were left out."""
+
+    columns: tuple[str, ...]
+    rows: tuple[tuple[object, ...], ...]
+    is_cut: bool
+    ports: tuple[pb.QueriedPort, ...]
     revision: int
 
 
@@ -83,13 +105,35 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
             yield pb.RunQueryResponse(header=pb.QueryHeader(revision=query.revision, ports=self._ports(query)))
             batches = self._engine().run(
                 query.parsed.sql, self._tables(query, caller), timeout_seconds=timeout_seconds,
-                on_start=lambda stop: _stop_with(context, stop), may_go_on=self._still_due(caller, query),
+                on_start=lambda stop: stop_with(context, stop), may_go_on=self._still_due(caller, query),
             )  # fmt: skip
             with closing(batches):
                 messages = encode(_counted(_traced(_limited(batches, request.limit, end), query, end), recordings))
                 for message in deliver_all(recordings, messages, is_current=self._still_due(caller, query)):
                     yield arrow_response(message)  # type: ignore[misc] # bytes are sent as they are
         yield pb.RunQueryResponse(end=end)
+
+    def rows(self, asked: RowsAsked) -> QueriedRows:
+        """The whole result of a small query, for the gateway's own use on behalf of the caller; recorded as any other.
+
+        Raises: Invalid, AccessDenied, PurposeNotHeld, NotFound, Precondition, Overloaded, TimeOver, TooLarge, Unavailable.
+        """
+        caller = current_caller()
+        query = self._understand(asked.sql, asked.purpose, caller)
+        rows: list[tuple[object, ...]] = []
+        names: list[str] = []
+        end = pb.QueryEnd()
+        with self._turn(), self._recorded(query, asked.purpose) as recordings, _told(query):
+            batches = self._engine().run(
+                query.parsed.sql, self._tables(query, caller), timeout_seconds=asked.timeout_seconds,
+                on_start=asked.on_start, may_go_on=self._still_due(caller, query),
+            )  # fmt: skip
+            with closing(batches):
+                for batch in _counted(_limited(batches, asked.most_rows, end), recordings):
+                    names = list(batch.schema.names)
+                    rows += zip(*(column.to_pylist() for column in batch.columns), strict=True)
+            self._still_due(caller, query)()
+        return QueriedRows(tuple(names), tuple(rows), end.is_cut, tuple(self._ports(query)), query.revision)
 
     def _understand(self, sql: str, purpose: str, caller: Caller) -> _Query:
         """Raises: Invalid, AccessDenied, PurposeNotHeld, NotFound, Precondition."""
@@ -191,7 +235,7 @@ def _timeout(request: pb.RunQueryRequest) -> float:
     return float(request.timeout_seconds or _DEFAULT_SECONDS)
 
 
-def _stop_with(context: grpc.ServicerContext, stop: Callable[[], None]) -> None:
+def stop_with(context: grpc.ServicerContext, stop: Callable[[], None]) -> None:
     """The query stops when its call does."""
     if not context.add_callback(stop):
         stop()

@@ -7,6 +7,7 @@ binds for this caller are left out. Ranks are given, scores are not (they tell o
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import grpc
@@ -30,9 +31,11 @@ from mesh_core.masks import Mask, join_all
 from mesh_core.names import parse_port
 
 if TYPE_CHECKING:
+    from mesh_core.expressions.tree import Expression
     from mesh_core.vectors.passages import StoredPassage
+    from mesh_core.vectors.store import AllowedScope
 
-__all__ = ["RetrievalService"]
+__all__ = ["RetrievalService", "is_searchable"]
 
 _SHOWN = ("text", "document", "title", "heading")
 _UNMASKED = "Report 10-K of 2022"
@@ -48,17 +51,24 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
 
     def Retrieve(self, request: pb.RetrieveRequest, context: grpc.ServicerContext) -> pb.RetrieveResponse:
         """Returns the passages nearest to the question among those the caller may see."""
+        return self.find(request)
+
+    def find(self, request: pb.RetrieveRequest, *, within: Expression = TRUE) -> pb.RetrieveResponse:
+        """The passages nearest to the question among those the caller may see and, besides, `within` is true of; recorded.
+
+        Raises: AccessDenied, PurposeNotHeld, Invalid, Precondition, NotFound, Unavailable.
+        """
         parse_port(request.port)
         if not request.query.strip() or len(request.query) > _MAX_QUERY or request.limit > _MAX_LIMIT:
             raise Invalid(
                 f"Ask a question of 1 to {_MAX_QUERY} characters, for at most {_MAX_LIMIT} passages.", resource=request.port
             )
         with self._backend.recording(DECISION_KIND_RETRIEVAL, resource=request.port, purpose=request.purpose) as recording:
-            response = self._retrieve(request, recording)
+            response = self._retrieve(request, recording, within)
             recording.served(len(response.passages), response.ByteSize())
         return response
 
-    def _retrieve(self, request: pb.RetrieveRequest, recording: Recording) -> pb.RetrieveResponse:
+    def _retrieve(self, request: pb.RetrieveRequest, recording: Recording, within: Expression) -> pb.RetrieveResponse:
         caller = current_caller()
         policy = self._backend.policy
         with policy.pinned():  # rights, tags and version belong together
@@ -76,7 +86,8 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
             tags |= past.passages
         recording.decided(plan, version=version, columns=_SHOWN)
         excluded = policy.bound_tags(caller, request.port, tags, request.purpose)
-        passages = self._search(request, plan, port, version, excluded)
+        scope = _scope(plan, excluded)
+        passages = self._search(request, plan, port, (version, replace(scope, filter=conjoin([scope.filter, within]))))
         return pb.RetrieveResponse(passages=passages, revision=plan.revision, version=version)
 
     def _version(self, product: product_pb2.Product, version: int) -> int:
@@ -86,27 +97,19 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         return version
 
     def _search(
-        self, request: pb.RetrieveRequest, plan: ReadPlan, port: product_pb2.Port, version: int, excluded: frozenset[str]
+        self, request: pb.RetrieveRequest, plan: ReadPlan, port: product_pb2.Port, where: tuple[int, AllowedScope]
     ) -> list[pb.Passage]:
         from mesh_core.embedding import EmbedderUnavailable
-        from mesh_core.vectors.store import AllowedScope, CollectionMismatch, VectorStoreError
+        from mesh_core.vectors.store import CollectionMismatch, VectorStoreError
 
+        version, scope = where
         columns = {column.name: column for column in plan.columns}
-        text = columns.get("text")
-        if text is None or join_all([text.guard_mask, *(branch.mask for branch in text.branches)]) is not None:
-            raise AccessDenied(
-                f"The text of {port.name} is masked or hidden for you, so it cannot be searched: request access to its text.",
-                resource=port.name,
-            )
         try:
             model = self._vectors.model
         except EmbedderUnavailable as error:
             raise Unavailable(f"{port.name} cannot be searched: {error}", resource=port.name) from error
         if model != port.embedding_model:
             raise Precondition(f"{port.name} was embedded with {port.embedding_model}, this gateway asks with {model}.")
-        scope = AllowedScope(
-            filter=conjoin([plan.row_filter, disjoin(branch.condition for branch in text.branches)]), excluded_tags=excluded
-        )
         question = Question(request.query, limit=request.limit or _DEFAULT_LIMIT, has_labels=_has_labels(plan, columns))
         try:
             hits = find_passages(self._vectors, port.name, question, version=version, scope=scope)
@@ -115,6 +118,27 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         except (VectorStoreError, EmbedderUnavailable) as error:
             raise Unavailable(f"{port.name} cannot be searched: {error}", resource=port.name) from error
         return [_passage(hit.rank, hit.passage, columns) for hit in hits]
+
+
+def is_searchable(plan: ReadPlan) -> bool:
+    """True if the reader sees the text as it is, of some passages at least: only then it may be searched."""
+    text = next((column for column in plan.columns if column.name == "text"), None)
+    return text is not None and join_all([text.guard_mask, *(branch.mask for branch in text.branches)]) is None
+
+
+def _scope(plan: ReadPlan, excluded: frozenset[str]) -> AllowedScope:
+    """What the plan lets its reader find. Raises: AccessDenied, if the text is masked or hidden."""
+    from mesh_core.vectors.store import AllowedScope
+
+    if not is_searchable(plan):
+        raise AccessDenied(
+            f"The text of {plan.port} is masked or hidden for you, so it cannot be searched: request access to its text.",
+            resource=plan.port,
+        )
+    (text,) = (column for column in plan.columns if column.name == "text")
+    return AllowedScope(
+        filter=conjoin([plan.row_filter, disjoin(branch.condition for branch in text.branches)]), excluded_tags=excluded
+    )
 
 
 def _passage(rank: int, passage: StoredPassage, columns: dict[str, ColumnPlan]) -> pb.Passage:

@@ -13,6 +13,7 @@ from sqlalchemy.dialects import postgresql
 from sqlmodel import Field, SQLModel
 
 __all__ = [
+    "AnswerRow",
     "ChangeKindRow",
     "ChangeRow",
     "CheckpointRow",
@@ -265,6 +266,17 @@ class DecisionTopicsRow(SQLModel, table=True):
     __tablename__ = "decision_topics"
     sequence: int = Field(primary_key=True, sa_type=_ORDINAL, sa_column_kwargs={"autoincrement": False})
     topics: str = Field(sa_type=_BYTEWISE)
+
+
+class AnswerRow(SQLModel, table=True):
+    """An answer that was given: what it was made from."""
+
+    __tablename__ = "answer"
+    __table_args__ = (sa.Index("answer_time", "time_us"),)
+    id: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    principal: str = Field(sa_type=_BYTEWISE)
+    time_us: int = Field(sa_type=_INTEGER)
+    body: bytes
 
 
 class CheckpointRow(SQLModel, table=True):

@@ -1,8 +1,8 @@
 """Erasure of a data subject: from the version served, by one that does not hold it; from older ones, by their end; from storage.
 
 A version never changes what it holds, so what held the subject is retired and goes with the next step: files, statistics in the
-log, passages with their index, the cache of governed files, samples of quality checks. The journal keeps a receipt with no value.
-Every step may be repeated; until the receipt says complete, repeat the command.
+log, passages with their index, the cache of governed files, samples of quality checks, answers that speak of it. The journal
+keeps a receipt with no value. Every step may be repeated; until the receipt says complete, repeat the command.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from datetime import timedelta
 
 from domainmesh.v1 import erasure_pb2, product_pb2
 from domainmesh.v1 import maintenance_service_pb2 as pb
+from governance_server.asking.records import is_about
 from governance_server.backend import Backend, read, stamp, store
 from governance_server.caller import Caller
 from governance_server.journal.command import Outcome, Transaction
@@ -19,6 +20,7 @@ from governance_server.keyring import MASKS
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import Conflict, Invalid
+from governance_server.storage.answers import forget_answers
 from governance_server.upkeep.journal_traces import traces, without_traces
 from governance_server.upkeep.subject_survey import Subject, Survey, SurveyedPort, survey
 from governance_server.upkeep.upkeep import Upkeep
@@ -85,6 +87,7 @@ class Eraser:
             else:
                 self._clean_log(product, port.port)
         self._clear_cache()
+        forget_answers(self._backend.database, is_about(subject.is_in))
         receipts = self._complete(product, subject, caller)
         self._backend.database.driver.forget()
         return receipts

@@ -50,7 +50,7 @@ class _DecisionKindEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Decision
     DECISION_KIND_SQL: _DecisionKind.ValueType  # 10
     """A SQL statement."""
     DECISION_KIND_ASK: _DecisionKind.ValueType  # 11
-    """A question answered from collections."""
+    """A question answered from collections and tables."""
 
 class DecisionKind(_DecisionKind, metaclass=_DecisionKindEnumTypeWrapper):
     """What somebody asked for."""
@@ -78,7 +78,7 @@ DECISION_KIND_QUESTION: DecisionKind.ValueType  # 9
 DECISION_KIND_SQL: DecisionKind.ValueType  # 10
 """A SQL statement."""
 DECISION_KIND_ASK: DecisionKind.ValueType  # 11
-"""A question answered from collections."""
+"""A question answered from collections and tables."""
 Global___DecisionKind: _TypeAlias = DecisionKind  # noqa: Y015
 
 class _DecisionEnd:
@@ -150,6 +150,7 @@ class DecisionRecord(_message.Message):
     DURATION_MICROSECONDS_FIELD_NUMBER: _builtins.int
     CHECKS_FIELD_NUMBER: _builtins.int
     WAS_BEGUN_FIELD_NUMBER: _builtins.int
+    ANSWER_FIELD_NUMBER: _builtins.int
     sequence: _builtins.int
     """Its place in the decision log, from 1, without gaps."""
     call_id: _builtins.str
@@ -208,6 +209,10 @@ class DecisionRecord(_message.Message):
     def checks(self) -> Global___CheckSummary:
         """Of many checks: what was asked and answered."""
 
+    @_builtins.property
+    def answer(self) -> Global___AnswerSummary:
+        """Of an answer: what it rests on. Each retrieval and query that it took has a record of its own with the same call id."""
+
     def __init__(
         self,
         *,
@@ -234,14 +239,121 @@ class DecisionRecord(_message.Message):
         duration_microseconds: _builtins.int = ...,
         checks: Global___CheckSummary | None = ...,
         was_begun: _builtins.bool = ...,
+        answer: Global___AnswerSummary | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["checks", b"checks", "decide_time", b"decide_time", "time", b"time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["answer", b"answer", "checks", b"checks", "decide_time", b"decide_time", "time", b"time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "bytes", b"bytes", "call_id", b"call_id", "checks", b"checks", "columns", b"columns", "decide_time", b"decide_time", "duration_microseconds", b"duration_microseconds", "end", b"end", "is_allowed", b"is_allowed", "kind", b"kind", "masked_columns", b"masked_columns", "principal", b"principal", "purpose", b"purpose", "reason", b"reason", "resource", b"resource", "revision", b"revision", "rows", b"rows", "rules", b"rules", "sequence", b"sequence", "subject", b"subject", "time", b"time", "version", b"version", "was_begun", b"was_begun"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "answer", b"answer", "bytes", b"bytes", "call_id", b"call_id", "checks", b"checks", "columns", b"columns", "decide_time", b"decide_time", "duration_microseconds", b"duration_microseconds", "end", b"end", "is_allowed", b"is_allowed", "kind", b"kind", "masked_columns", b"masked_columns", "principal", b"principal", "purpose", b"purpose", "reason", b"reason", "resource", b"resource", "revision", b"revision", "rows", b"rows", "rules", b"rules", "sequence", b"sequence", "subject", b"subject", "time", b"time", "version", b"version", "was_begun", b"was_begun"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___DecisionRecord: _TypeAlias = DecisionRecord  # noqa: Y015
+
+@_typing.final
+class AnswerSummary(_message.Message):
+    """What an answer was made from."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    WRITER_FIELD_NUMBER: _builtins.int
+    PORTS_FIELD_NUMBER: _builtins.int
+    PASSAGES_FIELD_NUMBER: _builtins.int
+    FIGURES_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The answer's id."""
+    writer: _builtins.str
+    """`extractive`, or the name of the model that wrote it."""
+    @_builtins.property
+    def ports(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The ports that were searched or queried."""
+
+    @_builtins.property
+    def passages(self) -> _containers.RepeatedCompositeFieldContainer[Global___CitedPassage]:
+        """The passages cited."""
+
+    @_builtins.property
+    def figures(self) -> _containers.RepeatedCompositeFieldContainer[Global___CitedFigure]:
+        """The figures cited."""
+
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        writer: _builtins.str = ...,
+        ports: _abc.Iterable[_builtins.str] | None = ...,
+        passages: _abc.Iterable[Global___CitedPassage] | None = ...,
+        figures: _abc.Iterable[Global___CitedFigure] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["figures", b"figures", "id", b"id", "passages", b"passages", "ports", b"ports", "writer", b"writer"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerSummary: _TypeAlias = AnswerSummary  # noqa: Y015
+
+@_typing.final
+class CitedPassage(_message.Message):
+    """A passage that an answer cites."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORT_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    PASSAGE_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    port: _builtins.str
+    """The collection."""
+    version: _builtins.int
+    """The product's version."""
+    passage: _builtins.str
+    """The passage's id."""
+    digest: _builtins.str
+    """SHA-256 of its text, in hexadecimal."""
+    def __init__(
+        self,
+        *,
+        port: _builtins.str = ...,
+        version: _builtins.int = ...,
+        passage: _builtins.str = ...,
+        digest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "passage", b"passage", "port", b"port", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CitedPassage: _TypeAlias = CitedPassage  # noqa: Y015
+
+@_typing.final
+class CitedFigure(_message.Message):
+    """A figure that an answer cites."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORTS_FIELD_NUMBER: _builtins.int
+    DIGEST_FIELD_NUMBER: _builtins.int
+    digest: _builtins.str
+    """SHA-256 of its columns and rows, in hexadecimal."""
+    @_builtins.property
+    def ports(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The tables it was computed from."""
+
+    def __init__(
+        self,
+        *,
+        ports: _abc.Iterable[_builtins.str] | None = ...,
+        digest: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "ports", b"ports"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___CitedFigure: _TypeAlias = CitedFigure  # noqa: Y015
 
 @_typing.final
 class CheckSummary(_message.Message):

@@ -245,3 +245,17 @@ CREATE TABLE decision_topics (
 );
 
 UPDATE alembic_version SET version_num='0005' WHERE alembic_version.version_num = '0004';
+
+-- Running upgrade 0005 -> 0006
+
+CREATE TABLE answer (
+    id TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    time_us BIGINT NOT NULL,
+    body BLOB NOT NULL,
+    PRIMARY KEY (id)
+);
+
+CREATE INDEX answer_time ON answer (time_us);
+
+UPDATE alembic_version SET version_num='0006' WHERE alembic_version.version_num = '0005';

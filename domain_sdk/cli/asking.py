@@ -1,0 +1,140 @@
+"""`ask`: a question in words, answered with numbered sources and the data it used."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from domain_sdk.cli.command import Command
+from domain_sdk.cli.options import Json, PurposeOption
+from domain_sdk.cli.output import answer, cell, waiting
+from domain_sdk.cli.session import connect
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from rich.console import RenderableType
+
+    from mesh_core.answers.answer import Answer, Citation, Figure, Sentence, Stage
+
+__all__ = ["COMMANDS", "answer_view"]
+
+_DOING = {
+    "planning": "Looking for what you may read …",
+    "retrieving": "Searching passages …",
+    "computing": "Computing figures …",
+    "writing": "Writing …",
+    "verifying": "Checking …",
+}
+_LONGEST_QUOTE = 300
+
+
+def ask(
+    ctx: typer.Context,
+    question: Annotated[list[str] | None, typer.Argument(help="What you want to know, in words.")] = None,
+    purpose: PurposeOption = "",
+    collection: Annotated[
+        list[str] | None, typer.Option("--collection", metavar="PORT", help="Only this collection; may be repeated.")
+    ] = None,
+    as_of: Annotated[
+        str,
+        typer.Option("--as-of", metavar="WHEN", help="Data of a revision or time (2026-11-01), or an answer again by its id."),
+    ] = "",
+    extractive: Annotated[bool, typer.Option("--extractive", help="Without the server's model, if it has one.")] = False,
+    as_json: Json = False,
+) -> None:
+    """Ask a question in words: answered from what you may read, each sentence with its source."""
+    from domain_sdk.asking import ask as asked
+    from domain_sdk.asking import to_request
+
+    words = " ".join(question or ())
+    request = to_request(words, purpose=purpose, collections=collection or (), as_of=as_of or None, extractive=extractive)
+    with connect(ctx) as mesh, waiting(_DOING["planning"]) as spinner:
+
+        def tell(part: Stage | Sentence) -> None:
+            doing = _DOING.get(getattr(part, "name", ""))
+            if doing and not getattr(part, "seconds", 0):
+                spinner.update(cell(doing))
+
+        found = asked(mesh._transport, request, on_part=tell)
+    answer({**_plain(found)} if as_json else found, lambda: answer_view(found), as_json=as_json)
+
+
+def _plain(found: Answer) -> dict[str, object]:
+    from domain_sdk.cli.output import plain
+
+    shown: dict[str, object] = plain(found)
+    return {"text": found.text, "is_found": found.is_found, **shown}
+
+
+def answer_view(found: Answer) -> RenderableType:
+    """The text, then what its numbers stand for, then what it was made from."""
+    from rich.console import Group
+    from rich.text import Text
+
+    text = Text()
+    for sentence in found.sentences:
+        text.append_text(cell(sentence.text)).append(" ")
+        text.append("".join(f"[{number}]" for number in sentence.sources), style="cyan").append("\n")
+    blocks: list[RenderableType] = [text if found.is_found else cell(found.text, "yellow")]
+    for number in sorted({it for sentence in found.sentences for it in sentence.sources}):
+        blocks += [_source(found, number)]
+    blocks += [cell(notice, "yellow") for notice in found.notices]
+    return Group(*blocks, *_footer(found))
+
+
+def _source(found: Answer, number: int) -> RenderableType:
+    for citation in found.citations:
+        if citation.number == number:
+            return _citation(citation)
+    return next(_figure(figure) for figure in found.figures if figure.number == number)
+
+
+def _citation(it: Citation) -> RenderableType:
+    from rich.console import Group
+    from rich.padding import Padding
+
+    headings = [part for part in it.section.split(" > ") if part]
+    where = " › ".join(headings if it.title in headings[:1] or not it.title else [it.title, *headings])
+    page = f", page {it.page}" if it.page else ""
+    quotes = ", ".join(f"{quote.start}–{quote.end}" for quote in it.quotes) or f"{it.span.start}–{it.span.end}"
+    place = f"{it.document or it.port}{page}, characters {quotes}; {it.port}, version {it.version}"
+    return Group(cell(f"[{it.number}] {where or it.document or it.port}", "cyan"), Padding(cell(place, "dim"), (0, 0, 0, 4)))
+
+
+def _figure(it: Figure) -> RenderableType:
+    from rich.console import Group
+    from rich.padding import Padding
+
+    versions = ", ".join(f"{used.port}, version {used.version}" for used in it.ports)
+    lines = [cell(f"{it.sql[:_LONGEST_QUOTE]}{'…' if len(it.sql) > _LONGEST_QUOTE else ''}", "dim"), cell(versions, "dim")]
+    return Group(cell(f"[{it.number}] {it.basis}", "cyan"), *(Padding(line, (0, 0, 0, 4)) for line in lines))
+
+
+def _footer(found: Answer) -> Iterator[RenderableType]:
+    """What was looked at, who wrote it, when, and how to get it again."""
+    yield ""
+    used = [
+        f"{it.port} (version {it.version}{'; masked: ' + ', '.join(it.masked_columns) if it.masked_columns else ''})"
+        for it in found.ports
+    ]
+    yield cell(f"looked at: {', '.join(used) or 'nothing'}", "dim")
+    seconds = sum(stage.seconds for stage in found.stages)
+    written = (
+        "put together from passages" if found.writer == "extractive" else f"written by {found.writer}, every sentence checked"
+    )
+    yield cell(f"{written}, at revision {found.revision}, in {seconds:.1f} s; again: mesh ask --as-of {found.id}", "dim")
+
+
+COMMANDS = (
+    Command(
+        "ask",
+        ask,
+        (
+            'mesh ask "How long may a customer return an order?"',
+            'mesh ask "May we refund order O-004711 after 40 days?" --purpose service --collection policy.handbook.pages',
+            "mesh ask --as-of a-0f3c5a7712345678",
+        ),
+    ),
+)

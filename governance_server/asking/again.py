@@ -1,0 +1,123 @@
+"""An earlier answer, given again: its passages and figures are read anew as the asker may read today, in the versions they had.
+
+What comes back must be what it was (by digest); a sentence that rests on anything else is not shown. So the same answer comes
+again, or less of it, and never anything that the asker may not read now.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+
+from domainmesh.v1 import answer_pb2
+from governance_server.asking.answering import Begun, Part, Timing
+from governance_server.asking.evidence import Asking, Evidence, Readers
+from governance_server.asking.scope import Looked, Scope, look
+from governance_server.rules.errors import GovernanceError
+from mesh_core.answers.answer import Answer, Sentence, Span
+from mesh_core.answers.sentences import said
+from mesh_core.answers.sources import Cited
+from mesh_core.answers.support import Support, supported
+from mesh_core.expressions.tree import TRUE, Column, Compare, Literal
+
+__all__ = ["GONE", "answer_again"]
+
+_LOG = logging.getLogger(__name__)
+_LOOKED_THROUGH = 100
+GONE = "Parts of this answer are not shown: they rest on what you may not read any more, or on what is no longer kept."
+
+
+def answer_again(readers: Readers, asking: Asking, kept: answer_pb2.Answer) -> Iterator[Part]:
+    """The parts of the answer as they come, the answer itself last. Raises: AccessDenied, if access changes meanwhile."""
+    timing = Timing()
+    yield Begun("planning")
+    with timing.spent("planning"):
+        evidence = _evidence(readers, asking, kept)
+    yield timing.stage("planning")
+    numbers: dict[int, int] = {}
+    yield Begun("retrieving")
+    with timing.spent("retrieving"):
+        for citation in kept.citations:
+            if number := _passage(evidence, citation):
+                numbers[citation.number] = number
+    yield timing.stage("retrieving")
+    yield Begun("computing")
+    with timing.spent("computing"):
+        for figure in kept.figures:
+            if number := _figure(evidence, figure):
+                numbers[figure.number] = number
+    yield timing.stage("computing")
+    yield Begun("verifying")
+    cited = Cited(evidence.sources)
+    for sentence in kept.sentences:
+        with timing.spent("verifying"):
+            again = _sentence(evidence, sentence, numbers)
+            evidence.check()
+        if again is not None:
+            fresh, shown = cited.add(again, _support(again, cited))
+            yield from fresh
+            yield shown
+    yield timing.stage("verifying")
+    notices = tuple(kept.notices) + ((GONE,) if len(cited.sentences) < len(kept.sentences) else ())
+    yield Answer(
+        id=kept.id, question=kept.question, purpose=kept.purpose, sentences=tuple(cited.sentences), citations=cited.citations,
+        figures=cited.figures, ports=tuple(evidence.used[key] for key in sorted(evidence.used)), revision=kept.revision,
+        writer=kept.writer, notices=notices, stages=timing.stages(),
+    )  # fmt: skip
+
+
+def _evidence(readers: Readers, asking: Asking, kept: answer_pb2.Answer) -> Evidence:
+    """What the asker may read today of what the answer rests on."""
+    backend = readers.backend
+    tables: dict[str, Looked] = {}
+    for figure in kept.figures:
+        for used in figure.ports:
+            if found := look(backend, asking.caller, used.port, asking.purpose):
+                tables[used.port] = replace(found, version=used.version)
+    return Evidence(readers, asking, Scope((), tuple(tables.values()), kept.revision))
+
+
+def _passage(evidence: Evidence, citation: answer_pb2.AnswerCitation) -> int:
+    """The passage's number among what is found, 0 if it is not there as it was."""
+    asking = evidence.asking
+    shelf = look(evidence.readers.backend, asking.caller, citation.port, asking.purpose)
+    if shelf is None:
+        return 0
+    document = Compare("=", Column("document"), Literal(citation.document)) if citation.document else TRUE
+    try:
+        found = evidence.passages(
+            replace(shelf, version=citation.version), asking.question, limit=_LOOKED_THROUGH, within=document
+        )
+    except GovernanceError as error:
+        _LOG.info("passage not given again port=%s reason=%s", citation.port, type(error).__name__)
+        return 0
+    return next((it.number for it in found if it.passage == citation.passage and it.digest == citation.digest), 0)
+
+
+def _figure(evidence: Evidence, figure: answer_pb2.AnswerFigure) -> int:
+    """The figure's number, 0 if it cannot be computed or is another one now."""
+    try:
+        found = evidence.recompute(figure.sql, figure.basis)
+    except GovernanceError as error:
+        _LOG.info("figure not given again reason=%s", type(error).__name__)
+        return 0
+    return found.number if found.digest == figure.digest else 0
+
+
+def _support(sentence: Sentence, cited: Cited) -> Support:
+    """Where the sentence, which was checked when it was written and whose sources are the same, is supported."""
+    texts = cited.support_of(sentence)
+    return supported(sentence.text, texts) or Support({number: Span(0, len(source.text)) for number, source in texts.items()})
+
+
+def _sentence(evidence: Evidence, kept: answer_pb2.AnswerSentence, numbers: dict[int, int]) -> Sentence | None:
+    """The sentence in today's numbers, None if one of its sources is gone."""
+    if not all(number in numbers for number in kept.sources):
+        return None
+    sources = tuple(numbers[number] for number in kept.sources)
+    if not kept.HasField("quote"):
+        return Sentence(kept.text, sources)
+    (passage,) = [it for it in evidence.sources.citations if it.number == sources[0]]
+    text = passage.text[kept.quote.start - passage.span.start : kept.quote.end - passage.span.start]
+    return Sentence(said(text), sources, Span(kept.quote.start, kept.quote.end))

@@ -1,0 +1,162 @@
+"""The way from a question to an answer: plan, retrieve, compute, write, and verify every sentence before it is given.
+
+Owns the steps, their times, and what happens when a writer fails. A sentence leaves only if its sources support it and its asker
+may still see them.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable, Generator, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+
+from governance_server.asking.evidence import Asking, Evidence, Readers, compute_all
+from governance_server.asking.scope import find_scope
+from governance_server.asking.writing import EXTRACTIVE, Writer, WriterFailed
+from mesh_core.answers.answer import Answer, Citation, Figure, Sentence, Stage
+from mesh_core.answers.sources import Cited
+from mesh_core.answers.support import supported
+from mesh_core.answers.tables import FigurePlanner
+
+__all__ = ["Answering", "Begun", "Part", "Timing"]
+
+_LOG = logging.getLogger(__name__)
+_MOST_FIGURES = 4
+_MOST_SENTENCES = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """A step begins."""
+
+    stage: str
+
+
+Part = Begun | Stage | Citation | Figure | Sentence | Answer
+"""What an answer comes in; the answer itself is last."""
+
+
+@dataclass(slots=True)
+class Timing:
+    """How long each step took, in the order in which they began."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+
+    @contextmanager
+    def spent(self, stage: str) -> Iterator[None]:
+        """What is done in the block counts to the step."""
+        begin = time.perf_counter()
+        try:
+            yield
+        finally:
+            self.seconds[stage] = self.seconds.get(stage, 0.0) + time.perf_counter() - begin
+
+    def stage(self, name: str) -> Stage:
+        """The step as it is told."""
+        return Stage(name, round(self.seconds.get(name, 0.0), 6))
+
+    def stages(self) -> tuple[Stage, ...]:
+        """All of them."""
+        return tuple(map(self.stage, self.seconds))
+
+
+@dataclass(frozen=True, slots=True)
+class Answering:
+    """Answers questions.
+
+    Args:
+        readers: The governed ways to read.
+        extractive: The writer that is always there.
+        model: The writer that is used if there is one.
+        planner: What plans figures over tables, if anything does.
+        new_id: Makes ids that nobody can guess.
+    """
+
+    readers: Readers
+    extractive: Writer
+    model: Writer | None
+    planner: FigurePlanner | None
+    new_id: Callable[[], str]
+
+    def answer(
+        self, asking: Asking, *, collections: Sequence[str] = (), as_of: int = 0, is_extractive: bool = False
+    ) -> Iterator[Part]:
+        """The parts of the answer as they come.
+
+        Raises:
+            AccessDenied: a collection that is named may not be searched, or access changed meanwhile.
+            PurposeNotHeld, Invalid, Unavailable, Precondition, Overloaded: as `find_scope` and `Evidence` say.
+        """
+        timing = Timing()
+        yield Begun("planning")
+        with timing.spent("planning"):
+            backend = self.readers.backend
+            scope = find_scope(
+                backend, asking.caller, asking.question, purpose=asking.purpose, collections=collections, as_of=as_of
+            )
+            evidence = Evidence(self.readers, asking, scope)
+        yield timing.stage("planning")
+        yield Begun("retrieving")
+        with timing.spent("retrieving"):
+            evidence.search(asking.question)
+        yield timing.stage("retrieving")
+        yield Begun("computing")
+        with timing.spent("computing"):
+            if self.planner is not None and scope.tables:
+                compute_all(evidence, self.planner(asking.question, scope.models(backend))[:_MOST_FIGURES])
+        yield timing.stage("computing")
+        yield Begun("writing")
+        cited = Cited(evidence.sources)
+        writer = yield from self._written(evidence, cited, timing, is_extractive=is_extractive)
+        yield timing.stage("writing")
+        yield timing.stage("verifying")
+        yield Answer(
+            id=f"a-{self.new_id()}", question=asking.question, purpose=asking.purpose, sentences=tuple(cited.sentences),
+            citations=cited.citations, figures=cited.figures, ports=tuple(evidence.used[key] for key in sorted(evidence.used)),
+            revision=scope.revision, writer=writer, notices=tuple(evidence.notices), stages=timing.stages(),
+        )  # fmt: skip
+
+    def _written(self, evidence: Evidence, cited: Cited, timing: Timing, *, is_extractive: bool) -> Generator[Part, None, str]:
+        """The sentences that stand; returned is who wrote them."""
+        if self.model is not None and not is_extractive:
+            try:
+                dropped = yield from self._verified(self.model, evidence, cited, timing)
+            except WriterFailed as error:
+                _LOG.warning("model failed model=%s", self.model.name, exc_info=error)
+                if cited.sentences:
+                    evidence.notices.append(f"{error} What is given was checked; there may be more to say.")
+                    return self.model.name
+                evidence.notices.append(f"{error} This answer was put together without it.")
+            else:
+                if dropped:
+                    evidence.notices.append("Sentences of the model that their sources do not support were left out.")
+                if cited.sentences or not dropped:
+                    return self.model.name
+        try:
+            yield from self._verified(self.extractive, evidence, cited, timing)
+        except WriterFailed as error:
+            evidence.notices.append(str(error))
+        return EXTRACTIVE
+
+    def _verified(self, writer: Writer, evidence: Evidence, cited: Cited, timing: Timing) -> Generator[Part, None, int]:
+        """The sentences that their sources support, each behind those it is the first to cite; returned is how many are not."""
+        dropped = 0
+        sentences = writer.write(evidence)
+        while len(cited.sentences) < _MOST_SENTENCES:
+            with timing.spent("writing"):
+                sentence = next(sentences, None)
+            if sentence is None:
+                break
+            with timing.spent("verifying"):
+                support = supported(sentence.text, cited.support_of(sentence))
+                evidence.check()
+            if support is None:
+                dropped += 1
+                continue
+            fresh, shown = cited.add(sentence if len(support.places) == 1 else replace(sentence, quote=None), support)
+            yield from fresh
+            yield shown
+        timing.seconds.setdefault("verifying", 0.0)
+        return dropped

@@ -1,0 +1,210 @@
+"""What one asker gets to see while its question is answered: passages, figures and the catalog, each read as the asker.
+
+Owns what was found and what it was found in. Whatever asks through it, a model included, gets what the asker gets and no more:
+purpose, versions and identity are bound here, not stated by who asks.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from itertools import chain, zip_longest
+from typing import TYPE_CHECKING
+
+from domainmesh.v1 import retrieval_service_pb2
+from governance_server.asking.scope import Looked, Scope
+from governance_server.backend import Backend
+from governance_server.caller import Caller
+from governance_server.rules.errors import AccessDenied, GovernanceError, Invalid, Overloaded, Precondition, Unavailable
+from governance_server.services.queries import QueriedRows, RowsAsked, SqlService
+from governance_server.services.retrieval import RetrievalService
+from mesh_core.answers.answer import Citation, Figure, Span, UsedPort
+from mesh_core.answers.sources import Sources, source_of
+from mesh_core.answers.tables import FigureQuery, filled
+from mesh_core.answers.values import written
+from mesh_core.answers.wording import wording_of
+from mesh_core.expressions.tree import TRUE, Expression
+
+if TYPE_CHECKING:
+    from domainmesh.v1.sql_service_pb2 import QueriedPort
+
+__all__ = ["Asking", "Evidence", "Readers", "compute_all"]
+
+_LOG = logging.getLogger(__name__)
+_PASSAGES = 6
+"""So many of each collection."""
+_QUERY_SECONDS = 20.0
+_MOST_AGAIN = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Readers:
+    """The governed ways to read."""
+
+    backend: Backend
+    retrieval: RetrievalService
+    sql: SqlService
+
+
+@dataclass(frozen=True, slots=True)
+class Asking:
+    """Who asks what. `on_start` is given what stops a query that runs."""
+
+    caller: Caller
+    question: str
+    purpose: str
+    on_start: Callable[[Callable[[], None]], None]
+
+
+@dataclass(slots=True)
+class Evidence:
+    """What has been found for one question."""
+
+    readers: Readers
+    asking: Asking
+    scope: Scope
+    sources: Sources = field(default_factory=Sources)
+    used: dict[tuple[str, int], UsedPort] = field(default_factory=dict)
+    notices: list[str] = field(default_factory=list)
+    said: dict[int, tuple[str, ...]] = field(default_factory=dict)
+    """How figures' rows are said, by the figure's number."""
+    _digests: dict[tuple[str, str], tuple[str, frozenset[str]]] = field(default_factory=dict)
+
+    def search(self, query: str, collection: str = "", *, limit: int = _PASSAGES) -> list[Citation]:
+        """The passages of every collection in scope (or of one), the best of each first.
+
+        Raises:
+            AccessDenied: the collection is none that the asker may search.
+            Unavailable, Precondition: not one collection could be searched.
+        """
+        shelves = [it for it in self.scope.collections if collection in ("", it.port.name)]
+        if collection and not shelves:
+            raise AccessDenied(f"You may not search {collection}, or it does not exist.", resource=collection)
+        found: list[list[Citation]] = []
+        failures: list[GovernanceError] = []
+        for shelf in shelves:
+            try:
+                found.append(self.passages(shelf, query, limit=limit))
+            except (Unavailable, Precondition) as error:
+                failures.append(error)
+        if failures and not found:
+            raise failures[0]
+        self.notices += [it.message for it in failures if it.message not in self.notices]
+        return [it for it in chain.from_iterable(zip_longest(*found)) if it is not None]
+
+    def passages(self, shelf: Looked, query: str, *, limit: int, within: Expression = TRUE) -> list[Citation]:
+        """The passages of one collection, best first. Raises: GovernanceError."""
+        request = retrieval_service_pb2.RetrieveRequest(
+            port=shelf.port.name, query=query, limit=limit, purpose=shelf.purpose, version=shelf.version
+        )
+        response = self.readers.retrieval.find(request, within=within)
+        self._note(shelf, UsedPort(shelf.port.name, response.version))
+        return [self.sources.add_passage(_citation(shelf.port.name, response.version, it)) for it in response.passages]
+
+    def compute(self, query: FigureQuery) -> Figure | None:
+        """The query's figure, with a sentence for each row; None if it has no rows, or more than can be said.
+
+        A sentence with a number that is neither a value of the figure nor of what it was asked for is not said.
+
+        Raises:
+            GovernanceError: as `rows`.
+        """
+        sql, rows = self.rows(query.sql, most_rows=query.most_rows)
+        if rows.is_cut or not rows.rows:
+            return None
+        figure = _figure(sql, query.basis, rows)
+        known = source_of(figure)
+        values = wording_of(f"{known.text}\n{known.context}")
+        sentences = [filled(query.sentence, dict(zip(figure.columns, row, strict=True))) for row in figure.rows]
+        sound = [it for it in sentences if it and wording_of(it).numbers <= values.numbers]
+        kept = self.sources.add_figure(figure, "\n".join(sound))
+        self.said[kept.number] = tuple(sound)
+        return kept
+
+    def look_up(self, sql: str, *, most_rows: int) -> tuple[Figure, bool]:
+        """The result of a query that somebody wrote, and whether rows were left out. Raises: GovernanceError."""
+        run, rows = self.rows(sql, most_rows=most_rows)
+        return self.sources.add_figure(_figure(run, "a query", rows)), rows.is_cut
+
+    def recompute(self, sql: str, basis: str) -> Figure:
+        """A figure of an earlier answer, computed anew. Raises: GovernanceError."""
+        run, rows = self.rows(sql, most_rows=_MOST_AGAIN)
+        return self.sources.add_figure(_figure(run, basis, rows))
+
+    def rows(self, sql: str, *, most_rows: int) -> tuple[str, QueriedRows]:
+        """The query as it was run, its ports pinned to the versions in scope, and its rows.
+
+        Raises:
+            Invalid: it is no query, or reads a table that is not in scope.
+            AccessDenied, TimeOver, TooLarge, Unavailable: as governed SQL does.
+        """
+        from governance_server.gateway.sql_query import InvalidQuery, parse_query, pinned
+
+        versions = self.scope.versions()
+        try:
+            run = pinned(sql, versions)
+            ports = {table.port for table in parse_query(run, prefix="p").tables}
+        except InvalidQuery as error:
+            raise Invalid(str(error)) from None
+        if unknown := sorted(ports - versions.keys()):
+            raise AccessDenied(f"You may not read {', '.join(unknown)}, or it does not exist.", resource=unknown[0])
+        asked = RowsAsked(
+            run, self.asking.purpose, most_rows=most_rows, timeout_seconds=_QUERY_SECONDS, on_start=self.asking.on_start
+        )
+        rows = self.readers.sql.rows(asked)
+        tables = {table.port.name: table for table in self.scope.tables}
+        for port in rows.ports:
+            self._note(tables[port.plan.port], _used(port))
+        return run, rows
+
+    def check(self) -> None:
+        """Returns if the asker may still see everything that was found. Raises: AccessDenied, if anything of it changed."""
+        for (port, purpose), digest in self._digests.items():
+            if self._digest(port, purpose) != digest:
+                raise AccessDenied(f"Your access to {port} changed while you were answered: ask again.", resource=port)
+
+    def _digest(self, port: str, purpose: str) -> tuple[str, frozenset[str]]:
+        """The plan, and the tags whose passages are withheld."""
+        policy, caller = self.readers.backend.policy, self.asking.caller
+        found = policy.find_port(port)
+        tags = policy.bound_tags(caller, port, found.passage_tags, purpose) if found else frozenset[str]()
+        return policy.plan(caller, port, purpose).digest(), tags
+
+    def _note(self, looked: Looked, used: UsedPort) -> None:
+        key = (looked.port.name, looked.purpose)
+        if key not in self._digests:
+            self._digests[key] = self._digest(*key)
+        known = self.used.get((used.port, used.version))
+        columns = sorted({*(known.columns if known else ()), *used.columns})
+        masked = sorted({*(known.masked_columns if known else ()), *used.masked_columns})
+        self.used[used.port, used.version] = UsedPort(used.port, used.version, tuple(columns), tuple(masked))
+
+
+def compute_all(evidence: Evidence, queries: Sequence[FigureQuery]) -> None:
+    """The figures of those queries that can be answered; one that cannot is left out, and is in the log."""
+    for query in queries:
+        try:
+            evidence.compute(query)
+        except (AccessDenied, Invalid, Precondition) as error:
+            _LOG.info("figure left out basis=%s reason=%s", query.basis, type(error).__name__)
+        except Overloaded:
+            evidence.notices.append("Figures are missing: too many queries ran at once. Ask again.")
+            return
+
+
+def _citation(port: str, version: int, passage: retrieval_service_pb2.Passage) -> Citation:
+    return Citation(
+        number=0, port=port, version=version, passage=passage.id, document=passage.document, title=passage.title,
+        section=passage.heading, page=passage.page or None, span=Span(passage.start, passage.end), text=passage.text,
+    )  # fmt: skip
+
+
+def _figure(sql: str, basis: str, rows: QueriedRows) -> Figure:
+    said = tuple(tuple(map(written, row)) for row in rows.rows)
+    return Figure(0, sql, basis, rows.columns, said, tuple(map(_used, rows.ports)))
+
+
+def _used(port: QueriedPort) -> UsedPort:
+    masks: Mapping[str, bool] = {column.name: bool(column.mask) for column in port.plan.columns}
+    return UsedPort(port.plan.port, port.version, tuple(port.columns), tuple(it for it in port.columns if masks.get(it)))

@@ -1,0 +1,74 @@
+"""Answers as they are kept: what each was made from, so that it can be given again, and what of it the audit is told.
+
+Kept are the question, which passages and queries it rests on, by id, version and digest, and the words that are the answer's own.
+The text of passages and the rows of figures are not: they are read again, as the asker, when the answer is given again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from domainmesh.v1 import answer_pb2
+from domainmesh.v1 import decision_log_pb2 as log_pb2
+from governance_server.backend import Backend, stamp
+from governance_server.rules.errors import NotFound
+from governance_server.storage.answers import find_answer, insert_answer
+from governance_server.storage.times import to_microseconds
+from mesh_core.answers.answer import Answer
+from mesh_core.answers.wire import answer_to_wire
+
+__all__ = ["is_about", "keep", "kept_answer", "sent_answer", "summary_of"]
+
+
+def keep(backend: Backend, principal: str, sent: answer_pb2.Answer) -> None:
+    """The answer can be given again to who asked. Raises: StorageUnavailable."""
+    kept = answer_pb2.Answer()
+    kept.CopyFrom(sent)
+    for sentence in kept.sentences:
+        if sentence.HasField("quote"):
+            sentence.ClearField("text")
+    for citation in kept.citations:
+        for name in ("text", "title", "section"):
+            citation.ClearField(name)
+    for figure in kept.figures:
+        figure.ClearField("rows")
+    now = to_microseconds(backend.now())
+    insert_answer(backend.database, sent.id, principal, time_us=now, body=kept.SerializeToString(deterministic=True))
+
+
+def kept_answer(backend: Backend, principal: str, id: str) -> answer_pb2.Answer:
+    """What was kept of the principal's answer. Raises: NotFound, also if it is somebody else's."""
+    body = find_answer(backend.database, id, principal)
+    if body is None:
+        raise NotFound(
+            f"There is no answer {id!r} of yours: its id was given with it, and it is kept for a time only.", resource=id
+        )
+    return answer_pb2.Answer.FromString(body)
+
+
+def sent_answer(backend: Backend, answer: Answer) -> answer_pb2.Answer:
+    """The answer as it is sent and kept, with the time."""
+    sent = answer_to_wire(answer)
+    sent.create_time.CopyFrom(stamp(backend.now()))
+    return sent
+
+
+def summary_of(sent: answer_pb2.Answer) -> log_pb2.AnswerSummary:
+    """What the audit is told of the answer: no text of it."""
+    summary = log_pb2.AnswerSummary(id=sent.id, writer=sent.writer, ports=sorted({it.port for it in sent.ports}))
+    for citation in sent.citations:
+        summary.passages.add(port=citation.port, version=citation.version, passage=citation.passage, digest=citation.digest)
+    for figure in sent.figures:
+        summary.figures.add(ports=[it.port for it in figure.ports], digest=figure.digest)
+    return summary
+
+
+def is_about(is_in: Callable[[str], bool]) -> Callable[[bytes], bool]:
+    """Tells of a kept answer whether its question, its own words or its queries are about somebody."""
+
+    def check(body: bytes) -> bool:
+        kept = answer_pb2.Answer.FromString(body)
+        texts = [kept.question, *(it.text for it in kept.sentences), *(it.document for it in kept.citations)]
+        return any(map(is_in, [*texts, *(text for it in kept.figures for text in (it.sql, it.basis))]))
+
+    return check

@@ -1,0 +1,170 @@
+"""Where to look: the collections and tables that an asker may read, for the purpose where it holds it, else for none.
+
+What the asker may not read is left out before anything is chosen, so a choice tells nothing of it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, replace
+from functools import lru_cache
+from typing import TYPE_CHECKING
+
+from domainmesh.v1 import product_pb2
+from governance_server.backend import Backend
+from governance_server.caller import Caller
+from governance_server.contracts import parse_contract
+from governance_server.policy.projection import denied
+from governance_server.rules import kinds
+from governance_server.rules.errors import AccessDenied, Invalid, InvalidContractText, PurposeNotHeld
+from governance_server.rules.policy_rows import ANY, domain_of
+from governance_server.rules.read_plans import ReadPlan
+from governance_server.search.index import words
+from governance_server.services.retrieval import is_searchable
+from mesh_core.answers.tables import TableModel
+from mesh_core.names import column_object, parse_port
+
+if TYPE_CHECKING:
+    from mesh_core.contract import Contract
+
+__all__ = ["Looked", "Scope", "find_scope", "look"]
+
+_MOST_COLLECTIONS, _MOST_TABLES = 16, 64
+
+
+@dataclass(frozen=True, slots=True)
+class Looked:
+    """A port that is looked at: for which purpose, in which version, under which plan."""
+
+    port: product_pb2.Port
+    purpose: str
+    version: int
+    plan: ReadPlan
+
+
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What the asker may use."""
+
+    collections: tuple[Looked, ...]
+    tables: tuple[Looked, ...]
+    revision: int
+
+    def models(self, backend: Backend) -> list[TableModel]:
+        """The tables as planners of figures know them."""
+        return [model for table in self.tables if (model := _model(backend, table)) is not None]
+
+    def versions(self) -> dict[str, int]:
+        """The tables' versions by port."""
+        return {table.port.name: table.version for table in self.tables}
+
+
+def find_scope(backend: Backend, caller: Caller, question: str, *, purpose: str, collections: Sequence[str], as_of: int) -> Scope:
+    """The collections (only those named, if any are) and tables to look at; those that share words with the question first.
+
+    Raises:
+        AccessDenied: a collection that is named may not be read, or does not exist.
+        PurposeNotHeld: the caller holds the purpose for nothing.
+        Invalid: what is named is no collection.
+    """
+    for name in collections:
+        parse_port(name)
+    policy = backend.policy
+    with policy.pinned() as revision:
+        products = [it for it in policy.facts().products.values() if it.version]
+        found = [
+            it for port in _candidates(backend, caller, purpose, products) if (it := look(backend, caller, port.name, purpose))
+        ]
+        holds = not purpose or bool(policy.wider_purposes(purpose) & caller.purposes) or any(it.purpose for it in found)
+    if not holds:
+        raise PurposeNotHeld(
+            f"You do not hold the purpose {purpose!r} for anything that you may read: leave it out, or ask for it."
+        )
+    then = [served for it in found if (served := _served(backend, it, as_of)) is not None]
+    asked = words(question)
+    ranked = sorted(then, key=lambda it: (-len(asked & _words(it.port)), it.port.name))
+    kinds_of = product_pb2.PORT_KIND_COLLECTION, product_pb2.PORT_KIND_TABLE
+    shelves, tables = ([it for it in ranked if it.port.kind == kind] for kind in kinds_of)
+    searchable = [it for it in shelves if is_searchable(it.plan)]
+    if collections:
+        searchable = [_named(name, searchable, tables) for name in dict.fromkeys(collections)]
+    return Scope(tuple(searchable[:_MOST_COLLECTIONS]), tuple(tables[:_MOST_TABLES]), revision)
+
+
+def _candidates(
+    backend: Backend, caller: Caller, purpose: str, products: Sequence[product_pb2.Product]
+) -> list[product_pb2.Port]:
+    """The ports of which the caller may read something, by name."""
+    sights = backend.policy.reading(caller, purpose)
+    domains = {domain_of(obj) for sight in sights for _, obj in sight.allowed}
+    return sorted(
+        (
+            port
+            for product in products
+            if ANY in domains or domain_of(product.name) in domains
+            for port in product.ports
+            if caller.covers("read", port.name)
+            and any(sight.allows(column_object(port.name, column.name)) for sight in sights for column in port.columns)
+        ),
+        key=lambda port: port.name,
+    )
+
+
+def look(backend: Backend, caller: Caller, port: str, purpose: str) -> Looked | None:
+    """The port as it is served now, for the purpose or else for none; None if the caller may not read it, or there is none."""
+    product, found = backend.policy.product_of(port), backend.policy.find_port(port)
+    for stated in dict.fromkeys((purpose, "")):
+        with suppress(AccessDenied):
+            plan = backend.policy.plan(caller, port, stated)
+            return Looked(found, stated, product.version, plan) if product and found else None
+    return None
+
+
+def _served(backend: Backend, looked: Looked, as_of: int) -> Looked | None:
+    """The port in the version that was served at the revision; None if there was none."""
+    if not as_of:
+        return looked
+    name = looked.port.name.rpartition(".")[0]
+    body = backend.catalog.get(kinds.PRODUCT, name, as_of=as_of)
+    product = product_pb2.Product.FromString(body or b"")
+    if not product.version or looked.port.name not in {port.name for port in product.ports}:
+        return None
+    return replace(looked, version=product.version)
+
+
+def _named(name: str, searchable: Sequence[Looked], tables: Sequence[Looked]) -> Looked:
+    for found in searchable:
+        if found.port.name == name:
+            return found
+    if any(found.port.name == name for found in tables):
+        raise Invalid(f"{name} is a table: it is used without being named.", resource=name)
+    raise denied("read", name)
+
+
+def _words(port: product_pb2.Port) -> frozenset[str]:
+    columns = " ".join(f"{column.name} {column.description}" for column in port.columns)
+    return words(f"{port.name} {port.description} {columns}")
+
+
+def _model(backend: Backend, table: Looked) -> TableModel | None:
+    """The table as its contract describes it, cut to what the asker sees; None if the contract cannot be read."""
+    product, _, name = table.port.name.rpartition(".")
+    body = backend.catalog.get(kinds.CONTRACT, kinds.versioned_name(product, table.version))
+    contract = _contract(body) if body else None
+    port = next((it for it in contract.ports if it.name == name), None) if contract else None
+    if contract is None or port is None:
+        return None
+    seen = {column.name: column for column in table.plan.columns}
+    definition = replace(port, columns=tuple(column for column in port.columns if column.name in seen))
+    masked = frozenset(name for name, column in seen.items() if not column.is_clear)
+    return TableModel(table.port.name, table.version, definition, masked, contract.custom_properties)
+
+
+@lru_cache(maxsize=64)
+def _contract(body: bytes) -> Contract | None:
+    """The contract of a release, which never changes."""
+    try:
+        return parse_contract(product_pb2.Contract.FromString(body).text)
+    except InvalidContractText:
+        return None

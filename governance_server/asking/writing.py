@@ -1,0 +1,59 @@
+"""Writers: what makes sentences of what was found. Their sentences are suggestions, each in the writer's numbers, unchecked.
+
+The extractive writer is always there. A model is used if one is configured; if it fails, the extractive one takes over.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Protocol
+
+from governance_server.asking.evidence import Evidence
+from mesh_core.answers.answer import Sentence
+from mesh_core.answers.extractive import extracted
+
+if TYPE_CHECKING:
+    from governance_server.vector_access import VectorAccess
+
+__all__ = ["EXTRACTIVE", "ExtractiveWriter", "Writer", "WriterFailed"]
+
+EXTRACTIVE = "extractive"
+
+
+class WriterFailed(Exception):
+    """The writer cannot go on; the message says why, for the reader."""
+
+
+class Writer(Protocol):
+    """Suggests sentences."""
+
+    @property
+    def name(self) -> str:
+        """`extractive`, or the model's name."""
+        ...
+
+    def write(self, evidence: Evidence) -> Iterator[Sentence]:
+        """Sentences in order, each with the numbers of the sources it claims to rest on. Raises: WriterFailed."""
+        ...
+
+
+class ExtractiveWriter:
+    """Says the figures, then the sentences of passages that answer best, word for word."""
+
+    name = EXTRACTIVE
+
+    def __init__(self, vectors: VectorAccess) -> None:
+        self._vectors = vectors
+
+    def write(self, evidence: Evidence) -> Iterator[Sentence]:
+        """See Writer."""
+        for number, sentences in evidence.said.items():
+            yield from (Sentence(text, (number,)) for text in sentences)
+        if not evidence.sources.citations:
+            return
+        from mesh_core.embedding import EmbedderUnavailable
+
+        try:
+            yield from extracted(evidence.asking.question, evidence.sources.citations, self._vectors.embedder)
+        except EmbedderUnavailable as error:
+            raise WriterFailed(f"The passages could not be compared with the question: {error}") from error

@@ -1,0 +1,150 @@
+"""The values of an answer: its sentences, the numbered passages and figures they rest on, and what it was made from.
+
+Passages and figures share one numbering from 1: `[2]` in the text is the one thing that has the number 2.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+
+__all__ = ["NOT_FOUND", "Answer", "Citation", "Figure", "Sentence", "Span", "Stage", "UsedPort", "text_digest"]
+
+NOT_FOUND = "Not found in what you may read."
+"""The whole answer where nothing supports one. It is the same for what does not exist and for what the asker may not read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Span:
+    """A part of a document's text, in characters: `end` is excluded."""
+
+    start: int
+    end: int
+
+
+@dataclass(frozen=True, slots=True)
+class Citation:
+    """A passage that sentences of the answer rest on."""
+
+    number: int
+    port: str
+    """The collection, like `policy.handbook.pages`."""
+    version: int
+    """The product's version that was searched."""
+    passage: str
+    """The passage's id in that version."""
+    document: str
+    """Empty if the asker may not see it; so are title and section."""
+    title: str
+    section: str
+    """The headings above it, joined by ` > `."""
+    page: int | None
+    """From 1; None if the document has no pages."""
+    span: Span
+    """Where the passage lies in the document."""
+    text: str
+    """The passage, whole."""
+    quotes: tuple[Span, ...] = ()
+    """Which parts of the document the answer rests on, in their order; they lie within `span`."""
+
+    @property
+    def product(self) -> str:
+        """The product, like `policy.handbook`."""
+        return self.port.rpartition(".")[0]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the passage's text, in hexadecimal."""
+        return text_digest(self.text)
+
+
+@dataclass(frozen=True, slots=True)
+class UsedPort:
+    """A port that an answer was made from."""
+
+    port: str
+    version: int
+    columns: tuple[str, ...] = ()
+    """Of a table: those its queries needed. Empty for a collection."""
+    masked_columns: tuple[str, ...] = ()
+    """Those of them that the asker sees masked, on some rows at least."""
+
+
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """The result of a governed query that sentences of the answer rest on."""
+
+    number: int
+    sql: str
+    """The query, its ports pinned to their versions: it can be run again as it stands."""
+    basis: str
+    """What it is, in words: the measure and its dimensions, or the row that was looked up."""
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+    """The values as they are written in sentences; an absent one is empty."""
+    ports: tuple[UsedPort, ...]
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of columns and rows, in hexadecimal."""
+        return text_digest("\n".join("\t".join(row) for row in (self.columns, *self.rows)))
+
+
+@dataclass(frozen=True, slots=True)
+class Sentence:
+    """One sentence, without its marks, and the numbers of what it rests on: never none."""
+
+    text: str
+    sources: tuple[int, ...]
+    quote: Span | None = None
+    """Where it stands in the document of its one source, if it is taken from there word for word."""
+
+    def __str__(self) -> str:
+        """The sentence with its marks."""
+        return f"{self.text} {''.join(f'[{number}]' for number in self.sources)}"
+
+
+@dataclass(frozen=True, slots=True)
+class Stage:
+    """A step of answering, and how long it took."""
+
+    name: str
+    """`planning`, `retrieving`, `computing`, `writing` or `verifying`."""
+    seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """An answer; `sentences` is empty if nothing that the asker may read supports one."""
+
+    id: str
+    """Asks for the same answer again: `mesh ask --as-of ID`."""
+    question: str
+    purpose: str
+    sentences: tuple[Sentence, ...]
+    citations: tuple[Citation, ...]
+    figures: tuple[Figure, ...]
+    ports: tuple[UsedPort, ...]
+    """Every port that was searched or queried, by name: also those that nothing of the answer rests on."""
+    revision: int
+    """The journal revision it was decided at."""
+    writer: str
+    """`extractive`, or the name of the model that wrote it."""
+    notices: tuple[str, ...] = ()
+    """What the reader should know: that the model failed, or that sentences were left out."""
+    stages: tuple[Stage, ...] = ()
+
+    @property
+    def is_found(self) -> bool:
+        """True if there is an answer."""
+        return bool(self.sentences)
+
+    @property
+    def text(self) -> str:
+        """The sentences with their marks, or that nothing was found."""
+        return " ".join(map(str, self.sentences)) or NOT_FOUND
+
+
+def text_digest(text: str) -> str:
+    """SHA-256 of the text in UTF-8, in hexadecimal."""
+    return hashlib.sha256(text.encode()).hexdigest()

@@ -1,0 +1,157 @@
+"""Whether a sentence is supported by what it cites: the check that every sentence passes, whoever wrote it.
+
+It compares form, not meaning, and errs on the side of refusing. A sentence is supported by places in its sources (one sentence
+of a source, or two that follow each other) if
+
+- it is the whole of that place, word for word; or else
+- every number, date, identifier and name in it stands in those places, or the name in the heading above them;
+- four fifths of its content words do;
+- each of its numbers stands in a sentence of a source that shares half of the words of its main clause: the right number, not
+  one from next door;
+- words that turn a meaning (`only`, `before`, `more`) stand there too, and it is negated exactly if they are.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+from mesh_core.answers.answer import Span
+from mesh_core.answers.sentences import said, sentences_of
+from mesh_core.answers.wording import Wording, wording_of
+
+__all__ = ["Source", "Support", "supported"]
+
+_COVERED = 0.8
+_SHARED_WITH_NUMBER = 0.5
+_MAIN_CLAUSE = re.compile(r";|,\s+(?:and|but)\s+", re.IGNORECASE)
+_CLAUSE = re.compile(r"[,;:—–]|\b(?:but|unless|except|although|however)\b", re.IGNORECASE)
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """What may be cited: a text, and what stands above it."""
+
+    text: str
+    context: str = ""
+    """Title and headings."""
+
+
+@dataclass(frozen=True, slots=True)
+class Support:
+    """The places that support a sentence, by the number of their source: parts of its text."""
+
+    places: Mapping[int, Span]
+
+
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """One or two sentences of a source."""
+
+    source: int
+    span: Span
+    parts: tuple[Wording, ...]
+
+    def share_of(self, words: frozenset[str]) -> float:
+        return len(words & self.words) / len(words) if words else 1.0
+
+    @property
+    def words(self) -> frozenset[str]:
+        return frozenset().union(*(it.words for it in self.parts))
+
+
+class _Claim:
+    """What a sentence says, as a whole and by main clauses."""
+
+    def __init__(self, sentence: str) -> None:
+        whole = wording_of(sentence)
+        self.words, self.numbers, self.names = whole.words, whole.numbers, whole.names
+        self.turning, self.is_negated = whole.turning, whole.is_negated
+        self.clauses = [wording_of(part) for part in _MAIN_CLAUSE.split(sentence)]
+
+
+def supported(sentence: str, sources: Mapping[int, Source]) -> Support | None:
+    """The places that support the sentence; None if it is not supported by the sources, which are those that it cites."""
+    for number, source in sources.items():
+        if (whole := _whole(sentence, source.text)) is not None:
+            return Support({number: whole})
+    claim = _Claim(sentence)
+    if not sources or not (claim.words or claim.numbers):
+        return None
+    best = [place for number, source in sources.items() if (place := _best_place(claim, number, source)) is not None]
+    chosen = _needed(claim, best, sources)
+    return Support({it.source: it.span for it in chosen}) if chosen else None
+
+
+def _whole(sentence: str, text: str) -> Span | None:
+    """The sentence of the text that is this one, word for word."""
+    wanted = said(sentence)
+    return next((span for span in sentences_of(text) if said(text[span.start : span.end]) == wanted), None)
+
+
+def _best_place(claim: _Claim, number: int, source: Source) -> _Place | None:
+    """The one sentence that shares most, or it and the next if these share more."""
+    spans = sentences_of(source.text)
+    said = [wording_of(source.text[span.start : span.end]) for span in spans]
+    places = [_Place(number, span, (wording,)) for span, wording in zip(spans, said, strict=True)]
+    pairs = [_Place(number, Span(one.span.start, two.span.end), one.parts + two.parts) for one, two in pairwise(places)]
+    return max((*places, *pairs), key=lambda place: _worth(claim, place), default=None)
+
+
+def _worth(claim: _Claim, place: _Place) -> tuple[float, float, int]:
+    """How much of the claim it has; of those with the same the shorter one."""
+    numbers = frozenset().union(*(it.numbers for it in place.parts))
+    return (len(claim.numbers & numbers), place.share_of(claim.words), -len(place.parts))
+
+
+def _needed(claim: _Claim, places: Sequence[_Place], sources: Mapping[int, Source]) -> Sequence[_Place]:
+    """Those of the places that together support the claim and each add to it; none if all of them do not."""
+    kept = list(places)
+    if not _support(claim, kept, sources):
+        return ()
+    for place in sorted(places, key=lambda it: _worth(claim, it)):
+        fewer = [it for it in kept if it is not place]
+        if fewer and _support(claim, fewer, sources):
+            kept = fewer
+    return kept
+
+
+def _support(claim: _Claim, places: Sequence[_Place], sources: Mapping[int, Source]) -> bool:
+    parts = [part for place in places for part in place.parts]
+    words = frozenset().union(*(part.words for part in parts))
+    above = frozenset().union(*(wording_of(sources[place.source].context).words for place in places))
+    if claim.words and len(claim.words & words) < _COVERED * len(claim.words):
+        return False
+    if not claim.names <= words | above or not claim.turning <= frozenset().union(*(part.turning for part in parts)):
+        return False
+    if not all(_stands(number, claim, parts) for number in claim.numbers):
+        return False
+    return claim.is_negated == any(_is_negated(claim, place, sources[place.source]) for place in places)
+
+
+def _stands(number: str, claim: _Claim, parts: Sequence[Wording]) -> bool:
+    """True if the number stands in a sentence that is about the same as the clauses it is in."""
+    around = [clause.words for clause in claim.clauses if number in clause.numbers] or [claim.words]
+    return all(
+        any(number in part.numbers and len(words & part.words) >= _SHARED_WITH_NUMBER * len(words) for part in parts)
+        for words in around
+    )
+
+
+def _is_negated(claim: _Claim, place: _Place, source: Source) -> bool:
+    """True if a clause that is about the same denies it."""
+    return any(
+        clause.is_negated and _is_about(claim, clause) for clause in _clauses(source.text[place.span.start : place.span.end])
+    )
+
+
+def _is_about(claim: _Claim, clause: Wording) -> bool:
+    own = clause.words | clause.numbers
+    shared = own & (claim.words | claim.numbers)
+    return len(shared) >= min(2, max(1, len(own))) and 2 * len(shared) >= len(own)
+
+
+def _clauses(text: str) -> Iterator[Wording]:
+    return (wording_of(part) for part in _CLAUSE.split(text) if part and part.strip())

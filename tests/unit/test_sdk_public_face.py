@@ -158,6 +158,7 @@ MESH = [
     "admin",
     "approval_rules",
     "approve",
+    "ask",
     "audit",
     "changes",
     "check",

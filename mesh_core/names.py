@@ -21,6 +21,7 @@ __all__ = [
     "check_purpose",
     "check_tag",
     "column_object",
+    "containment",
     "parents",
     "parse_port",
     "parse_product",
@@ -139,3 +140,18 @@ def parents(obj: str) -> tuple[str, ...]:
     if "#" in obj:
         return (obj.split("#", 1)[0],)
     return (obj.rpartition(".")[0],) if "." in obj else (MESH,)
+
+
+def containment(obj: str) -> tuple[str, ...]:
+    """The object and all that contains it by its name alone, from the inside out: `parents` to the end, in one step."""
+    if obj.startswith("tag:"):
+        found, rest = [obj], obj
+    else:
+        rest = obj.partition("#")[0]
+        found = [obj] if len(rest) == len(obj) else [obj, rest]
+    while "." in rest:
+        rest = rest.rpartition(".")[0]
+        found.append(rest)
+    if rest != MESH and not obj.startswith("tag:"):
+        found.append(MESH)
+    return tuple(found)

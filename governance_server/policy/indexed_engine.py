@@ -7,13 +7,14 @@ mesh-wide, for the principal or its roles. Readers take one reference to one sta
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence, Set
 from copy import copy
 from operator import attrgetter
+from types import MappingProxyType
 
 from governance_server.policy.answers import Answers, valid_until
 from governance_server.policy.engine import Collected, Decision, Matches, Request, Visibility, in_order, is_complete
-from governance_server.policy.matcher import Bound, Matcher, matcher_of
+from governance_server.policy.matcher import Matcher, Selected, matcher_of
 from governance_server.policy.model import MODEL_PATH
 from governance_server.policy.state import Draft, Places, State
 from governance_server.rules.policy_rows import (
@@ -33,6 +34,7 @@ __all__ = ["IndexedEngine"]
 
 _SECTIONS: tuple[RuleSection, ...] = ("p", "p2", "p3")
 _Pairs = set[tuple[str, str]]
+_NOWHERE: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 _UNMATCHED: tuple[bool, tuple[Rule, ...]] = (False, ())
 
 
@@ -82,9 +84,9 @@ class IndexedEngine:
         if not (all(request) and (request.now == self._readable_time or is_complete(request))):
             return Decision(False, (), state.revision)
         self._readable_time = request.now
-        bound = self._matcher.bind(request, state)
-        candidates = _candidates(_places(state, bound, "p"), state.containers(request.obj), bound)
-        answer = _effect(candidates, bound) if candidates else _UNMATCHED
+        selected = self._matcher.select(request, state)
+        candidates = _candidates(_places(state, selected, "p"), state.containers(request.obj), selected[2])
+        answer = _effect(candidates, self._matcher.test(request, state)) if candidates else _UNMATCHED
         if self._moments is not None:
             until = valid_until(request.now, candidates, self._moments) if candidates else FOREVER
             self._answers.keep(question, stamps, request.now, until, answer)
@@ -99,7 +101,7 @@ class IndexedEngine:
         state = self._state
         if not is_complete(request):
             return Collected(state.revision, tuple(Matches(obj, (), (), ()) for obj in objects))
-        gathering = _Gathering(state, self._matcher.bind(request, state), request.now, self._moments)
+        gathering = _Gathering(state, self._matcher, request, self._moments)
         matches = tuple([gathering.matches(obj) for obj in objects])
         return Collected(state.revision, matches, gathering.until)
 
@@ -109,12 +111,14 @@ class IndexedEngine:
         allowed: _Pairs = set()
         denied: _Pairs = set()
         if is_complete(Request(sub, ANY, ANY, act, purpose, now)):
-            everywhere = self._matcher.bind(Request(sub, ANY, ANY, act, purpose, now), state)
-            _note(state, everywhere, ANY, skip=frozenset(), into=(allowed, denied))
+            asked = Request(sub, ANY, ANY, act, purpose, now)
+            everywhere = self._matcher.select(asked, state)
+            _note(state, everywhere, ANY, holds=self._matcher.test(asked, state), into=(allowed, denied))
             for domain in state.shards:
                 if domain != ANY:
-                    bound = self._matcher.bind(Request(sub, domain, ANY, act, purpose, now), state)
-                    _note(state, bound, domain, skip=frozenset(everywhere[2]), into=(allowed, denied))
+                    asked = Request(sub, domain, ANY, act, purpose, now)
+                    selected, holds = self._matcher.select(asked, state), self._matcher.test(asked, state)
+                    _note(state, selected, domain, holds=holds, skip=everywhere[2], into=(allowed, denied))
         return Visibility(frozenset(allowed), frozenset(denied), state.revision, state.g2, has_links=state.has_links)
 
     def rules_on(self, obj: str, act: str) -> tuple[Rule, ...]:
@@ -161,22 +165,27 @@ class IndexedEngine:
     def _matched(self, state: State, section: RuleSection, request: Request) -> list[Rule]:
         if not is_complete(request):
             return []
-        bound = self._matcher.bind(request, state)
-        return _hits(_places(state, bound, section), state.containers(request.obj), bound)
+        selected = self._matcher.select(request, state)
+        candidates = _candidates(_places(state, selected, section), state.containers(request.obj), selected[2])
+        return list(filter(self._matcher.test(request, state), candidates))
 
 
 class _Gathering:
     """What the objects of one question match, from one state; and until when."""
 
-    def __init__(self, state: State, bound: Bound, now: str, moments: Callable[[Rule], tuple[str, ...]] | None) -> None:
+    def __init__(
+        self, state: State, matcher: Matcher, request: Request, moments: Callable[[Rule], tuple[str, ...]] | None
+    ) -> None:
+        selected = matcher.select(request, state)
         self._state = state
-        self._bound = bound
-        self._now = now
+        self._subjects = selected[2]
+        self._holds = matcher.test(request, state)
+        self._now = request.now
         self._moments = moments
-        self._places = [_places(state, bound, section) for section in _SECTIONS]
+        self._places = [_places(state, selected, section) for section in _SECTIONS]
         self._everywhere = [place for of_section in self._places for place in of_section]
         self._at: dict[frozenset[str], tuple[tuple[Rule, ...], ...]] = {}
-        self.until = FOREVER if moments is not None else now
+        self.until = FOREVER if moments is not None else request.now
 
     def matches(self, obj: str) -> Matches:
         """What one object matches, by itself and by its containers."""
@@ -197,19 +206,19 @@ class _Gathering:
         """By section, the rules that match at any of the names, in order."""
         found = []
         for of_section in self._places:
-            candidates = _candidates(of_section, names, self._bound)
+            candidates = _candidates(of_section, names, self._subjects)
             if candidates and self._moments is not None:
                 self.until = min(self.until, valid_until(self._now, candidates, self._moments))
-            found.append(_ordered([rule for rule in candidates if self._bound[3](rule)]))
+            found.append(_ordered(list(filter(self._holds, candidates))))
         return tuple(found)
 
 
-def _places(state: State, bound: Bound, section: RuleSection) -> list[Places]:
+def _places(state: State, selected: Selected, section: RuleSection) -> list[Places]:
     """Where rules of the section lie that may concern the request: by object, one for each of its domains."""
-    domains, actions, _, _ = bound
-    found = []
+    domains, actions, _ = selected
+    shards, found = state.shards, []
     for domain in domains:
-        shard = state.shards.get(domain)
+        shard = shards.get(domain)
         if shard is not None:
             for act in actions:
                 places = shard.rules.get((section, act))
@@ -218,43 +227,37 @@ def _places(state: State, bound: Bound, section: RuleSection) -> list[Places]:
     return found
 
 
-def _effect(candidates: list[Rule], bound: Bound) -> tuple[bool, tuple[Rule, ...]]:
+def _effect(candidates: list[Rule], holds: Callable[[Rule], bool]) -> tuple[bool, tuple[Rule, ...]]:
     """Allowed if some rule matches and none of those that do denies; with the rules that decided."""
-    holds = bound[3]
-    matched = [rule for rule in candidates if holds(rule)]
+    matched = list(filter(holds, candidates))
     denies = [rule for rule in matched if rule.value != "allow"]
     return bool(matched) and not denies, _ordered(denies or matched)
 
 
-def _hits(places: list[Places], containers: Iterable[str], bound: Bound) -> list[Rule]:
-    """The rules at the containers that match."""
-    holds = bound[3]
-    return [rule for rule in _candidates(places, containers, bound) if holds(rule)]
-
-
-def _candidates(places: list[Places], containers: Iterable[str], bound: Bound) -> list[Rule]:
-    """The rules that the test must be made on; a crowded place is entered by the principal's few roles, not searched."""
-    subjects = bound[2]
+def _candidates(places: list[Places], containers: Iterable[str], subjects: Set[str]) -> list[Rule]:
+    """The rules that the test must be made on; a place is entered if its subjects and the principal's names meet."""
     found: list[Rule] = []
     for place in places:
         for name in containers:
             bucket = place.get(name)
-            if bucket is None:
-                continue
-            if len(bucket) < len(subjects):
-                for subject, rules in bucket.items():
-                    if subject in subjects:
-                        found += rules
-            else:
+            if bucket is not None and not bucket.keys().isdisjoint(subjects):  # walks the smaller of the two
                 for subject in subjects:
                     if subject in bucket:
                         found += bucket[subject]
     return found
 
 
-def _note(state: State, bound: Bound, domain: str, *, skip: frozenset[str], into: tuple[_Pairs, _Pairs]) -> None:
+def _note(
+    state: State,
+    selected: Selected,
+    domain: str,
+    *,
+    holds: Callable[[Rule], bool],
+    into: tuple[_Pairs, _Pairs],
+    skip: Set[str] = frozenset(),
+) -> None:
     """Adds the pairs that hold in the domain; mesh-wide rules for subjects in `skip` are already noted for every domain."""
-    domains, actions, subjects, holds = bound
+    domains, actions, subjects = selected
     allowed, denied = into
     for home in domains:
         shard = state.shards.get(home)
@@ -262,7 +265,7 @@ def _note(state: State, bound: Bound, domain: str, *, skip: frozenset[str], into
             continue
         for subject in subjects - skip if home == ANY and domain != ANY else subjects:
             for act in actions:
-                for obj in shard.objects.get((act, subject), ()):
+                for obj in shard.objects.get(act, _NOWHERE).get(subject, ()):
                     for rule in shard.rules["p", act][obj][subject]:
                         if holds(rule):
                             (allowed if rule.value == "allow" else denied).add((domain, obj))

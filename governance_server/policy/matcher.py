@@ -7,7 +7,7 @@ one of these values" (equalities and closures joined by ||) selects; the others 
 from __future__ import annotations
 
 import ast
-from collections.abc import Callable, Set
+from collections.abc import Callable, Collection, Set
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import Protocol
@@ -16,7 +16,7 @@ from governance_server.policy.engine import Request
 from governance_server.policy.model import Model, UnsupportedModel, read_model
 from governance_server.rules.policy_rows import Rule
 
-__all__ = ["Bound", "Closures", "Matcher", "compile_matcher", "matcher_of"]
+__all__ = ["Closures", "Matcher", "Selected", "compile_matcher", "matcher_of"]
 
 _SELECTING = ("dom", "act", "sub", "obj")
 
@@ -24,29 +24,34 @@ _SELECTING = ("dom", "act", "sub", "obj")
 class Closures(Protocol):
     """Answers everything reachable from a name, itself included: memberships in a domain, containers, wider purposes."""
 
-    def g(self, name: str, domain: str) -> Set[str]:
+    def g(self, name: str, domain: str) -> Collection[str]:
         """The roles and groups of a principal in a domain."""
         ...
 
-    def g2(self, name: str) -> Set[str]:
+    def g2(self, name: str) -> Collection[str]:
         """The containers and tags of an object."""
         ...
 
-    def g3(self, name: str) -> Set[str]:
+    def g3(self, name: str) -> Collection[str]:
         """The purposes that include a purpose."""
         ...
 
 
-Bound = tuple[Set[str], Set[str], Set[str], Callable[[Rule], bool]]
-"""For one request: the domains, actions and subjects a rule must have, and the test that remains."""
+Selected = tuple[Set[str], Set[str], Set[str]]
+"""For one request: the domains, actions and subjects a rule must have."""
 
 
 @dataclass(frozen=True, slots=True)
 class Matcher:
-    """A rule matches if its dom, act and sub are in the bound sets, its obj is in `g2(r.obj)`, and the bound test holds."""
+    """A rule matches if its dom, act and sub are among the selected, its obj is in `g2(r.obj)`, and the test holds.
 
-    bind: Callable[[Request, Closures], Bound]
+    They are two functions, as most questions select no rule at all and then need no test.
+    """
+
+    select: Callable[[Request, Closures], Selected]
+    test: Callable[[Request, Closures], Callable[[Rule], bool]]
     source: str
+    """Both functions, as Python."""
     moments: tuple[str, ...] | None
     """The rule fields that the time is compared with; None if an answer changes by more than these or rests on other domains."""
 
@@ -71,16 +76,16 @@ def compile_matcher(model: Model) -> Matcher:
         else:
             rest.append(conjunct)
     _check_selection(selecting, rest)
-    compiler = _Compiler()
-    sets = [compiler.value_set(selecting[field]) for field in ("dom", "act", "sub")]
-    test = compiler.visit(ast.BoolOp(ast.And(), [ast.Constant(True), *rest]))
-    bound = ast.Tuple([*sets, _function(["p"], test)], ast.Load())
-    calls = [ast.parse(call, mode="eval").body for call in compiler.closures]
-    inner = ast.Call(_function(list(compiler.closures.values()), bound), calls, [])
-    tree = ast.fix_missing_locations(ast.Expression(_function(["r", "closures"], inner)))
-    scope: dict[str, object] = {"__builtins__": {}, "frozenset": frozenset}
-    bind = eval(compile(tree, "<matcher of model.conf>", "eval"), scope)
-    return Matcher(bind, ast.unparse(tree), _moments(model.matcher) if _is_local(model.matcher, selecting["dom"]) else None)
+    selector, tester = _Compiler(), _Compiler()
+    sets = [selector.value_set(selecting[field]) for field in ("dom", "act", "sub")]
+    remaining = tester.visit(ast.BoolOp(ast.And(), [ast.Constant(True), *rest]))
+    trees = selector.function(ast.Tuple(sets, ast.Load())), tester.function(_function(["p"], remaining))
+    select, test = (
+        eval(compile(tree, "<matcher of model.conf>", "eval"), {"__builtins__": {}})  # names of the model's own fragment only
+        for tree in trees
+    )
+    moments = _moments(model.matcher) if _is_local(model.matcher, selecting["dom"]) else None
+    return Matcher(select, test, "\n".join(map(ast.unparse, trees)), moments)
 
 
 def _moments(matcher: ast.expr) -> tuple[str, ...] | None:
@@ -153,19 +158,19 @@ class _Compiler(ast.NodeTransformer):
 
     def value_set(self, alternatives: list[ast.expr]) -> ast.expr:
         """The set of values that the alternatives give one rule field."""
-        loose: list[ast.expr] = []
-        sets: list[ast.expr] = []
+        values: list[ast.expr] = []
         for node in alternatives:
             if isinstance(node, ast.Call):
-                sets.append(self._closure(node))
+                values.append(ast.Starred(self._closure(node), ast.Load()))
             elif isinstance(node, ast.Compare):
-                loose.append(node.comparators[0] if _rule_field(node.left) else node.left)
-        if loose:
-            sets.append(ast.Set(loose))
-        union = sets[0]
-        for further in sets[1:]:
-            union = ast.BinOp(union, ast.BitOr(), further)
-        return union
+                values.append(node.comparators[0] if _rule_field(node.left) else node.left)
+        return ast.Set(values)
+
+    def function(self, body: ast.expr) -> ast.Expression:
+        """The function of a request and its closures that gives the body; each closure is asked for once."""
+        calls = [ast.parse(call, mode="eval").body for call in self.closures]
+        inner = ast.Call(_function(list(self.closures.values()), body), calls, [])
+        return ast.fix_missing_locations(ast.Expression(_function(["r", "closures"], inner)))
 
     def _closure(self, node: ast.Call) -> ast.Name:
         call = f"closures.{ast.unparse(node.func)}({', '.join(ast.unparse(arg) for i, arg in enumerate(node.args) if i != 1)})"

@@ -6,25 +6,23 @@ readers need no lock. A write copies the shards it touches. Knows nothing of the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Set
-from typing import TypeVar
+from collections.abc import Collection, Iterable, Iterator, Sequence
 
 from governance_server.policy.engine import UnknownRow
 from governance_server.rules.policy_rows import ANY, Link, Row, Rule, domain_of
-from mesh_core.names import parents
+from mesh_core.names import containment, parents
 
 __all__ = ["Draft", "Places", "Shard", "State"]
 
 _MOST_CACHED = 65_536
 _LONGEST_CACHED_NAME = 512
 
-_Bucket = dict[str, tuple[Rule, ...]]
+_Bucket = dict[str, Sequence[Rule]]
 Places = dict[str, _Bucket]
-"""Rules by object and subject."""
+"""Rules by object and subject. A sequence of rules is a tuple once its state is published: most hold one, a million may."""
+_Objects = dict[str, tuple[str, ...]]
 _Closed = dict[str, frozenset[str]]
 _Up = dict[str, tuple[str, ...]]
-_K = TypeVar("_K")
-_V = TypeVar("_V", tuple[str, ...], frozenset[str])
 
 
 class Shard:
@@ -34,7 +32,8 @@ class Shard:
 
     def __init__(self, origin: Shard | None = None) -> None:
         self.rules: dict[tuple[str, str], Places] = dict(origin.rules) if origin else {}
-        self.objects: dict[tuple[str, str], frozenset[str]] = dict(origin.objects) if origin else {}
+        self.objects: dict[str, _Objects] = dict(origin.objects) if origin else {}
+        """By action and subject, the objects of its effects, each once."""
         self.roles: _Up = origin.roles if origin else {}
         self.containers: _Up = origin.containers if origin else {}
         self.roles_closed: _Closed = origin.roles_closed if origin else {}
@@ -74,11 +73,11 @@ class State:
             yield from (Link("g2", child, parent) for child, up in shard.containers.items() for parent in up)
         yield from (Link("g3", child, parent) for child, up in self.purposes.items() for parent in up)
 
-    def g(self, name: str, domain: str) -> Set[str]:
-        """The roles and groups of a principal in a domain, itself included."""
+    def g(self, name: str, domain: str) -> Collection[str]:
+        """The roles and groups of a principal in a domain, itself included, each once."""
         shard = self.shards.get(domain)
         if shard is None or name not in shard.roles:
-            return frozenset((name,))
+            return (name,)
         closed = shard.roles_closed.get(name)
         return closed if closed is not None else _remember(shard.roles_closed, name, _close(name, shard.roles))
 
@@ -92,20 +91,18 @@ class State:
         return _remember(self.containers_closed, name, self._contain(name))
 
     def containers(self, name: str) -> Collection[str]:
-        """What `g2` gives, without making a set of it where none is kept."""
-        closed = self.containers_closed.get(name)
-        if closed is not None:
-            return closed
-        port, mark, _ = name.partition("#")
-        if mark and not name.startswith("tag:") and not self._links(name):
-            above = self.g2(port)
-            return above if name in above else (name, *above)  # links may lead back to a column
-        return self.g2(name)
+        """What `g2` gives, each once; of most objects the name says it all, and no set is made."""
+        by_name = containment(name)
+        for domain in (domain_of(name), ANY):
+            shard = self.shards.get(domain)
+            if shard is not None and shard.containers and not shard.containers.keys().isdisjoint(by_name):
+                return self.g2(name)
+        return by_name
 
-    def g3(self, name: str) -> Set[str]:
-        """The purposes that include a purpose, itself included."""
+    def g3(self, name: str) -> Collection[str]:
+        """The purposes that include a purpose, itself included, each once."""
         if name not in self.purposes:
-            return frozenset((name,))
+            return (name,)
         closed = self.purposes_closed.get(name)
         return closed if closed is not None else _remember(self.purposes_closed, name, _close(name, self.purposes))
 
@@ -172,30 +169,34 @@ class Draft:
             self._repeats[row] = self._repeats.get(row, 0) + 1
         elif isinstance(row, Rule):
             bucket = self._bucket(row)
+            if row.sub not in bucket:
+                self._note_object(row, present=True)
             bucket[row.sub] = (*bucket.get(row.sub, ()), row)
-            self._note_object(row, present=True)
         else:
             up = self._up(row)
             up[row.child] = (*up.get(row.child, ()), row.parent)
 
     def add_all(self, rows: Iterable[Row]) -> None:
         """All rows are part of the draft, which held no rules; linear in their number however many share a place."""
-        together: dict[tuple[str, str, str, str, str], dict[Rule, None]] = {}
+        seen: dict[Rule, None] = {}
         for row in rows:
             if not isinstance(row, Rule):
                 self.add(row)
                 continue
-            group = together.setdefault((row.dom, row.section, row.act, row.obj, row.sub), {})
-            if row in group:
+            before = len(seen)
+            seen[row] = None
+            if len(seen) == before:
                 self._repeats[row] = self._repeats.get(row, 0) + 1
-            group[row] = None
-        objects: dict[tuple[str, str, str], set[str]] = {}
-        for (dom, section, act, obj, sub), rules in together.items():
-            self._shard(dom).rules.setdefault((section, act), {}).setdefault(obj, {})[sub] = tuple(rules)
-            if section == "p":
-                objects.setdefault((dom, act, sub), set()).add(obj)
-        for (dom, act, sub), names in objects.items():
-            self._shard(dom).objects[act, sub] = frozenset(names)
+        for row in seen:
+            kind = self._shard(row.dom).rules.setdefault((row.section, row.act), {})
+            bucket = kind.setdefault(row.obj, {})
+            known = bucket.get(row.sub)
+            if isinstance(known, list):
+                known.append(row)
+            else:
+                bucket[row.sub] = [row]
+        for shard in self._shards.values():
+            _settle(shard)
 
     def remove(self, row: Row) -> None:
         """One occurrence of the row is gone. Raises: UnknownRow."""
@@ -250,10 +251,15 @@ class Draft:
 
     def _note_object(self, row: Rule, *, present: bool) -> None:
         """Keeps, per action and subject, the objects of its effects: the reverse index of `visible_objects`."""
-        if row.section == "p":
-            objects = self._shard(row.dom).objects
-            known = objects.get((row.act, row.sub), frozenset())
-            _set_or_drop(objects, (row.act, row.sub), known | {row.obj} if present else known - {row.obj})
+        if row.section != "p":
+            return
+        objects, own = self._shard(row.dom).objects, (row.dom, row.act)
+        if own not in self._own:
+            self._own.add(own)
+            objects[row.act] = dict(objects.get(row.act, {}))
+        of_act = objects[row.act]
+        known = of_act.get(row.sub, ())
+        _set_or_drop(of_act, row.sub, (*known, row.obj) if present else tuple(obj for obj in known if obj != row.obj))
 
     def _shard(self, domain: str) -> Shard:
         if (domain, "shard") not in self._own:
@@ -297,7 +303,19 @@ def _home(link: Link) -> str:
     return link.domain if link.section == "g" else domain_of(link.child)
 
 
-def _set_or_drop(target: dict[_K, _V], key: _K, value: _V) -> None:
+def _settle(shard: Shard) -> None:
+    """The shard of a load, whose places hold lists so far, is as small as it can be, and its objects can be found by subject."""
+    objects: dict[str, dict[str, list[str]]] = {}
+    for (section, act), places in shard.rules.items():
+        for obj, bucket in places.items():
+            for sub, rules in bucket.items():
+                bucket[sub] = tuple(rules)
+                if section == "p":
+                    objects.setdefault(act, {}).setdefault(sub, []).append(obj)
+    shard.objects = {act: {sub: tuple(found) for sub, found in of_act.items()} for act, of_act in objects.items()}
+
+
+def _set_or_drop(target: dict[str, tuple[str, ...]], key: str, value: tuple[str, ...]) -> None:
     if value:
         target[key] = value
     else:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime
+from sys import intern
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -134,7 +135,8 @@ def grant_rows(grant: grant_pb2.Grant) -> Iterator[Row]:
 def _grant_rule(grant: grant_pb2.Grant, *, section: str, obj: str, act: str, value: str) -> Rule:
     return Rule(
         section=section,  # type: ignore[arg-type]  # p, p2 or p3, from the three calls above
-        sub=grant.subject, dom=domain_of(obj), obj=obj, act=act, purpose=grant.purpose or ANY, unless=NO_EXEMPTION,
+        sub=intern(grant.subject), dom=intern(domain_of(obj)), obj=intern(obj), act=intern(act),
+        purpose=intern(grant.purpose) or ANY, unless=NO_EXEMPTION,
         nbf=policy_time(grant.start_time, default=FROM_THE_START), exp=policy_time(grant.expire_time, default=FOREVER),
         value=value, kind="grant", rid=grant.id,
     )  # fmt: skip

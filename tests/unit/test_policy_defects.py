@@ -103,7 +103,9 @@ def test_names_that_callers_invent_are_not_remembered(monkeypatch):
     engine = IndexedEngine()
     engine.load([rule("role:r", "fin.pay")], [Link("g", "user:a", "role:r", "fin"), Link("g3", "x", "y")], revision=1)
     for i in range(1_000):
-        assert not engine.decide(Request(f"user:{i}", f"dom{i}", f"dom{i}.p{i}", "read", f"why{i}", NOW)).allowed
+        asked = Request(f"user:{i}", f"dom{i}", f"dom{i}.p{i}", "read", f"why{i}", NOW)
+        assert not engine.decide(asked).allowed
+        assert not engine.collect(asked, [asked.obj]).matches[0].p
     engine.decide(ask("user:a", "fin." + "p" * 100_000))
     held = engine._state
     assert set(held.shards) == {"fin"}

@@ -9,7 +9,7 @@ Publishing the same raw data under a new name is not in it: who has the raw data
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -19,7 +19,7 @@ import pytest
 from google.protobuf.message import Message
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
+from hypothesis.stateful import RuleBasedStateMachine, invariant, rule, run_state_machine_as_test
 
 from domainmesh.v1 import access_request_pb2, change_set_pb2, domain_pb2, grant_pb2, lineage_pb2, principal_pb2
 from domainmesh.v1.access_request_service_pb2 import ApproveAccessRequestRequest, CreateAccessRequestRequest
@@ -47,6 +47,7 @@ from governance_server.warehouse.errors import WarehouseError
 from mesh_core.names import InvalidName
 from tests.integration.inner_mesh import ADMIN, InnerMesh
 from tests.integration.mesh_setup import contract
+from tests.soak_time import SOAK_SECONDS, rounds
 
 SAM, DORA, EVE, FAY, CARL = "user:sam", "user:dora", "user:eve", "user:fay", "user:carl"
 BAD = (SAM, DORA, EVE, FAY)
@@ -307,12 +308,12 @@ TestNoSequenceOfActionsLiftsAGuardrail.settings = settings(
 )
 
 
-class LongAttack(Attack):
-    """As `Attack`."""
+_LONG = settings(max_examples=3, stateful_step_count=60, deadline=None, database=None, suppress_health_check=list(HealthCheck))
 
 
-TestNoSequenceDoesHoweverLong = LongAttack.TestCase
-TestNoSequenceDoesHoweverLong.settings = settings(
-    max_examples=200, stateful_step_count=60, deadline=None, suppress_health_check=list(HealthCheck)
-)
-TestNoSequenceDoesHoweverLong.pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600)]
+@pytest.mark.soak
+@pytest.mark.timeout(SOAK_SECONDS + 900)
+def test_no_sequence_does_however_long(record_property: Callable[[str, object], None]) -> None:
+    for number in rounds():
+        run_state_machine_as_test(Attack, settings=_LONG)  # type: ignore[no-untyped-call]
+        record_property("rounds", number + 1)

@@ -7,9 +7,10 @@ import os
 from collections.abc import Iterator
 from contextlib import suppress
 from datetime import timedelta
+from itertools import chain
 from pathlib import Path
 
-from domainmesh.v1 import principal_pb2
+from domainmesh.v1 import domain_pb2, grant_pb2, principal_pb2
 from governance_server.authentication import mint_token
 from governance_server.backend import stamp, store
 from governance_server.journal.command import Command, Outcome, Transaction
@@ -17,9 +18,12 @@ from governance_server.journal.journal import Journal
 from governance_server.keyring import Keyring, UnusableKeys
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
-from governance_server.rules.token_chain import BOOTSTRAP, owner_key
+from governance_server.rules.policy_facts import domain_rows, identity_rows, principal_rows
+from governance_server.rules.policy_rows import ANY, Link
+from governance_server.rules.token_chain import BOOTSTRAP, find_chain, owner_key
 from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import Database
+from mesh_core.names import MESH
 
 __all__ = [
     "FIRST_ADMINISTRATOR",
@@ -74,8 +78,8 @@ def ensure_administrator(database: Database, journal: Journal, token_file: Path,
 def recover_administrator(database: Database, journal: Journal, token_file: Path, *, keys: Keyring) -> None:
     """The first administrator is enabled, has its seat and a new token, which is in the file. For whoever has the server's files.
 
-    Seats of principals that have neither a live token nor an identity at the provider end: nobody could act in them, and every
-    central change would wait for them.
+    Seats of principals that have neither a live token nor an identity at the provider end, whether they are their own, a group's
+    or by a grant on the mesh: nobody could act in them, and every central change would wait for them.
 
     Raises: OSError.
     """
@@ -93,7 +97,7 @@ def recover_administrator(database: Database, journal: Journal, token_file: Path
             expire_time=stamp(tx.time, plus=_AGE), creator=BOOTSTRAP,
         )  # fmt: skip
         stored = store(kinds.TOKEN, minted.id, minted.stored(token))
-        ended = tuple(_empty_seats(tx))
+        ended = tuple(_empty_seats(tx, principal))
         writes = (store(kinds.PRINCIPAL, FIRST_ADMINISTRATOR, principal), stored, _owner_entry(token), *ended)
         return Outcome("principal.recovered", FIRST_ADMINISTRATOR, writes, b"")
 
@@ -102,17 +106,45 @@ def recover_administrator(database: Database, journal: Journal, token_file: Path
     _settle(Catalog(database), token_file)
 
 
-def _empty_seats(tx: Transaction) -> Iterator[ResourceWrite]:
-    """The other administrators who cannot log in, each without its seat."""
-    tokens = (principal_pb2.StoredToken.FromString(body).token for _, body in tx.list(kinds.TOKEN))
-    now = stamp(tx.time)
-    able = {it.principal for it in tokens if not it.revoke_time.seconds and it.expire_time.seconds > now.seconds}
-    able |= {principal_pb2.Identity.FromString(body).principal for _, body in tx.list(kinds.IDENTITY)}
+def _empty_seats(tx: Transaction, first: principal_pb2.Principal) -> Iterator[ResourceWrite]:
+    """The other seats in which nobody can log in, ended: of principals, of groups, and grants that let somebody administer."""
+    acting = _who_can_act(tx, first)
     for name, body in tx.list(kinds.PRINCIPAL):
         principal = principal_pb2.Principal.FromString(body)
-        if principal.is_administrator and name not in able and name != FIRST_ADMINISTRATOR:
+        if principal.is_administrator and name not in acting:
             principal.is_administrator, principal.etag = False, str(tx.revision)
             yield store(kinds.PRINCIPAL, name, principal)
+    for name, body in tx.list(kinds.GRANT):
+        grant = grant_pb2.Grant.FromString(body)
+        is_seat = grant.resource == MESH and "administer" in grant.actions and not grant.revoke_time.seconds
+        if is_seat and grant.effect == grant_pb2.EFFECT_ALLOW and grant.subject not in acting | {ANY}:
+            grant.revoke_time.CopyFrom(stamp(tx.time))
+            grant.revoker, grant.revoke_reason = BOOTSTRAP, "Nobody could log in to use it."
+            yield store(kinds.GRANT, name, grant)
+
+
+def _who_can_act(tx: Transaction, first: principal_pb2.Principal) -> set[str]:
+    """The names that somebody who can log in goes by: its own, and its groups and mesh-wide roles to any depth."""
+    stored = (principal_pb2.StoredToken.FromString(body) for _, body in tx.list(kinds.TOKEN))
+    chains = (find_chain(tx.get, each.token.id) for each in stored)
+    able = {it.own.token.principal for it in chains if it is not None and it.is_valid(tx.time)}
+    identities = [principal_pb2.Identity.FromString(body) for _, body in tx.list(kinds.IDENTITY)]
+    principals = {name: principal_pb2.Principal.FromString(body) for name, body in tx.list(kinds.PRINCIPAL)}
+    principals[first.name] = first
+    domains = (domain_pb2.Domain.FromString(body) for _, body in tx.list(kinds.DOMAIN))
+    said = chain(map(principal_rows, principals.values()), map(identity_rows, identities), map(domain_rows, domains))
+    above: dict[str, set[str]] = {}
+    for row in chain.from_iterable(said):
+        if isinstance(row, Link) and row.domain == ANY:
+            above.setdefault(row.child, set()).add(row.parent)
+    disabled = {name for name, it in principals.items() if it.is_disabled}
+    acting: set[str] = set()
+    todo = {first.name, *able, *(it.principal for it in identities)} - disabled
+    while todo:
+        name = todo.pop()
+        acting.add(name)
+        todo |= above.get(name, set()) - acting - disabled
+    return acting
 
 
 def check_keys_are_there(database: Database, path: Path) -> None:

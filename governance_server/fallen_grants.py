@@ -58,6 +58,8 @@ def _may_fell(facts: Facts, writes: Sequence[ResourceWrite]) -> bool:
 def _suspects(before: Facts, after: PolicyProjection, writes: Sequence[ResourceWrite]) -> set[str] | None:
     """The resting grants that the writes can end, and perhaps more; None if it may be any."""
     facts = after.facts()
+    if facts.closed_groups != before.closed_groups:
+        return None  # whoever is in the group
     found: set[str] = set()
     for write in writes:
         if write.kind == kinds.PURPOSE:

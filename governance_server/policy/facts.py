@@ -67,6 +67,10 @@ class Facts:
     """Denials that are not revoked, by id."""
     resting: dict[str, grant_pb2.Grant] = field(default_factory=dict)
     """Grants that rest on other rules (ADR 0009) and are not revoked, by id."""
+    closed_groups: frozenset[str] = frozenset()
+    """Groups that are disabled: whoever is in one holds nothing through it."""
+    withheld: dict[tuple[str, str], tuple[Row, ...]] = field(default_factory=dict)
+    """Memberships in closed groups, by the key of the resource that says so: no rows until the group is enabled again."""
     concerned: Concerned = field(default_factory=Concerned)
     """What makes those denials and grants count → their ids."""
 
@@ -113,11 +117,26 @@ def touched_by(writes: Iterable[ResourceWrite]) -> set[tuple[str, str]]:
 
 def replace_resource(facts: Facts, kind: str, name: str, body: bytes | None) -> None:
     """The facts say what the resource's new state says."""
-    rows = tuple(dict.fromkeys(_rows(facts, kind, name, body)))  # a row counts once for each resource that says it
+    _put_rows(facts, (kind, name), dict.fromkeys(_rows(facts, kind, name, body)))  # a row counts once for each resource
+
+
+def _put_rows(facts: Facts, key: tuple[str, str], rows: Iterable[Row]) -> None:
+    """The rows are those of the resource, as far as they do not lead into a closed group."""
+    said = tuple(rows)
+    closed = facts.closed_groups
+    open_rows = said
+    if closed or key in facts.withheld:
+        withheld = tuple(row for row in said if isinstance(row, Link) and row.section == "g" and row.parent in closed)
+        open_rows = tuple(row for row in said if row not in withheld) if withheld else said
+        _put(facts.withheld, key, withheld)
+    _put(facts.rows, key, open_rows)
+
+
+def _put(store: MutableMapping[tuple[str, str], tuple[Row, ...]], key: tuple[str, str], rows: tuple[Row, ...]) -> None:
     if rows:
-        facts.rows[kind, name] = rows
+        store[key] = rows
     else:
-        facts.rows.pop((kind, name), None)
+        store.pop(key, None)
 
 
 def _rows(facts: Facts, kind: str, name: str, body: bytes | None) -> Iterable[Row]:
@@ -228,7 +247,8 @@ def _kept(store: dict[str, _T], name: str, body: bytes | None, parse: Callable[[
 def follow_up(facts: Facts, keys: Collection[tuple[str, str]] = _ALL) -> dict[tuple[str, str], tuple[Row, ...]]:
     """The rows that follow from several resources are those of the resources as they are now, as far as `keys` names them.
 
-    Returns the rows, as they were, of columns whose tags changed: which those are is known only then.
+    Returns the rows, as they were, of columns whose tags changed and of members of groups that were closed or opened: which
+    those are is known only then.
     """
     if OWN_DATA in keys:
         domains = sorted(name for kind, name in facts.rows if kind == kinds.DOMAIN) if facts.own_data else []
@@ -236,7 +256,31 @@ def follow_up(facts: Facts, keys: Collection[tuple[str, str]] = _ALL) -> dict[tu
         facts.rows[OWN_DATA] = tuple(dict.fromkeys(chain.from_iterable(rows)))
     if keys is _ALL or any(kind == kinds.GUARDRAIL for kind, _ in keys):
         _note_guardrails(facts)
-    return _derive(facts) if DERIVED in keys else {}
+    moved = _close_groups(facts) if keys is _ALL or any(_is_group(key) for key in keys) else {}
+    return {**moved, **_derive(facts)} if DERIVED in keys else moved
+
+
+def _is_group(key: tuple[str, str]) -> bool:
+    return key[0] == kinds.PRINCIPAL and key[1].startswith("group:")
+
+
+def _close_groups(facts: Facts) -> dict[tuple[str, str], tuple[Row, ...]]:
+    """Memberships count or not as their groups are enabled now. Returns the rows, as they were, of whom that concerns."""
+    closed = frozenset(name for name, it in facts.principals.items() if it.is_disabled and name.startswith("group:"))
+    changed = closed ^ facts.closed_groups
+    if not changed:
+        return {}
+    facts.closed_groups = closed
+    concerned = {
+        key
+        for rows in (facts.rows, facts.withheld)
+        for key, of_key in rows.items()
+        if any(isinstance(row, Link) and row.section == "g" and row.parent in changed for row in of_key)
+    }
+    before = {key: facts.rows.get(key, ()) for key in concerned}
+    for key, rows in before.items():
+        _put_rows(facts, key, (*rows, *facts.withheld.get(key, ())))
+    return before
 
 
 def _note_guardrails(facts: Facts) -> None:

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from governance_server.caller import Caller
 from governance_server.policy.projection import PolicyProjection
 from governance_server.rules.policy_facts import ADMINISTRATOR
 from governance_server.rules.policy_rows import ANY, domain_of
 
-__all__ = ["all_names_of", "holders_of", "is_disabled"]
+__all__ = ["all_names_of", "domains_where", "holders_of", "is_disabled"]
 
 
 def all_names_of(policy: PolicyProjection, principal: str, domains: frozenset[str]) -> dict[str, frozenset[str]]:
@@ -27,6 +28,13 @@ def holders_of(policy: PolicyProjection, action: str, obj: str, *, now: str) -> 
     subjects = {rule.sub for rule in rules if rule.section == "p" and rule.value == "allow" and rule.nbf <= now < rule.exp}
     named = sorted(subjects - {ANY, ADMINISTRATOR}) if domain_of(obj) != ANY else []
     return tuple(named) or (ADMINISTRATOR,)
+
+
+def domains_where(policy: PolicyProjection, caller: Caller, action: str) -> frozenset[str] | None:
+    """The domains in which the caller may do this to something at least; None if that may be any domain."""
+    given = policy.visibility(caller, action).allowed
+    domains = frozenset(domain_of(obj) if domain == ANY else domain for domain, obj in given)
+    return None if ANY in domains else domains
 
 
 def is_disabled(policy: PolicyProjection, principal: str) -> bool:

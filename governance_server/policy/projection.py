@@ -110,11 +110,11 @@ class PolicyProjection(LivePolicy):
             self._catch_up()
             return self._engine.roles_of(principal, domain) | self._engine.roles_of(principal, ANY) | {ANY}
 
-    def visibility(self, caller: Caller) -> Visibility:
-        """What the caller may discover."""
+    def visibility(self, caller: Caller, action: str = "discover") -> Visibility:
+        """What the caller may discover, or do whatever else."""
         with self._lock:
             self._catch_up()
-            return self._visible(caller, "discover")
+            return self._visible(caller, action)
 
     def _visible(self, caller: Caller, action: str) -> Visibility:
         found = self._engine.visible_objects(caller.name, action, NO_PURPOSE, self._time())

@@ -107,6 +107,6 @@ class View:
         before = {key: self.facts.rows.get(key, ()) for key in touched_by(writes)}
         for write in writes:
             replace_resource(self.facts, write.kind, write.name, write.body)
-        before |= follow_up(self.facts, before.keys())
+        before = {**follow_up(self.facts, before.keys()), **before}
         self.engine.apply(delta(before, self.facts.rows), revision=revision)
         self.revision = revision

@@ -33,6 +33,7 @@ from governance_server.policy.projection import PolicyProjection
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import Invalid, NotFound, Unauthenticated
+from governance_server.rules.listings import POSITION
 from governance_server.rules.token_chain import find_chain
 from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import Database
@@ -69,6 +70,13 @@ class Page:
         if self.after and not (self.after.isascii() and self.after.isdecimal() and len(self.after) < 19):
             raise Invalid("page_token is not one this server gave out: leave it empty to start anew.")
         return int(self.after or "0")
+
+    @property
+    def place(self) -> str:
+        """The place in a list sorted by time that the token stands for, empty without one. Raises: Invalid."""
+        if self.after and not POSITION.match(self.after):
+            raise Invalid("page_token is not one this server gave out: leave it empty to start anew.")
+        return self.after
 
     @staticmethod
     def token(after: str) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime, timedelta
 
 from domainmesh.v1 import access_request_pb2, break_glass_pb2, grant_pb2, notice_pb2
-from governance_server.backend import Backend
+from governance_server.backend import Backend, stamp
 from governance_server.caller import Caller
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.notices import News, notices
@@ -20,8 +20,9 @@ from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.approvers import GRANT_HOLDERS
 from governance_server.rules.errors import GovernanceError
+from governance_server.rules.listings import moment
 from governance_server.rules.policy_rows import ANY
-from governance_server.rules.reminders import due_ending, due_unacknowledged, due_waiting
+from governance_server.rules.reminders import ENDING_DAYS, due_ending, due_unacknowledged, due_waiting
 from governance_server.services.break_glass import answerable
 from governance_server.services.request_views import RequestView
 
@@ -52,7 +53,7 @@ class Reminders:
 
     def _waiting(self, now: datetime) -> Iterator[Told]:
         view = RequestView(self._backend, self._backend.catalog, Caller(REMINDER))
-        for _, body in self._backend.catalog.list(kinds.ACCESS_REQUEST, limit=None):
+        for _, body in self._backend.catalog.walk(kinds.ACCESS_REQUEST, ["open"]):
             asked = access_request_pb2.AccessRequest.FromString(body)
             days = due_waiting(asked, now)
             if days is None:
@@ -76,8 +77,10 @@ class Reminders:
                 yield entry
 
     def _ending(self, now: datetime) -> Iterator[Told]:
-        for _, body in self._backend.catalog.list(kinds.GRANT, limit=None):
+        for _, body in self._backend.catalog.walk(kinds.GRANT, ["ends"], after=moment(stamp(now))):
             grant = grant_pb2.Grant.FromString(body)
+            if grant.expire_time.ToDatetime(tzinfo=UTC) > now + timedelta(days=max(ENDING_DAYS)):
+                return
             days = due_ending(grant, now)
             if days is None:
                 continue
@@ -90,7 +93,7 @@ class Reminders:
             yield news, tuple(name for name in (grant.subject, grant.grantor) if name not in ("", ANY))
 
     def _unacknowledged(self, now: datetime) -> Iterator[Told]:
-        for _, body in self._backend.catalog.list(kinds.BREAK_GLASS, limit=None):
+        for _, body in self._backend.catalog.walk(kinds.BREAK_GLASS, ["open"]):
             use = break_glass_pb2.BreakGlass.FromString(body)
             days = due_unacknowledged(use, now)
             if days is None:

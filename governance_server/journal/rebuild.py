@@ -24,12 +24,17 @@ _PAGE = 500
 _MOST_DIFFERENCES = 100
 _COLUMNS = {
     "resource": "kind, name, from_revision, to_revision, domain, body",
+    "listing": "kind, key, name",
     "change_kind": "kind, revision",
     "kind_head": "kind, revision",
 }
 _CLOSE_ERASED = (
     "UPDATE shadow_resource SET to_revision = ? WHERE to_revision IS NULL AND EXISTS (SELECT 1 FROM resource AS live "
     "WHERE live.kind = shadow_resource.kind AND live.name = shadow_resource.name AND live.to_revision = ?)"
+)
+_UNLIST_ERASED = (
+    "DELETE FROM shadow_listing WHERE EXISTS (SELECT 1 FROM resource AS live WHERE live.kind = shadow_listing.kind "
+    "AND live.name = shadow_listing.name AND live.to_revision = ?)"
 )
 _OPEN_ERASED = (
     "INSERT INTO shadow_resource (kind, name, from_revision, to_revision, domain, body) "
@@ -90,6 +95,7 @@ def _create_shadows(connection: Connection) -> None:
     for table, columns in _COLUMNS.items():
         connection.execute(f"CREATE TEMPORARY TABLE shadow_{table} AS SELECT {columns} FROM {table} WHERE 1 = 0")
     connection.execute("CREATE INDEX shadow_current ON shadow_resource (kind, name, to_revision)")
+    connection.execute("CREATE INDEX shadow_listed ON shadow_listing (kind, name)")
 
 
 def _drop_shadows(connection: Connection) -> None:
@@ -114,12 +120,13 @@ def _fold_one(connection: Connection, change: Change) -> None:
     revision = change.revision
     if change.body is None:
         connection.execute(_CLOSE_ERASED, (revision, revision))
+        connection.execute(_UNLIST_ERASED, (revision,))
         connection.execute(_OPEN_ERASED, (revision,))
         connection.execute(_KINDS_OF_ERASED, (revision,))
         return
     if hashlib.sha256(change.body).digest() != change.body_digest:
         raise JournalDamaged(f"the payload of revision {revision} does not give its digest: restore a backup")
-    write_rows(connection, apply(change), table="shadow_resource")
+    write_rows(connection, apply(change), prefix="shadow_")
     kinds = dict.fromkeys(write.kind for write in change.writes)
     connection.executemany("INSERT INTO shadow_change_kind (kind, revision) VALUES (?, ?)", [(kind, revision) for kind in kinds])
 

@@ -1,7 +1,7 @@
 """Changes as values, and the one pure function that turns a change into rows.
 
 Owns `Change`, `ResourceWrite` and `apply`: the live write and the rebuild both go through it, so they cannot drift apart
-(ADR 0001, decision 1). Knows nothing of SQL, of the hash chain or of what a resource's bytes mean.
+(ADR 0001, decision 1). Knows nothing of SQL or of the hash chain, and of a resource's bytes only where lists find it.
 """
 
 from __future__ import annotations
@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 from datetime import datetime
+
+from governance_server.rules.listings import keys_of
 
 __all__ = ["Change", "ResourceWrite", "RowWrite", "apply", "domain_of"]
 
@@ -47,13 +49,17 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class RowWrite:
-    """Closes the open row of (`kind`, `name`) at `revision`, if there is one; a `body` that is not None opens a new one."""
+    """Closes the open row of (`kind`, `name`) at `revision`, if there is one; a `body` that is not None opens a new one.
+
+    From then on lists find the resource under `keys` and no others.
+    """
 
     kind: str
     name: str
     domain: str
     revision: int
     body: bytes | None
+    keys: tuple[str, ...] = ()
 
 
 def apply(change: Change) -> tuple[RowWrite, ...]:
@@ -62,7 +68,14 @@ def apply(change: Change) -> tuple[RowWrite, ...]:
     Source: ADR 0001, decision 1.
     """
     return tuple(
-        RowWrite(kind=write.kind, name=write.name, domain=domain_of(write.name), revision=change.revision, body=write.body)
+        RowWrite(
+            kind=write.kind,
+            name=write.name,
+            domain=domain_of(write.name),
+            revision=change.revision,
+            body=write.body,
+            keys=keys_of(write.kind, write.body),
+        )
         for write in change.writes
     )
 

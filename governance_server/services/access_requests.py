@@ -25,7 +25,7 @@ from governance_server.services.request_approvals import Approval, approve, tell
 from governance_server.services.request_filing import file_renewal, file_request
 from governance_server.services.request_views import RequestView
 
-__all__ = ["AccessRequestService", "newest_first", "pending_for"]
+__all__ = ["AccessRequestService", "open_requests", "pending_for"]
 
 _REQUESTED = messages.ACCESS_REQUEST_STATE_REQUESTED
 _PAGE = 500
@@ -75,7 +75,7 @@ class AccessRequestService(access_request_service_pb2_grpc.AccessRequestServiceS
         """Lists the caller's own requests and those it may decide, newest first."""
         page, view = Page.of(request.page_size, request.page_token), self._view()
         found: list[messages.AccessRequest] = []
-        for asked in newest_first(self._backend, page.after):
+        for asked in _newest_first(self._backend, page.after):
             if _is_wanted(view, request, asked) and view.may_see(asked):
                 found.append(asked)
             if len(found) > page.size:
@@ -155,10 +155,16 @@ class AccessRequestService(access_request_service_pb2_grpc.AccessRequestServiceS
 def pending_for(backend: Backend, caller: Caller) -> int:
     """How many open requests wait for the caller's decision."""
     view = RequestView(backend, backend.catalog, caller)
-    return sum(view.awaits_caller(asked) for asked in newest_first(backend))
+    return sum(view.awaits_caller(asked) for asked in open_requests(backend))
 
 
-def newest_first(backend: Backend, after: str = "") -> Iterator[messages.AccessRequest]:
+def open_requests(backend: Backend, requester: str = "") -> Iterator[messages.AccessRequest]:
+    """The requests that nobody has decided yet, the requester's only if one is named, oldest first."""
+    listed = f"open-by/{requester}" if requester else "open"
+    return (messages.AccessRequest.FromString(body) for _, body in backend.catalog.walk(kinds.ACCESS_REQUEST, [listed]))
+
+
+def _newest_first(backend: Backend, after: str = "") -> Iterator[messages.AccessRequest]:
     """Every request before the one named `after`, all if empty; read page by page. Ids sort by the order of filing."""
     if after and not _ID.match(after):
         raise Invalid("page_token is not one this server gave out: leave it empty to start anew.")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import logging
 from datetime import UTC, timedelta
+from itertools import islice
 
 import grpc
 
@@ -17,6 +18,7 @@ from governance_server.caller import Caller, current_caller
 from governance_server.editing.ending import end_grant, with_consequences
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.notices import News, notices
+from governance_server.policy.names import domains_where
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, Invalid
@@ -26,7 +28,7 @@ from governance_server.rules.refusals import denied, out_of_scope
 from governance_server.rules.second_person import Person, check_two_persons
 from mesh_core.names import parse_port
 
-__all__ = ["BreakGlassService", "answerable", "is_open_now"]
+__all__ = ["BreakGlassService", "answerable", "is_open_now", "lists_of_uses"]
 
 _LOG = logging.getLogger(__name__)
 _DEFAULT_MINUTES, _MOST_MINUTES = 30, 240
@@ -90,14 +92,13 @@ class BreakGlassService(break_glass_service_pb2_grpc.BreakGlassServiceServicer):
     def ListBreakGlass(self, request: pb.ListBreakGlassRequest, context: grpc.ServicerContext) -> pb.ListBreakGlassResponse:
         """Lists the caller's own uses and those on what it may grant on, newest first."""
         page = Page.of(request.page_size, request.page_token)
-        rows = self._backend.catalog.list(kinds.BREAK_GLASS, limit=None)
-        uses = [break_glass_pb2.BreakGlass.FromString(body) for _, body in rows]
-        uses.sort(key=lambda use: (use.create_time.seconds, use.create_time.nanos, use.id), reverse=True)
         caller = current_caller()
-        found = [it for it in uses if not (request.only_unacknowledged and it.acknowledger) and self._may_see(caller, it)]
-        shown = [self._shown(use) for use in found[page.position : page.position + page.size]]
-        more = Page.token(str(page.position + page.size)) if len(found) > page.position + page.size else ""
-        return pb.ListBreakGlassResponse(uses=shown, next_page_token=more)
+        lists = lists_of_uses(self._backend, caller, "open" if request.only_unacknowledged else "all")
+        rows = self._backend.catalog.walk(kinds.BREAK_GLASS, lists, after=page.place, is_descending=True)
+        uses = ((place, break_glass_pb2.BreakGlass.FromString(body)) for place, body in rows)
+        found = list(islice(((place, use) for place, use in uses if self._may_see(caller, use)), page.size + 1))
+        more = Page.token(found[page.size - 1][0]) if len(found) > page.size else ""
+        return pb.ListBreakGlassResponse(uses=[self._shown(use) for _, use in found[: page.size]], next_page_token=more)
 
     def AcknowledgeBreakGlass(
         self, request: pb.AcknowledgeBreakGlassRequest, context: grpc.ServicerContext
@@ -151,6 +152,12 @@ class BreakGlassService(break_glass_service_pb2_grpc.BreakGlassServiceServicer):
 
     def _shown(self, use: break_glass_pb2.BreakGlass) -> break_glass_pb2.BreakGlass:
         return is_open_now(self._backend, use)
+
+
+def lists_of_uses(backend: Backend, caller: Caller, state: str) -> list[str]:
+    """The lists in which all uses stand (of this state: `all` or `open`) that the caller may see."""
+    domains = domains_where(backend.policy, caller, "grant")
+    return [state] if domains is None else [f"{state}-by/{caller.name}", *(f"{state}-of/{it}" for it in sorted(domains))]
 
 
 def is_open_now(backend: Backend, use: break_glass_pb2.BreakGlass) -> break_glass_pb2.BreakGlass:

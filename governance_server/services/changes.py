@@ -19,6 +19,7 @@ from governance_server.editing.exporting import exported, unmanaged
 from governance_server.editing.impacts import impact_of
 from governance_server.editing.proposals import Foreseen, Proposals
 from governance_server.journal.command import Outcome, Transaction
+from governance_server.policy.names import domains_where
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.change_plans import check_source, domain_of_source
@@ -111,23 +112,28 @@ class ChangeSetService(change_set_service_pb2_grpc.ChangeSetServiceServicer):
     def ListChangeSets(self, request: pb.ListChangeSetsRequest, context: grpc.ServicerContext) -> pb.ListChangeSetsResponse:
         """Lists the sets the caller may see, newest first."""
         page, caller = Page.of(request.page_size, request.page_token), current_caller()
-        start = page.position
-        rows = self._backend.catalog.list(kinds.CHANGE_SET, limit=None)
-        everything = sorted(
-            (messages.ChangeSet.FromString(body) for _, body in rows),
-            key=lambda it: (it.create_time.seconds, it.create_time.nanos, it.id),
-            reverse=True,
-        )
+        rows = self._backend.catalog.walk(kinds.CHANGE_SET, self._lists(caller, request), after=page.place, is_descending=True)
+        every = ((place, messages.ChangeSet.FromString(body)) for place, body in rows)
         fitting = (
-            it for it in everything
+            (place, it) for place, it in every
             if request.state in (0, it.state) and request.source in ("", it.source) and self._may_see(caller, it)
         )  # fmt: skip
-        found = list(islice(fitting, start, start + page.size + 1))
-        for it in found:
+        found = list(islice(fitting, page.size + 1))
+        for _, it in found:
             it.ClearField("resources")
             it.ClearField("impact")
-        more = Page.token(str(start + page.size)) if len(found) > page.size else ""
-        return pb.ListChangeSetsResponse(change_sets=found[: page.size], next_page_token=more)
+        more = Page.token(found[page.size - 1][0]) if len(found) > page.size else ""
+        return pb.ListChangeSetsResponse(change_sets=[it for _, it in found[: page.size]], next_page_token=more)
+
+    def _lists(self, caller: Caller, request: pb.ListChangeSetsRequest) -> list[str]:
+        """The lists in which all sets stand that the caller may see and asks for, and as few others as can be."""
+        state = "open" if request.state == messages.CHANGE_SET_STATE_PROPOSED else "all"
+        if request.source:
+            return [f"{state}-of/{request.source}"]
+        domains = domains_where(self._backend.policy, caller, "administer")
+        if domains is None:
+            return [state]
+        return [f"{state}-by/{caller.name}", *(f"{state}-of/domain:{domain}" for domain in sorted(domains))]
 
     def ExportMesh(self, request: pb.ExportMeshRequest, context: grpc.ServicerContext) -> pb.ExportMeshResponse:
         """Returns the mesh as far as the caller administers it."""

@@ -235,15 +235,16 @@ class ContractChangeService(contract_change_service_pb2_grpc.ContractChangeServi
 def awaiting(backend: Backend, caller: Caller) -> list[messages.ContractChange]:
     """The open changes that wait for the caller's acceptance, as it may see them, oldest first."""
     found = []
-    for change in _every(Committed.now(backend)):
+    for _, body in backend.catalog.walk(kinds.CONTRACT_CHANGE, ["open"]):
+        change = messages.ContractChange.FromString(body)
         own = _own_parties(backend, change, caller)
         is_waiting = own - {it.party for it in change.acceptances}
-        if change.state == _OPEN and is_waiting and caller.covers("discover", change.impact.product):
+        if is_waiting and caller.covers("discover", change.impact.product):
             change.ClearField("proposer_makers")
             _reduced(change.impact, own)
             del change.acceptances[:]
             found.append(change)
-    return sorted(found, key=lambda it: (it.create_time.seconds, it.create_time.nanos, it.id))
+    return found
 
 
 def _every(state: State) -> list[messages.ContractChange]:

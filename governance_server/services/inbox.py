@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 from datetime import UTC, timedelta
+from itertools import takewhile
 
 import grpc
 
 from domainmesh.v1 import access_request_pb2, break_glass_pb2, change_set_pb2, grant_pb2, inbox_service_pb2_grpc, notice_pb2
 from domainmesh.v1 import inbox_service_pb2 as pb
-from governance_server.backend import Backend, Page, store
+from governance_server.backend import Backend, Page, stamp, store
 from governance_server.caller import Caller, current_caller
 from governance_server.editing.committed import Committed
 from governance_server.editing.state import State
@@ -19,9 +20,10 @@ from governance_server.policy.names import all_names_of
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.errors import TooLarge
+from governance_server.rules.listings import moment
 from governance_server.rules.policy_rows import ANY
-from governance_server.services.access_requests import newest_first
-from governance_server.services.break_glass import is_open_now
+from governance_server.services.access_requests import open_requests
+from governance_server.services.break_glass import is_open_now, lists_of_uses
 from governance_server.services.contract_changes import awaiting
 from governance_server.services.grants import RESTRICTED
 from governance_server.services.request_views import RequestView
@@ -33,7 +35,6 @@ _FIRST = 50
 _MOST_MARKED = 500
 _RECENTLY = timedelta(days=30)
 _SOON = timedelta(days=14)
-_REQUESTED = access_request_pb2.ACCESS_REQUEST_STATE_REQUESTED
 
 
 class InboxService(inbox_service_pb2_grpc.InboxServiceServicer):
@@ -99,53 +100,51 @@ class InboxService(inbox_service_pb2_grpc.InboxServiceServicer):
         """Those that wait for the caller, oldest first; and its own that wait or were decided recently, newest first."""
         since = self._backend.now() - _RECENTLY
         to_decide, own = [], []
-        for asked in newest_first(self._backend):
-            is_open = asked.state == _REQUESTED
+        for asked in open_requests(self._backend):
             if asked.requester == caller.name and caller.covers("request", asked.resource):
-                if is_open or asked.decide_time.ToDatetime(tzinfo=UTC) >= since:
-                    own.append(asked)
-            elif is_open and view.awaits_caller(asked):
+                own.append(asked)
+            elif view.awaits_caller(asked):
                 to_decide.append(asked)
-        return to_decide[::-1], own
+        decided = self._backend.catalog.walk(kinds.ACCESS_REQUEST, [f"decided-by/{caller.name}"], after=moment(stamp(since)))
+        for _, body in decided:
+            asked = access_request_pb2.AccessRequest.FromString(body)
+            if caller.covers("request", asked.resource):
+                own.append(asked)
+        return to_decide, sorted(own, key=lambda asked: asked.id, reverse=True)
 
     def _changes(self, caller: Caller) -> list[change_set_pb2.ChangeSet]:
         """The change sets that wait for the caller as the second person, oldest first."""
         if not self._backend.policy.check(caller, "administer", MESH).allowed:
             return []
-        rows = self._backend.catalog.list(kinds.CHANGE_SET, limit=None)
+        rows = self._backend.catalog.walk(kinds.CHANGE_SET, ["open"])
         every = (change_set_pb2.ChangeSet.FromString(body) for _, body in rows)
-        found = [it for it in every if it.state == change_set_pb2.CHANGE_SET_STATE_PROPOSED and it.proposer != caller.name]
+        found = [it for it in every if it.proposer != caller.name]
         for it in found:
             it.ClearField("resources")
             it.ClearField("impact")
-        return sorted(found, key=lambda it: (it.create_time.seconds, it.create_time.nanos, it.id))
+        return found
 
     def _uses(self, caller: Caller) -> list[break_glass_pb2.BreakGlass]:
         """The emergency accesses of others that nobody acknowledged and the caller may, oldest first."""
-        rows = self._backend.catalog.list(kinds.BREAK_GLASS, limit=None)
+        rows = self._backend.catalog.walk(kinds.BREAK_GLASS, lists_of_uses(self._backend, caller, "open"))
         every = (break_glass_pb2.BreakGlass.FromString(body) for _, body in rows)
-        found = [
+        return [
             is_open_now(self._backend, use)
             for use in every
-            if not (use.acknowledger or use.principal == caller.name)
-            and self._backend.policy.check(caller, "grant", use.resource).allowed
+            if use.principal != caller.name and self._backend.policy.check(caller, "grant", use.resource).allowed
         ]
-        return sorted(found, key=lambda use: (use.create_time.seconds, use.create_time.nanos, use.id))
 
     def _ending(self, caller: Caller) -> list[grant_pb2.Grant]:
         """The grants to the caller, or to a group of its, that end soon and go on nowhere; the next end first."""
         now = self._backend.now()
-        names = {name for found in self._names(caller).values() for name in found}
-        rows = (grant_pb2.Grant.FromString(body) for _, body in self._backend.catalog.list(kinds.GRANT, limit=None))
+        lists = sorted({f"ends-of/{name}" for found in self._names(caller).values() for name in found})
+        rows = self._backend.catalog.walk(kinds.GRANT, lists, after=moment(stamp(now)))
+        ending = (grant_pb2.Grant.FromString(body) for _, body in rows)
+        near = takewhile(lambda grant: grant.expire_time.ToDatetime(tzinfo=UTC) <= now + _SOON, ending)
         soon = [
             grant
-            for grant in rows
-            if grant.subject in names
-            and grant.effect == grant_pb2.EFFECT_ALLOW
-            and grant.HasField("expire_time")
-            and not (grant.revoke_time.seconds or grant.renewed_by)
-            and now < grant.expire_time.ToDatetime(tzinfo=UTC) <= now + _SOON
-            and caller.covers("discover", grant.resource)
+            for grant in near
+            if now < grant.expire_time.ToDatetime(tzinfo=UTC) and caller.covers("discover", grant.resource)
         ]
         for grant in soon:
             if grant.row_filter:

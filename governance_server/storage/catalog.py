@@ -6,14 +6,18 @@ and raises StorageUnavailable if the database fails.
 
 from __future__ import annotations
 
+import heapq
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 from governance_server.storage.engine import Database
-from governance_server.storage.resources import ResourceList, Selection, get_resource, list_resources
+from governance_server.storage.resources import ResourceList, Selection, get_resource, list_resources, list_under
 
 __all__ = ["Catalog", "CatalogSnapshot"]
 
 _DEFAULT_LIMIT = 50
+_STRETCH = 100
+"""So many of a list are read at once."""
 
 
 class Catalog:
@@ -56,6 +60,34 @@ class Catalog:
             return list_resources(self._database.reader(), kind, selection)
         except self._database.driver.errors as error:
             raise self._database.unavailable(error) from error
+
+    def walk(
+        self, kind: str, lists: Sequence[str], *, after: str = "", is_descending: bool = False
+    ) -> Iterator[tuple[str, bytes]]:
+        """Places and current messages of what stands in any of the lists (`rules.listings`), once each, in order.
+
+        It begins beyond the place `after`, if that is given, and reads only as far as it is asked for.
+        """
+        walks = [self._walk(kind, listed, after, is_descending=is_descending) for listed in lists]
+        last = ""
+        for place, body in heapq.merge(*walks, key=lambda found: found[0], reverse=is_descending):
+            if place != last:
+                yield place, body
+            last = place
+
+    def _walk(self, kind: str, listed: str, after: str, *, is_descending: bool) -> Iterator[tuple[str, bytes]]:
+        beyond = after
+        while True:
+            try:
+                found = list_under(
+                    self._database.reader(), kind, listed, limit=_STRETCH, after=beyond, is_descending=is_descending
+                )
+            except self._database.driver.errors as error:
+                raise self._database.unavailable(error) from error
+            yield from found
+            if len(found) < _STRETCH:
+                return
+            beyond = found[-1][0]
 
     def snapshot(self, as_of: int | None = None) -> CatalogSnapshot:
         """The catalog at one revision, the last one if None: its reads agree with each other whatever is committed meanwhile."""

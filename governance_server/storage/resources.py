@@ -9,9 +9,10 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from governance_server.rules.apply import RowWrite
+from governance_server.rules.listings import LISTED
 from governance_server.storage.drivers import Connection
 
-__all__ = ["ResourceList", "Selection", "get_resource", "list_resources", "write_rows"]
+__all__ = ["ResourceList", "Selection", "get_resource", "list_resources", "list_under", "write_rows"]
 
 ResourceList = list[tuple[str, bytes]]
 
@@ -22,6 +23,13 @@ _GET_AS_OF = (
 )
 _CLOSE = "UPDATE {table} SET to_revision = ? WHERE kind = ? AND name = ? AND to_revision IS NULL"
 _OPEN = "INSERT INTO {table} (kind, name, from_revision, to_revision, domain, body) VALUES (?, ?, ?, NULL, ?, ?)"
+_UNLIST = "DELETE FROM {table} WHERE kind = ? AND name = ?"
+_LIST = "INSERT INTO {table} (kind, key, name) VALUES (?, ?, ?)"
+_UNDER = (
+    "SELECT listing.key, resource.body FROM listing JOIN resource ON resource.kind = listing.kind "
+    "AND resource.name = listing.name AND resource.to_revision IS NULL "
+    "WHERE listing.kind = ? AND listing.key > ? AND listing.key < ? ORDER BY listing.key {order} LIMIT ?"
+)
 _LAST_CHARACTER = "\U0010ffff"
 
 
@@ -69,13 +77,28 @@ def list_resources(connection: Connection, kind: str, selection: Selection) -> R
     return [(name, body) for name, body in connection.execute(" ".join(sql), parameters)]
 
 
-def write_rows(connection: Connection, rows: Iterable[RowWrite], *, table: str = "resource") -> None:
-    """Every row write is executed, in order, in `table`, a table of the shape of `resource`."""
-    close, insert = _CLOSE.format(table=table), _OPEN.format(table=table)
+def list_under(
+    connection: Connection, kind: str, listed: str, *, limit: int, after: str = "", is_descending: bool = False
+) -> ResourceList:
+    """Places and current messages of a list (`rules.listings`), from beyond the place `after`, in the order that is asked for."""
+    start = f"{listed} "
+    bounds = (start, start + (after or _LAST_CHARACTER)) if is_descending else (start + after, start + _LAST_CHARACTER)
+    rows = connection.execute(_UNDER.format(order="DESC" if is_descending else "ASC"), (kind, *bounds, limit))
+    return [(key[len(start) :], body) for key, body in rows]
+
+
+def write_rows(connection: Connection, rows: Iterable[RowWrite], *, prefix: str = "") -> None:
+    """Every row write is executed, in order, in `resource` and `listing`, or tables of their shape with this prefix."""
+    close, insert = _CLOSE.format(table=f"{prefix}resource"), _OPEN.format(table=f"{prefix}resource")
+    unlist, put = _UNLIST.format(table=f"{prefix}listing"), _LIST.format(table=f"{prefix}listing")
     for row in rows:
         connection.execute(close, (row.revision, row.kind, row.name))
         if row.body is not None:
             connection.execute(insert, (row.kind, row.name, row.revision, row.domain, row.body))
+        if row.kind in LISTED:
+            connection.execute(unlist, (row.kind, row.name))
+            for key in row.keys:
+                connection.execute(put, (row.kind, key, row.name))
 
 
 def _clauses(selection: Selection) -> list[tuple[str, list[object]]]:

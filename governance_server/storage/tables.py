@@ -30,6 +30,7 @@ __all__ = [
     "LineageOutputRow",
     "LineageRunRow",
     "LineageSummaryRow",
+    "ListingRow",
     "PayloadRow",
     "RequestRow",
     "ResourceRow",
@@ -105,6 +106,16 @@ class ResourceRow(SQLModel, table=True):
     to_revision: int | None = Field(default=None, sa_type=_INTEGER)
     domain: str = Field(sa_type=_BYTEWISE)
     body: bytes | None = None
+
+
+class ListingRow(SQLModel, table=True):
+    """A list in which the current state of a resource stands, and its place there: see `rules.listings`."""
+
+    __tablename__ = "listing"
+    __table_args__ = (sa.Index("listing_resource", "kind", "name"),)
+    kind: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    key: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    name: str = Field(primary_key=True, sa_type=_BYTEWISE)
 
 
 class RequestRow(SQLModel, table=True):

@@ -107,6 +107,7 @@ def test_a_mutant_in_which_deny_does_not_override_is_caught():
 
 def test_a_mutant_without_containment_by_name_is_caught(monkeypatch):
     monkeypatch.setattr(state, "parents", lambda name: ())
+    monkeypatch.setattr(state, "containment", lambda name: (name,))
     assert is_caught(5, IndexedEngine())
 
 

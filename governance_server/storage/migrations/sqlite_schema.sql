@@ -259,3 +259,16 @@ CREATE TABLE answer (
 CREATE INDEX answer_time ON answer (time_us);
 
 UPDATE alembic_version SET version_num='0006' WHERE alembic_version.version_num = '0005';
+
+-- Running upgrade 0006 -> 0007
+
+CREATE TABLE listing (
+    kind TEXT NOT NULL,
+    "key" TEXT NOT NULL,
+    name TEXT NOT NULL,
+    PRIMARY KEY (kind, "key", name)
+);
+
+CREATE INDEX listing_resource ON listing (kind, name);
+
+UPDATE alembic_version SET version_num='0007' WHERE alembic_version.version_num = '0006';

@@ -10,7 +10,17 @@ from domain_sdk._facet_wire import facets_from_wire
 from domain_sdk._paging import all_items
 from domain_sdk._times import from_timestamp
 from domain_sdk._transport import Transport
-from domain_sdk.catalog import ColumnEntry, DerivedTag, DomainEntry, Hit, PortEntry, PortKind, ProductEntry
+from domain_sdk.catalog import (
+    ColumnEntry,
+    DerivedTag,
+    DimensionEntry,
+    DomainEntry,
+    Hit,
+    MeasureEntry,
+    PortEntry,
+    PortKind,
+    ProductEntry,
+)
 from domain_sdk.errors import NotFound
 from domain_sdk.release import QualityResult, QualityStatus, Release, ReleasedPort
 from domainmesh.v1 import domain_pb2, domain_service_pb2, product_pb2, product_service_pb2
@@ -193,6 +203,15 @@ def _port(message: product_pb2.Port) -> PortEntry:
         dimensions=message.dimensions,
         passage_tags=tuple(message.passage_tags),
         facets=facets_from_wire(message.facets) if message.HasField("facets") else None,
+        synonyms=tuple(message.synonyms),
+        measures=tuple(
+            MeasureEntry(it.name, it.title, it.description, it.expression, it.unit, it.time_dimension, tuple(it.synonyms))
+            for it in message.measures
+        ),
+        measure_dimensions=tuple(
+            DimensionEntry(it.name, it.title, it.description, it.expression, it.logical_type, tuple(it.synonyms))
+            for it in message.measure_dimensions
+        ),
     )
 
 
@@ -206,6 +225,8 @@ def _column(message: product_pb2.Column) -> ColumnEntry:
         primary_key_position=message.primary_key_position,
         tags=tuple(message.tags),
         derived_tags=tuple(DerivedTag(it.tag, tuple(it.path)) for it in message.derived_tags),
+        synonyms=tuple(message.synonyms),
+        unit=message.unit,
     )
 
 

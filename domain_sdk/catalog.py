@@ -10,7 +10,18 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from enum import StrEnum
 
-__all__ = ["CollectionFacets", "ColumnEntry", "DerivedTag", "DomainEntry", "Hit", "PortEntry", "PortKind", "ProductEntry"]
+__all__ = [
+    "CollectionFacets",
+    "ColumnEntry",
+    "DerivedTag",
+    "DimensionEntry",
+    "DomainEntry",
+    "Hit",
+    "MeasureEntry",
+    "PortEntry",
+    "PortKind",
+    "ProductEntry",
+]
 
 
 class PortKind(StrEnum):
@@ -64,6 +75,39 @@ class ColumnEntry:
     """Tags the contract declares."""
     derived_tags: tuple[DerivedTag, ...]
     """Tags that flowed down lineage."""
+    synonyms: tuple[str, ...] = ()
+    """Other names of it."""
+    unit: str = ""
+    """What it is counted in, like `EUR`; empty if the contract does not say."""
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureEntry:
+    """A figure that a contract defines over the columns of a port; `Mesh.measure` computes it."""
+
+    name: str
+    title: str
+    description: str
+    expression: str
+    """The aggregate, as SQL."""
+    unit: str
+    """What it is counted in, like `EUR`; empty if the contract does not say."""
+    time_dimension: str
+    """What a period is compared with; empty if the port has nothing that is clear."""
+    synonyms: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class DimensionEntry:
+    """What measures of a port are grouped and filtered by."""
+
+    name: str
+    title: str
+    description: str
+    expression: str
+    """How it is computed of a row, as SQL; empty for a column of that name."""
+    logical_type: str
+    synonyms: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +169,12 @@ class PortEntry:
     """Every tag that some passage of a collection carries."""
     facets: CollectionFacets | None = None
     """Of a collection published from documents."""
+    synonyms: tuple[str, ...] = ()
+    """Other names of it."""
+    measures: tuple[MeasureEntry, ...] = ()
+    """Figures that its contract defines."""
+    measure_dimensions: tuple[DimensionEntry, ...] = ()
+    """What they are grouped and filtered by."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -275,6 +275,39 @@ class Mesh(AccessCalls, LineageCalls, ExpectationCalls):
 
         return sql.run_query(self._transport, sql.to_request(query, purpose, limit, timeout_seconds)).frame
 
+    def measure(
+        self,
+        *measures: str,
+        by: Sequence[str] = (),
+        where: str | None = None,
+        period: str | None = None,
+        purpose: str | None = None,
+        version: int | None = None,
+    ) -> pl.DataFrame:
+        """Figures that a contract defines, computed over exactly what policy lets the caller see: one row for each group.
+
+        The frame has the groups' columns in the order of `by`, sorted by them, then one column for each measure.
+        `show(port).measures` lists what there is, with its unit.
+
+        Args:
+            measures: Four-part names of one port's measures, like `finance.revenue.revenue.net_revenue`.
+            by: Dimensions or columns to group by, or a grain of time: day, week, month, quarter, year. One row when left out.
+            where: A condition on rows, as SQL over the port's columns and dimensions.
+            period: Calendar time, like `2026-03`, `Q1 2026` or `last month`; compared with the measures' time dimension.
+            purpose: Why it is asked.
+            version: The product's version, with its contract's definitions; the one now served when None.
+
+        Raises:
+            InvalidRequest: the port has no such measure or dimension, or a column that one needs is hidden from the caller.
+            AccessDenied: the caller may not read the port for this purpose.
+        """
+        from domain_sdk import sql
+
+        request = sql.measure_request(
+            measures, by=by, where=where, period=sql.period_of(period), purpose=purpose, version=version
+        )
+        return sql.run_query(self._transport, request).frame
+
     def plan_sql(self, query: str, *, purpose: str | None = None) -> QueryPlan:
         """What a query would read and give, under which policy, and how it would be run; no row is read."""
         from domain_sdk import sql

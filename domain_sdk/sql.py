@@ -1,18 +1,18 @@
-"""Governed SQL: a query sent to the gateway, its rows as an eager frame, and what it would read.
+"""Governed SQL: a query, or measures, sent to the gateway; its rows as an eager frame, and what it would read.
 
 Knows nothing of the dialect: what can be asked is the gateway's decision.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from domain_sdk._arguments import checked_number, checked_text
+from domain_sdk._arguments import checked_names, checked_number, checked_predicate, checked_text
 from domain_sdk.access import ReadPlan
-from domain_sdk.errors import InternalError
+from domain_sdk.errors import InternalError, InvalidRequest
 from mesh_core.lineage import PortLineage
 
 if TYPE_CHECKING:
@@ -22,8 +22,9 @@ if TYPE_CHECKING:
     from domain_sdk._transport import Transport
     from domainmesh.v1.sql_service_pb2 import QueriedPort as WirePort
     from domainmesh.v1.sql_service_pb2 import RunQueryRequest, RunQueryResponse
+    from mesh_core.answers.intervals import Interval
 
-__all__ = ["QueriedPort", "QueryPlan", "QueryResult", "plan_query", "run_query", "to_request"]
+__all__ = ["QueriedPort", "QueryPlan", "QueryResult", "measure_request", "period_of", "plan_query", "run_query", "to_request"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +51,8 @@ class QueryPlan:
     revision: int
     lineage: PortLineage
     """Where the columns of its result come from; the target has no name yet."""
+    sql: str = ""
+    """The SELECT that measures stand for; empty for a query that was SQL."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +66,8 @@ class QueryResult:
     """True if the limit left rows out."""
     lineage: PortLineage
     """Where its columns come from; the target has no name yet."""
+    sql: str = ""
+    """The SELECT that measures stand for; empty for a query that was SQL."""
 
 
 def to_request(query: str, purpose: str | None, limit: int | None, timeout_seconds: int | None) -> RunQueryRequest:
@@ -77,6 +82,45 @@ def to_request(query: str, purpose: str | None, limit: int | None, timeout_secon
     )
 
 
+def measure_request(
+    names: Sequence[str],
+    *,
+    by: Sequence[str],
+    where: str | None,
+    period: Interval | None,
+    purpose: str | None,
+    version: int | None,
+) -> RunQueryRequest:
+    """The call for measures by their four-part names, which are all of one port. Raises: InvalidRequest."""
+    from domainmesh.v1.sql_service_pb2 import MeasureQuery, RunQueryRequest
+
+    example = "finance.revenue.revenue.net_revenue"
+    parts = [checked_text(name, "measures", example=example).rpartition(".") for name in names]
+    ports = list(dict.fromkeys(port for port, _, _ in parts))
+    if len(ports) != 1 or ports[0].count(".") != 2:
+        raise InvalidRequest(f"measures are {', '.join(names) or 'none'}: name measures of one port, each like {example}.")
+    start, end = (day.isoformat() if day else "" for day in ((period.start, period.end) if period else (None, None)))
+    wanted = MeasureQuery(
+        port=ports[0], measures=[name for _, _, name in parts], by=checked_names(by, "by"),
+        where=checked_predicate(where, "where"), start_day=start, end_day=end, version=checked_number(version, "version") or 0,
+    )  # fmt: skip
+    return RunQueryRequest(measure=wanted, purpose=checked_text(purpose or "", "purpose"))
+
+
+def period_of(text: str | None) -> Interval | None:
+    """The stretch of time that the words name, told from today. Raises: InvalidRequest: they name none, or several."""
+    from datetime import date
+
+    from mesh_core.answers.intervals import intervals_in
+
+    if text is None:
+        return None
+    found = intervals_in(checked_text(text, "period"), date.today())  # `last month` is the caller's
+    if not found or len(found) > 1:
+        raise InvalidRequest(f"period is {text!r}: name one stretch of calendar time, like 2026-03, Q1 2026 or since 2026-04-01.")
+    return found[0].interval
+
+
 def plan_query(transport: Transport, request: RunQueryRequest) -> QueryPlan:
     """What the query would do; no row is read. Raises: MeshError."""
     from domain_sdk._arrow_stream import frame_schema
@@ -85,6 +129,8 @@ def plan_query(transport: Transport, request: RunQueryRequest) -> QueryPlan:
     from mesh_core.lineage_wire import lineage_from_wire
 
     asked = PlanQueryRequest(sql=request.sql, purpose=request.purpose)
+    if request.HasField("measure"):
+        asked.measure.CopyFrom(request.measure)
     answer = transport.call(transport.gateway(SqlServiceStub).PlanQuery, asked)
     return QueryPlan(
         _ports(answer.ports),
@@ -92,6 +138,7 @@ def plan_query(transport: Transport, request: RunQueryRequest) -> QueryPlan:
         answer.engine_plan,
         answer.revision,
         lineage_from_wire(answer.lineage),
+        answer.sql,
     )
 
 
@@ -108,7 +155,7 @@ def run_query(transport: Transport, request: RunQueryRequest) -> QueryResult:
     if parts.schema is None or not parts.is_whole:
         raise InternalError("The answer ended before it was whole: ask again.")
     rows = pl.concat(frames, rechunk=True) if frames else pl.DataFrame(schema=parts.schema)
-    return QueryResult(rows, parts.ports, parts.revision, parts.is_cut, parts.lineage)
+    return QueryResult(rows, parts.ports, parts.revision, parts.is_cut, parts.lineage, parts.sql)
 
 
 class _ArrowStub:
@@ -134,6 +181,7 @@ class _Parts:
         self.revision = 0
         self.is_cut = False
         self.is_whole = False
+        self.sql = ""
         self.lineage = PortLineage("", (), ())
 
     def arrow(self, responses: Iterator[RunQueryResponse | memoryview]) -> Iterator[memoryview]:
@@ -149,6 +197,7 @@ class _Parts:
             part = response.WhichOneof("part")
             if part == "header":
                 self.ports, self.revision = _ports(response.header.ports), response.header.revision
+                self.sql = response.header.sql
             elif part == "end":
                 self.is_cut, self.is_whole = response.end.is_cut, True
                 self.lineage = lineage_from_wire(response.end.lineage)

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import logging
 import re
+from typing import TYPE_CHECKING
 
-__all__ = ["LONGEST_SQL", "SqlNotUnderstood", "check_sql_size", "plain_message"]
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+__all__ = ["LONGEST_SQL", "SqlNotUnderstood", "check_sql_size", "parsed_expression", "plain_message"]
 
 LONGEST_SQL = 100_000
 """Characters."""
@@ -36,6 +41,29 @@ def check_sql_size(sql: str, dialect: str) -> None:
         run = run + 1 if token.text.upper() in ("NOT", "-", "+", "~", "CASE", "LAMBDA") else 0
         if depth > _DEEPEST or run > _DEEPEST:
             raise SqlNotUnderstood(f"The SQL is nested more than {_DEEPEST} levels deep: name parts of it with WITH.")
+
+
+def parsed_expression(text: str, dialect: str) -> exp.Expr:
+    """The one expression that the text is, without a name of its own. Raises: SqlNotUnderstood."""
+    import sqlglot
+    from sqlglot import exp
+    from sqlglot.errors import SqlglotError
+
+    check_sql_size(text, dialect)
+    logging.getLogger("sqlglot").setLevel(logging.CRITICAL)  # it would log the text, and values with it
+    try:
+        statements = sqlglot.parse(f"SELECT {text}", read=dialect)
+    except SqlglotError as error:
+        raise SqlNotUnderstood(f"The SQL cannot be understood: {plain_message(str(error))}") from None
+    except RecursionError:
+        raise SqlNotUnderstood("The SQL is nested too deeply.") from None
+    query = statements[0] if len(statements) == 1 else None
+    found = query.expressions if isinstance(query, exp.Select) else []
+    has_more = isinstance(query, exp.Select) and any(value for name, value in query.args.items() if name != "expressions")
+    if len(found) != 1 or has_more or isinstance(found[0], exp.Alias):
+        raise SqlNotUnderstood("The SQL is not one expression: write a value, without SELECT, FROM or AS.")
+    expression: exp.Expr = found[0].pop()
+    return expression
 
 
 def plain_message(message: str) -> str:

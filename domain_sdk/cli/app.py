@@ -29,6 +29,7 @@ from domain_sdk.cli import (
     inbox,
     journal,
     keys,
+    measures,
     open_lineage,
     pipelines,
     policy,
@@ -53,7 +54,14 @@ __all__ = ["GROUPS", "PANELS", "build", "run"]
 
 PANELS: dict[str, tuple[Command, ...]] = {
     "Start": (*story.COMMANDS, *servers.COMMANDS, *identity.COMMANDS),
-    "Find and read": (*catalog.COMMANDS, *reading.COMMANDS, *asking.COMMANDS, *querying.COMMANDS, *quality.COMMANDS),
+    "Find and read": (
+        *catalog.COMMANDS,
+        *reading.COMMANDS,
+        *asking.COMMANDS,
+        *querying.COMMANDS,
+        *measures.COMMANDS,
+        *quality.COMMANDS,
+    ),
     "Access": (*access.COMMANDS, *inbox.COMMANDS, *policy.COMMANDS, *questions.COMMANDS, *break_glass.COMMANDS),
     "The mesh in git": (*folders.COMMANDS, *changes.COMMANDS),
     "Publish and run": (

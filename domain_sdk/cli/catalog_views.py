@@ -94,7 +94,23 @@ def _port(port: PortEntry) -> list[RenderableType]:
         cell(""),
         table(("column", "type", "description", "tags"), rows),
         *([] if all(it.is_required for it in port.columns) else [cell("?  may be null", "dim")]),
+        *_semantics(port),
     ]
+
+
+def _semantics(port: PortEntry) -> list[RenderableType]:
+    """Measures and dimensions, where the contract names any."""
+    measures = [
+        (cell(it.name, "bold"), it.title or it.description, it.unit, it.expression, it.time_dimension, it.synonyms)
+        for it in port.measures
+    ]
+    dimensions = [
+        (cell(it.name, "bold"), it.title or it.description, it.expression or "the column", it.synonyms)
+        for it in port.measure_dimensions
+    ]
+    computed = table(("measure", "tells", "unit", "computed as", "time", "also called"), measures)
+    grouped = table(("dimension", "tells", "is", "also called"), dimensions)
+    return [*([cell(""), computed] if measures else []), *([cell(""), grouped] if dimensions else [])]
 
 
 def _column_name(column: ColumnEntry) -> Text:

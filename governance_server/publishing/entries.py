@@ -11,6 +11,7 @@ from governance_server.contracts import unservable
 from governance_server.rules.errors import InvalidContractText
 from mesh_core.contract import Column, Contract, Port, PortKind
 from mesh_core.contract.freshness import age_limits
+from mesh_core.contract.semantics import Dimension, Measure
 
 __all__ = [
     "check_servable",
@@ -47,7 +48,22 @@ def port_entry(product: str, port: Port) -> product_pb2.Port:
     return product_pb2.Port(
         name=f"{product}.{port.name}", kind=_KINDS[port.kind], is_quarantine=bool(port.quarantine_of),
         description=port.description or "", tags=port.tags,
-        columns=[_column(column) for column in port.columns],
+        columns=[_column(column) for column in port.columns], synonyms=port.synonyms,
+        measures=[_measure(port, it) for it in port.measures], measure_dimensions=[_dimension(it) for it in port.dimensions],
+    )  # fmt: skip
+
+
+def _measure(port: Port, measure: Measure) -> product_pb2.Measure:
+    return product_pb2.Measure(
+        name=measure.name, title=measure.title, description=measure.description, synonyms=measure.synonyms,
+        expression=measure.expression, unit=measure.unit, time_dimension=port.time_dimension(measure),
+    )  # fmt: skip
+
+
+def _dimension(dimension: Dimension) -> product_pb2.Dimension:
+    return product_pb2.Dimension(
+        name=dimension.name, title=dimension.title, description=dimension.description, synonyms=dimension.synonyms,
+        expression=dimension.expression, logical_type=dimension.logical_type,
     )  # fmt: skip
 
 
@@ -56,6 +72,8 @@ def _column(column: Column) -> product_pb2.Column:
         name=column.name, logical_type=column.logical_type or "", physical_type=column.physical_type or "",
         description=column.description or "", is_required=column.required,
         primary_key_position=column.primary_key_position or 0, tags=dict.fromkeys(_all_tags(column)),
+        synonyms=column.synonyms, unit=str(column.custom_properties.get("unit") or ""), is_unique=column.unique,
+        allowed_values=[str(value) for value in column.enum], pattern=str(column.options.get("pattern") or ""),
     )  # fmt: skip
 
 

@@ -47,6 +47,7 @@ class ChangeKind(StrEnum):
     PRIMARY_KEY = "primary key"
     PARTITIONING = "partitioning"
     VECTOR = "vector"
+    COMPUTED = "measure or dimension"
     QUALITY_ADDED = "quality rule added"
     QUALITY_REMOVED = "quality rule removed"
     QUALITY_CHANGED = "quality rule changed"

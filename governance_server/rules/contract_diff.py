@@ -98,7 +98,31 @@ def _renamed_ports(old: Contract, new: Contract) -> Mapping[str, str]:
 def _port(place: Place, old: Port, new: Port, stored: _Stored) -> Iterator[ContractChange]:
     yield from column_changes(place, old.columns, new.columns, stored)
     yield from _keys(place, old, new)
+    yield from _computed(place, old, new)
     yield from quality_changes(place, old.quality, new.quality)
+
+
+def _computed(place: Place, old: Port, new: Port) -> Iterator[ContractChange]:
+    """Changes of measures and computed dimensions: one that is gone, or means something else, breaks who asks for it by name."""
+    before, after = _meanings(old), _meanings(new)
+    for name, (what, meaning) in before.items():
+        if name not in after:
+            yield ContractChange(place.port, name, name, ChangeKind.COMPUTED, f"the {what} is gone", True)
+        elif after[name] != (what, meaning):
+            text = f"the {what} changes from {meaning} to {after[name][1]}"
+            yield ContractChange(place.port, name, name, ChangeKind.COMPUTED, text, True, True)
+    for name, (what, _) in after.items():
+        if name not in before:
+            yield ContractChange(place.port, name, name, ChangeKind.COMPUTED, f"the {what} is new")
+
+
+def _meanings(port: Port) -> dict[str, tuple[str, str]]:
+    """Name → what is computed, and how with its unit and time."""
+    found = {it.name: ("dimension", it.expression) for it in port.dimensions if it.expression}
+    for it in port.measures:
+        parts = (it.expression, it.unit and f"in {it.unit}", (time := port.time_dimension(it)) and f"over {time}")
+        found[it.name] = ("measure", " ".join(filter(None, parts)))
+    return found
 
 
 def _keys(place: Place, old: Port, new: Port) -> Iterator[ContractChange]:

@@ -1,4 +1,4 @@
-"""Catalog search: products and ports by words in names, descriptions, columns and tags; an exact name is always first.
+"""Catalog search: products and ports by words in names, descriptions, columns, measures and tags; an exact name is always first.
 
 Ranking is by stages that never mix: exact name, then name words, then column and tag words, then description words (constant
 scores per stage, so that no pile of weak matches beats a strong one). What the caller may not discover is taken out before
@@ -46,6 +46,7 @@ class _Entry:
     description: str
     name_words: frozenset[str]
     columns: tuple[tuple[str, frozenset[str]], ...]
+    measures: tuple[tuple[str, frozenset[str]], ...]
     text_words: frozenset[str]
     tags: tuple[str, ...]
     update_time: Timestamp
@@ -105,7 +106,8 @@ def _entries(product: product_pb2.Product, derived: Mapping[str, Iterable[str]])
         result.append(
             _Entry(
                 name=port.name, kind=_KINDS.get(port.kind, "table"), description=port.description, name_words=words(port.name),
-                columns=tuple((c.name, words(c.name)) for c in port.columns),
+                columns=tuple((c.name, words(" ".join([c.name, *c.synonyms]))) for c in port.columns),
+                measures=tuple((m.name, words(" ".join([m.name, m.title, *m.synonyms]))) for m in port.measures),
                 text_words=_text_words(port, product.title),
                 tags=tuple(sorted(tags)), update_time=product.update_time,
             )
@@ -113,7 +115,7 @@ def _entries(product: product_pb2.Product, derived: Mapping[str, Iterable[str]])
     result.append(
         _Entry(
             name=product.name, kind="product", description=product.description or product.title, name_words=words(product.name),
-            columns=(), text_words=words(f"{product.title} {product.description}"), tags=_merged(sources),
+            columns=(), measures=(), text_words=words(f"{product.title} {product.description}"), tags=_merged(sources),
             update_time=product.update_time, sources=tuple(sources),
         )
     )  # fmt: skip
@@ -125,7 +127,9 @@ def _text_words(port: product_pb2.Port, title: str) -> frozenset[str]:
     facets = port.facets
     counted = (facets.languages, facets.organisations, facets.places, facets.currencies, facets.media_types)
     about = [count.value for counts in counted for count in counts]
-    return words(" ".join([port.description, title, *(column.description for column in port.columns), *about]))
+    told = [it.description for parts in (port.columns, port.measures, port.measure_dimensions) for it in parts]
+    named = [word for it in port.measure_dimensions for word in (it.name, it.title, *it.synonyms)]
+    return words(" ".join([port.description, title, *port.synonyms, *told, *named, *about]))
 
 
 def _shown(entry: _Entry, visible: Visibility) -> _Entry:
@@ -156,6 +160,8 @@ def _score(entry: _Entry, query: str, wanted: frozenset[str]) -> tuple[int, tupl
     for word in sorted(wanted):
         if word in entry.name_words:
             score, matched = score + _NAME, [*matched, f"name {word}"]
+        elif hit := next((name for name, parts in entry.measures if word in parts), None):
+            score, matched = score + _COLUMN, [*matched, f"measure {hit}"]
         elif hit := next((name for name, parts in entry.columns if word in parts), None):
             score, matched = score + _COLUMN, [*matched, f"column {hit}"]
         elif hit := next((tag for tag in entry.tags if word in words(tag)), None):

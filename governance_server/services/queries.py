@@ -22,6 +22,7 @@ from governance_server.audit.recording import Recording, deliver_all
 from governance_server.backend import Backend
 from governance_server.caller import Caller, current_caller
 from governance_server.rules.errors import GovernanceError, Invalid, Overloaded, PurposeNotHeld, TimeOver, TooLarge, Unavailable
+from governance_server.services.measures import measure_select
 from governance_server.services.pinned_reads import PinnedRead, PinnedReads, understood
 from governance_server.services.plans import plan_to_wire
 
@@ -78,7 +79,8 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
 
     def PlanQuery(self, request: pb.PlanQueryRequest, context: grpc.ServicerContext) -> pb.PlanQueryResponse:
         """Returns what a query would read and give, and how it would be run, without data."""
-        query = self._understand(request.sql, request.purpose, current_caller())
+        sql = self._text(request, current_caller())
+        query = self._understand(sql, request.purpose, current_caller())
         for read, columns in query.reads:
             with self._backend.answering(
                 log_pb2.DECISION_KIND_PLAN, resource=read.plan.port, purpose=request.purpose
@@ -90,7 +92,7 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
         plan = _with_names(text, query)
         return pb.PlanQueryResponse(
             ports=self._ports(query), arrow_schema=schema.serialize().to_pybytes(), engine_plan=plan, revision=query.revision,
-            lineage=_lineage(query, schema.names),
+            lineage=_lineage(query, schema.names), sql="" if request.sql else sql,
         )  # fmt: skip
 
     def RunQuery(self, request: pb.RunQueryRequest, context: grpc.ServicerContext) -> Iterator[pb.RunQueryResponse]:
@@ -99,10 +101,12 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
 
         caller = current_caller()
         timeout_seconds = _timeout(request)
-        query = self._understand(request.sql, request.purpose, caller)
+        text = self._text(request, caller)
+        query = self._understand(text, request.purpose, caller)
         end = pb.QueryEnd()
         with self._turn(), self._recorded(query, request.purpose) as recordings, _told(query):
-            yield pb.RunQueryResponse(header=pb.QueryHeader(revision=query.revision, ports=self._ports(query)))
+            header = pb.QueryHeader(revision=query.revision, ports=self._ports(query), sql="" if request.sql else text)
+            yield pb.RunQueryResponse(header=header)
             batches = self._engine().run(
                 query.parsed.sql, self._tables(query, caller), timeout_seconds=timeout_seconds,
                 on_start=lambda stop: stop_with(context, stop), may_go_on=self._still_due(caller, query),
@@ -135,6 +139,17 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
             self._still_due(caller, query)()
         return QueriedRows(tuple(names), tuple(rows), end.is_cut, tuple(self._ports(query)), query.revision)
 
+    def _text(self, request: pb.RunQueryRequest | pb.PlanQueryRequest, caller: Caller) -> str:
+        """The SQL, or that of the measures. Raises: Invalid, AccessDenied, PurposeNotHeld, NotFound, Precondition."""
+        if bool(request.sql) == request.HasField("measure"):
+            raise Invalid("Give either sql or measure.")
+        if request.sql:
+            return request.sql
+        wanted = request.measure
+        with self._refusals_recorded(wanted.port, request.purpose):  # who may not read the port learns of no measure
+            read = self._reads.pin(caller, wanted.port, request.purpose, wanted.version)
+        return measure_select(self._backend.catalog, wanted, read.version)
+
     def _understand(self, sql: str, purpose: str, caller: Caller) -> _Query:
         """Raises: Invalid, AccessDenied, PurposeNotHeld, NotFound, Precondition."""
         from governance_server.gateway.sql_query import InvalidQuery, parse_query
@@ -159,12 +174,21 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
                 refusals.append(error)
                 reads.append(self._reads.pin(caller, table.port, "", table.version))
             except GovernanceError:
-                with self._backend.recording(log_pb2.DECISION_KIND_SQL, resource=table.port, purpose=purpose):
+                with self._refusals_recorded(table.port, purpose):
                     raise
         if refusals and len(refusals) == len(reads):
-            with self._backend.recording(log_pb2.DECISION_KIND_SQL, resource=parsed.tables[0].port, purpose=purpose):
+            with self._refusals_recorded(parsed.tables[0].port, purpose):
                 raise refusals[0]
         return reads
+
+    @contextmanager
+    def _refusals_recorded(self, port: str, purpose: str) -> Iterator[None]:
+        """What is refused within is in the decision log."""
+        try:
+            yield
+        except GovernanceError:
+            with self._backend.recording(log_pb2.DECISION_KIND_SQL, resource=port, purpose=purpose):
+                raise
 
     @contextmanager
     def _recorded(self, query: _Query, purpose: str) -> Iterator[list[Recording]]:

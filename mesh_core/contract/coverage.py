@@ -12,6 +12,8 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
+from mesh_core.contract.semantics import is_stored
+
 __all__ = ["COVERAGE", "FRESHNESS", "ORDER", "Part", "Treatment", "not_enforced", "parts_of", "treatment_of"]
 
 
@@ -75,9 +77,9 @@ COVERAGE: Mapping[Part, Mapping[str, Treatment]] = {
     ),
     Part.PROPERTY: _fields(
         "id name logicalType logicalTypeOptions physicalType required unique primaryKey primaryKeyPosition partitioned "
-        "partitionKeyPosition classification tags enum map items properties relationships quality",
-        "description businessName physicalName deprecated synonyms authoritativeDefinitions semanticType encryptedName "
-        "criticalDataElement transformSourceObjects transformLogic transformDescription examples customProperties",
+        "partitionKeyPosition classification tags enum map items properties relationships quality semanticType transformLogic",
+        "description businessName physicalName deprecated synonyms authoritativeDefinitions encryptedName "
+        "criticalDataElement transformSourceObjects transformDescription examples customProperties",
     ),
     Part.OPTIONS: _fields(
         "minLength maxLength pattern format minimum maximum exclusiveMinimum exclusiveMaximum multipleOf timezone "
@@ -141,12 +143,17 @@ _ANYWHERE = {"authoritativeDefinitions": Part.DEFINITION, "customProperties": Pa
 _PROMISES = frozenset(
     {
         *((Part.CONTRACT, field) for field in ("servers", "team", "price", "support")),
-        *((Part.PROPERTY, field) for field in ("transformLogic", "encryptedName", "criticalDataElement")),
+        *((Part.PROPERTY, field) for field in ("encryptedName", "criticalDataElement")),
         *((Part.OPTIONS, field) for field in ("distanceMetric", "embeddingModel", "embeddingModelVersion", "defaultTimezone")),
         *((Part.SLA, field) for field in ("valueExt", "driver", "schedule")),
     }
 )
 """Fields that are shown and could be taken for something that is kept to."""
+_OF_STORED = frozenset({
+    "logicalTypeOptions", "required", "unique", "primaryKey", "partitioned", "classification", "tags", "enum", "relationships",
+    "quality",
+})  # fmt: skip
+"""What is enforced on stored columns and means nothing on a measure or a computed dimension."""
 FRESHNESS = frozenset({"latency", "ly", "freshness"})
 """The service levels that are judged: how old the data may be. Source: ODCS SLA; `latency` is preferred to `freshness`."""
 _POSITION = re.compile(r"\[\d+\]")
@@ -203,6 +210,10 @@ def _fate(part: Part, field: str, entry: Mapping[str, Any]) -> str:
     if part is Part.SLA and field == "property":
         is_watched = str(entry[field]).strip().casefold() in FRESHNESS
         return "" if is_watched else f"{str(entry[field]).strip()[:40]} is shown, not enforced"
+    if part is Part.PROPERTY and field == "transformLogic" and entry.get("semanticType", "column") == "column":
+        return "shown, not enforced"
+    if part is Part.PROPERTY and not is_stored(entry) and field in _OF_STORED:
+        return "recorded, not enforced: it is computed, not stored"
     treatment = treatment_of(part, field)
     if treatment is Treatment.RECORDED:
         return "recorded, not enforced"

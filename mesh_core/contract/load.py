@@ -10,6 +10,7 @@ from typing import Any
 from mesh_core.contract.model import Column, Contract, InvalidContract, Port, PortKind, Rule, Violation
 from mesh_core.contract.quarantine import is_quarantining, quarantine_port
 from mesh_core.contract.schema_check import schema_violations
+from mesh_core.contract.semantics import dimensions_of, is_stored, measures_of, synonyms_of
 from mesh_core.contract.yaml_text import UnreadableText, parse_yaml
 from mesh_core.names import InvalidName, check_tag
 
@@ -98,18 +99,27 @@ def _custom(entry: Mapping[str, Any]) -> Mapping[str, Any]:
 
 
 def _port(entry: Mapping[str, Any]) -> Port:
+    properties = entry.get("properties", ())
     is_collection = str(entry.get("physicalType", "")).strip().casefold() == PortKind.COLLECTION.value
     return Port(
         name=entry["name"],
         kind=PortKind.COLLECTION if is_collection else PortKind.TABLE,
         description=entry.get("description"),
-        columns=_columns(entry.get("properties", ())),
+        columns=_columns(it for it in properties if is_stored(it)),
         quality=_rules(entry),
         tags=mesh_tags(entry.get("tags", ())),
         custom_properties=_custom(entry),
         id=entry.get("id"),
         relationships=tuple(entry.get("relationships") or ()),
+        synonyms=_other_names(entry),
+        measures=measures_of(properties),
+        dimensions=dimensions_of(properties),
     )
+
+
+def _other_names(entry: Mapping[str, Any]) -> tuple[str, ...]:
+    title = str(entry.get("businessName") or "").strip()
+    return tuple(dict.fromkeys([*([title] if title else []), *synonyms_of(entry)]))
 
 
 def _columns(entries: Iterable[Mapping[str, Any]]) -> tuple[Column, ...]:
@@ -153,6 +163,7 @@ def _column(entry: Mapping[str, Any], position: int | None = None, partition: in
         partition_position=partition,
         relationships=tuple(entry.get("relationships") or ()),
         id=entry.get("id"),
+        synonyms=_other_names(entry),
     )
 
 

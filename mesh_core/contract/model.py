@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from mesh_core.contract.semantics import Dimension, Measure
+
 __all__ = ["Column", "Contract", "InvalidContract", "Port", "PortKind", "Rule", "Violation"]
 
 
@@ -99,6 +101,7 @@ class Column:
         relationships: The property's entries as written; `mesh_core.contract.relationships` reads them.
         map_key: The keys of a `map`; `map_value` its values.
         id: ODCS `id`: what the property keeps under another name; None when absent.
+        synonyms: Other names of it; the `businessName` comes first.
     """
 
     name: str
@@ -120,13 +123,15 @@ class Column:
     id: str | None = None
     partition_position: int | None = None
     relationships: tuple[Mapping[str, Any], ...] = ()
+    synonyms: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
 class Port:
     """One schema object: a readable thing of the product.
 
-    `quarantine_of` is the port whose bad rows this one holds; empty for the ports that the contract writes.
+    `columns` are what is stored; measures and dimensions say what can be computed of them. `quarantine_of` is the port whose bad
+    rows this one holds; empty for the ports that the contract writes. `synonyms` are as for columns.
     """
 
     name: str
@@ -139,6 +144,9 @@ class Port:
     id: str | None = None
     relationships: tuple[Mapping[str, Any], ...] = ()
     quarantine_of: str = ""
+    synonyms: tuple[str, ...] = ()
+    measures: tuple[Measure, ...] = ()
+    dimensions: tuple[Dimension, ...] = ()
 
     @property
     def partition_key(self) -> tuple[Column, ...]:
@@ -151,6 +159,16 @@ class Port:
         """The key's columns in key order; empty when the port declares none."""
         keyed = [(column.primary_key_position, index) for index, column in enumerate(self.columns)]
         return tuple(self.columns[index] for _, index in sorted((at, index) for at, index in keyed if at is not None))
+
+    def time_dimension(self, measure: Measure) -> str:
+        """What a period of the measure is compared with: what it names, else the port's only date or timestamp, dimensions first.
+
+        Empty if that is unclear.
+        """
+        kinds = ("date", "timestamp")
+        named = [it.name for it in self.dimensions if it.logical_type in kinds and not it.expression]
+        every = [it.name for it in self.columns if it.logical_type in kinds]
+        return measure.time_dimension or (named[0] if len(named) == 1 else every[0] if len(every) == 1 else "")
 
     def column(self, name: str) -> Column:
         """The column of that name. Raises: KeyError naming the columns there are."""

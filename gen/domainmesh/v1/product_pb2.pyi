@@ -226,6 +226,9 @@ class Port(_message.Message):
     FACETS_FIELD_NUMBER: _builtins.int
     AGE_LIMITS_FIELD_NUMBER: _builtins.int
     IS_QUARANTINE_FIELD_NUMBER: _builtins.int
+    SYNONYMS_FIELD_NUMBER: _builtins.int
+    MEASURES_FIELD_NUMBER: _builtins.int
+    MEASURE_DIMENSIONS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its three-part name, like `finance.ledger.entries`."""
     kind: Global___PortKind.ValueType
@@ -272,6 +275,18 @@ class Port(_message.Message):
     def age_limits(self) -> _containers.RepeatedCompositeFieldContainer[Global___AgeLimit]:
         """How old its data may be by the contract."""
 
+    @_builtins.property
+    def synonyms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Other names of it; the contract's business name comes first."""
+
+    @_builtins.property
+    def measures(self) -> _containers.RepeatedCompositeFieldContainer[Global___Measure]:
+        """What can be computed of it."""
+
+    @_builtins.property
+    def measure_dimensions(self) -> _containers.RepeatedCompositeFieldContainer[Global___Dimension]:
+        """What its measures are grouped and filtered by."""
+
     def __init__(
         self,
         *,
@@ -290,14 +305,109 @@ class Port(_message.Message):
         facets: Global___CollectionFacets | None = ...,
         age_limits: _abc.Iterable[Global___AgeLimit] | None = ...,
         is_quarantine: _builtins.bool = ...,
+        synonyms: _abc.Iterable[_builtins.str] | None = ...,
+        measures: _abc.Iterable[Global___Measure] | None = ...,
+        measure_dimensions: _abc.Iterable[Global___Dimension] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["facets", b"facets"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_limits", b"age_limits", "claimed_datasets", b"claimed_datasets", "columns", b"columns", "datasets", b"datasets", "delta_version", b"delta_version", "description", b"description", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "facets", b"facets", "is_quarantine", b"is_quarantine", "kind", b"kind", "name", b"name", "passage_tags", b"passage_tags", "row_count", b"row_count", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_limits", b"age_limits", "claimed_datasets", b"claimed_datasets", "columns", b"columns", "datasets", b"datasets", "delta_version", b"delta_version", "description", b"description", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "facets", b"facets", "is_quarantine", b"is_quarantine", "kind", b"kind", "measure_dimensions", b"measure_dimensions", "measures", b"measures", "name", b"name", "passage_tags", b"passage_tags", "row_count", b"row_count", "synonyms", b"synonyms", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Port: _TypeAlias = Port  # noqa: Y015
+
+@_typing.final
+class Measure(_message.Message):
+    """A figure that a contract defines over the columns of a port. Whoever asks for it sees what it gives over what they may read."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    SYNONYMS_FIELD_NUMBER: _builtins.int
+    EXPRESSION_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    TIME_DIMENSION_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name, unique among the port's columns, measures and dimensions."""
+    title: _builtins.str
+    """The contract's business name."""
+    description: _builtins.str
+    """What it tells."""
+    expression: _builtins.str
+    """The aggregate, as SQL in the dialect of governed SQL."""
+    unit: _builtins.str
+    """What it is counted in, like `EUR`; empty if the contract does not say."""
+    time_dimension: _builtins.str
+    """The column or dimension that a period is compared with; empty if the port has none that is clear."""
+    @_builtins.property
+    def synonyms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Other names of it."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        title: _builtins.str = ...,
+        description: _builtins.str = ...,
+        synonyms: _abc.Iterable[_builtins.str] | None = ...,
+        expression: _builtins.str = ...,
+        unit: _builtins.str = ...,
+        time_dimension: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "expression", b"expression", "name", b"name", "synonyms", b"synonyms", "time_dimension", b"time_dimension", "title", b"title", "unit", b"unit"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Measure: _TypeAlias = Measure  # noqa: Y015
+
+@_typing.final
+class Dimension(_message.Message):
+    """What measures of a port are grouped and filtered by."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    TITLE_FIELD_NUMBER: _builtins.int
+    DESCRIPTION_FIELD_NUMBER: _builtins.int
+    SYNONYMS_FIELD_NUMBER: _builtins.int
+    EXPRESSION_FIELD_NUMBER: _builtins.int
+    LOGICAL_TYPE_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name; a column's, or unique like a measure's."""
+    title: _builtins.str
+    """The contract's business name."""
+    description: _builtins.str
+    """What it tells."""
+    expression: _builtins.str
+    """How it is computed of a row, as SQL; empty for a column."""
+    logical_type: _builtins.str
+    """ODCS logical type."""
+    @_builtins.property
+    def synonyms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Other names of it."""
+
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        title: _builtins.str = ...,
+        description: _builtins.str = ...,
+        synonyms: _abc.Iterable[_builtins.str] | None = ...,
+        expression: _builtins.str = ...,
+        logical_type: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "expression", b"expression", "logical_type", b"logical_type", "name", b"name", "synonyms", b"synonyms", "title", b"title"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Dimension: _TypeAlias = Dimension  # noqa: Y015
 
 @_typing.final
 class CollectionFacets(_message.Message):
@@ -513,6 +623,11 @@ class Column(_message.Message):
     PRIMARY_KEY_POSITION_FIELD_NUMBER: _builtins.int
     TAGS_FIELD_NUMBER: _builtins.int
     DERIVED_TAGS_FIELD_NUMBER: _builtins.int
+    SYNONYMS_FIELD_NUMBER: _builtins.int
+    UNIT_FIELD_NUMBER: _builtins.int
+    ALLOWED_VALUES_FIELD_NUMBER: _builtins.int
+    PATTERN_FIELD_NUMBER: _builtins.int
+    IS_UNIQUE_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     logical_type: _builtins.str
@@ -525,6 +640,12 @@ class Column(_message.Message):
     """True if null is not allowed."""
     primary_key_position: _builtins.int
     """Position in the primary key from 1; 0 if not part of it."""
+    unit: _builtins.str
+    """What it is counted in, like `EUR`; empty if the contract does not say."""
+    pattern: _builtins.str
+    """The pattern that the contract gives its values."""
+    is_unique: _builtins.bool
+    """True if no two rows have the same value."""
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Tags the contract declares."""
@@ -532,6 +653,14 @@ class Column(_message.Message):
     @_builtins.property
     def derived_tags(self) -> _containers.RepeatedCompositeFieldContainer[Global___DerivedTag]:
         """Tags that flowed down lineage into this column. Filled on read."""
+
+    @_builtins.property
+    def synonyms(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Other names of it; the contract's business name comes first."""
+
+    @_builtins.property
+    def allowed_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The values that the contract allows, as text; empty if it allows any."""
 
     def __init__(
         self,
@@ -544,10 +673,15 @@ class Column(_message.Message):
         primary_key_position: _builtins.int = ...,
         tags: _abc.Iterable[_builtins.str] | None = ...,
         derived_tags: _abc.Iterable[Global___DerivedTag] | None = ...,
+        synonyms: _abc.Iterable[_builtins.str] | None = ...,
+        unit: _builtins.str = ...,
+        allowed_values: _abc.Iterable[_builtins.str] | None = ...,
+        pattern: _builtins.str = ...,
+        is_unique: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["derived_tags", b"derived_tags", "description", b"description", "is_required", b"is_required", "logical_type", b"logical_type", "name", b"name", "physical_type", b"physical_type", "primary_key_position", b"primary_key_position", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_values", b"allowed_values", "derived_tags", b"derived_tags", "description", b"description", "is_required", b"is_required", "is_unique", b"is_unique", "logical_type", b"logical_type", "name", b"name", "pattern", b"pattern", "physical_type", b"physical_type", "primary_key_position", b"primary_key_position", "synonyms", b"synonyms", "tags", b"tags", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

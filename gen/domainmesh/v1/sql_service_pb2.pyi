@@ -28,19 +28,25 @@ class PlanQueryRequest(_message.Message):
 
     SQL_FIELD_NUMBER: _builtins.int
     PURPOSE_FIELD_NUMBER: _builtins.int
+    MEASURE_FIELD_NUMBER: _builtins.int
     sql: _builtins.str
     """As in RunQueryRequest."""
     purpose: _builtins.str
     """The purpose; empty for none."""
+    @_builtins.property
+    def measure(self) -> Global___MeasureQuery:
+        """As in RunQueryRequest."""
+
     def __init__(
         self,
         *,
         sql: _builtins.str = ...,
         purpose: _builtins.str = ...,
+        measure: Global___MeasureQuery | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["measure", b"measure"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["purpose", b"purpose", "sql", b"sql"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["measure", b"measure", "purpose", b"purpose", "sql", b"sql"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -56,6 +62,7 @@ class RunQueryRequest(_message.Message):
     PURPOSE_FIELD_NUMBER: _builtins.int
     LIMIT_FIELD_NUMBER: _builtins.int
     TIMEOUT_SECONDS_FIELD_NUMBER: _builtins.int
+    MEASURE_FIELD_NUMBER: _builtins.int
     sql: _builtins.str
     """One SELECT (with WITH, UNION, …) in DuckDB's dialect; tables are ports by their three-part names. `AT (VERSION => 3)` reads
     an older version.
@@ -66,6 +73,12 @@ class RunQueryRequest(_message.Message):
     """At most this many rows; 0 for all."""
     timeout_seconds: _builtins.int
     """The query is stopped after this time; 0 means 60 seconds, at most 3600."""
+    @_builtins.property
+    def measure(self) -> Global___MeasureQuery:
+        """Instead of SQL: measures that a port's contract defines. They are computed by the SELECT that they stand for, under the same
+        policy; the header says which.
+        """
+
     def __init__(
         self,
         *,
@@ -73,14 +86,65 @@ class RunQueryRequest(_message.Message):
         purpose: _builtins.str = ...,
         limit: _builtins.int = ...,
         timeout_seconds: _builtins.int = ...,
+        measure: Global___MeasureQuery | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["measure", b"measure"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "purpose", b"purpose", "sql", b"sql", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["limit", b"limit", "measure", b"measure", "purpose", b"purpose", "sql", b"sql", "timeout_seconds", b"timeout_seconds"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___RunQueryRequest: _TypeAlias = RunQueryRequest  # noqa: Y015
+
+@_typing.final
+class MeasureQuery(_message.Message):
+    """Measures of one port, computed over the rows that the caller may see."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORT_FIELD_NUMBER: _builtins.int
+    MEASURES_FIELD_NUMBER: _builtins.int
+    BY_FIELD_NUMBER: _builtins.int
+    WHERE_FIELD_NUMBER: _builtins.int
+    START_DAY_FIELD_NUMBER: _builtins.int
+    END_DAY_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    port: _builtins.str
+    """The port's three-part name."""
+    where: _builtins.str
+    """A condition on rows, as SQL over the port's columns and dimensions; empty for none."""
+    start_day: _builtins.str
+    """The first day that counts, ISO 8601; empty for no bound. Compared with the measures' time dimension."""
+    end_day: _builtins.str
+    """The first day that counts no more, ISO 8601; empty for no bound."""
+    version: _builtins.int
+    """The product's version; 0 for the one now served."""
+    @_builtins.property
+    def measures(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Names of measures, at least one."""
+
+    @_builtins.property
+    def by(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Dimensions or columns to group by, or a grain of the measures' time dimension: day, week, month, quarter or year."""
+
+    def __init__(
+        self,
+        *,
+        port: _builtins.str = ...,
+        measures: _abc.Iterable[_builtins.str] | None = ...,
+        by: _abc.Iterable[_builtins.str] | None = ...,
+        where: _builtins.str = ...,
+        start_day: _builtins.str = ...,
+        end_day: _builtins.str = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["by", b"by", "end_day", b"end_day", "measures", b"measures", "port", b"port", "start_day", b"start_day", "version", b"version", "where", b"where"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___MeasureQuery: _TypeAlias = MeasureQuery  # noqa: Y015
 
 @_typing.final
 class QueriedPort(_message.Message):
@@ -127,12 +191,15 @@ class PlanQueryResponse(_message.Message):
     ENGINE_PLAN_FIELD_NUMBER: _builtins.int
     REVISION_FIELD_NUMBER: _builtins.int
     LINEAGE_FIELD_NUMBER: _builtins.int
+    SQL_FIELD_NUMBER: _builtins.int
     arrow_schema: _builtins.bytes
     """The schema of its result, as an Arrow IPC schema message."""
     engine_plan: _builtins.str
     """How the engine would run it, as text."""
     revision: _builtins.int
     """The revision it was decided at."""
+    sql: _builtins.str
+    """The SELECT that the measures stand for; empty for a query that was SQL."""
     @_builtins.property
     def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueriedPort]:
         """The ports it reads."""
@@ -149,10 +216,11 @@ class PlanQueryResponse(_message.Message):
         engine_plan: _builtins.str = ...,
         revision: _builtins.int = ...,
         lineage: _lineage_pb2.PortLineage | None = ...,
+        sql: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lineage", b"lineage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrow_schema", b"arrow_schema", "engine_plan", b"engine_plan", "lineage", b"lineage", "ports", b"ports", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrow_schema", b"arrow_schema", "engine_plan", b"engine_plan", "lineage", b"lineage", "ports", b"ports", "revision", b"revision", "sql", b"sql"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -202,8 +270,11 @@ class QueryHeader(_message.Message):
 
     REVISION_FIELD_NUMBER: _builtins.int
     PORTS_FIELD_NUMBER: _builtins.int
+    SQL_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The revision the query was decided at."""
+    sql: _builtins.str
+    """The SELECT that the measures stand for; empty for a query that was SQL."""
     @_builtins.property
     def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueriedPort]:
         """The ports it reads."""
@@ -213,10 +284,11 @@ class QueryHeader(_message.Message):
         *,
         revision: _builtins.int = ...,
         ports: _abc.Iterable[Global___QueriedPort] | None = ...,
+        sql: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ports", b"ports", "revision", b"revision"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ports", b"ports", "revision", b"revision", "sql", b"sql"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,0 +1,245 @@
+"""Measures as governed SQL: a measure of a port, grouped and filtered, becomes one SELECT over that port and nothing else.
+
+The query is built as a tree; what a user wrote gets into it as a literal, as a name that the contract has, or as a condition that
+was parsed alone. What it may see is decided where it is run. Knows nothing of policy, data and questions.
+Source: ODCS 3.2 `semanticType`; time grains as in the dbt semantic layer.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from mesh_core.answers.intervals import Interval
+from mesh_core.contract.model import Port
+from mesh_core.contract.semantic_check import DIALECT, columns_in
+from mesh_core.contract.semantics import Measure
+from mesh_core.sql_text import SqlNotUnderstood, parsed_expression
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+__all__ = ["GRAINS", "InvalidMeasure", "MeasureQuery", "Values", "lookup_sql", "measure_sql"]
+
+GRAINS = ("day", "week", "month", "quarter", "year")
+"""What a time dimension can be cut to, beside the dimensions that a port names."""
+_TIMES = ("date", "timestamp")
+
+
+class InvalidMeasure(ValueError):
+    """A question that the contract's measures do not answer; the message says what there is."""
+
+
+@dataclass(frozen=True, slots=True)
+class Values:
+    """A condition: a dimension or column has one of these values. Text is compared without regard to case."""
+
+    name: str
+    values: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class MeasureQuery:
+    """What is asked of a port's measures.
+
+    Attributes:
+        measures: Their names, at least one.
+        by: Dimensions, columns or time grains that rows are grouped by.
+        where: An SQL condition over the port's columns and dimensions; empty for none.
+        only: Conditions that must all hold.
+        period: What the time dimension of each measure lies in.
+        top: Only so many rows, with the greatest values of the first measure first; 0 for all, by group.
+        version: Of the product; 0 for the one now served.
+    """
+
+    measures: tuple[str, ...]
+    by: tuple[str, ...] = ()
+    where: str = ""
+    only: tuple[Values, ...] = ()
+    period: Interval | None = None
+    top: int = 0
+    version: int = 0
+
+
+def measure_sql(name: str, port: Port, query: MeasureQuery) -> str:
+    """The SELECT that answers the query, in the dialect of governed SQL: the groups' columns, then one for each measure.
+
+    Args:
+        name: The port's three-part name.
+        port: What its contract says of it.
+        query: What is asked.
+
+    Raises:
+        InvalidMeasure: the port has no such measure or dimension, or the condition cannot be understood.
+    """
+    from sqlglot import exp
+
+    measures = [_measure(port, wanted) for wanted in query.measures]
+    if not measures:
+        raise InvalidMeasure(f"No measure is named: {_listed(port)}.")
+    groups = [(wanted, _group(port, wanted, measures)) for wanted in query.by]
+    values = [(it.name, _own(parsed_expression(it.expression, DIALECT), port)) for it in measures]
+    columns = [exp.alias_(made, alias, quoted=True) for alias, made in (*groups, *values)]
+    conditions = [_condition(port, query.where)] if query.where.strip() else []
+    conditions += [_among(port, it) for it in query.only]
+    if query.period is not None:
+        conditions += [_within(it, query.period) for it in _times(port, measures)]
+    built = exp.select(*columns).from_(_table(name, query.version))
+    built = built.where(*conditions) if conditions else built
+    if groups:
+        places = [exp.Literal.number(place) for place in range(1, len(groups) + 1)]
+        best = [exp.Ordered(this=exp.Literal.number(len(groups) + 1), desc=True, nulls_first=False)] if query.top else []
+        built = built.group_by(*places).order_by(*best, *[it.copy() for it in places])
+    return (built.limit(query.top) if query.top else built).sql(dialect=DIALECT)
+
+
+def lookup_sql(name: str, port: Port, only: Values, *, limit: int, version: int = 0) -> str:
+    """The SELECT of every column that may be seen, of the rows whose column has one of the values; at most `limit`."""
+    from sqlglot import exp
+
+    built = exp.select("*").from_(_table(name, version)).where(_among(port, only))
+    return built.limit(limit).sql(dialect=DIALECT)
+
+
+def _measure(port: Port, name: str) -> Measure:
+    found = next((it for it in port.measures if it.name.casefold() == name.casefold()), None)
+    if found is None or not found.expression:
+        raise InvalidMeasure(f"{port.name} has no measure {name!r}: {_listed(port)}.")
+    return found
+
+
+def _listed(port: Port) -> str:
+    return f"it has {', '.join(it.name for it in port.measures)}" if port.measures else "its contract defines none"
+
+
+def _group(port: Port, name: str, measures: list[Measure]) -> exp.Expr:
+    found = _value(port, name)
+    if found is not None:
+        return found
+    if name.casefold() not in GRAINS:
+        names = dict.fromkeys([it.name for it in port.dimensions] or [it.name for it in port.columns])
+        raise InvalidMeasure(
+            f"{port.name} has no dimension {name!r}: it has {', '.join(names)}, and {', '.join(GRAINS)} of its time."
+        )
+    times = _times(port, measures)
+    if len({it.sql(dialect=DIALECT) for it in times}) > 1:
+        raise InvalidMeasure(f"The measures have several time dimensions: ask for them one by one to group by {name}.")
+    from sqlglot import exp
+
+    return exp.Anonymous(this="date_trunc", expressions=[exp.Literal.string(name.casefold()), times[0]])
+
+
+def _times(port: Port, measures: list[Measure]) -> list[exp.Expr]:
+    """The time dimensions of the measures, each once. Raises: InvalidMeasure: one has none."""
+    found = {}
+    for measure in measures:
+        name = port.time_dimension(measure)
+        value = _value(port, name) if name else None
+        if value is None:
+            raise InvalidMeasure(f"Measure {measure.name!r} of {port.name} has no time dimension: its contract must name one.")
+        found[name.casefold()] = value
+    return list(found.values())
+
+
+def _value(port: Port, name: str) -> exp.Expr | None:
+    """The expression of a dimension or column; None if the port has neither."""
+    from sqlglot import exp
+
+    wanted = name.casefold()
+    made = next((it for it in port.dimensions if it.name.casefold() == wanted and it.expression), None)
+    if made is not None:
+        return exp.paren(_own(parsed_expression(made.expression, DIALECT), port))
+    column = next((it for it in port.columns if it.name.casefold() == wanted), None)
+    return exp.column(exp.to_identifier(column.name, quoted=True)) if column is not None else None
+
+
+def _own(expression: exp.Expr, port: Port) -> exp.Expr:
+    """The expression with its columns named alone, as the one table of the query has them."""
+    for _ in columns_in(expression, port.name):
+        pass
+    return expression
+
+
+def _condition(port: Port, where: str) -> exp.Expr:
+    """The user's condition, with dimensions in place of their names. Raises: InvalidMeasure."""
+    from sqlglot import exp
+
+    try:
+        condition = _own(parsed_expression(where, DIALECT), port)
+    except SqlNotUnderstood as error:
+        raise InvalidMeasure(f"where: {error}") from None
+    if condition.find(exp.Query, exp.AggFunc, exp.Window, exp.Star):
+        raise InvalidMeasure("where is a condition on single rows of the port: no query, aggregate or window.")
+    made = {it.name.casefold() for it in port.dimensions if it.expression}
+
+    def replaced(node: exp.Expr) -> exp.Expr:
+        is_made = isinstance(node, exp.Column) and len(node.parts) == 1 and node.name.casefold() in made
+        return (_value(port, node.name) or node) if is_made else node
+
+    return exp.paren(condition.transform(replaced))
+
+
+def _among(port: Port, only: Values) -> exp.Expr:
+    """The condition as a tree. Raises: InvalidMeasure: there is no such column, or a value is none of its kind."""
+    from sqlglot import exp
+
+    value = _value(port, only.name)
+    if value is None:
+        raise InvalidMeasure(f"{port.name} has no dimension {only.name!r}.")
+    kind = _kind(port, only.name)
+    if kind in ("integer", "number"):
+        numbers = [it.replace(",", "") for it in only.values]
+        if not all(_is_number(it) for it in numbers):
+            raise InvalidMeasure(f"{only.name} holds numbers: {', '.join(only.values)} is none.")
+        return exp.In(this=value, expressions=[exp.Literal.number(it) for it in numbers])
+    if kind in _TIMES:
+        days = [_day_literal(it) for it in only.values]
+        return exp.In(this=exp.cast(value, "date"), expressions=days)
+    texts = [exp.Lower(this=exp.Literal.string(it)) for it in only.values]
+    return exp.In(this=exp.Lower(this=exp.cast(value, "varchar")), expressions=texts)
+
+
+def _day_literal(text: str) -> exp.Expr:
+    from sqlglot import exp
+
+    try:
+        day = date.fromisoformat(text)
+    except ValueError:
+        raise InvalidMeasure(f"{text!r} is no day like 2026-03-31.") from None
+    return exp.cast(exp.Literal.string(day.isoformat()), "date")
+
+
+def _is_number(text: str) -> bool:
+    whole, _, part = text.removeprefix("-").partition(".")
+    return whole.isdecimal() and whole.isascii() and (not part or (part.isdecimal() and part.isascii()))
+
+
+def _kind(port: Port, name: str) -> str:
+    wanted = name.casefold()
+    made = next((it.logical_type for it in port.dimensions if it.name.casefold() == wanted and it.expression), None)
+    stored = next((it.logical_type or "" for it in port.columns if it.name.casefold() == wanted), "")
+    return stored if made is None else made
+
+
+def _within(value: exp.Expr, period: Interval) -> exp.Expr:
+    from sqlglot import exp
+
+    parts: list[exp.Expr] = []
+    if period.start is not None:
+        parts.append(exp.GTE(this=value.copy(), expression=_day_literal(period.start.isoformat())))
+    if period.end is not None:
+        parts.append(exp.LT(this=value.copy(), expression=_day_literal(period.end.isoformat())))
+    return exp.and_(*parts)
+
+
+def _table(name: str, version: int) -> exp.Table:
+    """The port as a table, known by its last part."""
+    from sqlglot import exp
+
+    domain, product, port = name.split(".")
+    table = exp.table_(port, db=product, catalog=domain, quoted=True)
+    if version:
+        when = exp.HistoricalData(this="AT", kind="VERSION", expression=exp.Literal.number(version))
+        table.set("when", when)
+    return table

@@ -1,0 +1,185 @@
+"""From a question to queries over what contracts define: rows by keys, measures, groups, values and periods; nothing guessed."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from typing import Any
+
+import pytest
+
+from mesh_core.answers.figures import FigurePlan, plan_figures
+from mesh_core.contract import Port, load_contract
+
+TODAY = date(2026, 11, 26)
+
+
+def port(name: str, properties: list[dict[str, Any]], **more: Any) -> Port:
+    document = {
+        "kind": "DataContract", "apiVersion": "v3.2.0", "id": name, "version": "1.0.0", "status": "active",
+        "schema": [{"name": name, "logicalType": "object", "properties": properties, **more}],
+    }  # fmt: skip
+    return load_contract(json.dumps(document)).ports[0]
+
+
+def synonyms(*words: str) -> list[dict[str, str]]:
+    return [{"synonym": word} for word in words]
+
+
+def values(*every: str) -> list[dict[str, str]]:
+    return [{"value": value} for value in every]
+
+
+def measure(name: str, logic: str, *others: str, unit: str = "") -> dict[str, Any]:
+    custom = {"customProperties": [{"property": "unit", "value": unit}]} if unit else {}
+    return {
+        "name": name,
+        "logicalType": "number",
+        "semanticType": "measure",
+        "transformLogic": logic,
+        "synonyms": synonyms(*others),
+        **custom,
+    }
+
+
+SHIPMENTS = port(
+    "shipments",
+    [
+        {"name": "shipment_no", "logicalType": "integer", "primaryKey": True},
+        {"name": "vessel", "logicalType": "string", "semanticType": "dimension", "synonyms": synonyms("ship")},
+        {"name": "harbour", "logicalType": "string", "semanticType": "dimension", "enum": values("Hamburg", "Oslo")},
+        {"name": "state", "logicalType": "string", "enum": values("landed", "lost")},
+        {"name": "landed_on", "logicalType": "date", "semanticType": "dimension"},
+        {"name": "kilos", "logicalType": "number"},
+        measure("landed_weight", "SUM(kilos) FILTER (WHERE state = 'landed')", "tonnage", unit="kg"),
+        measure("shipment_count", "COUNT(*)", "shipments", "number of shipments"),
+    ],
+)  # fmt: skip
+CREW = port(
+    "crew",
+    [
+        {"name": "crew_id", "logicalType": "string", "primaryKey": True, "logicalTypeOptions": {"pattern": "^CR-[0-9]{5}$"}},
+        {"name": "name", "logicalType": "string"},
+        {"name": "hired_on", "logicalType": "date"},
+        measure("headcount", "COUNT(*)", "crew members"),
+    ],
+    synonyms=synonyms("sailor"),
+)
+COSTS = port(
+    "costs",
+    [
+        {"name": "cost_id", "logicalType": "integer", "primaryKey": True},
+        {"name": "harbour", "logicalType": "string", "semanticType": "dimension"},
+        {"name": "paid_on", "logicalType": "date"},
+        {"name": "euro", "logicalType": "number"},
+        measure("total_cost", "SUM(euro)", "cost", "spend", unit="EUR"),
+        measure("tonnage", "SUM(euro)"),
+    ],
+)
+PORTS = {"fleet.cargo.shipments": SHIPMENTS, "fleet.people.crew": CREW, "books.harbours.costs": COSTS}
+
+
+def plan(question: str, ports: dict[str, Port] = PORTS) -> FigurePlan:
+    return plan_figures(question, ports, today=TODAY)
+
+
+def only(question: str) -> str:
+    found = plan(question)
+    assert not found.unclear, found.unclear
+    (query,) = found.queries
+    return query.sql
+
+
+@pytest.mark.parametrize(
+    "question",
+    ["Where is shipment 4711?", "Show shipment no 4711", "is shipment number 4711 late?", "Shipments 4711 and its papers"],
+)
+def test_a_row_is_looked_up_by_its_key(question):
+    found = plan(question)
+    assert [it.sql for it in found.queries] == [
+        'SELECT * FROM "fleet"."cargo"."shipments" WHERE "shipment_no" IN (4711) LIMIT 20'
+    ]
+
+
+def test_several_keys_are_one_look_up():
+    assert "IN (4711, 4712)" in only("Compare shipments 4711 and 4712")
+
+
+@pytest.mark.parametrize("question", ["Who is sailor 42?", "Who is CR-00042?", "who is crew member with the id cr-00042"])
+def test_a_key_of_a_known_shape_is_completed_and_recognised(question):
+    assert "LOWER('CR-00042')" in only(question).replace("LOWER('cr-00042')", "LOWER('CR-00042')")
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Where is the shipment?", "shipment O-17", "Is a shipment of 4711 kilos allowed?", "How do I file a cost?",
+        "What is our policy for tonnage taxes?", "May crew members leave the ship in Oslo?", "Is tonnage reported by captains?",
+        "", "?", "4711", "CR-0004211",
+    ],
+)  # fmt: skip
+def test_what_names_no_figure_has_none(question):
+    assert plan(question) == FigurePlan()
+
+
+@pytest.mark.parametrize(
+    ("question", "parts"),
+    [
+        ("What is the landed weight?", ["SUM(\"kilos\")"]),
+        ("How much landed weight was there in March 2026?", ["'2026-03-01' AS DATE", "'2026-04-01' AS DATE", "landed_on"]),
+        ("landed weight by harbour and month in 2026", ["GROUP BY", "harbour", "DATE_TRUNC('MONTH'", "2027-01-01"]),
+        ("What was the landed weight in Oslo?", ["LOWER('Oslo')"]),
+        ("What was the landed weight of the ship Black Pearl in Q1 2026?", ["LOWER('Black Pearl')", "2026-04-01"]),
+        ("How many shipments were lost in Hamburg last month?", ["COUNT(*)", "LOWER('lost')", "LOWER('Hamburg')", "2026-10-01"]),
+        ("Total landed weight per ship", ["\"vessel\"", "GROUP BY"]),
+        ("top 3 ships by landed weight", ["LIMIT 3", "DESC", "vessel"]),
+        ("What is the headcount?", ["fleet", "crew"]),
+        ("How much did we spend in Oslo: what is the total cost?", ["SUM(\"euro\")"]),
+        ("number of shipments and landed weight by harbour", ["COUNT(*)", "kilos"]),
+    ],
+)  # fmt: skip
+def test_measures_are_asked_for_in_words(question, parts):
+    sql = only(question).replace("kilos)", '"kilos")').replace("SUM(euro)", 'SUM("euro")').replace('""', '"')
+    for part in parts:
+        assert part.lower() in sql.lower(), (part, sql)
+
+
+def test_each_period_has_a_figure():
+    found = plan("Compare the landed weight of Q1 2025 and Q1 2026")
+    assert [it.words for it in found.queries] == [
+        "landed_weight of fleet.cargo.shipments, 2025-01-01 to 2025-03-31",
+        "landed_weight of fleet.cargo.shipments, 2026-01-01 to 2026-03-31",
+    ]
+    assert all(it.units == {"landed_weight": "kg"} for it in found.queries)
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("What is the tonnage in 2026?", "may be of books.harbours.costs or of fleet.cargo.shipments"),
+        ("What was the landed weight in Atlantis?", "“Atlantis”: not known to fleet.cargo.shipments"),
+        ("What was the landed weight of frozen shipments?", "“frozen”"),
+        ("What was the landed weight by captain?", "“captain”"),
+        ("What was the landed weight in fiscal 2026?", "fiscal year"),
+        ("What are the headcount and the landed weight?", "different ports"),
+    ],
+)
+def test_what_is_not_clear_is_asked_back_and_not_guessed(question, said):
+    found = plan(question)
+    assert found.queries == ()
+    assert any(said in it for it in found.unclear), found.unclear
+
+
+def test_a_name_that_several_ports_have_is_told_apart_by_the_port():
+    assert '"books"' in only("What is the tonnage of costs in 2026?")
+
+
+def test_a_figure_beside_another_question_is_still_found():
+    found = plan("What was the landed weight in March 2026, and what does the handbook say about storms?")
+    assert len(found.queries) == 1
+    assert not found.unclear
+
+
+def test_values_of_a_question_are_never_sql():
+    found = plan('What was the landed weight of ship "x\'); DROP TABLE y; --"?')
+    assert all("LOWER('x''); DROP TABLE y; --')" in it.sql for it in found.queries)

@@ -51,7 +51,18 @@ from domain_sdk.audit_log import (
     read_checkpoints,
 )
 from domain_sdk.break_glass import BreakGlass
-from domain_sdk.catalog import CollectionFacets, ColumnEntry, DerivedTag, DomainEntry, Hit, PortEntry, PortKind, ProductEntry
+from domain_sdk.catalog import (
+    CollectionFacets,
+    ColumnEntry,
+    DerivedTag,
+    DimensionEntry,
+    DomainEntry,
+    Hit,
+    MeasureEntry,
+    PortEntry,
+    PortKind,
+    ProductEntry,
+)
 from domain_sdk.changes import ChangePlan, Changes, ChangeSet, FieldDifference, PlannedChange, Resource
 from domain_sdk.collections import Passage
 from domain_sdk.contract_changes import (
@@ -176,6 +187,7 @@ __all__ = [
     "DecisionKind",
     "DecisionRecord",
     "DerivedTag",
+    "DimensionEntry",
     "Domain",
     "DomainEntry",
     "EventResult",
@@ -204,6 +216,7 @@ __all__ = [
     "LineageReach",
     "LineageReceipt",
     "LineageRun",
+    "MeasureEntry",
     "Mention",
     "Mesh",
     "MeshError",

@@ -205,7 +205,7 @@ def _answering(readers: Readers, vectors: VectorAccess) -> Answering:
     if settings.chat:
         chat = ChatEndpoint(settings.chat, api_key=settings.chat_api_key, timeout_seconds=settings.chat_seconds)
         model = ModelWriter(chat, SearchIndex(readers.backend.policy), seconds=settings.chat_seconds)
-    return Answering(readers, ExtractiveWriter(vectors), model, None, readers.backend.new_id)
+    return Answering(readers, ExtractiveWriter(vectors), model, readers.backend.new_id)
 
 
 def _backend(settings: Settings) -> tuple[Backend, Authenticator]:

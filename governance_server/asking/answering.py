@@ -18,12 +18,11 @@ from governance_server.asking.writing import EXTRACTIVE, Writer, WriterFailed
 from mesh_core.answers.answer import Answer, Citation, Figure, Sentence, Stage
 from mesh_core.answers.sources import Cited
 from mesh_core.answers.support import supported
-from mesh_core.answers.tables import FigurePlanner
 
 __all__ = ["Answering", "Begun", "Part", "Timing"]
 
 _LOG = logging.getLogger(__name__)
-_MOST_FIGURES = 4
+_MOST_FIGURES = 8
 _MOST_SENTENCES = 20
 
 
@@ -70,14 +69,12 @@ class Answering:
         readers: The governed ways to read.
         extractive: The writer that is always there.
         model: The writer that is used if there is one.
-        planner: What plans figures over tables, if anything does.
         new_id: Makes ids that nobody can guess.
     """
 
     readers: Readers
     extractive: Writer
     model: Writer | None
-    planner: FigurePlanner | None
     new_id: Callable[[], str]
 
     def answer(
@@ -104,8 +101,7 @@ class Answering:
         yield timing.stage("retrieving")
         yield Begun("computing")
         with timing.spent("computing"):
-            if self.planner is not None and scope.tables:
-                compute_all(evidence, self.planner(asking.question, scope.models(backend))[:_MOST_FIGURES])
+            _compute(evidence)
         yield timing.stage("computing")
         yield Begun("writing")
         cited = Cited(evidence.sources)
@@ -160,3 +156,13 @@ class Answering:
             yield shown
         timing.seconds.setdefault("verifying", 0.0)
         return dropped
+
+
+def _compute(evidence: Evidence) -> None:
+    """The figures that the question asks for are computed, or the reader is told what was not clear."""
+    from mesh_core.answers.figures import plan_figures
+
+    backend, tables = evidence.readers.backend, evidence.scope.models(evidence.readers.backend)
+    plan = plan_figures(evidence.asking.question, tables, today=backend.now().date())
+    evidence.notices += plan.unclear
+    compute_all(evidence, plan.queries[:_MOST_FIGURES])

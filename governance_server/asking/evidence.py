@@ -116,7 +116,8 @@ class Evidence:
         figure = _figure(sql, query.basis, rows)
         known = source_of(figure)
         values = wording_of(f"{known.text}\n{known.context}")
-        sentences = [filled(query.sentence, dict(zip(figure.columns, row, strict=True))) for row in figure.rows]
+        told = [dict(zip(figure.columns, row, strict=True)) for row in figure.rows]
+        sentences = [filled(template, row) for row in told for template in query.sentences]
         sound = [it for it in sentences if it and wording_of(it).numbers <= values.numbers]
         kept = self.sources.add_figure(figure, "\n".join(sound))
         self.said[kept.number] = tuple(sound)

@@ -23,6 +23,7 @@ from governance_server.rules.read_plans import ReadPlan
 from governance_server.search.index import words
 from governance_server.services.retrieval import is_searchable
 from mesh_core.answers.tables import TableModel
+from mesh_core.expressions.tree import TRUE
 from mesh_core.names import column_object, parse_port
 
 if TYPE_CHECKING:
@@ -158,7 +159,8 @@ def _model(backend: Backend, table: Looked) -> TableModel | None:
     seen = {column.name: column for column in table.plan.columns}
     definition = replace(port, columns=tuple(column for column in port.columns if column.name in seen))
     masked = frozenset(name for name, column in seen.items() if not column.is_clear)
-    return TableModel(table.port.name, table.version, definition, masked, contract.custom_properties)
+    is_filtered = table.plan.row_filter != TRUE
+    return TableModel(table.port.name, table.version, definition, masked, contract.custom_properties, is_filtered)
 
 
 @lru_cache(maxsize=64)

@@ -1,106 +1,82 @@
 """Figures that a question asks for: look-ups of rows by their keys, and measures with their filters, groups and periods.
 
 Deterministic, and nothing is guessed: what the question names is compared with what contracts name, and where that fits several
-things, or something in the question fits nothing, the plan says so and holds no query. A query is governed SQL, whose tables are
-ports; who asks, and what they may see, is decided where it runs. Knows nothing of policy and of data.
+things, or something in the question fits nothing, the plan says so and holds no query. Who asks, and what they may see, is
+decided where a query runs. Knows nothing of policy and of data.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+from collections.abc import Iterator, Sequence
 from datetime import date
-from enum import StrEnum
 
-from mesh_core.answers.keys import Given, given_values, is_key
-from mesh_core.answers.measure_questions import asked_measures
-from mesh_core.answers.measure_sql import InvalidMeasure, Values, lookup_sql, measure_sql
-from mesh_core.answers.terms import words_of
+from mesh_core.answers.look_ups import look_ups
+from mesh_core.answers.measure_questions import AskedMeasures, asked_measures
+from mesh_core.answers.measure_sql import InvalidMeasure, measure_sql
+from mesh_core.answers.tables import FigurePlan, FigureQuery, TableModel
 from mesh_core.contract.model import Port, PortKind
+from mesh_core.contract.semantic_check import DIALECT, columns_in
+from mesh_core.contract.semantics import Measure
+from mesh_core.sql_text import SqlNotUnderstood, parsed_expression
 
-__all__ = ["FigureKind", "FigurePlan", "FigureQuery", "plan_figures"]
+__all__ = ["plan_figures"]
 
-LOOKED_UP_ROWS = 20
-"""The most rows of one look-up."""
-
-
-class FigureKind(StrEnum):
-    """What a query gives."""
-
-    ROWS = "rows"
-    MEASURE = "measure"
+_MOST_GROUPS = 20
 
 
-@dataclass(frozen=True, slots=True)
-class FigureQuery:
-    """One query that answers part of a question.
-
-    Attributes:
-        sql: One SELECT in the dialect of governed SQL, over `port` alone.
-        words: What it gives, for people.
-        names: The key that is looked up, or the measures.
-        units: Measure → what it is counted in; those without a unit are left out.
-    """
-
-    kind: FigureKind
-    port: str
-    sql: str
-    words: str
-    names: tuple[str, ...] = ()
-    units: Mapping[str, str] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class FigurePlan:
-    """The queries for a question, and what of it is not clear, in sentences for who asked."""
-
-    queries: tuple[FigureQuery, ...] = ()
-    unclear: tuple[str, ...] = ()
-
-
-def plan_figures(
-    question: str, ports: Mapping[str, Port], *, today: date, versions: Mapping[str, int] | None = None
-) -> FigurePlan:
-    """What to look up and compute for the question.
+def plan_figures(question: str, tables: Sequence[TableModel], *, today: date) -> FigurePlan:
+    """What to look up and compute for the question; nothing twice.
 
     Args:
         question: As it was asked.
-        ports: Three-part name → what the contract says, of the ports that the asker may know of.
-        today: What `last month` is told from.
-        versions: The version to read of a port; the one now served of those that are not in it.
+        tables: What the asker may read.
+        today: What `last month` and the age of a date are told from.
     """
-    tables = {name: port for name, port in sorted(ports.items()) if port.kind is PortKind.TABLE and not port.quarantine_of}
-    pinned = versions or {}
-    rows = _lookups(question, tables, pinned)
-    asked, unclear = asked_measures(question, tables, today=today)
-    figures, problems = [], list(unclear)
+    known = {it.port: it for it in sorted(tables, key=lambda it: it.port) if _is_plain(it.definition)}
+    rows = look_ups(question, known, today=today)
+    asked, unclear = asked_measures(question, {name: it.definition for name, it in known.items()}, today=today)
+    problems = list(unclear)
+    figures = []
     for it in asked:
-        port = tables[it.port]
         try:
-            sql = measure_sql(it.port, port, replace(it.query, version=pinned.get(it.port, 0)))
+            figures.append(_figure(it, known[it.port]))
         except InvalidMeasure as error:
             problems.append(str(error))
-            continue
-        units = {own.name: own.unit for own in port.measures if own.name in it.query.measures and own.unit}
-        figures.append(FigureQuery(FigureKind.MEASURE, it.port, sql, it.words, it.query.measures, units))
-    return FigurePlan((*rows, *figures), tuple(dict.fromkeys(problems)))
+    return FigurePlan((*figures, *rows), tuple(dict.fromkeys(problems)))
 
 
-def _lookups(question: str, ports: Mapping[str, Port], versions: Mapping[str, int]) -> list[FigureQuery]:
-    """Rows by keys; where a value is the key of several ports, of each."""
-    words = words_of(question)
-    found = []
-    for name, port in ports.items():
-        for column in port.columns:
-            if not is_key(port, column):
-                continue
-            for given in given_values(question, words, port, column):
-                found.append(_lookup(name, port, given, versions.get(name, 0)))
-    return list({it.sql: it for it in found}.values())
+def _is_plain(port: Port) -> bool:
+    return port.kind is PortKind.TABLE and not port.quarantine_of
 
 
-def _lookup(name: str, port: Port, given: Given, version: int) -> FigureQuery:
-    only = Values(given.column, given.values)
-    sql = lookup_sql(name, port, only, limit=LOOKED_UP_ROWS, version=version)
-    words = f"{name} where {given.column} is {' or '.join(given.values)}"
-    return FigureQuery(FigureKind.ROWS, name, sql, words, (given.column,))
+def _figure(asked: AskedMeasures, table: TableModel) -> FigureQuery:
+    """Raises: InvalidMeasure: it is computed of what the asker sees masked, or not at all."""
+    port = table.definition
+    measures = [it for it in port.measures if it.name in asked.query.measures]
+    for it in measures:
+        needed = set(_columns_of(it, port))
+        if hidden := needed - {column.name.casefold() for column in port.columns}:
+            raise InvalidMeasure(f"{it.name} of {asked.port} is computed of {len(hidden)} columns that you may not read.")
+        if masked := sorted(needed & {name.casefold() for name in table.masked}):
+            raise InvalidMeasure(f"{it.name} of {asked.port} is computed of {', '.join(masked)}, which you see masked.")
+    sql = measure_sql(asked.port, port, asked.query)
+    groups = [name for name in asked.query.by if name.isidentifier()]
+    values = ", ".join(_said(it) for it in measures if it.name.isidentifier())
+    scope = ", ".join(filter(None, (asked.port, asked.limits)))
+    which = "".join(f"{name.replace('_', ' ')} {{{name}}}, " for name in groups)
+    text = f"{which}{values} of {f'the rows that you may read of {scope}' if table.is_filtered else scope}."
+    return FigureQuery(sql, (text[:1].upper() + text[1:],), asked.words, most_rows=_MOST_GROUPS if groups else 1)
+
+
+def _said(measure: Measure) -> str:
+    name = measure.title or measure.name.replace("_", " ")
+    return f"{name} {{{measure.name}}}{f' {measure.unit}' if measure.unit else ''}"
+
+
+def _columns_of(measure: Measure, port: Port) -> Iterator[str]:
+    """The columns that the measure and its time need, in lower case."""
+    try:
+        expression = parsed_expression(measure.expression, DIALECT)
+    except SqlNotUnderstood as error:
+        raise InvalidMeasure(str(error)) from None
+    yield from (node.parts[0].name.casefold() for node in columns_in(expression, port.name))

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from mesh_core.answers.terms import Word, best_matches, term_words
 from mesh_core.contract.model import Column, Port
 
-__all__ = ["Given", "KeyShape", "given_values", "is_key", "nouns_of", "shape_of"]
+__all__ = ["Given", "KeyShape", "given_values", "is_key", "nouns_of", "shape_of", "singular"]
 
 _SHAPE = re.compile(r"\^?(?P<prefix>(?:[A-Za-z0-9 _#-]|\\[-./])*?)(?:\\d|\[0-9\])(?:\{(?P<digits>\d{1,2})\}|(?P<many>\+))\$?\Z")
 _KEY_WORDS = frozenset({"id", "ids", "no", "nr", "number", "key", "code"})
@@ -69,7 +69,7 @@ def nouns_of(port: Port, column: Column) -> list[str]:
     """What a value of the column may be called: the column's names, also without `id`, and its port's if it is the key."""
     names = [column.name, *column.synonyms]
     short = [" ".join(words[:-1]) for name in names if len(words := term_words(name)) > 1 and words[-1] in _KEY_WORDS]
-    own = [it for name in (port.name, *port.synonyms) for it in (name, _singular(name))] if is_key(port, column) else []
+    own = [it for name in (port.name, *port.synonyms) for it in (name, singular(name))] if is_key(port, column) else []
     return list(dict.fromkeys([*names, *short, *own]))
 
 
@@ -135,7 +135,8 @@ def _value(
     return re.sub(r"['’]s\Z", "", text[word.begin : words[end - 1].finish]), end
 
 
-def _singular(name: str) -> str:
+def singular(name: str) -> str:
+    """The name of one of what the name calls many; itself if it calls one."""
     if name.endswith("ies"):
         return f"{name[:-3]}y"
     if name.endswith(("sses", "xes", "ches", "shes")):

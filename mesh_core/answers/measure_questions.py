@@ -45,11 +45,22 @@ _FILLERS = frozenset({
 
 @dataclass(frozen=True, slots=True)
 class AskedMeasures:
-    """Measures of one port that a question asks for, as a query and in words."""
+    """Measures of one port that a question asks for."""
 
     port: str
     query: MeasureQuery
-    words: str
+
+    @property
+    def limits(self) -> str:
+        """The period and the values that count, in words; empty for all."""
+        parts = [str(self.query.period)] if self.query.period is not None else []
+        return ", ".join([*parts, *(f"{it.name} {' or '.join(it.values)}" for it in self.query.only)])
+
+    @property
+    def words(self) -> str:
+        """What is computed, in words."""
+        by = f"by {', '.join(self.query.by)}" if self.query.by else ""
+        return ", ".join(filter(None, (f"{', '.join(self.query.measures)} of {self.port}", self.limits, by)))
 
 
 @dataclass(slots=True)
@@ -211,7 +222,7 @@ def _queries(clause: _Clause, name: str, measures: Sequence[Measure], given: Seq
     for period in periods or [None]:
         most = int(top[1]) if top and by else 0
         query = MeasureQuery(tuple(it.name for it in measures), by, only=only, period=period, top=most)
-        clause.found.append(AskedMeasures(name, query, _described(name, query)))
+        clause.found.append(AskedMeasures(name, query))
 
 
 def _asked_columns(port: Port) -> list[Column]:
@@ -266,13 +277,3 @@ def _take_names(clause: _Clause, name: str, port: Port) -> None:
 
 def _dimension_names(port: Port) -> list[str]:
     return [it.name for it in port.dimensions] or [it.name for it in port.columns]
-
-
-def _described(name: str, query: MeasureQuery) -> str:
-    parts = [f"{', '.join(query.measures)} of {name}"]
-    if query.period is not None:
-        parts.append(str(query.period))
-    parts += [f"{it.name} {' or '.join(it.values)}" for it in query.only]
-    if query.by:
-        parts.append(f"by {', '.join(query.by)}")
-    return ", ".join(parts)

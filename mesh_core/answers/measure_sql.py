@@ -20,7 +20,7 @@ from mesh_core.sql_text import SqlNotUnderstood, parsed_expression
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["GRAINS", "InvalidMeasure", "MeasureQuery", "Values", "lookup_sql", "measure_sql"]
+__all__ = ["GRAINS", "InvalidMeasure", "MeasureQuery", "Values", "among", "measure_sql", "table_of"]
 
 GRAINS = ("day", "week", "month", "quarter", "year")
 """What a time dimension can be cut to, beside the dimensions that a port names."""
@@ -82,24 +82,16 @@ def measure_sql(name: str, port: Port, query: MeasureQuery) -> str:
     values = [(it.name, _own(parsed_expression(it.expression, DIALECT), port)) for it in measures]
     columns = [exp.alias_(made, alias, quoted=True) for alias, made in (*groups, *values)]
     conditions = [_condition(port, query.where)] if query.where.strip() else []
-    conditions += [_among(port, it) for it in query.only]
+    conditions += [among(port, it) for it in query.only]
     if query.period is not None:
         conditions += [_within(it, query.period) for it in _times(port, measures)]
-    built = exp.select(*columns).from_(_table(name, query.version))
+    built = exp.select(*columns).from_(table_of(name, query.version))
     built = built.where(*conditions) if conditions else built
     if groups:
         places = [exp.Literal.number(place) for place in range(1, len(groups) + 1)]
         best = [exp.Ordered(this=exp.Literal.number(len(groups) + 1), desc=True, nulls_first=False)] if query.top else []
         built = built.group_by(*places).order_by(*best, *[it.copy() for it in places])
     return (built.limit(query.top) if query.top else built).sql(dialect=DIALECT)
-
-
-def lookup_sql(name: str, port: Port, only: Values, *, limit: int, version: int = 0) -> str:
-    """The SELECT of every column that may be seen, of the rows whose column has one of the values; at most `limit`."""
-    from sqlglot import exp
-
-    built = exp.select("*").from_(_table(name, version)).where(_among(port, only))
-    return built.limit(limit).sql(dialect=DIALECT)
 
 
 def _measure(port: Port, name: str) -> Measure:
@@ -180,7 +172,7 @@ def _condition(port: Port, where: str) -> exp.Expr:
     return exp.paren(condition.transform(replaced))
 
 
-def _among(port: Port, only: Values) -> exp.Expr:
+def among(port: Port, only: Values) -> exp.Expr:
     """The condition as a tree. Raises: InvalidMeasure: there is no such column, or a value is none of its kind."""
     from sqlglot import exp
 
@@ -233,7 +225,7 @@ def _within(value: exp.Expr, period: Interval) -> exp.Expr:
     return exp.and_(*parts)
 
 
-def _table(name: str, version: int) -> exp.Table:
+def table_of(name: str, version: int) -> exp.Table:
     """The port as a table, known by its last part."""
     from sqlglot import exp
 

@@ -1,20 +1,20 @@
 """The seam to figures: what is known of the tables an asker may read, and the queries that are planned over them.
 
-A planner of figures is pure: `plan(question, tables)` gives queries, best first, and none where the question asks for no figure.
+`figures.plan_figures` makes a plan of a question and such tables, without queries where the question asks for no figure.
 Whoever answers runs them as the asker, with governed SQL: a plan gives no right. `TableModel` holds nothing that the asker may
 not see, so a plan cannot tell of it either.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from string import Formatter
 from typing import Any
 
 from mesh_core.contract.model import Port
 
-__all__ = ["FigurePlanner", "FigureQuery", "TableModel", "filled"]
+__all__ = ["FigurePlan", "FigureQuery", "LookUp", "TableModel", "filled"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,6 +31,18 @@ class TableModel:
     """Those of the columns that the asker sees masked, on some rows at least: look nothing up by them."""
     properties: Mapping[str, Any] = field(default_factory=dict)
     """The contract's own `customProperties`."""
+    is_filtered: bool = False
+    """True if policy may withhold rows from the asker: a figure is then one of the rows that it sees."""
+
+
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """What the columns of looked-up rows mean."""
+
+    port: str
+    definition: Port
+    """As in `TableModel`."""
+    masked: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,15 +51,23 @@ class FigureQuery:
 
     sql: str
     """One SELECT in DuckDB's dialect; ports by their three-part names, without a version: whoever runs it pins them."""
-    sentence: str
-    """A sentence for each row, with result columns in braces: `Order {order_id} was placed on {order_date}.`"""
+    sentences: tuple[str, ...]
+    """Sentences for each row, with result columns in braces: `Order {order_id} was placed on {order_date}.` One that names a
+    column without a value in the row is not said."""
     basis: str
     """What it computes, in words: `revenue by region of sales.orders.orders`, `the row of … with order_id 4711`."""
     most_rows: int = 1
     """So many rows are said; further ones make the figure incomplete, and it is not used."""
+    look_up: LookUp | None = None
+    """Of a query that gives rows as they are stored."""
 
 
-FigurePlanner = Callable[[str, Sequence[TableModel]], Sequence[FigureQuery]]
+@dataclass(frozen=True, slots=True)
+class FigurePlan:
+    """The queries for a question, best first, and what of it is not clear, in sentences for who asked."""
+
+    queries: tuple[FigureQuery, ...] = ()
+    unclear: tuple[str, ...] = ()
 
 
 def filled(template: str, row: Mapping[str, str]) -> str:

@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 
-from mesh_core.answers.figures import FigurePlan, plan_figures
+from mesh_core.answers.figures import plan_figures
+from mesh_core.answers.tables import FigurePlan, TableModel
 from mesh_core.contract import Port, load_contract
 
 TODAY = date(2026, 11, 26)
@@ -79,8 +80,8 @@ COSTS = port(
 PORTS = {"fleet.cargo.shipments": SHIPMENTS, "fleet.people.crew": CREW, "books.harbours.costs": COSTS}
 
 
-def plan(question: str, ports: dict[str, Port] = PORTS) -> FigurePlan:
-    return plan_figures(question, ports, today=TODAY)
+def plan(question: str, **more: Any) -> FigurePlan:
+    return plan_figures(question, [TableModel(name, 1, port, **more) for name, port in PORTS.items()], today=TODAY)
 
 
 def only(question: str) -> str:
@@ -95,10 +96,9 @@ def only(question: str) -> str:
     ["Where is shipment 4711?", "Show shipment no 4711", "is shipment number 4711 late?", "Shipments 4711 and its papers"],
 )
 def test_a_row_is_looked_up_by_its_key(question):
-    found = plan(question)
-    assert [it.sql for it in found.queries] == [
-        'SELECT * FROM "fleet"."cargo"."shipments" WHERE "shipment_no" IN (4711) LIMIT 20'
-    ]
+    (query,) = plan(question).queries
+    assert 'FROM "fleet"."cargo"."shipments" WHERE "shipment_no" IN (4711)' in query.sql
+    assert query.basis == "fleet.cargo.shipments where shipment_no is 4711"
 
 
 def test_several_keys_are_one_look_up():
@@ -146,11 +146,27 @@ def test_measures_are_asked_for_in_words(question, parts):
 
 def test_each_period_has_a_figure():
     found = plan("Compare the landed weight of Q1 2025 and Q1 2026")
-    assert [it.words for it in found.queries] == [
+    assert [it.basis for it in found.queries] == [
         "landed_weight of fleet.cargo.shipments, 2025-01-01 to 2025-03-31",
         "landed_weight of fleet.cargo.shipments, 2026-01-01 to 2026-03-31",
     ]
-    assert all(it.units == {"landed_weight": "kg"} for it in found.queries)
+    assert found.queries[0].sentences == ("Landed weight {landed_weight} kg of fleet.cargo.shipments, 2025-01-01 to 2025-03-31.",)
+
+
+def test_what_a_row_says_of_itself_is_in_sentences_and_dates_have_an_age():
+    (query,) = plan("Where is shipment 4711?").queries
+    age = "DATE_DIFF('day', CAST(\"landed_on\" AS DATE), CAST('2026-11-26' AS DATE)) AS \"days_since_landed_on\""
+    assert age in query.sql
+    assert "Shipment {shipment_no}: landed on {landed_on}, {days_since_landed_on} days ago." in query.sentences
+
+
+def test_what_the_asker_sees_only_in_part_is_said_or_not_computed():
+    (query,) = plan("What is the landed weight?", is_filtered=True).queries
+    assert query.sentences[0].endswith("of the rows that you may read of fleet.cargo.shipments.")
+    masked = plan("What is the landed weight?", masked=frozenset({"kilos"}))
+    assert masked.queries == ()
+    assert "kilos, which you see masked" in masked.unclear[0]
+    assert plan("Where is shipment 4711?", masked=frozenset({"shipment_no"})) == FigurePlan()
 
 
 @pytest.mark.parametrize(

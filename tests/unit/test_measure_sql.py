@@ -9,7 +9,7 @@ import pytest
 
 from governance_server.gateway.sql_query import parse_query
 from mesh_core.answers.intervals import Interval
-from mesh_core.answers.measure_sql import InvalidMeasure, MeasureQuery, Values, lookup_sql, measure_sql
+from mesh_core.answers.measure_sql import InvalidMeasure, MeasureQuery, Values, measure_sql
 from tests.unit.test_semantics import MONTH, NET, contract, measure
 
 NAME = "sales.orders.orders"
@@ -66,8 +66,6 @@ def test_values_are_literals_whatever_is_in_them():
         assert run(measure_sql(NAME, PORT, MeasureQuery(("net_revenue",), only=(Values("country", (value,)),)))) == [(80,)]
     evil = "x') OR 1=1 --"
     assert run(measure_sql(NAME, PORT, MeasureQuery(("net_revenue",), only=(Values("country", (evil,)),)))) == [(None,)]
-    assert run(lookup_sql(NAME, PORT, Values("order_id", ("O-3' OR '1'='1",)), limit=5)) == []
-    assert run(lookup_sql(NAME, PORT, Values("order_id", ("o-3",)), limit=5)) == [ROWS[2]]
 
 
 def test_the_greatest_come_first_in_a_ranking():
@@ -77,9 +75,6 @@ def test_the_greatest_come_first_in_a_ranking():
 def test_a_version_is_read_as_sql_reads_it():
     sql = measure_sql(NAME, PORT, MeasureQuery(("net_revenue",), version=3))
     assert parse_query(sql, prefix="p_").tables[0].version == 3
-    assert (
-        parse_query(lookup_sql(NAME, PORT, Values("order_id", ("O-3",)), limit=5, version=2), prefix="p_").tables[0].version == 2
-    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,153 @@
+"""Look-ups: rows by the keys that a question gives, rows that refer to them, and the rows that these refer to in turn.
+
+A reference is one that the contract declares (`relationships`); nothing is joined because names look alike. Every date comes with
+its age in days, so that rules about time can be held against it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import TYPE_CHECKING
+
+from mesh_core.answers.keys import Given, given_values, is_key, singular
+from mesh_core.answers.measure_sql import InvalidMeasure, Values, among, table_of
+from mesh_core.answers.tables import FigureQuery, LookUp, TableModel
+from mesh_core.answers.terms import term_words, words_of
+from mesh_core.contract.model import Column, Port
+from mesh_core.contract.semantic_check import DIALECT
+
+if TYPE_CHECKING:
+    from sqlglot import exp
+
+__all__ = ["AGE", "look_ups", "matching_ports"]
+
+AGE = "days_since_"
+"""What the age of a date column is called in a look-up."""
+_MOST_ROWS = 5
+_MOST_COLUMNS = 40
+_TIMES = ("date", "timestamp")
+_SIMPLE = ("string", "integer", "number", "boolean", "date", "timestamp", "time")
+
+
+@dataclass(frozen=True, slots=True)
+class _Found:
+    """Rows of a table whose column has given values."""
+
+    table: TableModel
+    column: Column
+    given: Given
+
+    @property
+    def only(self) -> Values:
+        return Values(self.column.name, self.given.values)
+
+    @property
+    def words(self) -> str:
+        return f"{self.table.port} where {self.column.name} is {' or '.join(self.given.values)}"
+
+
+def look_ups(question: str, tables: Mapping[str, TableModel], *, today: date) -> list[FigureQuery]:
+    """The queries: rows of the keys that are given first, then what those refer to, then what refers to them."""
+    found = list(_found(question, tables))
+    own = [it for it in found if is_key(it.table.definition, it.column)]
+    referring = [it for it in found if not is_key(it.table.definition, it.column)]
+    made = [_query(it.table, _condition(it), it.words, today) for it in own]
+    made += [query for it in own for query in _referred(it, tables, today)]
+    made += [_query(it.table, _condition(it), it.words, today) for it in referring]
+    return list({it.sql: it for it in made}.values())
+
+
+def matching_ports(question: str, ports: Mapping[str, Port]) -> list[str]:
+    """The ports that hold, by their contracts, rows of the keys that the question gives; in words, by name."""
+    tables = {name: TableModel(name, 0, port) for name, port in sorted(ports.items())}
+    return list(dict.fromkeys(it.words for it in _found(question, tables)))
+
+
+def _found(question: str, tables: Mapping[str, TableModel]) -> Iterator[_Found]:
+    words = words_of(question)
+    for table in tables.values():
+        port = table.definition
+        for column in port.columns:
+            if column.name in table.masked or not (is_key(port, column) or column.relationships):
+                continue
+            for given in given_values(question, words, port, column):
+                yield _Found(table, column, given)
+
+
+def _condition(found: _Found) -> exp.Expr:
+    return among(found.table.definition, found.only)
+
+
+def _referred(found: _Found, tables: Mapping[str, TableModel], today: date) -> Iterator[FigureQuery]:
+    """The rows that the found ones refer to."""
+    from sqlglot import exp
+
+    port = found.table.definition
+    for column in port.columns:
+        for entry in column.relationships if column.name not in found.table.masked else ():
+            target = _target(entry, found.table.port, tables)
+            if target is None:
+                continue
+            table, key = target
+            named = exp.column(exp.to_identifier(column.name, quoted=True))
+            inner = exp.select(named).from_(table_of(found.table.port, 0)).where(_condition(found))
+            condition = exp.In(this=exp.column(exp.to_identifier(key, quoted=True)), query=exp.Subquery(this=inner))
+            yield _query(table, condition, f"{table.port} that {found.words} refers to by {column.name}", today)
+
+
+def _target(entry: Mapping[str, object], source: str, tables: Mapping[str, TableModel]) -> tuple[TableModel, str] | None:
+    """The table and key that a reference names by its full name, or within its own product; None if it is none of the asker's."""
+    written = entry.get("to")
+    parts = str(written).split(".") if isinstance(written, str) else []
+    if len(parts) == 2:
+        parts = [*source.split(".")[:2], *parts]
+    if len(parts) == 3:
+        parts = [source.split(".")[0], *parts]
+    table = tables.get(".".join(parts[:3])) if len(parts) == 4 else None
+    if table is None or parts[3] in table.masked or parts[3] not in {it.name for it in table.definition.columns}:
+        return None
+    return table, parts[3]
+
+
+def _query(table: TableModel, condition: exp.Expr, words: str, today: date) -> FigureQuery:
+    from sqlglot import exp
+
+    columns = [it for it in table.definition.columns if it.logical_type in _SIMPLE and it.name.isidentifier()][:_MOST_COLUMNS]
+    if not columns:
+        raise InvalidMeasure(f"{table.port} has no column that can be said.")
+    selected: list[exp.Expr] = []
+    for column in columns:
+        named = exp.column(exp.to_identifier(column.name, quoted=True))
+        selected.append(named)
+        if _has_age(table, column):
+            day = exp.cast(exp.Literal.string(today.isoformat()), "date")
+            age = exp.Anonymous(this="date_diff", expressions=[exp.Literal.string("day"), exp.cast(named.copy(), "date"), day])
+            selected.append(exp.alias_(age, f"{AGE}{column.name}", quoted=True))
+    places = [exp.Literal.number(1)]
+    built = exp.select(*selected).from_(table_of(table.port, 0)).where(condition).order_by(*places).limit(_MOST_ROWS + 1)
+    look_up = LookUp(table.port, table.definition, table.masked)
+    return FigureQuery(built.sql(dialect=DIALECT), tuple(_sentences(table, columns)), words, _MOST_ROWS, look_up)
+
+
+def _has_age(table: TableModel, column: Column) -> bool:
+    return column.logical_type in _TIMES and column.name not in table.masked
+
+
+def _sentences(table: TableModel, columns: list[Column]) -> Iterator[str]:
+    """One of all that every row has, and one for each column that may be empty."""
+    port = table.definition
+    keys = [it for it in port.primary_key if it in columns] or columns[:1]
+    noun = " ".join(term_words(singular(port.name)))
+    which = f"{noun[:1].upper()}{noun[1:]} {' '.join(f'{{{it.name}}}' for it in keys)}"
+    sure = [it for it in columns if it not in keys and it.required and it.name not in table.masked]
+    if sure:
+        yield f"{which}: {', '.join(_said(table, it) for it in sure)}."
+    yield from (f"{which}: {_said(table, it)}." for it in columns if it not in keys and it not in sure)
+
+
+def _said(table: TableModel, column: Column) -> str:
+    unit = str(column.custom_properties.get("unit") or "")
+    age = f", {{{AGE}{column.name}}} days ago" if _has_age(table, column) else ""
+    return f"{column.name.replace('_', ' ')} {{{column.name}}}{f' {unit}' if unit else ''}{age}"

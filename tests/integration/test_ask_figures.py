@@ -1,0 +1,62 @@
+"""Figures in answers: rows and measures that a question names, read as its asker; what is unclear is said, not guessed."""
+
+from __future__ import annotations
+
+import pytest
+
+from domain_sdk import Mesh
+from tests.integration.test_measures import server  # noqa: F401 # the same shop
+
+
+@pytest.fixture(scope="module")
+def ana(server) -> Mesh:  # noqa: F811 # the fixture
+    return server.user("user:ana")
+
+
+def test_a_measure_is_said_with_its_unit_period_and_source(server):  # noqa: F811
+    answer = server.user("user:olga").ask("What was the net revenue in January 2026?")
+    (sentence,) = answer.sentences
+    assert sentence.text == "Net revenue 10.00 EUR of shop.orders.orders, 2026-01-01 to 2026-01-31."
+    (figure,) = answer.figures
+    assert figure.rows == (("10.00",),)
+    assert "SUM(" in figure.sql
+
+
+def test_a_figure_of_some_rows_says_so(ana):
+    answer = ana.ask("How much turnover by region?")
+    assert [it.text for it in answer.sentences] == [
+        "Region EU, Net revenue 90.00 EUR of the rows that you may read of shop.orders.orders."
+    ]
+
+
+def test_a_row_is_looked_up_and_what_policy_hides_is_not_said(ana):
+    text = ana.ask("Where is order O-2?").text
+    assert "status refunded" in text
+    assert "2026-01-31" in text
+    assert "@example.com" not in text
+    assert not ana.ask("Where is order O-3?").is_found
+
+
+def test_a_filter_that_is_not_understood_gives_no_figure_but_a_notice(ana):
+    answer = ana.ask("What was the net revenue of cancelled orders?")
+    assert not answer.is_found
+    assert any("“cancelled”" in notice for notice in answer.notices)
+
+
+def test_nothing_is_computed_of_what_the_asker_sees_masked(ana):
+    answer = ana.ask("What is the number of buyers?")
+    assert not answer.is_found
+    assert any("email, which you see masked" in notice for notice in answer.notices)
+
+
+def test_who_may_read_nothing_learns_nothing(server):  # noqa: F811
+    answer = server.user("user:nobody").ask("What was the net revenue of cancelled orders?")
+    assert not answer.is_found
+    assert answer.notices == ()
+
+
+def test_an_answer_with_a_figure_is_given_again(ana):
+    answer = ana.ask("What was the net revenue in January 2026?")
+    again = ana.ask("", as_of=answer.id)
+    assert again.text == answer.text
+    assert again.figures == answer.figures

@@ -6,7 +6,7 @@ them together. Knows nothing of the journal, storage or the wire.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple, Protocol
 
@@ -72,10 +72,6 @@ class Collected:
     """The time from which on the same question may match otherwise, if the engine knows; else long past."""
 
 
-def _always(_: str) -> bool:
-    return True
-
-
 @dataclass(frozen=True, slots=True)
 class Visibility:
     """Where one principal may act, without asking per object.
@@ -91,8 +87,8 @@ class Visibility:
     ancestors: Callable[[str], frozenset[str]]
     narrowed: Callable[[str], bool] | None = None
     """Objects for which it is false are left out whatever the pairs say: what the scope of the caller's token does not cover."""
-    has_links: Callable[[str], bool] = _always
-    """False of an object that is contained by its name alone."""
+    linked: Callable[[str], Container[str]] | None = None
+    """The objects of a domain that more contains than their names say; None if nobody can tell which those are."""
 
     def allows(self, obj: str) -> bool:
         """True if the principal may act on the object: the same answer as `decide`, within what it is narrowed to."""
@@ -102,17 +98,9 @@ class Visibility:
         covered = [(d, a) for a in self.ancestors(obj) for d in (domain, "*")]
         return any(pair in self.allowed for pair in covered) and not any(pair in self.denied for pair in covered)
 
-    def is_special(self, obj: str) -> bool:
-        """False if the object is allowed exactly if what its name lies in is."""
-        return (
-            self.narrowed is not None
-            or self.has_links(obj)
-            or any((d, obj) in p for d in (domain_of(obj), "*") for p in self._pairs)
-        )
-
-    @property
-    def _pairs(self) -> tuple[frozenset[tuple[str, str]], frozenset[tuple[str, str]]]:
-        return self.allowed, self.denied
+    def named(self) -> frozenset[str]:
+        """The objects that rules name: any other one without links is allowed exactly if what its name lies in is."""
+        return frozenset(obj for _, obj in (*self.allowed, *self.denied))
 
 
 class PolicyEngine(Protocol):

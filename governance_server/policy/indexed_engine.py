@@ -119,7 +119,7 @@ class IndexedEngine:
                     asked = Request(sub, domain, ANY, act, purpose, now)
                     selected, holds = self._matcher.select(asked, state), self._matcher.test(asked, state)
                     _note(state, selected, domain, holds=holds, skip=everywhere[2], into=(allowed, denied))
-        return Visibility(frozenset(allowed), frozenset(denied), state.revision, state.g2, has_links=state.has_links)
+        return Visibility(frozenset(allowed), frozenset(denied), state.revision, state.g2, linked=state.linked)
 
     def rules_on(self, obj: str, act: str) -> tuple[Rule, ...]:
         """Every rule that reaches the object for the action, whoever its subject."""

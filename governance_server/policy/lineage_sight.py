@@ -6,8 +6,11 @@ team's to see.
 
 from __future__ import annotations
 
+from collections.abc import Container
+
 from governance_server.caller import Caller
 from governance_server.policy.projection import PolicyProjection, denied
+from governance_server.rules.policy_rows import domain_of
 from mesh_core.dataset_names import DatasetName, is_outside, parse_node
 from mesh_core.names import MESH
 
@@ -23,6 +26,7 @@ class LineageSight:
         self._visible = policy.visibility(caller)
         self._facts = policy.facts()
         self._sees_unowned = policy.check(caller, "administer", MESH).allowed
+        self._named: frozenset[str] | None = None
 
     def port_of(self, node: str) -> str:
         """The port that a dataset is known to be, else its node."""
@@ -34,9 +38,18 @@ class LineageSight:
             return self._visible.allows(node)
         return self.sees_job(parse_node(node.partition("#")[0].removeprefix(_JOB)))
 
-    def is_as_its_port(self, column: str) -> bool:
-        """True of a column object that neither a rule nor a tag is on: it may be known if its port may."""
-        return is_outside(column) or not self._visible.is_special(column)
+    def exceptions(self, port: str) -> tuple[Container[str], ...] | None:
+        """In which are the column objects that may not be known just because the port may: a rule or a tag is on them.
+
+        None if any column may be one.
+        """
+        if is_outside(port):
+            return ()
+        if self._visible.narrowed is not None or self._visible.linked is None:
+            return None
+        if self._named is None:
+            self._named = self._visible.named()
+        return self._visible.linked(domain_of(port)), self._named
 
     def sees_job(self, named: DatasetName) -> bool:
         """True if the caller may know the job (or dataset) outside the mesh."""

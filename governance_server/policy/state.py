@@ -6,7 +6,7 @@ readers need no lock. A write copies the shards it touches. Knows nothing of the
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Container, Iterable, Iterator, Sequence
 
 from governance_server.policy.engine import UnknownRow
 from governance_server.rules.policy_rows import ANY, Link, Row, Rule, domain_of
@@ -106,9 +106,10 @@ class State:
         closed = self.purposes_closed.get(name)
         return closed if closed is not None else _remember(self.purposes_closed, name, _close(name, self.purposes))
 
-    def has_links(self, name: str) -> bool:
-        """True if something contains the object besides what its name lies in: a tag, say."""
-        return bool(self._links(name))
+    def linked(self, domain: str) -> Container[str]:
+        """The objects of the domain that something contains besides what their names lie in: a tag, say."""
+        shard = self.shards.get(domain)
+        return shard.containers if shard else ()
 
     def _links(self, name: str) -> tuple[str, ...]:
         shard = self.shards.get(domain_of(name))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from domainmesh.v1 import lineage_pb2, product_pb2
@@ -11,6 +11,7 @@ from governance_server.rules import kinds
 from governance_server.services.lineage_questions import Asking
 from governance_server.storage.catalog import Catalog
 from mesh_core.dataset_names import is_outside
+from mesh_core.names import column_object
 
 if TYPE_CHECKING:
     from governance_server.rules.lineage_walk import GraphEdge, Node, Reach
@@ -92,44 +93,49 @@ def origins_of(catalog: Catalog, asking: Asking, ports: Iterable[str], *, as_of:
 def reach_parts(asking: Asking, found: Reach) -> Iterator[pb.ListReachResponse]:
     """Everything the walk reached, nearest first, in parts."""
     nodes, distances = found.nodes.tolist(), found.distance.tolist()
-    graph = asking.graph.nodes
-    labels, ports, is_column = graph.labels, graph.ports, graph.is_column
-    hides = _Hides(asking)
+    labels, shown = asking.graph.nodes.labels, _Shown(asking)
     for first in range(0, len(nodes), _ITEMS_IN_PART):
         part = nodes[first : first + _ITEMS_IN_PART]
-        message = pb.ListReachResponse(is_cut_by_depth=found.is_cut, distances=distances[first : first + _ITEMS_IN_PART])
         places: dict[int, int] = {}
         at, columns = [], []
-        for node in part:
-            is_hidden = hides(node)
-            port = -1 if is_hidden else ports[node]
+        for port, column in map(shown, part):
             at.append(places.setdefault(port, len(places)))
-            columns.append(labels[node] if not is_hidden and is_column(node) else "")
-        message.ports.extend("" if port < 0 else labels[port] for port in places)
-        message.port_places.extend(at)
-        message.columns.extend(columns)
-        yield message
+            columns.append(column)
+        yield pb.ListReachResponse(
+            is_cut_by_depth=found.is_cut, distances=distances[first : first + _ITEMS_IN_PART], port_places=at, columns=columns,
+            ports=["" if port < 0 else labels[port] for port in places],
+        )  # fmt: skip
 
 
-class _Hides:
-    """Whether a node is hidden; a column that no rule or tag is on is hidden as its port is."""
+class _Shown:
+    """What is shown of a node: its port (-1 if it is hidden) and its column. One without rule or tag is hidden as its port is."""
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
-        self._nodes = asking.graph.nodes
-        self._ports: dict[int, bool] = {}
+        self._labels, self._ports = asking.graph.nodes.labels, asking.graph.nodes.ports
+        self._known: dict[int, tuple[bool, str, tuple[Container[str], ...] | None]] = {}
+        """Port → whether it is hidden, how its columns' objects begin, and where the exceptions among these are."""
 
-    def __call__(self, node: int) -> bool:
-        port = self._nodes.ports[node]
-        is_hidden = self._ports.get(port)
-        if is_hidden is None:
-            is_hidden = self._ports[port] = not self._asking.sees(self._nodes.labels[port])
+    def __call__(self, node: int) -> tuple[int, str]:
+        port = self._ports[node]
+        is_hidden, beginning, exceptions = self._known.get(port) or self._look(port)
         if node == port:
-            return is_hidden
-        name = self._nodes.name(node)
-        if all(sight.is_as_its_port(name) for sight in self._asking.sights):
-            return is_hidden
-        return not self._asking.sees(name)
+            return (-1 if is_hidden else port), ""
+        column = self._labels[node]
+        name = beginning + column
+        if exceptions is None or any(name in place for place in exceptions):
+            is_hidden = not self._asking.sees(name)
+        return (-1, "") if is_hidden else (port, column)
+
+    def _look(self, port: int) -> tuple[bool, str, tuple[Container[str], ...] | None]:
+        name = self._labels[port]
+        places: list[Container[str]] | None = []
+        for sight in self._asking.sights:
+            more = sight.exceptions(name)
+            places = None if places is None or more is None else [*places, *more]
+        found = (not self._asking.sees(name), column_object(name, ""), None if places is None else tuple(places))
+        self._known[port] = found
+        return found
 
 
 def _kind(name: str, port: product_pb2.Port | None) -> str:

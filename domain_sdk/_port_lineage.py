@@ -11,6 +11,7 @@ from typing import Any
 
 import polars as pl
 
+from domain_sdk._made_frames import recall
 from domain_sdk._polars_plan.lineage import Source, column_lineage
 from domain_sdk._polars_plan.traversal import UnreadablePlan
 from domain_sdk.errors import InvalidRequest
@@ -25,7 +26,7 @@ DeclaredColumns = Mapping[str, Sequence[str]]
 
 
 def planned_lineage(given: Any, *, port: str, scans: Sequence[ScanFrame], inputs: Sequence[str]) -> PortLineage:  # noqa: ANN401 # any kind of rows
-    """The lineage of a lazy frame from its plan; of anything else, `scans` and `inputs` as sources whose columns are unknown.
+    """The lineage of a lazy frame by its plan, of a query's result by the query; of anything else only which ports it is from.
 
     Args:
         given: What the port is made from.
@@ -35,6 +36,8 @@ def planned_lineage(given: Any, *, port: str, scans: Sequence[ScanFrame], inputs
     """
     known = {scan.scan.port: scan.scan.planned().version for scan in scans}
     found = _from_plan(given, port=port, scans=scans) if isinstance(given, pl.LazyFrame) else None
+    if isinstance(given, pl.DataFrame) and (made := recall(given)) is not None:
+        found = replace(made, target_port=port)
     if found is None:
         versions = tuple(InputVersion(source, version) for source, version in sorted(known.items()))
         found = PortLineage(target_port=port, inputs=versions, edges=(), unknown_inputs=tuple(sorted(known)))

@@ -260,6 +260,8 @@ class Mesh(AccessCalls, LineageCalls, ExpectationCalls):
     ) -> pl.DataFrame:
         """The rows of one SELECT over ports, which sees exactly what policy lets the caller see.
 
+        Published as it is, the frame has the lineage of the query; what is made of it has none, unless `inputs` name the ports.
+
         Args:
             query: DuckDB's dialect; tables are ports by their three-part names, `AT (VERSION => 3)` reads an older version.
             purpose: Why it is asked; must be one the caller holds for every port.
@@ -272,8 +274,11 @@ class Mesh(AccessCalls, LineageCalls, ExpectationCalls):
             DeadlineExceeded: it took too long.
         """
         from domain_sdk import sql
+        from domain_sdk._made_frames import remember
 
-        return sql.run_query(self._transport, sql.to_request(query, purpose, limit, timeout_seconds)).frame
+        found = sql.run_query(self._transport, sql.to_request(query, purpose, limit, timeout_seconds))
+        remember(found.frame, found.lineage)
+        return found.frame
 
     def measure(
         self,

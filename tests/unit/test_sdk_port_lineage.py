@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import polars as pl
 import pytest
 
+from domain_sdk._made_frames import remember
 from domain_sdk._port_lineage import declared_lineage, planned_lineage
 from domain_sdk.errors import InvalidContract, InvalidRequest
 from domain_sdk.product import _together, contract_text
-from mesh_core.lineage import ColumnEdge, PortLineage, Subtype, Transformation
+from mesh_core.lineage import ColumnEdge, InputVersion, PortLineage, Subtype, Transformation
 
 TARGET = "sales.revenue.by_region"
 STEP = Transformation.of(Subtype.TRANSFORMATION)
@@ -65,3 +67,14 @@ def test_a_port_given_twice_is_refused() -> None:
     assert _together({"a-b": 1}, {"c": 2}) == {"a-b": 1, "c": 2}
     with pytest.raises(InvalidRequest, match=r"Given twice.*: c"):
         _together({"c": 1}, {"c": 2})
+
+
+def test_a_frame_that_was_handed_out_keeps_its_lineage_and_one_changed_since_only_its_ports() -> None:
+    frame = pl.DataFrame({"total": [1, 2]})
+    query = PortLineage("", (InputVersion("a.b.c", 3),), (ColumnEdge("a.b.c", "amount", "total", STEP),))
+    remember(frame, query)
+    assert planned_lineage(frame, port=TARGET, scans=[], inputs=[]) == replace(query, target_port=TARGET)
+    assert planned_lineage(frame.head(1), port=TARGET, scans=[], inputs=[]).inputs == ()
+    frame[0, "total"] = 7
+    changed = planned_lineage(frame, port=TARGET, scans=[], inputs=[])
+    assert (changed.edges, changed.unknown_inputs, changed.inputs) == ((), ("a.b.c",), (InputVersion("a.b.c", 3),))

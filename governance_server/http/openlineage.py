@@ -8,15 +8,15 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any
 
 from governance_server.caller import Caller
 from governance_server.http.server import Identify, refusal
-from governance_server.lineage.intake import LineageIntake
-from governance_server.lineage.json_parts import array_parts
+from governance_server.lineage.intake import LineageIntake, take_all
+from governance_server.lineage.json_parts import Part, array_parts
+from governance_server.lineage.judging import AcceptedEvent
 from governance_server.lineage.receipt import LineageReceipt
 from governance_server.rules.errors import GovernanceError, Invalid, TooLarge
 
@@ -39,23 +39,23 @@ class OpenLineageApi:
     def mount(self, application: web.Application, identify: Identify) -> None:
         """The paths are the application's."""
         self._identify = identify
-        self._answers = _Answers(asyncio.get_event_loop())
+        self._gathered = _Gathered(self._intake, asyncio.get_event_loop())
         application.router.add_post("/api/v1/lineage", self._one)
         application.router.add_post("/api/v1/lineage/batch", self._many)
 
     async def _one(self, request: web.Request) -> web.Response:
         caller = await self._identify(request)
-        body = await _body(request)
-        if len(body) <= _INLINE_BYTES:
-            future = self._intake.receive(body, caller)
+        part = Part(await _body(request))
+        if len(part.text) <= _INLINE_BYTES:
+            accepted = self._intake.judge(part, caller)
         else:
-            future = await asyncio.to_thread(self._intake.receive, body, caller)
-        return _answer(await self._answers.of(future))
+            accepted = await asyncio.to_thread(self._intake.judge, part, caller)
+        return _answer(await self._gathered.receipt_of(accepted))
 
     async def _many(self, request: web.Request) -> web.Response:
         caller = await self._identify(request)
         body = await _body(request)
-        results = await asyncio.to_thread(self._receive_all, body, caller)
+        results = await asyncio.to_thread(self._take_all, body, caller)
         answered: list[dict[str, Any]] = [
             {"index": index, "status": "refused", **refusal(result)}
             if isinstance(result, GovernanceError)
@@ -67,40 +67,43 @@ class OpenLineageApi:
         summary = {"received": len(answered), "successful": accepted, "failed": len(answered) - accepted}
         return _answer({"status": word, "summary": summary, "results": answered}, status=200 if accepted or not answered else 400)
 
-    def _receive_all(self, body: bytes, caller: Caller) -> list[LineageReceipt | GovernanceError]:
+    def _take_all(self, body: bytes, caller: Caller) -> list[LineageReceipt | GovernanceError]:
         """For each event of the array its receipt or its refusal. Raises: Invalid, TooLarge."""
         parts = array_parts(body)
         if len(parts) > _MOST_EVENTS:
             raise TooLarge(f"A batch of {len(parts)} events: send at most {_MOST_EVENTS}.")
-        taken = [_taken(partial(self._intake.receive, part, caller)) for part in parts]
-        return [it if isinstance(it, GovernanceError) else _taken(it.result) for it in taken]
+        return take_all(self._intake, parts, caller)
 
 
-_T = TypeVar("_T")
+class _Gathered:
+    """Single events on their way to the writer's thread and their receipts on the way back, many at a time.
 
+    What the loop has read in one turn goes over together and becomes durable in one commit; all receipts of a commit wake the
+    loop once. Each waking of a thread costs more than an event.
+    """
 
-def _taken(step: Callable[[], _T]) -> _T | GovernanceError:
-    try:
-        return step()
-    except GovernanceError as error:
-        return error
-
-
-class _Answers:
-    """Receipts on their way from the writer's thread to the loop: all of one commit wake it once."""
-
-    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+    def __init__(self, intake: LineageIntake, loop: asyncio.AbstractEventLoop) -> None:
+        self._intake = intake
         self._loop = loop
+        self._leaving: list[tuple[asyncio.Future[LineageReceipt], AcceptedEvent]] = []
         self._ready: list[tuple[asyncio.Future[LineageReceipt], Future[LineageReceipt]]] = []
         self._lock = threading.Lock()
 
-    async def of(self, future: Future[LineageReceipt]) -> LineageReceipt:
+    async def receipt_of(self, accepted: AcceptedEvent) -> LineageReceipt:
         """The receipt. Raises: what the promise fails with."""
         waiting: asyncio.Future[LineageReceipt] = self._loop.create_future()
-        future.add_done_callback(lambda done: self._put(waiting, done))
+        self._leaving.append((waiting, accepted))
+        if len(self._leaving) == 1:
+            self._loop.call_soon(self._leave)
         return await waiting
 
-    def _put(self, waiting: asyncio.Future[LineageReceipt], done: Future[LineageReceipt]) -> None:
+    def _leave(self) -> None:
+        leaving, self._leaving = self._leaving, []
+        promises = self._intake.take([accepted for _, accepted in leaving])
+        for (waiting, _), promise in zip(leaving, promises, strict=True):
+            promise.add_done_callback(partial(self._arrive, waiting))
+
+    def _arrive(self, waiting: asyncio.Future[LineageReceipt], done: Future[LineageReceipt]) -> None:
         with self._lock:
             self._ready.append((waiting, done))
             is_first = len(self._ready) == 1

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from governance_server.lineage.inference import inferred_lineage
-from governance_server.lineage.run_state import DatasetState, RunState
+from governance_server.lineage.run_state import JOB, DatasetState, RunState, target_of
 from mesh_core.dataset_names import dataset_node, is_outside, job_node
 from mesh_core.lineage import (
     ANY_COLUMN,
@@ -34,12 +34,11 @@ REPLACING = frozenset({"CREATE", "OVERWRITE", "TRUNCATE", "DROP"})
 """Lifecycle changes after which nothing of what a dataset held before is in it."""
 
 _UNKNOWN = Transformation.of(Subtype.TRANSFORMATION)
-_JOB = "job:"
 
 
 def job_as_node(namespace: str, name: str) -> str:
     """The node of a job where one stands in the graph, as in explicit lineage from job to job."""
-    return _JOB + job_node(namespace, name)
+    return JOB + job_node(namespace, name)
 
 
 def lineages_of(state: RunState) -> dict[str, PortLineage]:
@@ -111,10 +110,9 @@ def _explicit(entries: Iterable[Mapping[str, Any]]) -> dict[str, PortLineage]:
     """The entries' lineage; those of one target add up. An entry about the event's own job only adds detail, no edge."""
     found: dict[str, PortLineage] = {}
     for entry in entries:
-        if entry["type"] == "JOB" and "name" not in entry:
+        target = target_of(entry)
+        if not target:
             continue
-        make = job_as_node if entry["type"] == "JOB" else dataset_node
-        target = make(entry["namespace"], entry["name"])
         told = _entry(target, entry)
         known = found.get(target)
         found[target] = told if known is None else _added(known, told)

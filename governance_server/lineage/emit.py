@@ -45,7 +45,7 @@ class LineageEmitter:
                 lineages=tuple(lineage_from_wire(lineage) for lineage in publication.lineage),
             )
         )
-        self._intake.receive_own(json.dumps(event).encode(), publication.principal, publication.product.partition(".")[0])
+        self._intake.take_own(json.dumps(event).encode(), publication.principal, publication.product.partition(".")[0])
 
 
 def _output(port: product_pb2.Port, release: product_pb2.Release, publication: publication_pb2.Publication) -> OutputPort:

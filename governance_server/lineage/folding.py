@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import hashlib
 from collections import OrderedDict
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
 from governance_server.lineage.derivation import REPLACING, digest_of, lineages_of
 from governance_server.lineage.judging import AcceptedEvent
-from governance_server.lineage.run_state import RunState, canonical, joined, state_of
+from governance_server.lineage.received import ReceivedEvent
+from governance_server.lineage.run_state import CATALOG, RunState, canonical, joined, state_of
 from governance_server.storage import lineage_runs as rows
 from governance_server.storage.drivers import Connection
 from mesh_core.dataset_names import job_node
@@ -25,6 +26,7 @@ __all__ = ["Folded", "Folding", "counting", "read_lineage", "resource_name", "ru
 _RUNS_KEPT = 2000
 _DERIVATIONS_KEPT = 2000
 _EVIDENCE_KEPT = 100_000
+_NAMES_KEPT = 100_000
 _KEPT_BYTES = 64 << 20
 _COMPLETE_WEIGHT, _OTHER_WEIGHT, _DECLARED_WEIGHT = 1, 0, 2
 _MOST_US = 2**62
@@ -46,10 +48,26 @@ class _Run:
 
     sequence: int
     state: RunState
-    text: str
+    relevant: bytes
+    """A digest of what its lineages follow from."""
     lineages: Mapping[str, PortLineage]
     digests: Mapping[str, str]
     told: dict[str, rows.Output] = field(default_factory=dict)
+    text: str = ""
+    """The state, once it was written."""
+
+
+@dataclass(slots=True)
+class _Group:
+    """Events that are folded in one transaction: the runs as they are by now, and what is to be written."""
+
+    connection: Connection
+    sequences: Mapping[str, int]
+    """Of the runs that were known before, the last event that changed each."""
+    runs: dict[str, _Run] = field(default_factory=dict)
+    last: dict[str, AcceptedEvent] = field(default_factory=dict)
+    """The last event that changed each run."""
+    pending: rows.Pending = field(default_factory=rows.Pending)
 
 
 class Folding:
@@ -63,6 +81,8 @@ class Folding:
         """Digests of lineages that are stored already."""
         self._counting: dict[tuple[str, str, str], frozenset[str]] = {}
         """(namespace, job, target) → the digests that counted when last looked at, all of completed runs."""
+        self._met: set[str] = set()
+        """Jobs and datasets that are known."""
         self.due: set[rows.Due] = set()
 
     def forget(self) -> None:
@@ -71,94 +91,124 @@ class Folding:
         self._bytes = 0
         self._counting.clear()
         self._evidenced.clear()
+        self._met.clear()
         self.due.clear()
 
-    def fold(self, connection: Connection, sequence: int, accepted: AcceptedEvent) -> Folded:
-        """The event is part of its run, and `due` names what its job tells otherwise now."""
-        key = run_key(accepted)
-        known = self._find(connection, key)
-        told = state_of(accepted.event)
+    def fold(self, connection: Connection, first: int, events: Sequence[AcceptedEvent]) -> list[Folded]:
+        """The events are part of their runs, and `due` names what their jobs tell otherwise now.
+
+        `first` is the place of the first of them in the stream; the others follow without a gap.
+        """
+        keys = [run_key(accepted) for accepted in events]
+        group = _Group(connection, rows.last_sequences(connection, list(dict.fromkeys(keys))))
+        folded = []
+        for sequence, (key, accepted) in enumerate(zip(keys, events, strict=True), first):
+            folded.append(self._fold(group, key, sequence, accepted))
+        for key, accepted in group.last.items():
+            run = group.runs[key]
+            run.text = run.state.to_text()
+            group.pending.runs[key] = _row(key, run, accepted)
+        group.pending.due = dict.fromkeys(self.due)
+        group.pending.write(connection)
+        for key, run in group.runs.items():
+            self._keep(key, run)
+        return folded
+
+    def _fold(self, group: _Group, key: str, sequence: int, accepted: AcceptedEvent) -> Folded:
+        known = group.runs.get(key) or self._find(group, key)
+        told = state_of(accepted.event, accepted.schemas, accepted.claimed)
         state = joined(known.state if known is not None else None, told)
         if known is not None and state == known.state:
             return Folded(None, known.lineages)
-        run = self._derived(known, state, sequence, accepted)
-        created = self._write(connection, key, known, run, accepted)
-        self._keep(key, run)
+        run = self._derived(known, state, sequence, tells=accepted.tells)
+        created = self._write(group, key, known, run, accepted)
+        group.runs[key] = run
         return Folded(created, run.lineages)
 
-    def _find(self, connection: Connection, key: str) -> _Run | None:
-        kept = self._runs.get(key)
-        found = rows.find_run(connection, key, known_sequence=kept.sequence if kept is not None else -1)
-        if found is None:
+    def _find(self, group: _Group, key: str) -> _Run | None:
+        sequence = group.sequences.get(key)
+        if sequence is None:
             return None
-        sequence, body = found
-        if body is None:
+        kept = self._runs.get(key)
+        if kept is not None and kept.sequence == sequence:
             return kept
-        state = RunState.from_text(body)
-        told = rows.outputs_of(connection, key)
-        return _Run(sequence, state, body, *self._lineages(state), told)
+        text = rows.read_run(group.connection, key)
+        state, told = RunState.from_text(text), rows.outputs_of(group.connection, key)
+        relevant = _relevant(state)
+        lineages, digests = self._lineages(state, relevant)
+        known = {target: lineage for target, lineage in lineages.items() if target in told}  # of a claim nothing was told
+        return _Run(sequence, state, relevant, known, digests, told, text)
 
-    def _derived(self, known: _Run | None, state: RunState, sequence: int, accepted: AcceptedEvent) -> _Run:
-        text = state.to_text()
-        if not accepted.tells:
-            return _Run(sequence, state, text, {}, {})
-        told = known.told if known is not None else {}
-        if known is not None and _relevant(known.state) == _relevant(state):
-            return _Run(sequence, state, text, known.lineages, known.digests, told)
-        lineages, digests = self._lineages(state)
-        if accepted.claimed:
-            lineages = {target: it for target, it in lineages.items() if target not in accepted.claimed}
-        return _Run(sequence, state, text, lineages, digests, told)
+    def _derived(self, known: _Run | None, state: RunState, sequence: int, *, tells: bool) -> _Run:
+        if not tells:
+            return _Run(sequence, state, b"", {}, {})
+        relevant, told = _relevant(state), known.told if known is not None else {}
+        if known is not None and known.relevant == relevant:
+            return _Run(sequence, state, relevant, known.lineages, known.digests, told)
+        return _Run(sequence, state, relevant, *self._lineages(state, relevant), told)
 
-    def _lineages(self, state: RunState) -> tuple[Mapping[str, PortLineage], Mapping[str, str]]:
+    def _lineages(self, state: RunState, relevant: bytes) -> tuple[Mapping[str, PortLineage], Mapping[str, str]]:
         """The lineage of each target and its digest; most runs of a job tell what an earlier one did."""
-        key = hashlib.sha256(canonical(_relevant(state)).encode()).digest()
-        kept = self._derivations.pop(key, None)
+        kept = self._derivations.pop(relevant, None)
         if kept is None:
             lineages = lineages_of(state)
             kept = (lineages, {target: digest_of(it) for target, it in lineages.items()})
-        self._derivations[key] = kept
+        self._derivations[relevant] = kept
         if len(self._derivations) > _DERIVATIONS_KEPT:
             self._derivations.popitem(last=False)
         return kept
 
-    def _write(self, connection: Connection, key: str, known: _Run | None, run: _Run, accepted: AcceptedEvent) -> tuple[str, ...]:
-        row = _row(key, run, accepted)
-        created = []
+    def _write(self, group: _Group, key: str, known: _Run | None, run: _Run, accepted: AcceptedEvent) -> tuple[str, ...]:
+        """What the run is now is pending. Returns what nobody knew before."""
+        (namespace, job), run_id = _named(run.state, accepted.event), accepted.event.run_id
+        created: dict[str, None] = {}
         if known is None:
-            created.append(f"run {row.run_id}" if row.run_id else f"declaration of {accepted.event.kind.value} {row.job}")
-            if row.job and not rows.is_known_job(connection, row.namespace, row.job):
-                created.append(f"job {row.namespace} {row.job}")
-        io = _io(key, run.state)
-        fresh = io if known is None else [it for it in io if it not in set(_io(key, known.state))]
-        for _, _, node, _ in fresh:
-            if not rows.is_known_dataset(connection, node):
-                created.append(f"dataset {node}")
-        rows.put_run(connection, row)
-        rows.put_io(connection, fresh)
-        self._tell(connection, row, run, accepted)
-        return tuple(dict.fromkeys(created))
+            created[f"run {run_id}" if run_id else f"declaration of {accepted.event.kind.value} {job}"] = None
+            if job and self._is_new_job(group.connection, namespace, job):
+                created[f"job {namespace} {job}"] = None
+        before = {} if known is None else _io(key, known.state)
+        for place, version in _io(key, run.state).items():
+            if before.get(place) != version:
+                group.pending.io[place] = version
+                if self._is_new_dataset(group.connection, place[2]):
+                    created[f"dataset {place[2]}"] = None
+        group.last[key] = accepted
+        self._tell(group.pending, {it: _output(key, namespace, job, run, it) for it in run.lineages}, run, accepted)
+        return tuple(created)
 
-    def _tell(self, connection: Connection, row: rows.RunRow, run: _Run, accepted: AcceptedEvent) -> None:
-        """The job's lineage is what its runs tell, this one included."""
-        outputs = {target: _output(row, run, target) for target in run.lineages}
+    def _is_new_job(self, connection: Connection, namespace: str, job: str) -> bool:
+        return self._is_new(f"{namespace}\0{job}") and not rows.is_known_job(connection, namespace, job)
+
+    def _is_new_dataset(self, connection: Connection, node: str) -> bool:
+        return self._is_new(node) and not rows.is_known_dataset(connection, node)
+
+    def _is_new(self, name: str) -> bool:
+        """True if it was not met since names were last forgotten; it is met now."""
+        if name in self._met:
+            return False
+        if len(self._met) >= _NAMES_KEPT:
+            self._met.clear()
+        self._met.add(name)
+        return True
+
+    def _tell(self, pending: rows.Pending, outputs: dict[str, rows.Output], run: _Run, accepted: AcceptedEvent) -> None:
+        """The job's lineage is what its runs tell, this one included, which tells these outputs."""
+        job = _named(run.state, accepted.event)[1]
         changed = [it for target, it in outputs.items() if run.told.get(target) != it]
         gone = [it for target, it in run.told.items() if target not in outputs]
         for it in changed:
+            pending.outputs[it.key, it.target] = it
             if it.digest not in self._evidenced:
                 self._evidenced.add(it.digest)
-                body = lineage_to_wire(run.lineages[it.target]).SerializeToString(deterministic=True)
-                rows.put_evidence(connection, it.digest, body)
-        rows.put_outputs(connection, changed, [(it.key, it.target) for it in gone])
-        moved = [it for it in run.told.values() if it.job != row.job]
+                pending.evidence[it.digest] = lineage_to_wire(run.lineages[it.target]).SerializeToString(deterministic=True)
+        pending.outputs.update({(it.key, it.target): None for it in gone})
+        moved = [it for it in run.told.values() if it.job != job]
         for place in dict.fromkeys((it.namespace, it.job, it.target) for it in (*changed, *gone, *moved)):
             output = outputs.get(place[2])
-            if output is not None and place[1] == row.job and self._is_counted(place, output, run.told.get(place[2])):
+            if output is not None and place[1] == job and self._is_counted(place, output, run.told.get(place[2])):
                 continue
             self._counting.pop(place, None)
-            due = rows.Due(*place, accepted.principal)
-            self.due.add(due)
-            rows.put_due(connection, [due])
+            self.due.add(rows.Due(*place, accepted.principal))
         run.told = outputs
 
     def _is_counted(self, place: tuple[str, str, str], output: rows.Output, before: rows.Output | None) -> bool:
@@ -225,19 +275,27 @@ def read_lineage(body: bytes, due: rows.Due, digest: str) -> bytes:
     return message.SerializeToString(deterministic=True)
 
 
-def _relevant(state: RunState) -> object:
+def _relevant(state: RunState) -> bytes:
+    """A digest of all that lineages follow from."""
     facets = {node: {name: told[name].value for name in _TELLING if name in told} for node, told in state.outputs.items()}
     relevant: list[object] = [sorted(state.inputs), facets, sorted(state.entries), state.has_entries, state.is_declared]
     if state.sql is not None and state.sql.value is not None:
-        named = ("schema", "symlinks")
+        named = ("schema", "symlinks", CATALOG)
         inputs = {node: {name: told[name].value for name in named if name in told} for node, told in state.inputs.items()}
         relevant += [state.sql.value, inputs]
-    return relevant
+    return hashlib.sha256(canonical(relevant).encode()).digest()
+
+
+def _named(state: RunState, event: ReceivedEvent) -> tuple[str, str]:
+    """Namespace and name of the run's job; of a dataset's declaration its namespace."""
+    if state.job.value is not None:
+        return state.job.value[0], state.job.value[1]
+    return event.content["dataset"]["namespace"], ""
 
 
 def _row(key: str, run: _Run, accepted: AcceptedEvent) -> rows.RunRow:
     state, event = run.state, accepted.event
-    namespace, job = state.job.value or (event.content["dataset"]["namespace"], "")
+    namespace, job = _named(state, event)
     parent = state.parent.value if state.parent is not None else None
     version = [sorted(state.inputs), sorted(state.outputs)]
     return rows.RunRow(
@@ -252,20 +310,20 @@ def _us(time_ns: int) -> int:
     return max(-_MOST_US, min(_MOST_US, time_ns // 1000))
 
 
-def _io(key: str, state: RunState) -> list[tuple[str, str, str, str]]:
+def _io(key: str, state: RunState) -> dict[tuple[str, str, str], str]:
     sides = (("input", state.inputs), ("output", state.outputs))
-    return [
-        (key, side, node, str(facets["version"].value) if "version" in facets else "")
+    return {
+        (key, side, node): str(facets["version"].value) if "version" in facets else ""
         for side, datasets in sides
         for node, facets in datasets.items()
-    ]
+    }
 
 
-def _output(row: rows.RunRow, run: _Run, target: str) -> rows.Output:
+def _output(key: str, namespace: str, job: str, run: _Run, target: str) -> rows.Output:
     state = run.state
     change = state.outputs.get(target, {}).get("lifecycleStateChange")
     is_complete = state.state == "COMPLETE"
     weight = _DECLARED_WEIGHT if state.is_declared else _COMPLETE_WEIGHT if is_complete else _OTHER_WEIGHT
     replaces = state.is_declared or (change is not None and str(change.value).upper() in REPLACING)
     first_ns = state.first_ns if -(2**63) < state.first_ns < 2**63 else 0
-    return rows.Output(row.key, target, row.namespace, row.job, run.digests[target], weight, int(replaces), first_ns)
+    return rows.Output(key, target, namespace, job, run.digests[target], weight, int(replaces), first_ns)

@@ -2,7 +2,8 @@
 
 A query only tells more exactly what inputs and outputs tell already: it adds no dataset. It counts if it is one statement that
 reads just the run's inputs and writes the output; then a column has the sources the query shows, and what it does not show is
-unknown. Schemas are those that the event's datasets bring, so that what is read depends on a run's events alone, in any order.
+unknown. Schemas are those that the event's datasets bring; else, of a port whose columns the sender may know, the catalog's as it
+was when the event came. Both are part of the run, so that what is read depends on its events alone, in any order.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 from typing import Any
 
-from governance_server.lineage.run_state import DatasetState, RunState
+from governance_server.lineage.run_state import CATALOG, DatasetState, RunState
 from mesh_core.dataset_names import parse_node
 from mesh_core.lineage import Basis, InputVersion, PortLineage
 from mesh_core.sql_text import SqlNotUnderstood
@@ -34,7 +35,7 @@ def inferred_lineage(state: RunState, target: str) -> PortLineage | None:
     if told is None or not state.inputs:
         return None
     query, hint = told
-    schemas = {node: _schema(facets) for node, facets in state.inputs.items()}
+    schemas = {node: _schema(facets) or _schema(facets, CATALOG) for node, facets in state.inputs.items()}
     if sum(len(columns or ()) for columns in schemas.values()) > _MOST_COLUMNS:
         return None
     try:
@@ -71,7 +72,7 @@ def _read(state: RunState, target: str, query: str, dialect: str, schemas: Mappi
     if not found.edges or len(found.edges) + len(found.row_edges) > _MOST_EDGES:
         return None
     inputs = tuple(sorted(state.inputs))
-    is_partial = written.has_star or bool(set(columns or ()) - set(names))
+    is_partial = (written.has_star and not _is_whole(state, columns)) or bool(set(columns or ()) - set(names))
     return replace(
         found,
         inputs=tuple(InputVersion(node, 0) for node in inputs),
@@ -116,10 +117,15 @@ def _is_end(one: _Name, other: _Name) -> bool:
     return one[-length:] == other[-length:]
 
 
-def _schema(facets: DatasetState) -> list[str] | None:
+def _is_whole(state: RunState, columns: list[str] | None) -> bool:
+    """True if a `*` leaves nothing unknown: the catalog tells what is read, the run what it made of that."""
+    return columns is not None and all(_schema(facets) is None and CATALOG in facets for facets in state.inputs.values())
+
+
+def _schema(facets: DatasetState, name: str = "schema") -> list[str] | None:
     import orjson
 
-    held = facets.get("schema")
+    held = facets.get(name)
     columns: Any = orjson.loads(held.value) if held is not None and held.value is not None else None
     return columns or None
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 import logging
 import threading
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from concurrent.futures import Future
 from contextlib import suppress
 from itertools import groupby
@@ -19,18 +19,19 @@ from governance_server.backend import Backend
 from governance_server.caller import Caller
 from governance_server.journal.command import Command, Outcome, Transaction
 from governance_server.lineage.folding import Folded, Folding, counting, read_lineage, resource_name
+from governance_server.lineage.json_parts import Part
 from governance_server.lineage.judging import AcceptedEvent, EventJudge
 from governance_server.lineage.receipt import LineageReceipt, receipt_of
 from governance_server.lineage.received import parse_event
 from governance_server.lineage.stored import stored_form
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
-from governance_server.rules.errors import Overloaded, TooLarge, Unavailable
+from governance_server.rules.errors import GovernanceError, Overloaded, TooLarge, Unavailable
 from governance_server.storage import lineage_runs as rows
 from governance_server.storage.drivers import Connection
 from governance_server.storage.events import EventLog
 
-__all__ = ["STREAM", "LineageIntake"]
+__all__ = ["STREAM", "LineageIntake", "take_all"]
 
 STREAM = "openlineage"
 _LOG = logging.getLogger(__name__)
@@ -38,6 +39,25 @@ _MOST_IN_GROUP, _GROUP_BYTES = 500, 32 << 20
 _QUEUE_BYTES = 128 << 20
 _MOST_DUE = 500
 _RETRY_SECONDS = 2.0
+
+
+def take_all(intake: LineageIntake, parts: Iterable[Part], caller: Caller) -> list[LineageReceipt | GovernanceError]:
+    """For each event its receipt, once it is durable, or why it was refused; whoever sends many sends them so."""
+    judged: list[AcceptedEvent | GovernanceError] = []
+    for part in parts:
+        try:
+            judged.append(intake.judge(part, caller))
+        except GovernanceError as error:
+            judged.append(error)
+    promises = iter(intake.take([it for it in judged if isinstance(it, AcceptedEvent)]))
+    return [it if isinstance(it, GovernanceError) else _kept(next(promises)) for it in judged]
+
+
+def _kept(promise: Future[LineageReceipt]) -> LineageReceipt | GovernanceError:
+    try:
+        return promise.result()
+    except GovernanceError as error:
+        return error
 
 
 class _Entry:
@@ -74,23 +94,33 @@ class LineageIntake:
         """Longer events are refused."""
         return self._backend.settings.max_message_bytes
 
-    def receive(self, body: bytes, caller: Caller) -> Future[LineageReceipt]:
-        """The promise of the event's receipt, kept once it is durable.
+    def judge(self, part: Part, caller: Caller) -> AcceptedEvent:
+        """The event, if it may be taken in.
 
         Raises:
             Invalid: It is no OpenLineage event.
             TooLarge: It is longer than messages may be.
             AccessDenied: Its job or an output is not the caller's.
-            Overloaded: Too much waits already.
         """
-        if len(body) > self.most_bytes:
-            raise TooLarge(f"An event of {len(body)} bytes: send at most {self.most_bytes} (MESH_MAX_MESSAGE_BYTES).")
-        return self._put(self._judge.judge(parse_event(body), caller))
+        if len(part.text) > self.most_bytes:
+            raise TooLarge(f"An event of {len(part.text)} bytes: send at most {self.most_bytes} (MESH_MAX_MESSAGE_BYTES).")
+        return self._judge.judge(parse_event(*part), caller)
 
-    def receive_own(self, body: bytes, principal: str, domain: str) -> LineageReceipt:
-        """The receipt of an event of the mesh itself, whose lineage the journal has already."""
-        event = parse_event(body)
-        return self._put(AcceptedEvent(event, principal, domain, tells=False)).result()
+    def take(self, events: Sequence[AcceptedEvent]) -> list[Future[LineageReceipt]]:
+        """The promises of the events' receipts, each kept once its event is durable, in one commit with others if possible.
+
+        A promise fails with Overloaded if too much waits already, with Unavailable if the event could not be stored.
+        """
+        entries = [_Entry(accepted) for accepted in events]
+        with self._filled:
+            for entry in entries:
+                self._put(entry)
+            self._filled.notify()
+        return [entry.future for entry in entries]
+
+    def take_own(self, body: bytes, principal: str, domain: str) -> LineageReceipt:
+        """The receipt of an event of the mesh itself, whose lineage the journal has already. Raises: Overloaded, Unavailable."""
+        return self.take([AcceptedEvent(parse_event(body), principal, domain, tells=False)])[0].result()
 
     def close(self) -> None:
         """Every event taken is durable, or its sender knows that it is not; the writer thread has ended."""
@@ -99,17 +129,14 @@ class LineageIntake:
             self._filled.notify_all()
         self._thread.join()
 
-    def _put(self, accepted: AcceptedEvent) -> Future[LineageReceipt]:
-        entry = _Entry(accepted)
-        with self._filled:
-            if self._is_closed:
-                raise Unavailable("The server is shutting down: try another one.")
-            if self._queued_bytes + len(entry.stored) > max(_QUEUE_BYTES, self.most_bytes):
-                raise Overloaded("Too many lineage events wait already: try again later.")
+    def _put(self, entry: _Entry) -> None:
+        if self._is_closed:
+            entry.future.set_exception(Unavailable("The server is shutting down: try another one."))
+        elif self._queued_bytes + len(entry.stored) > max(_QUEUE_BYTES, self.most_bytes):
+            entry.future.set_exception(Overloaded("Too many lineage events wait already: try again later."))
+        else:
             self._queue.append(entry)
             self._queued_bytes += len(entry.stored)
-            self._filled.notify()
-        return entry.future
 
     def _work(self) -> None:
         while True:
@@ -167,25 +194,29 @@ class LineageIntake:
 
         def along(connection: Connection, first: int, _: int) -> None:
             rows.delete_due(connection, self._done)
-            for sequence, entry in enumerate(entries, first):
-                folded.append(self._folding.fold(connection, sequence, entry.accepted))
+            folded.extend(self._folding.fold(connection, first, [entry.accepted for entry in entries]))
 
         first = self._events.append_events([entry.stored for entry in entries], connection=self._connection, along=along)
         self._done.clear()
         return first, folded
 
     def _answer(self, entries: Sequence[_Entry], first: int, folded: Sequence[Folded]) -> None:
-        observed = self._backend.policy.facts().observed
+        """Each sender has its receipt; all are made before the first is told, as whoever wakes takes turns with this thread."""
+        port_of = self._backend.policy.facts().observed.port_of
+        made: list[tuple[_Entry, LineageReceipt | Exception]] = []
         for sequence, (entry, found) in enumerate(zip(entries, folded, strict=True), first):
             try:
-                receipt = receipt_of(
-                    entry.accepted, sequence, created=found.created, lineages=found.lineages, port_of=observed.port_of
-                )
+                receipt = receipt_of(entry.accepted, sequence, created=found.created, lineages=found.lineages, port_of=port_of)
             except Exception as error:  # noqa: BLE001 (it is stored: only what is told of it failed)
                 _LOG.exception("lineage.receipt_failed sequence=%d", sequence)
-                entry.future.set_exception(error)
+                made.append((entry, error))
             else:
-                entry.future.set_result(receipt)
+                made.append((entry, receipt))
+        for entry, answer in made:
+            if isinstance(answer, LineageReceipt):
+                entry.future.set_result(answer)
+            else:
+                entry.future.set_exception(answer)
 
     def _journal_left(self) -> None:
         """The journal has what is due; what it could not take is tried again later, and holds up nobody else's."""

@@ -5,16 +5,17 @@ Owns that decision and what of an event is a mere claim. Knows nothing of storag
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from governance_server.caller import Caller
 from governance_server.lineage.derivation import job_as_node
 from governance_server.lineage.received import EventKind, ReceivedEvent
+from governance_server.lineage.run_state import CatalogSchema
 from governance_server.policy.projection import Facts, PolicyProjection
 from governance_server.rules.errors import AccessDenied, Problem
 from mesh_core.dataset_names import DatasetName, dataset_node, is_outside, parse_node
-from mesh_core.names import MESH
+from mesh_core.names import MESH, column_object
 
 __all__ = ["AcceptedEvent", "EventJudge"]
 
@@ -30,6 +31,7 @@ class AcceptedEvent:
         owner: The domain that owns its job (or dataset); empty if nobody does, and the central team sent it.
         claimed: Nodes of others' of which it tells something: kept, and without effect.
         tells: False if nothing of its lineage counts: a claim, or a publication of the mesh, whose lineage the journal has.
+        schemas: Of inputs that are ports and whose columns the event does not tell, what the sender may know of them.
     """
 
     event: ReceivedEvent
@@ -37,6 +39,7 @@ class AcceptedEvent:
     owner: str
     claimed: frozenset[str] = frozenset()
     tells: bool = True
+    schemas: tuple[CatalogSchema, ...] = ()
 
 
 class EventJudge:
@@ -47,6 +50,10 @@ class EventJudge:
 
     def judge(self, event: ReceivedEvent, caller: Caller) -> AcceptedEvent:
         """The event, if the caller may send it. Raises: AccessDenied with every job and output that is not the caller's."""
+        with self._policy.pinned(caller.revision):  # the policy is caught up with once for all that is asked of it here
+            return self._judged(event, caller)
+
+    def _judged(self, event: ReceivedEvent, caller: Caller) -> AcceptedEvent:
         if event.kind is EventKind.DATASET:
             named = event.content["dataset"]
             node, owner = _owner(self._policy.facts(), DatasetName(named["namespace"], named["name"]))
@@ -64,7 +71,24 @@ class EventJudge:
                 problems.append(Problem(f"$.outputs[{index}]", _refusal("dataset", named, whose)))
         if problems:
             raise AccessDenied(f"This event is not yours to send: {problems[0].message}", problems=problems)
-        return AcceptedEvent(event, caller.name, owner, frozenset(self._claims(event, caller, facts)))
+        claims, schemas = frozenset(self._claims(event, caller, facts)), tuple(self._schemas(event, caller, facts))
+        return AcceptedEvent(event, caller.name, owner, claims, schemas=schemas)
+
+    def _schemas(self, event: ReceivedEvent, caller: Caller, facts: Facts) -> Iterator[CatalogSchema]:
+        """Columns for queries to be read with; none of a port of which the caller may not discover every column."""
+        for given in event.datasets("inputs"):
+            node = dataset_node(given["namespace"], given["name"])
+            port = facts.observed.port_of(node)
+            product = (
+                None if is_outside(port) or "schema" in given.get("facets", {}) else facts.products.get(port.rpartition(".")[0])
+            )
+            columns = [column.name for it in product.ports if it.name == port for column in it.columns] if product else []
+            if product and columns and self._discovers(caller, port, columns):
+                yield CatalogSchema(node, product.version, tuple(columns))
+
+    def _discovers(self, caller: Caller, port: str, columns: Sequence[str]) -> bool:
+        objects = (port, *(column_object(port, column) for column in columns))
+        return all(self._policy.check(caller, "discover", obj).allowed for obj in objects)
 
     def _claims(self, event: ReceivedEvent, caller: Caller, facts: Facts) -> Iterator[str]:
         """Targets of explicit lineage, and other names of the outputs, that are others'."""

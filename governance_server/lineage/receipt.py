@@ -119,11 +119,13 @@ def _notes_on_query(accepted: AcceptedEvent, inferred: Sequence[str], lineages: 
     if inferred:
         shown = ", ".join(inferred[:10]) + (f" and {len(inferred) - 10} more" if len(inferred) > 10 else "")
         yield f"No facet tells the columns of {shown}: they were inferred from the query in `sql`."
+        yield from (f"The columns of {it.node} are the catalog's, as of version {it.version}." for it in accepted.schemas)
     has_query = "sql" in accepted.event.content.get("job", {}).get("facets", {})
     if has_query and any(it.basis is Basis.PRODUCT for it in lineages.values()):
         yield (
             f"{_SQL} does not tell the columns: for that it has to be one statement of at most {LONGEST_QUERY:,} characters "
-            "that reads every input of the run and nothing else, each of them with its `schema`, and writes the output."
+            "that reads every input of the run and nothing else, each of them with its `schema` or a port you may discover, "
+            "and writes the output."
         )
 
 

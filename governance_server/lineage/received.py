@@ -75,9 +75,9 @@ class ReceivedEvent:
         return found
 
 
-def parse_event(body: bytes) -> ReceivedEvent:
-    """The event in the bytes. Raises: Invalid with every violation of the schema, by path."""
-    content = _json(body)
+def parse_event(body: bytes, parsed: Any = None) -> ReceivedEvent:  # noqa: ANN401  # any JSON
+    """The event in the bytes, which may have been parsed already. Raises: Invalid with every violation of the schema, by path."""
+    content = _json(body) if parsed is None else parsed
     problems = event_violations(content) or _unusable(content)
     if problems:
         raise Invalid(f"This is no OpenLineage event: {problems[0].path}: {problems[0].message}.", problems=problems)

@@ -7,15 +7,29 @@ state. Owns the state, the join and its text form; what the facets mean for edge
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 from governance_server.lineage.received import EventKind, ReceivedEvent
-from mesh_core.dataset_names import dataset_node
+from mesh_core.dataset_names import dataset_node, job_node
 
-__all__ = ["LONGEST_QUERY", "DatasetState", "Held", "RunState", "canonical", "joined", "state_of"]
+__all__ = [
+    "CATALOG",
+    "JOB",
+    "LONGEST_QUERY",
+    "CatalogSchema",
+    "DatasetState",
+    "Held",
+    "RunState",
+    "canonical",
+    "joined",
+    "state_of",
+    "target_of",
+]
 
+JOB = "job:"
+"""How the node of a job begins, where one stands in the graph."""
 LONGEST_QUERY = 20_000
 """Characters of a query that is read; longer ones stay in the event's bytes."""
 _ENDED = frozenset({"COMPLETE", "ABORT", "FAIL"})
@@ -29,6 +43,19 @@ class Held(NamedTuple):
     time_ns: int
     digest: str
     value: Any
+
+
+CATALOG = "catalog"
+"""Where an input's columns stand that the catalog tells, beside the facets its events tell."""
+
+
+class CatalogSchema(NamedTuple):
+    """The columns of a port that a dataset is known to be, as the catalog has them."""
+
+    node: str
+    """The dataset as the event names it."""
+    version: int
+    columns: tuple[str, ...]
 
 
 DatasetState = dict[str, Held]
@@ -83,8 +110,11 @@ def canonical(value: object) -> str:
     return orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=list).decode()
 
 
-def state_of(event: ReceivedEvent) -> RunState:
-    """What this one event tells."""
+def state_of(event: ReceivedEvent, schemas: Iterable[CatalogSchema] = (), claimed: Set[str] = frozenset()) -> RunState:
+    """What this one event tells, with the schemas that the catalog has of inputs whose own it does not bring.
+
+    What it says of the nodes that are `claimed` is no part of it, and so of nothing that is ever derived from its run.
+    """
 
     def held(value: object) -> Held:
         return Held(event.time_ns, event.digest, value)
@@ -101,9 +131,9 @@ def state_of(event: ReceivedEvent) -> RunState:
         last=held(event.state),
         end=held(event.state) if event.state in _ENDED else None,
         parent=held(_parent(run_facets["parent"])) if "parent" in run_facets else None,
-        inputs=_datasets(event.datasets("inputs"), held),
-        outputs=_datasets(datasets, held),
-        entries={canonical(entry): True for entry in (lineage or {}).get("entries", [])},
+        inputs=_with_schemas(_datasets(event.datasets("inputs"), held), schemas),
+        outputs=_datasets(datasets, held, claimed),
+        entries={canonical(entry): True for entry in (lineage or {}).get("entries", []) if target_of(entry) not in claimed},
         has_entries=lineage is not None and not lineage.get("_deleted", False),
         sql=held(_query(job_facets["sql"])) if "sql" in job_facets else None,
     )
@@ -140,17 +170,35 @@ def _query(facet: Mapping[str, Any]) -> list[str] | None:
     return [query, facet.get("dialect") or ""] if is_read else None
 
 
-def _datasets(given: list[dict[str, Any]], held: Any) -> dict[str, DatasetState]:  # noqa: ANN401  # a local function
+def target_of(entry: Mapping[str, Any]) -> str:
+    """The node that an entry of the facet `lineage` is about; empty for the event's own job."""
+    if "name" not in entry:
+        return ""
+    node = (job_node if entry["type"] == "JOB" else dataset_node)(entry["namespace"], entry["name"])
+    return f"{JOB}{node}" if entry["type"] == "JOB" else node
+
+
+def _datasets(
+    given: list[dict[str, Any]], held: Callable[[object], Held], claimed: Set[str] = frozenset()
+) -> dict[str, DatasetState]:
     found: dict[str, DatasetState] = {}
     for dataset in given:
         node = dataset_node(dataset["namespace"], dataset["name"])
         facets = dataset.get("facets", {})
-        told = {name: held(_lean(name, facets[name])) for name in _FACETS if name in facets}
+        told = {name: held(_lean(name, facets[name], claimed)) for name in _FACETS if name in facets}
         found[node] = {**found.get(node, {}), **told}
     return found
 
 
-def _lean(name: str, facet: Mapping[str, Any]) -> Any:  # noqa: ANN401  # JSON
+def _with_schemas(inputs: dict[str, DatasetState], schemas: Iterable[CatalogSchema]) -> dict[str, DatasetState]:
+    """The inputs with those schemas: of one run the newest version's counts, in whichever order its events came."""
+    for schema in schemas:
+        text = canonical(schema.columns)
+        inputs[schema.node] = {**inputs[schema.node], CATALOG: Held(schema.version, text, text)}
+    return inputs
+
+
+def _lean(name: str, facet: Mapping[str, Any], claimed: Set[str]) -> Any:  # noqa: ANN401  # JSON
     """The facet without what nothing is derived from, the large ones as JSON text; the event's bytes have it all."""
     if facet.get("_deleted"):
         return None
@@ -161,7 +209,8 @@ def _lean(name: str, facet: Mapping[str, Any]) -> Any:  # noqa: ANN401  # JSON
     if name == "lifecycleStateChange":
         return facet["lifecycleStateChange"]
     if name == "symlinks":
-        return [[it["namespace"], it["name"]] for it in facet.get("identifiers") or []]
+        named = [[it["namespace"], it["name"]] for it in facet.get("identifiers") or []]
+        return [it for it in named if dataset_node(*it) not in claimed] if claimed else named
     return canonical({key: value for key, value in facet.items() if not key.startswith("_")})
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from concurrent.futures import Future
 
 import grpc
 
@@ -13,7 +12,8 @@ from governance_server.backend import Backend, Page
 from governance_server.caller import Caller, current_caller
 from governance_server.interceptors import error_detail
 from governance_server.journal.command import Outcome, Transaction
-from governance_server.lineage.intake import LineageIntake
+from governance_server.lineage.intake import LineageIntake, take_all
+from governance_server.lineage.json_parts import Part
 from governance_server.lineage.receipt import LineageReceipt
 from governance_server.policy.lineage_sight import LineageSight
 from governance_server.policy.projection import denied
@@ -42,7 +42,7 @@ class OpenLineageService(open_lineage_service_pb2_grpc.OpenLineageServiceService
 
     def RecordEvent(self, request: pb.RecordEventRequest, context: grpc.ServicerContext) -> pb.RecordEventResponse:
         """Takes in one event."""
-        receipt = self._intake.receive(request.event, current_caller()).result()
+        receipt = self._intake.take([self._intake.judge(Part(request.event), current_caller())])[0].result()
         return pb.RecordEventResponse(receipt=_receipt(receipt))
 
     def RecordEvents(self, request: pb.RecordEventsRequest, context: grpc.ServicerContext) -> pb.RecordEventsResponse:
@@ -50,13 +50,8 @@ class OpenLineageService(open_lineage_service_pb2_grpc.OpenLineageServiceService
         if len(request.events) > _MOST_EVENTS:
             raise TooLarge(f"{len(request.events)} events in one call: send at most {_MOST_EVENTS}.")
         caller = current_caller()
-        taken: list[Future[LineageReceipt] | GovernanceError] = []
-        for event in request.events:
-            try:
-                taken.append(self._intake.receive(event, caller))
-            except GovernanceError as error:
-                taken.append(error)
-        return pb.RecordEventsResponse(results=[_result(it, caller.call_id) for it in taken])
+        results = [_result(it, caller.call_id) for it in take_all(self._intake, map(Part, request.events), caller)]
+        return pb.RecordEventsResponse(results=results)
 
     def SetDatasetAlias(self, request: pb.SetDatasetAliasRequest, context: grpc.ServicerContext) -> pb.SetDatasetAliasResponse:
         """Says that a dataset is a port, or takes that back."""
@@ -120,13 +115,10 @@ def _node(text: str) -> str:
     return dataset_node(*parse_node(text)) if "|" in text else str(parse_port(text))
 
 
-def _result(taken: Future[LineageReceipt] | GovernanceError, call_id: str) -> open_lineage_pb2.EventResult:
-    try:
-        if isinstance(taken, GovernanceError):
-            raise taken
-        return open_lineage_pb2.EventResult(receipt=_receipt(taken.result()))
-    except GovernanceError as error:
-        return open_lineage_pb2.EventResult(error=error_detail(error, call_id))
+def _result(taken: LineageReceipt | GovernanceError, call_id: str) -> open_lineage_pb2.EventResult:
+    if isinstance(taken, GovernanceError):
+        return open_lineage_pb2.EventResult(error=error_detail(taken, call_id))
+    return open_lineage_pb2.EventResult(receipt=_receipt(taken))
 
 
 def _receipt(receipt: LineageReceipt) -> open_lineage_pb2.LineageReceipt:

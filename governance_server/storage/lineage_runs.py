@@ -7,13 +7,13 @@ no two writers fold one run at once.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from governance_server.storage.drivers import Connection
 
-__all__ = ["Due", "Output", "RunRow", "Told", "delete_due", "find_run", "is_known_dataset", "is_known_job", "list_due",
-           "outputs_of", "put_due", "put_evidence", "put_io", "put_outputs", "put_run", "read_evidence", "told_of"]  # fmt: skip
+__all__ = ["Due", "Output", "Pending", "RunRow", "Told", "delete_due", "is_known_dataset", "is_known_job", "last_sequences",
+           "list_due", "outputs_of", "read_evidence", "read_run", "told_of"]  # fmt: skip
 
 _RUN_COLUMNS = "key, kind, owner, namespace, job, run_id, state, first_us, last_us, parent, job_version, last_sequence, body"
 _CHANGING = ("state", "job", "first_us", "last_us", "parent", "job_version", "last_sequence", "body")
@@ -36,11 +36,13 @@ _TOLD = (
     "WHERE namespace = ? AND job = ? AND target = ? GROUP BY weight, digest"
 )
 _PUT_DUE = "INSERT INTO lineage_due (namespace, job, target, principal) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
+_DELETE_OUTPUT = "DELETE FROM lineage_output WHERE key = ? AND target = ?"
+_PUT_EVIDENCE = "INSERT INTO lineage_evidence (digest, body) VALUES (?, ?) ON CONFLICT DO NOTHING"
+_MOST_MARKS = 500
 _DELETE_DUE = "DELETE FROM lineage_due WHERE namespace = ? AND job = ? AND target = ?"
 
 
-@dataclass(frozen=True, slots=True)
-class RunRow:
+class RunRow(NamedTuple):
     """One run (or declaration); the fields are the columns. Times are microseconds since 1970 UTC."""
 
     key: str
@@ -89,26 +91,47 @@ class Due(NamedTuple):
     principal: str
 
 
-def find_run(connection: Connection, key: str, *, known_sequence: int = -1) -> tuple[int, str | None] | None:
-    """The run's last sequence and its body; the body is None if that is `known_sequence`. None if there is no such run."""
-    found = connection.execute("SELECT last_sequence FROM lineage_run WHERE key = ?", (key,)).fetchone()
-    if found is None:
-        return None
-    if found[0] == known_sequence:
-        return known_sequence, None
-    sequence, body = connection.execute("SELECT last_sequence, body FROM lineage_run WHERE key = ?", (key,)).fetchone()
-    return sequence, body
+@dataclass(slots=True)
+class Pending:
+    """What a group of events makes of runs, collected and then written at once. Later entries of one key replace earlier ones."""
+
+    runs: dict[str, RunRow] = field(default_factory=dict)
+    io: dict[tuple[str, str, str], str] = field(default_factory=dict)
+    """(run's key, `input` or `output`, node) → the version that was read or written."""
+    outputs: dict[tuple[str, str], Output | None] = field(default_factory=dict)
+    """(run's key, target) → what the run tells of it; None: nothing any more."""
+    evidence: dict[str, bytes] = field(default_factory=dict)
+    """Digest → the lineage that has it."""
+    due: dict[Due, None] = field(default_factory=dict)
+
+    def write(self, connection: Connection) -> None:
+        """All of it is written."""
+        gone = [place for place, output in self.outputs.items() if output is None]
+        for statement, rows in (
+            (_PUT_RUN, list(self.runs.values())),
+            (_PUT_IO, [(*place, version) for place, version in self.io.items()]),
+            (_PUT_OUTPUT, [output for output in self.outputs.values() if output is not None]),
+            (_DELETE_OUTPUT, gone),
+            (_PUT_EVIDENCE, list(self.evidence.items())),
+            (_PUT_DUE, list(self.due)),
+        ):
+            if rows:
+                connection.executemany(statement, rows)
 
 
-def put_run(connection: Connection, run: RunRow) -> None:
-    """The run is as given."""
-    connection.execute(_PUT_RUN, tuple(getattr(run, name) for name in _RUN_COLUMNS.split(", ")))
+def last_sequences(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
+    """The sequence of the last event that changed each of these runs; of runs that nobody knows nothing."""
+    found: dict[str, int] = {}
+    for start in range(0, len(keys), _MOST_MARKS):
+        part = keys[start : start + _MOST_MARKS]
+        marks = ", ".join("?" * len(part))
+        found.update(connection.execute(f"SELECT key, last_sequence FROM lineage_run WHERE key IN ({marks})", part).fetchall())
+    return found
 
 
-def put_io(connection: Connection, rows: Sequence[tuple[str, str, str, str]]) -> None:
-    """The runs (key) read or wrote (side) these datasets (node) at these versions."""
-    if rows:
-        connection.executemany(_PUT_IO, rows)
+def read_run(connection: Connection, key: str) -> str:
+    """The body of the run, which exists."""
+    return str(connection.execute("SELECT body FROM lineage_run WHERE key = ?", (key,)).fetchone()[0])
 
 
 def outputs_of(connection: Connection, key: str) -> dict[str, Output]:
@@ -116,17 +139,6 @@ def outputs_of(connection: Connection, key: str) -> dict[str, Output]:
     columns = ", ".join(Output._fields)
     rows = connection.execute(f"SELECT {columns} FROM lineage_output WHERE key = ?", (key,)).fetchall()
     return {row[1]: Output(*row) for row in rows}
-
-
-def put_outputs(connection: Connection, outputs: Iterable[Output], gone: Iterable[tuple[str, str]] = ()) -> None:
-    """The runs tell this, and of the targets (key, target) that are gone nothing any more."""
-    connection.executemany(_PUT_OUTPUT, list(outputs))
-    connection.executemany("DELETE FROM lineage_output WHERE key = ? AND target = ?", list(gone))
-
-
-def put_evidence(connection: Connection, digest: str, body: bytes) -> None:
-    """The lineage with this digest can be read."""
-    connection.execute("INSERT INTO lineage_evidence (digest, body) VALUES (?, ?) ON CONFLICT DO NOTHING", (digest, body))
 
 
 def read_evidence(connection: Connection, digest: str) -> bytes:
@@ -138,11 +150,6 @@ def read_evidence(connection: Connection, digest: str) -> bytes:
 def told_of(connection: Connection, namespace: str, job: str, target: str) -> list[Told]:
     """Each lineage that runs of the job tell of the target."""
     return [Told(*row) for row in connection.execute(_TOLD, (namespace, job, target)).fetchall()]
-
-
-def put_due(connection: Connection, due: Iterable[Due]) -> None:
-    """These are due."""
-    connection.executemany(_PUT_DUE, list(due))
 
 
 def delete_due(connection: Connection, due: Iterable[Due]) -> None:

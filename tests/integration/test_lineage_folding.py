@@ -100,7 +100,7 @@ def test_the_lineage_of_a_job_is_the_same_in_every_order(database: Database, tol
         namespace, folding, due = f"ns{next(NUMBER)}", Folding(), set()
         with database.write() as connection:
             for position, event in enumerate(given):
-                folding.fold(connection, next(NUMBER), accepted(event, namespace))
+                folding.fold(connection, next(NUMBER), [accepted(event, namespace)])
                 if batches[position % len(batches)]:  # what the journal was given is remembered, so that steady runs are quick
                     for it in folding.due:
                         folding.counted(it[:3], rows.told_of(connection, *it[:3]))
@@ -125,7 +125,7 @@ def test_what_is_not_marked_as_due_has_not_changed(database: Database, told: Seq
     known: dict[tuple[str, str, str], list[str]] = {}
     with database.write() as connection:
         for event in told:
-            folding.fold(connection, next(NUMBER), accepted(event, namespace))
+            folding.fold(connection, next(NUMBER), [accepted(event, namespace)])
             for it in folding.due:
                 lineages = rows.told_of(connection, *it[:3])
                 folding.counted(it[:3], lineages)

@@ -7,13 +7,16 @@ import json
 import urllib.error
 import urllib.request
 import uuid
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
 from typing import Any
 
+import polars as pl
 import pytest
 
 from domain_sdk import AccessDenied, Mesh
-from tests.integration.mesh_setup import token_of
+from tests.integration.journal_databases import postgres_url
+from tests.integration.mesh_setup import contract, token_of
 from tests.servers import RunningServer
 
 PRODUCER = {
@@ -54,6 +57,15 @@ def columns(**fields: tuple[str, str, str]) -> dict[str, Any]:
             for target, (ns, name, field) in fields.items()
         }
     }
+
+
+@pytest.fixture(scope="module", params=["sqlite", "postgresql"])
+def server(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    with ExitStack() as stack:
+        settings = {"MESH_DATABASE": stack.enter_context(postgres_url())} if request.param == "postgresql" else {}
+        running = RunningServer(tmp_path_factory.mktemp(request.param) / "mesh", **settings)
+        stack.callback(running.stop)
+        yield running
 
 
 @pytest.fixture(scope="module")
@@ -102,6 +114,39 @@ def test_a_query_tells_columns_and_the_receipt_says_that_they_are_inferred(serve
     assert [it["basis"] for it in receipt["edges"]] == ["PRODUCT"]
     assert receipt["uninterpreted"] == ["$.job.facets.sql"]
     assert any("does not tell the columns" in note for note in receipt["notes"])
+
+
+def test_a_star_over_a_port_is_read_by_the_catalog_for_who_may_know_its_columns(
+    server: RunningServer, tokens: dict[str, str]
+) -> None:
+    with server.admin() as mesh:
+        mesh.admin.create_domain("crm", owners=["user:cora"])
+    with server.user("user:cora") as cora:
+        text = contract("crm.people", {"people": ["id: integer", "mail: string"]})
+        cora.domain("crm").product("people", text).publish(people=pl.DataFrame({"id": [1], "mail": ["a"]}), progress=False)
+
+        def told(run: str) -> tuple[Any, set[tuple[str, str]], set[str]]:
+            out = dataset("s3://risk-lake", f"copy-{run}", schema={"fields": [{"name": "id"}, {"name": "mail"}]})
+            event = run_event(("spark-risk", run), run=run, inputs=[dataset("mesh", "crm.people.people")], outputs=[out])
+            facet = {"_producer": "https://test.example/x", "_schemaURL": "https://openlineage.io/x"}
+            event["job"]["facets"] = {"sql": {**facet, "query": f'CREATE TABLE "copy-{run}" AS SELECT * FROM crm.people.people'}}
+            status, receipt = post(server, tokens["risk"], event)
+            assert status == 200
+            with server.admin() as mesh:
+                graph = mesh.lineage(f"s3://risk-lake|copy-{run}", direction="upstream", level="column")
+            edges = {(it.source, it.target.partition("#")[2]) for it in graph.edges if "#" in it.source}
+            return receipt, edges, {it for it in receipt["notes"] if "catalog" in it}
+
+        receipt, edges, notes = told("1")
+        assert (receipt["edges"][0]["columns"], edges, notes) == (0, set(), set()), "the sender does not know the port"
+
+        cora.grant("service:risk", "crm.people", actions=["discover"])
+        receipt, edges, notes = told("2")
+        assert receipt["edges"][0] == {
+            "source": "crm.people.people", "target": "s3://risk-lake|copy-2", "columns": 2, "basis": "INFERRED",
+        }  # fmt: skip
+        assert edges == {("crm.people.people#id", "id"), ("crm.people.people#mail", "mail")}
+        assert notes == {"The columns of crm.people.people are the catalog's, as of version 1."}
 
 
 @pytest.mark.parametrize(
@@ -167,6 +212,22 @@ def test_what_is_said_of_anothers_dataset_is_a_claim(server: RunningServer, toke
     assert (status, receipt["edges"], receipt["claims"]) == (200, [], ["s3://risk-lake|scores"])
     status, receipt = post(server, tokens["risk"], event)
     assert [it["basis"] for it in receipt["edges"]] == ["EXPLICIT"]
+
+
+def test_a_claim_stays_one_when_more_of_its_run_comes(server: RunningServer, tokens: dict[str, str]) -> None:
+    entry = {"namespace": "s3://sales-lake", "name": "theirs", "type": "DATASET"}
+    source = {"namespace": "evil", "name": "x", "type": "DATASET"}
+    told = {"_producer": "p", "_schemaURL": "s", "entries": [{**entry, "inputs": [source]}]}
+    link = {"identifiers": [{"namespace": "s3://sales-lake", "name": "named", "type": "TABLE"}]}
+    first = run_event(("spark-risk", "claim"), "START", run="claim", outputs=[dataset("s3://risk-lake", "own", symlinks=link)])
+    first["job"]["facets"] = {"lineage": told}
+    more = dataset("s3://risk-lake", "own", schema={"fields": [{"name": "x"}]})
+    last = run_event(("spark-risk", "claim"), run="claim", time="2026-01-02T00:00:00Z", outputs=[more])
+    claims = [post(server, tokens["risk"], event)[1]["claims"] for event in (first, last)]
+    assert claims == [["s3://sales-lake|named", "s3://sales-lake|theirs"], []]
+    with server.admin() as mesh:
+        assert [it.id for it in mesh.lineage("s3://sales-lake|theirs").nodes] == ["s3://sales-lake|theirs"]
+        assert mesh.lineage("s3://sales-lake|named").root.id == "s3://sales-lake|named"
 
 
 def test_events_are_kept_byte_for_byte(server: RunningServer, tokens: dict[str, str]) -> None:

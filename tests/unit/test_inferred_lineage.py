@@ -10,7 +10,7 @@ import pytest
 
 from governance_server.lineage.derivation import lineages_of
 from governance_server.lineage.received import parse_event
-from governance_server.lineage.run_state import LONGEST_QUERY, joined, state_of
+from governance_server.lineage.run_state import LONGEST_QUERY, CatalogSchema, joined, state_of
 from mesh_core.lineage import Basis, PortLineage
 from tests.integration.test_openlineage import columns, dataset, run_event
 
@@ -165,3 +165,33 @@ def test_a_hostile_query_takes_little_time(query: str) -> None:
     started = time.process_time()
     told(query, inputs=[ORDERS])
     assert time.process_time() - started < 5
+
+
+def test_a_star_over_what_the_catalog_tells_leaves_nothing_unknown_if_the_run_says_what_it_made() -> None:
+    schemas = (CatalogSchema(f"{DB}|shop.public.orders", 3, ("id", "amount")),)
+    made = event("SELECT * FROM orders", table("out", "id", "amount"), inputs=[table("orders")])
+    state = state_of(parse_event(json.dumps(made).encode()), schemas)
+    found = lineages_of(state)[OUT]
+    assert direct(found) == {("orders", "id", "id"), ("orders", "amount", "amount")}
+    assert found.unknown_inputs == ()
+
+    silent = event("SELECT * FROM orders", table("out"), inputs=[table("orders")])
+    found = lineages_of(state_of(parse_event(json.dumps(silent).encode()), schemas))[OUT]
+    assert len(found.edges) == 2
+    assert found.unknown_inputs == (f"{DB}|shop.public.orders",), "it may have made columns that came since"
+
+    more = event("SELECT * FROM orders", table("out", "id", "amount", "note"), inputs=[table("orders")])
+    assert lineages_of(state_of(parse_event(json.dumps(more).encode()), schemas))[OUT].unknown_inputs != ()
+
+
+def test_the_newest_schema_of_the_catalog_counts_in_any_order_and_an_events_own_before_it() -> None:
+    made = event("SELECT * FROM orders", table("out"), inputs=[table("orders")])
+    node = f"{DB}|shop.public.orders"
+    one, two = (
+        state_of(parse_event(json.dumps({**made, "eventTime": f"2026-01-01T00:00:0{second}Z"}).encode()), (schema,))
+        for second, schema in ((1, CatalogSchema(node, 7, ("new",))), (2, CatalogSchema(node, 3, ("old",))))
+    )
+    assert joined(one, two).to_text() == joined(two, one).to_text()
+    assert direct(lineages_of(joined(one, two))[OUT]) == {("orders", "new", "new")}
+    own = state_of(parse_event(json.dumps(event("SELECT * FROM orders", table("out"), inputs=[table("orders", "own")])).encode()))
+    assert direct(lineages_of(joined(joined(one, own), two))[OUT]) == {("orders", "own", "own")}

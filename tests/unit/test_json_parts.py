@@ -18,7 +18,7 @@ JSON = st.recursive(
 @given(st.lists(JSON, max_size=5), st.sampled_from([None, 1]), st.booleans())
 def test_the_parts_of_an_array_are_its_elements_byte_for_byte(values: list[object], indent: int | None, ascii_only: bool) -> None:
     text = json.dumps(values, indent=indent, ensure_ascii=ascii_only).encode("utf-8", "surrogatepass")
-    parts = array_parts(text)
+    parts = [part.text for part in array_parts(text)]
     assert [json.loads(part.decode("utf-8", "surrogatepass")) for part in parts] == values
     assert all(part in text for part in parts)
 
@@ -32,3 +32,14 @@ def test_what_is_no_array_is_refused(text: bytes) -> None:
 def test_a_long_text_costs_its_length_only() -> None:
     text = b'["' + b"\\\\" * 500_000 + b'", ' + b"[" * 100_000 + b"]" * 100_000 + b"]"
     assert len(array_parts(text)) == 2
+
+
+EVENT_KEYS = st.sampled_from(["eventTime", "run", "job", "inputs", "x"])
+EVENTS = st.dictionaries(EVENT_KEYS, JSON | st.lists(st.dictionaries(EVENT_KEYS, JSON, max_size=2), max_size=3), min_size=1)
+
+
+@given(st.lists(EVENTS | JSON, max_size=5), st.sampled_from([None, 1]))
+def test_events_are_told_apart_whatever_lies_within_them(values: list[object], indent: int | None) -> None:
+    parts = array_parts(json.dumps(values, indent=indent).encode())
+    assert [json.loads(part.text) for part in parts] == values
+    assert all(part.content is None or part.content == json.loads(part.text) for part in parts)

@@ -5,8 +5,8 @@ Prints one JSON line: how many events were acknowledged in how many seconds.
 
 from __future__ import annotations
 
-import http.client
 import json
+import socket
 import sys
 import threading
 import time
@@ -81,31 +81,73 @@ def _main(arguments: list[str]) -> None:
     print(json.dumps({"events": sum(counts), "seconds": time.perf_counter() - begin}))
 
 
+class _Texts:
+    """Events one after the other, of one connection; of few jobs made once, and then only given a new run's id.
+
+    Making 16 KiB of JSON anew for each would measure this process.
+    """
+
+    def __init__(self, first: int, jobs: int) -> None:
+        self._texts = event_texts(first, jobs=jobs)
+        self._prepared = [_around_run(next(self._texts)) for _ in range(64)] if jobs <= 1000 else []
+        self._position, self._run = 0, b""
+
+    def __next__(self) -> bytes:
+        if not self._prepared:
+            return next(self._texts)
+        before, after = self._prepared[self._position % len(self._prepared)]
+        if self._position % 2 == 0:
+            self._run = str(uuid.uuid4()).encode()
+        self._position += 1
+        return b"".join((before, self._run, after))
+
+
+def _around_run(text: bytes) -> tuple[bytes, bytes]:
+    at = text.index(b'"runId": "') + 10
+    return text[:at], text[at + 36 :]
+
+
+class _Connection:
+    """HTTP/1.1 over one kept connection: requests as any client sends them, without what a general client does besides."""
+
+    def __init__(self, url: str, token: str) -> None:
+        address = urlsplit(url)
+        self._socket = socket.create_connection((str(address.hostname), int(address.port or 80)))
+        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        self._head = f"Host: {address.netloc}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n".encode()
+
+    def post(self, path: bytes, parts: list[bytes]) -> tuple[int, bytes]:
+        """Status and body of the answer, read whole."""
+        length = sum(map(len, parts))
+        head = b"POST %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n" % (path, self._head, length)
+        self._socket.sendall(b"".join((head, *parts)))
+        answer = b""
+        while (end := answer.find(b"\r\n\r\n")) < 0:
+            answer += self._receive()
+        begin = answer[:end].lower()
+        at = begin.index(b"content-length:") + 15
+        wanted = end + 4 + int(begin[at:].partition(b"\r\n")[0])
+        while len(answer) < wanted:
+            answer += self._receive()
+        return int(answer[9:12]), answer[end + 4 :]
+
+    def _receive(self) -> bytes:
+        received = self._socket.recv(1 << 18)
+        if not received:
+            raise ConnectionError("the server closed the connection")
+        return received
+
+
 def _send(
     url: str, token: str, end: float, batch: int, jobs: int, first: int, counts: list[int], index: int, failed: list[str]
 ) -> None:
-    connection = http.client.HTTPConnection(urlsplit(url).netloc)
-    headers = {"Authorization": f"Bearer {token}", "Content-Type": "application/json"}
-    texts = event_texts(first + index, jobs=jobs)
-    prepared = [next(texts) for _ in range(64)] if jobs <= 1000 else []
-    position = 0
+    connection, texts = _Connection(url, token), _Texts(first + index, jobs)
+    path = b"/api/v1/lineage/batch" if batch > 1 else b"/api/v1/lineage"
     while time.perf_counter() < end and not failed:
-        group = []
-        for _ in range(batch):
-            # A prepared event gets a new run's id: making 16 KiB of JSON anew would measure the client.
-            text = prepared[position % len(prepared)] if prepared else next(texts)
-            if prepared and position % 2 == 0:
-                run = str(uuid.uuid4()).encode()
-            if prepared:
-                at = text.index(b'"runId": "') + 10
-                text = text[:at] + run + text[at + 36 :]
-            group.append(text)
-            position += 1
-        path, body = ("/api/v1/lineage/batch", b"[" + b",".join(group) + b"]") if batch > 1 else ("/api/v1/lineage", group[0])
-        connection.request("POST", path, body, headers)
-        answer = connection.getresponse()
-        content = answer.read()
-        if answer.status != 200 or (batch > 1 and json.loads(content)["status"] != "success"):
+        group = [next(texts) for _ in range(batch)]
+        parts = group if batch == 1 else [b"[", b",".join(group), b"]"]
+        status, content = connection.post(path, parts)
+        if status != 200 or (batch > 1 and json.loads(content)["status"] != "success"):
             failed.append(content.decode()[:500])
             return
         counts[index] += len(group)

@@ -62,6 +62,7 @@ from domain_sdk.catalog import (
     PortEntry,
     PortKind,
     ProductEntry,
+    TagRescan,
 )
 from domain_sdk.changes import ChangePlan, Changes, ChangeSet, FieldDifference, PlannedChange, Resource
 from domain_sdk.collections import Passage
@@ -267,6 +268,7 @@ __all__ = [
     "Stage",
     "StorageUnavailable",
     "TagRelease",
+    "TagRescan",
     "Token",
     "TooLarge",
     "Transform",

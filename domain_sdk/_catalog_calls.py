@@ -20,6 +20,7 @@ from domain_sdk.catalog import (
     PortEntry,
     PortKind,
     ProductEntry,
+    TagRescan,
 )
 from domain_sdk.errors import NotFound
 from domain_sdk.release import QualityResult, QualityStatus, Release, ReleasedPort
@@ -227,6 +228,7 @@ def _column(message: product_pb2.Column) -> ColumnEntry:
         derived_tags=tuple(DerivedTag(it.tag, tuple(it.path)) for it in message.derived_tags),
         synonyms=tuple(message.synonyms),
         unit=message.unit,
+        rescans=tuple(TagRescan(it.tag, it.rows, it.version) for it in message.rescans),
     )
 
 

@@ -25,9 +25,11 @@ def remember(frame: pl.DataFrame, lineage: PortLineage) -> None:
 
 def recall(frame: pl.DataFrame) -> PortLineage | None:
     """The lineage of a frame that was handed out; of one changed since, that its ports are in it somehow. None of any other."""
-    made: pl.DataFrame
-    made, lineage = vars(frame).get(_NOTE, (None, None))
-    if lineage is None or (made.schema == frame.schema and made.equals(frame)):
+    note: tuple[pl.DataFrame, PortLineage] | None = vars(frame).get(_NOTE)
+    if note is None:
+        return None
+    made, lineage = note
+    if made.schema == frame.schema and made.equals(frame):
         return lineage
     ports = {it.port for it in lineage.inputs} | set(lineage.unknown_inputs)
     return replace(lineage, edges=(), row_edges=(), unknown_inputs=tuple(sorted(ports)))

@@ -21,6 +21,7 @@ __all__ = [
     "PortEntry",
     "PortKind",
     "ProductEntry",
+    "TagRescan",
 ]
 
 
@@ -61,6 +62,17 @@ class DerivedTag:
 
 
 @dataclass(frozen=True, slots=True)
+class TagRescan:
+    """Evidence that a tag of a column's sources stops there: a rescan of every value found nothing of the kind."""
+
+    tag: str
+    rows: int
+    """How many values were looked at."""
+    version: int
+    """The product's version they are of."""
+
+
+@dataclass(frozen=True, slots=True)
 class ColumnEntry:
     """One column of a port."""
 
@@ -75,6 +87,8 @@ class ColumnEntry:
     """Tags the contract declares."""
     derived_tags: tuple[DerivedTag, ...]
     """Tags that flowed down lineage."""
+    rescans: tuple[TagRescan, ...] = ()
+    """Tags that a rescan keeps from flowing in."""
     synonyms: tuple[str, ...] = ()
     """Other names of it."""
     unit: str = ""

@@ -31,12 +31,14 @@ def unservable(contract: Contract) -> list[Problem]:
     """Everything that keeps the valid contract from being published; empty if nothing does."""
     from governance_server.publishing.delivery import unstorable
     from mesh_core.contract import servable_problems
+    from mesh_core.contract.rescan import rescan_problems
 
     problems = [Problem(p.path, p.message) for p in servable_problems(contract)]
     if text := version_problem(contract.version):
         problems.append(Problem("$.version", f"{text}."))
     problems.extend(Problem("$.customProperties", text) for text in (mode_problem(contract), policy_problem(contract)) if text)
     problems += [Problem("$.customProperties", it) for it in retention_problems(contract.custom_properties)]
+    problems += [Problem(path, text) for path, text in rescan_problems(contract)]
     for index, port in enumerate(contract.ports):
         if not port.columns:
             problems.append(Problem(f"$.schema[{index}]", "a port needs properties: policy is decided column by column"))

@@ -25,7 +25,7 @@ def explain(
     as_of: Annotated[int, typer.Option("--as-of", metavar="REVISION", min=0, help="As of this revision; 0 is now.")] = 0,
     as_json: Json = False,
 ) -> None:
-    """Say why a column carries its tags: its contract's, and each that came along lineage with the columns it came through."""
+    """Say why a column carries its tags: by contract, along lineage and through which columns; and what a rescan keeps out."""
     port, column = _parts(name)
     with connect(ctx) as mesh:
         shown = mesh.show(port, as_of=as_of)
@@ -33,7 +33,7 @@ def explain(
     entry = next((it for it in shown.columns if it.name == column), None)
     if entry is None:
         raise NotFound(f"{port} has no column {column!r}; `mesh show {port}` lists them.", resource=name)
-    found = {"column": f"{port}#{column}", "tags": entry.tags, "derived_tags": entry.derived_tags}
+    found = {"column": f"{port}#{column}", "tags": entry.tags, "derived_tags": entry.derived_tags, "rescans": entry.rescans}
     answer(found, lambda: _paths(f"{port}#{column}", entry), as_json=as_json)
 
 
@@ -50,13 +50,18 @@ def _parts(name: str) -> tuple[str, str]:
 
 def _paths(name: str, column: ColumnEntry) -> RenderableType:
     """Each tag with the columns it came through, from its origin to this one."""
-    if not column.tags and not column.derived_tags:
+    if not (column.tags or column.derived_tags or column.rescans):
         return cell(f"{name} carries no tag.")
     facts: dict[str, object] = dict.fromkeys(column.tags, "declared by the contract")
     for derived in column.derived_tags:
         steps = [cell("(hidden from you)" if step == "?" else step, "dim") for step in derived.path[:-1]]
         way = cell("\n→ ").join([*steps, cell(name, "bold")])
         facts[derived.tag] = cell("declared by the contract\n") + way if derived.tag in facts else way
+    for shown in column.rescans:
+        if shown.tag not in facts:
+            facts[shown.tag] = cell(
+                f"does not come here: none of the {shown.rows:,} values of version {shown.version} holds it (rescan)", "dim"
+            )
     return details(facts, title=name)
 
 

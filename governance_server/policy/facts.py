@@ -19,13 +19,12 @@ from governance_server.rules import kinds, policy_facts
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.lineage_graph import Graph
 from governance_server.rules.namespace_owners import NamespaceOwners
-from governance_server.rules.observed_lineage import Backing, ObservedLineage
+from governance_server.rules.observed_lineage import Backing, ObservedLineage, Place
 from governance_server.rules.policy_rows import Link, PolicyDelta, Row
 from governance_server.rules.tag_flow import TagFlow, Tagged
 from mesh_core.dataset_names import is_outside
 from mesh_core.expressions.tree import Expression
-from mesh_core.lineage import ANY_COLUMN, PortLineage
-from mesh_core.lineage_wire import lineage_from_wire
+from mesh_core.lineage import ANY_COLUMN
 from mesh_core.names import tag_object
 
 __all__ = ["DERIVED", "OWN_DATA", "Facts", "copy_facts", "delta", "follow_up", "replace_resource", "touched_by"]
@@ -178,10 +177,11 @@ def _rows(facts: Facts, kind: str, name: str, body: bytes | None) -> Iterable[Ro
 
 
 def _observe(facts: Facts, name: str, body: bytes | None) -> None:
-    told = None if body is None else lineage_from_wire(lineage_pb2.PortLineage.FromString(body))
+    told = None if body is None else lineage_pb2.PortLineage.FromString(body)
     _reread(facts, facts.observed.put(name, told))
-    if name in facts.observed.read:
-        facts.flow.touch(facts.graph.put(facts.observed.read[name]))
+    read = facts.observed.read(name)
+    if read is not None:
+        facts.flow.touch(facts.graph.put(read))
 
 
 def _backings(product: product_pb2.Product) -> Iterator[Backing]:
@@ -195,13 +195,14 @@ def _back(facts: Facts, who: str, backings: Iterable[Backing]) -> None:
     _reread(facts, facts.observed.back(who, backings))
 
 
-def _reread(facts: Facts, earlier: Mapping[str, PortLineage]) -> None:
+def _reread(facts: Facts, earlier: Mapping[str, Place]) -> None:
     """The graph has the lineage as it is read now in the place of how it was read before."""
-    for lineage in earlier.values():
-        facts.flow.touch(facts.graph.remove(lineage.target_port, lineage.source))
+    for place in earlier.values():
+        facts.flow.touch(facts.graph.remove(place.target, place.source))
     for name in earlier:
-        if name in facts.observed.read:
-            facts.flow.touch(facts.graph.put(facts.observed.read[name]))
+        read = facts.observed.read(name)
+        if read is not None:
+            facts.flow.touch(facts.graph.put(read))
 
 
 def _keep_dependent(facts: Facts, name: str, body: bytes | None) -> None:
@@ -301,7 +302,7 @@ def _note_guardrails(facts: Facts) -> None:
 
 
 def _declare(facts: Facts, gone: product_pb2.Product | None, product: product_pb2.Product | None) -> None:
-    """The product's columns declare what it says now.
+    """The product's columns declare what it says now, and are free of what rescans of this version have shown.
 
     A tag of a whole port or product describes it, and flows on from every column only if a guardrail acts on it.
     """
@@ -310,6 +311,7 @@ def _declare(facts: Facts, gone: product_pb2.Product | None, product: product_pb
         port = ports.get(name)
         around = _guarded((*product.tags, *port.tags), facts.guarded) if product and port else frozenset()
         facts.flow.declare(name, {c.name: around.union(c.tags) for c in port.columns} if port else {})
+        facts.flow.clear(name, {c.name: frozenset(it.tag for it in c.rescans) for c in port.columns} if port else {})
 
 
 def _derive(facts: Facts) -> dict[tuple[str, str], tuple[Row, ...]]:

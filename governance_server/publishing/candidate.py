@@ -1,7 +1,8 @@
 """Judging a delivery before it is visible, where that takes whole files or other ports than the one a check stands in.
 
-`sql` rules and foreign keys are run by the server over the files that are going to be published; what a publisher says of them is
-not asked. Owns the order of things and what becomes of a check that cannot be run; how one is run is in modules of their own.
+`sql` rules, foreign keys and rescans for personal data are run by the server over the files that are going to be published; what
+a publisher says of them is not asked. Owns the order of things and what becomes of a check that cannot be run; how one is run is
+in modules of their own.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import TYPE_CHECKING
 from domainmesh.v1 import product_pb2
 from governance_server.caller import Caller
 from governance_server.publishing.candidate_files import Candidate, Found, NotRunnable
+from governance_server.publishing.rescans import rescan
 from governance_server.publishing.sql_rules import SqlRules
 from mesh_core.contract import Port, PortKind
 from mesh_core.quality.check import Check, Kind
@@ -39,10 +41,17 @@ class CandidateChecks:
     ) -> list[product_pb2.QualityResult]:
         """The publisher's results, with our own in place of those that are ours to give."""
         own = {(it.port, it.check): it for it in self._results(candidate, caller)}
-        kept = [own.pop((it.port, it.check), it) for it in claimed]
-        return [*kept, *own.values()]
+        placed: list[product_pb2.QualityResult] = []
+        for it in claimed:
+            mine = (it.port, it.check)
+            if mine not in own:
+                placed.append(it)
+            elif own[mine] not in placed:  # claimed twice, it is there once
+                placed.append(own[mine])
+        return [*placed, *(it for it in own.values() if it not in placed)]
 
     def _results(self, candidate: Candidate, caller: Caller) -> Iterator[product_pb2.QualityResult]:
+        yield from rescan(candidate)
         for port in candidate.contract.ports:
             for check in compile_checks(port) if port.kind is PortKind.TABLE else ():
                 if check.kind in (Kind.SQL, Kind.FOREIGN_KEY):

@@ -23,6 +23,7 @@ from governance_server.publishing.lease import product_lease
 from governance_server.publishing.passages import PassageIndexer
 from governance_server.publishing.port_writing import PortWriter
 from governance_server.publishing.release_history import date_ports, note_history, past_releases
+from governance_server.publishing.rescans import note_rescans
 from governance_server.publishing.tag_consent import carried_write
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
@@ -100,6 +101,7 @@ class Completion:
             fault_point("publish.port_written")
         served = product_of(self._backend.catalog, publication.product)
         self._passages.describe(entry, publication, served)
+        note_rescans(entry, contract, publication)
         date_ports(entry, publication.verified_ports, served)
         past = past_releases(self._backend.catalog, publication.product, publication.version)
         note_history(entry, release, past, self._backend.now())

@@ -6,14 +6,16 @@ nothing of storage, events or the graph.
 
 from __future__ import annotations
 
+import zlib
 from collections.abc import Iterable, Iterator, Mapping, Set
-from dataclasses import dataclass, field, replace
-from typing import NamedTuple
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
 
+from domainmesh.v1 import lineage_pb2
 from mesh_core.dataset_names import is_outside
-from mesh_core.lineage import Basis, InputVersion, PortLineage
+from mesh_core.lineage import Basis
 
-__all__ = ["Backing", "ObservedLineage", "backed"]
+__all__ = ["Backing", "ObservedLineage", "Place"]
 
 _NAMES = (Basis.SYMLINK, Basis.ALIAS)
 
@@ -27,12 +29,21 @@ class Backing(NamedTuple):
     """True if whoever says so owns the dataset; else it counts only while no owner says otherwise."""
 
 
+class Place(NamedTuple):
+    """Where a lineage stands in the graph: of which target, and from which source."""
+
+    target: str
+    source: str
+
+
 @dataclass(slots=True)
 class ObservedLineage:
-    """Lineage by the name it is kept under; `read` is it between ports, `told` as it came."""
+    """Lineage by the name it is kept under, packed: a hundred thousand of them are tens of megabytes, not hundreds."""
 
-    told: dict[str, PortLineage] = field(default_factory=dict)
-    read: dict[str, PortLineage] = field(default_factory=dict)
+    _told: dict[str, bytes] = field(default_factory=dict)
+    """As it came: a compressed message."""
+    _places: dict[str, Place] = field(default_factory=dict)
+    """As it is read now."""
     _mentions: dict[str, frozenset[str]] = field(default_factory=dict)
     _backings: dict[str, tuple[Backing, ...]] = field(default_factory=dict)
     _said: dict[str, dict[Backing, int]] = field(default_factory=dict)
@@ -44,26 +55,35 @@ class ObservedLineage:
         """The same; changing the copy leaves the origin alone."""
         said = {dataset: dict(found) for dataset, found in self._said.items()}
         return ObservedLineage(
-            dict(self.told), dict(self.read), dict(self._mentions), dict(self._backings), said, dict(self._names)
+            dict(self._told), dict(self._places), dict(self._mentions), dict(self._backings), said, dict(self._names)
         )
 
-    def put(self, name: str, lineage: PortLineage | None) -> Mapping[str, PortLineage]:
-        """This is what is told under the name; None takes it back. Returned is what reads otherwise now, as it read before."""
+    def put(self, name: str, lineage: lineage_pb2.PortLineage | None) -> Mapping[str, Place]:
+        """This is what is told under the name; None takes it back. Returned is where what reads otherwise now stood before."""
         earlier = dict(self._forget(name))
         if lineage is None or lineage.basis in _NAMES:
-            is_owned = lineage is not None and lineage.basis is Basis.ALIAS
-            same = [] if lineage is None else [Backing(lineage.target_port, i.port, is_owned) for i in lineage.inputs]
+            is_owned = lineage is not None and lineage.basis == Basis.ALIAS
+            same = [] if lineage is None else [Backing(lineage.port, i.port, is_owned) for i in lineage.inputs]
             return {**self.back(f"name:{name}", same), **earlier}
-        self.told[name] = lineage
+        self._told[name] = zlib.compress(lineage.SerializeToString(), 1)
         for node in _outside(lineage):
             self._mentions[node] = self._mentions.get(node, frozenset()) | {name}
-        self.read[name] = self._read(lineage)
+        self._places[name] = self._place(lineage)
         return earlier
 
-    def back(self, who: str, backings: Iterable[Backing]) -> Mapping[str, PortLineage]:
+    def read(self, name: str) -> lineage_pb2.PortLineage | None:
+        """The lineage under the name, between ports as far as they are known; None if there is none."""
+        packed = self._told.get(name)
+        if packed is None:
+            return None
+        lineage = _unpacked(packed)
+        ports = {node: port for node in _outside(lineage) if (port := self.port_of(node)) != node}
+        return _backed(lineage, ports) if ports else lineage
+
+    def back(self, who: str, backings: Iterable[Backing]) -> Mapping[str, Place]:
         """`who` (like `product:finance.ledger`) says that these datasets back these ports, and no others any more.
 
-        Returned is what reads otherwise now, by name: as it read before.
+        Returned is what reads otherwise now, by name: where it stood before.
         """
         before, after = self._backings.pop(who, ()), tuple(sorted(set(backings)))
         if after:
@@ -73,9 +93,9 @@ class ObservedLineage:
         for backing, step in [*((it, -1) for it in before), *((it, 1) for it in after)]:
             self._count(backing, step)
         changed = self._reached({it.dataset for it in {*before, *after}})
-        earlier = {name: self.read[name] for dataset in changed for name in self._mentions.get(dataset, ())}
+        earlier = {name: self._places[name] for dataset in changed for name in self._mentions.get(dataset, ())}
         for name in earlier:
-            self.read[name] = self._read(self.told[name])
+            self._places[name] = self._place(_unpacked(self._told[name]))
         return earlier
 
     def port_of(self, node: str) -> str:
@@ -99,15 +119,17 @@ class ObservedLineage:
         """The datasets that are the port (or dataset) under other names."""
         return sorted(node for node in self._reached({port}) - {port} if self.port_of(node) == port)
 
-    def _forget(self, name: str) -> Mapping[str, PortLineage]:
-        known = self.told.pop(name, None)
-        for node in _outside(known) if known is not None else ():
+    def _forget(self, name: str) -> Mapping[str, Place]:
+        packed = self._told.pop(name, None)
+        if packed is None:
+            return {}
+        for node in _outside(_unpacked(packed)):
             left = self._mentions[node] - {name}
             if left:
                 self._mentions[node] = left
             else:
                 del self._mentions[node]
-        return {} if known is None else {name: self.read.pop(name)}
+        return {name: self._places.pop(name)}
 
     def _count(self, backing: Backing, step: int) -> None:
         found = self._said.setdefault(backing.dataset, {})
@@ -131,31 +153,40 @@ class ObservedLineage:
                 waiting.append(name)
         return found
 
-    def _read(self, lineage: PortLineage) -> PortLineage:
-        return backed(lineage, {node: port for node in _outside(lineage) if (port := self.port_of(node)) != node})
+    def _place(self, lineage: lineage_pb2.PortLineage) -> Place:
+        return Place(self.port_of(lineage.port) if is_outside(lineage.port) else lineage.port, lineage.source)
 
 
-def backed(lineage: PortLineage, ports: Mapping[str, str]) -> PortLineage:
-    """The lineage with each dataset that backs a port named as that port."""
-    if not ports:
-        return lineage
-
-    def name(node: str) -> str:
-        return ports.get(node, node)
-
-    return replace(
-        lineage,
-        target_port=name(lineage.target_port),
-        inputs=tuple(sorted({InputVersion(name(i.port), i.version) for i in lineage.inputs})),
-        edges=tuple(sorted({replace(e, source_port=name(e.source_port)) for e in lineage.edges})),
-        unknown_inputs=tuple(sorted({name(node) for node in lineage.unknown_inputs})),
-        row_edges=tuple(sorted({replace(e, source_port=name(e.source_port)) for e in lineage.row_edges})),
-    )
+def _unpacked(packed: bytes) -> lineage_pb2.PortLineage:
+    return lineage_pb2.PortLineage.FromString(zlib.decompress(packed))
 
 
-def _outside(lineage: PortLineage) -> Iterator[str]:
+def _backed(lineage: lineage_pb2.PortLineage, ports: Mapping[str, str]) -> lineage_pb2.PortLineage:
+    """The lineage, which may be changed, with each dataset that backs a port named as that port, and nothing in it twice."""
+    lineage.port = ports.get(lineage.port, lineage.port)
+    for it in lineage.inputs:
+        it.port = ports.get(it.port, it.port)
+    for edge in (*lineage.edges, *lineage.row_edges):
+        edge.source_port = ports.get(edge.source_port, edge.source_port)
+    unknown = sorted({ports.get(node, node) for node in lineage.unknown_inputs})
+    del lineage.unknown_inputs[:]
+    lineage.unknown_inputs.extend(unknown)
+    for kept in (lineage.inputs, lineage.edges, lineage.row_edges):
+        _drop_repeated(kept)
+    return lineage
+
+
+def _drop_repeated(messages: Any) -> None:  # noqa: ANN401  # a repeated field
+    seen: set[bytes] = set()
+    for place, text in reversed(list(enumerate(it.SerializeToString(deterministic=True) for it in messages))):
+        if text in seen:
+            del messages[place]
+        seen.add(text)
+
+
+def _outside(lineage: lineage_pb2.PortLineage) -> Iterator[str]:
     """The datasets outside the mesh that the lineage tells of, each once."""
-    nodes = {lineage.target_port, *lineage.unknown_inputs}
+    nodes = {lineage.port, *lineage.unknown_inputs}
     nodes.update(i.port for i in lineage.inputs)
     nodes.update(e.source_port for e in lineage.edges)
     nodes.update(e.source_port for e in lineage.row_edges)

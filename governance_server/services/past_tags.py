@@ -9,7 +9,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
-from governance_server.backend import Backend
+from domainmesh.v1 import product_pb2
+from governance_server.backend import Backend, store
 from governance_server.policy.projection import PolicyProjection
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
@@ -42,7 +43,7 @@ def past_tags(backend: Backend, port: str, version: int) -> PastTags:
     if found is None or entry is None:
         return NOTHING
     around = frozenset((*entry.tags, *found.tags))
-    since = _as_made_then(backend, port, released)
+    since = _as_made_then(backend, found, released)
     columns = {
         column.name: around.union(column.tags, *(_derived(seen, port, column.name) for seen in (policy, since)))
         for column in found.columns
@@ -51,10 +52,20 @@ def past_tags(backend: Backend, port: str, version: int) -> PastTags:
     return PastTags(columns, types, frozenset(found.passage_tags))
 
 
-def _as_made_then(backend: Backend, port: str, released: int) -> PolicyProjection:
-    """Today's policy if the port still had the lineage of that release."""
-    lineage = backend.catalog.get(kinds.LINEAGE, port, as_of=released)
-    return backend.policy.with_changes([ResourceWrite(kinds.LINEAGE, port, lineage)])
+def _as_made_then(backend: Backend, port: product_pb2.Port, released: int) -> PolicyProjection:
+    """Today's policy if the port still had the lineage of that release, and only what rescans have shown of that."""
+    lineage = backend.catalog.get(kinds.LINEAGE, port.name, as_of=released)
+    writes = [ResourceWrite(kinds.LINEAGE, port.name, lineage)]
+    today = backend.policy.product_of(port.name)
+    if today is not None:
+        product, rescans = product_pb2.Product(), {column.name: column.rescans for column in port.columns}
+        product.CopyFrom(today)
+        for column in (column for it in product.ports if it.name == port.name for column in it.columns):
+            column.ClearField("rescans")
+            column.rescans.extend(rescans.get(column.name, ()))
+        if product != today:
+            writes.append(store(kinds.PRODUCT, product.name, product))
+    return backend.policy.with_changes(writes)
 
 
 def _derived(policy: PolicyProjection, port: str, column: str) -> frozenset[str]:

@@ -16,6 +16,9 @@ _FUNCTION_NAMES = {
     exp.Count: "count", exp.Sum: "sum", exp.Avg: "mean", exp.Min: "min", exp.Max: "max", exp.First: "first", exp.Last: "last",
     exp.ArrayAgg: "list", exp.ApproxDistinct: "count_distinct", exp.Median: "median",
 }  # fmt: skip
+_HASHES = frozenset({"sha224", "sha256", "sha384", "sha512"})
+_SHORTEST_KEY = 16
+"""Characters of a key that nobody guesses."""
 _NOTHING: Dependencies = frozenset()
 _Step = tuple[exp.Expr, Transformation]
 
@@ -90,6 +93,9 @@ class Expressions:
         elif isinstance(node, exp.Filter):
             yield node.this, IDENTITY
             yield node.expression, Transformation.of(Subtype.FILTER)
+        elif _is_keyed_hash(node):
+            masked = Transformation.of(Subtype.TRANSFORMATION, masking=True)
+            yield from ((child, masked) for child in node.iter_expressions())
         elif isinstance(node, exp.AggFunc) and not isinstance(node, exp.IgnoreNulls | exp.RespectNulls):
             step = Transformation.of(Subtype.AGGREGATION, function=_function(node))
             yield from ((child, step) for child in node.iter_expressions())
@@ -97,6 +103,33 @@ class Expressions:
             yield from ((child, IDENTITY) for child in node.iter_expressions())
         else:
             yield from ((child, TRANSFORMATION) for child in node.iter_expressions())
+
+
+def _is_keyed_hash(node: exp.Expr) -> bool:
+    """True of an HMAC, and of a SHA-2 of values together with a text long enough to be a key: nobody guesses what went in."""
+    name = node.name if isinstance(node, exp.Anonymous) else node.sql_name() if isinstance(node, exp.Func) else ""
+    if name.lower().startswith("hmac"):
+        return True
+    is_sha = isinstance(node, exp.SHA2 | exp.SHA2Digest)
+    if not is_sha and name.lower() not in _HASHES:
+        return False
+    hashed = node.this if is_sha else next(iter(node.expressions), None)
+    return any(isinstance(part, exp.Literal) and part.is_string and len(part.this) >= _SHORTEST_KEY for part in _joined(hashed))
+
+
+def _joined(node: exp.Expr | None) -> Iterator[exp.Expr]:
+    """The texts that an expression puts one after the other."""
+    waiting = [node]
+    while waiting:
+        part = waiting.pop()
+        if isinstance(part, exp.Concat):
+            waiting += part.expressions
+        elif isinstance(part, exp.DPipe | exp.Add):
+            waiting += [part.left, part.right]
+        elif isinstance(part, exp.Paren | exp.Cast):
+            waiting.append(part.this)
+        elif part is not None:
+            yield part
 
 
 def _function(node: exp.Expr) -> str:

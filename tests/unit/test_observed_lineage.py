@@ -6,6 +6,7 @@ from governance_server.rules.lineage_graph import Graph
 from governance_server.rules.lineage_walk import Direction, walk
 from governance_server.rules.observed_lineage import Backing, ObservedLineage
 from mesh_core.lineage import Basis, ColumnEdge, InputVersion, PortLineage, Subtype, Transformation
+from mesh_core.lineage_wire import lineage_from_wire, lineage_to_wire
 from tests.unit.tag_derivation import derived_tags
 
 IDENTITY = Transformation.of(Subtype.IDENTITY)
@@ -13,9 +14,15 @@ RAW, TABLE = "s3://raw|orders", "s3://lake|orders"
 TOLD = PortLineage(TABLE, (InputVersion(RAW, 0),), (ColumnEdge(RAW, "mail", "email", IDENTITY),), source="j", basis=Basis.COLUMNS)
 
 
+def _read(known: ObservedLineage) -> PortLineage:
+    found = known.read("told")
+    assert found is not None
+    return lineage_from_wire(found)
+
+
 def test_a_dataset_is_the_port_it_backs_in_either_order() -> None:
     steps = [
-        lambda known: known.put("told", TOLD),
+        lambda known: known.put("told", lineage_to_wire(TOLD)),
         lambda known: known.back("product:shop.orders", [Backing(TABLE, "shop.orders.orders", True)]),
         lambda known: known.back("product:crm.raw", [Backing(RAW, "crm.raw.orders", True)]),
     ]
@@ -23,24 +30,24 @@ def test_a_dataset_is_the_port_it_backs_in_either_order() -> None:
         known = ObservedLineage()
         for step in order:
             step(known)
-        assert known.read["told"].target_port == "shop.orders.orders"
-        assert known.read["told"].edges == (ColumnEdge("crm.raw.orders", "mail", "email", IDENTITY),)
+        assert _read(known).target_port == "shop.orders.orders"
+        assert _read(known).edges == (ColumnEdge("crm.raw.orders", "mail", "email", IDENTITY),)
 
 
 def test_what_is_no_longer_backed_is_a_dataset_again() -> None:
     known = ObservedLineage()
-    known.put("told", TOLD)
-    assert known.back("product:shop.orders", [Backing(TABLE, "shop.orders.orders", True)]) == {"told": TOLD}
+    known.put("told", lineage_to_wire(TOLD))
+    assert known.back("product:shop.orders", [Backing(TABLE, "shop.orders.orders", True)]) == {"told": (TABLE, "j")}
     known.back("product:shop.orders", [])
-    assert known.read["told"] == TOLD
+    assert _read(known) == TOLD
 
 
 def test_a_dataset_that_two_ports_claim_is_neither() -> None:
     known = ObservedLineage()
-    known.put("told", TOLD)
+    known.put("told", lineage_to_wire(TOLD))
     known.back("product:a.b", [Backing(TABLE, "a.b.c", True)])
     known.back("product:d.e", [Backing(TABLE, "d.e.f", True)])
-    assert known.read["told"].target_port == TABLE
+    assert _read(known).target_port == TABLE
 
 
 def _upstream(graph: Graph) -> set[str]:
@@ -78,32 +85,44 @@ def test_a_tag_passes_a_dataset_whose_columns_nobody_knows() -> None:
 
 def test_other_names_lead_to_the_port_in_any_order() -> None:
     steps = [
-        lambda known: known.put("told", TOLD),
-        lambda known: known.put("link", PortLineage(TABLE, (InputVersion("file|/t", 0),), (), source="l", basis=Basis.SYMLINK)),
+        lambda known: known.put("told", lineage_to_wire(TOLD)),
+        lambda known: known.put(
+            "link", lineage_to_wire(PortLineage(TABLE, (InputVersion("file|/t", 0),), (), source="l", basis=Basis.SYMLINK))
+        ),
         lambda known: known.back("product:shop.orders", [Backing("file|/t", "shop.orders.orders", True)]),
     ]
     for order in permutations(steps):
         known = ObservedLineage()
         for step in order:
             step(known)
-        assert known.read["told"].target_port == "shop.orders.orders"
+        assert _read(known).target_port == "shop.orders.orders"
         assert known.datasets_of("shop.orders.orders") == ["file|/t", TABLE]
         known.put("link", None)
-        assert known.read["told"].target_port == TABLE
+        assert _read(known).target_port == TABLE
 
 
 def test_what_an_owner_says_goes_before_a_claim() -> None:
     known = ObservedLineage()
-    known.put("told", TOLD)
+    known.put("told", lineage_to_wire(TOLD))
     known.back("product:evil.p", [Backing(TABLE, "evil.p.p", False)])
-    assert known.read["told"].target_port == "evil.p.p"
+    assert _read(known).target_port == "evil.p.p"
     known.back("product:shop.orders", [Backing(TABLE, "shop.orders.orders", True)])
-    assert known.read["told"].target_port == "shop.orders.orders"
+    assert _read(known).target_port == "shop.orders.orders"
 
 
 def test_names_that_lead_in_a_circle_end() -> None:
     known = ObservedLineage()
-    known.put("a", PortLineage("x|a", (InputVersion("x|b", 0),), (), source="1", basis=Basis.SYMLINK))
-    known.put("b", PortLineage("x|b", (InputVersion("x|a", 0),), (), source="2", basis=Basis.SYMLINK))
-    known.put("told", PortLineage("x|a", (), (), unknown_inputs=("x|b",), source="3"))
-    assert known.read["told"].target_port in {"x|a", "x|b"}
+    known.put("a", lineage_to_wire(PortLineage("x|a", (InputVersion("x|b", 0),), (), source="1", basis=Basis.SYMLINK)))
+    known.put("b", lineage_to_wire(PortLineage("x|b", (InputVersion("x|a", 0),), (), source="2", basis=Basis.SYMLINK)))
+    known.put("told", lineage_to_wire(PortLineage("x|a", (), (), unknown_inputs=("x|b",), source="3")))
+    assert _read(known).target_port in {"x|a", "x|b"}
+
+
+def test_two_names_of_one_port_are_one_source() -> None:
+    known = ObservedLineage()
+    edges = tuple(ColumnEdge(node, "mail", "email", IDENTITY) for node in (RAW, "s3://old|orders"))
+    told = PortLineage(TABLE, (InputVersion(RAW, 0), InputVersion("s3://old|orders", 0)), edges, source="j", basis=Basis.COLUMNS)
+    known.put("told", lineage_to_wire(told))
+    known.back("product:crm.raw", [Backing(node, "crm.raw.orders", True) for node in (RAW, "s3://old|orders")])
+    assert _read(known).edges == (ColumnEdge("crm.raw.orders", "mail", "email", IDENTITY),)
+    assert _read(known).inputs == (InputVersion("crm.raw.orders", 0),)

@@ -141,6 +141,7 @@ FROZEN = [
     "Stage",
     "StorageUnavailable",
     "TagRelease",
+    "TagRescan",
     "Token",
     "TooLarge",
     "Transform",

@@ -308,3 +308,26 @@ def test_no_output_column_changes_with_an_input_column_it_does_not_claim(sql: st
 def test_no_dependency_is_missed_in_a_long_run(sql: str, seed: int) -> None:
     note(sql)
     _missed(sql, random.Random(seed))
+
+
+@pytest.mark.parametrize(
+    ("expression", "dialect", "is_masked"),
+    [
+        ("sha256(concat(email, 'a key of some length'))", "duckdb", True),
+        ("sha256('a key of some length' || lower(email))", "duckdb", True),
+        ("sha2(concat(email, 'a key of some length'), 256)", "spark", True),
+        ("to_hex(sha256(concat(email, 'a key of some length')))", "bigquery", True),
+        ("sha512(concat(email, 'a key of some length'))", "duckdb", True),
+        ("encode(hmac(email, 'k', 'sha256'), 'hex')", "postgres", True),
+        ("sha256(email)", "duckdb", False),
+        ("sha256(concat(email, 'short'))", "duckdb", False),
+        ("md5(concat(email, 'a key of some length'))", "duckdb", False),
+        ("sha256(replace(email, 'a key of some length', ''))", "duckdb", False),
+        ("concat(sha256('a key of some length'), email)", "duckdb", False),
+    ],
+)
+def test_a_keyed_hash_shows_no_value_and_a_plain_one_can_be_guessed(expression: str, dialect: str, is_masked: bool) -> None:
+    lineage = to_port_lineage(
+        query_lineage(f"SELECT {expression} AS h FROM people", dialect=dialect, table=_table), target_port="a.b.c", names=["h"]
+    )
+    assert {(it.source_column, it.transformation.masking) for it in lineage.edges} == {("email", is_masked)}

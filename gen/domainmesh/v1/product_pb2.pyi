@@ -628,6 +628,7 @@ class Column(_message.Message):
     ALLOWED_VALUES_FIELD_NUMBER: _builtins.int
     PATTERN_FIELD_NUMBER: _builtins.int
     IS_UNIQUE_FIELD_NUMBER: _builtins.int
+    RESCANS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name."""
     logical_type: _builtins.str
@@ -662,6 +663,10 @@ class Column(_message.Message):
     def allowed_values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The values that the contract allows, as text; empty if it allows any."""
 
+    @_builtins.property
+    def rescans(self) -> _containers.RepeatedCompositeFieldContainer[Global___TagRescan]:
+        """Tags that do not come along lineage because a rescan showed that no value of this version holds what they say."""
+
     def __init__(
         self,
         *,
@@ -678,14 +683,45 @@ class Column(_message.Message):
         allowed_values: _abc.Iterable[_builtins.str] | None = ...,
         pattern: _builtins.str = ...,
         is_unique: _builtins.bool = ...,
+        rescans: _abc.Iterable[Global___TagRescan] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_values", b"allowed_values", "derived_tags", b"derived_tags", "description", b"description", "is_required", b"is_required", "is_unique", b"is_unique", "logical_type", b"logical_type", "name", b"name", "pattern", b"pattern", "physical_type", b"physical_type", "primary_key_position", b"primary_key_position", "synonyms", b"synonyms", "tags", b"tags", "unit", b"unit"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["allowed_values", b"allowed_values", "derived_tags", b"derived_tags", "description", b"description", "is_required", b"is_required", "is_unique", b"is_unique", "logical_type", b"logical_type", "name", b"name", "pattern", b"pattern", "physical_type", b"physical_type", "primary_key_position", b"primary_key_position", "rescans", b"rescans", "synonyms", b"synonyms", "tags", b"tags", "unit", b"unit"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Column: _TypeAlias = Column  # noqa: Y015
+
+@_typing.final
+class TagRescan(_message.Message):
+    """A rescan that passed: evidence that a tag stops at a column."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TAG_FIELD_NUMBER: _builtins.int
+    ROWS_FIELD_NUMBER: _builtins.int
+    VERSION_FIELD_NUMBER: _builtins.int
+    tag: _builtins.str
+    """The tag."""
+    rows: _builtins.int
+    """How many values were looked at: every one."""
+    version: _builtins.int
+    """The product's version they are of."""
+    def __init__(
+        self,
+        *,
+        tag: _builtins.str = ...,
+        rows: _builtins.int = ...,
+        version: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["rows", b"rows", "tag", b"tag", "version", b"version"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___TagRescan: _TypeAlias = TagRescan  # noqa: Y015
 
 @_typing.final
 class DerivedTag(_message.Message):

@@ -15,7 +15,7 @@ from tests.servers import RunningServer
 
 os.environ.setdefault("MESH_DOCUMENT_CACHE", tempfile.mkdtemp(prefix="mesh-documents-"))  # never the user's own
 
-pytest_plugins = ["tests.integration.weaviate_server", "tests.integration.s3_server"]
+pytest_plugins = ["tests.integration.weaviate_server", "tests.integration.s3_server", "tests.integration.ask_mesh"]
 
 
 @pytest.fixture

@@ -81,7 +81,7 @@ def ask_mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AskMesh]:
         (root / name).parent.mkdir()
         (root / name).write_text(text)
     with scripted_chat() as chat:
-        server = RunningServer(root / "mesh", MESH_CHAT=chat.url, MESH_CHAT_API_KEY="k-1", MESH_CHAT_SECONDS="3")
+        server = RunningServer(root / "mesh", MESH_CHAT=chat.url, MESH_CHAT_API_KEY="k-1", MESH_CHAT_SECONDS="8")
         with server.admin() as admin:
             for domain, owner in (("policy", "user:paula"), ("hr", "user:helen"), ("sales", "user:sam")):
                 admin.admin.create_principal(owner)
@@ -91,6 +91,7 @@ def ask_mesh(tmp_path_factory: pytest.TempPathFactory) -> Iterator[AskMesh]:
             publish_pages(paula, "policy.notes", root / "notes")
             publish_pages(helen, "hr.secrets", root / "secrets")
             _publish_tables(sam, helen)
+            sam.sql(f"SELECT count(*) FROM {ORDERS}")  # the engine is loaded, so that no model waits for it
             yield AskMesh(server, chat, paula, helen, sam)
         server.stop()
 

@@ -172,7 +172,7 @@ def test_a_model_that_fails_is_replaced_and_that_is_said(nora: Mesh, chat: Scrip
     elif how == "breaks off":
         chat.breaks_off = True
     elif how == "is silent":
-        chat.pause_seconds = 5
+        chat.pause_seconds = 9
     elif how == "says no reply":
         chat.script = lambda body: b'{"choices": "none"}'
     else:
@@ -204,7 +204,7 @@ def test_a_sentence_leaves_before_the_model_has_ended(nora: Mesh, chat: Scripted
         mark = source_with(body, "within 30 days")
         return f"An order may be returned within 30 days of delivery [{mark}]. " + "And so on. " * 40
 
-    chat.script, chat.pause_seconds = script, 0.05
+    chat.script, chat.pause_seconds = script, 0.15
     answer = nora.ask(QUESTION, on_part=told.append)
     assert answer.sentences[0] in told
     assert answer.writer == "scripted-1"  # it ran out of time afterwards

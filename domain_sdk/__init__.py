@@ -77,6 +77,7 @@ from domain_sdk.contract_changes import (
     ContractDifference,
     ContractImpact,
 )
+from domain_sdk.conversations import Collected, Conversations, Feedback, Turn
 from domain_sdk.domain import Domain
 from domain_sdk.errors import (
     AccessDenied,
@@ -169,6 +170,7 @@ __all__ = [
     "Changes",
     "Checkpoint",
     "Citation",
+    "Collected",
     "CollectionFacets",
     "ColumnChange",
     "ColumnEntry",
@@ -181,6 +183,7 @@ __all__ = [
     "ContractDifference",
     "ContractImpact",
     "ContractViolated",
+    "Conversations",
     "Counterexample",
     "DeadlineExceeded",
     "Decision",
@@ -197,6 +200,7 @@ __all__ = [
     "ExpectationStatus",
     "ExplainedColumn",
     "Explanation",
+    "Feedback",
     "FieldDifference",
     "Figure",
     "GovernedTag",
@@ -272,6 +276,7 @@ __all__ = [
     "Token",
     "TooLarge",
     "Transform",
+    "Turn",
     "Unauthenticated",
     "UsedPort",
     "Violation",

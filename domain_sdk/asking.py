@@ -8,6 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from datetime import date, datetime
 from typing import TYPE_CHECKING
 
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
     from domain_sdk._transport import Transport
     from domainmesh.v1.ask_service_pb2 import AskRequest, AskResponse
 
-__all__ = ["Answer", "AsOf", "Citation", "Figure", "OnPart", "Sentence", "Stage", "UsedPort", "ask", "to_request"]
+__all__ = ["Answer", "AsOf", "Citation", "Figure", "OnPart", "RecordIn", "Sentence", "Stage", "UsedPort", "ask", "to_request"]
 
 AsOf = int | str | date | datetime
 """Which state of the data: a journal revision, a point in time, or an earlier answer by its id (`a-…`)."""
@@ -30,8 +31,22 @@ OnPart = Callable[[Stage | Sentence], None]
 _ANSWER_ID = re.compile(r"a-[0-9a-f]{8,64}")
 
 
+@dataclass(frozen=True, slots=True)
+class RecordIn:
+    """The product that a turn is recorded for, and its conversation; nothing is recorded without a product."""
+
+    product: str = ""
+    conversation: str = ""
+
+
 def to_request(
-    question: str, *, purpose: str = "", collections: Sequence[str] = (), as_of: AsOf | None = None, extractive: bool = False
+    question: str,
+    *,
+    purpose: str = "",
+    collections: Sequence[str] = (),
+    as_of: AsOf | None = None,
+    extractive: bool = False,
+    recording: RecordIn = RecordIn(),  # immutable
 ) -> AskRequest:
     """The call's arguments as a message.
 
@@ -46,6 +61,8 @@ def to_request(
         purpose=checked_text(purpose, "purpose"),
         collections=checked_names(collections, "collections"),
         is_extractive=extractive,
+        record_in=checked_text(recording.product, "record_in", example="sales.conversations"),
+        conversation=checked_text(recording.conversation, "conversation"),
     )
     if isinstance(as_of, str) and _ANSWER_ID.fullmatch(as_of):
         request.answer_id = as_of

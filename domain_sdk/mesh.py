@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from domain_sdk._access import AccessCalls
 from domain_sdk._arguments import checked_names, checked_number, checked_text
@@ -30,6 +30,7 @@ if TYPE_CHECKING:
     from domain_sdk.asking import Answer, AsOf, OnPart
     from domain_sdk.catalog import DomainEntry, Hit, PortEntry, ProductEntry
     from domain_sdk.collections import Passage
+    from domain_sdk.conversations import Conversations, Feedback
     from domain_sdk.domain import Domain
     from domain_sdk.identity import Principal, ServerStatus
     from domain_sdk.mentions import Mention
@@ -335,6 +336,8 @@ class Mesh(AccessCalls, LineageCalls, ExpectationCalls):
         collections: Sequence[str] = (),
         as_of: AsOf | None = None,
         extractive: bool = False,
+        record_in: str = "",
+        conversation: str = "",
         on_part: OnPart | None = None,
     ) -> Answer:
         """The answer to a question in words, from what the caller may read: each sentence with the passages or figures behind it.
@@ -349,6 +352,9 @@ class Mesh(AccessCalls, LineageCalls, ExpectationCalls):
             as_of: Data of a journal revision or a point in time, or an earlier answer of the caller's by its id, given again
                 as far as the caller may still read what it rests on. Rights are always those of now.
             extractive: True for an answer without a model, though the server has one.
+            record_in: A product of conversations (`mesh.conversations`) that may have the question, the answer and what the
+                caller thinks of it (`mesh.rate`); nothing is recorded without it.
+            conversation: Which conversation the turn belongs to, in the caller's words.
             on_part: Is told of steps and sentences as they come.
 
         Raises:
@@ -358,8 +364,28 @@ class Mesh(AccessCalls, LineageCalls, ExpectationCalls):
         """
         from domain_sdk import asking
 
-        request = asking.to_request(question, purpose=purpose or "", collections=collections, as_of=as_of, extractive=extractive)
+        request = asking.to_request(
+            question, purpose=purpose or "", collections=collections, as_of=as_of, extractive=extractive,
+            recording=asking.RecordIn(record_in, conversation),
+        )  # fmt: skip
         return asking.ask(self._transport, request, on_part=on_part)
+
+    def rate(self, answer_id: str, rating: Literal["", "up", "down"] = "", *, edit: str = "", comment: str = "") -> Feedback:
+        """What the caller thinks of an answer that it had recorded: whether it helped, what it should have been, why.
+
+        Raises:
+            InvalidRequest: nothing is said.
+            NotFound: no such answer of the caller's is being recorded.
+        """
+        from domain_sdk.conversations import rate
+
+        return rate(self._transport, answer_id, rating, edit=edit, comment=comment)
+
+    def conversations(self, product: str) -> Conversations:
+        """The conversations of a product: to open it, to collect what people had recorded, to publish what they prefer."""
+        from domain_sdk.conversations import Conversations
+
+        return Conversations(self, product)
 
     def mentions(self, port: str, key: object, *, purpose: str | None = None) -> list[Mention]:
         """Where documents mention the record of a table with this primary key (one value, or several in the key's order).

@@ -16,6 +16,7 @@ from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
 from domainmesh.v1.ask_service_pb2_grpc import add_AskServiceServicer_to_server
+from domainmesh.v1.conversation_service_pb2_grpc import add_ConversationServiceServicer_to_server
 from domainmesh.v1.read_service_pb2_grpc import add_ReadServiceServicer_to_server
 from domainmesh.v1.retrieval_service_pb2_grpc import add_RetrievalServiceServicer_to_server
 from domainmesh.v1.sql_service_pb2_grpc import add_SqlServiceServicer_to_server
@@ -56,6 +57,7 @@ from governance_server.quotas import Quotas
 from governance_server.reminders import Reminders
 from governance_server.search.index import SearchIndex
 from governance_server.services.asking import AskService
+from governance_server.services.conversations import ConversationService
 from governance_server.services.pinned_reads import PinnedReads
 from governance_server.services.queries import SqlService
 from governance_server.services.reads import ReadService
@@ -194,6 +196,7 @@ def build_gateway(settings: Settings) -> Gateway:
         (add_SqlServiceServicer_to_server, readers.sql),
         (add_RetrievalServiceServicer_to_server, readers.retrieval),
         (add_AskServiceServicer_to_server, AskService(_answering(readers, vectors))),
+        (add_ConversationServiceServicer_to_server, ConversationService(readers)),
     ]
     port = _open(server, settings, settings.gateway_port, register(services, server))
     return Gateway(server, port, files, backend, handlers_ended)

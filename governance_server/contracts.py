@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from governance_server.rules.compatibility import version_problem
 from governance_server.rules.contract_diff import mode_problem
+from governance_server.rules.conversations import conversation_problems
 from governance_server.rules.errors import InvalidContractText, Problem
 from governance_server.rules.expectations import policy_problem
 from governance_server.rules.retention import retention_problems
@@ -39,6 +40,7 @@ def unservable(contract: Contract) -> list[Problem]:
     problems.extend(Problem("$.customProperties", text) for text in (mode_problem(contract), policy_problem(contract)) if text)
     problems += [Problem("$.customProperties", it) for it in retention_problems(contract.custom_properties)]
     problems += [Problem(path, text) for path, text in rescan_problems(contract)]
+    problems += [Problem("$.customProperties", it) for it in conversation_problems(contract)]
     for index, port in enumerate(contract.ports):
         if not port.columns:
             problems.append(Problem(f"$.schema[{index}]", "a port needs properties: policy is decided column by column"))

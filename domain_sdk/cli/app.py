@@ -21,6 +21,7 @@ from domain_sdk.cli import (
     catalog,
     changes,
     contract_changes,
+    conversations,
     erasing,
     expectations,
     failures,
@@ -58,6 +59,7 @@ PANELS: dict[str, tuple[Command, ...]] = {
         *catalog.COMMANDS,
         *reading.COMMANDS,
         *asking.COMMANDS,
+        *conversations.COMMANDS,
         *querying.COMMANDS,
         *measures.COMMANDS,
         *quality.COMMANDS,
@@ -79,6 +81,10 @@ GROUPS: dict[str, tuple[str, tuple[Command, ...]]] = {
     "audit": (
         "Who changed what, who read what, and the proof of both.",
         (*audit.COMMANDS, *journal.AUDIT_COMMANDS, *break_glass.AUDIT_COMMANDS),
+    ),
+    "conversations": (
+        "What people asked, and what they think of the answers, as a product.",
+        conversations.CONVERSATIONS,
     ),
     "openlineage": ("OpenLineage events: send them, and see the runs they tell of.", open_lineage.COMMANDS),
     "tags": ("Tags of columns, and why they are there.", tag_paths.COMMANDS),

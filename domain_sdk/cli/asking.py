@@ -42,14 +42,21 @@ def ask(
         typer.Option("--as-of", metavar="WHEN", help="Data of a revision or time (2026-11-01), or an answer again by its id."),
     ] = "",
     extractive: Annotated[bool, typer.Option("--extractive", help="Without the server's model, if it has one.")] = False,
+    record_in: Annotated[
+        str, typer.Option("--record-in", metavar="PRODUCT", help="Let this product of conversations have the turn.")
+    ] = "",
+    conversation: Annotated[str, typer.Option("--conversation", help="Which conversation it belongs to, in your words.")] = "",
     as_json: Json = False,
 ) -> None:
     """Ask a question in words: answered from what you may read, each sentence with its source."""
+    from domain_sdk.asking import RecordIn, to_request
     from domain_sdk.asking import ask as asked
-    from domain_sdk.asking import to_request
 
     words = " ".join(question or ())
-    request = to_request(words, purpose=purpose, collections=collection or (), as_of=as_of or None, extractive=extractive)
+    request = to_request(
+        words, purpose=purpose, collections=collection or (), as_of=as_of or None, extractive=extractive,
+        recording=RecordIn(record_in, conversation),
+    )  # fmt: skip
     with connect(ctx) as mesh, waiting(_DOING["planning"]) as spinner:
 
         def tell(part: Stage | Sentence) -> None:

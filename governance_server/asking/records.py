@@ -7,6 +7,7 @@ The text of passages and the rows of figures are not: they are read again, as th
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 
 from domainmesh.v1 import answer_pb2
 from domainmesh.v1 import decision_log_pb2 as log_pb2
@@ -14,14 +15,34 @@ from governance_server.backend import Backend, stamp
 from governance_server.rules.errors import NotFound
 from governance_server.storage.answers import find_answer, insert_answer
 from governance_server.storage.times import to_microseconds
+from governance_server.storage.turns import KeptTurn, insert_turn
 from mesh_core.answers.answer import Answer
 from mesh_core.answers.wire import answer_to_wire
 
-__all__ = ["is_about", "keep", "kept_answer", "sent_answer", "summary_of"]
+__all__ = ["TurnOf", "is_about", "keep", "kept_answer", "sent_answer", "summary_of", "without_sources"]
 
 
-def keep(backend: Backend, principal: str, sent: answer_pb2.Answer) -> None:
-    """The answer can be given again to who asked. Raises: StorageUnavailable."""
+@dataclass(frozen=True, slots=True)
+class TurnOf:
+    """What an answer is recorded for: the product that takes it in, and the conversation it belongs to."""
+
+    product: str
+    conversation: str
+
+
+def keep(backend: Backend, principal: str, sent: answer_pb2.Answer, turn: TurnOf | None = None) -> None:
+    """The answer can be given again to who asked, and waits to be collected if it is recorded. Raises: StorageUnavailable."""
+    body = without_sources(sent).SerializeToString(deterministic=True)
+    now = to_microseconds(backend.now())
+    with backend.database.write() as connection:
+        insert_answer(connection, sent.id, principal, time_us=now, body=body)
+        if turn is not None:
+            new = KeptTurn(sent.id, principal, turn.conversation, b"", 0)
+            insert_turn(connection, new, product=turn.product, time_us=now)
+
+
+def without_sources(sent: answer_pb2.Answer) -> answer_pb2.Answer:
+    """The answer as it is kept: what it was made from, without the text of that."""
     kept = answer_pb2.Answer()
     kept.CopyFrom(sent)
     for sentence in kept.sentences:
@@ -32,8 +53,7 @@ def keep(backend: Backend, principal: str, sent: answer_pb2.Answer) -> None:
             citation.ClearField(name)
     for figure in kept.figures:
         figure.ClearField("rows")
-    now = to_microseconds(backend.now())
-    insert_answer(backend.database, sent.id, principal, time_us=now, body=kept.SerializeToString(deterministic=True))
+    return kept
 
 
 def kept_answer(backend: Backend, principal: str, id: str) -> answer_pb2.Answer:

@@ -15,6 +15,7 @@ from governance_server.storage.answers import delete_answers
 from governance_server.storage.engine import Database
 from governance_server.storage.errors import StorageError
 from governance_server.storage.times import to_microseconds
+from governance_server.storage.turns import delete_turns
 
 __all__ = ["answer_tasks", "audit_tasks", "sign_last_checkpoints"]
 
@@ -27,7 +28,12 @@ def answer_tasks(database: Database, settings: Settings, now: Callable[[], datet
     if not settings.answer_days:
         return []
     age = timedelta(days=settings.answer_days)
-    return [Task("answer pruning", lambda: delete_answers(database, to_microseconds(now() - age)), _PRUNE_SECONDS)]
+
+    def prune() -> int:
+        before_us = to_microseconds(now() - age)
+        return delete_answers(database, before_us) + delete_turns(database, before_us)
+
+    return [Task("answer pruning", prune, _PRUNE_SECONDS)]
 
 
 def audit_tasks(checkpoints: CheckpointMaker, settings: Settings, now: Callable[[], datetime]) -> list[Task]:

@@ -14,7 +14,8 @@ from domainmesh.v1.decision_log_pb2 import DECISION_KIND_ASK
 from governance_server.asking.again import answer_again
 from governance_server.asking.answering import Answering, Begun, Part
 from governance_server.asking.evidence import Asking
-from governance_server.asking.records import keep, kept_answer, sent_answer, summary_of
+from governance_server.asking.records import TurnOf, keep, kept_answer, sent_answer, summary_of
+from governance_server.asking.turns import check_takes_turns
 from governance_server.audit.recording import Recording
 from governance_server.backend import Backend
 from governance_server.caller import current_caller
@@ -29,6 +30,7 @@ __all__ = ["AskService"]
 
 _LONGEST_QUESTION = 4000
 _MOST_COLLECTIONS = 16
+_LONGEST_CONVERSATION = 200
 
 
 class AskService(ask_service_pb2_grpc.AskServiceServicer):
@@ -47,6 +49,8 @@ class AskService(ask_service_pb2_grpc.AskServiceServicer):
 
     def _parts(self, request: pb.AskRequest, context: grpc.ServicerContext) -> Iterator[Part]:
         caller = current_caller()
+        if request.record_in:
+            check_takes_turns(self._backend, caller, request.record_in)
         if request.answer_id:
             kept = kept_answer(self._backend, caller.name, request.answer_id)
             if request.question and request.question != kept.question:
@@ -62,7 +66,8 @@ class AskService(ask_service_pb2_grpc.AskServiceServicer):
         """The answer, once it is kept and in the audit."""
         sent = sent_answer(self._backend, answer)
         if not request.answer_id:
-            keep(self._backend, current_caller().name, sent)
+            turn = TurnOf(request.record_in, request.conversation) if request.record_in else None
+            keep(self._backend, current_caller().name, sent, turn)
         recording.concluded(summary_of(sent), revision=answer.revision)
         recording.complete()
         return pb.AskResponse(answer=sent)
@@ -87,6 +92,10 @@ def _check(request: pb.AskRequest) -> None:
         raise Invalid(f"Ask a question of 1 to {_LONGEST_QUESTION} characters.")
     if len(request.collections) > _MOST_COLLECTIONS:
         raise Invalid(f"{len(request.collections)} collections: name at most {_MOST_COLLECTIONS}, or none for all.")
+    if len(request.conversation) > _LONGEST_CONVERSATION:
+        raise Invalid(f"A conversation's name has at most {_LONGEST_CONVERSATION} characters.")
+    if request.record_in and request.answer_id:
+        raise Invalid("An answer that is given again is not recorded once more: leave record_in out.")
     if bool(request.as_of) + request.HasField("as_of_time") + bool(request.answer_id) > 1:
         raise Invalid("State as_of, as_of_time or answer_id: one of them, as each says which data is meant.")
 

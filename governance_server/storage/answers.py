@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from governance_server.storage.drivers import Connection
 from governance_server.storage.engine import Database
 
 __all__ = ["delete_answers", "find_answer", "forget_answers", "insert_answer"]
@@ -14,12 +15,9 @@ __all__ = ["delete_answers", "find_answer", "forget_answers", "insert_answer"]
 _PAGE = 500
 
 
-def insert_answer(database: Database, id: str, principal: str, *, time_us: int, body: bytes) -> None:
-    """The record is durable. Raises: StorageUnavailable."""
-    with database.write() as connection:
-        connection.execute(
-            "INSERT INTO answer (id, principal, time_us, body) VALUES (?, ?, ?, ?)", (id, principal, time_us, body)
-        )
+def insert_answer(connection: Connection, id: str, principal: str, *, time_us: int, body: bytes) -> None:
+    """The record is durable as soon as the transaction is committed."""
+    connection.execute("INSERT INTO answer (id, principal, time_us, body) VALUES (?, ?, ?, ?)", (id, principal, time_us, body))
 
 
 def find_answer(database: Database, id: str, principal: str) -> bytes | None:

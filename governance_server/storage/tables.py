@@ -35,6 +35,7 @@ __all__ = [
     "RequestRow",
     "ResourceRow",
     "StreamHeadRow",
+    "TurnRow",
 ]
 
 _BYTEWISE: Any = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgresql")
@@ -288,6 +289,25 @@ class AnswerRow(SQLModel, table=True):
     principal: str = Field(sa_type=_BYTEWISE)
     time_us: int = Field(sa_type=_INTEGER)
     body: bytes
+
+
+class TurnRow(SQLModel, table=True):
+    """A turn of a conversation on its way into a product: whose answer it is, and what the asker thinks of it."""
+
+    __tablename__ = "turn"
+    __table_args__ = (
+        sa.Index("turn_waiting", "product", "is_waiting", "position"),
+        sa.Index("turn_position", "position"),
+        sa.Index("turn_time", "time_us"),
+    )
+    answer_id: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    product: str = Field(sa_type=_BYTEWISE)
+    principal: str = Field(sa_type=_BYTEWISE)
+    conversation: str = Field(sa_type=_BYTEWISE)
+    feedback: bytes
+    position: int = Field(sa_type=_INTEGER)
+    is_waiting: int = Field(sa_type=_INTEGER)
+    time_us: int = Field(sa_type=_INTEGER)
 
 
 class CheckpointRow(SQLModel, table=True):

@@ -13,6 +13,7 @@ from datetime import timedelta
 from domainmesh.v1 import erasure_pb2, product_pb2
 from domainmesh.v1 import maintenance_service_pb2 as pb
 from governance_server.asking.records import is_about
+from governance_server.asking.turns import is_feedback_about
 from governance_server.backend import Backend, read, stamp, store
 from governance_server.caller import Caller
 from governance_server.journal.command import Outcome, Transaction
@@ -21,6 +22,7 @@ from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import Conflict, Invalid
 from governance_server.storage.answers import forget_answers
+from governance_server.storage.turns import forget_turns
 from governance_server.upkeep.journal_traces import traces, without_traces
 from governance_server.upkeep.subject_survey import Subject, Survey, SurveyedPort, survey
 from governance_server.upkeep.upkeep import Upkeep
@@ -88,6 +90,7 @@ class Eraser:
                 self._clean_log(product, port.port)
         self._clear_cache()
         forget_answers(self._backend.database, is_about(subject.is_in))
+        forget_turns(self._backend.database, is_feedback_about(subject.is_in))
         receipts = self._complete(product, subject, caller)
         self._backend.database.driver.forget()
         return receipts

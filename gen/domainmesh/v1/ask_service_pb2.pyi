@@ -33,6 +33,8 @@ class AskRequest(_message.Message):
     AS_OF_TIME_FIELD_NUMBER: _builtins.int
     ANSWER_ID_FIELD_NUMBER: _builtins.int
     IS_EXTRACTIVE_FIELD_NUMBER: _builtins.int
+    RECORD_IN_FIELD_NUMBER: _builtins.int
+    CONVERSATION_FIELD_NUMBER: _builtins.int
     question: _builtins.str
     """The question, at most 4,000 characters; may be left out if `answer_id` is given."""
     purpose: _builtins.str
@@ -43,6 +45,10 @@ class AskRequest(_message.Message):
     """An earlier answer of the asker, by its id: given again as far as the asker may still read what it rests on."""
     is_extractive: _builtins.bool
     """True for an answer without a model, though one is configured."""
+    record_in: _builtins.str
+    """Record the turn for this product of conversations, like `sales.conversations`; needs `discover` on it. Empty records nothing."""
+    conversation: _builtins.str
+    """The conversation that the turn belongs to, in the asker's words; at most 200 characters."""
     @_builtins.property
     def collections(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only these collections; all that the asker may read if empty."""
@@ -61,10 +67,12 @@ class AskRequest(_message.Message):
         as_of_time: _timestamp_pb2.Timestamp | None = ...,
         answer_id: _builtins.str = ...,
         is_extractive: _builtins.bool = ...,
+        record_in: _builtins.str = ...,
+        conversation: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_time", b"as_of_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_id", b"answer_id", "as_of", b"as_of", "as_of_time", b"as_of_time", "collections", b"collections", "is_extractive", b"is_extractive", "purpose", b"purpose", "question", b"question"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_id", b"answer_id", "as_of", b"as_of", "as_of_time", b"as_of_time", "collections", b"collections", "conversation", b"conversation", "is_extractive", b"is_extractive", "purpose", b"purpose", "question", b"question", "record_in", b"record_in"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

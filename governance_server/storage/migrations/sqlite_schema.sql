@@ -272,3 +272,25 @@ CREATE TABLE listing (
 CREATE INDEX listing_resource ON listing (kind, name);
 
 UPDATE alembic_version SET version_num='0007' WHERE alembic_version.version_num = '0006';
+
+-- Running upgrade 0007 -> 0008
+
+CREATE TABLE turn (
+    answer_id TEXT NOT NULL,
+    product TEXT NOT NULL,
+    principal TEXT NOT NULL,
+    conversation TEXT NOT NULL,
+    feedback BLOB NOT NULL,
+    position BIGINT NOT NULL,
+    is_waiting BIGINT NOT NULL,
+    time_us BIGINT NOT NULL,
+    PRIMARY KEY (answer_id)
+);
+
+CREATE INDEX turn_waiting ON turn (product, is_waiting, position);
+
+CREATE INDEX turn_position ON turn (position);
+
+CREATE INDEX turn_time ON turn (time_us);
+
+UPDATE alembic_version SET version_num='0008' WHERE alembic_version.version_num = '0007';

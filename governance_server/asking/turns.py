@@ -1,0 +1,106 @@
+"""Turns of conversations: kept for a product that takes them in, rated by who asked, and given to who publishes them.
+
+A turn is kept with its answer or not at all. When it is collected its answer is given again, as its asker may read it then and as
+its collector may: so nothing reaches the product or its publisher that was taken from the one or is hidden from the other.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from contextvars import copy_context
+
+from domainmesh.v1 import answer_pb2, product_pb2
+from domainmesh.v1 import conversation_service_pb2 as pb
+from governance_server.asking.again import answer_again
+from governance_server.asking.evidence import Asking, Readers
+from governance_server.asking.records import kept_answer, without_sources
+from governance_server.backend import Backend
+from governance_server.caller import Caller, set_caller
+from governance_server.contracts import parse_contract
+from governance_server.policy.projection import denied
+from governance_server.rules import kinds
+from governance_server.rules.conversations import CONVERSATIONS, holds_conversations
+from governance_server.rules.errors import GovernanceError, Precondition
+from governance_server.storage.turns import KeptTurn, waiting_turns
+from mesh_core.answers.answer import Answer
+from mesh_core.answers.wire import answer_to_wire
+
+__all__ = ["check_takes_turns", "collect", "is_feedback_about"]
+
+_LOG = logging.getLogger(__name__)
+
+
+def check_takes_turns(backend: Backend, caller: Caller, product: str) -> None:
+    """Returns if the caller may have its turns recorded for the product.
+
+    Raises:
+        AccessDenied: it may not discover the product, or there is none.
+        Precondition: the product takes in no conversations.
+    """
+    backend.policy.authorise(caller, "discover", product)
+    found = backend.policy.facts().products.get(product)
+    if found is None or not found.version:
+        raise denied("discover", product)
+    body = backend.catalog.get(kinds.CONTRACT, kinds.versioned_name(product, found.version))
+    contract = parse_contract(product_pb2.Contract.FromString(body).text) if body else None
+    if contract is None or not holds_conversations(contract.custom_properties):
+        raise Precondition(
+            f"{product} takes in no conversations: its contract would have to say {CONVERSATIONS}: true.", resource=product
+        )
+
+
+def collect(readers: Readers, collector: Asking, product: str) -> Iterator[pb.Turn]:
+    """The product's turns that wait, each with what both its asker and its collector may read of the answer now.
+
+    Args:
+        readers: The governed ways to read.
+        collector: Who collects, for which purpose; the question is that of each turn.
+        product: The product that takes the turns in.
+    """
+    policy = readers.backend.policy
+    for turn in waiting_turns(readers.backend.database, product):
+        asker = policy.caller_of(turn.principal)
+        known = policy.facts().principals.get(turn.principal)
+        if asker is None or known is None or known.is_disabled:
+            continue
+        try:
+            kept = kept_answer(readers.backend, turn.principal, turn.answer_id)
+            asker = asker.in_call(collector.caller.call_id, collector.caller.revision)
+            for reader, purpose in ((asker, kept.purpose), (collector.caller, collector.purpose)):
+                asking = Asking(reader, kept.question, purpose, collector.on_start)
+                answer = copy_context().run(_again, readers, asking, kept)
+                kept = without_sources(answer)
+        except GovernanceError as error:
+            _LOG.info("turn not collected answer=%s reason=%s", turn.answer_id, type(error).__name__)
+            continue
+        yield _turn(turn, answer)
+
+
+def _again(readers: Readers, asking: Asking, kept: answer_pb2.Answer) -> answer_pb2.Answer:
+    """The answer as that reader may read it now, with its own purpose and time. Run in a context of its own."""
+    set_caller(asking.caller)
+    for part in answer_again(readers, asking, kept):
+        if isinstance(part, Answer):
+            sent = answer_to_wire(part)
+            sent.purpose = kept.purpose
+            sent.create_time.CopyFrom(kept.create_time)
+            return sent
+    raise AssertionError("an answer given again ends with the answer")
+
+
+def _turn(kept: KeptTurn, answer: answer_pb2.Answer) -> pb.Turn:
+    turn = pb.Turn(answer=answer, principal=kept.principal, conversation=kept.conversation, position=kept.position)
+    if kept.feedback:
+        turn.feedback.CopyFrom(pb.Feedback.FromString(kept.feedback))
+    return turn
+
+
+def is_feedback_about(is_in: Callable[[str], bool]) -> Callable[[bytes], bool]:
+    """Tells of kept feedback whether it is about somebody."""
+
+    def check(body: bytes) -> bool:
+        said = pb.Feedback.FromString(body)
+        return is_in(said.edit) or is_in(said.comment)
+
+    return check

@@ -41,7 +41,7 @@ def merge_frame(turns: Sequence[Turn], expired: pl.DataFrame) -> pl.DataFrame:
     return pl.concat([new, old.with_columns(pl.lit(True).alias(DELETED))], how="diagonal")
 
 
-def turn_lineage(turns: Sequence[Turn]) -> PortLineage:
+def turn_lineage(turns: Sequence[Turn], *, port: str) -> PortLineage:
     """Where the answers' texts came from: the text of passages, and the columns that figures were computed from.
 
     A column that its asker saw masked is a masking step: no value of it is in the answer.
@@ -57,7 +57,7 @@ def turn_lineage(turns: Sequence[Turn]) -> PortLineage:
             inputs.add(InputVersion(used.port, used.version))
             for column in used.columns:
                 edges.add(ColumnEdge(used.port, column, "text", masked if column in used.masked_columns else step))
-    return PortLineage(target_port="", inputs=tuple(sorted(inputs)), edges=tuple(sorted(edges)), unknown_inputs=())
+    return PortLineage(target_port=port, inputs=tuple(sorted(inputs)), edges=tuple(sorted(edges)), unknown_inputs=())
 
 
 def preference_pairs(turns: pl.LazyFrame) -> pl.LazyFrame:

@@ -7,6 +7,7 @@ collection.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -125,8 +126,9 @@ def _turn(sent: conversation_service_pb2.Turn) -> Turn:
 class Conversations:
     """The conversations of one product. Made by `mesh.conversations("sales.conversations")`."""
 
-    def __init__(self, mesh: Mesh, product: str) -> None:
+    def __init__(self, mesh: Mesh, product: str, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
         parse_product(product)
+        self._now = now
         self.mesh = mesh
         self.name = product
 
@@ -177,7 +179,7 @@ class Conversations:
                 return Collected(turns, removed, release)
             release = self._product(self.name).publish(
                 {"turns": rows.merge_frame(found, expired)}, mode="merge", delete_flag=rows.DELETED,
-                lineage={"turns": rows.turn_lineage(found)}, progress=progress,
+                lineage={"turns": rows.turn_lineage(found, port=f"{self.name}.turns")}, progress=progress,
             )  # fmt: skip
             turns, removed = turns + len(found), removed + expired.height
             if not self._acknowledge(found):
@@ -230,7 +232,7 @@ class Conversations:
         from mesh_core.contract import load_contract
 
         days = load_contract(self._product(self.name).contract()).custom_properties.get("retentionDays")
-        cutoff = datetime.now(UTC) - timedelta(days=int(str(days)))
+        cutoff = self._now() - timedelta(days=int(str(days)))
         return self.mesh.scan(f"{self.name}.turns").select("answer", "asked_at").filter(pl.col("asked_at") < cutoff).collect()
 
     def _acknowledge(self, turns: list[Turn]) -> int:

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 
 from domainmesh.v1 import answer_pb2
 from domainmesh.v1 import decision_log_pb2 as log_pb2
+from domainmesh.v1.conversation_service_pb2 import Feedback
 from governance_server.backend import Backend, stamp
 from governance_server.rules.errors import NotFound
 from governance_server.storage.answers import find_answer, insert_answer
@@ -19,7 +20,7 @@ from governance_server.storage.turns import KeptTurn, insert_turn
 from mesh_core.answers.answer import Answer
 from mesh_core.answers.wire import answer_to_wire
 
-__all__ = ["TurnOf", "is_about", "keep", "kept_answer", "sent_answer", "summary_of", "without_sources"]
+__all__ = ["TurnOf", "is_about", "is_feedback_about", "keep", "kept_answer", "sent_answer", "summary_of", "without_sources"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,5 +91,15 @@ def is_about(is_in: Callable[[str], bool]) -> Callable[[bytes], bool]:
         kept = answer_pb2.Answer.FromString(body)
         texts = [kept.question, *(it.text for it in kept.sentences), *(it.document for it in kept.citations)]
         return any(map(is_in, [*texts, *(text for it in kept.figures for text in (it.sql, it.basis))]))
+
+    return check
+
+
+def is_feedback_about(is_in: Callable[[str], bool]) -> Callable[[bytes], bool]:
+    """Tells of kept feedback whether it is about somebody."""
+
+    def check(body: bytes) -> bool:
+        said = Feedback.FromString(body)
+        return is_in(said.edit) or is_in(said.comment)
 
     return check

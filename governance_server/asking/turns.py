@@ -7,7 +7,7 @@ its collector may: so nothing reaches the product or its publisher that was take
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextvars import copy_context
 
 from domainmesh.v1 import answer_pb2, product_pb2
@@ -26,7 +26,7 @@ from governance_server.storage.turns import KeptTurn, waiting_turns
 from mesh_core.answers.answer import Answer
 from mesh_core.answers.wire import answer_to_wire
 
-__all__ = ["check_takes_turns", "collect", "is_feedback_about"]
+__all__ = ["check_takes_turns", "collect"]
 
 _LOG = logging.getLogger(__name__)
 
@@ -94,13 +94,3 @@ def _turn(kept: KeptTurn, answer: answer_pb2.Answer) -> pb.Turn:
     if kept.feedback:
         turn.feedback.CopyFrom(pb.Feedback.FromString(kept.feedback))
     return turn
-
-
-def is_feedback_about(is_in: Callable[[str], bool]) -> Callable[[bytes], bool]:
-    """Tells of kept feedback whether it is about somebody."""
-
-    def check(body: bytes) -> bool:
-        said = pb.Feedback.FromString(body)
-        return is_in(said.edit) or is_in(said.comment)
-
-    return check

@@ -12,8 +12,7 @@ from datetime import timedelta
 
 from domainmesh.v1 import erasure_pb2, product_pb2
 from domainmesh.v1 import maintenance_service_pb2 as pb
-from governance_server.asking.records import is_about
-from governance_server.asking.turns import is_feedback_about
+from governance_server.asking.records import is_about, is_feedback_about
 from governance_server.backend import Backend, read, stamp, store
 from governance_server.caller import Caller
 from governance_server.journal.command import Outcome, Transaction

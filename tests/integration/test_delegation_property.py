@@ -280,7 +280,7 @@ def test_nobody_sees_through_a_grant_what_its_grantor_does_not_see(
 
 @pytest.mark.soak
 @pytest.mark.timeout(SOAK_SECONDS + 900)
-def test_nobody_does_however_long_it_goes_on(record_property: Callable[[str, object], None]) -> None:
+def test_nobody_does_however_long_it_goes_on(capsys: pytest.CaptureFixture[str]) -> None:
     for number in rounds():
         with peopled() as fresh:  # domains of earlier rounds would make each step slower than the one before
 
@@ -290,4 +290,5 @@ def test_nobody_does_however_long_it_goes_on(record_property: Callable[[str, obj
                 play(fresh, beginning, steps)
 
             nobody_does()
-        record_property("rounds", number + 1)
+        with capsys.disabled():
+            print(f"round {number + 1}: 15 worlds, nobody saw more than a grantor")

@@ -65,7 +65,8 @@ MEANINGS: Mapping[str, str] = {
     "checks.engine_p99": "the same without looking up the head",
     "checks.policy_load": "the policy read from the journal into a new process",
     "checks.unary": "over gRPC by the SDK, one client, one check a call",
-    "checks.unary_per_core": "the same by the generated stub, per second of the server's processor time",
+    "checks.unary_per_core": "by the generated stub, sixteen calls at once, per second of the server's processor time",
+    "checks.unary_alone_per_core": "the same, one call after the other: each wakes threads that had gone to sleep",
     "checks.bulk_of_100": "over gRPC, one client, a hundred checks of products a call",
     "checks.bulk_of_100_per_core": "the same, per second of the server's processor time",
     "checks.bulk_of_100_columns_per_core": "the same for columns never asked about: each needs the plan of its port",
@@ -170,9 +171,6 @@ WHY_MISSED: Mapping[str, str] = {
     "reads.aggregate": (
         "Measured when every row passed by the engine as a stream; since then it reads the table's own files where policy "
         "withholds nothing."
-    ),
-    "decisions.p50_at_100000": (
-        "A question asked for the first time walks the closures of subject, object and purpose in Python; asked again it is kept."
     ),
     "checks.unary_per_core": "Most of it is Python's gRPC: a handler that does nothing takes 280 to 340 µs of the server.",
     "checks.bulk_of_100_per_core": "gRPC, the record in the decision log and the words of each answer share what is left.",

@@ -1,9 +1,10 @@
-"""The server killed at random times under publishers that never stop: what was acknowledged stays, and every version is whole."""
+"""Server and gateway killed at random times under publishers that never stop: nothing acknowledged is lost, every version is whole."""
 
 from __future__ import annotations
 
 import os
 import random
+import signal
 import threading
 import time
 from collections.abc import Iterator
@@ -18,7 +19,7 @@ from tests.servers import RunningServer
 
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600)]
 
-RUNS = int(os.environ.get("MESH_SOAK_RUNS", "25"))
+RUNS = int(os.environ.get("MESH_SOAK_RUNS", "200"))
 SETTINGS = {"MESH_EMBEDDER": "hashing", "MESH_PUBLICATION_TTL_SECONDS": "1"}
 
 
@@ -61,7 +62,10 @@ def test_a_server_killed_at_random_times_loses_nothing_acknowledged(tmp_path: Pa
         acknowledged[publish(mesh, tmp_path, "first").version] = "first"
     for run in range(RUNS):
         with publishing(server, tmp_path, acknowledged, run):
-            time.sleep(chance.uniform(0.2, 8))
+            time.sleep(chance.uniform(0.1, 4))
+            if run % 4 == 3:
+                os.kill(server.gateway_pid, signal.SIGKILL)
+                time.sleep(chance.uniform(0, 1))
             server.kill()
         server.start()
         check(server, acknowledged)

@@ -153,5 +153,5 @@ def _staying(
 
     if held is None or found.mode == OVERWRITE or held.kind != product_pb2.PORT_KIND_TABLE:
         return []
-    table = open_snapshot(warehouse.port_location(found.port), held.delta_version).without(found.removed_files)
+    table = open_snapshot(warehouse.port_location(found.port), held.delta_version, warehouse.tables).without(found.removed_files)
     return [(file.folder, file.name) for file in table.files()]

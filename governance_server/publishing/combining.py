@@ -97,7 +97,7 @@ class Combiner:
     def _snapshot(self, port: str, delta_version: int) -> Snapshot:
         from governance_server.warehouse.snapshot import open_snapshot
 
-        return open_snapshot(self._warehouse.port_location(port), delta_version)
+        return open_snapshot(self._warehouse.port_location(port), delta_version, self._warehouse.tables)
 
     def _delivery(self, publication_id: str, port: Port, found: publication_pb2.VerifiedPort) -> _Delivery:
         from governance_server.warehouse.snapshot import StoredFile

@@ -74,7 +74,9 @@ class PortWriter:
             partition_by=tuple(column.name for column in port.partition_key),
             base=before.delta_version,
         )
-        released.delta_version = commit_version(table, change, publication_id=publication.id, version=publication.version)
+        released.delta_version = commit_version(
+            table, change, publication_id=publication.id, version=publication.version, tables=self._warehouse.tables
+        )
         changes = released.changes
         changes.delta_version = released.delta_version
         changes.replaced_version = before.delta_version if is_whole else -1

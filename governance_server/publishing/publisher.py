@@ -291,7 +291,7 @@ class Publisher:
             if port.kind == product_pb2.PORT_KIND_TABLE:
                 table = self._warehouse.port_location(port.port)
                 try:
-                    find_version(table, publication_id=publication.id, version=publication.version)
+                    find_version(table, publication_id=publication.id, version=publication.version, tables=self._warehouse.tables)
                 except VersionConflict as error:
                     raise Conflict(f"Begin a new publication of {publication.product}: {error}", resource=port.port) from error
 

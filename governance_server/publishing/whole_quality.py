@@ -120,7 +120,7 @@ class WholeQuality:
         incoming = self._warehouse.incoming_folder(publication_id, port.name)
         files = [stored_file(incoming, it.name) for it in found.files]
         if held is not None:
-            table = open_snapshot(self._warehouse.port_location(found.port), held.delta_version)
+            table = open_snapshot(self._warehouse.port_location(found.port), held.delta_version, self._warehouse.tables)
             files = [*table.without(found.removed_files).files(), *files]
         return _results(port, files)
 

@@ -13,13 +13,14 @@ from typing import Any, Literal
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from deltalake.transaction import AddAction, RemoveAction, create_table_with_add_actions
 
 from governance_server.warehouse.delivered import VerifiedFile
 from governance_server.warehouse.errors import StorageUnavailable, VersionConflict
 from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.folder import Folder
+from governance_server.warehouse.open_tables import OpenTables
 from governance_server.warehouse.partitions import partition_text
 from governance_server.warehouse.row_copies import newest_copy
 from governance_server.warehouse.schemas import schema_differences, stored_schema
@@ -76,19 +77,26 @@ class TableChange:
     base: int = -1
 
 
-def commit_version(table_root: Folder, change: TableChange, *, publication_id: str, version: int) -> int:
+def commit_version(
+    table_root: Folder, change: TableChange, *, publication_id: str, version: int, tables: OpenTables | None = None
+) -> int:
     """The table's log holds exactly one entry for this product version; returned is its Delta version.
 
-    The table is created if absent. Repeating it, even after a crash, writes nothing and returns the same number.
+    The table is created if absent. Repeating it, even after a crash, writes nothing and returns the same number. `tables` keeps
+    it open for the next.
 
     Raises: VersionConflict if the version belongs to another publication, is older than the last one, was overtaken by another
         writer, or an append has another schema. StorageUnavailable if the log cannot be read or written.
     """
-    table = _open(table_root)
-    existing = _find(table, publication_id, version)
-    if existing is not None:
-        table_root.settle(*_log_entry(existing))
-        return existing
+    with (tables or OpenTables()).newest(table_root) as table:
+        existing = _find(table, publication_id, version)
+        if existing is None:
+            return _committed(table, table_root, change, publication_id=publication_id, version=version)
+    table_root.settle(*_log_entry(existing))
+    return existing
+
+
+def _committed(table: DeltaTable | None, table_root: Folder, change: TableChange, *, publication_id: str, version: int) -> int:
     properties = CommitProperties(
         custom_metadata={PUBLICATION_KEY: publication_id, VERSION_KEY: version},
         app_transactions=[Transaction(APP_ID, version)],
@@ -107,21 +115,13 @@ def commit_version(table_root: Folder, change: TableChange, *, publication_id: s
     return delta_version
 
 
-def find_version(table_root: Folder, *, publication_id: str, version: int) -> int | None:
+def find_version(table_root: Folder, *, publication_id: str, version: int, tables: OpenTables | None = None) -> int | None:
     """The Delta version that carried this product version of this publication; None if the log does not hold it yet.
 
     Raises: VersionConflict if another publication holds the version or a later one is in the log; StorageUnavailable.
     """
-    return _find(_open(table_root), publication_id, version)
-
-
-def _open(table_root: Folder) -> DeltaTable | None:
-    try:
-        return DeltaTable(table_root.uri, storage_options=table_root.storage_options)
-    except TableNotFoundError:
-        return None
-    except (DeltaError, OSError) as error:
-        raise StorageUnavailable(table_root.uri, str(error)) from error
+    with (tables or OpenTables()).newest(table_root) as table:
+        return _find(table, publication_id, version)
 
 
 def _find(table: DeltaTable | None, publication_id: str, version: int) -> int | None:

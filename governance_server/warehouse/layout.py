@@ -7,10 +7,15 @@ and not whether they lie on a disk or in a bucket.
 from __future__ import annotations
 
 import re
+from functools import cached_property
+from typing import TYPE_CHECKING
 
 from governance_server.warehouse.errors import StorageUnavailable, UnsafeName
 from governance_server.warehouse.folder import Folder
 from mesh_core.names import InvalidName, check_port_part, parse_port
+
+if TYPE_CHECKING:
+    from governance_server.warehouse.open_tables import OpenTables
 
 __all__ = ["CHANGE_FOLDER", "Warehouse", "check_publication_id"]
 
@@ -34,6 +39,13 @@ class Warehouse:
     def __init__(self, root: Folder, drop: Folder) -> None:
         self.root = root
         self.drop = drop
+
+    @cached_property
+    def tables(self) -> OpenTables:
+        """The tables that this process has open for writing."""
+        from governance_server.warehouse.open_tables import OpenTables
+
+        return OpenTables()
 
     def port_location(self, port_name: str) -> Folder:
         """The folder of the port's Delta table; it need not exist yet. Raises: InvalidName, UnsafeName, StorageUnavailable."""

@@ -13,11 +13,11 @@ from operator import and_
 
 import polars as pl
 import pyarrow as pa
-from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError
 
 from governance_server.warehouse.errors import StorageUnavailable, VersionConflict
 from governance_server.warehouse.folder import Folder
+from governance_server.warehouse.open_tables import OpenTables
 from governance_server.warehouse.row_copies import newest_copy
 
 __all__ = ["Snapshot", "StoredFile", "open_snapshot"]
@@ -87,17 +87,19 @@ class Snapshot:
         return [StoredFile(self.folder, str(path), int(size), int(count)) for path, size, count in rows]
 
 
-def open_snapshot(folder: Folder, delta_version: int) -> Snapshot:
-    """The files in which the log's newest version holds the rows of this one.
+def open_snapshot(folder: Folder, delta_version: int, tables: OpenTables | None = None) -> Snapshot:
+    """The files in which the log's newest version holds the rows of this one. `tables` keeps the table open for the next.
 
     Raises: VersionConflict if something else was written to the table since; StorageUnavailable.
     """
-    try:
-        table = DeltaTable(folder.uri, storage_options=folder.storage_options)
-        if newest_copy(table, delta_version) is None:
-            raise VersionConflict(f"The log of {folder.uri} has moved on from what is served: only overwriting it helps.")
-        actions = pl.DataFrame(pa.table(table.get_add_actions(flatten=True)))
-        schema = pa.schema(table.schema().to_arrow())
-        return Snapshot(folder, schema, tuple(table.metadata().partition_columns), actions)
-    except (DeltaError, OSError) as error:
-        raise StorageUnavailable(folder.uri, str(error)) from error
+    with (tables or OpenTables()).newest(folder) as table:
+        if table is None:
+            raise StorageUnavailable(folder.uri, "there is no table")
+        try:
+            if newest_copy(table, delta_version) is None:
+                raise VersionConflict(f"The log of {folder.uri} has moved on from what is served: only overwriting it helps.")
+            actions = pl.DataFrame(pa.table(table.get_add_actions(flatten=True)))
+            schema = pa.schema(table.schema().to_arrow())
+            return Snapshot(folder, schema, tuple(table.metadata().partition_columns), actions)
+        except (DeltaError, OSError) as error:
+            raise StorageUnavailable(folder.uri, str(error)) from error

@@ -1,4 +1,4 @@
-"""Server and gateway killed at random times under publishers that never stop: nothing acknowledged is lost, every version is whole."""
+"""Server and gateway killed at random times under publishers that never stop: nothing acknowledged is lost, all is whole."""
 
 from __future__ import annotations
 

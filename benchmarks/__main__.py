@@ -14,6 +14,7 @@ from typing import Any
 
 from benchmarks import machine
 from benchmarks.appends import appends
+from benchmarks.ask import ask
 from benchmarks.bench import Bench, Benchmark, NotRun
 from benchmarks.checks import checks
 from benchmarks.decisions import decisions
@@ -59,6 +60,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "personal_data": personal_data,
     "retrieval": retrieval,
     "filings": filings,
+    "ask": ask,
 }
 """Name → what it measures, in the order they run."""
 

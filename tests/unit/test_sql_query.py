@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from governance_server.gateway.sql_query import InvalidQuery, parse_query
+from governance_server.gateway.sql_query import InvalidQuery, parse_query, pinned
 
 PORT = "finance.ledger.entries"
 
@@ -161,3 +161,11 @@ def test_a_name_defined_elsewhere_is_no_way_to_tables_of_the_engines_own(sql):
 )
 def test_a_name_is_known_where_its_with_reaches(sql):
     assert parse_query(sql, prefix="t").tables == ()
+
+
+def test_a_pinned_query_reads_each_port_at_its_version_and_can_be_run() -> None:
+    sql = "WITH own AS (SELECT * FROM a.b.c) SELECT * FROM own JOIN a.b.d AT (VERSION => 2) AS d USING (x) JOIN a.b.e ON true"
+    text = pinned(sql, {"a.b.c": 7, "a.b.d": 9})
+    tables = parse_query(text, prefix="p_").tables
+    assert sorted((table.port, table.version) for table in tables) == [("a.b.c", 7), ("a.b.d", 2), ("a.b.e", 0)]
+    assert pinned(text, {"a.b.c": 8}) == text

@@ -38,18 +38,18 @@ class LineageSight:
             return self._visible.allows(node)
         return self.sees_job(parse_node(node.partition("#")[0].removeprefix(_JOB)))
 
-    def exceptions(self, port: str) -> tuple[Container[str], ...] | None:
-        """In which are the column objects that may not be known just because the port may: a rule or a tag is on them.
+    def exceptions(self, within: str) -> tuple[Container[str], ...] | None:
+        """In which are the objects of a product or port that may not be known just because it may: a rule or a tag is on them.
 
-        None if any column may be one.
+        None if any may be one.
         """
-        if is_outside(port):
+        if is_outside(within):
             return ()
         if self._visible.narrowed is not None or self._visible.linked is None:
             return None
         if self._named is None:
             self._named = self._visible.named()
-        return self._visible.linked(domain_of(port)), self._named
+        return self._visible.linked(domain_of(within)), self._named
 
     def sees_job(self, named: DatasetName) -> bool:
         """True if the caller may know the job (or dataset) outside the mesh."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterable, Iterator
+from collections.abc import Container, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from domainmesh.v1 import lineage_pb2, product_pb2
@@ -14,6 +14,7 @@ from mesh_core.dataset_names import is_outside
 from mesh_core.names import column_object
 
 if TYPE_CHECKING:
+    from governance_server.rules.lineage_adjacency import Ints
     from governance_server.rules.lineage_walk import GraphEdge, Node, Reach
 
 __all__ = ["GraphAnswer", "origins_of", "reach_parts"]
@@ -92,50 +93,104 @@ def origins_of(catalog: Catalog, asking: Asking, ports: Iterable[str], *, as_of:
 
 def reach_parts(asking: Asking, found: Reach) -> Iterator[pb.ListReachResponse]:
     """Everything the walk reached, nearest first, in parts."""
-    nodes, distances = found.nodes.tolist(), found.distance.tolist()
-    labels, shown = asking.graph.nodes.labels, _Shown(asking)
-    for first in range(0, len(nodes), _ITEMS_IN_PART):
-        part = nodes[first : first + _ITEMS_IN_PART]
-        places: dict[int, int] = {}
-        at, columns = [], []
-        for port, column in map(shown, part):
-            at.append(places.setdefault(port, len(places)))
-            columns.append(column)
+    shown = _Shown(asking)
+    for first in range(0, len(found.nodes), _ITEMS_IN_PART):
+        part = slice(first, first + _ITEMS_IN_PART)
+        ports, places, columns = shown.of(found.nodes[part])
         yield pb.ListReachResponse(
-            is_cut_by_depth=found.is_cut, distances=distances[first : first + _ITEMS_IN_PART], port_places=at, columns=columns,
-            ports=["" if port < 0 else labels[port] for port in places],
-        )  # fmt: skip
+            is_cut_by_depth=found.is_cut,
+            distances=found.distance[part].tolist(),
+            port_places=places,
+            columns=columns,
+            ports=ports,
+        )
+
+
+class _Everything:
+    """Holds whatever it is asked about."""
+
+    def __contains__(self, _: object) -> bool:
+        return True
+
+
+_Places = tuple[Container[str], ...]
+_ANY: _Places = (_Everything(),)
 
 
 class _Shown:
-    """What is shown of a node: its port (-1 if it is hidden) and its column. One without rule or tag is hidden as its port is."""
+    """What is shown of nodes. Of tens of thousands most are never asked about, and each is looked at once.
+
+    A column that neither a rule nor a tag is on is hidden if its port is, a port if its product is.
+    """
 
     def __init__(self, asking: Asking) -> None:
         self._asking = asking
-        self._labels, self._ports = asking.graph.nodes.labels, asking.graph.nodes.ports
-        self._known: dict[int, tuple[bool, str, tuple[Container[str], ...] | None]] = {}
-        """Port → whether it is hidden, how its columns' objects begin, and where the exceptions among these are."""
+        self._nodes = asking.graph.nodes
+        self._ports: dict[int, tuple[bool, _Places]] = {}
+        self._products: dict[str, tuple[bool, _Places]] = {}
+        """Whether it is hidden, and where the objects below it are that may be shown otherwise."""
 
-    def __call__(self, node: int) -> tuple[int, str]:
-        port = self._ports[node]
-        is_hidden, beginning, exceptions = self._known.get(port) or self._look(port)
-        if node == port:
-            return (-1 if is_hidden else port), ""
-        column = self._labels[node]
-        name = beginning + column
-        if exceptions is None or any(name in place for place in exceptions):
-            is_hidden = not self._asking.sees(name)
-        return (-1, "") if is_hidden else (port, column)
+    def of(self, nodes: Ints) -> tuple[list[str], list[int], list[str]]:
+        """Names of ports, and of each node the place of its port among them and its column; all that is hidden has one place."""
+        import numpy as np
 
-    def _look(self, port: int) -> tuple[bool, str, tuple[Container[str], ...] | None]:
-        name = self._labels[port]
-        places: list[Container[str]] | None = []
+        labels, of_port = self._nodes.labels, self._asking.graph.layout().ports[nodes]
+        ports, inverse = np.unique(of_port, return_inverse=True)
+        names, places = [labels[port] for port in ports.tolist()], inverse.tolist()
+        columns = [labels[node] for node in nodes.tolist()]
+        for index in np.flatnonzero(nodes == of_port).tolist():
+            columns[index] = ""
+        looked = [self._ports.get(port) or self._look(port) for port in ports.tolist()]
+        hidden = {place for place, (is_hidden, _) in enumerate(looked) if is_hidden}
+        odd = self._odd(names, places, columns, [exceptions for _, exceptions in looked])
+        if not hidden and all(odd.values()):
+            return names, places, columns
+        is_shown = [odd.get(index, place not in hidden) for index, place in enumerate(places)]
+        used = sorted({place for place, is_seen in zip(places, is_shown, strict=True) if is_seen})
+        moved = {place: index for index, place in enumerate(used)}
+        return (
+            [*(names[place] for place in used), ""],
+            [moved[place] if is_seen else len(used) for place, is_seen in zip(places, is_shown, strict=True)],
+            [column if is_seen else "" for column, is_seen in zip(columns, is_shown, strict=True)],
+        )
+
+    def _odd(
+        self, names: Sequence[str], places: Sequence[int], columns: Sequence[str], exceptions: Sequence[_Places]
+    ) -> dict[int, bool]:
+        """The indices of columns that may be shown otherwise than their ports, and whether they are."""
+        beginnings, sees, found = [column_object(name, "") for name in names], self._asking.sees, {}
+        for index, (place, column) in enumerate(zip(places, columns, strict=True)):
+            name = beginnings[place] + column
+            for container in exceptions[place]:
+                if name in container and column:
+                    found[index] = sees(name)
+                    break
+        return found
+
+    def _look(self, port: int) -> tuple[bool, _Places]:
+        name = self._nodes.labels[port]
+        if is_outside(name):
+            is_hidden, exceptions = not self._asking.sees(name), self._exceptions(name)
+        else:
+            product = name.rpartition(".")[0]
+            is_hidden, exceptions = self._products.get(product) or self._look_at_product(product)
+            if any(name in container for container in exceptions):
+                is_hidden = not self._asking.sees(name)
+        found = self._ports[port] = is_hidden, exceptions
+        return found
+
+    def _look_at_product(self, product: str) -> tuple[bool, _Places]:
+        found = self._products[product] = not self._asking.sees(product), self._exceptions(product)
+        return found
+
+    def _exceptions(self, name: str) -> _Places:
+        places: _Places = ()
         for sight in self._asking.sights:
             more = sight.exceptions(name)
-            places = None if places is None or more is None else [*places, *more]
-        found = (not self._asking.sees(name), column_object(name, ""), None if places is None else tuple(places))
-        self._known[port] = found
-        return found
+            if more is None:
+                return _ANY
+            places += more
+        return places
 
 
 def _kind(name: str, port: product_pb2.Port | None) -> str:

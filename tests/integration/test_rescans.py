@@ -89,7 +89,7 @@ def test_a_tag_ends_where_a_rescan_passes_and_is_back_with_a_version_whose_resca
         assert read(rob, passed.version) == [None, None], "an older version is read by today's tags, too"
         result = next(it for it in failed.quality if it.check == f"rescan text {TAG}")
         assert (result.status.name, result.failing_rows) == ("FAILED", 1)
-        assert f"{SOURCE}#text" in explained(server, token, capsys), "the way is told again"
+        assert f"(hidden from you) → {PORT}#text" in explained(server, token, capsys), "the way is told again"
 
 
 def test_what_a_publisher_says_of_a_rescan_is_not_asked(

@@ -7,9 +7,8 @@ event is accepted or refused by itself.
 from __future__ import annotations
 
 import asyncio
-import threading
-from concurrent.futures import Future
-from functools import partial
+from collections.abc import Sequence
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from governance_server.caller import Caller
@@ -18,6 +17,7 @@ from governance_server.lineage.intake import LineageIntake, take_all
 from governance_server.lineage.json_parts import Part, array_parts
 from governance_server.lineage.judging import AcceptedEvent
 from governance_server.lineage.receipt import LineageReceipt
+from governance_server.lineage.taking import Taking
 from governance_server.rules.errors import GovernanceError, Invalid, TooLarge
 
 if TYPE_CHECKING:
@@ -86,11 +86,9 @@ class _Gathered:
         self._intake = intake
         self._loop = loop
         self._leaving: list[tuple[asyncio.Future[LineageReceipt], AcceptedEvent]] = []
-        self._ready: list[tuple[asyncio.Future[LineageReceipt], Future[LineageReceipt]]] = []
-        self._lock = threading.Lock()
 
     async def receipt_of(self, accepted: AcceptedEvent) -> LineageReceipt:
-        """The receipt. Raises: what the promise fails with."""
+        """The receipt. Raises: GovernanceError, why there is none."""
         waiting: asyncio.Future[LineageReceipt] = self._loop.create_future()
         self._leaving.append((waiting, accepted))
         if len(self._leaving) == 1:
@@ -99,28 +97,24 @@ class _Gathered:
 
     def _leave(self) -> None:
         leaving, self._leaving = self._leaving, []
-        promises = self._intake.take([accepted for _, accepted in leaving])
-        for (waiting, _), promise in zip(leaving, promises, strict=True):
-            promise.add_done_callback(partial(self._arrive, waiting))
+        waiting = [it for it, _ in leaving]
 
-    def _arrive(self, waiting: asyncio.Future[LineageReceipt], done: Future[LineageReceipt]) -> None:
-        with self._lock:
-            self._ready.append((waiting, done))
-            is_first = len(self._ready) == 1
-        if is_first:
-            self._loop.call_soon_threadsafe(self._drain)
+        def done(taking: Taking) -> None:
+            with suppress(RuntimeError):  # the loop has ended, and with it who waited
+                self._loop.call_soon_threadsafe(_arrive, waiting, taking)
 
-    def _drain(self) -> None:
-        with self._lock:
-            ready, self._ready = self._ready, []
-        for waiting, done in ready:
-            error = done.exception()
-            if waiting.cancelled():
-                continue
-            if error is not None:
-                waiting.set_exception(error)
-            else:
-                waiting.set_result(done.result())
+        self._intake.take(Taking([accepted for _, accepted in leaving], done))
+
+
+def _arrive(waiting: Sequence[asyncio.Future[LineageReceipt]], taking: Taking) -> None:
+    for future, answer in zip(waiting, taking.answers, strict=True):
+        if future.cancelled():
+            continue
+        if isinstance(answer, LineageReceipt):
+            future.set_result(answer)
+        else:
+            assert answer is not None, "it is called when all are answered"
+            future.set_exception(answer)
 
 
 async def _body(request: web.Request) -> bytes:

@@ -11,9 +11,9 @@ import logging
 import threading
 from collections import deque
 from collections.abc import Iterable, Sequence
-from concurrent.futures import Future
 from contextlib import suppress
 from itertools import groupby
+from typing import NamedTuple
 
 from governance_server.backend import Backend
 from governance_server.caller import Caller
@@ -24,6 +24,7 @@ from governance_server.lineage.judging import AcceptedEvent, EventJudge
 from governance_server.lineage.receipt import LineageReceipt, receipt_of
 from governance_server.lineage.received import parse_event
 from governance_server.lineage.stored import stored_form
+from governance_server.lineage.taking import Answer, Taking, waited_for
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import GovernanceError, Overloaded, TooLarge, Unavailable
@@ -49,26 +50,26 @@ def take_all(intake: LineageIntake, parts: Iterable[Part], caller: Caller) -> li
             judged.append(intake.judge(part, caller))
         except GovernanceError as error:
             judged.append(error)
-    promises = iter(intake.take([it for it in judged if isinstance(it, AcceptedEvent)]))
-    return [it if isinstance(it, GovernanceError) else _kept(next(promises)) for it in judged]
+    answers = iter(waited_for([it for it in judged if isinstance(it, AcceptedEvent)], intake.take))
+    return [_expected(next(answers)) if isinstance(it, AcceptedEvent) else it for it in judged]
 
 
-def _kept(promise: Future[LineageReceipt]) -> LineageReceipt | GovernanceError:
-    try:
-        return promise.result()
-    except GovernanceError as error:
-        return error
+def _expected(answer: Answer) -> LineageReceipt | GovernanceError:
+    if isinstance(answer, LineageReceipt | GovernanceError):
+        return answer
+    raise answer
 
 
-class _Entry:
-    """A queued event and the promise of its receipt."""
+class _Entry(NamedTuple):
+    """A queued event, as it is stored, and where its receipt goes."""
 
-    __slots__ = ("accepted", "future", "stored")
+    accepted: AcceptedEvent
+    stored: bytes
+    taking: Taking
+    place: int
 
-    def __init__(self, accepted: AcceptedEvent) -> None:
-        self.accepted = accepted
-        self.stored = stored_form(accepted.principal, accepted.event.body)
-        self.future: Future[LineageReceipt] = Future()
+    def answer(self, answer: Answer) -> None:
+        self.taking.answer(self.place, answer)
 
 
 class LineageIntake:
@@ -106,21 +107,24 @@ class LineageIntake:
             raise TooLarge(f"An event of {len(part.text)} bytes: send at most {self.most_bytes} (MESH_MAX_MESSAGE_BYTES).")
         return self._judge.judge(parse_event(*part), caller)
 
-    def take(self, events: Sequence[AcceptedEvent]) -> list[Future[LineageReceipt]]:
-        """The promises of the events' receipts, each kept once its event is durable, in one commit with others if possible.
+    def take(self, taking: Taking) -> None:
+        """The events are answered once they are durable, in one commit if that can be.
 
-        A promise fails with Overloaded if too much waits already, with Unavailable if the event could not be stored.
+        The answer is Overloaded if too much waits already, Unavailable if the event could not be stored.
         """
-        entries = [_Entry(accepted) for accepted in events]
+        events = enumerate(taking.events)
+        entries = [_Entry(it, stored_form(it.principal, it.event.body), taking, place) for place, it in events]
         with self._filled:
             for entry in entries:
                 self._put(entry)
             self._filled.notify()
-        return [entry.future for entry in entries]
 
     def take_own(self, body: bytes, principal: str, domain: str) -> LineageReceipt:
         """The receipt of an event of the mesh itself, whose lineage the journal has already. Raises: Overloaded, Unavailable."""
-        return self.take([AcceptedEvent(parse_event(body), principal, domain, tells=False)])[0].result()
+        (answer,) = waited_for([AcceptedEvent(parse_event(body), principal, domain, tells=False)], self.take)
+        if isinstance(answer, LineageReceipt):
+            return answer
+        raise answer
 
     def close(self) -> None:
         """Every event taken is durable, or its sender knows that it is not; the writer thread has ended."""
@@ -131,9 +135,9 @@ class LineageIntake:
 
     def _put(self, entry: _Entry) -> None:
         if self._is_closed:
-            entry.future.set_exception(Unavailable("The server is shutting down: try another one."))
+            entry.answer(Unavailable("The server is shutting down: try another one."))
         elif self._queued_bytes + len(entry.stored) > max(_QUEUE_BYTES, self.most_bytes):
-            entry.future.set_exception(Overloaded("Too many lineage events wait already: try again later."))
+            entry.answer(Overloaded("Too many lineage events wait already: try again later."))
         else:
             self._queue.append(entry)
             self._queued_bytes += len(entry.stored)
@@ -180,7 +184,7 @@ class LineageIntake:
             _LOG.error("lineage.append_failed error=%s", type(error).__name__, exc_info=error)
             failure = Unavailable("The event could not be stored, and nothing of it was: try again.")
             failure.__cause__ = error
-            entries[0].future.set_exception(failure)
+            entries[0].answer(failure)
             return
         self._left |= self._folding.due
         self._folding.due.clear()
@@ -203,7 +207,7 @@ class LineageIntake:
     def _answer(self, entries: Sequence[_Entry], first: int, folded: Sequence[Folded]) -> None:
         """Each sender has its receipt; all are made before the first is told, as whoever wakes takes turns with this thread."""
         port_of = self._backend.policy.facts().observed.port_of
-        made: list[tuple[_Entry, LineageReceipt | Exception]] = []
+        made: list[tuple[_Entry, Answer]] = []
         for sequence, (entry, found) in enumerate(zip(entries, folded, strict=True), first):
             try:
                 receipt = receipt_of(entry.accepted, sequence, created=found.created, lineages=found.lineages, port_of=port_of)
@@ -213,10 +217,7 @@ class LineageIntake:
             else:
                 made.append((entry, receipt))
         for entry, answer in made:
-            if isinstance(answer, LineageReceipt):
-                entry.future.set_result(answer)
-            else:
-                entry.future.set_exception(answer)
+            entry.answer(answer)
 
     def _journal_left(self) -> None:
         """The journal has what is due; what it could not take is tried again later, and holds up nobody else's."""

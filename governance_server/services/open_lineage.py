@@ -42,8 +42,10 @@ class OpenLineageService(open_lineage_service_pb2_grpc.OpenLineageServiceService
 
     def RecordEvent(self, request: pb.RecordEventRequest, context: grpc.ServicerContext) -> pb.RecordEventResponse:
         """Takes in one event."""
-        receipt = self._intake.take([self._intake.judge(Part(request.event), current_caller())])[0].result()
-        return pb.RecordEventResponse(receipt=_receipt(receipt))
+        (found,) = take_all(self._intake, [Part(request.event)], current_caller())
+        if isinstance(found, GovernanceError):
+            raise found
+        return pb.RecordEventResponse(receipt=_receipt(found))
 
     def RecordEvents(self, request: pb.RecordEventsRequest, context: grpc.ServicerContext) -> pb.RecordEventsResponse:
         """Takes in many events."""

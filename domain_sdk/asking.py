@@ -46,6 +46,7 @@ def to_request(
     collections: Sequence[str] = (),
     as_of: AsOf | None = None,
     extractive: bool = False,
+    about: str = "",
     recording: RecordIn = RecordIn(),  # immutable
 ) -> AskRequest:
     """The call's arguments as a message.
@@ -61,6 +62,7 @@ def to_request(
         purpose=checked_text(purpose, "purpose"),
         collections=checked_names(collections, "collections"),
         is_extractive=extractive,
+        about=checked_text(about, "about", example="customer C-0042"),
         record_in=checked_text(recording.product, "record_in", example="sales.conversations"),
         conversation=checked_text(recording.conversation, "conversation"),
     )

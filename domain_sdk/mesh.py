@@ -336,6 +336,7 @@ class Mesh(AccessCalls, LineageCalls, ExpectationCalls):
         collections: Sequence[str] = (),
         as_of: AsOf | None = None,
         extractive: bool = False,
+        about: str = "",
         record_in: str = "",
         conversation: str = "",
         on_part: OnPart | None = None,
@@ -352,6 +353,8 @@ class Mesh(AccessCalls, LineageCalls, ExpectationCalls):
             as_of: Data of a journal revision or a point in time, or an earlier answer of the caller's by its id, given again
                 as far as the caller may still read what it rests on. Rights are always those of now.
             extractive: True for an answer without a model, though the server has one.
+            about: Whom or what it is about, in words with a key, like `customer C-0042`: what the caller may know of it for the
+                purpose is looked up, may be cited, and directs the search.
             record_in: A product of conversations (`mesh.conversations`) that may have the question, the answer and what the
                 caller thinks of it (`mesh.rate`); nothing is recorded without it.
             conversation: Which conversation the turn belongs to, in the caller's words.
@@ -365,7 +368,7 @@ class Mesh(AccessCalls, LineageCalls, ExpectationCalls):
         from domain_sdk import asking
 
         request = asking.to_request(
-            question, purpose=purpose or "", collections=collections, as_of=as_of, extractive=extractive,
+            question, purpose=purpose or "", collections=collections, as_of=as_of, extractive=extractive, about=about,
             recording=asking.RecordIn(record_in, conversation),
         )  # fmt: skip
         return asking.ask(self._transport, request, on_part=on_part)

@@ -9,6 +9,7 @@ from governance_server.rules.contract_diff import mode_problem
 from governance_server.rules.conversations import conversation_problems
 from governance_server.rules.errors import InvalidContractText, Problem
 from governance_server.rules.expectations import policy_problem
+from governance_server.rules.personalisation import personalisation_problems
 from governance_server.rules.retention import retention_problems
 
 if TYPE_CHECKING:
@@ -41,6 +42,7 @@ def unservable(contract: Contract) -> list[Problem]:
     problems += [Problem("$.customProperties", it) for it in retention_problems(contract.custom_properties)]
     problems += [Problem(path, text) for path, text in rescan_problems(contract)]
     problems += [Problem("$.customProperties", it) for it in conversation_problems(contract)]
+    problems += [Problem("$.customProperties", it) for it in personalisation_problems(contract.custom_properties)]
     for index, port in enumerate(contract.ports):
         if not port.columns:
             problems.append(Problem(f"$.schema[{index}]", "a port needs properties: policy is decided column by column"))

@@ -42,6 +42,7 @@ def ask(
         typer.Option("--as-of", metavar="WHEN", help="Data of a revision or time (2026-11-01), or an answer again by its id."),
     ] = "",
     extractive: Annotated[bool, typer.Option("--extractive", help="Without the server's model, if it has one.")] = False,
+    about: Annotated[str, typer.Option("--about", metavar="WHOM", help="Whom it is about: 'customer C-0042'.")] = "",
     record_in: Annotated[
         str, typer.Option("--record-in", metavar="PRODUCT", help="Let this product of conversations have the turn.")
     ] = "",
@@ -54,7 +55,7 @@ def ask(
 
     words = " ".join(question or ())
     request = to_request(
-        words, purpose=purpose, collections=collection or (), as_of=as_of or None, extractive=extractive,
+        words, purpose=purpose, collections=collection or (), as_of=as_of or None, extractive=extractive, about=about,
         recording=RecordIn(record_in, conversation),
     )  # fmt: skip
     with connect(ctx) as mesh, waiting(_DOING["planning"]) as spinner:

@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 
 from governance_server.asking.evidence import Asking, Evidence, Readers, compute_all
+from governance_server.asking.personal import known_about
 from governance_server.asking.scope import find_scope
 from governance_server.asking.writing import EXTRACTIVE, Writer, WriterFailed
 from mesh_core.answers.answer import Answer, Citation, Figure, Sentence, Stage
@@ -97,7 +98,7 @@ class Answering:
         yield timing.stage("planning")
         yield Begun("retrieving")
         with timing.spent("retrieving"):
-            evidence.search(asking.question)
+            evidence.search(" ".join([asking.question, *known_about(evidence)]))
         yield timing.stage("retrieving")
         yield Begun("computing")
         with timing.spent("computing"):

@@ -55,6 +55,8 @@ class Asking:
     question: str
     purpose: str
     on_start: Callable[[Callable[[], None]], None]
+    about: str = ""
+    """Whom or what the question is about, in words with a key: `customer C-0042`."""
 
 
 @dataclass(slots=True)

@@ -18,6 +18,7 @@ from governance_server.contracts import parse_contract
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.errors import AccessDenied, Invalid, InvalidContractText, PurposeNotHeld
+from governance_server.rules.personalisation import permits_personalisation
 from governance_server.rules.policy_rows import ANY, domain_of
 from governance_server.rules.read_plans import ReadPlan
 from governance_server.search.index import words
@@ -113,13 +114,26 @@ def _candidates(
 
 
 def look(backend: Backend, caller: Caller, port: str, purpose: str) -> Looked | None:
-    """The port as it is served now, for the purpose or else for none; None if the caller may not read it, or there is none."""
+    """The port as it is served now, for the purpose or else for none; None if the caller may not read it, or there is none.
+
+    None, too, if the product's contract does not let answers use it for the purpose (`personalisation`).
+    """
     product, found = backend.policy.product_of(port), backend.policy.find_port(port)
+    if product is None or not _is_for(backend, product, purpose):
+        return None
     for stated in dict.fromkeys((purpose, "")):
         with suppress(AccessDenied):
             plan = backend.policy.plan(caller, port, stated)
             return Looked(found, stated, product.version, plan) if product and found else None
     return None
+
+
+def _is_for(backend: Backend, product: product_pb2.Product, purpose: str) -> bool:
+    """True if the contract lets answers use the product for the purpose."""
+    body = backend.catalog.get(kinds.CONTRACT, kinds.versioned_name(product.name, product.version))
+    contract = _contract(body) if body else None
+    purposes = backend.policy.wider_purposes(purpose) if purpose else frozenset()
+    return contract is None or permits_personalisation(contract.custom_properties, purposes)
 
 
 def _served(backend: Backend, looked: Looked, as_of: int) -> Looked | None:

@@ -31,6 +31,7 @@ __all__ = ["AskService"]
 _LONGEST_QUESTION = 4000
 _MOST_COLLECTIONS = 16
 _LONGEST_CONVERSATION = 200
+_LONGEST_ABOUT = 200
 
 
 class AskService(ask_service_pb2_grpc.AskServiceServicer):
@@ -57,7 +58,9 @@ class AskService(ask_service_pb2_grpc.AskServiceServicer):
                 raise Invalid(f"{request.answer_id} answered another question: leave the question out.")
             asking = Asking(caller, kept.question, kept.purpose, lambda stop: stop_with(context, stop))
             return answer_again(self._answering.readers, asking, kept)
-        asking = Asking(caller, request.question, request.purpose, lambda stop: stop_with(context, stop))
+        asking = Asking(
+            caller, request.question, request.purpose, lambda stop: stop_with(context, stop), about=request.about.strip()
+        )
         return self._answering.answer(
             asking, collections=request.collections, as_of=self._as_of(request), is_extractive=request.is_extractive
         )
@@ -94,6 +97,8 @@ def _check(request: pb.AskRequest) -> None:
         raise Invalid(f"{len(request.collections)} collections: name at most {_MOST_COLLECTIONS}, or none for all.")
     if len(request.conversation) > _LONGEST_CONVERSATION:
         raise Invalid(f"A conversation's name has at most {_LONGEST_CONVERSATION} characters.")
+    if len(request.about) > _LONGEST_ABOUT:
+        raise Invalid(f"Say whom it is about in at most {_LONGEST_ABOUT} characters, like 'customer C-0042'.")
     if request.record_in and request.answer_id:
         raise Invalid("An answer that is given again is not recorded once more: leave record_in out.")
     if bool(request.as_of) + request.HasField("as_of_time") + bool(request.answer_id) > 1:

@@ -26,7 +26,7 @@ from domainmesh.v1 import answer_pb2 as domainmesh_dot_v1_dot_answer__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x64omainmesh/v1/ask_service.proto\x12\rdomainmesh.v1\x1a\x1a\x64omainmesh/v1/answer.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd6\x01\n\nAskRequest\x12\x10\n\x08question\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\x13\n\x0b\x63ollections\x18\x03 \x03(\t\x12\r\n\x05\x61s_of\x18\x04 \x01(\x04\x12.\n\nas_of_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tanswer_id\x18\x06 \x01(\t\x12\x15\n\ris_extractive\x18\x07 \x01(\x08\x12\x11\n\trecord_in\x18\x08 \x01(\t\x12\x14\n\x0c\x63onversation\x18\t \x01(\t\"\x80\x02\n\x0b\x41skResponse\x12+\n\x05stage\x18\x01 \x01(\x0b\x32\x1a.domainmesh.v1.AnswerStageH\x00\x12\x31\n\x08\x63itation\x18\x02 \x01(\x0b\x32\x1d.domainmesh.v1.AnswerCitationH\x00\x12-\n\x06\x66igure\x18\x03 \x01(\x0b\x32\x1b.domainmesh.v1.AnswerFigureH\x00\x12\x31\n\x08sentence\x18\x04 \x01(\x0b\x32\x1d.domainmesh.v1.AnswerSentenceH\x00\x12\'\n\x06\x61nswer\x18\x05 \x01(\x0b\x32\x15.domainmesh.v1.AnswerH\x00\x42\x06\n\x04part2L\n\nAskService\x12>\n\x03\x41sk\x12\x19.domainmesh.v1.AskRequest\x1a\x1a.domainmesh.v1.AskResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x64omainmesh/v1/ask_service.proto\x12\rdomainmesh.v1\x1a\x1a\x64omainmesh/v1/answer.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xe5\x01\n\nAskRequest\x12\x10\n\x08question\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\x13\n\x0b\x63ollections\x18\x03 \x03(\t\x12\r\n\x05\x61s_of\x18\x04 \x01(\x04\x12.\n\nas_of_time\x18\x05 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x11\n\tanswer_id\x18\x06 \x01(\t\x12\x15\n\ris_extractive\x18\x07 \x01(\x08\x12\x11\n\trecord_in\x18\x08 \x01(\t\x12\x14\n\x0c\x63onversation\x18\t \x01(\t\x12\r\n\x05\x61\x62out\x18\n \x01(\t\"\x80\x02\n\x0b\x41skResponse\x12+\n\x05stage\x18\x01 \x01(\x0b\x32\x1a.domainmesh.v1.AnswerStageH\x00\x12\x31\n\x08\x63itation\x18\x02 \x01(\x0b\x32\x1d.domainmesh.v1.AnswerCitationH\x00\x12-\n\x06\x66igure\x18\x03 \x01(\x0b\x32\x1b.domainmesh.v1.AnswerFigureH\x00\x12\x31\n\x08sentence\x18\x04 \x01(\x0b\x32\x1d.domainmesh.v1.AnswerSentenceH\x00\x12\'\n\x06\x61nswer\x18\x05 \x01(\x0b\x32\x15.domainmesh.v1.AnswerH\x00\x42\x06\n\x04part2L\n\nAskService\x12>\n\x03\x41sk\x12\x19.domainmesh.v1.AskRequest\x1a\x1a.domainmesh.v1.AskResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,9 +34,9 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'domainmesh.v1.ask_service_p
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ASKREQUEST']._serialized_start=112
-  _globals['_ASKREQUEST']._serialized_end=326
-  _globals['_ASKRESPONSE']._serialized_start=329
-  _globals['_ASKRESPONSE']._serialized_end=585
-  _globals['_ASKSERVICE']._serialized_start=587
-  _globals['_ASKSERVICE']._serialized_end=663
+  _globals['_ASKREQUEST']._serialized_end=341
+  _globals['_ASKRESPONSE']._serialized_start=344
+  _globals['_ASKRESPONSE']._serialized_end=600
+  _globals['_ASKSERVICE']._serialized_start=602
+  _globals['_ASKSERVICE']._serialized_end=678
 # @@protoc_insertion_point(module_scope)

@@ -35,6 +35,7 @@ class AskRequest(_message.Message):
     IS_EXTRACTIVE_FIELD_NUMBER: _builtins.int
     RECORD_IN_FIELD_NUMBER: _builtins.int
     CONVERSATION_FIELD_NUMBER: _builtins.int
+    ABOUT_FIELD_NUMBER: _builtins.int
     question: _builtins.str
     """The question, at most 4,000 characters; may be left out if `answer_id` is given."""
     purpose: _builtins.str
@@ -49,6 +50,11 @@ class AskRequest(_message.Message):
     """Record the turn for this product of conversations, like `sales.conversations`; needs `discover` on it. Empty records nothing."""
     conversation: _builtins.str
     """The conversation that the turn belongs to, in the asker's words; at most 200 characters."""
+    about: _builtins.str
+    """Whom or what the question is about, in words with a key: `customer C-0042`; at most 200 characters. What the asker may know of
+    it is looked up, may be cited, and directs the search. Products whose contract names purposes for `personalisation` are
+    used for those purposes only.
+    """
     @_builtins.property
     def collections(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only these collections; all that the asker may read if empty."""
@@ -69,10 +75,11 @@ class AskRequest(_message.Message):
         is_extractive: _builtins.bool = ...,
         record_in: _builtins.str = ...,
         conversation: _builtins.str = ...,
+        about: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["as_of_time", b"as_of_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["answer_id", b"answer_id", "as_of", b"as_of", "as_of_time", b"as_of_time", "collections", b"collections", "conversation", b"conversation", "is_extractive", b"is_extractive", "purpose", b"purpose", "question", b"question", "record_in", b"record_in"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["about", b"about", "answer_id", b"answer_id", "as_of", b"as_of", "as_of_time", b"as_of_time", "collections", b"collections", "conversation", b"conversation", "is_extractive", b"is_extractive", "purpose", b"purpose", "question", b"question", "record_in", b"record_in"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

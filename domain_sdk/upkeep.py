@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from domain_sdk._transport import Transport
     from domain_sdk.release import Release
 
-__all__ = ["Compaction", "Maintained", "Removal", "Upkeep"]
+__all__ = ["Compaction", "Maintained", "Reindexed", "Removal", "Upkeep"]
 
 _SECONDS = 1800.0
 
@@ -36,6 +36,15 @@ class Removal:
     port: str
     count: int
     """Files of a table, or passages of a collection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reindexed:
+    """A collection whose search indexes were made anew."""
+
+    port: str
+    passages: int
+    """Those it holds, over all versions."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +114,28 @@ class Upkeep:
         method = self._transport.control(MaintenanceServiceStub).VacuumProduct
         done = self._transport.call(method, request, timeout_seconds=_SECONDS)
         return [Removal(it.port, it.count) for it in done.vacuumed]
+
+    def reindex(self, *, port: str = "") -> list[Reindexed]:
+        """The search indexes of the product's collections are made anew from what they hold, as after a restore.
+
+        Who searches meanwhile is answered from the old indexes; the new ones take their place in one step.
+
+        Args:
+            port: Only this collection, by its three-part name.
+
+        Raises:
+            InvalidRequest: there is no such collection.
+            Conflict: the product is half published.
+            Overloaded: it is being published just now.
+            StorageUnavailable: the vector store failed; the old indexes are in use.
+        """
+        from domainmesh.v1 import maintenance_service_pb2 as pb
+        from domainmesh.v1.maintenance_service_pb2_grpc import MaintenanceServiceStub
+
+        request = pb.ReindexProductRequest(product=self._product, port=port)
+        method = self._transport.control(MaintenanceServiceStub).ReindexProduct
+        done = self._transport.call(method, request, timeout_seconds=_SECONDS)
+        return [Reindexed(it.port, it.passages) for it in done.reindexed]
 
     def retire(self, version: int, *, reason: str) -> Release:
         """The version can be read no more; the next vacuum removes what only it needed. There is no way back.

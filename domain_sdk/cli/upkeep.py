@@ -1,4 +1,4 @@
-"""`maintain`, `compact`, `vacuum`, `retire`: the upkeep of a product's storage, and the end of old versions."""
+"""`maintain`, `compact`, `vacuum`, `reindex`, `retire`: the upkeep of a product's storage, and the end of old versions."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from rich.console import RenderableType
 
     from domain_sdk.mesh import Mesh
-    from domain_sdk.upkeep import Compaction, Maintained, Removal, Upkeep
+    from domain_sdk.upkeep import Compaction, Maintained, Reindexed, Removal, Upkeep
 
 __all__ = ["COMMANDS"]
 
@@ -60,6 +60,18 @@ def vacuum(
     answer(done, lambda: _removed(done, "would be removed" if dry_run else "removed"), as_json=as_json)
 
 
+def reindex(
+    ctx: typer.Context,
+    product: ProductName,
+    port: Annotated[str, typer.Option("--port", help="Only this collection, by its three-part name.")] = "",
+    as_json: Json = False,
+) -> None:
+    """Build the search indexes of a product's collections anew, as after a restore; searches go on meanwhile."""
+    with connect(ctx) as mesh, waiting(f"Indexing {product} …"):
+        done = upkeep_of(mesh, product).reindex(port=port)
+    answer(done, lambda: _reindexed(done), as_json=as_json)
+
+
 def retire(
     ctx: typer.Context,
     product: ProductName,
@@ -99,9 +111,16 @@ def _removed(done: Sequence[Removal], what: str) -> RenderableType:
     return table(("port", what), rows, numbers=[what])
 
 
+def _reindexed(done: Sequence[Reindexed]) -> RenderableType:
+    rows = [(cell(it.port, "bold"), f"{it.passages:,}") for it in done]
+    columns = ("collection", "passages")
+    return table(columns, rows, numbers=columns[1:]) if rows else cell("The product has no collections.", "green")
+
+
 COMMANDS = (
     Command("maintain", maintain, ("mesh maintain finance.ledger",)),
     Command("compact", compact, ("mesh compact finance.ledger", "mesh compact finance.ledger --z-order region --z-order day")),
     Command("vacuum", vacuum, ("mesh vacuum finance.ledger --dry-run",)),
+    Command("reindex", reindex, ("mesh reindex finance.memos", "mesh reindex finance.memos --port finance.memos.pages")),
     Command("retire", retire, ('mesh retire finance.ledger 3 --reason "wrong currency"',)),
 )

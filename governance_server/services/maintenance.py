@@ -47,6 +47,11 @@ class MaintenanceService(maintenance_service_pb2_grpc.MaintenanceServiceServicer
         with understood_storage(request.product):
             return self._upkeep.vacuum(request)
 
+    def ReindexProduct(self, request: pb.ReindexProductRequest, context: grpc.ServicerContext) -> pb.ReindexProductResponse:
+        """Builds the search indexes of a product's collections anew from what they hold."""
+        self._authorised(request.product)
+        return self._upkeep.reindex(request)
+
     def RetireVersion(self, request: pb.RetireVersionRequest, context: grpc.ServicerContext) -> product_pb2.Release:
         """Ends a version that is not the one served."""
         reason = request.reason.strip()

@@ -18,7 +18,7 @@ from governance_server.contracts import parse_contract
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.publishing.lease import product_lease
 from governance_server.rules import kinds
-from governance_server.rules.errors import Conflict, Invalid
+from governance_server.rules.errors import Conflict, Invalid, Unavailable
 from governance_server.rules.retention import expired, retention_of
 from governance_server.storage.leases import Leases
 from governance_server.upkeep.versions import find_release, kept_releases, kept_times, retire
@@ -64,6 +64,27 @@ class Upkeep:
         grace = timedelta(hours=request.grace_hours) if request.HasField("grace_hours") else DEFAULT_GRACE
         with self.alone(request.product):
             return pb.VacuumProductResponse(vacuumed=self._vacuum(request.product, grace, dry_run=request.validate_only))
+
+    def reindex(self, request: pb.ReindexProductRequest) -> pb.ReindexProductResponse:
+        """The product's collections have new search indexes. Raises: Invalid, Conflict, Unavailable."""
+        from mesh_core.vectors.store import VectorStoreError
+
+        entry = self.product(request.product)
+        collections = [
+            port.name
+            for port in entry.ports
+            if port.kind == product_pb2.PORT_KIND_COLLECTION and entry.version and request.port in ("", port.name)
+        ]
+        if request.port and not collections:
+            raise Invalid(f"{request.port} is no published collection of {request.product}.", resource=request.product)
+        response = pb.ReindexProductResponse()
+        with self.alone(request.product):
+            for name in collections:
+                try:
+                    response.reindexed.add(port=name, passages=self._vectors.store.rebuild(name))
+                except VectorStoreError as error:
+                    raise Unavailable(f"{name} could not be indexed anew: {error}", resource=name) from error
+        return response
 
     def clear(self, product: str, *, grace: timedelta) -> None:
         """What no version needs that may be read is gone. Only within `alone`. Raises: StorageUnavailable."""

@@ -20,7 +20,7 @@ from mesh_core.vectors.store import OPEN
 
 __all__ = ["RETURNED", "LanceRows", "attribute_arrow_field", "keys_in", "stored_passage", "table_schema"]
 
-RETURNED = ("key", "id", "document", "title", "heading", "text", "start", "end", "page", "tags", "attributes")
+RETURNED = ("id", "document", "title", "heading", "text", "start", "end", "page", "tags", "attributes")
 """The columns a stored passage is made of."""
 
 _ARROW_KINDS: Mapping[type, pa.DataType] = {str: pa.string(), int: pa.int64(), float: pa.float64(), bool: pa.bool_()}
@@ -65,7 +65,7 @@ def keys_in(keys: Sequence[str]) -> str:
 
 def stored_passage(row: Mapping[str, Any]) -> StoredPassage:
     """The passage a row of the `RETURNED` columns stands for."""
-    fields = {name: row[name] for name in RETURNED if name not in ("key", "tags", "attributes")}
+    fields = {name: row[name] for name in RETURNED if name not in ("tags", "attributes")}
     return StoredPassage(**fields, tags=tuple(row["tags"]), attributes=json.loads(row["attributes"]))
 
 
@@ -105,13 +105,13 @@ class LanceRows:
             for key, *texts in zip(*(batch.column(name).to_pylist() for name in columns), strict=True):
                 yield key, "\n".join(filter(None, texts))
 
-    def of(self, keys: Sequence[str]) -> list[dict[str, Any]]:
-        """The `RETURNED` columns of these keys, in the keys' order; keys that are not there are left out."""
-        rows: dict[str, dict[str, Any]] = {}
-        for some in _pieces(keys):
-            table = self._table.search().where(keys_in(some)).select(list(RETURNED)).limit(len(some)).to_arrow()
-            rows |= {row["key"]: row for row in table.to_pylist()}
-        return [rows[key] for key in keys if key in rows]
+    def at(self, row_ids: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
+        """These columns of the rows, in the order given; the ids are of the commit that the table is at."""
+        if not row_ids:
+            return []
+        table = self._table.take_row_ids(list(row_ids)).select(list(columns)).with_row_id().to_arrow()
+        rows = dict(zip(table["_rowid"].to_pylist(), table.drop_columns(["_rowid"]).to_pylist(), strict=True))
+        return [rows[row_id] for row_id in row_ids]
 
     def vectors(self, keys: Sequence[str]) -> Mapping[str, npt.NDArray[np.float32]]:
         """The stored vectors of these keys."""

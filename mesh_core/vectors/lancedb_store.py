@@ -16,14 +16,13 @@ from typing import Any
 import lancedb
 import lancedb.query
 import pyarrow as pa
-import pyarrow.compute as pc
 from lancedb.index import FTS
 
 from mesh_core.expressions.binding import is_true
 from mesh_core.expressions.sql import to_sql
 from mesh_core.vectors.fusion import CANDIDATES, fused_order
 from mesh_core.vectors.identifiers import collection_identifier
-from mesh_core.vectors.lancedb_rows import LanceRows, attribute_arrow_field, stored_passage, table_schema
+from mesh_core.vectors.lancedb_rows import RETURNED, LanceRows, attribute_arrow_field, stored_passage, table_schema
 from mesh_core.vectors.passages import Candidate, Hit, Passage, check_vector
 from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
 from mesh_core.vectors.staging import check_version, erase, prune, stage, unstage
@@ -33,9 +32,9 @@ __all__ = ["LanceDbStore"]
 
 _match_query: Any = lancedb.query.MatchQuery  # its type names every defaulted argument as required
 
-_NAMED = ("key",)
-_SHOWN = ("key", "document", "title", "page", "attributes")
-"""What is fetched of every candidate: texts only of those that are given."""
+_SHOWN = ("document", "title", "page", "attributes")
+"""What is fetched of every candidate that is to be arranged: texts only of those that are given."""
+_Found = dict[str, tuple[int, float]]
 _KEEP_FILES = timedelta(hours=1)
 _AT_ONCE = timedelta(milliseconds=5)
 
@@ -64,6 +63,14 @@ class LanceDbStore:
         for table in _tables(name):
             self._database.drop_table(table, ignore_missing=True)
         self._tag_sets.forget(name)
+
+    def rebuild(self, collection: str) -> int:
+        """See VectorStore. Vectors are compared one by one and have no index here."""
+        table = self._table(collection)
+        table.create_index("indexed_text", config=FTS(with_position=False), replace=True)
+        table.optimize(cleanup_older_than=_KEEP_FILES)
+        count: int = table.count_rows()
+        return count
 
     def stage(self, collection: str, version: int, passages: Iterable[Passage]) -> StageResult:
         """See VectorStore. The keyword index covers the version when this returns."""
@@ -119,29 +126,31 @@ class LanceDbStore:
         if scope.is_empty or limit < 1:
             return []
         table = self._table(collection)
+        table.checkout(table.version)  # one commit for all that follows: row ids mean something within it only
         rows = LanceRows(table, None)
         asked = check_vector(vector, dimensions=rows.dimensions, what="the question")
         where = self._where(collection, version=version, scope=scope, attributes=rows.attributes)
         wanted = max(CANDIDATES, limit)
-        columns = _SHOWN if arrange else _NAMED
-        found: list[pa.Table] = []
-        dense: dict[str, float] = {}
+        dense: _Found = {}
         with ThreadPoolExecutor(max_workers=1) as beside:  # the two searches leave Python, so they run at the same time
             if alpha < 1 and text.strip():
-                query = table.search(_match_query(text, "indexed_text"), query_type="fts").select([*columns, "_score"])
-                words = beside.submit(_scores, query, where=where, limit=wanted, found=found)
+                query = table.search(_match_query(text, "indexed_text"), query_type="fts").select(["key", "_score"])
+                words = beside.submit(_ranked, query, where=where, limit=wanted)
             else:
                 words = None
             if alpha > 0 or words is None:
                 query = table.search(asked, query_type="vector", vector_column_name="vector").distance_type("cosine")
-                nearest = query.bypass_vector_index().select([*columns, "_distance"])
-                dense = {key: -distance for key, distance in _scores(nearest, where=where, limit=wanted, found=found).items()}
+                dense = _ranked(query.bypass_vector_index().select(["key", "_distance"]), where=where, limit=wanted)
             sparse = words.result() if words is not None else {}
-        best = fused_order(dense, sparse, alpha=alpha)
+        scores = fused_order(
+            {key: -distance for key, (_, distance) in dense.items()},
+            {key: score for key, (_, score) in sparse.items()},
+            alpha=alpha,
+        )
+        best = [{**sparse, **dense}[key][0] for key in scores]
         if arrange:
-            candidates = [_candidate(row) for row in _rows_of(best, found)]
-            best = [best[place] for place in arrange(candidates)]
-        return [Hit(stored_passage(row), rank) for rank, row in enumerate(rows.of(best[:limit]), start=1)]
+            best = [best[place] for place in arrange([_candidate(row) for row in rows.at(best, _SHOWN)])]
+        return [Hit(stored_passage(row), rank) for rank, row in enumerate(rows.at(best[:limit], RETURNED), start=1)]
 
     def count(self, collection: str, version: int) -> int:
         """See VectorStore."""
@@ -200,23 +209,14 @@ def _at(version: int) -> str:
     return f"valid_from <= {version} and valid_to > {version}"
 
 
-def _scores(query: Any, *, where: str, limit: int, found: list[pa.Table]) -> dict[str, float]:  # noqa: ANN401
-    """The best candidates' scores (the last column asked for) by key; their rows are appended to `found`."""
-    table = query.where(where, prefilter=True).limit(limit).to_arrow()
-    found.append(table.drop_columns([table.column_names[-1]]))
-    return dict(zip(table["key"].to_pylist(), table.column(table.num_columns - 1).to_pylist(), strict=True))
+def _ranked(query: Any, *, where: str, limit: int) -> _Found:  # noqa: ANN401
+    """Key → row id and score (the last column asked for) of the best candidates. Nothing else is read of a candidate here."""
+    table = query.where(where, prefilter=True).limit(limit).with_row_id(True).to_arrow()
+    score = next(name for name in ("_score", "_distance") if name in table.column_names)
+    return dict(
+        zip(table["key"].to_pylist(), zip(table["_rowid"].to_pylist(), table[score].to_pylist(), strict=True), strict=True)
+    )
 
 
 def _candidate(row: Mapping[str, Any]) -> Candidate:
     return Candidate(row["document"], row["title"], row["page"], json.loads(row["attributes"]))
-
-
-def _rows_of(keys: Sequence[str], found: Sequence[pa.Table]) -> list[dict[str, Any]]:
-    """The found rows of these keys, in the keys' order."""
-    if not keys:
-        return []
-    table = pa.concat_tables(found)
-    rows: list[dict[str, Any]] = table.take(
-        pc.index_in(pa.array(keys, pa.string()), value_set=table["key"].combine_chunks())
-    ).to_pylist()
-    return rows

@@ -106,6 +106,16 @@ class VectorStore(Protocol):
     def drop_collection(self, name: str) -> None:
         """The collection and all its versions are gone; nothing happens if it never was."""
 
+    def rebuild(self, collection: str) -> int:
+        """How many passages the collection holds, over all versions, now that its indexes are made anew from them.
+
+        Searches meanwhile are answered from the old ones, never from half of the new. For after a restore. May be repeated.
+
+        Raises:
+            CollectionMissing: there is no such collection.
+            StoreUnavailable: not all passages came over; the old indexes are in use.
+        """
+
     def stage(self, collection: str, version: int, passages: Iterable[Passage]) -> StageResult:
         """At `version` the collection holds exactly `passages`; readers of earlier versions see no change.
 

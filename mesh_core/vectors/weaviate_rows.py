@@ -17,12 +17,12 @@ import numpy.typing as npt
 from weaviate.classes.config import Configure, DataType, Property, Tokenization, VectorDistances, VectorFilterStrategy
 from weaviate.classes.data import DataObject
 from weaviate.classes.query import Filter
-from weaviate.exceptions import WeaviateBaseError
 
 from mesh_core.vectors.identifiers import attribute_field
 from mesh_core.vectors.passages import Candidate, StoredPassage, indexed_text, tag_set
 from mesh_core.vectors.staging import NewRow, Row
 from mesh_core.vectors.store import OPEN, StoreUnavailable
+from mesh_core.vectors.weaviate_objects import insert_all
 
 __all__ = [
     "RETURNED",
@@ -44,14 +44,16 @@ RETURNED = ("passage_id", "document", "title", "heading", "text", "start", "end"
 SHOWN = ("document", "title", "page", "attributes")
 """The properties a candidate is made of."""
 
-TAG_SETS = "Mesh_tag_sets"
-"""The collection of all tag sets that occur in any collection; `_encoded` names never look like it."""
+TAG_SETS = "Mesh_tag_sets_by_domain"
+"""The collection of all tag sets that occur in any collection; encoded names never look like it."""
+
+_EXACT_UP_TO = 40_000
+"""A filter that keeps at most so many passages is answered by comparing all of them."""
 
 _ROW = ("passage_id", "digest", "valid_from", "valid_to")
 _KINDS: Mapping[type, DataType] = {str: DataType.TEXT, int: DataType.INT, float: DataType.NUMBER, bool: DataType.BOOL}
 _NAMESPACE = uuid.UUID("0f0e3d9c-58f6-5f0c-8f0a-2f5d6c1b9e11")
 _PAGE = 1000
-_ATTEMPTS = 3
 _WRITERS = 8
 
 
@@ -78,7 +80,11 @@ def collection_settings(*, dimensions: int, attributes: Mapping[str, type]) -> d
     )
     interval = [_filterable(name, DataType.INT, index_range_filters=True) for name in ("valid_from", "valid_to")]
     texts = [_filterable(name, DataType.TEXT) for name in ("passage_id", "tag_set")]
-    index = Configure.VectorIndex.hnsw(distance_metric=VectorDistances.COSINE, filter_strategy=VectorFilterStrategy.SWEEPING)
+    index = Configure.VectorIndex.hnsw(
+        distance_metric=VectorDistances.COSINE,
+        filter_strategy=VectorFilterStrategy.SWEEPING,
+        flat_search_cutoff=_EXACT_UP_TO,
+    )
     return {
         "description": json.dumps({"dimensions": dimensions}),
         "properties": [
@@ -90,6 +96,7 @@ def collection_settings(*, dimensions: int, attributes: Mapping[str, type]) -> d
         ],
         "vector_config": Configure.Vectors.self_provided(vector_index_config=index),
         "inverted_index_config": Configure.inverted_index(index_null_state=True),
+        "multi_tenancy_config": Configure.multi_tenancy(enabled=True),
     }
 
 
@@ -99,6 +106,7 @@ def tag_sets_settings() -> dict[str, Any]:
     return {
         "properties": [_filterable("collection", DataType.TEXT), _filterable("tag_set", DataType.TEXT), tags],
         "vector_config": Configure.Vectors.self_provided(),
+        "multi_tenancy_config": Configure.multi_tenancy(enabled=True),
     }
 
 
@@ -160,7 +168,7 @@ class WeaviateRows:
         """The rows are there, their tag sets before them."""
         sets = {tag_set(row.passage.tags): sorted(set(row.passage.tags)) for row in rows}
         collection = self._name
-        _insert_all(
+        insert_all(
             self._tag_sets,
             [
                 DataObject(
@@ -170,8 +178,9 @@ class WeaviateRows:
                 for identity, tags in sets.items()
             ],
             what=f"tag sets of {collection}",
+            named="tag_set",
         )
-        _insert_all(self._collection, [self._object(row) for row in rows], what=f"passages of {collection}")
+        insert_all(self._collection, [self._object(row) for row in rows], what=f"passages of {collection}", named="passage_id")
 
     def set_valid_to(self, keys: Sequence[str], version: int) -> None:
         """The rows of these keys end at `version`."""
@@ -227,23 +236,4 @@ def _filterable(name: str, kind: DataType, *, description: str | None = None, in
         index_range_filters=index_range_filters,
         index_searchable=False,
         tokenization=tokenization,
-    )
-
-
-def _insert_all(collection: Any, objects: Sequence[Any], *, what: str) -> None:  # noqa: ANN401
-    """Every object is stored; those that fail are tried again. Raises: StoreUnavailable."""
-    pending = list(objects)
-    problem = ""
-    for _ in range(_ATTEMPTS):
-        try:
-            errors = collection.data.insert_many(pending).errors
-        except WeaviateBaseError as error:
-            problem = str(error)
-            continue
-        if not errors:
-            return
-        problem = next(iter(errors.values())).message
-        pending = [pending[position] for position in sorted(errors)]
-    raise StoreUnavailable(
-        f"{len(pending)} {what} could not be stored after {_ATTEMPTS} attempts ({problem}): repeat when the store is well."
     )

@@ -21,7 +21,7 @@ from mesh_core.expressions.tree import Expression
 from mesh_core.expressions.weaviate import Everything, Nothing, to_weaviate
 from mesh_core.vectors.enumeration import enumerated
 from mesh_core.vectors.fusion import CANDIDATES
-from mesh_core.vectors.identifiers import attribute_field, collection_identifier
+from mesh_core.vectors.identifiers import attribute_field
 from mesh_core.vectors.passages import Hit, InvalidPassage, Passage, check_vector
 from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
 from mesh_core.vectors.staging import check_version, erase, prune, stage, unstage
@@ -34,18 +34,16 @@ from mesh_core.vectors.store import (
     StageResult,
     StoreUnavailable,
 )
+from mesh_core.vectors.weaviate_collections import WeaviateCollections, missing
 from mesh_core.vectors.weaviate_rows import (
     RETURNED,
     SHOWN,
-    TAG_SETS,
     WeaviateRows,
     attribute_property,
     candidate,
-    collection_settings,
     exact,
     read_declaration,
     stored_passage,
-    tag_sets_settings,
 )
 
 __all__ = ["WeaviateStore"]
@@ -71,9 +69,10 @@ class WeaviateStore:
                 grpc_port=grpc_port,
                 grpc_secure=secure,
                 auth_credentials=Auth.api_key(api_key) if api_key else None,
-                additional_config=AdditionalConfig(timeout=Timeout(query=30, insert=300)),
+                additional_config=AdditionalConfig(timeout=Timeout(query=30, insert=300), trust_env=secure),
                 skip_init_checks=True,  # they ask a package registry for a newer client
             )
+        self._collections = WeaviateCollections(self._client)
         if not self._client.is_ready():
             self._client.close()
             raise StoreUnavailable(f"Weaviate at {self._address} does not answer as ready: start it, or correct MESH_VECTORS.")
@@ -81,32 +80,43 @@ class WeaviateStore:
     def ensure_collection(self, name: str, *, dimensions: int, attributes: Mapping[str, type]) -> None:
         """See VectorStore."""
         check_declaration(name, dimensions=dimensions, attributes=attributes)
-        identifier = collection_identifier(name)
         with self._reported():
-            if not self._client.collections.exists(TAG_SETS):
-                self._client.collections.create(TAG_SETS, **tag_sets_settings())
-            if not self._client.collections.exists(identifier):
-                settings = collection_settings(dimensions=dimensions, attributes=attributes)
-                self._client.collections.create(identifier, **settings)
-            collection = self._client.collections.use(identifier)
-            missing = missing_attributes(name, wanted=(dimensions, attributes), stored=read_declaration(collection))
-            for attribute, kind in missing.items():
-                collection.config.add_property(attribute_property(attribute, kind))
+            self._collections.create(name, dimensions=dimensions, attributes=attributes)
+            stored = read_declaration(self._collections.use(name))
+            lacking = missing_attributes(name, wanted=(dimensions, attributes), stored=stored)
+            for attribute, kind in lacking.items():
+                self._collections.add_property(name, attribute_property(attribute, kind))
         self._declared.pop(name, None)
 
     def drop_collection(self, name: str) -> None:
         """See VectorStore."""
         with self._reported():
-            self._client.collections.delete(collection_identifier(name))
-            if self._client.collections.exists(TAG_SETS):
-                self._client.collections.use(TAG_SETS).data.delete_many(where=_of(name))
+            self._collections.drop(name)
         self._forget(name)
 
+    def rebuild(self, collection: str) -> int:
+        """See VectorStore. The new collection takes the place of the old one by its alias."""
+        with self._reported():
+            count = self._collections.rebuild(collection)
+        self._forget(collection)
+        return count
+
     def stage(self, collection: str, version: int, passages: Iterable[Passage]) -> StageResult:
-        """See VectorStore."""
+        """See VectorStore.
+
+        A server that dies loses the latest entries of its indexes and keeps the objects (seen with 1.35.2: filters and vector
+        search miss them, without an error). So where a version was begun before, or is not found whole, the collection is built
+        anew.
+        """
         self._forget(collection)
         with self._reported():
-            return stage(self._rows(collection), collection=collection, version=version, passages=passages)
+            begun = self._collections.existing(collection).aggregate.over_all(filters=_from(version), total_count=True)
+            result = stage(self._rows(collection), collection=collection, version=version, passages=passages)
+            if begun.total_count or self.count(collection, version) != result.added + result.kept:
+                self._collections.rebuild(collection)
+                if self.count(collection, version) != result.added + result.kept:
+                    raise StoreUnavailable(f"version {version} of {collection} is not whole in Weaviate: repeat the call.")
+        return result
 
     def unstage(self, collection: str, version: int) -> None:
         """See VectorStore."""
@@ -149,7 +159,7 @@ class WeaviateStore:
             asked, where = self._question(collection, vector=vector, version=version, scope=scope)
             if where is None:
                 return []
-            collection_query = self._client.collections.use(collection_identifier(collection)).query
+            collection_query = self._collections.use(collection).query
             answer = collection_query.hybrid(
                 query=text,
                 vector=asked,
@@ -172,9 +182,7 @@ class WeaviateStore:
         """See VectorStore."""
         check_version(version)
         with self._reported(collection):
-            found = self._client.collections.use(collection_identifier(collection)).aggregate.over_all(
-                filters=_at(version), total_count=True
-            )
+            found = self._collections.use(collection).aggregate.over_all(filters=_at(version), total_count=True)
         return int(found.total_count or 0)
 
     def close(self) -> None:
@@ -182,11 +190,7 @@ class WeaviateStore:
         self._client.close()
 
     def _rows(self, name: str) -> WeaviateRows:
-        identifier = collection_identifier(name)
-        if not self._client.collections.exists(identifier):
-            raise _missing(name)
-        use = self._client.collections.use
-        return WeaviateRows(use(identifier), use(TAG_SETS), name)
+        return WeaviateRows(self._collections.existing(name), self._collections.tag_sets(name), name)
 
     def _question(
         self, collection: str, *, vector: Sequence[float], version: int, scope: AllowedScope
@@ -205,10 +209,7 @@ class WeaviateStore:
         raise AssertionError("the second turn returns or raises")
 
     def _declaration(self, name: str) -> tuple[int, dict[str, type]]:
-        identifier = collection_identifier(name)
-        if not self._client.collections.exists(identifier):
-            raise _missing(name)
-        return read_declaration(self._client.collections.use(identifier))
+        return read_declaration(self._collections.existing(name))
 
     def _where(self, collection: str, *, version: int, scope: AllowedScope, attributes: Mapping[str, type]) -> Any:  # noqa: ANN401
         """The one pre-filter of both searches: version, permitted rows, permitted tag sets; None if no tag set is permitted."""
@@ -248,7 +249,7 @@ class WeaviateStore:
 
     def _read_values(self, collection: str, version: int, field: str) -> Sequence[str]:
         """Every value of a text field at the version. Raises: CollectionMismatch, if they are too many to list."""
-        aggregate = self._client.collections.use(collection_identifier(collection)).aggregate
+        aggregate = self._collections.use(collection).aggregate
         grouping = GroupByAggregate(prop=field, limit=_MOST_VALUES + 1)
         groups = aggregate.over_all(group_by=grouping, filters=_at(version), total_count=True).groups
         if len(groups) > _MOST_VALUES:
@@ -258,13 +259,20 @@ class WeaviateStore:
             )
         return sorted(str(group.grouped_by.value) for group in groups)
 
+    def _is_missing(self, collection: str) -> bool:
+        try:
+            return not self._collections.exists(collection)
+        except WeaviateBaseError:
+            return False
+
     def _forget(self, collection: str) -> None:
         self._tag_sets.forget(collection)
         self._values.forget(collection)
         self._declared.pop(collection, None)
 
     def _read_tag_sets(self, collection: str) -> Mapping[str, Sequence[str]]:
-        found = self._client.collections.use(TAG_SETS).query.fetch_objects(filters=_of(collection), limit=_MOST_TAG_SETS)
+        wanted = Filter.by_property("collection").equal(collection)
+        found = self._collections.tag_sets(collection).query.fetch_objects(filters=wanted, limit=_MOST_TAG_SETS)
         rows: Iterator[dict[str, Any]] = (dict(item.properties) for item in found.objects)
         return {row["tag_set"]: row.get("tags") or () for row in rows}
 
@@ -274,20 +282,16 @@ class WeaviateStore:
         try:
             yield
         except WeaviateBaseError as error:
-            if collection is not None and not self._client.collections.exists(collection_identifier(collection)):
-                raise _missing(collection) from error
+            if collection is not None and self._is_missing(collection):
+                raise missing(collection) from error
             what = f" for {collection}" if collection else ""
             raise StoreUnavailable(
                 f"Weaviate at {self._address} failed{what}: {error} Check that it runs, MESH_VECTORS and the API key."
             ) from error
 
 
-def _missing(name: str) -> CollectionMissing:
-    return CollectionMissing(f"there is no collection {name}: create it with ensure_collection (publishing does so).")
-
-
-def _of(collection: str) -> Any:  # noqa: ANN401
-    return Filter.by_property("collection").equal(collection)
+def _from(version: int) -> Any:  # noqa: ANN401
+    return Filter.by_property("valid_from").equal(version)
 
 
 def _at(version: int) -> Any:  # noqa: ANN401

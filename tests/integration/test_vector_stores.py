@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
+import threading
 import zlib
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -39,7 +39,6 @@ from mesh_core.vectors.store import (
     VectorStoreError,
     open_store,
 )
-from tests.integration.weaviate_server import running_weaviate, weaviate_binary
 
 EVERYTHING = AllowedScope(TRUE)
 _NUMBERS = itertools.count(1)
@@ -570,46 +569,68 @@ def test_an_absent_server_is_named() -> None:
         open_store("weaviate://127.0.0.1:1?grpc_port=2")
 
 
-def test_objects_that_fail_are_tried_again_and_then_reported() -> None:
-    from types import SimpleNamespace
+def test_indexes_made_anew_hold_every_version_as_it_was(store: VectorStore, collection: str) -> None:
+    names = ("eu", "us", "old")
+    store.stage(collection, 1, [passage(name, region=name.upper(), tags=(name,), text=f"voucher {name}") for name in names])
+    store.stage(collection, 3, [passage(name, region=name.upper(), tags=(name,), text=f"voucher {name}") for name in names[:2]])
+    scope = AllowedScope(Compare("=", REGION, Literal("EU")), frozenset({"us"}))
 
-    from mesh_core.vectors.weaviate_rows import _insert_all
+    def answers() -> list[object]:
+        found = [visible(store, collection, version) for version in (1, 2, 3)]
+        words = store.search(collection, text="voucher old", vector=unit(1), version=1, scope=EVERYTHING, limit=1, alpha=0)
+        return [*found, visible(store, collection, 3, scope), words]
 
-    class Flaky:
-        def __init__(self, failures: list[list[int]]) -> None:
-            self.data = self
-            self.failures = failures
-            self.batches: list[list[str]] = []
-
-        def insert_many(self, objects: list[str]) -> SimpleNamespace:
-            self.batches.append(objects)
-            return SimpleNamespace(
-                errors={position: SimpleNamespace(message="shard is busy") for position in self.failures.pop(0)}
-            )
-
-    flaky = Flaky([[0, 2], [1], []])
-    _insert_all(flaky, ["a", "b", "c"], what="passages")
-    assert flaky.batches == [["a", "b", "c"], ["a", "c"], ["c"]]
-    with pytest.raises(StoreUnavailable, match=r"1 passages could not be stored after 3 attempts \(shard is busy\)"):
-        _insert_all(Flaky([[1], [0], [0]]), ["a", "b"], what="passages")
+    before = answers()
+    assert store.rebuild(collection) == 3
+    assert answers() == before
+    assert store.rebuild(collection) == 3
+    assert store.stage(collection, 4, [passage("eu", region="EU", tags=("eu",), text="voucher eu")]).kept == 1
+    assert [visible(store, collection, version) for version in (3, 4)] == [{"eu", "us"}, {"eu"}]
+    with pytest.raises(CollectionMissing, match=r"no\.such\.pages"):
+        store.rebuild("no.such.pages")
 
 
-@pytest.mark.slow
-@pytest.mark.weaviate
-def test_a_server_with_keys_refuses_strangers_and_keeps_its_passages_over_a_restart(tmp_path: Path) -> None:
-    keys = {
-        "AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED": "false",
-        "AUTHENTICATION_APIKEY_ENABLED": "true",
-        "AUTHENTICATION_APIKEY_ALLOWED_KEYS": "right",
-        "AUTHENTICATION_APIKEY_USERS": "mesh",
-    }
-    with running_weaviate(weaviate_binary(), tmp_path, keys) as url:
-        with closing(open_store(url, api_key="right")) as store:
-            store.ensure_collection("a.b.c", dimensions=8, attributes={})
-            store.stage("a.b.c", 1, [passage(f"p{number}", vector=unit(1, number)) for number in range(50)])
-        for key in (None, "wrong"):
-            with pytest.raises(StoreUnavailable), closing(open_store(url, api_key=key)) as store:
-                store.count("a.b.c", 1)
-    with running_weaviate(weaviate_binary(), tmp_path, keys) as url, closing(open_store(url, api_key="right")) as store:
-        hits = store.search("a.b.c", text="", vector=unit(1), version=1, scope=EVERYTHING, limit=3)
-    assert [hit.passage.id for hit in hits] == ["p0", "p1", "p2"]
+def test_searches_during_a_rebuild_never_see_a_part(store: VectorStore, collection: str) -> None:
+    store.stage(collection, 1, [passage(f"p{number}", text="common") for number in range(1200)])
+    done = threading.Event()
+    seen: list[int] = []
+
+    def search() -> None:
+        while not done.is_set():
+            hits = store.search(collection, text="common", vector=unit(1), version=1, scope=EVERYTHING, limit=1200)
+            seen.append(len(hits))
+
+    with ThreadPoolExecutor(1) as pool:
+        searching = pool.submit(search)
+        store.rebuild(collection)
+        done.set()
+        searching.result()
+    assert seen
+    assert set(seen) == {1200}
+
+
+@pytest.mark.parametrize("share", [1.0, 0.5, 0.1, 0.01])
+def test_a_scope_answers_as_an_index_of_only_what_it_permits(store: VectorStore, collection: str, share: float) -> None:
+    random = np.random.default_rng(5)
+    vectors = random.normal(size=(1000, 8)).astype(np.float32)
+    words = ["travel", "advance", "voucher", "refund", "leave", "ledger"]
+    texts = [" ".join(random.choice(words, 12)) for _ in range(1000)]
+    ranks = random.permutation(1000)
+    offered = [passage(f"p{n}", text=texts[n], vector=vectors[n], score=float(ranks[n])) for n in range(1000)]
+    scope = AllowedScope(Compare("<", Column("score"), Literal(1000 * share)))
+    oracle = f"{collection}-only"
+    store.ensure_collection(oracle, dimensions=8, attributes={"score": float, "region": str})
+    store.stage(collection, 1, offered)
+    store.stage(oracle, 1, [it for it, rank in zip(offered, ranks, strict=True) if rank < 1000 * share])
+    dense = hybrid = wanted = 0
+    for number in range(20):
+        asked = {"vector": list(random.normal(size=8)), "version": 1, "limit": 10}
+        for text in ("", " ".join(random.choice(words, 2))):
+            right = {hit.passage.id for hit in store.search(oracle, text=text, scope=EVERYTHING, **asked)}
+            got = {hit.passage.id for hit in store.search(collection, text=text, scope=scope, **asked)}
+            assert len(got) == len(right) == 10, number
+            dense, hybrid = dense + len(right & got) * (not text), hybrid + len(right & got) * bool(text)
+        wanted += 10
+    store.drop_collection(oracle)
+    assert dense == wanted
+    assert hybrid >= 0.95 * wanted  # BM25 counts words of all passages

@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 import shutil
 import socket
+import ssl
 import subprocess
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from types import MappingProxyType
@@ -42,17 +43,38 @@ def weaviate_binary() -> Path:
 
 
 @contextmanager
-def running_weaviate(binary: Path, folder: Path, settings: Mapping[str, str] = MappingProxyType({})) -> Iterator[str]:
-    """The server runs while the block does; data and log lie in `folder`, where a second run finds them again."""
-    ports = _free_ports()
+def running_weaviate(
+    binary: Path,
+    folder: Path,
+    settings: Mapping[str, str] = MappingProxyType({}),
+    *,
+    certificate: Path | None = None,
+    started: Callable[[subprocess.Popen[bytes]], None] = lambda process: None,
+    ports: Mapping[str, int] | None = None,
+) -> Iterator[str]:
+    """The server runs while the block does; data and log lie in `folder`, where a second run finds them again.
+
+    Args:
+        binary: The server.
+        folder: Of data and log.
+        settings: More of its environment.
+        certificate: It is reached by TLS only, under this certificate.
+        started: Is told its process.
+        ports: Those it listens on, as `free_ports` gives them; by default new ones.
+    """
+    ports = ports or free_ports()
     command = [str(binary), "--host", "127.0.0.1", "--port", str(ports["http"]), "--scheme", "http"]
+    if certificate is not None:
+        command = [str(binary), "--tls-host", "127.0.0.1", "--tls-port", str(ports["http"]), "--scheme", "https"]
     with (folder / "log").open("ab") as log:
         process = subprocess.Popen(
             command, env={**_environment(folder / "data", ports), **settings}, stdout=log, stderr=log, cwd=folder
         )
         try:
-            _wait_until_ready(process, ports["http"], folder / "log")
-            yield f"weaviate://127.0.0.1:{ports['http']}?grpc_port={ports['grpc']}"
+            started(process)
+            _wait_until_ready(process, ports["http"], folder / "log", certificate)
+            url = f"weaviate://127.0.0.1:{ports['http']}?grpc_port={ports['grpc']}"
+            yield f"{url}&secure=true" if certificate is not None else url
         finally:
             process.terminate()
             try:
@@ -62,7 +84,7 @@ def running_weaviate(binary: Path, folder: Path, settings: Mapping[str, str] = M
                 process.wait()
 
 
-def _environment(data: Path, ports: dict[str, int]) -> dict[str, str]:
+def _environment(data: Path, ports: Mapping[str, int]) -> dict[str, str]:
     return {
         "PATH": os.environ.get("PATH", ""),
         "HOME": str(data.parent),
@@ -88,7 +110,8 @@ def _environment(data: Path, ports: dict[str, int]) -> dict[str, str]:
     }
 
 
-def _free_ports() -> dict[str, int]:
+def free_ports() -> dict[str, int]:
+    """Ports for one server that nobody listens on."""
     with ExitStack() as stack:
         sockets = [stack.enter_context(socket.socket()) for _ in _PORTS]
         for one in sockets:
@@ -96,13 +119,15 @@ def _free_ports() -> dict[str, int]:
         return dict(zip(_PORTS, (one.getsockname()[1] for one in sockets), strict=True))
 
 
-def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path) -> None:
+def _wait_until_ready(process: subprocess.Popen[bytes], port: int, log: Path, certificate: Path | None) -> None:
     deadline = time.monotonic() + _READY_SECONDS
+    trusted = ssl.create_default_context(cafile=str(certificate)) if certificate is not None else None
+    address = f"http{'s' if certificate is not None else ''}://127.0.0.1:{port}/v1/.well-known/ready"
     while time.monotonic() < deadline:
         if process.poll() is not None:
             break
         try:
-            with urllib.request.urlopen(f"http://127.0.0.1:{port}/v1/.well-known/ready", timeout=2) as answer:
+            with urllib.request.urlopen(address, timeout=2, context=trusted) as answer:
                 if answer.status == 200:
                     return
         except (urllib.error.URLError, OSError):

@@ -26,7 +26,7 @@ from domainmesh.v1 import erasure_pb2 as domainmesh_dot_v1_dot_erasure__pb2
 from domainmesh.v1 import product_pb2 as domainmesh_dot_v1_dot_product__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'domainmesh/v1/maintenance_service.proto\x12\rdomainmesh.v1\x1a\x1b\x64omainmesh/v1/erasure.proto\x1a\x1b\x64omainmesh/v1/product.proto\")\n\x16MaintainProductRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\"\x93\x01\n\x17MaintainProductResponse\x12\x18\n\x10retired_versions\x18\x01 \x03(\x04\x12/\n\tcompacted\x18\x02 \x03(\x0b\x32\x1c.domainmesh.v1.CompactedPort\x12-\n\x08vacuumed\x18\x03 \x03(\x0b\x32\x1b.domainmesh.v1.VacuumedPort\"G\n\x15\x43ompactProductRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\t\x12\x0f\n\x07z_order\x18\x03 \x03(\t\"I\n\x16\x43ompactProductResponse\x12/\n\tcompacted\x18\x01 \x03(\x0b\x32\x1c.domainmesh.v1.CompactedPort\"H\n\rCompactedPort\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x14\n\x0c\x66iles_before\x18\x02 \x01(\x04\x12\x13\n\x0b\x66iles_after\x18\x03 \x01(\x04\"h\n\x14VacuumProductRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x18\n\x0bgrace_hours\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x42\x0e\n\x0c_grace_hours\"F\n\x15VacuumProductResponse\x12-\n\x08vacuumed\x18\x01 \x03(\x0b\x32\x1b.domainmesh.v1.VacuumedPort\"+\n\x0cVacuumedPort\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"\\\n\x14RetireVersionRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"j\n\x13\x45raseSubjectRequest\x12\x0b\n\x03tag\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x10\n\x08products\x18\x03 \x03(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"@\n\x14\x45raseSubjectResponse\x12(\n\x08\x65rasures\x18\x01 \x03(\x0b\x32\x16.domainmesh.v1.Erasure2\xd8\x03\n\x12MaintenanceService\x12`\n\x0fMaintainProduct\x12%.domainmesh.v1.MaintainProductRequest\x1a&.domainmesh.v1.MaintainProductResponse\x12]\n\x0e\x43ompactProduct\x12$.domainmesh.v1.CompactProductRequest\x1a%.domainmesh.v1.CompactProductResponse\x12Z\n\rVacuumProduct\x12#.domainmesh.v1.VacuumProductRequest\x1a$.domainmesh.v1.VacuumProductResponse\x12L\n\rRetireVersion\x12#.domainmesh.v1.RetireVersionRequest\x1a\x16.domainmesh.v1.Release\x12W\n\x0c\x45raseSubject\x12\".domainmesh.v1.EraseSubjectRequest\x1a#.domainmesh.v1.EraseSubjectResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'domainmesh/v1/maintenance_service.proto\x12\rdomainmesh.v1\x1a\x1b\x64omainmesh/v1/erasure.proto\x1a\x1b\x64omainmesh/v1/product.proto\")\n\x16MaintainProductRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\"\x93\x01\n\x17MaintainProductResponse\x12\x18\n\x10retired_versions\x18\x01 \x03(\x04\x12/\n\tcompacted\x18\x02 \x03(\x0b\x32\x1c.domainmesh.v1.CompactedPort\x12-\n\x08vacuumed\x18\x03 \x03(\x0b\x32\x1b.domainmesh.v1.VacuumedPort\"G\n\x15\x43ompactProductRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\t\x12\x0f\n\x07z_order\x18\x03 \x03(\t\"I\n\x16\x43ompactProductResponse\x12/\n\tcompacted\x18\x01 \x03(\x0b\x32\x1c.domainmesh.v1.CompactedPort\"H\n\rCompactedPort\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x14\n\x0c\x66iles_before\x18\x02 \x01(\x04\x12\x13\n\x0b\x66iles_after\x18\x03 \x01(\x04\"h\n\x14VacuumProductRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x18\n\x0bgrace_hours\x18\x02 \x01(\rH\x00\x88\x01\x01\x12\x15\n\rvalidate_only\x18\x03 \x01(\x08\x42\x0e\n\x0c_grace_hours\"F\n\x15VacuumProductResponse\x12-\n\x08vacuumed\x18\x01 \x03(\x0b\x32\x1b.domainmesh.v1.VacuumedPort\"+\n\x0cVacuumedPort\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\r\n\x05\x63ount\x18\x02 \x01(\x04\"6\n\x15ReindexProductRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\t\"I\n\x16ReindexProductResponse\x12/\n\treindexed\x18\x01 \x03(\x0b\x32\x1c.domainmesh.v1.ReindexedPort\"/\n\rReindexedPort\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x10\n\x08passages\x18\x02 \x01(\x04\"\\\n\x14RetireVersionRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x0e\n\x06reason\x18\x03 \x01(\t\x12\x12\n\nrequest_id\x18\x04 \x01(\t\"j\n\x13\x45raseSubjectRequest\x12\x0b\n\x03tag\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t\x12\x10\n\x08products\x18\x03 \x03(\t\x12\x0e\n\x06reason\x18\x04 \x01(\t\x12\x15\n\rvalidate_only\x18\x05 \x01(\x08\"@\n\x14\x45raseSubjectResponse\x12(\n\x08\x65rasures\x18\x01 \x03(\x0b\x32\x16.domainmesh.v1.Erasure2\xb7\x04\n\x12MaintenanceService\x12`\n\x0fMaintainProduct\x12%.domainmesh.v1.MaintainProductRequest\x1a&.domainmesh.v1.MaintainProductResponse\x12]\n\x0e\x43ompactProduct\x12$.domainmesh.v1.CompactProductRequest\x1a%.domainmesh.v1.CompactProductResponse\x12Z\n\rVacuumProduct\x12#.domainmesh.v1.VacuumProductRequest\x1a$.domainmesh.v1.VacuumProductResponse\x12]\n\x0eReindexProduct\x12$.domainmesh.v1.ReindexProductRequest\x1a%.domainmesh.v1.ReindexProductResponse\x12L\n\rRetireVersion\x12#.domainmesh.v1.RetireVersionRequest\x1a\x16.domainmesh.v1.Release\x12W\n\x0c\x45raseSubject\x12\".domainmesh.v1.EraseSubjectRequest\x1a#.domainmesh.v1.EraseSubjectResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -49,12 +49,18 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_VACUUMPRODUCTRESPONSE']._serialized_end=707
   _globals['_VACUUMEDPORT']._serialized_start=709
   _globals['_VACUUMEDPORT']._serialized_end=752
-  _globals['_RETIREVERSIONREQUEST']._serialized_start=754
-  _globals['_RETIREVERSIONREQUEST']._serialized_end=846
-  _globals['_ERASESUBJECTREQUEST']._serialized_start=848
-  _globals['_ERASESUBJECTREQUEST']._serialized_end=954
-  _globals['_ERASESUBJECTRESPONSE']._serialized_start=956
-  _globals['_ERASESUBJECTRESPONSE']._serialized_end=1020
-  _globals['_MAINTENANCESERVICE']._serialized_start=1023
-  _globals['_MAINTENANCESERVICE']._serialized_end=1495
+  _globals['_REINDEXPRODUCTREQUEST']._serialized_start=754
+  _globals['_REINDEXPRODUCTREQUEST']._serialized_end=808
+  _globals['_REINDEXPRODUCTRESPONSE']._serialized_start=810
+  _globals['_REINDEXPRODUCTRESPONSE']._serialized_end=883
+  _globals['_REINDEXEDPORT']._serialized_start=885
+  _globals['_REINDEXEDPORT']._serialized_end=932
+  _globals['_RETIREVERSIONREQUEST']._serialized_start=934
+  _globals['_RETIREVERSIONREQUEST']._serialized_end=1026
+  _globals['_ERASESUBJECTREQUEST']._serialized_start=1028
+  _globals['_ERASESUBJECTREQUEST']._serialized_end=1134
+  _globals['_ERASESUBJECTRESPONSE']._serialized_start=1136
+  _globals['_ERASESUBJECTRESPONSE']._serialized_end=1200
+  _globals['_MAINTENANCESERVICE']._serialized_start=1203
+  _globals['_MAINTENANCESERVICE']._serialized_end=1770
 # @@protoc_insertion_point(module_scope)

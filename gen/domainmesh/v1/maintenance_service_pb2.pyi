@@ -246,6 +246,82 @@ class VacuumedPort(_message.Message):
 Global___VacuumedPort: _TypeAlias = VacuumedPort  # noqa: Y015
 
 @_typing.final
+class ReindexProductRequest(_message.Message):
+    """Asks for new search indexes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    PORT_FIELD_NUMBER: _builtins.int
+    product: _builtins.str
+    """The product."""
+    port: _builtins.str
+    """Only this collection, if set."""
+    def __init__(
+        self,
+        *,
+        product: _builtins.str = ...,
+        port: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["port", b"port", "product", b"product"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReindexProductRequest: _TypeAlias = ReindexProductRequest  # noqa: Y015
+
+@_typing.final
+class ReindexProductResponse(_message.Message):
+    """What was indexed anew."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    REINDEXED_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def reindexed(self) -> _containers.RepeatedCompositeFieldContainer[Global___ReindexedPort]:
+        """The collections."""
+
+    def __init__(
+        self,
+        *,
+        reindexed: _abc.Iterable[Global___ReindexedPort] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["reindexed", b"reindexed"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReindexProductResponse: _TypeAlias = ReindexProductResponse  # noqa: Y015
+
+@_typing.final
+class ReindexedPort(_message.Message):
+    """A collection with new indexes."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PORT_FIELD_NUMBER: _builtins.int
+    PASSAGES_FIELD_NUMBER: _builtins.int
+    port: _builtins.str
+    """The port's name."""
+    passages: _builtins.int
+    """Passages it holds, over all versions."""
+    def __init__(
+        self,
+        *,
+        port: _builtins.str = ...,
+        passages: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["passages", b"passages", "port", b"port"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ReindexedPort: _TypeAlias = ReindexedPort  # noqa: Y015
+
+@_typing.final
 class RetireVersionRequest(_message.Message):
     """Asks to retire a version."""
 

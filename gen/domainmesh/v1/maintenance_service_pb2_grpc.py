@@ -52,6 +52,11 @@ class MaintenanceServiceStub(object):
                 request_serializer=domainmesh_dot_v1_dot_maintenance__service__pb2.VacuumProductRequest.SerializeToString,
                 response_deserializer=domainmesh_dot_v1_dot_maintenance__service__pb2.VacuumProductResponse.FromString,
                 _registered_method=True)
+        self.ReindexProduct = channel.unary_unary(
+                '/domainmesh.v1.MaintenanceService/ReindexProduct',
+                request_serializer=domainmesh_dot_v1_dot_maintenance__service__pb2.ReindexProductRequest.SerializeToString,
+                response_deserializer=domainmesh_dot_v1_dot_maintenance__service__pb2.ReindexProductResponse.FromString,
+                _registered_method=True)
         self.RetireVersion = channel.unary_unary(
                 '/domainmesh.v1.MaintenanceService/RetireVersion',
                 request_serializer=domainmesh_dot_v1_dot_maintenance__service__pb2.RetireVersionRequest.SerializeToString,
@@ -90,6 +95,13 @@ class MaintenanceServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ReindexProduct(self, request, context):
+        """Builds the search indexes of a product's collections anew from what they hold; searches meanwhile see the old ones.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def RetireVersion(self, request, context):
         """Ends a version that is not the one served: it can be read no more.
         """
@@ -121,6 +133,11 @@ def add_MaintenanceServiceServicer_to_server(servicer, server):
                     servicer.VacuumProduct,
                     request_deserializer=domainmesh_dot_v1_dot_maintenance__service__pb2.VacuumProductRequest.FromString,
                     response_serializer=domainmesh_dot_v1_dot_maintenance__service__pb2.VacuumProductResponse.SerializeToString,
+            ),
+            'ReindexProduct': grpc.unary_unary_rpc_method_handler(
+                    servicer.ReindexProduct,
+                    request_deserializer=domainmesh_dot_v1_dot_maintenance__service__pb2.ReindexProductRequest.FromString,
+                    response_serializer=domainmesh_dot_v1_dot_maintenance__service__pb2.ReindexProductResponse.SerializeToString,
             ),
             'RetireVersion': grpc.unary_unary_rpc_method_handler(
                     servicer.RetireVersion,
@@ -216,6 +233,33 @@ class MaintenanceService(object):
             '/domainmesh.v1.MaintenanceService/VacuumProduct',
             domainmesh_dot_v1_dot_maintenance__service__pb2.VacuumProductRequest.SerializeToString,
             domainmesh_dot_v1_dot_maintenance__service__pb2.VacuumProductResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ReindexProduct(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/domainmesh.v1.MaintenanceService/ReindexProduct',
+            domainmesh_dot_v1_dot_maintenance__service__pb2.ReindexProductRequest.SerializeToString,
+            domainmesh_dot_v1_dot_maintenance__service__pb2.ReindexProductResponse.FromString,
             options,
             channel_credentials,
             insecure,

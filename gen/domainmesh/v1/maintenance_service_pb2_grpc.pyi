@@ -42,6 +42,8 @@ class MaintenanceServiceStub:
     """Puts the rows of each table's served version into fewer, or better sorted, files."""
     VacuumProduct: _grpc.UnaryUnaryMultiCallable[_maintenance_service_pb2.VacuumProductRequest, _maintenance_service_pb2.VacuumProductResponse]
     """Removes files and passages that no version needs which may be read."""
+    ReindexProduct: _grpc.UnaryUnaryMultiCallable[_maintenance_service_pb2.ReindexProductRequest, _maintenance_service_pb2.ReindexProductResponse]
+    """Builds the search indexes of a product's collections anew from what they hold; searches meanwhile see the old ones."""
     RetireVersion: _grpc.UnaryUnaryMultiCallable[_maintenance_service_pb2.RetireVersionRequest, _product_pb2.Release]
     """Ends a version that is not the one served: it can be read no more."""
     EraseSubject: _grpc.UnaryUnaryMultiCallable[_maintenance_service_pb2.EraseSubjectRequest, _maintenance_service_pb2.EraseSubjectResponse]
@@ -60,6 +62,8 @@ class MaintenanceServiceAsyncStub(MaintenanceServiceStub):
     """Puts the rows of each table's served version into fewer, or better sorted, files."""
     VacuumProduct: _aio.UnaryUnaryMultiCallable[_maintenance_service_pb2.VacuumProductRequest, _maintenance_service_pb2.VacuumProductResponse]  # type: ignore[assignment]
     """Removes files and passages that no version needs which may be read."""
+    ReindexProduct: _aio.UnaryUnaryMultiCallable[_maintenance_service_pb2.ReindexProductRequest, _maintenance_service_pb2.ReindexProductResponse]  # type: ignore[assignment]
+    """Builds the search indexes of a product's collections anew from what they hold; searches meanwhile see the old ones."""
     RetireVersion: _aio.UnaryUnaryMultiCallable[_maintenance_service_pb2.RetireVersionRequest, _product_pb2.Release]  # type: ignore[assignment]
     """Ends a version that is not the one served: it can be read no more."""
     EraseSubject: _aio.UnaryUnaryMultiCallable[_maintenance_service_pb2.EraseSubjectRequest, _maintenance_service_pb2.EraseSubjectResponse]  # type: ignore[assignment]
@@ -93,6 +97,14 @@ class MaintenanceServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_maintenance_service_pb2.VacuumProductResponse, _abc.Awaitable[_maintenance_service_pb2.VacuumProductResponse]]:
         """Removes files and passages that no version needs which may be read."""
+
+    @_abc_1.abstractmethod
+    def ReindexProduct(
+        self,
+        request: _maintenance_service_pb2.ReindexProductRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_maintenance_service_pb2.ReindexProductResponse, _abc.Awaitable[_maintenance_service_pb2.ReindexProductResponse]]:
+        """Builds the search indexes of a product's collections anew from what they hold; searches meanwhile see the old ones."""
 
     @_abc_1.abstractmethod
     def RetireVersion(

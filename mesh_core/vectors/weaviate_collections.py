@@ -1,0 +1,148 @@
+"""Where the mesh's collections are on a Weaviate server: an alias for each, the collection behind it, a tenant per domain.
+
+Everybody reads and writes by the alias. So a collection can be built anew beside the one that is read and take its place in one
+step. What lies in a collection belongs to the tenant of the port's domain: a shard of its own, and what a role of Weaviate's can
+be limited to. Knows nothing of searching or staging. Loaded only with the Weaviate store.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import time
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+from weaviate.classes.data import DataObject
+from weaviate.classes.query import Filter
+from weaviate.classes.tenants import Tenant
+
+from mesh_core.vectors.identifiers import collection_identifier, encoded
+from mesh_core.vectors.store import CollectionMismatch, CollectionMissing, StoreUnavailable
+from mesh_core.vectors.weaviate_objects import insert_all
+from mesh_core.vectors.weaviate_rows import TAG_SETS, collection_settings, read_declaration, tag_sets_settings
+
+__all__ = ["WeaviateCollections", "missing", "tenant_of"]
+
+_PAGE = 500
+_LONGEST_TENANT = 64
+_DRAIN_SECONDS = 1.0
+
+
+def tenant_of(name: str) -> str:
+    """The tenant of a collection: its domain's; `finance` for `finance.memos.pages`."""
+    domain = encoded(name.partition(".")[0]) or "none"
+    return domain if len(domain) <= _LONGEST_TENANT else hashlib.sha256(domain.encode()).hexdigest()
+
+
+class WeaviateCollections:
+    """The collections on one server, by their names in the mesh."""
+
+    def __init__(self, client: Any) -> None:  # noqa: ANN401
+        self._client = client
+
+    def use(self, name: str) -> Any:  # noqa: ANN401
+        """The collection as its readers have it; whether it is there is found out when it is used."""
+        return self._client.collections.use(collection_identifier(name)).with_tenant(tenant_of(name))
+
+    def existing(self, name: str) -> Any:  # noqa: ANN401
+        """The collection. Raises: CollectionMissing."""
+        if self._target(name) is None:
+            raise missing(name)
+        return self.use(name)
+
+    def exists(self, name: str) -> bool:
+        """Whether it is there."""
+        return self._target(name) is not None
+
+    def tag_sets(self, name: str) -> Any:  # noqa: ANN401
+        """The tag sets of the collection's domain."""
+        return self._client.collections.use(TAG_SETS).with_tenant(tenant_of(name))
+
+    def create(self, name: str, *, dimensions: int, attributes: Mapping[str, type]) -> None:
+        """The collection is there, if it was not, and so are the tag sets. Raises: CollectionMismatch."""
+        if not self._client.collections.exists(TAG_SETS):
+            self._client.collections.create(TAG_SETS, **tag_sets_settings())
+        self._add_tenant(TAG_SETS, name)
+        if self._target(name) is not None:
+            return
+        if self._client.collections.exists(collection_identifier(name)):
+            raise CollectionMismatch(
+                f"{name} lies in Weaviate as it was before aliases: delete {collection_identifier(name)} there, publish again."
+            )
+        target = self._create(name, 1, dimensions=dimensions, attributes=attributes)
+        self._client.alias.create(alias_name=collection_identifier(name), target_collection=target)
+
+    def add_property(self, name: str, added: Any) -> None:  # noqa: ANN401
+        """The collection has one more property."""
+        self._client.collections.use(self._target(name)).config.add_property(added)
+
+    def drop(self, name: str) -> None:
+        """The collection, what was left of building it anew, and its tag sets are gone."""
+        self._client.alias.delete(alias_name=collection_identifier(name))
+        for made in self._made(name):
+            self._client.collections.delete(made)
+        if self._has_tag_sets(name):
+            self.tag_sets(name).data.delete_many(where=Filter.by_property("collection").equal(name))
+
+    def rebuild(self, name: str) -> int:
+        """How many objects the collection holds, now that it is built anew. Raises: CollectionMissing, StoreUnavailable."""
+        source, target = self.existing(name), str(self._target(name))
+        for left in self._made(name):
+            if left != target:
+                self._client.collections.delete(left)
+        dimensions, attributes = read_declaration(source)
+        number = int(target.rpartition("__")[2]) + 1
+        made = self._create(name, number, dimensions=dimensions, attributes=attributes)
+        copy = self._client.collections.use(made).with_tenant(tenant_of(name))
+        objects = _objects(source)
+        while batch := list(islice(objects, _PAGE)):
+            insert_all(copy, batch, what=f"passages of {name}", named="passage_id")
+        wanted, found = _count(source), _count(copy)
+        if wanted != found:
+            raise StoreUnavailable(f"{name} could not be built anew: {found} of {wanted} passages came over. Repeat it.")
+        self._client.alias.update(alias_name=collection_identifier(name), new_target_collection=made)
+        time.sleep(_DRAIN_SECONDS)  # a search that looked the alias up before may still be on its way to the old collection
+        self._client.collections.delete(target)
+        return found
+
+    def _target(self, name: str) -> str | None:
+        found = self._client.alias.get(alias_name=collection_identifier(name))
+        return None if found is None else str(found.collection)
+
+    def _create(self, name: str, number: int, *, dimensions: int, attributes: Mapping[str, type]) -> str:
+        identifier = f"{collection_identifier(name)}__{number}"
+        if not self._client.collections.exists(identifier):
+            self._client.collections.create(identifier, **collection_settings(dimensions=dimensions, attributes=attributes))
+        self._add_tenant(identifier, name)
+        return identifier
+
+    def _add_tenant(self, identifier: str, name: str) -> None:
+        tenants = self._client.collections.use(identifier).tenants
+        if not tenants.exists(tenant_of(name)):
+            tenants.create([Tenant(name=tenant_of(name))])
+
+    def _has_tag_sets(self, name: str) -> bool:
+        collections = self._client.collections
+        return bool(collections.exists(TAG_SETS) and collections.use(TAG_SETS).tenants.exists(tenant_of(name)))
+
+    def _made(self, name: str) -> list[str]:
+        """Every collection that was made for the name: the one that is read, and what a rebuild left that did not end."""
+        made = re.compile(rf"{collection_identifier(name)}__\d+")
+        return [it for it in self._client.collections.list_all(simple=True) if made.fullmatch(it)]
+
+
+def missing(name: str) -> CollectionMissing:
+    """The error that says so."""
+    return CollectionMissing(f"there is no collection {name}: create it with ensure_collection (publishing does so).")
+
+
+def _objects(collection: Any) -> Iterator[Any]:  # noqa: ANN401
+    for item in collection.iterator(include_vector=True, cache_size=_PAGE):
+        properties = {name: value for name, value in item.properties.items() if value is not None}
+        yield DataObject(properties=properties, uuid=item.uuid, vector=item.vector["default"])
+
+
+def _count(collection: Any) -> int:  # noqa: ANN401
+    return int(collection.aggregate.over_all(total_count=True).total_count or 0)

@@ -1,0 +1,203 @@
+"""What only Weaviate has: batches of which some fail, tenants, keys, TLS, aliases, backups; each on a real server."""
+
+from __future__ import annotations
+
+import datetime
+import ipaddress
+import os
+import subprocess
+import sys
+import textwrap
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mesh_core.vectors.identifiers import collection_identifier
+from mesh_core.vectors.store import StoreUnavailable, open_store
+from tests.integration.test_vector_stores import EVERYTHING, passage, unit
+from tests.integration.weaviate_server import running_weaviate, weaviate_binary
+
+pytestmark = pytest.mark.weaviate
+PAGES = "finance.memos.pages"
+
+
+@pytest.fixture
+def store(weaviate_url: str) -> Iterator[Any]:
+    with closing(open_store(weaviate_url)) as opened:
+        opened.ensure_collection(PAGES, dimensions=8, attributes={})
+        yield opened
+        opened.drop_collection(PAGES)
+
+
+def test_objects_that_fail_are_tried_again_and_then_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    from mesh_core.vectors import weaviate_objects
+
+    monkeypatch.setattr(weaviate_objects, "_PAUSE_SECONDS", 0)
+
+    class Flaky:
+        def __init__(self, failures: list[list[int]]) -> None:
+            self.data = self
+            self.failures = failures
+            self.batches: list[list[str]] = []
+
+        def insert_many(self, objects: list[Any]) -> SimpleNamespace:
+            self.batches.append([it.properties["name"] for it in objects])
+            return SimpleNamespace(
+                errors={position: SimpleNamespace(message="shard is busy") for position in self.failures.pop(0)}
+            )
+
+    a, b, c = (SimpleNamespace(properties={"name": name}) for name in "abc")
+    flaky = Flaky([[0, 2], [1], []])
+    weaviate_objects.insert_all(flaky, [a, b, c], what="passages", named="name")
+    assert flaky.batches == [["a", "b", "c"], ["a", "c"], ["c"]]
+    with pytest.raises(StoreUnavailable, match=r"1 passages could not be stored after 3 attempts \('b': shard is busy\)"):
+        weaviate_objects.insert_all(Flaky([[1], [0], [0]]), [a, b], what="passages", named="name")
+
+
+def test_an_object_that_the_server_refuses_is_named_with_the_reason(store: Any) -> None:
+    from weaviate.classes.data import DataObject
+
+    from mesh_core.vectors.weaviate_objects import insert_all
+
+    collection = store._collections.use(PAGES)
+    store.stage(PAGES, 1, [passage("first")])
+    wrong = [
+        DataObject(properties={"passage_id": f"p{n}", "valid_from": 1, "valid_to": 2}, vector=[1.0] * (8 if n else 9))
+        for n in range(3)
+    ]
+    with pytest.raises(StoreUnavailable, match=r"1 passages .*'p0': .*(length|dimension)"):
+        insert_all(collection, wrong, what="passages", named="passage_id")
+
+
+def test_passages_lie_in_the_tenant_of_their_domain(store: Any) -> None:
+    store.stage(PAGES, 1, [passage("memo")])
+    tenants = store._client.collections.use(collection_identifier(PAGES)).tenants.get()
+    assert list(tenants) == ["finance"]
+    store.ensure_collection("sales.memos.pages", dimensions=8, attributes={})
+    store.stage("sales.memos.pages", 1, [passage("offer", tags=("secret",))])
+    sets = [store._collections.tag_sets(name).aggregate.over_all(total_count=True) for name in (PAGES, "sales.memos.pages")]
+    assert [it.total_count for it in sets] == [1, 1]
+    store.drop_collection("sales.memos.pages")
+
+
+def test_a_rebuild_that_stopped_half_way_is_swept_up_by_the_next(store: Any) -> None:
+    store.stage(PAGES, 1, [passage(f"p{number}") for number in range(20)])
+    identifier = collection_identifier(PAGES)
+    store._collections._create(PAGES, 2, dimensions=8, attributes={})
+    assert store.count(PAGES, 1) == 20
+    assert store.rebuild(PAGES) == 20
+    assert [it for it in store._client.collections.list_all(simple=True) if it.startswith(identifier)] == [f"{identifier}__2"]
+    assert store.count(PAGES, 1) == 20
+    store.drop_collection(PAGES)
+    assert not [it for it in store._client.collections.list_all(simple=True) if it.startswith(identifier)]
+
+
+@pytest.mark.slow
+def test_a_server_with_keys_refuses_strangers_and_keeps_its_passages_over_a_restart(tmp_path: Path) -> None:
+    keys = {
+        "AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED": "false",
+        "AUTHENTICATION_APIKEY_ENABLED": "true",
+        "AUTHENTICATION_APIKEY_ALLOWED_KEYS": "right",
+        "AUTHENTICATION_APIKEY_USERS": "mesh",
+    }
+    with running_weaviate(weaviate_binary(), tmp_path, keys) as url:
+        with closing(open_store(url, api_key="right")) as store:
+            store.ensure_collection("a.b.c", dimensions=8, attributes={})
+            store.stage("a.b.c", 1, [passage(f"p{number}", vector=unit(1, number)) for number in range(50)])
+        for key in (None, "wrong"):
+            with pytest.raises(StoreUnavailable), closing(open_store(url, api_key=key)) as store:
+                store.count("a.b.c", 1)
+    with running_weaviate(weaviate_binary(), tmp_path, keys) as url, closing(open_store(url, api_key="right")) as store:
+        hits = store.search("a.b.c", text="", vector=unit(1), version=1, scope=EVERYTHING, limit=3)
+    assert [hit.passage.id for hit in hits] == ["p0", "p1", "p2"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("count", [50, 1000])
+def test_a_small_collection_is_searchable_after_a_backup_was_restored(tmp_path: Path, count: int) -> None:
+    settings = {"ENABLE_MODULES": "backup-filesystem", "BACKUP_FILESYSTEM_PATH": str(tmp_path / "backups")}
+    random = np.random.default_rng(3)
+    vectors = random.normal(size=(count, 8)).astype(np.float32)
+    (tmp_path / "one").mkdir()
+    (tmp_path / "two").mkdir()
+    offered = [passage(f"p{number}", vector=vectors[number]) for number in range(count)]
+
+    def found(store: Any) -> list[list[str]]:
+        asked = [{"text": "", "vector": list(it), "version": 1, "scope": EVERYTHING, "limit": 10} for it in vectors[:20]]
+        return [[hit.passage.id for hit in store.search(PAGES, **it)] for it in asked]
+
+    with running_weaviate(weaviate_binary(), tmp_path / "one", settings) as url, closing(open_store(url)) as store:
+        store.ensure_collection(PAGES, dimensions=8, attributes={})
+        store.stage(PAGES, 1, offered)
+        before = found(store)
+        store._client.backup.create(backup_id="b1", backend="filesystem", wait_for_completion=True)
+    with running_weaviate(weaviate_binary(), tmp_path / "two", settings) as url, closing(open_store(url)) as store:
+        store._client.backup.restore(backup_id="b1", backend="filesystem", wait_for_completion=True)
+        assert store.count(PAGES, 1) == count
+        assert store.rebuild(PAGES) == count
+        assert found(store) == before
+
+
+@pytest.mark.slow
+def test_passages_travel_over_tls_to_a_server_of_a_private_authority(tmp_path: Path) -> None:
+    certificate, key = _self_signed(tmp_path)
+    settings = {
+        "TLS_CERTIFICATE": str(certificate),
+        "TLS_PRIVATE_KEY": str(key),
+        "GRPC_CERT_FILE": str(certificate),
+        "GRPC_KEY_FILE": str(key),
+    }
+    program = textwrap.dedent(
+        """
+        import sys
+        from contextlib import closing
+        from mesh_core.vectors.store import open_store
+        from tests.integration.test_vector_stores import EVERYTHING, passage, unit
+
+        with closing(open_store(sys.argv[1])) as store:
+            store.ensure_collection("a.b.c", dimensions=8, attributes={})
+            store.stage("a.b.c", 1, [passage("safe", vector=unit(1))])
+            hits = store.search("a.b.c", text="", vector=unit(1), version=1, scope=EVERYTHING, limit=3)
+            print([hit.passage.id for hit in hits])
+        """
+    )
+    with running_weaviate(weaviate_binary(), tmp_path, settings, certificate=certificate) as url:
+        trusting = {"SSL_CERT_FILE": str(certificate), "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": str(certificate)}
+        command = [sys.executable, "-c", program, url]
+        told = subprocess.run(command, env={**os.environ, **trusting}, capture_output=True, text=True, timeout=50)
+        assert told.stdout.strip() == "['safe']", told.stderr
+        stranger = subprocess.run(command, env=dict(os.environ), capture_output=True, text=True, timeout=50)
+        assert "StoreUnavailable" in stranger.stderr
+        assert "['safe']" not in stranger.stdout
+
+
+def _self_signed(folder: Path) -> tuple[Path, Path]:
+    """A certificate for 127.0.0.1 that is its own authority, and its key."""
+    from cryptography import x509
+    from cryptography.hazmat.primitives import hashes, serialization
+    from cryptography.hazmat.primitives.asymmetric import ec
+
+    key = ec.generate_private_key(ec.SECP256R1())
+    name = x509.Name([x509.NameAttribute(x509.NameOID.COMMON_NAME, "127.0.0.1")])
+    now = datetime.datetime.now(datetime.UTC)
+    made = (
+        x509.CertificateBuilder()
+        .subject_name(name)
+        .issuer_name(name)
+        .public_key(key.public_key())
+        .serial_number(x509.random_serial_number())
+        .not_valid_before(now - datetime.timedelta(days=1))
+        .not_valid_after(now + datetime.timedelta(days=1))
+        .add_extension(x509.SubjectAlternativeName([x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]), critical=False)
+        .add_extension(x509.BasicConstraints(ca=True, path_length=None), critical=True)
+        .sign(key, hashes.SHA256())
+    )
+    (folder / "cert.pem").write_bytes(made.public_bytes(serialization.Encoding.PEM))
+    kept = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+    (folder / "key.pem").write_bytes(kept)
+    return folder / "cert.pem", folder / "key.pem"

@@ -22,6 +22,7 @@ from domain_sdk._document_record import DocumentRecord, PersonalSpans, facets_of
 from domain_sdk._document_sections import plain_text, without_figures
 from domain_sdk.catalog import CollectionFacets
 from domain_sdk.extraction.worker import Extractor
+from mesh_core.pii.masking import PersonalValues, masked
 from mesh_core.vectors.passages import indexed_text
 
 if TYPE_CHECKING:
@@ -160,26 +161,25 @@ def _prepared(document: Document, key: str) -> _Prepared:
     personal = PersonalSpans(document.text)
     texts = tuple(passages(document))
     context = document_context(document)
-    shown = [personal.without(text) for text in texts]
+    found = [personal.in_passage(text) for text in texts]
+    rows = [(it, held, masked(it.text, held.findings)) for it, held in zip(texts, found, strict=True)]
     return _Prepared(
         key=key,
         record=record_of(document, personal),
         texts=texts,
-        indexed=tuple(_indexed(document, it, text, context=context) for it, text in zip(texts, shown, strict=True)),
-        embedded=tuple(
-            _indexed(document, it, without_figures(text), context=context) for it, text in zip(texts, shown, strict=True)
-        ),
+        indexed=tuple(_indexed(document, it, text, held.values, context=context) for it, held, text in rows),
+        embedded=tuple(_indexed(document, it, without_figures(text), held.values, context=context) for it, held, text in rows),
         about=about_document(document),
-        tags=tuple(personal.tags(text) for text in texts),
-        spans=tuple(personal.spans(text) for text in texts),
+        tags=tuple(held.tags for held in found),
+        spans=tuple(held.spans for held in found),
     )
 
 
-def _indexed(document: Document, passage: PassageText, text: str, *, context: str) -> str:
-    """What is embedded or keyword-indexed; `text` holds no personal data but names: nobody finds it by searching for it."""
+def _indexed(document: Document, passage: PassageText, text: str, personal: PersonalValues, *, context: str) -> str:
+    """What is embedded or keyword-indexed: nobody finds a passage by searching for personal data in it (ADR 0028)."""
     heading = " > ".join(passage.heading.split(" > ")[-_HEADINGS:])
     shown = text if document.is_plain else _HEADING_MARK.sub("", plain_text(text))
-    return indexed_text(context, heading, shown)
+    return indexed_text(personal.out_of(context), personal.out_of(heading), personal.again_out_of(shown))
 
 
 def _batch(document: _Prepared, vectors: Sequence[Any], model: str) -> pa.RecordBatch:

@@ -16,10 +16,11 @@ from domain_sdk._document_files import Document
 from domain_sdk._document_passages import PassageText
 from domain_sdk.catalog import CollectionFacets
 from mesh_core.pii import Finding, find_personal_data
-from mesh_core.pii.findings import WORDS, without_overlaps
+from mesh_core.pii.findings import without_overlaps
+from mesh_core.pii.masking import PersonalValues, spans_text
 from mesh_core.pii.people import find_labelled_people
 
-__all__ = ["DocumentRecord", "PersonalSpans", "facets_of", "record_of"]
+__all__ = ["DocumentRecord", "PassagePersonal", "PersonalSpans", "facets_of", "record_of"]
 
 _MOST_NAMES = 40
 _LONGEST_NAME = 120
@@ -65,28 +66,34 @@ class PersonalSpans:
             found.append(finding)
         return found
 
-    def tags(self, passage: PassageText) -> tuple[str, ...]:
-        """The tags of what the passage's text, title and headings hold, ordered."""
-        around = find_personal_data(f"{passage.title}\n{passage.heading}")
-        return tuple(sorted({it.tag for it in (*self.within(passage.start, passage.end), *around)}))
-
-    def spans(self, passage: PassageText) -> str:
-        """`start-end:tag`, blank between, by place in the passage's text."""
-        clipped = (
-            (max(0, it.start - passage.start), min(it.end, passage.end) - passage.start, it.tag)
+    def in_passage(self, passage: PassageText) -> PassagePersonal:
+        """What of it a passage holds."""
+        text = passage.text
+        inside = [
+            Finding(it.tag, max(0, it.start - passage.start), min(it.end, passage.end) - passage.start, it.is_checked)
             for it in self.within(passage.start, passage.end)
+        ]
+        values = PersonalValues(text, inside)
+        around = find_personal_data(f"{passage.title}\n{passage.heading}")
+        return PassagePersonal(
+            tags=tuple(sorted({it.tag for it in (*inside, *around)})),
+            findings=(*inside, *values.again_in(text)),
+            values=values,
         )
-        return " ".join(f"{start}-{end}:{tag}" for start, end, tag in clipped)
 
-    def without(self, passage: PassageText) -> str:
-        """The passage's text with words for its personal data, so that nobody finds it by searching; names stay."""
-        parts: list[str] = []
-        place = passage.start
-        for found in self.within(passage.start, passage.end):
-            if found.tag != "pii.name":
-                parts += [passage.text[place - passage.start : max(place, found.start) - passage.start], f"[{WORDS[found.tag]}]"]
-                place = max(place, found.end)
-        return "".join([*parts, passage.text[max(0, place - passage.start) :]]) if parts else passage.text
+
+@dataclass(frozen=True, slots=True)
+class PassagePersonal:
+    """The personal data of one passage: the tags of text, title and headings, and its places in the text, which may overlap."""
+
+    tags: tuple[str, ...]
+    findings: tuple[Finding, ...]
+    values: PersonalValues
+
+    @property
+    def spans(self) -> str:
+        """`start-end:tag`, blank between, by place in the passage's text."""
+        return spans_text(self.findings)
 
 
 def record_of(document: Document, personal: PersonalSpans) -> DocumentRecord:

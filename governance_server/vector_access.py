@@ -13,8 +13,8 @@ __all__ = ["VectorAccess", "attribute_types"]
 
 
 def attribute_types() -> dict[str, type]:
-    """What row filters on a collection may use, by name."""
-    return {"document": str, "title": str, "heading": str, "about": str}
+    """What is kept of a passage beside its text, by name: what row filters may use, and where its personal data is."""
+    return {"document": str, "title": str, "heading": str, "about": str, "personal": str}
 
 
 class VectorAccess:

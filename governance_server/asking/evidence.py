@@ -16,6 +16,7 @@ from domainmesh.v1 import retrieval_service_pb2
 from governance_server.asking.scope import Looked, Scope
 from governance_server.backend import Backend
 from governance_server.caller import Caller
+from governance_server.policy.passage_tags import BoundTags
 from governance_server.rules.errors import AccessDenied, GovernanceError, Invalid, Overloaded, Precondition, Unavailable
 from governance_server.services.queries import QueriedRows, RowsAsked, SqlService
 from governance_server.services.retrieval import RetrievalService
@@ -71,7 +72,7 @@ class Evidence:
     notices: list[str] = field(default_factory=list)
     said: dict[int, tuple[str, ...]] = field(default_factory=dict)
     """How figures' rows are said, by the figure's number."""
-    _digests: dict[tuple[str, str], tuple[str, frozenset[str]]] = field(default_factory=dict)
+    _digests: dict[tuple[str, str], tuple[str, BoundTags | None]] = field(default_factory=dict)
 
     def search(self, query: str, collection: str = "", *, limit: int = _PASSAGES) -> list[Citation]:
         """The passages of every collection in scope (or of one), the best of each first.
@@ -167,11 +168,11 @@ class Evidence:
             if self._digest(port, purpose) != digest:
                 raise AccessDenied(f"Your access to {port} changed while you were answered: ask again.", resource=port)
 
-    def _digest(self, port: str, purpose: str) -> tuple[str, frozenset[str]]:
-        """The plan, and the tags whose passages are withheld."""
+    def _digest(self, port: str, purpose: str) -> tuple[str, BoundTags | None]:
+        """The plan, and the tags whose passages are withheld or masked."""
         policy, caller = self.readers.backend.policy, self.asking.caller
         found = policy.find_port(port)
-        tags = policy.bound_tags(caller, port, found.passage_tags, purpose) if found else frozenset[str]()
+        tags = policy.bound_tags(caller, port, found.passage_tags, purpose) if found else None
         return policy.plan(caller, port, purpose).digest(), tags
 
     def _note(self, looked: Looked, used: UsedPort) -> None:

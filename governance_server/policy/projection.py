@@ -20,6 +20,7 @@ from governance_server.policy.engine import Decision, Matches, PolicyEngine, Req
 from governance_server.policy.facts import Facts, copy_facts
 from governance_server.policy.indexed_engine import IndexedEngine
 from governance_server.policy.live import LivePolicy
+from governance_server.policy.passage_tags import BoundTags, bound_by, tag_objects
 from governance_server.policy.pending import can_follow
 from governance_server.policy.retagged import RetaggedEngine
 from governance_server.policy.shadow import ShadowCheck
@@ -224,19 +225,13 @@ class PolicyProjection(LivePolicy):
             return caller
         return replace(caller, purposes=frozenset(known.purposes), attributes=dict(known.attributes))
 
-    def bound_tags(self, caller: Caller, port: str, tags: Collection[str], purpose: str) -> frozenset[str]:
-        """Those of the tags that a denial, mask or filter binds for this caller: what carries one must not be shown as it is."""
+    def bound_tags(self, caller: Caller, port: str, tags: Collection[str], purpose: str) -> BoundTags:
+        """Those of the tags that bind this caller on a passage of the port."""
         with self._lock:
             self._catch_up()
-            wanted = {tag: obj for tag in tags if (obj := _tag_object(tag))}
+            objects = tag_objects(tags)
             request = self._request(caller.name, "read", port, purpose)
-            found = self._engine.collect(request, list(wanted.values())).matches
-            unreadable = frozenset(tags) - wanted.keys()
-            return unreadable | frozenset(
-                tag
-                for tag, match in zip(wanted, found, strict=True)
-                if match.p2 or match.p3 or any(rule.value == "deny" for rule in match.p)
-            )
+            return bound_by(tags, objects, self._engine.collect(request, list(objects.values())).matches)
 
     def caller_of(self, principal: str) -> Caller | None:
         """The named principal as a caller, with all its rights, for questions about others; None if unknown."""
@@ -409,11 +404,3 @@ class PolicyProjection(LivePolicy):
             text = second.isoformat()[:19] + "Z"
             self._second = second, text
         return text
-
-
-def _tag_object(tag: str) -> str:
-    """The tag's object; empty for what is no tag."""
-    try:
-        return tag_object(tag)
-    except InvalidName:
-        return ""

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
-from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO
 
 from domainmesh.v1 import product_pb2, publication_pb2
 from governance_server.caller import Caller
 from governance_server.publishing.known_people import KnownPeople
+from governance_server.publishing.located_data import PERSONAL, Mentioned, located_passages
 from governance_server.publishing.modes import KEEP
 from governance_server.rules.errors import ContractViolated, Problem, Unavailable
 from governance_server.vector_access import VectorAccess, attribute_types
@@ -26,7 +26,6 @@ __all__ = ["PassageIndexer"]
 _BATCH_ROWS = 1000
 _MAX_PROBLEMS = 100
 _Opener = Callable[[], BinaryIO]
-_NOTHING: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 class PassageIndexer:
@@ -94,6 +93,7 @@ class PassageIndexer:
 
     def stage(self, publication_id: str, port: publication_pb2.VerifiedPort, version: int) -> None:
         """The collection holds exactly the delivered passages as of `version`; readers of earlier versions see no change."""
+        from mesh_core.embedding import EmbedderUnavailable
         from mesh_core.vectors.passages import InvalidPassage
         from mesh_core.vectors.store import VectorStoreError
 
@@ -101,9 +101,12 @@ class PassageIndexer:
         try:
             store = self._vectors.store
             store.ensure_collection(port.port, dimensions=port.dimensions, attributes=attribute_types())
-            store.stage(port.port, version, _interruptible(_passages(files, _mentioned(port))))
+            passages = located_passages(_passages(files), Mentioned.of(port.mentions), self._vectors.embedder.embed)
+            store.stage(port.port, version, _interruptible(passages))
         except InvalidPassage as error:
             raise ContractViolated(f"A passage of {port.port} cannot be indexed: {error}", resource=port.port) from error
+        except EmbedderUnavailable as error:
+            raise Unavailable(f"Passages of {port.port} could not be embedded: {error}", resource=port.port) from error
         except VectorStoreError as error:
             raise Unavailable(f"The vector store did not take {port.port}: {error}", resource=port.port) from error
 
@@ -151,6 +154,7 @@ def _is_delivered(port: publication_pb2.VerifiedPort) -> bool:
 
 def _passage_problems(port: publication_pb2.VerifiedPort, files: Sequence[_Opener]) -> list[Problem]:
     """Every passage that no store may take, and ids that occur twice; the first hundred."""
+    from mesh_core.pii.masking import MalformedSpans, spans_in
     from mesh_core.vectors.passages import InvalidPassage, check_passage
 
     problems: list[Problem] = []
@@ -159,7 +163,8 @@ def _passage_problems(port: publication_pb2.VerifiedPort, files: Sequence[_Opene
         for passage in _passages(files):
             try:
                 check_passage(passage, dimensions=port.dimensions, attributes=attribute_types())
-            except InvalidPassage as error:
+                spans_in(str(passage.attributes[PERSONAL]), length=len(passage.text))
+            except (InvalidPassage, MalformedSpans) as error:
                 problems.append(Problem(port.port, str(error)))
             if passage.id in seen:
                 problems.append(Problem(port.port, f"passage {passage.id!r} occurs twice"))
@@ -171,16 +176,7 @@ def _passage_problems(port: publication_pb2.VerifiedPort, files: Sequence[_Opene
     return problems
 
 
-def _mentioned(port: publication_pb2.VerifiedPort) -> dict[str, tuple[str, ...]]:
-    """Passage → the tags it gets because it mentions a record."""
-    found: dict[str, tuple[str, ...]] = {}
-    for tagged in port.mentions.tagged:
-        for passage in tagged.passages:
-            found[passage] = (*found.get(passage, ()), tagged.tag)
-    return found
-
-
-def _passages(files: Sequence[_Opener], mentioned: Mapping[str, tuple[str, ...]] = _NOTHING) -> Iterator[Passage]:
+def _passages(files: Sequence[_Opener]) -> Iterator[Passage]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
@@ -191,9 +187,7 @@ def _passages(files: Sequence[_Opener], mentioned: Mapping[str, tuple[str, ...]]
             for batch in pq.ParquetFile(source).iter_batches(batch_size=_BATCH_ROWS):
                 # Files may hold strings and lists in another flavour (large, view): the same values, checked at verification.
                 for plain in pa.Table.from_batches([batch]).cast(PASSAGE_SCHEMA).to_batches():
-                    for passage in passages_in(plain):
-                        more = mentioned.get(passage.id, ())
-                        yield _with_attributes(replace(passage, tags=(*passage.tags, *more)) if more else passage)
+                    yield from map(_with_attributes, passages_in(plain))
 
 
 def _interruptible(passages: Iterator[Passage]) -> Iterator[Passage]:
@@ -203,10 +197,10 @@ def _interruptible(passages: Iterator[Passage]) -> Iterator[Passage]:
 
 
 def _with_attributes(passage: Passage) -> Passage:
-    """The passage with what row filters may use: document, title, heading and what the document says it is."""
+    """The passage with what is kept beside it: document, title, heading, what the document says it is, where personal data is."""
     own = {"document": passage.document, "title": passage.title, "heading": passage.heading}
-    about = passage.attributes.get("about", "")
-    return replace(passage, attributes={**own, "about": about if isinstance(about, str) else ""})
+    said = {name: passage.attributes.get(name, "") for name in ("about", PERSONAL)}
+    return replace(passage, attributes={**own, **{name: it if isinstance(it, str) else "" for name, it in said.items()}})
 
 
 def _tags(files: Sequence[_Opener]) -> set[str]:

@@ -58,7 +58,7 @@ class MentionService(mention_service_pb2_grpc.MentionServiceServicer):
             if plan.row_filter != TRUE or "text" not in {column.name for column in plan.columns}:
                 continue
             kept = mention_pb2.DocumentMentions.FromString(body)
-            bound = policy.bound_tags(caller, name, {it.tag for it in kept.mentions}, purpose)
+            bound = policy.bound_tags(caller, name, {it.tag for it in kept.mentions}, purpose).every
             allowed = [it for it in kept.mentions if it.tag not in bound]
             yield mention_pb2.DocumentMentions(port=kept.port, version=kept.version, mentions=allowed)
 

@@ -1,8 +1,8 @@
 """RetrievalService: governed retrieval from collections. Runs in the gateway.
 
-The plan becomes a filter in front of the search, never behind it: rows by attributes, and passages carrying a tag that any
-guardrail
-binds for this caller are left out. Ranks are given, scores are not (they tell of hidden passages).
+The plan becomes a filter in front of the search, never behind it: rows by attributes, and passages by their tags. A passage whose
+tag a mask binds for this caller is given with that data masked, if all of it is located; else it is left out, as under a denial.
+Ranks are given, scores are not (they tell of hidden passages).
 """
 
 from __future__ import annotations
@@ -18,8 +18,11 @@ from domainmesh.v1.decision_log_pb2 import DECISION_KIND_RETRIEVAL
 from governance_server.audit.recording import Recording
 from governance_server.backend import Backend
 from governance_server.caller import current_caller
+from governance_server.keyring import MASKS
 from governance_server.passage_search import Question, find_passages
+from governance_server.policy.passage_tags import BoundTags
 from governance_server.policy.projection import denied
+from governance_server.publishing.located_data import PERSONAL, is_located, located, plain_tag
 from governance_server.rules.errors import AccessDenied, Invalid, Precondition, Unavailable
 from governance_server.rules.read_plans import ColumnPlan, ReadPlan
 from governance_server.services.past_tags import past_tags
@@ -29,10 +32,11 @@ from mesh_core.expressions.binding import conjoin, disjoin
 from mesh_core.expressions.tree import TRUE
 from mesh_core.masks import Mask, join_all
 from mesh_core.names import parse_port
+from mesh_core.pii.masking import masked, spans_in
 
 if TYPE_CHECKING:
     from mesh_core.expressions.tree import Expression
-    from mesh_core.vectors.passages import StoredPassage
+    from mesh_core.vectors.passages import Hit, StoredPassage
     from mesh_core.vectors.store import AllowedScope
 
 __all__ = ["RetrievalService", "is_searchable"]
@@ -85,9 +89,11 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
             plan = policy.plan(caller, request.port, request.purpose, past=past.columns)
             tags |= past.passages
         recording.decided(plan, version=version, columns=_SHOWN)
-        excluded = policy.bound_tags(caller, request.port, tags, request.purpose)
-        scope = _scope(plan, excluded)
-        passages = self._search(request, plan, port, (version, replace(scope, filter=conjoin([scope.filter, within]))))
+        bound = policy.bound_tags(caller, request.port, tags, request.purpose)
+        scope = _scope(plan, bound)
+        hits = self._search(request, plan, port, (version, replace(scope, filter=conjoin([scope.filter, within]))))
+        columns = {column.name: column for column in plan.columns}
+        passages = [self._passage(hit, columns, bound) for hit in hits]
         return pb.RetrieveResponse(passages=passages, revision=plan.revision, version=version)
 
     def _version(self, product: product_pb2.Product, version: int) -> int:
@@ -98,7 +104,7 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
 
     def _search(
         self, request: pb.RetrieveRequest, plan: ReadPlan, port: product_pb2.Port, where: tuple[int, AllowedScope]
-    ) -> list[pb.Passage]:
+    ) -> list[Hit]:
         from mesh_core.embedding import EmbedderUnavailable
         from mesh_core.vectors.store import CollectionMismatch, VectorStoreError
 
@@ -112,12 +118,21 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
             raise Precondition(f"{port.name} was embedded with {port.embedding_model}, this gateway asks with {model}.")
         question = Question(request.query, limit=request.limit or _DEFAULT_LIMIT, has_labels=_has_labels(plan, columns))
         try:
-            hits = find_passages(self._vectors, port.name, question, version=version, scope=scope)
+            return find_passages(self._vectors, port.name, question, version=version, scope=scope)
         except CollectionMismatch as error:
             raise Precondition(f"{port.name} cannot be searched under its policy: {error}", resource=port.name) from error
         except (VectorStoreError, EmbedderUnavailable) as error:
             raise Unavailable(f"{port.name} cannot be searched: {error}", resource=port.name) from error
-        return [_passage(hit.rank, hit.passage, columns) for hit in hits]
+
+    def _passage(self, hit: Hit, columns: dict[str, ColumnPlan], bound: BoundTags) -> pb.Passage:
+        """The passage as the caller may see it. The id of a masked one is keyed: the plain one is a digest of the text."""
+        shown = _passage(hit.rank, hit.passage, columns)
+        hidden = {plain_tag(tag) for tag in hit.passage.tags if is_located(tag)} & bound.masked
+        if hidden:
+            places = spans_in(str(hit.passage.attributes[PERSONAL]), length=len(shown.text))
+            shown.text = masked(shown.text, places, hidden)
+            shown.id = self._backend.keys.hmac(MASKS, f"passage\0{shown.id}".encode())[1].hex()[:32]
+        return shown
 
 
 def is_searchable(plan: ReadPlan) -> bool:
@@ -126,7 +141,7 @@ def is_searchable(plan: ReadPlan) -> bool:
     return text is not None and join_all([text.guard_mask, *(branch.mask for branch in text.branches)]) is None
 
 
-def _scope(plan: ReadPlan, excluded: frozenset[str]) -> AllowedScope:
+def _scope(plan: ReadPlan, bound: BoundTags) -> AllowedScope:
     """What the plan lets its reader find. Raises: AccessDenied, if the text is masked or hidden."""
     from mesh_core.vectors.store import AllowedScope
 
@@ -137,7 +152,8 @@ def _scope(plan: ReadPlan, excluded: frozenset[str]) -> AllowedScope:
         )
     (text,) = (column for column in plan.columns if column.name == "text")
     return AllowedScope(
-        filter=conjoin([plan.row_filter, disjoin(branch.condition for branch in text.branches)]), excluded_tags=excluded
+        filter=conjoin([plan.row_filter, disjoin(branch.condition for branch in text.branches)]),
+        excluded_tags=bound.every | frozenset(map(located, bound.withheld)),
     )
 
 
@@ -145,7 +161,7 @@ def _passage(rank: int, passage: StoredPassage, columns: dict[str, ColumnPlan]) 
     return pb.Passage(
         rank=rank, text=passage.text, document=_shown("document", passage.document, columns),
         title=_shown("title", passage.title, columns), heading=_shown("heading", passage.heading, columns), start=passage.start,
-        end=passage.end, page=passage.page or 0, tags=passage.tags, id=passage.id,
+        end=passage.end, page=passage.page or 0, tags=sorted(map(plain_tag, passage.tags)), id=passage.id,
     )  # fmt: skip
 
 

@@ -20,7 +20,7 @@ _LABELLED = re.compile(
     rf"({_NAME})(?![\w'’-]|[ \t]&)"
 )
 _NO_NAME = re.compile(
-    r"(?:Sir|Madam|All|Team|Colleagues?|Customers?|Shareholders?|There|Everyone|The|Of|Company|Inc|LLC|Number|Date|And)\b"
+    r"(?:Mr|Mrs|Ms|Mx|Miss|Dr|Prof|Sir|Madam|All|Team|Colleagues?|Customers?|Shareholders?|There|Everyone|The|Of|Company|Inc|LLC|Number|Date|And)\b"
 )
 
 

@@ -1,4 +1,4 @@
-"""Documents of many formats in a real mesh: what the catalog tells of them, and what a guardrail withholds."""
+"""Documents of many formats in a real mesh: what the catalog tells of them, and what a guardrail masks."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ def test_a_citation_leads_to_its_page_and_table(paul: Mesh) -> None:
     assert any("| Oslo | 140 | 320 |" in hit.text and hit.page == 2 for hit in hits)
 
 
-def test_passages_with_personal_data_are_not_given_to_whom_the_guardrail_binds(server: RunningServer, paul: Mesh) -> None:
+def test_personal_data_is_masked_in_passages_for_whom_the_guardrail_binds(server: RunningServer, paul: Mesh) -> None:
     question = "the budget of 4711 euros that Ada sent"
     with server.user("user:quin") as quin:
         mine, theirs = paul.retrieve(PORT, question, limit=20), quin.retrieve(PORT, question, limit=20)
@@ -67,3 +67,4 @@ def test_passages_with_personal_data_are_not_given_to_whom_the_guardrail_binds(s
     assert any("pii.email" in hit.tags for hit in mine)
     assert {hit.document for hit in theirs} >= {"rules.pdf", "travel.docx", "deck.pptx"}
     assert not any("@" in hit.text for hit in theirs)
+    assert any("[e-mail addresses]" in hit.text for hit in theirs)

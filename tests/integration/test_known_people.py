@@ -1,4 +1,4 @@
-"""Documents that mention people of the mesh's own tables: tagged, withheld by guardrails, and found again from the record."""
+"""Documents that mention people of the mesh's own tables: tagged, masked by guardrails, and found again from the record."""
 
 from __future__ import annotations
 
@@ -61,7 +61,10 @@ def test_a_passage_that_mentions_a_customer_obeys_the_guardrail(server: RunningS
     olga.grant("user:quin", "crm.letters")
     with server.user("user:quin") as quin:
         assert [hit.tags for hit in olga.retrieve(PAGES, question, limit=1)] == [("pii.name",)]
-        assert {hit.document for hit in quin.retrieve(PAGES, question, limit=10)} == {"thanks.md"}
+        (letter,) = [hit for hit in quin.retrieve(PAGES, question, limit=10) if hit.document == "complaint.md"]
+        assert letter.text == "The machine sold to [names of people] in May has failed twice."
+        found = [[hit.document for hit in olga.retrieve(PAGES, name)] for name in ("Zerlina Quackenbush", "Ignatius Thwaite")]
+        assert found[0] == found[1]  # the one stands in a letter, the other nowhere: nobody finds out by searching
 
 
 def test_mentions_need_every_row_of_the_table_and_the_documents_as_they_are(server: RunningServer, olga: Mesh) -> None:

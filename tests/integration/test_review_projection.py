@@ -127,4 +127,4 @@ def write_in_another_thread(journal: Journal) -> None:
 
 def test_a_passage_tag_that_is_no_tag_is_bound_rather_than_shown(database: Database) -> None:
     policy = PolicyProjection(database, now=now)
-    assert policy.bound_tags(Caller(ANA), "finance.memos.pages", ["pii email!", "plain"], "") == {"pii email!"}
+    assert policy.bound_tags(Caller(ANA), "finance.memos.pages", ["pii email!", "plain"], "").withheld == {"pii email!"}

@@ -1,0 +1,115 @@
+"""Passages ready to be indexed: nothing personal in what is searched, tags that say whether all of it can be masked (ADR 0028).
+
+A tag of a passage whose data is all in its text, at known places, becomes *located*: who is bound by a mask on it gets the
+passage with that data masked. A tag that is not located keeps its name: who is bound by it does not find the passage. So
+passages of older publications, which say nothing of places, stay hidden.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from domainmesh.v1 import mention_pb2
+from mesh_core.pii import Finding, find_personal_data
+from mesh_core.pii.masking import PersonalValues, spans_in, spans_text
+
+if TYPE_CHECKING:
+    from mesh_core.embedding import Vectors
+    from mesh_core.vectors.passages import Passage
+
+__all__ = ["PERSONAL", "Mentioned", "is_located", "located", "located_passages", "plain_tag"]
+
+PERSONAL = "personal"
+"""The attribute that says where a passage's personal data is."""
+_LOCATED = "located:"
+"""No tag of a catalog begins so: `:` is in none."""
+_BATCH = 256
+
+
+def located(tag: str) -> str:
+    """The tag of a passage all of whose such data is located."""
+    return f"{_LOCATED}{tag}"
+
+
+def is_located(tag: str) -> bool:
+    """True for what `located` gives."""
+    return tag.startswith(_LOCATED)
+
+
+def plain_tag(tag: str) -> str:
+    """The tag as the catalog knows it."""
+    return tag.removeprefix(_LOCATED)
+
+
+@dataclass(frozen=True, slots=True)
+class Mentioned:
+    """Where a collection's passages mention records, and the tags that they get by it."""
+
+    tags: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Passage → tags."""
+    places: Mapping[str, Sequence[tuple[str, int, int]]] = field(default_factory=dict)
+    """Passage → tag, start and end in its document."""
+    is_complete: bool = True
+    """False if there are more places than these."""
+
+    @classmethod
+    def of(cls, mentions: mention_pb2.DocumentMentions) -> Mentioned:
+        """The mentions of a collection that was verified."""
+        tags: dict[str, list[str]] = defaultdict(list)
+        places: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
+        for tagged in mentions.tagged:
+            for passage in tagged.passages:
+                tags[passage].append(tagged.tag)
+        for it in mentions.mentions:
+            places[it.passage].append((it.tag, it.start, it.end))
+        return cls(tags, places, is_complete=len(mentions.mentions) >= mentions.mention_count)
+
+
+def located_passages(
+    passages: Iterable[Passage], mentioned: Mentioned, embed: Callable[[Sequence[str]], Vectors]
+) -> Iterator[Passage]:
+    """The passages with their places and located tags; embedded anew where what was to be indexed held personal data.
+
+    Raises:
+        MalformedSpans: a passage does not say rightly where its personal data is.
+    """
+    stream = iter(passages)
+    while batch := list(islice(stream, _BATCH)):
+        made = [_located(passage, mentioned) for passage in batch]
+        changed = [new for new, old in zip(made, batch, strict=True) if new.indexed_text != old.indexed_text]
+        vectors = dict(zip((it.id for it in changed), embed([it.indexed_text for it in changed]) if changed else (), strict=True))
+        for passage in made:
+            yield replace(passage, vector=vectors[passage.id]) if passage.id in vectors else passage
+
+
+def _located(passage: Passage, mentioned: Mentioned) -> Passage:
+    from mesh_core.vectors.passages import indexed_text
+
+    tags = sorted({*passage.tags, *mentioned.tags.get(passage.id, ())})
+    stated = spans_in(str(passage.attributes.get(PERSONAL, "")), length=len(passage.text))
+    known = [
+        Finding(tag, start - passage.start, end - passage.start, is_checked=True)
+        for tag, start, end in mentioned.places.get(passage.id, ())
+        if passage.start <= start < end <= passage.start + len(passage.text)
+    ]
+    inside = [*stated, *known]
+    if not tags and not inside:
+        return replace(passage, attributes={**passage.attributes, PERSONAL: ""})
+    values = PersonalValues(passage.text, inside)
+    places = [*inside, *values.again_in(passage.text)]
+    around = "\n".join((passage.document, passage.title, passage.heading, str(passage.attributes.get("about", ""))))
+    outside = {it.tag for it in (*find_personal_data(around), *values.again_in(around))}
+    if not mentioned.is_complete:
+        outside.update(mentioned.tags.get(passage.id, ()))
+    found = {it.tag for it in inside} - outside
+    indexed = passage.indexed_text or indexed_text(passage.title, passage.heading, passage.text)
+    return replace(
+        passage,
+        tags=tuple(located(tag) if tag in found else tag for tag in tags),
+        attributes={**passage.attributes, PERSONAL: spans_text(places)},
+        indexed_text=values.again_out_of(indexed),
+    )

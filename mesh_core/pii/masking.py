@@ -1,0 +1,103 @@
+"""Personal data taken out of texts: words that say what stood there, for each finding and wherever its value stands again.
+
+A detector that needs a label finds `Dear Ms. Byron` and misses `Byron` a line below: whoever is not to see the one must not see
+the other. So the values found in a passage are looked for again in all that is shown or indexed with it. Pure.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+
+from mesh_core.pii.findings import WORDS, Finding, is_personal_tag
+from mesh_core.pii.text import find_personal_data
+
+__all__ = ["MalformedSpans", "PersonalValues", "masked", "spans_in", "spans_text", "words_for"]
+
+_NAME = "pii.name"
+_WORD = re.compile(r"\w+")
+_FEWEST_LETTERS = 3
+_SPAN = re.compile(r"(\d{1,9})-(\d{1,9}):([A-Za-z0-9_.-]{1,200})")
+
+
+class MalformedSpans(ValueError):
+    """A text that does not say where personal data is."""
+
+
+def masked(text: str, findings: Iterable[Finding], tags: Collection[str] | None = None) -> str:
+    """The text with words for its findings; only for those under `tags`, if given. Overlapping findings become one."""
+    parts: list[str] = []
+    place = 0
+    for found in sorted(findings, key=lambda it: (it.start, -it.end)):
+        if tags is not None and found.tag not in tags:
+            continue
+        if found.start >= place:
+            parts += [text[place : found.start], words_for(found.tag)]
+        place = max(place, found.end)
+    return "".join([*parts, text[place:]]) if parts else text
+
+
+def words_for(tag: str) -> str:
+    """`[e-mail addresses]`: what stands for data of this kind."""
+    return f"[{WORDS.get(tag, 'personal data' if is_personal_tag(tag) else 'data')}]"
+
+
+def spans_text(findings: Iterable[Finding]) -> str:
+    """`start-end:tag`, blank between, each once and in order."""
+    return " ".join(f"{start}-{end}:{tag}" for start, end, tag in sorted({(it.start, it.end, it.tag) for it in findings}))
+
+
+def spans_in(text: str, *, length: int) -> list[Finding]:
+    """The findings that `spans_text` wrote, all within a text of this length. Raises: MalformedSpans."""
+    found: list[Finding] = []
+    for part in text.split():
+        match = _SPAN.fullmatch(part)
+        if match is None or not 0 <= int(match.group(1)) < int(match.group(2)) <= length:
+            raise MalformedSpans("where its personal data is must be said like 3-17:pii.email, within the text.")
+        found.append(Finding(match.group(3), int(match.group(1)), int(match.group(2)), is_checked=False))
+    return found
+
+
+@dataclass(frozen=True, slots=True)
+class _Value:
+    tag: str
+    pattern: re.Pattern[str]
+
+
+class PersonalValues:
+    """The values that findings have in a text, to be found again there and in what is shown with it."""
+
+    def __init__(self, text: str, findings: Sequence[Finding]) -> None:
+        values = dict.fromkeys((it.tag, text[it.start : it.end]) for it in findings)
+        self._values = [found for tag, value in values for found in _patterns(tag, value)]
+
+    def again_in(self, text: str) -> list[Finding]:
+        """Where they stand in a text, in order of their start; places may overlap."""
+        places = [
+            Finding(value.tag, match.start(), match.end(), is_checked=False)
+            for value in self._values
+            for match in value.pattern.finditer(text)
+        ]
+        return sorted(places, key=lambda it: (it.start, it.end, it.tag))
+
+    def again_out_of(self, text: str) -> str:
+        """The text without these values."""
+        return masked(text, self.again_in(text)) if self._values else text
+
+    def out_of(self, text: str) -> str:
+        """The text without these values, and without what has a form of its own (not names: they need a label)."""
+        return masked(text, [*find_personal_data(text), *self.again_in(text)]) if text else text
+
+
+def _patterns(tag: str, value: str) -> Iterator[_Value]:
+    """The value's words in a row, in any case and however parted; of a name each word that is written like one as well."""
+    words = _WORD.findall(value)
+    if not words:
+        return
+    row = r"[\W_]{0,3}".join(map(re.escape, words))
+    yield _Value(tag, re.compile(rf"(?<!\w){row}(?!\w)", re.IGNORECASE))
+    if tag == _NAME:
+        for word in words:
+            if len(word) >= _FEWEST_LETTERS and word[0].isupper():
+                yield _Value(tag, re.compile(rf"(?<!\w){re.escape(word)}(?!\w)"))

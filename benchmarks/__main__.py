@@ -21,6 +21,7 @@ from benchmarks.decisions import decisions
 from benchmarks.documents import documents
 from benchmarks.figures import entry_of, load_entries, merged, store_entries
 from benchmarks.filings import filings
+from benchmarks.governed_retrieval import governed_retrieval
 from benchmarks.grants import grants
 from benchmarks.growth import growth
 from benchmarks.lineage_graph import lineage_graph
@@ -59,6 +60,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "documents": documents,
     "personal_data": personal_data,
     "retrieval": retrieval,
+    "governed_retrieval": governed_retrieval,
     "filings": filings,
     "ask": ask,
 }

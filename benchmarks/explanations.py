@@ -153,6 +153,15 @@ MEANINGS: Mapping[str, str] = {
     "retrieval.weaviate_bare_dense_p50": "for comparison: the bare client's vector query alone, nothing embedded",
     "retrieval.lancedb_recall_at_5": "35 answerable questions: a page with the answer among the first 5 passages",
     "retrieval.weaviate_recall_at_5": "35 answerable questions: a page with the answer among the first 5 passages",
+    **{
+        f"governed_retrieval.{store}_{what}_at_{share}": f"{share.replace('_', '.')} % of them permitted: {words}"
+        for store in ("lancedb", "weaviate")
+        for share in ("100", "50", "10", "1", "0_1")
+        for what, words in (
+            ("recall", "first 10 of an index of only these, by hybrid search"),
+            ("p50", "`mesh.retrieve`, 10 passages, median"),
+        )
+    },
     "retrieval.bm25_recall_at_5": "for comparison: plain keyword search over the same passages",
     **{
         f"filings.{store}_{what}": words

@@ -1,0 +1,221 @@
+"""Retrieval under policies that permit all, half, a tenth, a hundredth, a thousandth: against an index of only what is permitted.
+
+The collection is made of a real handbook's passages, each many times over with some words left out and its vector turned a
+little: near-duplicates, which are hard on graphs. Every passage stands under one of a thousand headings, at random; the policies
+are row filters on them. The oracle of a policy is a product that holds only what it permits, asked by its owner.
+"""
+
+from __future__ import annotations
+
+import re
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from benchmarks.bare_vectors import BareStore, Document, bare_lancedb, bare_weaviate
+from benchmarks.bench import Bench
+from benchmarks.figures import Bar, Figure
+from benchmarks.mesh_process import MeshProcess
+from benchmarks.remembering import publishing_with
+from benchmarks.retrieval import handbook_of
+from benchmarks.timing import percentile
+from benchmarks.weaviate_process import weaviate_server
+from domain_sdk import Mesh
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from mesh_core.embedding import Vectors
+
+__all__ = ["governed_retrieval"]
+
+_PASSAGES = 20_000
+_SECTIONS_A_FILE = 100
+_WORDS = 90
+_TURN = 0.35
+"""How far a copy's vector is turned: the length of the noise beside the unit vector."""
+_LIMIT = 10
+_ROUNDS = 3
+_REFERENCE = re.compile(r"\bref([a-z]{5})\b")
+_SHARES: Mapping[str, tuple[str, range]] = {
+    "100": ("", range(1000)),
+    "50": (" or ".join(f"heading like 'p{digit}%'" for digit in range(5)), range(500)),
+    "10": ("heading like 'p0%'", range(100)),
+    "1": ("heading like 'p00%'", range(10)),
+    "0_1": ("heading = 'p000'", range(1)),
+}
+"""Per cent → the row filter, and the headings that it permits."""
+_CONTRACT = """\
+kind: DataContract
+apiVersion: v3.2.0
+id: shelf.{product}
+name: Shelf
+version: 1.0.0
+status: active
+domain: shelf
+schema:
+  - name: pages
+    logicalType: object
+    physicalType: collection
+    properties:
+      - {{name: document, logicalType: string, required: true}}
+      - {{name: title, logicalType: string}}
+      - {{name: heading, logicalType: string}}
+      - {{name: text, logicalType: string, required: true}}
+      - name: embedding
+        logicalType: vector
+        logicalTypeOptions: {{dimensions: 384, distanceMetric: cosine, embeddingModel: all-MiniLM-L6-v2}}
+"""
+
+
+@dataclass(frozen=True)
+class _Shelf:
+    """Passages at random headings, their vectors, and the questions."""
+
+    texts: Sequence[str]
+    headings: Sequence[int]
+    vectors: npt.NDArray[np.float32]
+    questions: Sequence[str]
+
+    def write(self, folder: Path, headings: range) -> Path:
+        """Files with the passages under these headings."""
+        folder.mkdir(parents=True)
+        for first in range(0, len(self.texts), _SECTIONS_A_FILE):
+            rows = range(first, min(first + _SECTIONS_A_FILE, len(self.texts)))
+            sections = [f"## p{self.headings[row]:03}\n\n{self.texts[row]}\n" for row in rows if self.headings[row] in headings]
+            if sections:
+                (folder / f"file{first:06}.md").write_text("\n".join(sections), encoding="utf-8")
+        return folder
+
+
+class _ShelfEmbedder:
+    """The mesh's model in name; the vector of a passage is looked up by the reference in its text."""
+
+    def __init__(self, shelf: _Shelf) -> None:
+        from mesh_core.embedding import MiniLm
+
+        self._shelf = shelf
+        self.model, self.dimensions = MiniLm.model, MiniLm.dimensions
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        """One row per text, in order."""
+        return self._shelf.vectors[[_number_in(text) for text in texts]]
+
+
+def governed_retrieval(bench: Bench) -> Iterator[Figure]:
+    """Recall at 10 and latency by the share that a policy permits, on both stores."""
+    shelf = _shelf(bench)
+    with weaviate_server(bench.folder / "weaviate") as address:
+        server = bench.server("lancedb")
+        yield from _measured("lancedb", server, shelf, bare_lancedb(bench.folder / "bare"))
+        server.stop()
+        server = bench.server("weaviate-mesh", MESH_VECTORS=address.url)
+        yield from _measured("weaviate", server, shelf, bare_weaviate(address))
+        server.stop()
+
+
+def _measured(store: str, server: MeshProcess, shelf: _Shelf, peer: AbstractContextManager[BareStore]) -> Iterator[Figure]:
+    documents: list[Document] = [(str(n), text, shelf.vectors[n]) for n, text in enumerate(shelf.texts)]
+    _publish(server, shelf)
+    with server.user("user:olga") as owner, peer as client, ExitStack() as readers:
+        client.insert(documents)
+        asked = {share: readers.enter_context(server.user(f"user:reader-{share.replace('_', '-')}")) for share in _SHARES}
+        for share, reader in asked.items():
+            recall = _recall(shelf, reader, owner, oracle=f"shelf.only-{share.replace('_', '-')}.pages")
+            yield Figure(f"governed_retrieval.{store}_recall_at_{share}", recall, "of 1", bar=Bar("≥", 0.99))
+        ours, theirs = _latencies(shelf, asked, client)
+    words = f"the bare {store} client over everything: question embedded in process, its own hybrid query"
+    bare = percentile(theirs, 0.5)
+    for share, durations in ours.items():
+        name = f"governed_retrieval.{store}_p50_at_{share}"
+        yield Figure(name, percentile(durations, 0.5), "ms", words, bare, Bar("≤", 1.2, of="ratio"))
+
+
+def _publish(server: MeshProcess, shelf: _Shelf) -> None:
+    """The shelf, a reader for each policy, and the oracle of each policy."""
+    with server.administrator() as mesh:
+        mesh.admin.create_domain("shelf", owners=["user:olga"])
+    with server.user("user:olga") as owner, publishing_with(_ShelfEmbedder(shelf)):
+        shelves = {"all": range(1000), **{f"only-{share.replace('_', '-')}": it for share, (_, it) in _SHARES.items()}}
+        for product, headings in shelves.items():
+            folder = shelf.write(server.home.parent / f"{server.home.name}-{product}", headings)
+            contract = folder.with_suffix(".yaml")
+            contract.write_text(_CONTRACT.format(product=product), encoding="utf-8")
+            owner.domain("shelf").product(product, contract=contract).publish(pages=folder, progress=False)
+        for share, (rows, _) in _SHARES.items():
+            name = f"user:reader-{share.replace('_', '-')}"
+            server.token(name)
+            owner.grant(name, "shelf.all", actions=["read"], rows=rows)
+
+
+def _recall(shelf: _Shelf, reader: Mesh, owner: Mesh, *, oracle: str) -> float:
+    """The share of what the oracle gives that the reader gets, over all questions."""
+    found = wanted = 0
+    for question in shelf.questions:
+        right = {_number_in(hit.text) for hit in owner.retrieve(oracle, question, limit=_LIMIT)}
+        got = {_number_in(hit.text) for hit in reader.retrieve("shelf.all.pages", question, limit=_LIMIT)}
+        found, wanted = found + len(right & got), wanted + len(right)
+    return found / max(1, wanted)
+
+
+def _latencies(shelf: _Shelf, asked: Mapping[str, Mesh], client: BareStore) -> tuple[dict[str, list[float]], list[float]]:
+    """Milliseconds of each question, in turns: governed by share, and bare with its embedding."""
+    from mesh_core.embedding import open_embedder
+
+    embedder = open_embedder()
+    ours: dict[str, list[float]] = {share: [] for share in asked}
+    theirs: list[float] = []
+    for number in range(_ROUNDS + 1):
+        for question in shelf.questions:
+            for share, reader in asked.items():
+                begin = time.perf_counter()
+                reader.retrieve("shelf.all.pages", question, limit=_LIMIT)
+                if number:
+                    ours[share].append((time.perf_counter() - begin) * 1e3)
+            begin = time.perf_counter()
+            client.hybrid(question, embedder.embed([question])[0], _LIMIT)
+            if number:
+                theirs.append((time.perf_counter() - begin) * 1e3)
+    return ours, theirs
+
+
+def _shelf(bench: Bench) -> _Shelf:
+    import numpy as np
+
+    from domain_sdk.documents import passages, read_documents
+    from mesh_core.embedding import open_embedder
+
+    handbook = handbook_of(bench.folder / "handbook", most_pages=bench.scaled(246, least=12))
+    read = read_documents(handbook.folder, on_problem=lambda problem: None)
+    whole = [_words(text.text) for document in read for text in passages(document)]
+    kept = [words for words in whole if len(words) > 20]
+    originals = open_embedder().embed([" ".join(words) for words in kept])
+    random = np.random.default_rng(11)
+    count = bench.scaled(_PASSAGES, least=1000)
+    sources = np.arange(count) % len(kept)
+    noise = random.normal(size=(count, originals.shape[1])).astype(np.float32)
+    vectors = originals[sources] + _TURN * noise / np.linalg.norm(noise, axis=1, keepdims=True)
+    vectors /= np.linalg.norm(vectors, axis=1, keepdims=True)
+    texts = []
+    for number, source in enumerate(sources):
+        words = [word for word in kept[source] if random.random() > 0.15]
+        texts.append(f"ref{_letters(number)} {' '.join(words)}.")
+    return _Shelf(texts, [int(it) for it in random.integers(0, 1000, count)], vectors, [it for it, _ in handbook.questions])
+
+
+def _words(text: str) -> list[str]:
+    return re.findall(r"[A-Za-z][A-Za-z'-]*", text)[:_WORDS]
+
+
+def _letters(number: int) -> str:
+    return "".join(chr(97 + number // 26**place % 26) for place in range(5))
+
+
+def _number_in(text: str) -> int:
+    found = _REFERENCE.search(text)
+    assert found, "every passage has its reference"
+    return sum((ord(letter) - 97) * 26**place for place, letter in enumerate(found.group(1)))

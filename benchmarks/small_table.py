@@ -7,8 +7,9 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     import polars as pl
 
-__all__ = ["CONTRACT", "PORT", "ROWS", "rows"]
+__all__ = ["CONTRACT", "PORT", "PRODUCT", "ROWS", "rows"]
 
+PRODUCT = "bench.small"
 PORT = "bench.small.rows"
 ROWS = 1_000
 CONTRACT = """

@@ -128,7 +128,7 @@ def test_an_empty_frame_is_published_as_an_empty_table(market: Market) -> None:
 
 
 @pytest.mark.timeout(300)
-@pytest.mark.parametrize("columns", [500, pytest.param(5000, marks=pytest.mark.soak)])
+@pytest.mark.parametrize("columns", [500, 5000])
 def test_a_very_wide_table_is_published_and_read(market: Market, columns: int) -> None:
     name = f"wide{columns}"
     wide = pl.DataFrame({f"c{number}": [number] for number in range(columns)})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 
 import polars as pl
 import pytest
@@ -133,3 +134,24 @@ def test_columns_of_the_quarantine_carry_the_tags_of_their_source(ann: Mesh) -> 
     ann.domain("books").product("tagged", CONTRACT).publish(entries=ROWS, plain=PLAIN, progress=False)
     columns = {it.name: it.tags for it in ann.show("books.tagged.entries__quarantine").columns}
     assert columns["email"] == ("pii.email",)
+
+
+def test_additions_at_the_same_time_all_succeed_with_what_each_set_aside(ann: Mesh) -> None:
+    """Appends and merges are put on top of each other, the bad rows of each with them."""
+    product = ann.domain("books").product("daily", CONTRACT)
+    product.publish(entries=ROWS, plain=PLAIN, progress=False)
+    held = ann.read("books.daily.entries__quarantine").height
+
+    def add(number: int) -> int:
+        first = ROWS.head(1)
+        rows = pl.concat([first.with_columns(id=pl.lit(10 * number + last, pl.Int64)) for last in (0, 1)])
+        rows = rows.with_columns(amount=pl.when(pl.col("id") % 10 == 1).then(-1.0).otherwise(1.0))
+        return product.publish(entries=rows, mode="append" if number % 2 else "merge", progress=False).version
+
+    with ThreadPoolExecutor(4) as pool:
+        versions = list(pool.map(add, range(1, 7)))
+    assert len(set(versions)) == 6
+    assert ann.read("books.daily.entries")["id"].sort().to_list() == [1, 2, 5, 10, 20, 30, 40, 50, 60]
+    bad = ann.read("books.daily.entries__quarantine")
+    assert bad.height == held + 6
+    assert set(bad["id"].to_list()) >= {11, 21, 31, 41, 51, 61}

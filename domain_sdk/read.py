@@ -1,7 +1,7 @@
 """Governed reads: `mesh.scan` as a polars IO source that pushes columns, predicate and limit to the gateway.
 
 The home of polars' IO source API, which is unstable: `tests/unit/test_sdk_polars_canary.py` pins what is relied on. What a read
-may show is the gateway's decision; the consumer's predicate is always applied here again, in full.
+may show is the gateway's decision. A predicate that the gateway cannot be told whole is applied here again, in full.
 """
 
 from __future__ import annotations
@@ -140,16 +140,15 @@ class GovernedScan:
     def _from_stream(self, columns: Sequence[str], predicate: pl.Expr | None, n_rows: int | None) -> Iterator[pl.DataFrame]:
         planned = self.planned()
         request = ReadRequest(port=self.port, purpose=self._request.purpose, version=planned.version)
-        needed = _needed(columns, predicate, planned.schema)
-        request.columns.extend(needed)
-        is_pushed = _push(request, predicate, planned.schema)
-        if n_rows is not None and is_pushed:
+        left = None if _push(request, predicate, planned.schema) else predicate
+        request.columns.extend(_needed(columns, left, planned.schema))
+        if n_rows is not None and left is None:
             request.limit = max(n_rows, 1)  # 0 would mean all
         method = self._transport.gateway(_ArrowStub).Read
         responses = self._transport.stream(method, request, timeout_seconds=self._timeout_seconds)
         with closing(responses):
             for frame in decode_frames(_arrow_parts(responses)):
-                yield (frame if predicate is None else frame.filter(predicate)).select(columns)
+                yield (frame if left is None else frame.filter(left)).select(columns)
 
     def _from_files(self, columns: Sequence[str], predicate: pl.Expr | None) -> Iterator[pl.DataFrame]:
         request = PrepareFilesRequest(port=self.port, purpose=self._request.purpose, version=self.planned().version)
@@ -238,7 +237,7 @@ def _arrow_parts(responses: Iterator[ReadResponse | memoryview]) -> Iterator[mem
 
 
 def _needed(columns: Sequence[str], predicate: pl.Expr | None, schema: pl.Schema) -> list[str]:
-    """What must be read: the columns and those the predicate looks at, in the port's order; never none, to count rows."""
+    """What must be sent: the columns and those the predicate looks at, in the port's order; never none, to count rows."""
     wanted = set(columns) | (set(predicate.meta.root_names()) if predicate is not None else set())
     return [name for name in schema if name in wanted] or list(schema)[:1]
 

@@ -5,6 +5,7 @@ Knows nothing of the dialect: what can be asked is the gateway's decision.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
     from mesh_core.answers.intervals import Interval
 
 __all__ = ["QueriedPort", "QueryPlan", "QueryResult", "measure_request", "period_of", "plan_query", "run_query", "to_request"]
+
+_LOG = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +56,8 @@ class QueryPlan:
     """Where the columns of its result come from; the target has no name yet."""
     sql: str = ""
     """The SELECT that measures stand for; empty for a query that was SQL."""
+    warnings: tuple[str, ...] = ()
+    """What is older than its contract promises, in words."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +73,8 @@ class QueryResult:
     """Where its columns come from; the target has no name yet."""
     sql: str = ""
     """The SELECT that measures stand for; empty for a query that was SQL."""
+    warnings: tuple[str, ...] = ()
+    """What is older than its contract promises, in words."""
 
 
 def to_request(query: str, purpose: str | None, limit: int | None, timeout_seconds: int | None) -> RunQueryRequest:
@@ -139,6 +146,7 @@ def plan_query(transport: Transport, request: RunQueryRequest) -> QueryPlan:
         answer.revision,
         lineage_from_wire(answer.lineage),
         answer.sql,
+        tuple(answer.warnings),
     )
 
 
@@ -155,7 +163,9 @@ def run_query(transport: Transport, request: RunQueryRequest) -> QueryResult:
     if parts.schema is None or not parts.is_whole:
         raise InternalError("The answer ended before it was whole: ask again.")
     rows = pl.concat(frames, rechunk=True) if frames else pl.DataFrame(schema=parts.schema)
-    return QueryResult(rows, parts.ports, parts.revision, parts.is_cut, parts.lineage, parts.sql)
+    for warning in parts.warnings:
+        _LOG.warning("stale port=%s", warning)
+    return QueryResult(rows, parts.ports, parts.revision, parts.is_cut, parts.lineage, parts.sql, parts.warnings)
 
 
 class _ArrowStub:
@@ -178,6 +188,7 @@ class _Parts:
     def __init__(self) -> None:
         self.schema: pl.Schema | None = None
         self.ports: tuple[QueriedPort, ...] = ()
+        self.warnings: tuple[str, ...] = ()
         self.revision = 0
         self.is_cut = False
         self.is_whole = False
@@ -198,6 +209,7 @@ class _Parts:
             if part == "header":
                 self.ports, self.revision = _ports(response.header.ports), response.header.revision
                 self.sql = response.header.sql
+                self.warnings = tuple(response.header.warnings)
             elif part == "end":
                 self.is_cut, self.is_whole = response.end.is_cut, True
                 self.lineage = lineage_from_wire(response.end.lineage)

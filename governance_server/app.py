@@ -123,10 +123,12 @@ class Gateway:
     files: FilesServer
     backend: Backend
     handlers_ended: Callable[[], bool]
+    queries: SqlService
 
     def stop(self, grace_seconds: float = 2.0) -> None:
         """No read is served any more."""
         self.server.stop(grace_seconds).wait()
+        self.queries.close()
         self.files.stop()
         self.backend.journal.close()
         self.backend.log.close()
@@ -199,7 +201,7 @@ def build_gateway(settings: Settings) -> Gateway:
         (add_ConversationServiceServicer_to_server, ConversationService(readers)),
     ]
     port = _open(server, settings, settings.gateway_port, register(services, server))
-    return Gateway(server, port, files, backend, handlers_ended)
+    return Gateway(server, port, files, backend, handlers_ended, readers.sql)
 
 
 def _answering(readers: Readers, vectors: VectorAccess) -> Answering:

@@ -55,7 +55,14 @@ def sql(
         written = {"rows": result.frame.height, "revision": result.revision, "output": str(output)}
         answer(written, lambda: f"{result.frame.height:,} rows are in {output}.", as_json=as_json)
     elif as_json:
-        print_json({"rows": result.frame.to_dicts(), "is_cut": result.is_cut, "ports": plain(result.ports)})
+        print_json(
+            {
+                "rows": result.frame.to_dicts(),
+                "is_cut": result.is_cut,
+                "ports": plain(result.ports),
+                "warnings": list(result.warnings),
+            }
+        )
     else:
         output_console().print(result_view(result))
 
@@ -86,7 +93,11 @@ def result_view(result: QueryResult) -> RenderableType:
     numbers = [name for name, kind in frame.schema.items() if kind.is_numeric()]
     rows = [[value_cell(value) for value in row] for row in frame.rows()]
     count = f"the first {frame.height} rows" if result.is_cut else f"{frame.height} row{'' if frame.height == 1 else 's'}"
-    lines = [cell(f"{count}, decided at revision {result.revision}", "dim"), *_port_lines(result.ports)]
+    lines = [
+        cell(f"{count}, decided at revision {result.revision}", "dim"),
+        *_port_lines(result.ports),
+        *_warning_lines(result.warnings),
+    ]
     return Group(table(frame.columns, rows, numbers=numbers), "", *lines)
 
 
@@ -95,7 +106,7 @@ def plan_view(plan: QueryPlan) -> RenderableType:
     from rich.console import Group
 
     columns = table(("column", "type"), [(cell(name, "bold"), str(kind)) for name, kind in plan.schema.items()])
-    return Group(*_port_lines(plan.ports), "", columns, "", cell(plan.engine_plan))
+    return Group(*_port_lines(plan.ports), *_warning_lines(plan.warnings), "", columns, "", cell(plan.engine_plan))
 
 
 def _port_lines(ports: Sequence[QueriedPort]) -> list[RenderableType]:
@@ -112,6 +123,10 @@ def _port_lines(ports: Sequence[QueriedPort]) -> list[RenderableType]:
             words.append(f"hidden: {plan.hidden_column_count} column{'s' if plan.hidden_column_count > 1 else ''}")
         lines.append(cell("; ".join(words), "dim"))
     return list(lines)
+
+
+def _warning_lines(warnings: Sequence[str]) -> list[RenderableType]:
+    return [cell(f"older than promised: {warning}", "yellow") for warning in warnings]
 
 
 COMMANDS = (

@@ -13,8 +13,10 @@ import polars as pl
 import pyarrow as pa
 import pyarrow.compute as pc
 
-__all__ = ["arrow_response", "encode", "to_record_batches"]
+__all__ = ["ARROW_OFFSET", "arrow_response", "encode", "to_record_batches"]
 
+ARROW_OFFSET = 8
+"""Where the message begins in what `arrow_response` gives."""
 _ARROW_TAG = b"\x12"  # field 2, length-delimited
 
 MESSAGE_BYTES = 4 << 20

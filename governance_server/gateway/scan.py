@@ -32,8 +32,8 @@ __all__ = ["BATCH_ROWS", "PolarsScanner", "Scanner", "shown_schema"]
 BATCH_ROWS = 65_536
 """Rows of a batch."""
 
-_SMALL_ROWS = 16_384
-"""Frames with fewer rows wait for the next ones."""
+_SMALL_ROWS = 32_768
+"""Frames with fewer rows wait for the next ones, and chunks with fewer become one: each message costs its receiver the same."""
 
 
 class Scanner(Protocol):
@@ -172,9 +172,15 @@ def _joined_frames(
             for frame in _behind_barrier(batches, condition, behind):
                 waiting.append(frame)
                 if sum(part.height for part in waiting) >= _SMALL_ROWS:
-                    yield pl.concat(waiting, rechunk=True)
+                    yield _joined(waiting)
                     waiting.clear()
     except (pl.exceptions.PolarsError, OSError) as error:
         raise ScanFailed(port, type(error).__name__) from None
     if waiting:
-        yield pl.concat(waiting, rechunk=True)
+        yield _joined(waiting)
+
+
+def _joined(frames: list[pl.DataFrame]) -> pl.DataFrame:
+    """The frames as one, without small chunks."""
+    frame = pl.concat(frames, rechunk=False)
+    return frame.rechunk() if frame.n_chunks() * _SMALL_ROWS > frame.height else frame

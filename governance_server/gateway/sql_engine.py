@@ -21,10 +21,14 @@ from typing import Any, TypeAlias
 import duckdb
 import pyarrow as pa
 
-__all__ = ["ClearFiles", "EngineFailed", "EngineOutOfMemory", "EngineTimeout", "GovernedStream", "QueryRefused", "SqlEngine"]
+from governance_server.gateway.sql_errors import EngineFailed, EngineOutOfMemory, EngineTimeout, QueryRefused
+
+__all__ = ["ClearFiles", "GovernedStream", "SqlEngine", "Table"]
 
 _BATCH_ROWS = 65_536
-_CHECK_SECONDS, _INTERRUPT_SECONDS = 1.0, 0.05
+_SPILL = 16
+"""So many times its memory may a query write to disk."""
+_INTERRUPT_SECONDS = 0.05
 _LAST_SETTINGS = ("SET TimeZone = 'UTC'", "SET enable_external_access = false", "SET lock_configuration = true")
 """In this order: without external access the folder to spill to could not be named any more."""
 _CASTS = {
@@ -35,22 +39,6 @@ _ABOUT_VALUES = (duckdb.ConversionException, duckdb.OutOfRangeException, duckdb.
 _VALUE = re.compile(r"'[^']*'|\"[^\"]*\"|(?<!\w)[-+]?\d[\d.e+-]*", re.IGNORECASE)
 """Which of many bad values is met first depends on threads and on rows nobody may see; so none is named."""
 _PLACE = re.compile(r"\n\s*(LINE \d+:.*|\^.*)\Z", re.DOTALL)
-
-
-class QueryRefused(Exception):
-    """The engine cannot run this query on these tables; the message is for the caller, who sees every value it may name."""
-
-
-class EngineTimeout(Exception):
-    """The time was over."""
-
-
-class EngineOutOfMemory(Exception):
-    """The query needs more memory than one query may have."""
-
-
-class EngineFailed(Exception):
-    """The engine broke; its message belongs in the log only."""
 
 
 class GovernedStream:
@@ -97,16 +85,11 @@ Table: TypeAlias = GovernedStream | ClearFiles
 
 
 class _Watch:
-    """Interrupts a query when its time is over, when it is told to, and when the query may not go on.
+    """Interrupts a query when its time is over: again and again, since an interrupt between two steps of the engine is lost."""
 
-    It interrupts again and again: an interrupt between two steps of the engine is lost.
-    """
-
-    def __init__(self, timeout_seconds: float, may_go_on: Callable[[], None]) -> None:
-        self.failure: Exception | None = None
+    def __init__(self, timeout_seconds: float) -> None:
         self._deadline = time.monotonic() + timeout_seconds
-        self._may_go_on = may_go_on
-        self._must_stop, self._is_over = threading.Event(), threading.Event()
+        self._is_over = threading.Event()
 
     @contextmanager
     def over(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
@@ -117,29 +100,13 @@ class _Watch:
             yield
         finally:
             self._is_over.set()
-            self._must_stop.set()
             thread.join()
 
-    def stop(self) -> None:
-        """The query ends soon."""
-        self._must_stop.set()
-
-    def check(self) -> None:
-        """Raises: EngineTimeout if it must stop already."""
-        if self._must_stop.is_set():
-            raise EngineTimeout
-
     def _run(self, connection: duckdb.DuckDBPyConnection) -> None:
-        while not self._must_stop.wait(min(_CHECK_SECONDS, max(0.0, self._deadline - time.monotonic()))):
-            try:
-                self._may_go_on()
-            except Exception as error:  # noqa: BLE001 (kept for the caller, whose thread is in the engine)
-                self.failure = error
-                break
-            if time.monotonic() >= self._deadline:
-                break
-        while not self._is_over.wait(_INTERRUPT_SECONDS):
+        wait_seconds = self._deadline - time.monotonic()
+        while not self._is_over.wait(max(wait_seconds, _INTERRUPT_SECONDS)):
             connection.interrupt()
+            wait_seconds = 0.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -157,30 +124,16 @@ class SqlEngine:
             result = _portable(connection.sql(sql)).limit(0).to_arrow_reader(1)
             return result.schema, "\n".join(str(row[-1]).rstrip() for row in rows)
 
-    def run(
-        self,
-        sql: str,
-        tables: Mapping[str, Table],
-        *,
-        timeout_seconds: float,
-        on_start: Callable[[Callable[[], None]], None] = lambda stop: None,
-        may_go_on: Callable[[], None] = lambda: None,
-    ) -> Generator[pa.RecordBatch, None, None]:
+    def run(self, sql: str, tables: Mapping[str, Table], *, timeout_seconds: float) -> Generator[pa.RecordBatch, None, None]:
         """The result, batch by batch, at least one; closing the iterator stops the query.
-
-        `on_start` is given what stops the query from another thread. `may_go_on` is called about every second, on a thread of its
-        own; what it raises ends the query.
 
         Raises:
             QueryRefused: a name, type or value does not fit.
-            EngineTimeout: it took longer than `timeout_seconds`, or was stopped.
+            EngineTimeout: it took longer than `timeout_seconds`.
             EngineOutOfMemory, EngineFailed: as they say.
-            Exception: what a table's read or `may_go_on` raised.
+            Exception: what a table's read raised.
         """
-        watch = _Watch(timeout_seconds, may_go_on)
-        with self._connection(tables) as connection, _told(tables, watch), watch.over(connection):
-            on_start(watch.stop)
-            watch.check()
+        with self._connection(tables) as connection, _told(tables), _Watch(timeout_seconds).over(connection):
             reader = _portable(connection.sql(sql)).to_arrow_reader(_BATCH_ROWS)
             yield pa.RecordBatch.from_pylist([], schema=reader.schema)
             yield from reader
@@ -192,6 +145,7 @@ class SqlEngine:
         settings: dict[str, Any] = {
             "threads": self.threads,
             "memory_limit": f"{self.memory_bytes >> 20}MiB",
+            "max_temp_directory_size": f"{_SPILL * self.memory_bytes >> 20}MiB",
             "temp_directory": str(folder),
             "autoinstall_known_extensions": False,
             "autoload_known_extensions": False,
@@ -244,13 +198,13 @@ def _portable(result: duckdb.DuckDBPyRelation) -> duckdb.DuckDBPyRelation:
 
 
 @contextmanager
-def _told(tables: Mapping[str, Table], watch: _Watch | None = None) -> Iterator[None]:
-    """What the engine raises becomes one of this module's errors, or what a table's read or the watch raised."""
+def _told(tables: Mapping[str, Table]) -> Iterator[None]:
+    """What the engine raises becomes one of our errors, or what a table's read raised."""
     try:
         yield
-    except (duckdb.Error, pa.ArrowException, OSError) as error:
+    except (duckdb.Error, pa.ArrowException, OSError, MemoryError) as error:
         failures = (table.failure for table in tables.values() if isinstance(table, GovernedStream) and table.failure)
-        failure = watch.failure if watch is not None and watch.failure is not None else next(failures, None)
+        failure = next(failures, None)
         if failure is not None:
             raise failure from None
         raise _as_ours(error) from None
@@ -260,10 +214,11 @@ def _as_ours(error: Exception) -> Exception:
     text = str(error)
     if isinstance(error, duckdb.InterruptException) or "INTERRUPT" in text[:40].upper():
         return EngineTimeout()
-    if isinstance(error, duckdb.OutOfMemoryException) or text.startswith("Out of Memory"):
+    if isinstance(error, duckdb.OutOfMemoryException | MemoryError) or text.startswith("Out of Memory"):
         return EngineOutOfMemory()
     if isinstance(error, duckdb.InternalException | duckdb.FatalException | duckdb.IOException):
         return EngineFailed(f"{type(error).__name__}: {text[:500]}")
+    told = _PLACE.sub("", text)
     if isinstance(error, _ABOUT_VALUES):
-        text = _VALUE.sub("…", text)
-    return QueryRefused(_PLACE.sub("", text).strip()[:1000])
+        told = _VALUE.sub("…", told)
+    return QueryRefused(told.strip()[:1000])

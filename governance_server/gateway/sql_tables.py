@@ -40,7 +40,7 @@ def governed_table(
     *,
     table: tuple[Folder, int],
     salt: bytes,
-    is_current: Callable[[], None],
+    is_current: Callable[[], None] = lambda: None,
 ) -> GovernedStream | ClearFiles:
     """The plan's rows with these visible columns.
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Protocol
 
 import polars as pl
@@ -19,9 +20,11 @@ from deltalake.exceptions import DeltaError, DeltaProtocolError, TableNotFoundEr
 from governance_server.gateway.polars_streaming import frame_from_batches
 from governance_server.gateway.scan_errors import ScanFailed
 from governance_server.warehouse.folder import Folder
+from governance_server.warehouse.local_folder import LocalFolder
 
 __all__ = ["RawRows", "TableSource", "open_files", "open_table"]
 
+_KEPT_OPEN = 32
 _QUERY_ENGINE_FEATURES = frozenset({"deletionVectors", "columnMapping"})
 
 
@@ -62,13 +65,39 @@ class TableSource:
 
 
 def open_table(port: str, table_root: Folder, delta_version: int) -> TableSource:
-    """The pinned version, opened; its rows are read when the frame is. Raises: ScanFailed."""
+    """The pinned version, opened; its rows are read when the frame is. Raises: ScanFailed.
+
+    Versions on a local disk that were opened lately stay open, as long as their log entry is the same file.
+    """
     try:
-        table = DeltaTable(table_root.uri, version=delta_version, storage_options=table_root.storage_options)
-        frame = _query_engine_frame(table) if _special_features(table) else pl.scan_delta(table)
-        return TableSource(table, frame, frame.collect_schema())
+        entry = _log_entry(table_root, delta_version)
+        if entry is not None:
+            return _opened_before(table_root.uri, delta_version, entry)
+        return _opened(table_root.uri, delta_version, table_root.storage_options)
     except (DeltaError, DeltaProtocolError, TableNotFoundError, pl.exceptions.PolarsError, OSError) as error:
         raise ScanFailed(port, type(error).__name__) from error
+
+
+def _log_entry(table_root: Folder, delta_version: int) -> tuple[int, ...] | None:
+    """What tells the version's log entry from any other file; None if it is elsewhere, or part of a checkpoint by now."""
+    if not isinstance(table_root, LocalFolder):
+        return None
+    try:
+        found = (table_root.path / "_delta_log" / f"{delta_version:020}.json").stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+@lru_cache(maxsize=_KEPT_OPEN)
+def _opened_before(uri: str, delta_version: int, entry: tuple[int, ...]) -> TableSource:
+    return _opened(uri, delta_version, {})
+
+
+def _opened(uri: str, delta_version: int, options: dict[str, str]) -> TableSource:
+    table = DeltaTable(uri, version=delta_version, storage_options=options)
+    frame = _query_engine_frame(table) if _special_features(table) else pl.scan_delta(table)
+    return TableSource(table, frame, frame.collect_schema())
 
 
 def open_files(port: str, folder: Folder, names: Sequence[str], *, numbered: str | None = None) -> FileRows:

@@ -17,14 +17,8 @@ import pyarrow as pa
 
 from governance_server.caller import Caller
 from governance_server.gateway.polars_streaming import stream_batches
-from governance_server.gateway.sql_engine import (
-    EngineFailed,
-    EngineOutOfMemory,
-    EngineTimeout,
-    GovernedStream,
-    QueryRefused,
-    SqlEngine,
-)
+from governance_server.gateway.sql_engine import GovernedStream, SqlEngine
+from governance_server.gateway.sql_errors import EngineFailed, EngineOutOfMemory, EngineTimeout, QueryRefused
 from governance_server.publishing.candidate_files import Candidate, Found, NotRunnable, OtherPorts
 from mesh_core.contract import Port
 from mesh_core.contract.relationships import ForeignKey, foreign_key

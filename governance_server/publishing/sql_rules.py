@@ -46,23 +46,24 @@ class SqlRules:
 
         Raises: NotRunnable.
         """
-        from governance_server.gateway import sql_engine as engine
+        from governance_server.gateway import sql_errors as errors
+        from governance_server.gateway.sql_engine import SqlEngine
 
         assert check.rule is not None
         parsed = self._parsed(check, port, candidate)
         tables = self._tables(parsed, candidate, caller)
-        runner = engine.SqlEngine(self._spill_folder, self._memory_bytes)
+        runner = SqlEngine(self._spill_folder, self._memory_bytes)
         try:
             runner.describe(parsed.sql, tables)
-        except engine.QueryRefused as error:
+        except errors.QueryRefused as error:
             raise NotRunnable(f"the query does not fit the columns: {_named(str(error), parsed)}") from None
-        except (engine.EngineFailed, engine.EngineOutOfMemory, engine.EngineTimeout) as error:
+        except (errors.EngineFailed, errors.EngineOutOfMemory, errors.EngineTimeout) as error:
             raise NotRunnable(f"the engine failed ({type(error).__name__})") from error
         try:
             value = self._value(runner, parsed, tables)
-        except engine.EngineTimeout:
+        except errors.EngineTimeout:
             return Found(False, f"the query was stopped after {self._timeout_seconds:g} seconds")
-        except (engine.QueryRefused, engine.EngineOutOfMemory, engine.EngineFailed) as error:
+        except (errors.QueryRefused, errors.EngineOutOfMemory, errors.EngineFailed) as error:
             return Found(False, f"the query ended with an error: {_named(str(error) or type(error).__name__, parsed)}")
         return _judged(check, value)
 

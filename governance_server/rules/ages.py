@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from datetime import UTC, datetime
 
 from domainmesh.v1 import product_pb2
@@ -26,15 +26,22 @@ def product_warnings(product: product_pb2.Product, now: datetime) -> Iterator[pr
     yield from (warning for warning in product.warnings if warning.resource in shown)
 
 
-def age_warnings(product: product_pb2.Product, port: product_pb2.Port, now: datetime) -> Iterator[str]:
+def age_warnings(
+    product: product_pb2.Product, port: product_pb2.Port, now: datetime, *, clear: Collection[str] | None = None
+) -> Iterator[str]:
     """What is older than promised, in words.
 
-    The age is counted from the newest value of the column that the promise names, else from the time of publication.
+    The age is counted from the newest value of the column that the promise names, else from the time of publication. With
+    `clear`, nothing more than the broken promise is said of a column that is not among these.
     """
     for limit in port.age_limits:
         is_of_data = limit.HasField("newest")
         since = (limit.newest if is_of_data else product.update_time).ToDatetime(tzinfo=UTC)
         age = (now - since).total_seconds()
-        if age > limit.seconds:
+        if age <= limit.seconds:
+            continue
+        if is_of_data and clear is not None and limit.column not in clear:
+            yield f"promised is {limit.promise}; the data is older"
+        else:
             what = f"the newest {limit.column}" if is_of_data else "the last release"
             yield f"promised is {limit.promise}; {what} is {age_words(age)} old"

@@ -13,6 +13,7 @@ from domainmesh.v1 import product_pb2
 from governance_server.backend import Backend
 from governance_server.caller import Caller
 from governance_server.policy.projection import denied
+from governance_server.rules.ages import age_warnings
 from governance_server.rules.errors import AccessDenied, Invalid, InvalidFilter, NotFound, Precondition, Unavailable
 from governance_server.rules.read_plans import ReadPlan
 from governance_server.services.past_tags import past_tags
@@ -20,6 +21,7 @@ from governance_server.upkeep.versions import find_release, refuse_retired
 from governance_server.warehouse.folder import Folder
 from governance_server.warehouse.layout import Warehouse
 from mesh_core.expressions.errors import InvalidExpression
+from mesh_core.expressions.tree import TRUE
 from mesh_core.names import parse_port
 
 __all__ = ["PinnedRead", "PinnedReads", "understood"]
@@ -96,6 +98,17 @@ class PinnedReads:
         plan = self._backend.policy.plan(caller, read.plan.port, read.plan.purpose, past=read.past, then=read.then)
         refuse_retired(find_release(self._backend.catalog, read.plan.port.rpartition(".")[0], read.version))
         return plan.digest() == read.digest
+
+    def age_warnings(self, read: PinnedRead, asked: int) -> list[str]:
+        """What is older than promised; nothing of a version that was asked for by number, which nobody promised to be fresh.
+
+        How old the newest value is, is told to who sees it: every row, and that column clear.
+        """
+        product = self._backend.policy.product_of(read.plan.port)
+        if asked or product is None or not read.port.age_limits:
+            return []
+        clear = {column.name for column in read.plan.columns if column.is_clear} if read.plan.row_filter == TRUE else set()
+        return list(age_warnings(product, read.port, self._backend.now(), clear=clear))
 
     def _delta_version(self, product: str, port: str, version: int) -> int:
         release = find_release(self._backend.catalog, product, version)

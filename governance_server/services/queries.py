@@ -1,6 +1,7 @@
 """SqlService: governed SQL over tables. Runs in the gateway.
 
-Every port of a query is planned as a read of its own, at one revision; the engine is given the governed streams and nothing else.
+Every port of a query is planned as a read of its own, at one revision; a process of the gateway's gets these plans and nothing
+else, and runs the query over what they show.
 """
 
 from __future__ import annotations
@@ -27,10 +28,9 @@ from governance_server.services.pinned_reads import PinnedRead, PinnedReads, und
 from governance_server.services.plans import plan_to_wire
 
 if TYPE_CHECKING:
-    import pyarrow as pa
-
-    from governance_server.gateway.sql_engine import ClearFiles, GovernedStream, SqlEngine
+    from governance_server.gateway.sql_jobs import Frame, QueryJob
     from governance_server.gateway.sql_query import ParsedQuery
+    from governance_server.gateway.sql_workers import SqlWorkers
 
 __all__ = ["QueriedRows", "RowsAsked", "SqlService", "stop_with"]
 
@@ -76,6 +76,8 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
         self._backend = backend
         self._reads = reads
         self._running = threading.BoundedSemaphore(backend.settings.max_queries)
+        self._lock = threading.Lock()
+        self._made: SqlWorkers | None = None
 
     def PlanQuery(self, request: pb.PlanQueryRequest, context: grpc.ServicerContext) -> pb.PlanQueryResponse:
         """Returns what a query would read and give, and how it would be run, without data."""
@@ -86,35 +88,34 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
                 log_pb2.DECISION_KIND_PLAN, resource=read.plan.port, purpose=request.purpose
             ) as recording:
                 recording.decided(read.plan, version=read.version, columns=columns)
-        with self._turn(), _told():
-            tables = self._tables(query, current_caller())
-            schema, text = self._engine().describe(query.parsed.sql, tables)
-        plan = _with_names(text, query)
+        with self._turn(), _told(query):
+            schema, text = self._workers().plan(_job(query))
         return pb.PlanQueryResponse(
-            ports=self._ports(query), arrow_schema=schema.serialize().to_pybytes(), engine_plan=plan, revision=query.revision,
-            lineage=_lineage(query, schema.names), sql="" if request.sql else sql,
+            ports=self._ports(query), arrow_schema=schema.serialize().to_pybytes(), engine_plan=_with_names(text, query),
+            revision=query.revision, lineage=_lineage(query, schema.names), warnings=self._warnings(query),
+            sql="" if request.sql else sql,
         )  # fmt: skip
 
     def RunQuery(self, request: pb.RunQueryRequest, context: grpc.ServicerContext) -> Iterator[pb.RunQueryResponse]:
         """Streams the result; stops as soon as what the caller may see of any of its ports changes."""
-        from governance_server.gateway.encode import arrow_response, encode
-
         caller = current_caller()
         timeout_seconds = _timeout(request)
         text = self._text(request, caller)
         query = self._understand(text, request.purpose, caller)
         end = pb.QueryEnd()
         with self._turn(), self._recorded(query, request.purpose) as recordings, _told(query):
-            header = pb.QueryHeader(revision=query.revision, ports=self._ports(query), sql="" if request.sql else text)
-            yield pb.RunQueryResponse(header=header)
-            batches = self._engine().run(
-                query.parsed.sql, self._tables(query, caller), timeout_seconds=timeout_seconds,
-                on_start=lambda stop: stop_with(context, stop), may_go_on=self._still_due(caller, query),
+            header = pb.QueryHeader(
+                revision=query.revision, ports=self._ports(query), sql="" if request.sql else text,
+                warnings=self._warnings(query),
             )  # fmt: skip
-            with closing(batches):
-                messages = encode(_counted(_traced(_limited(batches, request.limit, end), query, end), recordings))
-                for message in deliver_all(recordings, messages, is_current=self._still_due(caller, query)):
-                    yield arrow_response(message)  # type: ignore[misc] # bytes are sent as they are
+            yield pb.RunQueryResponse(header=header)
+            frames = self._workers().run(
+                _job(query, timeout_seconds=timeout_seconds, limit=request.limit), may_go_on=self._still_due(caller, query),
+                on_start=lambda stop: stop_with(context, stop), on_stuck=lambda: _give_up(context),
+            )  # fmt: skip
+            with closing(frames):
+                messages = _counted(_traced(frames, query, end), recordings)
+                yield from deliver_all(recordings, messages, is_current=self._still_due(caller, query))  # type: ignore[misc] # bytes are sent as they are
         yield pb.RunQueryResponse(end=end)
 
     def rows(self, asked: RowsAsked) -> QueriedRows:
@@ -122,22 +123,19 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
 
         Raises: Invalid, AccessDenied, PurposeNotHeld, NotFound, Precondition, Overloaded, TimeOver, TooLarge, Unavailable.
         """
+        from governance_server.gateway.sql_workers import table_of
+
         caller = current_caller()
         query = self._understand(asked.sql, asked.purpose, caller)
-        rows: list[tuple[object, ...]] = []
-        names: list[str] = []
         end = pb.QueryEnd()
         with self._turn(), self._recorded(query, asked.purpose) as recordings, _told(query):
-            batches = self._engine().run(
-                query.parsed.sql, self._tables(query, caller), timeout_seconds=asked.timeout_seconds,
-                on_start=asked.on_start, may_go_on=self._still_due(caller, query),
-            )  # fmt: skip
-            with closing(batches):
-                for batch in _counted(_limited(batches, asked.most_rows, end), recordings):
-                    names = list(batch.schema.names)
-                    rows += zip(*(column.to_pylist() for column in batch.columns), strict=True)
+            job = _job(query, timeout_seconds=asked.timeout_seconds, limit=asked.most_rows)
+            frames = self._workers().run(job, on_start=asked.on_start, may_go_on=self._still_due(caller, query))
+            with closing(frames):
+                table = table_of(_counted(_traced(frames, query, end), recordings))
             self._still_due(caller, query)()
-        return QueriedRows(tuple(names), tuple(rows), end.is_cut, tuple(self._ports(query)), query.revision)
+        rows = tuple(zip(*(column.to_pylist() for column in table.columns), strict=True))
+        return QueriedRows(tuple(table.column_names), rows, end.is_cut, tuple(self._ports(query)), query.revision)
 
     def _text(self, request: pb.RunQueryRequest | pb.PlanQueryRequest, caller: Caller) -> str:
         """The SQL, or that of the measures. Raises: Invalid, AccessDenied, PurposeNotHeld, NotFound, Precondition."""
@@ -149,6 +147,13 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
         with self._refusals_recorded(wanted.port, request.purpose):  # who may not read the port learns of no measure
             read = self._reads.pin(caller, wanted.port, request.purpose, wanted.version)
         return measure_select(self._backend.catalog, wanted, read.version)
+
+    def close(self) -> None:
+        """No process of this service is left."""
+        with self._lock:
+            workers = self._made
+        if workers is not None:
+            workers.close()
 
     def _understand(self, sql: str, purpose: str, caller: Caller) -> _Query:
         """Raises: Invalid, AccessDenied, PurposeNotHeld, NotFound, Precondition."""
@@ -204,19 +209,6 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
                 recordings.append(recording)
             yield recordings
 
-    def _tables(self, query: _Query, caller: Caller) -> dict[str, GovernedStream | ClearFiles]:
-        from governance_server.gateway.sql_tables import governed_table
-
-        salt = secrets.token_bytes(32)
-        tables: dict[str, GovernedStream | ClearFiles] = {}
-        for table, (read, columns) in zip(query.parsed.tables, query.reads, strict=True):
-            with understood(read.plan.port):
-                tables[table.engine_name] = governed_table(
-                    read.plan, columns, table=(read.table_root, read.delta_version), salt=salt,
-                    is_current=self._reads.watch(caller, read),
-                )  # fmt: skip
-        return tables
-
     def _still_due(self, caller: Caller, query: _Query) -> Callable[[], None]:
         """A check for one thread. It raises AccessDenied once the caller may see something else of any port."""
         checks = [self._reads.watch(caller, read) for read, _ in query.reads]
@@ -236,11 +228,21 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
             shown.append(pb.QueriedPort(plan=plan, version=read.version, columns=columns))
         return shown
 
-    def _engine(self) -> SqlEngine:
-        from governance_server.gateway.sql_engine import SqlEngine
+    def _warnings(self, query: _Query) -> list[str]:
+        """What is older than promised, by port."""
+        found = []
+        for table, (read, _) in zip(query.parsed.tables, query.reads, strict=True):
+            found += [f"{table.port}: {text}" for text in self._reads.age_warnings(read, table.version)]
+        return found
+
+    def _workers(self) -> SqlWorkers:
+        from governance_server.gateway.sql_workers import SqlWorkers
 
         settings = self._backend.settings
-        return SqlEngine(settings.home / "sql", settings.query_memory_bytes)
+        with self._lock:
+            if self._made is None:
+                self._made = SqlWorkers(settings.home / "sql", settings.query_memory_bytes)
+            return self._made
 
     @contextmanager
     def _turn(self) -> Iterator[None]:
@@ -265,25 +267,40 @@ def stop_with(context: grpc.ServicerContext, stop: Callable[[], None]) -> None:
         stop()
 
 
-def _limited(batches: Iterator[pa.RecordBatch], limit: int, end: pb.QueryEnd) -> Iterator[pa.RecordBatch]:
-    """At most so many rows (0: all); `end` says how many came, and whether rows were left out."""
-    for batch in batches:
-        left = limit - end.row_count if limit else batch.num_rows
-        kept = batch if batch.num_rows <= left else batch.slice(0, left)
-        end.row_count += kept.num_rows
-        if kept.num_rows or not batch.num_rows:
-            yield kept
-        if kept.num_rows < batch.num_rows:
-            end.is_cut = True
+def _give_up(context: grpc.ServicerContext) -> None:
+    """The call ends, although nobody takes what is sent."""
+    context.cancel()
+
+
+def _job(query: _Query, *, timeout_seconds: float = 0.0, limit: int = 0) -> QueryJob:
+    from governance_server.gateway.sql_jobs import QueryJob, TableRead
+
+    tables = {}
+    for table, (read, columns) in zip(query.parsed.tables, query.reads, strict=True):
+        tables[table.engine_name] = TableRead(read.plan, columns, read.table_root, read.delta_version)
+    return QueryJob(query.parsed.sql, tables, secrets.token_bytes(32), timeout_seconds, limit)
+
+
+def _traced(frames: Iterator[Frame], query: _Query, end: pb.QueryEnd) -> Iterator[Frame]:
+    """The frames with Arrow messages; `end` says where their columns come from, how many rows there were, if any is missing."""
+    from governance_server.gateway.sql_jobs import Kind
+    from governance_server.gateway.sql_workers import schema_of
+
+    for frame in frames:
+        if frame.kind is Kind.END:
+            end.row_count, end.is_cut = frame.rows, bool(frame.payload)
             return
-
-
-def _traced(batches: Iterator[pa.RecordBatch], query: _Query, end: pb.QueryEnd) -> Iterator[pa.RecordBatch]:
-    """The batches; `end` says where their columns come from."""
-    for batch in batches:
         if not end.HasField("lineage"):
-            end.lineage.CopyFrom(_lineage(query, batch.schema.names))
-        yield batch
+            end.lineage.CopyFrom(_lineage(query, schema_of(frame.payload).names))
+        yield frame
+
+
+def _counted(frames: Iterator[Frame], recordings: Sequence[Recording]) -> Iterator[bytes]:
+    """The Arrow messages, as they are sent; their rows count as served."""
+    for frame in frames:
+        for recording in recordings:
+            recording.served(frame.rows, 0)
+        yield frame.payload
 
 
 def _lineage(query: _Query, names: Sequence[str]) -> lineage_pb2.PortLineage:
@@ -297,13 +314,6 @@ def _lineage(query: _Query, names: Sequence[str]) -> lineage_pb2.PortLineage:
     return result_lineage(query.parsed.sql, tables, names, dialect=DIALECT)
 
 
-def _counted(batches: Iterator[pa.RecordBatch], recordings: Sequence[Recording]) -> Iterator[pa.RecordBatch]:
-    for batch in batches:
-        for recording in recordings:
-            recording.served(batch.num_rows, 0)
-        yield batch
-
-
 def _with_names(text: str, query: _Query) -> str:
     """The engine's words with the ports' names in place of the engine's own for them."""
     for table in query.parsed.tables:
@@ -312,24 +322,22 @@ def _with_names(text: str, query: _Query) -> str:
 
 
 @contextmanager
-def _told(query: _Query | None = None) -> Iterator[None]:
+def _told(query: _Query) -> Iterator[None]:
     """Turns what the engine raises into the server's errors."""
-    from governance_server.gateway import sql_engine as engine
-    from governance_server.gateway.scan_errors import ScanFailed
+    from governance_server.gateway import sql_errors as engine
+    from governance_server.gateway.scan_errors import ScanError
 
     try:
         yield
-    except GovernanceError:
-        raise
+    except ScanError as error:
+        with understood(error.port):
+            raise
     except engine.QueryRefused as error:
-        text = _with_names(str(error), query) if query else str(error)
-        raise Invalid(f"The query cannot be run: {text}") from None
+        raise Invalid(f"The query cannot be run: {_with_names(str(error), query)}") from None
     except engine.EngineTimeout:
         raise TimeOver("The query took too long and was stopped: narrow it, or give it more time.") from None
     except engine.EngineOutOfMemory:
         raise TooLarge("The query needs more memory than one query may have: filter or aggregate earlier.") from None
-    except ScanFailed as error:
-        raise Unavailable(str(error)) from error
     except engine.EngineFailed as error:
         _LOG.error("query failed", exc_info=error)
         raise Unavailable("The query engine failed: try again, and tell the operator if it happens again.") from None

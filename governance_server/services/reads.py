@@ -14,9 +14,8 @@ from governance_server.backend import Backend
 from governance_server.caller import current_caller
 from governance_server.gateway.tickets import Tickets
 from governance_server.keyring import MASKS
-from governance_server.rules.ages import age_warnings
 from governance_server.services.pinned_changes import pin_changes, shown_columns
-from governance_server.services.pinned_reads import PinnedRead, PinnedReads, understood
+from governance_server.services.pinned_reads import PinnedReads, understood
 from governance_server.services.plans import plan_to_wire
 from mesh_core.expressions.tree import TRUE, Expression
 
@@ -45,15 +44,8 @@ class ReadService(read_service_pb2_grpc.ReadServiceServicer):
             plan=plan_to_wire(target.plan, shows_filter=may_grant), arrow_schema=schema.serialize().to_pybytes(),
             version=target.version,
             row_count_hint=target.port.row_count if target.plan.row_filter == TRUE else 0,
-            warnings=self._ages(target, request.version),
+            warnings=self._reads.age_warnings(target, request.version),
         )  # fmt: skip
-
-    def _ages(self, target: PinnedRead, version: int) -> list[str]:
-        """What is older than promised; nothing of an older version, which nobody promised to be fresh."""
-        product = self._backend.policy.product_of(target.plan.port)
-        if version or product is None or not target.port.age_limits:
-            return []
-        return list(age_warnings(product, target.port, self._backend.now()))
 
     def Read(self, request: pb.ReadRequest, context: grpc.ServicerContext) -> Iterator[pb.ReadResponse]:
         """Streams the rows as Arrow IPC messages; stops as soon as what the caller may see changes."""

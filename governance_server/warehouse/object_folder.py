@@ -48,6 +48,10 @@ class Bucket:
             retry_config={"max_retries": _RETRIES, "retry_timeout": timedelta(seconds=30)},
         )
 
+    def __reduce__(self) -> tuple[type[Bucket], tuple[str]]:
+        """Another process opens the bucket anew, with the credentials of its environment."""
+        return type(self), (self.name,)
+
     @cached_property
     def signer(self) -> Any:  # noqa: ANN401  (botocore ships no types)
         """What signs requests: botocore, because it can bind a request to its size and checksum."""

@@ -14,6 +14,8 @@ import polars as pl
 from domain_sdk._arrow_stream import frame_schema
 from domainmesh.v1 import read_pb2, read_service_pb2, read_service_pb2_grpc, server_service_pb2, server_service_pb2_grpc
 from domainmesh.v1.error_reason_pb2 import ErrorDetail
+from mesh_core.expressions.polars import to_polars
+from mesh_core.expressions.wire import from_wire
 
 Context = grpc.ServicerContext
 
@@ -61,7 +63,7 @@ class ScriptedServer(server_service_pb2_grpc.ServerServiceServicer):
 
 
 class FakeGateway(read_service_pb2_grpc.ReadServiceServicer):
-    """Streams a frame without governing it; honours columns, and a limit without predicate; keeps requests."""
+    """Streams a frame without governing it; honours columns, predicate and limit; keeps requests."""
 
     def __init__(
         self, frame: pl.DataFrame, *, batch_rows: int = 10, masked: tuple[str, ...] = (), row_count_hint: int = 0
@@ -92,8 +94,11 @@ class FakeGateway(read_service_pb2_grpc.ReadServiceServicer):
     def Read(self, request: read_service_pb2.ReadRequest, context: Context) -> Iterator[read_service_pb2.ReadResponse]:
         self.reads.append(request)
         context.add_callback(self.has_ended.set)
-        frame = self.frame.select(list(request.columns) or self.frame.columns)
-        frame = frame.head(request.limit) if request.limit and not request.HasField("predicate") else frame
+        kept = self.frame
+        if request.HasField("predicate"):
+            kept = kept.filter(to_polars(from_wire(request.predicate), kept.schema))
+        frame = kept.select(list(request.columns) or self.frame.columns)
+        frame = frame.head(request.limit) if request.limit else frame
         yield read_service_pb2.ReadResponse(header=read_service_pb2.ReadHeader(revision=1, version=request.version))
         table = frame.to_arrow(compat_level=pl.CompatLevel.oldest())
         yield read_service_pb2.ReadResponse(arrow=table.schema.serialize().to_pybytes())

@@ -85,6 +85,23 @@ def test_data_older_than_promised_is_told_at_read_and_in_status(tom: Mesh) -> No
     assert tom._source("ops.log.other").planned().warnings == ()
 
 
+def test_sql_tells_of_data_older_than_promised_and_of_its_age_only_to_who_sees_all_of_it(
+    tom: Mesh, server: RunningServer, caplog: pytest.LogCaptureFixture
+) -> None:
+    late = "ops.log.events: promised is latency 2 d; the newest at is 9 days old"
+    query = "SELECT count(*) AS n FROM ops.log.events e, ops.log.other o"
+    assert tom.plan_sql(query).warnings == (late,)
+    assert tom.sql(query).item() == 500
+    assert [record.getMessage() for record in caplog.records if "stale" in record.getMessage()] == [f"stale port={late}"]
+    tom.grant("user:partly", "ops.log.events", rows="kind = 'b'")
+    tom.grant("user:columns", "ops.log.events", columns=["id"])
+    for name in ("user:partly", "user:columns"):
+        with server.user(name) as mesh:
+            told = "promised is latency 2 d; the data is older"
+            assert mesh.plan_sql("SELECT count(*) FROM ops.log.events").warnings == (f"ops.log.events: {told}",)
+            assert mesh._source("ops.log.events").planned().warnings == (told,)
+
+
 def test_fresh_data_ends_the_warning(tom: Mesh) -> None:
     product = tom.domain("ops").product("fresh", CONTRACT)
     product.publish(events=events(3, datetime.now(UTC)), other=pl.DataFrame({"x": [1]}), progress=False)

@@ -97,6 +97,15 @@ def test_only_the_needed_columns_are_asked_for() -> None:
     assert list(_requested(lambda f: f.select(pl.len())).columns) == ["id"]
 
 
+def test_a_column_that_only_the_gateway_looks_at_is_not_sent() -> None:
+    in_part = (pl.col("region") == "EU") & (pl.col("amount").round(1) < 20)
+    gateway = FakeGateway(FRAME)
+    with reading(gateway) as mesh:
+        assert mesh.read(PORT, columns=["id"], where=pl.col("region") == "EU").height == 50
+        assert mesh.read(PORT, columns=["id"], where=in_part).height == 40
+    assert [list(request.columns) for request in gateway.reads] == [["id"], ["id", "region", "amount"]]
+
+
 def test_a_limit_is_pushed_only_if_nothing_is_left_to_filter_here() -> None:
     assert _requested(lambda f: f.head(13)).limit == 13
     assert _requested(lambda f: f.filter(pl.col("amount").round(1) < 4).head(13)).limit == 0

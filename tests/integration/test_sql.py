@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 import threading
 import time
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -193,6 +196,76 @@ def test_a_cancelled_call_frees_its_place(server):
         for _ in range(3):
             call = _when_there_is_a_place(raw, "SELECT count(*) FROM range(1000000000000)", timeout_seconds=600)
             call.cancel()
+
+
+def test_answers_that_nobody_takes_hold_neither_memory_nor_places(server):
+    big = "SELECT r, repeat('x', 1000) AS x FROM range(100000000) t(r)"
+    before = _resident_bytes(server.gateway_pid)
+    with raw_mesh(server, token_of(server, "user:sam")) as raw:
+        taken = [_when_there_is_a_place(raw, big, timeout_seconds=2) for _ in range(2)]
+        third = _when_there_is_a_place(raw, "SELECT 1 AS one", timeout_seconds=60)
+        assert _resident_bytes(server.gateway_pid) - before < 200 << 20
+        assert [part.end.row_count for part in third][-1] == 1
+        for call in taken:
+            with pytest.raises(grpc.RpcError) as ended:
+                list(call)
+            assert ended.value.code() in (grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.CANCELLED)
+
+
+def _resident_bytes(pid: int) -> int:
+    return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * 4096
+
+
+def test_a_killed_query_process_is_told_and_takes_no_other_reader_with_it(server, sam):
+    with raw_mesh(server, token_of(server, "user:sam")) as raw:
+        slow = _when_there_is_a_place(raw, "SELECT count(*) FROM range(1000000000000)", timeout_seconds=60)
+        other = _when_there_is_a_place(raw, "SELECT r FROM range(5000000) t(r)", timeout_seconds=60)
+        gateway = server.gateway_pid
+        while not (workers := _busy_workers(gateway)) or _processor_ticks(workers[-1]) < 300:
+            time.sleep(0.05)
+        os.kill(workers[-1], signal.SIGSEGV)
+        with pytest.raises(grpc.RpcError) as ended:
+            list(slow)
+        assert ended.value.code() is grpc.StatusCode.UNAVAILABLE
+        assert list(other)[-1].end.row_count == 5_000_000
+    assert server.gateway_pid == gateway
+    assert sam.sql("SELECT count(*) AS n FROM sales.orders.orders").item() == 6
+
+
+def _busy_workers(gateway: int) -> list[int]:
+    """The query processes; last the one that used the processor most."""
+    found = []
+    for task in Path(f"/proc/{gateway}/task").iterdir():
+        with suppress(FileNotFoundError, ProcessLookupError):
+            found += [int(child) for child in (task / "children").read_text().split()]
+    return sorted(found, key=_processor_ticks)
+
+
+def test_an_interrupted_client_ends_its_query_on_the_server(server):
+    program = (
+        "import sys; from domain_sdk import Mesh; Mesh.connect(sys.argv[1], sys.argv[2]).sql(sys.argv[3], timeout_seconds=600)"
+    )
+    endless = "SELECT count(*) FROM range(1000000000000)"
+    token = token_of(server, "user:sam")
+    idle = {pid: _processor_ticks(pid) for pid in _busy_workers(server.gateway_pid)}
+    client = subprocess.Popen([sys.executable, "-c", program, server.url, token, endless], stderr=subprocess.DEVNULL)
+    try:
+        while not (running := [it for it in _busy_workers(server.gateway_pid) if _processor_ticks(it) - idle.get(it, 0) > 150]):
+            time.sleep(0.05)
+        client.send_signal(signal.SIGINT)
+        client.wait()
+        while any(Path(f"/proc/{pid}").exists() for pid in running):
+            time.sleep(0.05)
+    finally:
+        client.kill()
+        client.wait()
+
+
+def _processor_ticks(pid: int) -> int:
+    try:
+        return sum(map(int, Path(f"/proc/{pid}/stat").read_text().split()[13:15]))
+    except FileNotFoundError:
+        return 0
 
 
 def _when_there_is_a_place(raw: RawMesh, sql: str, *, timeout_seconds: int):

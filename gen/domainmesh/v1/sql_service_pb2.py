@@ -26,7 +26,7 @@ from domainmesh.v1 import lineage_pb2 as domainmesh_dot_v1_dot_lineage__pb2
 from domainmesh.v1 import read_pb2 as domainmesh_dot_v1_dot_read__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x64omainmesh/v1/sql_service.proto\x12\rdomainmesh.v1\x1a\x1b\x64omainmesh/v1/lineage.proto\x1a\x18\x64omainmesh/v1/read.proto\"^\n\x10PlanQueryRequest\x12\x0b\n\x03sql\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12,\n\x07measure\x18\x03 \x01(\x0b\x32\x1b.domainmesh.v1.MeasureQuery\"\x85\x01\n\x0fRunQueryRequest\x12\x0b\n\x03sql\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\x04\x12\x17\n\x0ftimeout_seconds\x18\x04 \x01(\r\x12,\n\x07measure\x18\x05 \x01(\x0b\x32\x1b.domainmesh.v1.MeasureQuery\"~\n\x0cMeasureQuery\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x10\n\x08measures\x18\x02 \x03(\t\x12\n\n\x02\x62y\x18\x03 \x03(\t\x12\r\n\x05where\x18\x04 \x01(\t\x12\x11\n\tstart_day\x18\x05 \x01(\t\x12\x0f\n\x07\x65nd_day\x18\x06 \x01(\t\x12\x0f\n\x07version\x18\x07 \x01(\x04\"V\n\x0bQueriedPort\x12%\n\x04plan\x18\x01 \x01(\x0b\x32\x17.domainmesh.v1.ReadPlan\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x0f\n\x07\x63olumns\x18\x03 \x03(\t\"\xb5\x01\n\x11PlanQueryResponse\x12)\n\x05ports\x18\x01 \x03(\x0b\x32\x1a.domainmesh.v1.QueriedPort\x12\x14\n\x0c\x61rrow_schema\x18\x02 \x01(\x0c\x12\x13\n\x0b\x65ngine_plan\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\x04\x12+\n\x07lineage\x18\x05 \x01(\x0b\x32\x1a.domainmesh.v1.PortLineage\x12\x0b\n\x03sql\x18\x06 \x01(\t\"\x81\x01\n\x10RunQueryResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1a.domainmesh.v1.QueryHeaderH\x00\x12\x0f\n\x05\x61rrow\x18\x02 \x01(\x0cH\x00\x12&\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x17.domainmesh.v1.QueryEndH\x00\x42\x06\n\x04part\"W\n\x0bQueryHeader\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12)\n\x05ports\x18\x02 \x03(\x0b\x32\x1a.domainmesh.v1.QueriedPort\x12\x0b\n\x03sql\x18\x03 \x01(\t\"Z\n\x08QueryEnd\x12\x11\n\trow_count\x18\x01 \x01(\x04\x12\x0e\n\x06is_cut\x18\x02 \x01(\x08\x12+\n\x07lineage\x18\x03 \x01(\x0b\x32\x1a.domainmesh.v1.PortLineage2\xab\x01\n\nSqlService\x12N\n\tPlanQuery\x12\x1f.domainmesh.v1.PlanQueryRequest\x1a .domainmesh.v1.PlanQueryResponse\x12M\n\x08RunQuery\x12\x1e.domainmesh.v1.RunQueryRequest\x1a\x1f.domainmesh.v1.RunQueryResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1f\x64omainmesh/v1/sql_service.proto\x12\rdomainmesh.v1\x1a\x1b\x64omainmesh/v1/lineage.proto\x1a\x18\x64omainmesh/v1/read.proto\"^\n\x10PlanQueryRequest\x12\x0b\n\x03sql\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12,\n\x07measure\x18\x03 \x01(\x0b\x32\x1b.domainmesh.v1.MeasureQuery\"\x85\x01\n\x0fRunQueryRequest\x12\x0b\n\x03sql\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x02 \x01(\t\x12\r\n\x05limit\x18\x03 \x01(\x04\x12\x17\n\x0ftimeout_seconds\x18\x04 \x01(\r\x12,\n\x07measure\x18\x05 \x01(\x0b\x32\x1b.domainmesh.v1.MeasureQuery\"~\n\x0cMeasureQuery\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x10\n\x08measures\x18\x02 \x03(\t\x12\n\n\x02\x62y\x18\x03 \x03(\t\x12\r\n\x05where\x18\x04 \x01(\t\x12\x11\n\tstart_day\x18\x05 \x01(\t\x12\x0f\n\x07\x65nd_day\x18\x06 \x01(\t\x12\x0f\n\x07version\x18\x07 \x01(\x04\"V\n\x0bQueriedPort\x12%\n\x04plan\x18\x01 \x01(\x0b\x32\x17.domainmesh.v1.ReadPlan\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x0f\n\x07\x63olumns\x18\x03 \x03(\t\"\xc7\x01\n\x11PlanQueryResponse\x12)\n\x05ports\x18\x01 \x03(\x0b\x32\x1a.domainmesh.v1.QueriedPort\x12\x14\n\x0c\x61rrow_schema\x18\x02 \x01(\x0c\x12\x13\n\x0b\x65ngine_plan\x18\x03 \x01(\t\x12\x10\n\x08revision\x18\x04 \x01(\x04\x12+\n\x07lineage\x18\x05 \x01(\x0b\x32\x1a.domainmesh.v1.PortLineage\x12\x0b\n\x03sql\x18\x06 \x01(\t\x12\x10\n\x08warnings\x18\x07 \x03(\t\"\x81\x01\n\x10RunQueryResponse\x12,\n\x06header\x18\x01 \x01(\x0b\x32\x1a.domainmesh.v1.QueryHeaderH\x00\x12\x0f\n\x05\x61rrow\x18\x02 \x01(\x0cH\x00\x12&\n\x03\x65nd\x18\x03 \x01(\x0b\x32\x17.domainmesh.v1.QueryEndH\x00\x42\x06\n\x04part\"i\n\x0bQueryHeader\x12\x10\n\x08revision\x18\x01 \x01(\x04\x12)\n\x05ports\x18\x02 \x03(\x0b\x32\x1a.domainmesh.v1.QueriedPort\x12\x0b\n\x03sql\x18\x03 \x01(\t\x12\x10\n\x08warnings\x18\x04 \x03(\t\"Z\n\x08QueryEnd\x12\x11\n\trow_count\x18\x01 \x01(\x04\x12\x0e\n\x06is_cut\x18\x02 \x01(\x08\x12+\n\x07lineage\x18\x03 \x01(\x0b\x32\x1a.domainmesh.v1.PortLineage2\xab\x01\n\nSqlService\x12N\n\tPlanQuery\x12\x1f.domainmesh.v1.PlanQueryRequest\x1a .domainmesh.v1.PlanQueryResponse\x12M\n\x08RunQuery\x12\x1e.domainmesh.v1.RunQueryRequest\x1a\x1f.domainmesh.v1.RunQueryResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -42,13 +42,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_QUERIEDPORT']._serialized_start=465
   _globals['_QUERIEDPORT']._serialized_end=551
   _globals['_PLANQUERYRESPONSE']._serialized_start=554
-  _globals['_PLANQUERYRESPONSE']._serialized_end=735
-  _globals['_RUNQUERYRESPONSE']._serialized_start=738
-  _globals['_RUNQUERYRESPONSE']._serialized_end=867
-  _globals['_QUERYHEADER']._serialized_start=869
-  _globals['_QUERYHEADER']._serialized_end=956
-  _globals['_QUERYEND']._serialized_start=958
-  _globals['_QUERYEND']._serialized_end=1048
-  _globals['_SQLSERVICE']._serialized_start=1051
-  _globals['_SQLSERVICE']._serialized_end=1222
+  _globals['_PLANQUERYRESPONSE']._serialized_end=753
+  _globals['_RUNQUERYRESPONSE']._serialized_start=756
+  _globals['_RUNQUERYRESPONSE']._serialized_end=885
+  _globals['_QUERYHEADER']._serialized_start=887
+  _globals['_QUERYHEADER']._serialized_end=992
+  _globals['_QUERYEND']._serialized_start=994
+  _globals['_QUERYEND']._serialized_end=1084
+  _globals['_SQLSERVICE']._serialized_start=1087
+  _globals['_SQLSERVICE']._serialized_end=1258
 # @@protoc_insertion_point(module_scope)

@@ -192,6 +192,7 @@ class PlanQueryResponse(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     LINEAGE_FIELD_NUMBER: _builtins.int
     SQL_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     arrow_schema: _builtins.bytes
     """The schema of its result, as an Arrow IPC schema message."""
     engine_plan: _builtins.str
@@ -208,6 +209,10 @@ class PlanQueryResponse(_message.Message):
     def lineage(self) -> _lineage_pb2.PortLineage:
         """Where the columns of its result come from."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is older than its contract promises, in words; each begins with the port's name."""
+
     def __init__(
         self,
         *,
@@ -217,10 +222,11 @@ class PlanQueryResponse(_message.Message):
         revision: _builtins.int = ...,
         lineage: _lineage_pb2.PortLineage | None = ...,
         sql: _builtins.str = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["lineage", b"lineage"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrow_schema", b"arrow_schema", "engine_plan", b"engine_plan", "lineage", b"lineage", "ports", b"ports", "revision", b"revision", "sql", b"sql"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["arrow_schema", b"arrow_schema", "engine_plan", b"engine_plan", "lineage", b"lineage", "ports", b"ports", "revision", b"revision", "sql", b"sql", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -271,6 +277,7 @@ class QueryHeader(_message.Message):
     REVISION_FIELD_NUMBER: _builtins.int
     PORTS_FIELD_NUMBER: _builtins.int
     SQL_FIELD_NUMBER: _builtins.int
+    WARNINGS_FIELD_NUMBER: _builtins.int
     revision: _builtins.int
     """The revision the query was decided at."""
     sql: _builtins.str
@@ -279,16 +286,21 @@ class QueryHeader(_message.Message):
     def ports(self) -> _containers.RepeatedCompositeFieldContainer[Global___QueriedPort]:
         """The ports it reads."""
 
+    @_builtins.property
+    def warnings(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is older than its contract promises, in words; each begins with the port's name."""
+
     def __init__(
         self,
         *,
         revision: _builtins.int = ...,
         ports: _abc.Iterable[Global___QueriedPort] | None = ...,
         sql: _builtins.str = ...,
+        warnings: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["ports", b"ports", "revision", b"revision", "sql", b"sql"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["ports", b"ports", "revision", b"revision", "sql", b"sql", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from domain_sdk import Mesh
+from domain_sdk import AccessDenied, Mesh
 from tests.integration.ask_mesh import HANDBOOK, ORDERS, SALARIES, SECRET, SECRETS, AskMesh
 from tests.integration.scripted_chat import Body, ScriptedChat, Tool, call
 
@@ -98,7 +98,8 @@ def test_tools_find_passages_and_figures_that_can_be_cited(nora: Mesh, chat: Scr
     assert "VERSION => 1" in figure.sql
     assert [(used.port, used.version) for used in figure.ports] == [(ORDERS, 1)]
     assert nora.sql(figure.sql).rows()[0][0] == "O-4711"  # it can be run again as it stands
-    assert json.loads(results(chat.asked[1])[0])[0]["columns"][0] == "order_id"
+    found = {hit["name"]: hit["columns"] for hit in json.loads(results(chat.asked[1])[0])}
+    assert found[ORDERS] == ["order_id", "region", "amount", "ordered_on", "status"]
     assert nora.ask(as_of=answer.id).text == answer.text
 
 
@@ -209,6 +210,21 @@ def test_a_sentence_leaves_before_the_model_has_ended(nora: Mesh, chat: Scripted
     assert answer.sentences[0] in told
     assert answer.writer == "scripted-1"  # it ran out of time afterwards
     assert any("may be more to say" in notice for notice in answer.notices)
+
+
+def test_access_that_ends_while_the_model_writes_ends_the_answer(ask_mesh: AskMesh, chat: ScriptedChat) -> None:
+    with ask_mesh.reader("user:quin") as quin:
+        grant = ask_mesh.paula.grant("user:quin", "policy.handbook")
+
+        def script(body: Body) -> str:
+            ask_mesh.paula.revoke(grant.id)
+            return f"An order may be returned within 30 days of delivery [{source_with(body, 'within 30 days')}]."
+
+        chat.script = script
+        told: list[object] = []
+        with pytest.raises(AccessDenied, match=r"changed while you were answered|may not read"):
+            quin.ask(QUESTION, on_part=told.append)
+        assert "30 days" not in str(told)
 
 
 def test_what_is_asked_without_the_model_does_not_reach_it(nora: Mesh, chat: ScriptedChat) -> None:

@@ -61,7 +61,7 @@ def find_passages(vectors: VectorAccess, port: str, question: Question, *, versi
         VectorStoreError: as `VectorStore.search` does.
     """
     text = expanded(question.text)
-    vector = vectors.embedder.embed([text])[0]
+    vector = vectors.question_vector(text)
 
     def search(within: AllowedScope) -> tuple[list[Hit], _Arranger]:
         arranger = _Arranger(question)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+from collections import OrderedDict
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
@@ -10,6 +12,9 @@ if TYPE_CHECKING:
     from mesh_core.vectors.store import VectorStore
 
 __all__ = ["VectorAccess", "attribute_types"]
+
+
+_REMEMBERED = 32
 
 
 def attribute_types() -> dict[str, type]:
@@ -28,6 +33,7 @@ class VectorAccess:
         self._lock = threading.Lock()
         self._store: VectorStore | None = None
         self._embedder: Embedder | None = None
+        self._questions: OrderedDict[str, Sequence[float]] = OrderedDict()
 
     @property
     def store(self) -> VectorStore:
@@ -48,6 +54,18 @@ class VectorAccess:
 
                 self._embedder = open_embedder(self._embedder_name, api_key=self._embedder_api_key)
             return self._embedder
+
+    def question_vector(self, text: str) -> Sequence[float]:
+        """The vector of a question; one that is put to several collections is embedded once. Raises: EmbedderUnavailable."""
+        with self._lock:
+            known = self._questions.get(text)
+        if known is None:
+            known = [float(number) for number in self.embedder.embed([text])[0]]
+            with self._lock:
+                self._questions[text] = known
+                while len(self._questions) > _REMEMBERED:
+                    self._questions.popitem(last=False)
+        return known
 
     @property
     def model(self) -> str:

@@ -32,7 +32,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Looked", "Scope", "find_scope", "look"]
 
-_MOST_COLLECTIONS, _MOST_TABLES = 16, 64
+_MOST = {product_pb2.PORT_KIND_COLLECTION: 16, product_pb2.PORT_KIND_TABLE: 64}
+"""So many of each kind are looked at: those whose names, columns and descriptions share most words with the question."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,45 +73,51 @@ def find_scope(backend: Backend, caller: Caller, question: str, *, purpose: str,
     """
     for name in collections:
         parse_port(name)
-    policy = backend.policy
+    policy, asked = backend.policy, words(question)
     with policy.pinned() as revision:
         products = [it for it in policy.facts().products.values() if it.version]
-        found = [
-            it for port in _candidates(backend, caller, purpose, products) if (it := look(backend, caller, port.name, purpose))
-        ]
-        holds = not purpose or bool(policy.wider_purposes(purpose) & caller.purposes) or any(it.purpose for it in found)
+    candidates = _candidates(backend, caller, purpose, products)
+    ranked = sorted(candidates, key=lambda port: (port.name not in collections, -len(asked & _words(port)), port.name))
+    found = _looked_at(backend, caller, ranked, purpose=purpose, as_of=as_of)
+    holds = not purpose or bool(policy.wider_purposes(purpose) & caller.purposes) or any(it.purpose for it in found)
     if not holds:
         raise PurposeNotHeld(
             f"You do not hold the purpose {purpose!r} for anything that you may read: leave it out, or ask for it."
         )
-    then = [served for it in found if (served := _served(backend, it, as_of)) is not None]
-    asked = words(question)
-    ranked = sorted(then, key=lambda it: (-len(asked & _words(it.port)), it.port.name))
-    kinds_of = product_pb2.PORT_KIND_COLLECTION, product_pb2.PORT_KIND_TABLE
-    shelves, tables = ([it for it in ranked if it.port.kind == kind] for kind in kinds_of)
-    searchable = [it for it in shelves if is_searchable(it.plan)]
+    shelves, tables = ([it for it in found if it.port.kind == kind] for kind in _MOST)
     if collections:
-        searchable = [_named(name, searchable, tables) for name in dict.fromkeys(collections)]
-    return Scope(tuple(searchable[:_MOST_COLLECTIONS]), tuple(tables[:_MOST_TABLES]), revision)
+        shelves = [_named(name, shelves, tables) for name in dict.fromkeys(collections)]
+    return Scope(tuple(shelves), tuple(tables), revision)
+
+
+def _looked_at(backend: Backend, caller: Caller, ports: Sequence[product_pb2.Port], *, purpose: str, as_of: int) -> list[Looked]:
+    """The first ports of each kind, as many as are looked at, that can be used: a collection's text must be seen as it is."""
+    found: dict[int, list[Looked]] = {kind: [] for kind in _MOST}
+    for port in ports:
+        if len(found.get(port.kind, ())) >= _MOST.get(port.kind, 0):
+            continue
+        with backend.policy.pinned():  # rights and version belong together
+            looked = look(backend, caller, port.name, purpose)
+        served = _served(backend, looked, as_of) if looked else None
+        if served and (port.kind == product_pb2.PORT_KIND_TABLE or is_searchable(served.plan)):
+            found[port.kind].append(served)
+    return [it for kind in found.values() for it in kind]
 
 
 def _candidates(
     backend: Backend, caller: Caller, purpose: str, products: Sequence[product_pb2.Product]
 ) -> list[product_pb2.Port]:
-    """The ports of which the caller may read something, by name."""
+    """The ports of which the caller may read something."""
     sights = backend.policy.reading(caller, purpose)
     domains = {domain_of(obj) for sight in sights for _, obj in sight.allowed}
-    return sorted(
-        (
-            port
-            for product in products
-            if ANY in domains or domain_of(product.name) in domains
-            for port in product.ports
-            if caller.covers("read", port.name)
-            and any(sight.allows(column_object(port.name, column.name)) for sight in sights for column in port.columns)
-        ),
-        key=lambda port: port.name,
-    )
+    return [
+        port
+        for product in products
+        if ANY in domains or domain_of(product.name) in domains
+        for port in product.ports
+        if caller.covers("read", port.name)
+        and any(sight.allows(column_object(port.name, column.name)) for sight in sights for column in port.columns)
+    ]
 
 
 def look(backend: Backend, caller: Caller, port: str, purpose: str) -> Looked | None:
@@ -159,7 +166,12 @@ def _named(name: str, searchable: Sequence[Looked], tables: Sequence[Looked]) ->
 
 def _words(port: product_pb2.Port) -> frozenset[str]:
     columns = " ".join(f"{column.name} {column.description}" for column in port.columns)
-    return words(f"{port.name} {port.description} {columns}")
+    return _words_of(f"{port.name} {port.description} {columns}")
+
+
+@lru_cache(maxsize=1 << 14)
+def _words_of(text: str) -> frozenset[str]:
+    return words(text)
 
 
 def _model(backend: Backend, table: Looked) -> TableModel | None:

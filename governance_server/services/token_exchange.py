@@ -23,7 +23,7 @@ from governance_server.rules.policy_facts import ADMINISTRATOR
 from governance_server.rules.token_chain import TokenChain, find_chain, owner_key
 from mesh_core.names import MESH
 
-__all__ = ["exchange", "living_tokens"]
+__all__ = ["exchange", "living_tokens", "own_token", "signs_in_alone"]
 
 
 def exchange(tx: Transaction, caller: Caller, request: pb.CreateTokenRequest, minted: MintedToken) -> Outcome:
@@ -60,6 +60,17 @@ def living_tokens(tx: Transaction, principal: str) -> Iterator[TokenChain]:
             yield chain
 
 
+def own_token(tx: Transaction, principal: str) -> str:
+    """A valid token of the principal that nobody else has made; empty if it has none."""
+    return next((it.own.token.id for it in living_tokens(tx, principal) if not it.makers), "")
+
+
+def signs_in_alone(tx: Transaction, principal: str) -> bool:
+    """True if the principal logs in at the identity provider, and nobody linked it who could be behind that."""
+    rows = (principal_pb2.Identity.FromString(body) for _, body in tx.list(kinds.IDENTITY))
+    return any(it.principal == principal and not linkers(it) for it in rows)
+
+
 def _exchangeable(tx: Transaction, caller: Caller) -> TokenChain:
     """The token of this call, if it may be exchanged."""
     chain = find_chain(tx.get, caller.token) if caller.token else None
@@ -73,14 +84,13 @@ def _exchangeable(tx: Transaction, caller: Caller) -> TokenChain:
         raise Precondition(
             f"The token of this call was made with {chain.tokens[-1].token.id}, which somebody else made: exchange that one."
         )
-    own = next((it.own.token.id for it in living_tokens(tx, caller.name) if not it.makers), None)
-    if own is not None:
+    own = own_token(tx, caller.name)
+    if own:
         raise Precondition(
             f"{caller.name} has a token of its own already, {own}: use that one. If it is lost, revoke it "
             f"(`mesh token revoke {own}`), and exchange then."
         )
-    rows = (principal_pb2.Identity.FromString(body) for _, body in tx.list(kinds.IDENTITY))
-    if any(it.principal == caller.name and not linkers(it) for it in rows):
+    if signs_in_alone(tx, caller.name):
         raise Precondition(f"{caller.name} logs in at the identity provider: use `mesh login --oidc`, which nobody else can.")
     return chain
 

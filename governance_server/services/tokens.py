@@ -18,7 +18,7 @@ from governance_server.rules.errors import AccessDenied, GovernanceError, Invali
 from governance_server.rules.near_names import unknown_purpose
 from governance_server.rules.token_chain import MOST_ANCESTORS, TokenChain, find_chain, owner_key
 from governance_server.rules.token_scopes import narrowed_scope
-from governance_server.services.token_exchange import exchange
+from governance_server.services.token_exchange import exchange, own_token, signs_in_alone
 from governance_server.services.token_news import told_of_token
 from mesh_core.names import MESH, check_principal
 
@@ -44,6 +44,7 @@ class TokenService(principal_service_pb2_grpc.TokenServiceServicer):
             self._authorise(caller, owner)
             read(tx, kinds.PRINCIPAL, owner, principal_pb2.Principal)
             _check_other_seat(self._backend, caller, owner)
+            _check_own_login(self._backend, tx, caller, owner)
             token = principal_pb2.Token(
                 id=minted.id, principal=owner, description=request.description, create_time=stamp(tx.time),
                 expire_time=stamp(_end(request, tx.time, self._limit(tx.time, caller))), creator=caller.name,
@@ -166,5 +167,19 @@ def _check_other_seat(backend: Backend, caller: Caller, owner: str) -> None:
         raise SecondPersonNeeded(
             f"{owner} is an administrator, and one administrator alone must not speak as another: it makes its own tokens with "
             "`mesh token create`. A new administrator gets its first token before it becomes one.",
+            resource=owner,
+        )
+
+
+def _check_own_login(backend: Backend, tx: Transaction, caller: Caller, owner: str) -> None:
+    """Returns unless the owner logs in by what nobody else has, and so needs no token. Raises: SecondPersonNeeded."""
+    if owner == caller.name or not second_persons(backend.policy, caller.name):
+        return
+    own = own_token(tx, owner)
+    if own or signs_in_alone(tx, owner):
+        way = f"is it lost, revoke it first (`mesh token revoke {own}`)" if own else "and else at the identity provider"
+        raise SecondPersonNeeded(
+            f"{owner} has a login of its own, and one administrator alone must not act as {owner} beside it: it makes its own "
+            f"tokens with `mesh token create`; {way}.",
             resource=owner,
         )

@@ -14,7 +14,7 @@ import grpc
 import polars as pl
 import pytest
 
-from domain_sdk import AccessDenied, Mesh, Unauthenticated, WrongState
+from domain_sdk import AccessDenied, Mesh, SecondPersonNeeded, Unauthenticated, WrongState
 from domain_sdk.changes import ChangeSet, Resource
 from domain_sdk.inbox import NoticeKind
 from domainmesh.v1.principal_service_pb2 import CreateTokenRequest
@@ -217,6 +217,20 @@ def test_a_token_for_who_has_some_or_owns_data_is_told(server: RunningServer, co
     assert len(told(bea_own)) == 2
     lena.admin.create_token()  # its own: nobody is told
     assert len(told(lena)) == 1
+
+
+def test_no_administrator_acts_beside_somebody_who_has_a_login_of_its_own(server: RunningServer, connect: As) -> None:
+    admin = admin_of(server, connect)
+    olga = connect(handed_out(admin, OLGA))
+    own = olga.admin.activate_token()
+    assert admin.admin.create_token(OLGA).token.principal == OLGA  # whoever is the only administrator is alone anyway
+    handed_out(admin, BEA, is_administrator=True)
+    with pytest.raises(SecondPersonNeeded, match="user:olga has a login of its own"):
+        admin.admin.create_token(OLGA)
+    connect(own.secret).admin.create_token()
+    admin.admin.revoke_token(own.token.id)  # lost, says olga: she and everybody else will know
+    found = connect(admin.admin.create_token(OLGA).secret)
+    assert any(it.kind is NoticeKind.TOKEN_MADE for it in found.notices())
 
 
 @pytest.fixture

@@ -284,11 +284,11 @@ def test_nobody_does_however_long_it_goes_on(capsys: pytest.CaptureFixture[str])
     for number in rounds():
         with peopled() as fresh:  # domains of earlier rounds would make each step slower than the one before
 
-            @settings(max_examples=15, deadline=None, database=None, suppress_health_check=list(HealthCheck))
-            @given(beginnings, st.lists(actions, min_size=6, max_size=30))
+            @settings(max_examples=100, deadline=None, database=None, suppress_health_check=list(HealthCheck))
+            @given(beginnings, st.lists(actions, min_size=12, max_size=30))
             def nobody_does(beginning: dict[str, dict[str, Any]], steps: list[tuple[Any, ...]]) -> None:
                 play(fresh, beginning, steps)
 
             nobody_does()
         with capsys.disabled():
-            print(f"round {number + 1}: 15 worlds, nobody saw more than a grantor")
+            print(f"round {number + 1}: 100 worlds, nobody saw more than a grantor")

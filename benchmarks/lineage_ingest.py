@@ -20,7 +20,7 @@ from benchmarks.mesh_process import MeshProcess
 __all__ = ["lineage_ingest"]
 
 _SECONDS = 20.0
-_CONNECTIONS = 16
+_CONNECTIONS = 32
 _BATCH = 100
 _KNOWN_JOBS = 500
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -96,11 +97,16 @@ def database(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
 @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(events(), min_size=1, max_size=7), st.data())
 def test_the_lineage_of_a_job_is_the_same_in_every_order(database: Database, told: Sequence[Any], data: st.DataObject) -> None:
-    def fold(given: Sequence[Any], batches: Sequence[bool]) -> dict[str, Any]:
-        namespace, folding, due = f"ns{next(NUMBER)}", Folding(), set()
+    def fold(given: Sequence[Any], batches: Sequence[bool], sizes: Sequence[int]) -> dict[str, Any]:
+        namespace, folding, due, left = f"ns{next(NUMBER)}", Folding(), set(), list(given)
         with database.write() as connection:
-            for position, event in enumerate(given):
-                folding.fold(connection, next(NUMBER), [accepted(event, namespace)])
+            for position in itertools.count():
+                if not left:
+                    break
+                size = sizes[position % len(sizes)]
+                group, left = left[:size], left[size:]
+                first, *_ = [next(NUMBER) for _ in group]
+                folding.fold(connection, first, [accepted(event, namespace) for event in group])
                 if batches[position % len(batches)]:  # what the journal was given is remembered, so that steady runs are quick
                     for it in folding.due:
                         folding.counted(it[:3], rows.told_of(connection, *it[:3]))
@@ -115,7 +121,8 @@ def test_the_lineage_of_a_job_is_the_same_in_every_order(database: Database, tol
 
     other = data.draw(st.permutations([*told, *data.draw(st.lists(st.sampled_from(told), max_size=4))]))
     batches = data.draw(st.lists(st.booleans(), min_size=1, max_size=3))
-    assert fold(told, [False]) == fold(other, batches)
+    sizes = data.draw(st.lists(st.integers(1, 4), min_size=1, max_size=3))
+    assert fold(told, [False], [1]) == fold(other, batches, sizes)
 
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

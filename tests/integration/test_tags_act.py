@@ -143,8 +143,9 @@ def test_the_command_tells_the_way_of_a_tag(
 
     path = [f"{company.source}#name", f"{first}#who"]
     found = json.loads(said("user:rob", path[1], "--json")[1])
-    assert found == {"column": path[1], "tags": [], "derived_tags": [{"tag": TAG, "path": path}]}
-    assert json.loads(said("user:rob", path[0], "--json")[1]) == {"column": path[0], "tags": [TAG], "derived_tags": []}
+    assert found == {"column": path[1], "tags": [], "derived_tags": [{"tag": TAG, "path": path}], "rescans": []}
+    declared = json.loads(said("user:rob", path[0], "--json")[1])
+    assert declared == {"column": path[0], "tags": [TAG], "derived_tags": [], "rescans": []}
     assert json.loads(said("user:rob", path[1].replace("#", "."), "--json")[1]) == found
     status, text = said("user:rob", path[1])
     assert (status, all(step in text for step in path)) == (0, True)
@@ -253,3 +254,13 @@ def test_rows_whose_making_is_unknown_take_every_tag_of_their_inputs(company: Co
     )
     assert set(company.tags(f"{company.lab}.loose.rows")["label"]) == {TAG, "pii.age"}
     assert company.reader.read(f"{company.lab}.loose.rows")["label"].null_count() == 4
+
+
+def test_a_querys_result_published_as_it_is_has_the_lineage_of_the_query(company: Company) -> None:
+    asked = company.analyst.sql(f"SELECT name AS who, count(*) AS n FROM {company.source} GROUP BY name ORDER BY name")
+    text = contract(f"{company.lab}.asked", {"rows": ["who: string", "n: integer"]})
+    release = company.analyst.domain(company.lab).product("asked", text).publish(rows=asked, progress=False)
+    port = f"{company.lab}.asked.rows"
+    assert company.tags(port) == {"who": [TAG], "n": []}
+    (made,) = [it for it in company.reader.lineage(port, direction="upstream").origins if it.port == port]
+    assert (made.version, made.inputs) == (release.version, ((company.source, 1),))

@@ -8,7 +8,7 @@ bytes an edge. Knows nothing of storage, tags or who asks.
 from __future__ import annotations
 
 from array import array
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from copy import copy
 from threading import Lock
 from types import MappingProxyType
@@ -137,25 +137,25 @@ class Graph:
         edges = b"".join([part.tobytes() for part in parts])
         return Adjacency(edges, size=len(self.nodes))
 
-    def _triples(self, target: int, lineage: lineage_pb2.PortLineage) -> Iterator[int]:
+    def _triples(self, target: int, lineage: lineage_pb2.PortLineage) -> list[int]:
         """Source, target and kind of each edge, one after the other; between ports, one for each port it depends on."""
         port, column, kind = self.nodes.port, self.nodes.column, self.kinds.number
-        sources = {port(i.port): None for i in lineage.inputs}
-        for edge in lineage.edges:
-            source = port(edge.source_port)
-            sources[source] = None
-            yield column(source, edge.source_column) if edge.source_column else source + LOOSE
-            yield column(target, edge.target_column)
-            yield kind(edge)
-        for edge in lineage.row_edges:
-            source = port(edge.source_port)
-            sources[source] = None
-            yield column(source, edge.source_column) if edge.source_column else source + LOOSE
-            yield target + ROWS
-            yield kind(edge)
+        found: list[int] = []
+        sources = {i.port: port(i.port) for i in lineage.inputs}
+        for edges, is_row in ((lineage.edges, False), (lineage.row_edges, True)):
+            for edge in edges:
+                name, from_column = edge.source_port, edge.source_column
+                source = sources.get(name)
+                if source is None:
+                    source = sources[name] = port(name)
+                found += (
+                    column(source, from_column) if from_column else source + LOOSE,
+                    target + ROWS if is_row else column(target, edge.target_column),
+                    kind(edge),
+                )
         for name in lineage.unknown_inputs:
-            source = port(name)
-            sources[source] = None
-            yield from (source + LOOSE, self.nodes.loose_end(target, lineage.source), UNKNOWN)
-        for source in sources:
-            yield from (source, target, BETWEEN_PORTS)
+            sources[name] = source = port(name)
+            found += (source + LOOSE, self.nodes.loose_end(target, lineage.source), UNKNOWN)
+        for source in sources.values():
+            found += (source, target, BETWEEN_PORTS)
+        return found

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from domain_sdk import _places
+from domainmesh.v1 import publication_pb2
 from domainmesh.v1 import publication_service_pb2 as pb
 from domainmesh.v1.publication_service_pb2_grpc import PublicationServiceStub
 from tests.integration.crash_shop import CONTRACT, PRODUCT, publish, seen, set_up
@@ -112,3 +113,11 @@ def test_who_may_publish_no_more_can_upload_no_more(shop: RunningServer) -> None
         (signed,) = eve._transport.call(method.SignUploads, pb.SignUploadsRequest(id=begun.id, files=[wanted])).uploads
         admin.revoke(grant.id)
         assert put(eve._transport.door(signed.url)[0], BYTES) == 403
+
+
+def test_files_go_by_path_only_into_a_folder_that_is_here(tmp_path: Path) -> None:
+    (tmp_path / "file").write_bytes(b"")
+    shown = {"": False, str(tmp_path / "absent"): False, str(tmp_path / "file"): False, str(tmp_path): True}
+    for path, is_reached in shown.items():
+        assert _places._is_reached(publication_pb2.WriteLocation(path=path)) is is_reached, path
+    assert not _places._is_reached(publication_pb2.WriteLocation(path=str(tmp_path), is_upload=True))

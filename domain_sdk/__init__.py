@@ -32,7 +32,7 @@ from domain_sdk.access_requests import (
 )
 from domain_sdk.admin import Admin
 from domain_sdk.approval_rules import ApprovalRule, ApprovalRules
-from domain_sdk.asking import Answer, Citation, Figure, Sentence, Stage, UsedPort
+from domain_sdk.asking import Answer, Citation, Figure, Finding, Recommendation, Sentence, Stage, UsedPort, Verdict
 from domain_sdk.audit import Audit, Change
 from domain_sdk.audit_log import (
     AuditedDenial,
@@ -203,6 +203,7 @@ __all__ = [
     "Feedback",
     "FieldDifference",
     "Figure",
+    "Finding",
     "GovernedTag",
     "Grant",
     "Guardrail",
@@ -254,6 +255,7 @@ __all__ = [
     "Readers",
     "ReceiptEdge",
     "ReceivedEvent",
+    "Recommendation",
     "Release",
     "ReleasedPort",
     "RequestIdReused",
@@ -279,6 +281,7 @@ __all__ = [
     "Turn",
     "Unauthenticated",
     "UsedPort",
+    "Verdict",
     "Violation",
     "Visible",
     "VisibleColumn",

@@ -14,13 +14,28 @@ from typing import TYPE_CHECKING
 
 from domain_sdk._arguments import checked_names, checked_text
 from domain_sdk.errors import InternalError, InvalidRequest
-from mesh_core.answers.answer import Answer, Citation, Figure, Sentence, Stage, UsedPort
+from mesh_core.answers.answer import Answer, Citation, Figure, Finding, Recommendation, Sentence, Stage, UsedPort, Verdict
 
 if TYPE_CHECKING:
     from domain_sdk._transport import Transport
     from domainmesh.v1.ask_service_pb2 import AskRequest, AskResponse
 
-__all__ = ["Answer", "AsOf", "Citation", "Figure", "OnPart", "RecordIn", "Sentence", "Stage", "UsedPort", "ask", "to_request"]
+__all__ = [
+    "Answer",
+    "AsOf",
+    "Citation",
+    "Figure",
+    "Finding",
+    "OnPart",
+    "Recommendation",
+    "RecordIn",
+    "Sentence",
+    "Stage",
+    "UsedPort",
+    "Verdict",
+    "ask",
+    "to_request",
+]
 
 AsOf = int | str | date | datetime
 """Which state of the data: a journal revision, a point in time, or an earlier answer by its id (`a-…`)."""

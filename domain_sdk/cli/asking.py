@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
     from rich.console import RenderableType
 
-    from mesh_core.answers.answer import Answer, Citation, Figure, Sentence, Stage
+    from mesh_core.answers.answer import Answer, Citation, Figure, Recommendation, Sentence, Stage
 
 __all__ = ["COMMANDS", "answer_view"]
 
@@ -82,14 +82,32 @@ def answer_view(found: Answer) -> RenderableType:
     from rich.text import Text
 
     text = Text()
+    rules = {it.rule for it in found.recommendation.findings} if found.recommendation else set()
     for sentence in found.sentences:
+        if sentence.text in rules:
+            continue  # it is shown with how it stands to the case
         text.append_text(cell(sentence.text)).append(" ")
         text.append("".join(f"[{number}]" for number in sentence.sources), style="cyan").append("\n")
     blocks: list[RenderableType] = [text if found.is_found else cell(found.text, "yellow")]
-    for number in sorted({it for sentence in found.sentences for it in sentence.sources}):
+    blocks += _recommendation(found.recommendation) if found.recommendation else []
+    for number in sorted([*(it.number for it in found.citations), *(it.number for it in found.figures)]):
         blocks += [_source(found, number)]
     blocks += [cell(notice, "yellow") for notice in found.notices]
     return Group(*blocks, *_footer(found))
+
+
+def _recommendation(recommendation: Recommendation) -> list[RenderableType]:
+    """Each rule with how it stands to the case and why, and what is missing."""
+    from rich.text import Text
+
+    colours = {"applies": "green", "open": "yellow"}
+    lines: list[RenderableType] = []
+    for it in recommendation.findings:
+        figures = "".join(f"[{number}]" for number in it.figures)
+        told = Text(f"{it.verdict}: ", style=colours.get(str(it.verdict), "dim")).append_text(cell(it.rule))
+        lines.append(told.append(f" [{it.source}]", style="cyan").append(f"\n    {it.because} {figures}", style="dim"))
+    missing = [cell(f"missing: {it}", "yellow") for it in recommendation.missing]
+    return [*lines, *missing, cell("")]
 
 
 def _source(found: Answer, number: int) -> RenderableType:

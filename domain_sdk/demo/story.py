@@ -1,4 +1,4 @@
-"""The story: three domains publish, an analyst finds, asks, reads, asks the handbook, and loses access again.
+"""The story: four domains publish, an analyst finds, asks, reads, asks the handbook, and loses access again.
 
 Every line of Python that is shown is what runs beside it; every claim is checked, against an independent computation where there
 are numbers.
@@ -14,6 +14,7 @@ from domain_sdk.cli.catalog_views import explanation_view, hits_view, lineage_vi
 from domain_sdk.cli.output import cell, table
 from domain_sdk.cli.reading import frame_view, passages_view
 from domain_sdk.demo import samples
+from domain_sdk.demo.case import resolve
 from domain_sdk.demo.expected import check_revenue
 from domain_sdk.demo.narrator import Narrator
 from domain_sdk.errors import AccessDenied
@@ -32,7 +33,7 @@ PORT = "finance.revenue.revenue"
 PURPOSE = "forecasting"
 QUESTION = "How long can a customer send goods back for money?"
 _SHOWN_ROWS = 6
-_OWNED = (("sam", "sales"), ("fiona", "finance"), ("paul", "policy"))
+_OWNED = (("sam", "sales"), ("fiona", "finance"), ("paul", "policy"), ("clara", "service"))
 
 
 def tell(narrator: Narrator, stage: Stage, *, started: float) -> None:
@@ -47,6 +48,7 @@ def tell(narrator: Narrator, stage: Stage, *, started: float) -> None:
     _read(narrator, ana)
     _why_masked(narrator, fiona, stage.enter("service:finance-etl"))
     _retrieve(narrator, ana)
+    resolve(narrator, stage.enter("user:carl"), stage.enter("user:dana"))
     _revoke(narrator, ana, fiona, approved.grants[0])
     _lineage(narrator, fiona)
     _audit(narrator, stage.admin)
@@ -92,27 +94,32 @@ def _publish(narrator: Narrator, stage: Stage) -> None:
         '        .agg(orders=pl.len(), revenue=pl.col("amount").sum()))',
     )
     sales, finance = stage.enter("service:sales-etl"), stage.enter("service:finance-etl")
-    owners = {name: stage.enter(f"user:{name}") for name in ("sam", "fiona", "paul")}
+    owners = {name: stage.enter(f"user:{name}") for name, _ in _OWNED}
     releases: list[Release] = []
-    for mesh, product in ((sales, "sales.orders"), (sales, "sales.customers"), (finance, "finance.ledger")):
+    for mesh, product in ((sales, "sales.customers"), (sales, "sales.orders"), (finance, "finance.ledger")):
         with narrator.working(f"Publishing {product} …"):
             releases.append(samples.publish(mesh, product))
     narrator.types("sam, owner of sales", 'mesh.changes.apply_folder("sample_domains/sales")   # finance may read orders')
     for name, domain in _OWNED:
         samples.apply_policies(owners[name], domain)
-    for mesh, product in ((finance, "finance.revenue"), (owners["paul"], "policy.handbook")):
+    service = stage.enter("service:service-etl")
+    for mesh, product in (
+        (finance, "finance.revenue"),
+        (owners["paul"], "policy.handbook"),
+        (service, "service.customer360"),
+    ):
         with narrator.working(f"Publishing {product} …"):
             releases.append(samples.publish(mesh, product))
     narrator.shows(_releases(releases))
     results = [result for release in releases for result in release.quality]
     narrator.claim(
         f"{len(releases)} products are published, {len(results)} quality checks ran and none failed",
-        len(releases) == 5 and results and not any(result.is_violation for result in results),
+        len(releases) == 6 and results and not any(result.is_violation for result in results),
     )
     narrator.types("fiona, owner of finance", 'mesh.changes.test_folder("sample_domains/finance")   # policy tests are files')
     outcomes = [it for name, domain in _OWNED for it in samples.test(owners[name], domain)]
     narrator.claim(
-        f"the {len(outcomes)} policy tests of the three domains pass", outcomes and all(it.is_passed for it in outcomes)
+        f"the {len(outcomes)} policy tests of the four domains pass", outcomes and all(it.is_passed for it in outcomes)
     )
 
 

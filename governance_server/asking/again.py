@@ -7,7 +7,7 @@ again, or less of it, and never anything that the asker may not read now.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import replace
 
 from domainmesh.v1 import answer_pb2
@@ -15,10 +15,11 @@ from governance_server.asking.answering import Begun, Part, Timing
 from governance_server.asking.evidence import Asking, Evidence, Readers
 from governance_server.asking.scope import Looked, Scope, look
 from governance_server.rules.errors import GovernanceError
-from mesh_core.answers.answer import Answer, Sentence, Span
+from mesh_core.answers.answer import Answer, Recommendation, Sentence, Span
 from mesh_core.answers.sentences import said
 from mesh_core.answers.sources import Cited
 from mesh_core.answers.support import Support, supported
+from mesh_core.answers.wire import recommendation_from_wire
 from mesh_core.expressions.tree import TRUE, Column, Compare, Literal
 
 __all__ = ["GONE", "answer_again"]
@@ -59,11 +60,16 @@ def answer_again(readers: Readers, asking: Asking, kept: answer_pb2.Answer) -> I
             yield from fresh
             yield shown
     yield timing.stage("verifying")
-    notices = tuple(kept.notices) + ((GONE,) if len(cited.sentences) < len(kept.sentences) else ())
+    recommendation = _recommendation(kept, numbers)
+    if recommendation is not None:
+        fresh, recommendation = cited.recommended(recommendation)
+        yield from fresh
+    is_less = len(cited.sentences) < len(kept.sentences) or (recommendation is None and kept.HasField("recommendation"))
+    notices = tuple(kept.notices) + ((GONE,) if is_less else ())
     yield Answer(
         id=kept.id, question=kept.question, purpose=kept.purpose, sentences=tuple(cited.sentences), citations=cited.citations,
         figures=cited.figures, ports=tuple(evidence.used[key] for key in sorted(evidence.used)), revision=kept.revision,
-        writer=kept.writer, notices=notices, stages=timing.stages(),
+        writer=kept.writer, notices=notices, stages=timing.stages(), recommendation=recommendation,
     )  # fmt: skip
 
 
@@ -103,6 +109,19 @@ def _figure(evidence: Evidence, figure: answer_pb2.AnswerFigure) -> int:
         _LOG.info("figure not given again reason=%s", type(error).__name__)
         return 0
     return found.number if found.digest == figure.digest else 0
+
+
+def _recommendation(kept: answer_pb2.Answer, numbers: Mapping[int, int]) -> Recommendation | None:
+    """The recommendation in today's numbers; None if there was none, or a source of it is gone: it would be another one."""
+    recommendation = recommendation_from_wire(kept.recommendation)
+    needed = {number for it in recommendation.findings for number in (it.source, *it.figures)}
+    if not recommendation.findings or not needed <= numbers.keys():
+        return None
+    findings = [
+        replace(it, source=numbers[it.source], figures=tuple(numbers[number] for number in it.figures))
+        for it in recommendation.findings
+    ]
+    return Recommendation(tuple(findings), recommendation.missing)
 
 
 def _support(sentence: Sentence, cited: Cited) -> Support:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field, replace
 
 from governance_server.asking.evidence import Asking, Evidence, Readers, compute_all
 from governance_server.asking.personal import known_about
+from governance_server.asking.recommending import recommended
 from governance_server.asking.scope import find_scope
 from governance_server.asking.writing import EXTRACTIVE, Writer, WriterFailed
 from mesh_core.answers.answer import Answer, Citation, Figure, Sentence, Stage
@@ -103,16 +104,23 @@ class Answering:
         yield Begun("computing")
         with timing.spent("computing"):
             _compute(evidence)
+            evidence.recommendation = recommended(evidence)
         yield timing.stage("computing")
         yield Begun("writing")
         cited = Cited(evidence.sources)
         writer = yield from self._written(evidence, cited, timing, is_extractive=is_extractive)
+        recommendation = None
+        if evidence.recommendation is not None:
+            fresh, recommendation = cited.recommended(evidence.recommendation)
+            yield from fresh
+            evidence.check()
         yield timing.stage("writing")
         yield timing.stage("verifying")
         yield Answer(
             id=f"a-{self.new_id()}", question=asking.question, purpose=asking.purpose, sentences=tuple(cited.sentences),
             citations=cited.citations, figures=cited.figures, ports=tuple(evidence.used[key] for key in sorted(evidence.used)),
             revision=scope.revision, writer=writer, notices=tuple(evidence.notices), stages=timing.stages(),
+            recommendation=recommendation,
         )  # fmt: skip
 
     def _written(self, evidence: Evidence, cited: Cited, timing: Timing, *, is_extractive: bool) -> Generator[Part, None, str]:

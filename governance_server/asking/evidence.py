@@ -20,7 +20,7 @@ from governance_server.policy.passage_tags import BoundTags
 from governance_server.rules.errors import AccessDenied, GovernanceError, Invalid, Overloaded, Precondition, Unavailable
 from governance_server.services.queries import QueriedRows, RowsAsked, SqlService
 from governance_server.services.retrieval import RetrievalService
-from mesh_core.answers.answer import Citation, Figure, Span, UsedPort
+from mesh_core.answers.answer import Citation, Figure, Recommendation, Span, UsedPort
 from mesh_core.answers.sources import Sources, source_of
 from mesh_core.answers.tables import FigureQuery, filled
 from mesh_core.answers.values import written
@@ -72,6 +72,10 @@ class Evidence:
     notices: list[str] = field(default_factory=list)
     said: dict[int, tuple[str, ...]] = field(default_factory=dict)
     """How figures' rows are said, by the figure's number."""
+    looked_up: list[tuple[FigureQuery, Figure | None]] = field(default_factory=list)
+    """The look-ups that were run, with their rows if there were any, and not too many."""
+    recommendation: Recommendation | None = None
+    """What rules say of the case; in this evidence's numbers."""
     _digests: dict[tuple[str, str], tuple[str, BoundTags | None]] = field(default_factory=dict)
 
     def search(self, query: str, collection: str = "", *, limit: int = _PASSAGES) -> list[Citation]:
@@ -114,6 +118,8 @@ class Evidence:
             GovernanceError: as `rows`.
         """
         sql, rows = self.rows(query.sql, most_rows=query.most_rows)
+        if query.look_up is not None and (rows.is_cut or not rows.rows):
+            self.looked_up.append((query, None))
         if rows.is_cut or not rows.rows:
             return None
         figure = _figure(sql, query.basis, rows)
@@ -124,6 +130,8 @@ class Evidence:
         sound = [it for it in sentences if it and wording_of(it).numbers <= values.numbers]
         kept = self.sources.add_figure(figure, "\n".join(sound))
         self.said[kept.number] = tuple(sound)
+        if query.look_up is not None:
+            self.looked_up.append((query, kept))
         return kept
 
     def look_up(self, sql: str, *, most_rows: int) -> tuple[Figure, bool]:

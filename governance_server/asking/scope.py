@@ -28,9 +28,9 @@ from mesh_core.expressions.tree import TRUE
 from mesh_core.names import column_object, parse_port
 
 if TYPE_CHECKING:
-    from mesh_core.contract import Contract
+    from mesh_core.contract import Contract, Port
 
-__all__ = ["Looked", "Scope", "find_scope", "look"]
+__all__ = ["Looked", "Scope", "find_scope", "look", "unread_tables"]
 
 _MOST = {product_pb2.PORT_KIND_COLLECTION: 16, product_pb2.PORT_KIND_TABLE: 64}
 """So many of each kind are looked at: those whose names, columns and descriptions share most words with the question."""
@@ -143,6 +143,22 @@ def _is_for(backend: Backend, product: product_pb2.Product, purpose: str) -> boo
     return contract is None or permits_personalisation(contract.custom_properties, purposes)
 
 
+def unread_tables(backend: Backend, caller: Caller, scope: Scope, purpose: str) -> dict[str, Port]:
+    """What contracts say of the tables that the caller may know of, and may read neither for the purpose nor for none."""
+    policy, readable = backend.policy, scope.versions()
+    with policy.pinned():
+        visible = policy.visibility(caller)
+        known = [
+            (port.name, product.version)
+            for product in policy.facts().products.values()
+            for port in (product.ports if product.version else ())
+            if port.kind == product_pb2.PORT_KIND_TABLE and not port.is_quarantine and port.name not in readable
+            if visible.allows(port.name) and look(backend, caller, port.name, purpose) is None
+        ]
+    found = ((name, _defined(backend, name, version)) for name, version in known)
+    return {name: defined[1] for name, defined in found if defined is not None}
+
+
 def _served(backend: Backend, looked: Looked, as_of: int) -> Looked | None:
     """The port in the version that was served at the revision; None if there was none."""
     if not as_of:
@@ -176,17 +192,24 @@ def _words_of(text: str) -> frozenset[str]:
 
 def _model(backend: Backend, table: Looked) -> TableModel | None:
     """The table as its contract describes it, cut to what the asker sees; None if the contract cannot be read."""
-    product, _, name = table.port.name.rpartition(".")
-    body = backend.catalog.get(kinds.CONTRACT, kinds.versioned_name(product, table.version))
-    contract = _contract(body) if body else None
-    port = next((it for it in contract.ports if it.name == name), None) if contract else None
-    if contract is None or port is None:
+    defined = _defined(backend, table.port.name, table.version)
+    if defined is None:
         return None
+    contract, port = defined
     seen = {column.name: column for column in table.plan.columns}
     definition = replace(port, columns=tuple(column for column in port.columns if column.name in seen))
     masked = frozenset(name for name, column in seen.items() if not column.is_clear)
     is_filtered = table.plan.row_filter != TRUE
     return TableModel(table.port.name, table.version, definition, masked, contract.custom_properties, is_filtered)
+
+
+def _defined(backend: Backend, port: str, version: int) -> tuple[Contract, Port] | None:
+    """The contract of a release and what it says of the port; None if it cannot be read, or says nothing."""
+    product, _, name = port.rpartition(".")
+    body = backend.catalog.get(kinds.CONTRACT, kinds.versioned_name(product, version))
+    contract = _contract(body) if body else None
+    found = next((it for it in contract.ports if it.name == name), None) if contract else None
+    return (contract, found) if contract and found else None
 
 
 @lru_cache(maxsize=64)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from governance_server.asking.evidence import Evidence
-from mesh_core.answers.answer import Sentence
+from mesh_core.answers.answer import Sentence, Verdict
 from mesh_core.answers.extractive import extracted
 
 if TYPE_CHECKING:
@@ -38,7 +38,7 @@ class Writer(Protocol):
 
 
 class ExtractiveWriter:
-    """Says the figures, then the sentences of passages that answer best, word for word."""
+    """Says the figures, then rules that apply to a case, or else the sentences of passages that answer best, word for word."""
 
     name = EXTRACTIVE
 
@@ -49,7 +49,10 @@ class ExtractiveWriter:
         """See Writer."""
         for number, sentences in evidence.said.items():
             yield from (Sentence(text, (number,)) for text in sentences)
-        if not evidence.sources.citations:
+        for finding in evidence.recommendation.findings if evidence.recommendation else ():
+            if finding.verdict is Verdict.APPLIES:
+                yield Sentence(finding.rule, (finding.source,))
+        if evidence.recommendation or not evidence.sources.citations:
             return
         from mesh_core.embedding import EmbedderUnavailable
 

@@ -7,8 +7,22 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
+from enum import StrEnum
 
-__all__ = ["NOT_FOUND", "Answer", "Citation", "Figure", "Sentence", "Span", "Stage", "UsedPort", "text_digest"]
+__all__ = [
+    "NOT_FOUND",
+    "Answer",
+    "Citation",
+    "Figure",
+    "Finding",
+    "Recommendation",
+    "Sentence",
+    "Span",
+    "Stage",
+    "UsedPort",
+    "Verdict",
+    "text_digest",
+]
 
 NOT_FOUND = "Not found in what you may read."
 """The whole answer where nothing supports one. It is the same for what does not exist and for what the asker may not read."""
@@ -104,6 +118,48 @@ class Sentence:
         return f"{self.text} {''.join(f'[{number}]' for number in self.sources)}"
 
 
+class Verdict(StrEnum):
+    """How a rule stands to a case."""
+
+    APPLIES = "applies"
+    """All its conditions hold."""
+    FAILS = "does not apply"
+    """One of its conditions does not hold."""
+    OPEN = "open"
+    """That cannot be told from what the asker may read."""
+
+
+@dataclass(frozen=True, slots=True)
+class Finding:
+    """A rule, word for word, held against the figures of a case."""
+
+    rule: str
+    source: int
+    """The number of the passage that it stands in."""
+    verdict: Verdict
+    because: str
+    """What was compared with what, in words."""
+    figures: tuple[int, ...] = ()
+    """The numbers of the figures that were compared."""
+
+
+@dataclass(frozen=True, slots=True)
+class Recommendation:
+    """What rules say of a case: those that apply first, and what is missing to be sure.
+
+    It is made by comparing, without a model; whoever decides reads the rules themselves.
+    """
+
+    findings: tuple[Finding, ...]
+    missing: tuple[str, ...]
+    """What is not on record, what the asker may not read, and what nobody has recorded, in sentences."""
+
+    @property
+    def text(self) -> str:
+        """The rules that apply, with their numbers; empty if none does."""
+        return " ".join(f"{it.rule} [{it.source}]" for it in self.findings if it.verdict is Verdict.APPLIES)
+
+
 @dataclass(frozen=True, slots=True)
 class Stage:
     """A step of answering, and how long it took."""
@@ -133,6 +189,8 @@ class Answer:
     notices: tuple[str, ...] = ()
     """What the reader should know: that the model failed, or that sentences were left out."""
     stages: tuple[Stage, ...] = ()
+    recommendation: Recommendation | None = None
+    """Of a question about a case that rules speak of."""
 
     @property
     def is_found(self) -> bool:

@@ -81,34 +81,28 @@ def _condition(found: _Found) -> exp.Expr:
 
 
 def _referred(found: _Found, tables: Mapping[str, TableModel], today: date) -> Iterator[FigureQuery]:
-    """The rows that the found ones refer to."""
+    """The rows that the found ones refer to, and those of the same key in other tables that refer to it, too."""
     from sqlglot import exp
 
-    port = found.table.definition
-    for column in port.columns:
-        for entry in column.relationships if column.name not in found.table.masked else ():
-            target = _target(entry, found.table.port, tables)
-            if target is None:
-                continue
-            table, key = target
-            named = exp.column(exp.to_identifier(column.name, quoted=True))
-            inner = exp.select(named).from_(table_of(found.table.port, 0)).where(_condition(found))
-            condition = exp.In(this=exp.column(exp.to_identifier(key, quoted=True)), query=exp.Subquery(this=inner))
-            yield _query(table, condition, f"{table.port} that {found.words} refers to by {column.name}", today)
+    for column in found.table.definition.columns:
+        targets = _targets(column, found.table.port) if column.name not in found.table.masked else ()
+        for table in tables.values() if targets else ():
+            for key in table.definition.columns:
+                names = {f"{table.port}.{key.name}", *_targets(key, table.port)}
+                if not names & set(targets) or key.name in table.masked or not is_key(table.definition, key):
+                    continue
+                named = exp.column(exp.to_identifier(column.name, quoted=True))
+                inner = exp.select(named).from_(table_of(found.table.port, 0)).where(_condition(found))
+                condition = exp.In(this=exp.column(exp.to_identifier(key.name, quoted=True)), query=exp.Subquery(this=inner))
+                yield _query(table, condition, f"{table.port} that {found.words} refers to by {column.name}", today)
 
 
-def _target(entry: Mapping[str, object], source: str, tables: Mapping[str, TableModel]) -> tuple[TableModel, str] | None:
-    """The table and key that a reference names by its full name, or within its own product; None if it is none of the asker's."""
-    written = entry.get("to")
-    parts = str(written).split(".") if isinstance(written, str) else []
-    if len(parts) == 2:
-        parts = [*source.split(".")[:2], *parts]
-    if len(parts) == 3:
-        parts = [source.split(".")[0], *parts]
-    table = tables.get(".".join(parts[:3])) if len(parts) == 4 else None
-    if table is None or parts[3] in table.masked or parts[3] not in {it.name for it in table.definition.columns}:
-        return None
-    return table, parts[3]
+def _targets(column: Column, port: str) -> list[str]:
+    """The columns that a column refers to, in four parts; what is written shorter is of its own product, or domain."""
+    domain, product, _ = port.split(".")
+    own = {2: [domain, product], 3: [domain], 4: []}
+    parts = [str(it["to"]).split(".") for it in column.relationships if isinstance(it.get("to"), str)]
+    return [".".join([*own[len(it)], *it]) for it in parts if len(it) in own]
 
 
 def _query(table: TableModel, condition: exp.Expr, words: str, today: date) -> FigureQuery:

@@ -9,8 +9,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 
-from mesh_core.answers.answer import Citation, Figure, Sentence, Span
-from mesh_core.answers.support import Source, Support
+from mesh_core.answers.answer import Citation, Figure, Recommendation, Sentence, Span
+from mesh_core.answers.support import Source, Support, supported
 
 __all__ = ["Cited", "Sources", "source_of"]
 
@@ -85,6 +85,23 @@ class Cited:
         shown = replace(sentence, sources=tuple(self._numbers[number] for number in numbers))
         self.sentences.append(shown)
         return [self._shown(number) for number in fresh], shown
+
+    def recommended(self, recommendation: Recommendation) -> tuple[list[Citation | Figure], Recommendation]:
+        """The recommendation in the reader's numbers, and the sources that it is the first to cite."""
+        fresh: list[int] = []
+        for finding in recommendation.findings:
+            for number in (finding.source, *finding.figures):
+                if number not in self._numbers:
+                    fresh.append(number)
+                    self._numbers[number] = len(self._numbers) + 1
+            found = supported(finding.rule, {finding.source: self.sources.texts[finding.source]})
+            for number, place in found.places.items() if found else ():
+                self._quote(number, place)
+        findings = tuple(
+            replace(it, source=self._numbers[it.source], figures=tuple(self._numbers[number] for number in it.figures))
+            for it in recommendation.findings
+        )
+        return [self._shown(number) for number in fresh], replace(recommendation, findings=findings)
 
     @property
     def citations(self) -> tuple[Citation, ...]:

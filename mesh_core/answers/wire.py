@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 from domainmesh.v1 import answer_pb2 as pb
-from mesh_core.answers.answer import Answer, Citation, Figure, Sentence, Span, Stage, UsedPort
+from mesh_core.answers.answer import Answer, Citation, Figure, Finding, Recommendation, Sentence, Span, Stage, UsedPort, Verdict
 
 __all__ = [
     "answer_from_wire",
@@ -14,6 +14,7 @@ __all__ = [
     "citation_to_wire",
     "figure_from_wire",
     "figure_to_wire",
+    "recommendation_from_wire",
     "sentence_from_wire",
     "sentence_to_wire",
     "stage_from_wire",
@@ -27,7 +28,7 @@ def answer_to_wire(answer: Answer) -> pb.Answer:
         id=answer.id, question=answer.question, purpose=answer.purpose, revision=answer.revision, writer=answer.writer,
         sentences=map(sentence_to_wire, answer.sentences), citations=map(citation_to_wire, answer.citations),
         figures=map(figure_to_wire, answer.figures), ports=map(_port_to_wire, answer.ports), notices=answer.notices,
-        stages=map(stage_to_wire, answer.stages),
+        stages=map(stage_to_wire, answer.stages), recommendation=_recommendation_to_wire(answer.recommendation) if answer.recommendation else None,
     )  # fmt: skip
 
 
@@ -38,7 +39,35 @@ def answer_from_wire(sent: pb.Answer) -> Answer:
         sentences=tuple(map(sentence_from_wire, sent.sentences)), citations=tuple(map(citation_from_wire, sent.citations)),
         figures=tuple(map(figure_from_wire, sent.figures)), ports=tuple(map(_port_from_wire, sent.ports)),
         notices=tuple(sent.notices), stages=tuple(map(stage_from_wire, sent.stages)),
+        recommendation=recommendation_from_wire(sent.recommendation) if sent.HasField("recommendation") else None,
     )  # fmt: skip
+
+
+_VERDICTS = {Verdict.APPLIES: pb.VERDICT_APPLIES, Verdict.FAILS: pb.VERDICT_FAILS, Verdict.OPEN: pb.VERDICT_OPEN}
+_SENT_VERDICTS = {sent: verdict for verdict, sent in _VERDICTS.items()}
+
+
+def _recommendation_to_wire(recommendation: Recommendation) -> pb.AnswerRecommendation:
+    return pb.AnswerRecommendation(
+        missing=recommendation.missing,
+        findings=[
+            pb.AnswerFinding(
+                rule=it.rule, source=it.source, verdict=_VERDICTS[it.verdict], because=it.because, figures=it.figures
+            )
+            for it in recommendation.findings
+        ],
+    )
+
+
+def recommendation_from_wire(sent: pb.AnswerRecommendation) -> Recommendation:
+    """The recommendation; a verdict that is not known is open."""
+    return Recommendation(
+        tuple(
+            Finding(it.rule, it.source, _SENT_VERDICTS.get(it.verdict, Verdict.OPEN), it.because, tuple(it.figures))
+            for it in sent.findings
+        ),
+        tuple(sent.missing),
+    )
 
 
 def sentence_to_wire(sentence: Sentence) -> pb.AnswerSentence:

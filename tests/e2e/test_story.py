@@ -7,11 +7,13 @@ import pytest
 
 from domain_sdk import AccessDenied
 from domain_sdk.demo.samples import apply_policies, set_up
+from mesh_core.answers.answer import Recommendation
 from sample_domains.finance.ledger import pipeline as ledger
 from sample_domains.finance.revenue import pipeline as revenue
 from sample_domains.policy.handbook import pipeline as handbook
 from sample_domains.sales.customers import pipeline as customers
 from sample_domains.sales.orders import pipeline as orders
+from sample_domains.service.customer360 import pipeline as customer360
 from tests.servers import RunningServer
 
 PORT = "finance.revenue.revenue"
@@ -23,16 +25,20 @@ def story(server: RunningServer) -> RunningServer:
     with server.admin() as admin:
         set_up(admin)
     with server.user("service:sales-etl") as mesh:
-        orders.publish(mesh)
         customers.publish(mesh)
-    for domain, owner in (("sales", "user:sam"), ("policy", "user:paul")):
+        orders.publish(mesh)
+    owners = (("sales", "user:sam"), ("policy", "user:paul"), ("finance", "user:fiona"), ("service", "user:clara"))
+    with server.user("service:finance-etl") as mesh:
+        ledger.publish(mesh)
+    for domain, owner in owners:
         with server.user(owner) as mesh:
             apply_policies(mesh, domain)
     with server.user("user:paul") as mesh:
         handbook.publish(mesh)
     with server.user("service:finance-etl") as mesh:
-        ledger.publish(mesh)
         revenue.publish(mesh)
+    with server.user("service:service-etl") as mesh:
+        customer360.publish(mesh)
     return server
 
 
@@ -90,6 +96,78 @@ def test_the_refund_policy_is_found_by_its_meaning(story: RunningServer) -> None
         hits = ana.retrieve("policy.handbook.pages", "How long can a customer send goods back for money?", limit=3)
     assert hits[0].document.endswith("refunds.md")
     assert [hit.rank for hit in hits] == [1, 2, 3]
+
+
+DESK = "customer-service"
+
+
+def rules(recommendation: Recommendation | None, verdict: str) -> str:
+    return " ".join(it.rule for it in recommendation.findings if it.verdict == verdict) if recommendation else ""
+
+
+def test_a_request_is_resolved_by_the_clauses_that_hold_and_the_figures_they_are_held_against(story: RunningServer) -> None:
+    carl = story.user("user:carl")
+    answer = carl.ask("May we refund order O-000711 after 40 days?", purpose=DESK)
+    recommendation = answer.recommendation
+    assert "a team lead may approve a voucher" in rules(recommendation, "applies")
+    assert "within 30 days of delivery" in rules(recommendation, "does not apply")
+    assert "Refunds above 1,000 euro" in rules(recommendation, "does not apply")
+    (order,) = orders.orders().filter(pl.col("order_id") == "O-000711").to_dicts()
+    (customer,) = [figure for figure in answer.figures if "tier" in figure.columns]
+    assert dict(zip(customer.columns, customer.rows[0], strict=True))["customer_id"] == order["customer_id"]
+    assert any(str(order["amount"]) in row for figure in answer.figures for row in figure.rows)
+    cited = {it.number: it for it in answer.citations}
+    assert all(cited[it.source].document == "refunds.md" for it in recommendation.findings)
+    assert any("unused" in it for it in recommendation.missing)
+    assert not any("you may not read" in it for it in recommendation.missing)
+    again = carl.ask("", as_of=answer.id)
+    assert again.recommendation == recommendation
+
+
+def test_a_delivery_of_the_past_and_one_without_proof_decide_otherwise(story: RunningServer) -> None:
+    carl = story.user("user:carl")
+    late = carl.ask("May we refund order O-000010?", purpose=DESK).recommendation
+    assert "After day 60 nothing is refunded" in rules(late, "applies")
+    assert any("unless the law says otherwise" in it for it in late.missing)
+    unproven = carl.ask("May we refund order 49?", purpose=DESK).recommendation
+    assert "within 30 days of delivery" in rules(unproven, "open")
+    assert rules(unproven, "applies") == ""
+    assert any("delivered on has no value" in it for it in unproven.missing)
+    broken = carl.ask("May we refund order O-000711 after 80 days? It arrived broken.", purpose=DESK).recommendation
+    assert "For goods that arrived broken the period is 90 days" in rules(broken, "applies")
+
+
+def test_the_same_case_is_recommended_alike_to_who_may_not_see_the_ledger_and_says_so(story: RunningServer) -> None:
+    question = "May we refund order O-000711 after 40 days?"
+    carl, dana = (story.user(name).ask(question, purpose=DESK) for name in ("user:carl", "user:dana"))
+    assert rules(dana.recommendation, "applies") == rules(carl.recommendation, "applies") != ""
+    assert any(
+        it.startswith("finance.ledger.entries where order_id is O-000711: you may not read it")
+        for it in dana.recommendation.missing
+    )
+    assert not any(port.port.startswith("finance.ledger") for port in dana.ports)
+    assert "finance.ledger.entries" in {port.port for port in carl.ports}
+
+
+def test_without_the_purpose_there_is_no_case_and_addresses_are_masked_even_for_it(story: RunningServer) -> None:
+    question = "May we refund order O-000711 after 40 days?"
+    dana = story.user("user:dana")
+    aimless = dana.ask(question)
+    assert aimless.recommendation is None
+    assert aimless.figures == ()
+    shown = dana.ask(question, purpose=DESK)
+    assert "@" not in shown.text
+    assert not any("@" in value for figure in shown.figures for row in figure.rows for value in row)
+
+
+def test_a_customer_is_seen_from_all_sides_with_the_lineage_of_each(story: RunningServer) -> None:
+    with story.user("user:clara") as clara:
+        graph = clara.lineage("service.customer360.customers.tier", direction="upstream")
+        assert {"finance.revenue.revenue#revenue", "sales.orders.orders#amount"} <= {node.id for node in graph.nodes}
+    with story.user("user:dana") as dana:
+        frame = dana.measure("service.customer360.customers.customer_count", by=["tier"], purpose=DESK)
+        assert sum(frame["customer_count"]) == customers.CUSTOMERS
+        assert dana.ask("How many customers by tier?", purpose=DESK).notices == ()
 
 
 def test_the_lineage_and_the_journal_hold_up(story: RunningServer) -> None:

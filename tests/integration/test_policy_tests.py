@@ -64,7 +64,7 @@ def people(tmp_path_factory: pytest.TempPathFactory) -> Iterator[People]:
 def test_the_tests_of_the_sample_domains_hold(people: People) -> None:
     samples.set_up(people.admin)
     etl = {domain: people[f"service:{domain}-etl"] for domain in ("sales", "finance")}
-    for product in ("sales.orders", "finance.ledger"):
+    for product in ("sales.customers", "sales.orders", "finance.ledger"):
         samples.publish(etl[product.partition(".")[0]], product)
     owners = {"sales": people["user:sam"], "finance": people["user:fiona"]}  # policy's are run by the demo
     for domain, owner in owners.items():

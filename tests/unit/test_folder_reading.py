@@ -70,13 +70,20 @@ def test_a_domain_folder_is_its_description_its_roles_and_its_grants() -> None:
 
 def test_the_sample_domains_are_read() -> None:
     tree = read_folder(Path(__file__).parents[2] / "sample_domains")
-    assert [source.name for source in tree.sources] == ["centre", "domain:finance", "domain:policy", "domain:sales"]
+    assert [source.name for source in tree.sources] == [
+        "centre",
+        "domain:finance",
+        "domain:policy",
+        "domain:sales",
+        "domain:service",
+    ]
     assert [it.product for source in tree.sources for it in source.contracts] == [
         "finance.ledger",
         "finance.revenue",
         "policy.handbook",
         "sales.customers",
         "sales.orders",
+        "service.customer360",
     ]
 
 

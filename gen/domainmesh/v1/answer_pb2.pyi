@@ -9,6 +9,7 @@ from google.protobuf import duration_pb2 as _duration_pb2
 from google.protobuf import message as _message
 from google.protobuf import timestamp_pb2 as _timestamp_pb2
 from google.protobuf.internal import containers as _containers
+from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -19,6 +20,34 @@ else:
     from typing_extensions import TypeAlias as _TypeAlias, Never as _Never
 
 DESCRIPTOR: _descriptor.FileDescriptor
+
+class _Verdict:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _VerdictEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Verdict.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    VERDICT_UNSPECIFIED: _Verdict.ValueType  # 0
+    """Not stated."""
+    VERDICT_APPLIES: _Verdict.ValueType  # 1
+    """All its conditions hold."""
+    VERDICT_FAILS: _Verdict.ValueType  # 2
+    """One of its conditions does not hold."""
+    VERDICT_OPEN: _Verdict.ValueType  # 3
+    """That cannot be told from what the asker may read."""
+
+class Verdict(_Verdict, metaclass=_VerdictEnumTypeWrapper):
+    """How a rule stands to a case."""
+
+VERDICT_UNSPECIFIED: Verdict.ValueType  # 0
+"""Not stated."""
+VERDICT_APPLIES: Verdict.ValueType  # 1
+"""All its conditions hold."""
+VERDICT_FAILS: Verdict.ValueType  # 2
+"""One of its conditions does not hold."""
+VERDICT_OPEN: Verdict.ValueType  # 3
+"""That cannot be told from what the asker may read."""
+Global___Verdict: _TypeAlias = Verdict  # noqa: Y015
 
 @_typing.final
 class Answer(_message.Message):
@@ -38,6 +67,7 @@ class Answer(_message.Message):
     NOTICES_FIELD_NUMBER: _builtins.int
     STAGES_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    RECOMMENDATION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id; asks for the same answer again."""
     question: _builtins.str
@@ -76,6 +106,10 @@ class Answer(_message.Message):
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was answered."""
 
+    @_builtins.property
+    def recommendation(self) -> Global___AnswerRecommendation:
+        """Of a question about a case that rules speak of."""
+
     def __init__(
         self,
         *,
@@ -91,14 +125,85 @@ class Answer(_message.Message):
         notices: _abc.Iterable[_builtins.str] | None = ...,
         stages: _abc.Iterable[Global___AnswerStage] | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        recommendation: Global___AnswerRecommendation | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "recommendation", b"recommendation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["citations", b"citations", "create_time", b"create_time", "figures", b"figures", "id", b"id", "notices", b"notices", "ports", b"ports", "purpose", b"purpose", "question", b"question", "revision", b"revision", "sentences", b"sentences", "stages", b"stages", "writer", b"writer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["citations", b"citations", "create_time", b"create_time", "figures", b"figures", "id", b"id", "notices", b"notices", "ports", b"ports", "purpose", b"purpose", "question", b"question", "recommendation", b"recommendation", "revision", b"revision", "sentences", b"sentences", "stages", b"stages", "writer", b"writer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___Answer: _TypeAlias = Answer  # noqa: Y015
+
+@_typing.final
+class AnswerRecommendation(_message.Message):
+    """What rules say of a case. Made by comparing, without a model."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    FINDINGS_FIELD_NUMBER: _builtins.int
+    MISSING_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def findings(self) -> _containers.RepeatedCompositeFieldContainer[Global___AnswerFinding]:
+        """The rules, those that apply first."""
+
+    @_builtins.property
+    def missing(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What is missing to be sure: not on record, or not for the asker to read, in sentences."""
+
+    def __init__(
+        self,
+        *,
+        findings: _abc.Iterable[Global___AnswerFinding] | None = ...,
+        missing: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["findings", b"findings", "missing", b"missing"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerRecommendation: _TypeAlias = AnswerRecommendation  # noqa: Y015
+
+@_typing.final
+class AnswerFinding(_message.Message):
+    """A rule, held against the figures of a case."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    RULE_FIELD_NUMBER: _builtins.int
+    SOURCE_FIELD_NUMBER: _builtins.int
+    VERDICT_FIELD_NUMBER: _builtins.int
+    BECAUSE_FIELD_NUMBER: _builtins.int
+    FIGURES_FIELD_NUMBER: _builtins.int
+    rule: _builtins.str
+    """The rule, word for word."""
+    source: _builtins.int
+    """The number of the passage that it stands in."""
+    verdict: Global___Verdict.ValueType
+    """How it stands to the case."""
+    because: _builtins.str
+    """What was compared with what, in words."""
+    @_builtins.property
+    def figures(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
+        """The numbers of the figures that were compared."""
+
+    def __init__(
+        self,
+        *,
+        rule: _builtins.str = ...,
+        source: _builtins.int = ...,
+        verdict: Global___Verdict.ValueType = ...,
+        because: _builtins.str = ...,
+        figures: _abc.Iterable[_builtins.int] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["because", b"because", "figures", b"figures", "rule", b"rule", "source", b"source", "verdict", b"verdict"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___AnswerFinding: _TypeAlias = AnswerFinding  # noqa: Y015
 
 @_typing.final
 class DocumentSpan(_message.Message):

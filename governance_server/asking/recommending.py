@@ -1,0 +1,73 @@
+"""Recommendations: documents whose rules may decide are read whole, and held against the rows that were looked up, all as the asker.
+
+What the asker may know of and may not read is named as missing; of what it may not know of nothing is said.
+"""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING
+
+from governance_server.asking.evidence import Evidence
+from governance_server.asking.scope import unread_tables
+from governance_server.rules.errors import GovernanceError
+from mesh_core.answers.answer import Citation, Recommendation
+from mesh_core.answers.facts import facts_of, unknown_choices
+from mesh_core.answers.recommending import asks_for_recommendation, recommend, relevant_documents
+from mesh_core.expressions.tree import Column, Compare, Literal
+
+if TYPE_CHECKING:
+    from mesh_core.contract import Port
+
+__all__ = ["recommended"]
+
+_LOG = logging.getLogger(__name__)
+_MOST_DOCUMENTS = 3
+_MOST_PASSAGES = 50
+"""Of one document."""
+
+
+def recommended(evidence: Evidence) -> Recommendation | None:
+    """What rules say of the case that the question is about; None if it is about none, or no rule speaks of it."""
+    asking, backend = evidence.asking, evidence.readers.backend
+    if not evidence.looked_up or not asks_for_recommendation(asking.question):
+        return None
+    facts = [fact for query, figure in evidence.looked_up if figure and query.look_up for fact in facts_of(figure, query.look_up)]
+    unread = unread_tables(backend, asking.caller, evidence.scope, asking.purpose)
+    known = [it.definition for it in evidence.scope.models(backend)]
+    passages = _whole_documents(evidence)
+    return recommend(
+        asking.question,
+        passages,
+        [*facts, *unknown_choices([*known, *unread.values()], facts)] if facts else [],
+        today=backend.now().date(),
+        missing=list(_missing(evidence, unread)),
+    )
+
+
+def _whole_documents(evidence: Evidence) -> list[Citation]:
+    """Every passage of the documents that may decide, as the asker sees them; the best documents first."""
+    question, found = evidence.asking.question, list(evidence.sources.citations)
+    shelves = {it.port.name: it for it in evidence.scope.collections}
+    for port, document in relevant_documents(question, found)[:_MOST_DOCUMENTS]:
+        within = Compare("=", Column("document"), Literal(document))
+        try:
+            evidence.passages(shelves[port], question, limit=_MOST_PASSAGES, within=within)
+        except GovernanceError as error:
+            _LOG.info("document not read whole port=%s reason=%s", port, type(error).__name__)
+    return list(evidence.sources.citations)
+
+
+def _missing(evidence: Evidence, unread: Mapping[str, Port]) -> Iterator[str]:
+    """What could not be looked up."""
+    from mesh_core.answers.look_ups import matching_ports
+
+    for query, figure in evidence.looked_up:
+        if figure is None:
+            yield f"{query.basis}: no row that you may read, or more than {query.most_rows}."
+    asking = evidence.asking
+    purpose = f" for the purpose {asking.purpose}" if asking.purpose else " without a purpose"
+    for words in matching_ports(asking.question, unread):
+        product = ".".join(words.split(" ")[0].split(".")[:2])
+        yield f"{words}: you may not read it{purpose}. Ask for it: mesh request {product}"

@@ -1,0 +1,154 @@
+"""A condition held against the facts of a case: which fact it is about, and whether its bounds hold."""
+
+from __future__ import annotations
+
+from calendar import monthrange
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from decimal import Decimal
+
+from mesh_core.answers.conditions import Condition, Quantity
+from mesh_core.answers.facts import Fact
+
+__all__ = ["Case", "Compared", "Standing", "compare"]
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """A question, the facts of its rows, the amounts that it states itself, and the day on which it is asked."""
+
+    question: str
+    facts: tuple[Fact, ...]
+    stated: tuple[Quantity, ...]
+    today: date
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How near a rule is to the question.
+
+    Attributes:
+        shares_words: It, or what stands above it, shares words with the question: the only fact of its kind may be meant.
+        is_expected: It does, or stands in the document that fits the question best: what it wants for is missing.
+        anchor: Stems of what its document counts time from, for a condition that does not say it.
+    """
+
+    shares_words: bool
+    is_expected: bool
+    anchor: frozenset[str] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Compared:
+    """Whether a condition holds (None: not to be told), why, and by which figure (0: by none).
+
+    `is_wanting` if something is missing that the condition is about: `text` then says what.
+    """
+
+    holds: bool | None
+    text: str
+    figure: int = 0
+    is_wanting: bool = False
+    is_choice: bool = False
+
+
+def compare(condition: Condition, case: Case, standing: Standing) -> Compared:
+    """The condition of a rule against the case."""
+    if condition.bound.is_time:
+        return _compare_time(condition, case, standing)
+    return _compare_money(condition, case, standing)
+
+
+def _compare_time(condition: Condition, case: Case, standing: Standing) -> Compared:
+    about = condition.about or standing.anchor
+    if condition.bound.is_working:
+        text = f"“{condition.words}” counts working days, which are on no record."
+        return Compared(None, text, is_wanting=standing.is_expected)
+    stated = [it for it in case.stated if it.is_time]
+    if stated and standing.is_expected:
+        began = _moved(case.today, stated[0], -1)
+        return Compared(_holds_time(condition, began, case.today), f"{stated[0]} as asked, against “{condition.words}”")
+    dated = [it for it in case.facts if it.kind in ("date", "timestamp")]
+    found = [it for it in dated if _meet(about, it.about)] if about else dated if standing.shares_words else []
+    known = [it for it in found if it.day is not None and not it.is_masked]
+    if len({it.day for it in known}) == 1:
+        fact = known[0]
+        assert fact.day is not None
+        text = f"{_named(fact)} {fact.day.isoformat()}, {(case.today - fact.day).days} days ago, against “{condition.words}”"
+        return Compared(_holds_time(condition, fact.day, case.today), text, fact.figure)
+    if not standing.is_expected and not found:
+        return Compared(None, "")
+    if len(known) > 1:
+        return Compared(None, f"“{condition.words}” may count from {_listed(known)}.", is_wanting=True)
+    if found:
+        how = "is masked for you" if found[0].is_masked else "has no value"
+        return Compared(None, f"{_named(found[0])} {how}: nothing to count “{condition.words}” from.", is_wanting=True)
+    return Compared(None, f"Nothing on record says what “{condition.words}” counts from.", is_wanting=True)
+
+
+def _compare_money(condition: Condition, case: Case, standing: Standing) -> Compared:
+    unit = condition.bound.unit
+    stated = [it for it in case.stated if it.unit == unit]
+    if stated and standing.shares_words:
+        return Compared(_holds(condition, stated[0].value), f"{stated[0]} as asked, against “{condition.words}”")
+    sums = [it for it in case.facts if it.unit == unit and it.kind in ("number", "integer")]
+    found = [it for it in sums if _meet(condition.about, it.about)]
+    own = [it for it in sums if it.figure == sums[0].figure] if sums else []
+    if not found and standing.shares_words:  # what the question is about comes first: the only sum of that row
+        found = own if len(own) == 1 else []
+    known = [it for it in found if it.amount is not None and not it.is_masked]
+    if len(known) == 1:
+        amount = known[0].amount
+        assert amount is not None
+        text = f"{_named(known[0])} {amount:,} {unit}, against “{condition.words}”"
+        return Compared(_holds(condition, amount), text, known[0].figure)
+    if not standing.is_expected:
+        return Compared(None, "")
+    if len(known) > 1:
+        return Compared(None, f"“{condition.words}” may be of {_listed(known)}.", is_wanting=True)
+    if found:
+        how = "is masked for you" if found[0].is_masked else "has no value"
+        return Compared(None, f"{_named(found[0])} {how}, to hold against “{condition.words}”.", is_wanting=True)
+    return Compared(None, f"No sum in {unit} on record to hold against “{condition.words}”.", is_wanting=True)
+
+
+def _meet(some: frozenset[str], others: frozenset[str]) -> bool:
+    """True if they share a stem, or one is the beginning of another (`deliver`, `deliveri`)."""
+    return bool(some & others) or any(
+        len(a) >= 5 and len(b) >= 5 and (a.startswith(b) or b.startswith(a)) for a in some for b in others
+    )
+
+
+def _holds(condition: Condition, value: Decimal) -> bool:
+    low, high = condition.low, condition.high
+    above = low is None or value > low.value or (condition.includes_low and value == low.value)
+    below = high is None or value < high.value or (condition.includes_high and value == high.value)
+    return above and below
+
+
+def _holds_time(condition: Condition, began: date, today: date) -> bool:
+    """The n-th day after `began` is still within n days of it."""
+    low = _moved(began, condition.low, 1) if condition.low else None
+    high = _moved(began, condition.high, 1) if condition.high else None
+    above = low is None or today > low or (condition.includes_low and today == low)
+    below = high is None or today < high or (condition.includes_high and today == high)
+    return above and below
+
+
+def _moved(day: date, by: Quantity, direction: int) -> date:
+    """The day so much later, or earlier; a month without that day ends earlier."""
+    count = int(by.value) * direction
+    if by.unit in ("day", "week"):
+        return day + timedelta(days=count * (7 if by.unit == "week" else 1))
+    total = day.year * 12 + day.month - 1 + count * (12 if by.unit == "year" else 1)
+    year, month = divmod(total, 12)
+    return date(year, month + 1, min(day.day, monthrange(year, month + 1)[1]))
+
+
+def _named(fact: Fact) -> str:
+    return f"{fact.row}: {fact.name.replace('_', ' ')}"
+
+
+def _listed(facts: Sequence[Fact]) -> str:
+    return " or ".join(_named(it) for it in facts)

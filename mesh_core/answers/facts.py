@@ -1,0 +1,124 @@
+"""Facts of a case: what looked-up rows say, with the names by which rules may speak of it.
+
+A value that is absent is a fact, too: that it is not on record. Values are as the asker sees them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import date
+from decimal import Decimal, InvalidOperation
+
+from mesh_core.answers.answer import Figure
+from mesh_core.answers.keys import nouns_of
+from mesh_core.answers.tables import LookUp
+from mesh_core.answers.terms import term_words
+from mesh_core.answers.wording import STOP_WORDS, stem
+from mesh_core.contract.model import Column, Port
+
+__all__ = ["Fact", "facts_of", "row_nouns", "unknown_choices"]
+
+_TIME_WORDS = frozenset({"on", "at", "date", "day", "time", "when", "timestamp"})
+
+
+@dataclass(frozen=True, slots=True)
+class Fact:
+    """One value of a looked-up row.
+
+    Attributes:
+        figure: The number of its figure.
+        about: Stems of what it is called.
+        rows: Stems of what its row is called, like `order`.
+        day: Of a date.
+        amount: Of a number.
+        unit: What the number is counted in.
+        text: The value as it is written; empty if there is none.
+        choices: The values that the contract allows.
+        is_masked: The asker sees it masked.
+    """
+
+    figure: int
+    name: str
+    row: str
+    about: frozenset[str]
+    rows: frozenset[str]
+    kind: str
+    text: str
+    day: date | None = None
+    amount: Decimal | None = None
+    unit: str = ""
+    choices: tuple[str, ...] = ()
+    is_masked: bool = False
+
+
+def facts_of(figure: Figure, look_up: LookUp) -> list[Fact]:
+    """The facts of the one row that was found; none if there are several: which of them is meant cannot be told."""
+    if len(figure.rows) != 1:
+        return []
+    values = dict(zip(figure.columns, figure.rows[0], strict=True))
+    port = look_up.definition
+    keys = " ".join(values.get(it.name, "") for it in port.primary_key)
+    row = f"{' '.join(term_words(port.name))} {keys}".strip()
+    return [_fact(figure.number, row, port, it, look_up, values[it.name]) for it in port.columns if it.name in values]
+
+
+def unknown_choices(ports: Iterable[Port], known: Sequence[Fact]) -> list[Fact]:
+    """Facts without a value, of columns with listed values in rows of which nothing is known: a rule may be about one of them."""
+    have = {(fact.rows, fact.name) for fact in known}
+    return [
+        Fact(
+            0,
+            it.name,
+            " ".join(term_words(port.name)),
+            frozenset(_stems([it.name, *it.synonyms])),
+            row_nouns(port),
+            it.logical_type or "",
+            "",
+            choices=tuple(str(value) for value in it.enum),
+        )
+        for port in ports
+        for it in port.columns
+        if it.enum and (row_nouns(port), it.name) not in have
+    ]
+
+
+def row_nouns(port: Port) -> frozenset[str]:
+    """Stems of what a row of the port is called."""
+    return frozenset(stem(word) for name in (port.name, *port.synonyms) for word in term_words(name))
+
+
+def _fact(number: int, row: str, port: Port, column: Column, look_up: LookUp, text: str) -> Fact:
+    kind = column.logical_type or ""
+    return Fact(
+        number,
+        column.name,
+        row,
+        frozenset(_stems(nouns_of(port, column) if kind == "string" else [column.name, *column.synonyms])),
+        row_nouns(port),
+        kind,
+        text,
+        day=_day(text) if kind in ("date", "timestamp") else None,
+        amount=_amount(text) if kind in ("number", "integer") else None,
+        unit=str(column.custom_properties.get("unit") or ""),
+        choices=tuple(str(value) for value in column.enum),
+        is_masked=column.name in look_up.masked,
+    )
+
+
+def _stems(names: Sequence[str]) -> Iterator[str]:
+    return (stem(word) for name in names for word in term_words(name) if word not in STOP_WORDS and word not in _TIME_WORDS)
+
+
+def _day(text: str) -> date | None:
+    try:
+        return date.fromisoformat(text[:10])
+    except ValueError:
+        return None
+
+
+def _amount(text: str) -> Decimal | None:
+    try:
+        return Decimal(text)
+    except InvalidOperation:
+        return None

@@ -1,0 +1,216 @@
+"""Rules held against the facts of a case: other domains, clauses and thresholds than any sample's, checked by hand."""
+
+from __future__ import annotations
+
+import json
+from datetime import date
+from decimal import Decimal
+from typing import Any
+
+import pytest
+
+from mesh_core.answers.answer import Citation, Figure, Recommendation, Span, Verdict
+from mesh_core.answers.conditions import conditions_in
+from mesh_core.answers.facts import Fact, facts_of, unknown_choices
+from mesh_core.answers.recommending import recommend
+from mesh_core.answers.tables import LookUp
+from mesh_core.contract import Port, load_contract
+
+TODAY = date(2026, 11, 26)
+
+
+def port(name: str, properties: list[dict[str, Any]], **more: Any) -> Port:
+    document = {
+        "kind": "DataContract", "apiVersion": "v3.2.0", "id": name, "version": "1.0.0", "status": "active",
+        "schema": [{"name": name, "logicalType": "object", "properties": properties, **more}],
+    }  # fmt: skip
+    return load_contract(json.dumps(document)).ports[0]
+
+
+CLAIMS = port(
+    "claims",
+    [
+        {"name": "claim_no", "logicalType": "integer", "primaryKey": True},
+        {"name": "reported_on", "logicalType": "date"},
+        {"name": "accident_on", "logicalType": "date", "synonyms": [{"synonym": "accident"}]},
+        {"name": "damage", "logicalType": "number", "customProperties": [{"property": "unit", "value": "USD"}]},
+        {"name": "cover", "logicalType": "string", "enum": [{"value": "basic"}, {"value": "full"}]},
+    ],
+)
+
+
+def facts(
+    accident: str = "2026-10-01", damage: str = "800.00", cover: str = "basic", masked: frozenset[str] = frozenset()
+) -> list[Fact]:
+    row = ("17", "2026-10-05", accident, damage, cover)
+    columns = ("claim_no", "reported_on", "accident_on", "damage", "cover")
+    return facts_of(Figure(1, "", "", columns, (row,), ()), LookUp("car.policies.claims", CLAIMS, masked))
+
+
+def passages(*texts: str, document: str = "claims.md", title: str = "Claims handling") -> list[Citation]:
+    found, start = [], 0
+    for number, text in enumerate(texts, start=2):
+        span = Span(start, start + len(text))
+        found.append(Citation(number, "car.rules.pages", 1, str(number), document, title, title, None, span, text))
+        start += len(text) + 1
+    return found
+
+
+def recommended(*texts: str, question: str = "May we pay claim 17?", given: list[Fact] | None = None) -> Recommendation:
+    found = recommend(question, passages(*texts), facts() if given is None else given, today=TODAY)
+    assert found is not None
+    return found
+
+
+def verdict(rule: str, **given: str) -> Verdict:
+    return recommended(rule, given=facts(**given)).findings[0].verdict
+
+
+@pytest.mark.parametrize(
+    ("rule", "day", "expected"),
+    [
+        ("Claims may be paid within 56 days of the accident.", "2026-10-01", Verdict.APPLIES),
+        ("Claims may be paid within 55 days of the accident.", "2026-10-01", Verdict.FAILS),
+        ("Claims may be paid within eight weeks after the accident.", "2026-10-01", Verdict.APPLIES),
+        ("Claims may be paid no later than two months after the accident.", "2026-09-26", Verdict.APPLIES),
+        ("Claims may be paid no later than two months after the accident.", "2026-09-25", Verdict.FAILS),
+        ("More than 30 days after the accident nothing is paid.", "2026-10-27", Verdict.FAILS),
+        ("More than 30 days after the accident nothing is paid.", "2026-10-26", Verdict.APPLIES),
+        ("A claim must be at least 14 days from the accident.", "2026-11-13", Verdict.FAILS),
+        ("Between 10 and 20 days after the accident a clerk may decide.", "2026-11-06", Verdict.APPLIES),
+        ("Between 10 and 20 days after the accident a clerk may decide.", "2026-11-05", Verdict.FAILS),
+    ],
+)
+def test_a_time_since_what_the_rule_names_is_counted_in_days(rule, day, expected):
+    assert verdict(rule, accident=day) is expected
+
+
+@pytest.mark.parametrize(
+    ("rule", "damage", "expected"),
+    [
+        ("Damage up to USD 800 may be paid without a survey.", "800.00", Verdict.APPLIES),
+        ("Damage up to USD 800 may be paid without a survey.", "800.01", Verdict.FAILS),
+        ("Damage above 800 dollars needs a survey.", "800.00", Verdict.FAILS),
+        ("Damage of 800 dollars or more needs a survey.", "800.00", Verdict.APPLIES),
+        ("Damage between $500 and $1,000 may be settled by phone.", "999.99", Verdict.APPLIES),
+        ("Damage under 5,000.50 USD is paid, never more.", "5000.50", Verdict.FAILS),
+    ],
+)
+def test_a_sum_is_compared_exactly(rule, damage, expected):
+    assert verdict(rule, damage=damage) is expected
+
+
+def test_what_is_compared_is_told_with_its_figure():
+    (finding,) = recommended("Claims may be paid within 60 days of the accident.").findings
+    assert finding.source == 2
+    assert finding.figures == (1,)
+    assert finding.because == (
+        "claims 17: accident on 2026-10-01, 56 days ago, against “Claims may be paid within 60 days of the accident”"
+    )
+
+
+def test_a_rule_for_one_of_the_listed_values_applies_to_it_alone():
+    rule = "Full cover claims may be paid within 90 days of the accident."
+    assert verdict(rule, cover="full") is Verdict.APPLIES
+    assert verdict(rule, cover="basic") is Verdict.FAILS
+    assert verdict("Claims that are in full may be paid within 90 days of the accident.", cover="basic") is Verdict.APPLIES
+
+
+def test_a_listed_value_that_nobody_may_see_leaves_the_rule_open():
+    rule = "Gold customers may be paid within 90 days of the accident."
+    tiers = port("customers", [{"name": "tier", "logicalType": "string", "enum": [{"value": "gold"}]}])
+    unknown = unknown_choices([tiers, CLAIMS], facts())
+    found = recommended(rule, given=[*facts(), *unknown])
+    assert found.findings[0].verdict is Verdict.OPEN
+    assert "The tier of customers is not known" in found.missing[0]
+
+
+def test_a_date_that_is_not_on_record_or_masked_is_named_and_nothing_is_guessed():
+    rule = "Claims may be paid within 60 days of the accident."
+    absent = recommended(rule, given=facts(accident=""))
+    assert absent.findings[0].verdict is Verdict.OPEN
+    assert "claims 17: accident on has no value" in absent.missing[0]
+    masked = recommended(rule, given=facts(masked=frozenset({"accident_on"})))
+    assert masked.findings[0].verdict is Verdict.OPEN
+    assert "is masked for you" in masked.missing[0]
+    other = recommended("Claims may be paid within 60 days of the repair.")
+    assert other.findings[0].verdict is Verdict.OPEN
+    assert "Nothing on record says" in other.missing[0]
+
+
+def test_what_time_counts_from_holds_for_the_rules_that_follow():
+    found = recommended(
+        "Claims may be paid within 30 days of the accident.", "After day 50 nothing is paid.", given=facts(accident="2026-10-01")
+    )
+    assert [(it.rule, it.verdict) for it in found.findings] == [
+        ("After day 50 nothing is paid.", Verdict.APPLIES),
+        ("Claims may be paid within 30 days of the accident.", Verdict.FAILS),
+    ]
+
+
+def test_a_time_that_the_question_states_is_used():
+    found = recommended("Claims may be paid within 30 days of the accident.", question="May we pay claim 17 after 20 days?")
+    assert found.findings[0].verdict is Verdict.APPLIES
+    assert found.findings[0].because.startswith("20 days as asked")
+
+
+def test_a_case_of_its_own_needs_to_be_the_case():
+    rule = "If the driver fled, claims may be paid within 90 days of the accident."
+    open_rule = recommended(rule)
+    assert open_rule.findings[0].verdict is Verdict.OPEN
+    assert "the driver fled" in open_rule.missing[0]
+    assert recommended(rule, question="May we pay claim 17? The driver fled.").findings[0].verdict is Verdict.APPLIES
+
+
+def test_exceptions_and_demands_are_to_be_checked():
+    found = recommended(
+        "Claims may be paid within 60 days of the accident unless the driver was drunk.",
+        "The claim form must be signed. Racing is never covered by a claim.",
+    )
+    assert found.findings[0].verdict is Verdict.APPLIES
+    assert any("unless the driver was drunk" in it for it in found.missing)
+    assert any("must be signed" in it for it in found.missing)
+
+
+def test_working_days_are_not_taken_for_days():
+    found = recommended("Claims may be paid within 60 working days of the accident.")
+    assert found.findings[0].verdict is Verdict.OPEN
+    assert "counts working days" in found.missing[0]
+
+
+def test_rules_about_something_else_decide_nothing():
+    travel = passages("A trip above 500 dollars needs an approval.", document="travel.md", title="Travel")
+    claims = passages("Claims may be paid within 60 days of the accident.")
+    found = recommend("May we pay claim 17?", [*claims, *travel], facts(), today=TODAY)
+    assert found is not None
+    assert [it.rule for it in found.findings] == ["Claims may be paid within 60 days of the accident."]
+
+
+def test_without_a_case_or_a_question_of_what_may_be_done_there_is_no_recommendation():
+    rules = passages("Claims may be paid within 60 days of the accident.")
+    assert recommend("May we pay claim 17?", rules, [], today=TODAY) is None
+    assert recommend("Where is claim 17?", rules, facts(), today=TODAY) is None
+    assert recommend("May we pay claim 17?", passages("Claims are a burden."), facts(), today=TODAY) is None
+
+
+def test_several_rows_are_no_case():
+    rows = (("1", "2026-10-05"), ("2", "2026-10-06"))
+    figure = Figure(1, "", "", ("claim_no", "reported_on"), rows, ())
+    assert facts_of(figure, LookUp("car.policies.claims", CLAIMS)) == []
+
+
+@pytest.mark.parametrize(
+    ("sentence", "low", "high"),
+    [
+        ("A 14-day return period applies.", None, "14 days"),
+        ("The warranty term is 2 years.", None, "2 years"),
+        ("Customers have 45 days.", None, "45 days"),
+        ("Orders up to EUR 500 may be refunded.", None, "500 EUR"),
+        ("Between day 31 and day 60 a voucher is due.", "31 days", "60 days"),
+        ("It costs 30 euro and takes 5 days.", None, None),
+    ],
+)
+def test_bounds_are_read_and_bare_amounts_are_none(sentence, low, high):
+    found = conditions_in(sentence)
+    assert [(it.low and str(it.low), it.high and str(it.high)) for it in found] == ([(low, high)] if low or high else [])
+    assert all(isinstance(it.bound.value, Decimal) for it in found)

@@ -1,4 +1,4 @@
-"""Recommendations: documents whose rules may decide are read whole, and held against the rows that were looked up, all as the asker.
+"""Recommendations: documents whose rules may decide are read whole and held against looked-up rows, all as the asker.
 
 What the asker may know of and may not read is named as missing; of what it may not know of nothing is said.
 """

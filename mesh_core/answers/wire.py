@@ -28,7 +28,8 @@ def answer_to_wire(answer: Answer) -> pb.Answer:
         id=answer.id, question=answer.question, purpose=answer.purpose, revision=answer.revision, writer=answer.writer,
         sentences=map(sentence_to_wire, answer.sentences), citations=map(citation_to_wire, answer.citations),
         figures=map(figure_to_wire, answer.figures), ports=map(_port_to_wire, answer.ports), notices=answer.notices,
-        stages=map(stage_to_wire, answer.stages), recommendation=_recommendation_to_wire(answer.recommendation) if answer.recommendation else None,
+        stages=map(stage_to_wire, answer.stages),
+        recommendation=_recommendation_to_wire(answer.recommendation) if answer.recommendation else None,
     )  # fmt: skip
 
 

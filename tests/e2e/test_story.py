@@ -141,10 +141,8 @@ def test_the_same_case_is_recommended_alike_to_who_may_not_see_the_ledger_and_sa
     question = "May we refund order O-000711 after 40 days?"
     carl, dana = (story.user(name).ask(question, purpose=DESK) for name in ("user:carl", "user:dana"))
     assert rules(dana.recommendation, "applies") == rules(carl.recommendation, "applies") != ""
-    assert any(
-        it.startswith("finance.ledger.entries where order_id is O-000711: you may not read it")
-        for it in dana.recommendation.missing
-    )
+    hidden = "finance.ledger.entries where order_id is O-000711: you may not read it"
+    assert any(it.startswith(hidden) for it in dana.recommendation.missing)
     assert not any(port.port.startswith("finance.ledger") for port in dana.ports)
     assert "finance.ledger.entries" in {port.port for port in carl.ports}
 

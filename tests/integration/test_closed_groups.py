@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -102,3 +103,38 @@ def test_a_disabled_group_of_administrators_administers_nothing(mesh: InnerMesh)
     mesh.call(BO, "ApproveChanges", ApproveChangesRequest(id=proposed.id))  # a seat may agree to its own end
     assert administrators(mesh.backend.policy) == [ADMIN]
     assert not mesh.backend.policy.check(mesh.caller(BO), "administer", "mesh").allowed
+
+
+def test_groups_within_each_other_and_in_circles_open_and_close_as_a_walk_says(mesh: InnerMesh) -> None:
+    chance = random.Random(4711)
+    groups, people = [f"group:g{number}" for number in range(5)], [f"user:u{number}" for number in range(4)]
+    for name in (*groups, *people):
+        mesh.call(ADMIN, "CreatePrincipal", CreatePrincipalRequest(principal={"name": name}))
+    for group in groups:
+        give(mesh, OLGA, group, "discover", resource=f"shop.{group[-2:]}")
+    above: dict[str, set[str]] = {name: set() for name in (*groups, *people)}
+    closed: set[str] = set()
+    for step in range(60):
+        name = chance.choice([*groups, *people])
+        if name in groups and chance.random() < 0.5:
+            closed ^= {name}
+            change(mesh, name, is_disabled=name in closed)
+        else:
+            above[name] = set(chance.sample(groups, chance.randrange(3))) - {name}
+            change(mesh, name, groups=sorted(above[name]))
+        fresh = PolicyProjection(mesh.backend.database, now=mesh.backend.now)
+        for policy in (mesh.backend.policy, fresh) if step % 6 == 0 else (mesh.backend.policy,):
+            for person in people:
+                seen = {it for it in groups if policy.check(mesh.caller(person), "discover", f"shop.{it[-2:]}").allowed}
+                assert seen == walked(person, above, closed), (step, person)
+
+
+def walked(person: str, above: dict[str, set[str]], closed: set[str]) -> set[str]:
+    """The open groups that the person is in, by way of open groups."""
+    found: set[str] = set()
+    todo = [person]
+    while todo:
+        fresh = above[todo.pop()] - closed - found
+        found |= fresh
+        todo.extend(fresh)
+    return found

@@ -37,6 +37,7 @@ from benchmarks.report import markdown, print_table
 from benchmarks.retrieval import retrieval
 from benchmarks.revocation import revocation
 from benchmarks.serve import idle_memory, serve_ready
+from benchmarks.tatqa import tatqa
 from benchmarks.vectors import vectors
 
 __all__ = ["BENCHMARKS", "LONG", "main"]
@@ -63,6 +64,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
     "governed_retrieval": governed_retrieval,
     "filings": filings,
     "ask": ask,
+    "tatqa": tatqa,
 }
 """Name → what it measures, in the order they run."""
 

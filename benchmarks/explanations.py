@@ -179,6 +179,15 @@ MEANINGS: Mapping[str, str] = {
     },
     "filings.bm25_at_5": "for comparison: plain keyword search over whole pages, first 5 pages",
     "filings.bm25_at_10": "for comparison: plain keyword search over whole pages, first 10 pages",
+    **{
+        f"tatqa.at_{depth}": f"1,668 questions over 278 tables with their paragraphs: the right one among the first {depth}"
+        for depth in (1, 5)
+    },
+    **{
+        f"tatqa.{kind}_at_{depth}": f"of these the questions whose answer is in {words}, first {depth}"
+        for kind, words in (("table", "the table"), ("text", "the text"), ("table_text", "table and text together"))
+        for depth in (1, 5)
+    },
     "revocation.stale_allows": "reads (stream, files, known URL) still served after a revocation",
     "revocation.denial_p50": "how long the denied read took",
 }

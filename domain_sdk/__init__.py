@@ -65,7 +65,7 @@ from domain_sdk.catalog import (
     TagRescan,
 )
 from domain_sdk.changes import ChangePlan, Changes, ChangeSet, FieldDifference, PlannedChange, Resource
-from domain_sdk.collections import Passage
+from domain_sdk.collections import Documents, Passage
 from domain_sdk.contract_changes import (
     AffectedConsumer,
     AffectedKind,
@@ -192,6 +192,7 @@ __all__ = [
     "DecisionRecord",
     "DerivedTag",
     "DimensionEntry",
+    "Documents",
     "Domain",
     "DomainEntry",
     "EventResult",

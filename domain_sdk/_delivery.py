@@ -23,7 +23,7 @@ from domain_sdk._table_files import open_table_files
 from domain_sdk._unchanged import held_still, source_files
 from domain_sdk._write import ArrowStream, DeliveredFile, write_port
 from domain_sdk.catalog import CollectionFacets
-from domain_sdk.collections import embedded_passages, embedder_for_publishing, is_document_paths
+from domain_sdk.collections import Documents, embedded_passages, embedder_for_publishing, is_document_paths
 from domain_sdk.errors import ContractViolated, InvalidRequest, Violation
 from domain_sdk.pii import ColumnFinding, RowSample, find_personal_columns
 from domain_sdk.release import QualityResult, QualityStatus
@@ -284,9 +284,9 @@ def _storage(port: Port, name: str, frame_schema: pl.Schema) -> pa.Schema:
 def _deliver_passages(port: Port, name: str, given: Any, *, folder: Path | None, hook: RowHook) -> Delivered:  # noqa: ANN401 # see _raw
     from mesh_core.vectors.schema import PASSAGE_SCHEMA
 
-    if not is_document_paths(given):
+    if not is_document_paths(given.paths if isinstance(given, Documents) else given):
         raise InvalidRequest(
-            f"A collection cannot be made from {type(given).__name__}: give a pattern, folder or paths.", resource=name
+            f"A collection cannot be made from {type(given).__name__}: give a pattern, folder, paths or Documents.", resource=name
         )
     embedder = embedder_for_publishing()
     _check_dimensions(port, name, embedder.dimensions, embedder.model)

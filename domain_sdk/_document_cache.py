@@ -45,9 +45,10 @@ class DocumentCache:
         base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
         return cls(Path(asked) if asked else base / "domain-mesh" / "documents")
 
-    def key(self, name: str, *files: Path, model: str) -> str:
-        """The digest for a document made of these files under this name. Raises: OSError."""
-        digest = hashlib.sha256("\0".join((self._versions, os.environ.get("MESH_OCR_LANGUAGES", ""), name, model)).encode())
+    def key(self, name: str, *files: Path, model: str, engine: str = "") -> str:
+        """The digest for a document made of these files under this name, heard by this engine. Raises: OSError."""
+        parts = (self._versions, os.environ.get("MESH_OCR_LANGUAGES", ""), name, model, *filter(None, [engine]))
+        digest = hashlib.sha256("\0".join(parts).encode())
         for file in files:
             with file.open("rb") as content:
                 digest.update(hashlib.file_digest(content, "sha256").digest())

@@ -20,7 +20,7 @@ from domain_sdk.extraction.file_kinds import AUDIO, KINDS, check_content
 from domain_sdk.extraction.transcripts import Cue, from_cues
 from domain_sdk.extraction.worker import Extractor
 
-__all__ = ["Document", "DocumentProblem", "Transcriber", "named_files", "read_file", "sidecar_of"]
+__all__ = ["Document", "DocumentProblem", "Transcriber", "hears", "named_files", "read_file", "sidecar_of"]
 
 MARKDOWN, TEXT, HTML = "text/markdown", "text/plain", "text/html"
 _TEXTS: Mapping[str, str] = {
@@ -132,6 +132,11 @@ def sidecar_of(path: Path) -> Path | None:
     return next((side for suffix in _SIDECARS if (side := path.with_suffix(suffix)).is_file()), None)
 
 
+def hears(path: Path) -> bool:
+    """True for a recording that a transcriber has to hear, as no transcript lies beside it."""
+    return path.suffix.lower() in AUDIO and sidecar_of(path) is None
+
+
 def read_file(path: Path, name: str, extractor: Extractor, transcriber: Transcriber | None = None) -> Document | DocumentProblem:
     """The document, or why there is none: never one without text."""
     try:
@@ -184,8 +189,17 @@ def _heard(path: Path, extractor: Extractor, transcriber: Transcriber | None) ->
     if sidecar is not None:
         return media_type, extractor.read(sidecar)
     if transcriber is None:
-        raise Unreadable(f"it is a recording without a transcript: put {path.stem}.vtt, .srt or Transcribe's .json beside it.")
-    return media_type, from_cues(transcriber.transcribe(path), parser=transcriber.name)
+        raise Unreadable(
+            f"it is a recording without a transcript: put {path.stem}.vtt, .srt or Transcribe's .json beside it, "
+            "or publish it as Documents(…, transcriber=…)."
+        )
+    try:
+        cues = transcriber.transcribe(path)
+    except Unreadable:
+        raise
+    except Exception as error:  # an engine of any make: one recording that it breaks at does not stop the others
+        raise Unreadable(f"{transcriber.name} could not hear it ({type(error).__name__}): put a transcript beside it.") from error
+    return media_type, from_cues(cues, parser=transcriber.name)
 
 
 def _read_text(path: Path, media_type: str) -> Extracted:

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from domain_sdk._document_about import about_document, document_context
 from domain_sdk._document_cache import DocumentCache
-from domain_sdk._document_files import Document, DocumentProblem, named_files, read_file, sidecar_of
+from domain_sdk._document_files import Document, DocumentProblem, Transcriber, hears, named_files, read_file, sidecar_of
 from domain_sdk._document_passages import PassageText, passages
 from domain_sdk._document_record import DocumentRecord, PersonalSpans, facets_of, record_of
 from domain_sdk._document_sections import plain_text, without_figures
@@ -67,6 +67,7 @@ class DocumentPipeline:
     cache: DocumentCache = field(default_factory=DocumentCache.configured)
     problems: list[DocumentProblem] = field(default_factory=list)
     records: list[DocumentRecord] = field(default_factory=list)
+    transcriber: Transcriber | None = None
     reused: int = 0
     """Documents that did not change since they were published before."""
 
@@ -130,14 +131,15 @@ class DocumentPipeline:
     def _prepared(self, path: Path, name: str, extractor: Extractor) -> _Prepared | DocumentProblem:
         try:
             sidecar = sidecar_of(path)
-            key = self.cache.key(name, path, *([sidecar] if sidecar else []), model=self.embedder.model)
+            engine = self.transcriber.name if self.transcriber is not None and hears(path) else ""
+            key = self.cache.key(name, path, *([sidecar] if sidecar else []), model=self.embedder.model, engine=engine)
         except OSError as error:
             return DocumentProblem(path, f"it cannot be read ({error.strerror}): check that it exists and its permissions.")
         kept = self.cache.find(key)
         if kept is not None:
             self.reused += 1
             return _Prepared(key, DocumentRecord(**kept[1]), kept=kept[0])
-        document = read_file(path, name, extractor)
+        document = read_file(path, name, extractor, self.transcriber)
         return document if isinstance(document, DocumentProblem) else _prepared(document, key)
 
     def _embedded(self, prepared: Sequence[_Prepared]) -> Iterator[pa.RecordBatch]:

@@ -18,12 +18,14 @@ from domain_sdk.errors import ContractViolated, InvalidRequest, NotConfigured, V
 if TYPE_CHECKING:
     import pyarrow as pa
 
+    from domain_sdk._document_files import Transcriber
     from domain_sdk._document_pipeline import DocumentHook, DocumentPipeline
     from domain_sdk._transport import Transport
     from mesh_core.embedding import Embedder
 
 __all__ = [
     "DocumentPaths",
+    "Documents",
     "EmbeddedDocuments",
     "Passage",
     "embedded_passages",
@@ -34,6 +36,15 @@ __all__ = [
 
 DocumentPaths = str | Path | Sequence[str | Path]
 """A glob pattern, a folder, a file, or several files."""
+
+
+@dataclass(frozen=True, slots=True)
+class Documents:
+    """Documents of a collection and how they are read: `publish(calls=Documents("calls/*.mp3", transcriber=engine))`."""
+
+    paths: DocumentPaths
+    transcriber: Transcriber | None = None
+    """Hears recordings that have no transcript beside them; it runs in the publisher's own process. Without one they are left out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +135,9 @@ def embedder_for_publishing() -> Embedder:
         raise NotConfigured(f"Documents cannot be embedded: {error}") from error
 
 
-def embedded_passages(given: DocumentPaths, embedder: Embedder, *, port: str, hook: DocumentHook) -> EmbeddedDocuments:
+def embedded_passages(
+    given: DocumentPaths | Documents, embedder: Embedder, *, port: str, hook: DocumentHook
+) -> EmbeddedDocuments:
     """The documents' passages with their vectors, made as they are read.
 
     A file that gives no document is left out and told of in `problems`; it does not stop the others.
@@ -139,8 +152,10 @@ def embedded_passages(given: DocumentPaths, embedder: Embedder, *, port: str, ho
     from mesh_core.embedding import EmbedderUnavailable
     from mesh_core.vectors.schema import MODEL_KEY, PASSAGE_SCHEMA
 
-    paths = given if isinstance(given, str | Path) else [Path(path) for path in given]
-    pipeline = DocumentPipeline(paths, embedder, hook)
+    documents = given if isinstance(given, Documents) else Documents(given)
+    named = documents.paths
+    paths = named if isinstance(named, str | Path) else [Path(path) for path in named]
+    pipeline = DocumentPipeline(paths, embedder, hook, transcriber=documents.transcriber)
 
     def batches() -> Iterator[pa.RecordBatch]:
         count = 0
@@ -152,7 +167,7 @@ def embedded_passages(given: DocumentPaths, embedder: Embedder, *, port: str, ho
             raise NotConfigured(f"The documents of {port} cannot be embedded: {error}", resource=port) from error
         if not count:
             found = [Violation(str(problem.path), problem.reason) for problem in pipeline.problems]
-            found = found or [Violation(str(given), "no document was found; give a folder, a pattern or files.")]
+            found = found or [Violation(str(named), "no document was found; give a folder, a pattern or files.")]
             raise ContractViolated(f"The documents of {port} cannot be published.", resource=port, violations=found)
 
     schema = PASSAGE_SCHEMA.with_metadata({MODEL_KEY: embedder.model.encode()})

@@ -14,6 +14,8 @@ from typing import TYPE_CHECKING
 
 from domain_sdk._document_files import Document, DocumentProblem, Transcriber, named_files, read_file
 from domain_sdk._document_passages import PassageText, passages
+from domain_sdk.extraction.extracted import Unreadable
+from domain_sdk.extraction.transcripts import Cue
 from domain_sdk.extraction.worker import Extractor
 from mesh_core.vectors.passages import AttributeValue
 
@@ -22,7 +24,17 @@ if TYPE_CHECKING:
 
     from mesh_core.embedding import Embedder
 
-__all__ = ["Document", "DocumentProblem", "PassageText", "Transcriber", "embed_passages", "passages", "read_documents"]
+__all__ = [
+    "Cue",
+    "Document",
+    "DocumentProblem",
+    "PassageText",
+    "Transcriber",
+    "Unreadable",
+    "embed_passages",
+    "passages",
+    "read_documents",
+]
 
 _LOG = logging.getLogger(__name__)
 _EMBED_BATCH = 256

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import wave
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
-from domain_sdk import ContractViolated, Mesh
+from domain_sdk import ContractViolated, Documents, Mesh
+from domain_sdk.documents import Cue
 from tests.servers import RunningServer
 
 CONTRACT = """
@@ -45,6 +47,34 @@ def test_files_that_give_no_document_are_listed_and_stop_nothing(paul: Mesh, tmp
     assert "empty.md" in result.message
     assert "bytes.md" in result.message
     assert [hit.document for hit in paul.retrieve("policy.notes.pages", "When is lunch?")] == ["good.md"]
+
+
+class Stopwatch:
+    """An engine that hears how long a recording is, and breaks at one that is no recording."""
+
+    name = "stopwatch-1"
+
+    def transcribe(self, path: Path) -> Sequence[Cue]:
+        with wave.open(str(path)) as sound:
+            seconds = sound.getnframes() / sound.getframerate()
+        return [Cue(0, 1, "Good morning.", "Ada"), Cue(1, seconds, f"We refund within {seconds:g} days.", "Bo")]
+
+
+def test_recordings_are_published_through_an_engine_that_hears_them(paul: Mesh, tmp_path: Path) -> None:
+    with wave.open(str(tmp_path / "call.wav"), "wb") as sound:
+        sound.setnchannels(1)
+        sound.setsampwidth(2)
+        sound.setframerate(100)
+        sound.writeframes(bytes(2 * 4000))
+    (tmp_path / "noise.wav").write_bytes(b"no sound")
+    product = paul.domain("policy").product("calls", contract=CONTRACT.replace("policy.notes", "policy.calls"))
+    release = product.publish(pages=Documents(tmp_path, transcriber=Stopwatch()), progress=False)
+    (result,) = [it for it in release.quality if it.check == "documents"]
+    assert "noise.wav: stopwatch-1 could not hear it (Error)" in result.message
+    (passage,) = paul.retrieve("policy.calls.pages", "How long may a refund take?")
+    assert (passage.document, passage.heading) == ("call.wav", "Ada, Bo 00:00:00–00:00:40")
+    assert "within 40 days" in passage.text
+    assert product.show().ports[0].facets.seconds == 40
 
 
 def test_a_folder_without_one_readable_document_is_refused_with_every_reason(paul: Mesh, tmp_path: Path) -> None:

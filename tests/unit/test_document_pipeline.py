@@ -12,6 +12,7 @@ import pytest
 
 from domain_sdk._document_cache import DocumentCache
 from domain_sdk._document_pipeline import DocumentPipeline
+from domain_sdk.documents import Cue
 from mesh_core.embedding import HashingEmbedder, Vectors
 
 MEMO = """# Expenses
@@ -132,6 +133,32 @@ def test_another_model_or_name_is_embedded_anew_and_a_damaged_entry_is_made_agai
     table, pipeline, _ = run(folder, CountingEmbedder(), tmp_path)
     assert pipeline.reused == 0
     assert table.equals(first)
+
+
+class Engine:
+    """Hears its own name."""
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self.heard: list[str] = []
+
+    def transcribe(self, path: Path) -> Sequence[Cue]:
+        self.heard.append(path.name)
+        return [Cue(0, 1, f"This is heard by {self.name}.")]
+
+
+def test_a_recording_is_heard_again_by_another_engine_only(tmp_path: Path) -> None:
+    (tmp_path / "sounds").mkdir()
+    (tmp_path / "sounds" / "call.mp3").write_bytes(b"ID3")
+
+    def texts(engine: Engine) -> list[str]:
+        cache = DocumentCache(tmp_path / "cache")
+        pipeline = DocumentPipeline(tmp_path / "sounds", CountingEmbedder(), cache=cache, transcriber=engine)
+        return [text for batch in pipeline.batches() for text in batch.column("text").to_pylist()]
+
+    first, again, other = Engine("one"), Engine("one"), Engine("two")
+    assert [texts(it) for it in (first, again, other)] == [[f"This is heard by {name}."] for name in ("one", "one", "two")]
+    assert (first.heard, again.heard, other.heard) == (["call.mp3"], [], ["call.mp3"])
 
 
 def test_what_is_kept_is_its_owners_alone(folder: Path, tmp_path: Path) -> None:

@@ -64,6 +64,7 @@ FROZEN = [
     "DecisionRecord",
     "DerivedTag",
     "DimensionEntry",
+    "Documents",
     "Domain",
     "DomainEntry",
     "EventResult",

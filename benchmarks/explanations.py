@@ -168,6 +168,8 @@ MEANINGS: Mapping[str, str] = {
         for store in ("lancedb", "weaviate")
         for what, words in {
             "document_first": "41 questions over 16 filings searched together: the first passage is of the right document",
+            "page_in_document_at_5": "a page with the evidence among the first 5 passages of the right document",
+            "page_in_document_at_10": "a page with the evidence among the first 10 passages of the right document",
             "at_5": "a page with the evidence among the first 5 passages",
             "at_10": "a page with the evidence among the first 10 passages",
             **{

@@ -1,4 +1,4 @@
-"""Questions over filings that are searched together: the right document first, then an evidence page, by kind of question."""
+"""Questions over filings that are searched together: the right document, the page inside it, both at once; by kind of question."""
 
 from __future__ import annotations
 
@@ -21,6 +21,7 @@ __all__ = ["FilingQuestion", "filing_questions", "filings"]
 
 _PORT = "finance.filings.pages"
 _DEEP, _SHALLOW = 10, 5
+_ALL = 100
 _CONTRACT = """\
 kind: DataContract
 apiVersion: v3.2.0
@@ -95,19 +96,27 @@ def _publish(server: MeshProcess, files: Sequence[Path]) -> None:
 def _asked(store: str, mesh: Mesh, questions: Sequence[FilingQuestion]) -> Iterator[Figure]:
     first = 0
     found: dict[str, list[tuple[bool, bool]]] = defaultdict(list)
+    inside: list[tuple[bool, bool]] = []
     for question in questions:
-        hits = mesh.retrieve(_PORT, question.text, limit=_DEEP)
-        places = [(hit.document, hit.page or 0) for hit in hits]
-        first += bool(hits) and hits[0].document == question.document
-        found[question.kind].append((not question.pages.isdisjoint(places[:_SHALLOW]), not question.pages.isdisjoint(places)))
+        places = [(hit.document, hit.page or 0) for hit in mesh.retrieve(_PORT, question.text, limit=_ALL)]
+        first += bool(places) and places[0][0] == question.document
+        found[question.kind].append(_found(question, places))
+        inside.append(_found(question, [place for place in places if place[0] == question.document]))
     total = [it for some in found.values() for it in some]
     yield Figure(f"filings.{store}_document_first", first / len(questions), "of 1")
+    yield Figure(f"filings.{store}_page_in_document_at_5", _share(inside, 0), "of 1")
+    yield Figure(f"filings.{store}_page_in_document_at_10", _share(inside, 1), "of 1")
     yield Figure(f"filings.{store}_at_5", _share(total, 0), "of 1", bar=Bar("≥", 0.65))
     yield Figure(f"filings.{store}_at_10", _share(total, 1), "of 1", bar=Bar("≥", 0.75))
     for kind, some in sorted(found.items()):
         name = re.sub(r"\W+", "_", kind)
         yield Figure(f"filings.{store}_{name}_at_5", _share(some, 0), f"of 1 ({len(some)} questions)")
         yield Figure(f"filings.{store}_{name}_at_10", _share(some, 1), f"of 1 ({len(some)} questions)")
+
+
+def _found(question: FilingQuestion, places: Sequence[tuple[str, int]]) -> tuple[bool, bool]:
+    """Whether a page with the evidence is among the first few, and among the first."""
+    return not question.pages.isdisjoint(places[:_SHALLOW]), not question.pages.isdisjoint(places[:_DEEP])
 
 
 def _share(found: Sequence[tuple[bool, bool]], place: int) -> float:

@@ -13,8 +13,51 @@ _WORD = re.compile(r"\w+")
 _K1, _B = 1.2, 0.75
 _ENDING = re.compile(r"(?:ies|es|s|ing|ed|y)$")
 _SAYING_NOTHING = frozenset(
-    "a an and are as at be by did do does for from had has have how if in is it its of on or that the their there these this to "
-    "was were what when where which who why will with would".split()
+    [
+        "a",
+        "an",
+        "and",
+        "are",
+        "as",
+        "at",
+        "be",
+        "by",
+        "did",
+        "do",
+        "does",
+        "for",
+        "from",
+        "had",
+        "has",
+        "have",
+        "how",
+        "if",
+        "in",
+        "is",
+        "it",
+        "its",
+        "of",
+        "on",
+        "or",
+        "that",
+        "the",
+        "their",
+        "there",
+        "these",
+        "this",
+        "to",
+        "was",
+        "were",
+        "what",
+        "when",
+        "where",
+        "which",
+        "who",
+        "why",
+        "will",
+        "with",
+        "would",
+    ]
 )
 
 

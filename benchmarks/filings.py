@@ -1,4 +1,4 @@
-"""Questions over filings that are searched together: the right document, the page inside it, both at once; by kind of question."""
+"""Questions over filings searched together: the right document, the page inside it, both at once; by kind of question."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Questions over tables and the paragraphs beside them (TAT-QA dev), all contexts searched together, beside BM25 in the same run."""
+"""Questions over tables and the paragraphs beside them (TAT-QA dev), all searched together, beside BM25 in the same run."""
 
 from __future__ import annotations
 

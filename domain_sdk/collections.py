@@ -44,7 +44,7 @@ class Documents:
 
     paths: DocumentPaths
     transcriber: Transcriber | None = None
-    """Hears recordings that have no transcript beside them; it runs in the publisher's own process. Without one they are left out."""
+    """Hears recordings that have no transcript beside them, in the publisher's process; without one they are left out."""
 
 
 @dataclass(frozen=True, slots=True)

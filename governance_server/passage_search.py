@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Question", "find_passages"]
 
-_ENOUGH = 40
-"""So many candidates of the documents that a question names are enough to choose from."""
 _MOST_NAMED = 50
+"""A question that names more documents than these names none: they are not looked into once more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,44 +36,48 @@ class Question:
 
 
 class _Arranger:
-    """Orders candidates, and remembers the documents that the question names and of which too few were among them."""
+    """Orders candidates, and remembers the documents that the question names, and whether most candidates are on pages."""
 
     def __init__(self, question: Question) -> None:
         self._question = question.text
         self._has_labels = question.has_labels
-        self.wanting: tuple[str, ...] = ()
+        self.named: tuple[str, ...] = ()
+        self.has_pages = False
 
     def __call__(self, candidates: Sequence[Candidate]) -> list[int]:
+        self.has_pages = 2 * sum(it.page is not None for it in candidates) > len(candidates)
         if not self._has_labels:
             return list(range(len(candidates)))
         named = named_documents(self._question, candidates).agreement
-        found = sum(it.document in named for it in candidates)
-        if found < min(_ENOUGH, len(candidates)) and 0 < len(named) <= _MOST_NAMED:
-            self.wanting = tuple(sorted(named))
+        if len(named) <= _MOST_NAMED:
+            self.named = tuple(sorted(named))
         return arranged(self._question, candidates)
 
 
 def find_passages(vectors: VectorAccess, port: str, question: Question, *, version: int, scope: AllowedScope) -> list[Hit]:
     """The passages that answer best, in order, of those inside the scope.
 
+    Documents that the question names, and reports with pages, are searched once more in the words that the question implies:
+    lines of statements. Elsewhere such words only lead astray.
+
     Raises:
         VectorStoreError: as `VectorStore.search` does.
     """
-    text = expanded(question.text)
-    vector = vectors.question_vector(text)
 
-    def search(within: AllowedScope) -> tuple[list[Hit], _Arranger]:
+    def search(text: str, within: AllowedScope) -> tuple[list[Hit], _Arranger]:
         arranger = _Arranger(question)
+        vector = vectors.question_vector(text)
         hits = vectors.store.search(
             port, text=text, vector=vector, version=version, scope=within, limit=question.limit, arrange=arranger
         )
         return hits, arranger
 
-    hits, arranger = search(scope)
-    if not arranger.wanting:
-        return hits
-    named = In(Column("document"), tuple(Literal(name) for name in arranger.wanting))
-    closer, _ = search(replace(scope, filter=conjoin([scope.filter, named])))
+    hits, arranger = search(question.text, scope)
+    implied = expanded(question.text)
+    if not arranger.named:
+        return search(implied, scope)[0] if arranger.has_pages and implied != question.text else hits
+    named = In(Column("document"), tuple(Literal(name) for name in arranger.named))
+    closer, _ = search(implied, replace(scope, filter=conjoin([scope.filter, named])))
     seen = {hit.passage.id for hit in closer}
     both = [*closer, *(hit for hit in hits if hit.passage.id not in seen)][: question.limit]
     return [replace(hit, rank=rank) for rank, hit in enumerate(both, start=1)]

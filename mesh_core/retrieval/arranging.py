@@ -14,13 +14,19 @@ _PLACES_OF_AGREEMENT = 20
 """How many places a full agreement of the period is worth."""
 _PLACES_OF_REPETITION = 10
 """How many places each further passage of a document without pages is put back."""
+_MOST_SILENT = 0.4
+"""If more documents than this share of them say nothing of themselves, none is named: the silent ones would all stand behind."""
 ABOUT = "about"
 """The attribute in which a publisher says what a document is: organisations, form, period."""
 
 
 def named_documents(question: str, candidates: Sequence[Candidate]) -> Route:
     """Which of the candidates' documents the question names."""
-    return route(question, {it.document: _label(it) for it in {it.document: it for it in candidates}.values()})
+    documents = {it.document: it for it in candidates}
+    silent = sum(it.page is None and not it.attributes.get(ABOUT) for it in documents.values())
+    if silent > _MOST_SILENT * len(documents):
+        return Route({})
+    return route(question, {name: _label(it) for name, it in documents.items()})
 
 
 def _label(candidate: Candidate) -> Label:

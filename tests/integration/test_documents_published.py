@@ -49,6 +49,11 @@ def test_files_that_give_no_document_are_listed_and_stop_nothing(paul: Mesh, tmp
     assert [hit.document for hit in paul.retrieve("policy.notes.pages", "When is lunch?")] == ["good.md"]
 
 
+HEARD = CONTRACT.replace("policy.notes", "policy.calls").replace(
+    "document,", "heading, logicalType: string}\n      - {name: document,"
+)
+
+
 class Stopwatch:
     """An engine that hears how long a recording is, and breaks at one that is no recording."""
 
@@ -67,7 +72,7 @@ def test_recordings_are_published_through_an_engine_that_hears_them(paul: Mesh, 
         sound.setframerate(100)
         sound.writeframes(bytes(2 * 4000))
     (tmp_path / "noise.wav").write_bytes(b"no sound")
-    product = paul.domain("policy").product("calls", contract=CONTRACT.replace("policy.notes", "policy.calls"))
+    product = paul.domain("policy").product("calls", contract=HEARD)
     release = product.publish(pages=Documents(tmp_path, transcriber=Stopwatch()), progress=False)
     (result,) = [it for it in release.quality if it.check == "documents"]
     assert "noise.wav: stopwatch-1 could not hear it (Error)" in result.message

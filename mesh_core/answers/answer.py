@@ -59,12 +59,17 @@ class Citation:
     text: str
     """The passage, whole."""
     quotes: tuple[Span, ...] = ()
-    """Which parts of the document the answer rests on, in their order; they lie within `span`."""
+    """Which parts of the document the answer rests on, in their order; they lie within `span`. All of it, if it is masked."""
 
     @property
     def product(self) -> str:
         """The product, like `policy.handbook`."""
         return self.port.rpartition(".")[0]
+
+    @property
+    def is_masked(self) -> bool:
+        """True if the text is not the document's, as data in it is masked: no place in it is then one in the document."""
+        return len(self.text) != self.span.end - self.span.start
 
     @property
     def digest(self) -> str:

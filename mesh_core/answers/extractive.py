@@ -134,5 +134,7 @@ def _is_alike(one: Wording, other: Wording) -> bool:
 
 
 def _sentence(candidate: _Candidate) -> Sentence:
-    start = candidate.citation.span.start
-    return Sentence(candidate.text, (candidate.citation.number,), Span(start + candidate.span.start, start + candidate.span.end))
+    citation, place = candidate.citation, candidate.span
+    start = citation.span.start
+    quote = None if citation.is_masked else Span(start + place.start, start + place.end)
+    return Sentence(candidate.text, (citation.number,), quote)

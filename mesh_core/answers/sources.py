@@ -120,7 +120,8 @@ class Cited:
     def _quote(self, number: int, place: Span) -> None:
         found = self.sources.found[number]
         if isinstance(found, Citation):
-            quote = Span(found.span.start + place.start, found.span.start + place.end)
+            exact = Span(found.span.start + place.start, found.span.start + place.end)
+            quote = found.span if found.is_masked else exact
             self._quotes[number] = sorted({*self._quotes.get(number, ()), quote}, key=lambda it: (it.start, it.end))
 
     def _shown(self, number: int) -> Citation | Figure:

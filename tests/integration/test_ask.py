@@ -111,15 +111,24 @@ def test_a_purpose_counts_where_it_is_held(ask_mesh: AskMesh) -> None:
             emil.ask(QUESTION, purpose="forecasting")
 
 
-def test_a_guardrail_withholds_passages_from_answers(ask_mesh: AskMesh, tmp_path: Path) -> None:
+def test_a_guardrail_masks_data_in_answers_and_in_those_given_again(ask_mesh: AskMesh, tmp_path: Path) -> None:
     (tmp_path / "contacts.md").write_text("# Contacts\n\nThe depot in Oslo is reached at depot.oslo@example.com by e-mail.\n")
     with ask_mesh.server.admin() as admin:
         admin.admin.create_guardrail("ask-mail", "tag:pii.email", mask="replace-with-null", exempt=["user:paula"])
     publish_pages(ask_mesh.paula, "policy.contacts", tmp_path)
     question = "How is the depot in Oslo reached?"
     with ask_mesh.reader("user:fred", "policy.contacts") as fred:
-        assert fred.ask(question, extractive=True).text == NOT_FOUND
-    assert "depot.oslo@example.com" in ask_mesh.paula.ask(question, extractive=True).text
+        masked = fred.ask(question, extractive=True)
+        assert "reached at" in masked.text
+        assert "depot.oslo" not in str(masked)
+        assert masked.citations[0].quotes == (masked.citations[0].span,)
+        assert fred.ask(as_of=masked.id).text == masked.text
+    clear = ask_mesh.paula.ask(question, extractive=True)
+    assert "depot.oslo@example.com" in clear.text
+    with ask_mesh.server.admin() as admin:
+        admin.admin.create_guardrail("ask-mail-all", "tag:pii.email", mask="replace-with-null")
+        assert "depot.oslo" not in str(ask_mesh.paula.ask(as_of=clear.id))
+        admin.admin.delete_guardrail("ask-mail-all")
 
 
 def test_an_earlier_answer_comes_again_while_it_may_be_read(ask_mesh: AskMesh) -> None:

@@ -26,6 +26,7 @@ from domain_sdk.access import ReadPlan
 from domain_sdk.errors import InvalidRequest, MeshError, StorageUnavailable
 from domainmesh.v1.read_service_pb2 import PlanReadRequest, PrepareFilesRequest, ReadRequest, ReadResponse
 from domainmesh.v1.read_service_pb2_grpc import ReadServiceStub
+from mesh_core.expressions import tree
 
 __all__ = ["FILES_FROM_ROWS", "GovernedScan", "PlannedScan", "ScanFrame", "Via", "collect", "governed_scans", "scan"]
 
@@ -140,15 +141,16 @@ class GovernedScan:
     def _from_stream(self, columns: Sequence[str], predicate: pl.Expr | None, n_rows: int | None) -> Iterator[pl.DataFrame]:
         planned = self.planned()
         request = ReadRequest(port=self.port, purpose=self._request.purpose, version=planned.version)
-        left = None if _push(request, predicate, planned.schema) else predicate
-        request.columns.extend(_needed(columns, left, planned.schema))
+        left, said = _push(request, predicate, planned.schema)
+        request.columns.extend(_needed([name for name in columns if name not in said], left, planned.schema))
         if n_rows is not None and left is None:
             request.limit = max(n_rows, 1)  # 0 would mean all
         method = self._transport.gateway(_ArrowStub).Read
         responses = self._transport.stream(method, request, timeout_seconds=self._timeout_seconds)
         with closing(responses):
             for frame in decode_frames(_arrow_parts(responses)):
-                yield (frame if left is None else frame.filter(left)).select(columns)
+                kept = frame if left is None else frame.filter(left)
+                yield kept.with_columns(pl.lit(value).alias(name) for name, value in said.items()).select(columns)
 
     def _from_files(self, columns: Sequence[str], predicate: pl.Expr | None) -> Iterator[pl.DataFrame]:
         request = PrepareFilesRequest(port=self.port, purpose=self._request.purpose, version=self.planned().version)
@@ -242,17 +244,31 @@ def _needed(columns: Sequence[str], predicate: pl.Expr | None, schema: pl.Schema
     return [name for name in schema if name in wanted] or list(schema)[:1]
 
 
-def _push(request: ReadRequest, predicate: pl.Expr | None, schema: pl.Schema) -> bool:
-    """The request carries what can be told of the predicate; True if that is all of it."""
+def _push(request: ReadRequest, predicate: pl.Expr | None, schema: pl.Schema) -> tuple[pl.Expr | None, dict[str, str]]:
+    """The request carries what can be told of the predicate.
+
+    Returned is what must be applied here, and text columns of which every row that comes has the value that the predicate says.
+    """
     if predicate is None:
-        return True
+        return None, {}
     from domain_sdk._polars_plan.predicates import to_expression
     from mesh_core.expressions.wire import to_wire
 
     expression, is_complete = to_expression(predicate, schema)
     if expression is not None:
         request.predicate.CopyFrom(to_wire(expression))
-    return is_complete
+    if expression is None or not is_complete:
+        return predicate, {}
+    return None, _said(expression, schema)
+
+
+def _said(expression: tree.Expression, schema: pl.Schema) -> dict[str, str]:
+    found = {}
+    for part in expression.operands if isinstance(expression, tree.And) else (expression,):
+        match part:
+            case tree.Compare("=", tree.Column(name), tree.Literal(str(value))) if schema[name] == pl.String:
+                found[name] = value
+    return found
 
 
 def _released(frames: Iterator[pl.DataFrame]) -> Iterator[pl.DataFrame]:

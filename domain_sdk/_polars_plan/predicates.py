@@ -1,7 +1,8 @@
 """A consumer's polars predicate in our closed expression language, as far as the two mean exactly the same.
 
-Only whole top-level conjuncts are left out, so the translation is always implied by the predicate; the caller applies the
-predicate again. Nothing that could raise (a cast, arithmetic) and nothing whose meaning differs by engine is translated.
+Only whole top-level conjuncts are left out, so the translation is always implied by the predicate; where any is, the caller
+applies the predicate again. Nothing that could raise (a cast, arithmetic) and nothing whose meaning differs by engine is
+translated.
 """
 
 from __future__ import annotations

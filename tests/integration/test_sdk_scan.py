@@ -51,6 +51,9 @@ QUERIES: list[Query] = [
     lambda f: f.head(0),
     lambda f: f.filter(pl.col("region") == "EU"),
     lambda f: f.filter(pl.col("region").is_null()).select("id"),
+    lambda f: f.filter((pl.lit("US") == pl.col("region")) & (pl.col("id") > 50)).select("region", "id"),
+    lambda f: f.filter((pl.col("region") == "US") & (pl.col("region") == "EU")),
+    lambda f: f.filter(pl.col("region") == "US").select(pl.len()),
     lambda f: f.filter((pl.col("id") > 20) & (pl.col("amount").round(1) < 20)).select("email"),
     lambda f: f.filter(pl.col("id") < 0),
     lambda f: f.filter(pl.col("id") > 90).head(3),
@@ -93,8 +96,15 @@ def _requested(query: Query, *, engine: Any = "in-memory") -> ReadRequest:
 
 def test_only_the_needed_columns_are_asked_for() -> None:
     assert list(_requested(lambda f: f.select("email", "id")).columns) == ["id", "email"]
-    assert list(_requested(lambda f: f.filter(pl.col("region") == "EU").select("id")).columns) == ["id", "region"]
+    assert list(_requested(lambda f: f.filter(pl.col("region") > "EU").select("id")).columns) == ["id", "region"]
     assert list(_requested(lambda f: f.select(pl.len())).columns) == ["id"]
+
+
+def test_a_text_that_the_filter_says_is_not_sent() -> None:
+    is_eu = pl.col("region") == "EU"
+    assert list(_requested(lambda f: f.filter(is_eu & (pl.col("id") > 3)).select("id", "region")).columns) == ["id"]
+    assert list(_requested(lambda f: f.filter(is_eu).select("region")).columns) == ["id"]
+    assert list(_requested(lambda f: f.filter(is_eu | (pl.col("id") > 3)).select("region")).columns) == ["id", "region"]
 
 
 def test_a_column_that_only_the_gateway_looks_at_is_not_sent() -> None:

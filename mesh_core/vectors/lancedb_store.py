@@ -45,6 +45,7 @@ class LanceDbStore:
     def __init__(self, folder: str) -> None:
         self._database: Any = lancedb.connect(folder, read_consistency_interval=timedelta(0))
         self._tag_sets = VersionMemory[Mapping[str, Sequence[str]]]()
+        self._whole: dict[str, tuple[int, int, bool]] = {}
 
     def ensure_collection(self, name: str, *, dimensions: int, attributes: Mapping[str, type]) -> None:
         """See VectorStore."""
@@ -129,7 +130,9 @@ class LanceDbStore:
         table.checkout(table.version)  # one commit for all that follows: row ids mean something within it only
         rows = LanceRows(table, None)
         asked = check_vector(vector, dimensions=rows.dimensions, what="the question")
-        where = self._where(collection, version=version, scope=scope, attributes=rows.attributes)
+        where = self._where(collection, rows, version=version, scope=scope)
+        if not self._is_whole(collection, table, version):
+            where.append(_at(version))
         wanted = max(CANDIDATES, limit)
         dense: _Found = {}
         with ThreadPoolExecutor(max_workers=1) as beside:  # the two searches leave Python, so they run at the same time
@@ -180,19 +183,29 @@ class LanceDbStore:
     def _rows(self, name: str) -> LanceRows:
         return LanceRows(self._table(name), self._table(name, tag_sets=True))
 
-    def _where(self, collection: str, *, version: int, scope: AllowedScope, attributes: Mapping[str, type]) -> str:
-        """The one pre-filter of both searches: version, permitted rows, permitted tag sets."""
+    def _is_whole(self, collection: str, table: Any, version: int) -> bool:  # noqa: ANN401
+        """True if readers of the version see every row of the commit that the table is at: then no filter need say so."""
+        commit = table.version
+        kept = self._whole.get(collection)
+        if kept is None or kept[:2] != (commit, version):
+            kept = commit, version, not table.count_rows(f"not ({_at(version)})")
+            self._whole[collection] = kept
+        return kept[2]
+
+    def _where(self, collection: str, rows: LanceRows, *, version: int, scope: AllowedScope) -> list[str]:
+        """What both searches are restricted to besides the version: permitted rows, permitted tag sets; none if all are."""
         check_version(version)
-        conditions = [_at(version)]
+        conditions: list[str] = []
         if not is_true(scope.filter):
-            bound = over_fields(scope.filter, collection=collection, attributes=attributes)
+            bound = over_fields(scope.filter, collection=collection, attributes=rows.attributes)
             conditions.append(f"({to_sql(bound, dialect='datafusion')})")
         if scope.excluded_tags:
             known = self._tag_sets.known(collection, version, "tags", lambda: self._read_tag_sets(collection))
             allowed = allowed_tag_sets(known, scope.excluded_tags)
             quoted = ", ".join(f"'{identity}'" for identity in allowed)
-            conditions.append(f"tag_set in ({quoted})" if allowed else "false")
-        return " and ".join(conditions)
+            if len(allowed) < len(known) or not known:
+                conditions.append(f"tag_set in ({quoted})" if allowed else "false")
+        return conditions
 
     def _read_tag_sets(self, collection: str) -> Mapping[str, Sequence[str]]:
         table = self._table(collection, tag_sets=True).to_arrow()
@@ -209,9 +222,10 @@ def _at(version: int) -> str:
     return f"valid_from <= {version} and valid_to > {version}"
 
 
-def _ranked(query: Any, *, where: str, limit: int) -> _Found:  # noqa: ANN401
+def _ranked(query: Any, *, where: Sequence[str], limit: int) -> _Found:  # noqa: ANN401
     """Key → row id and score (the last column asked for) of the best candidates. Nothing else is read of a candidate here."""
-    table = query.where(where, prefilter=True).limit(limit).with_row_id(True).to_arrow()
+    filtered = query.where(" and ".join(where), prefilter=True) if where else query
+    table = filtered.limit(limit).with_row_id(True).to_arrow()
     score = next(name for name in ("_score", "_distance") if name in table.column_names)
     return dict(
         zip(table["key"].to_pylist(), zip(table["_rowid"].to_pylist(), table[score].to_pylist(), strict=True), strict=True)

@@ -172,7 +172,9 @@ class MiniLm:
 
 
 def open_embedder(name: str = "minilm", *, api_key: str | None = None) -> Embedder:
-    """The embedder of that name: `minilm` (default), an endpoint's URL, or `hashing` (tests only). `api_key` is an endpoint's.
+    """The embedder of that name: `minilm` (default), the URL of an endpoint or of a Weaviate's module, or `hashing` (tests only).
+
+    `api_key` is the endpoint's or Weaviate's.
 
     Raises:
         EmbedderUnavailable: the name is unknown, or the model's package is absent or altered.
@@ -185,6 +187,13 @@ def open_embedder(name: str = "minilm", *, api_key: str | None = None) -> Embedd
         from mesh_core.embedding_endpoint import EndpointEmbedder
 
         return EndpointEmbedder(name, api_key=api_key)
+    if name.startswith("weaviate://"):
+        try:
+            from mesh_core.vectors.weaviate_embedder import WeaviateEmbedder
+        except ModuleNotFoundError as error:
+            raise EmbedderUnavailable(f"{error.name} is not installed: install domain-mesh[weaviate].") from error
+
+        return WeaviateEmbedder(name, api_key=api_key)
     raise EmbedderUnavailable(f"no embedder is called {name!r}: use 'minilm', the URL of an endpoint, or 'hashing' in tests.")
 
 

@@ -201,3 +201,39 @@ def _self_signed(folder: Path) -> tuple[Path, Path]:
     kept = key.private_bytes(serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
     (folder / "key.pem").write_bytes(kept)
     return folder / "cert.pem", folder / "key.pem"
+
+
+@pytest.mark.slow
+def test_a_module_of_weaviate_embeds_passages_and_questions(tmp_path: Path) -> None:
+    from mesh_core.embedding import EmbedderUnavailable, open_embedder
+    from tests.unit.test_embedding_endpoint import Endpoint
+
+    endpoint = Endpoint()
+    endpoint.answer = lambda texts: {"embeddings": [[len(text), 4.0, 0.0] for text in texts]}
+    with running_weaviate(weaviate_binary(), tmp_path, {"ENABLE_MODULES": "text2vec-ollama"}) as url:
+        base = f"apiEndpoint=http://127.0.0.1:{endpoint.server.server_port}"
+        embedder: Any = open_embedder(f"{url}&module=text2vec-ollama&model=nomic&dimensions=3&{base}")
+        assert (embedder.model, embedder.dimensions) == ("text2vec-ollama/nomic@3", 3)
+        assert embedder.embed([]).shape == (0, 3)
+        texts = ["abc", "A" * 300, *("x" * length for length in range(1, 200))]
+        wanted = np.array([[len(text), 4.0, 0.0] for text in texts])
+        np.testing.assert_allclose(
+            embedder.embed(texts), wanted / np.linalg.norm(wanted, axis=1, keepdims=True), rtol=1e-5, atol=1e-6
+        )
+        assert {body["model"] for _, body, _ in endpoint.asked} == {"nomic"}
+        assert "A" * 300 in {text for _, body, _ in endpoint.asked for text in body["input"]}
+        endpoint.answer = lambda texts: {"embeddings": [[1.0, 2.0] for _ in texts]}
+        with pytest.raises(EmbedderUnavailable, match=r"text2vec-ollama.*wrong size: 2"):
+            embedder.embed(["abc"])
+        endpoint.status = 500
+        with pytest.raises(EmbedderUnavailable, match=r"could not embed with text2vec-ollama.*500"):
+            embedder.embed(["abc"])
+        absent: Any = open_embedder(f"{url}&module=text2vec-absent&model=m&dimensions=3")
+        with pytest.raises(EmbedderUnavailable, match="ENABLE_MODULES"):
+            absent.embed(["abc"])
+        embedder.close()
+        absent.close()
+    endpoint.server.server_close()
+    endpoint.server.shutdown()
+    with pytest.raises(EmbedderUnavailable, match="state address, module, model and dimension"):
+        open_embedder("weaviate://127.0.0.1:1?grpc_port=2")

@@ -38,6 +38,7 @@ from benchmarks.retrieval import retrieval
 from benchmarks.revocation import revocation
 from benchmarks.serve import idle_memory, serve_ready
 from benchmarks.tatqa import tatqa
+from benchmarks.vector_memory import vector_memory
 from benchmarks.vectors import vectors
 
 __all__ = ["BENCHMARKS", "LONG", "main"]
@@ -68,7 +69,7 @@ BENCHMARKS: Mapping[str, Benchmark] = {
 }
 """Name → what it measures, in the order they run."""
 
-LONG: Mapping[str, Benchmark] = {"growth": growth, "publish_large": publish_large}
+LONG: Mapping[str, Benchmark] = {"growth": growth, "publish_large": publish_large, "vector_memory": vector_memory}
 """Those that run only when they are named: they take many minutes."""
 
 _ROOT = Path(__file__).resolve().parent.parent

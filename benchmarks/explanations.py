@@ -154,6 +154,16 @@ MEANINGS: Mapping[str, str] = {
     "retrieval.lancedb_recall_at_5": "35 answerable questions: a page with the answer among the first 5 passages",
     "retrieval.weaviate_recall_at_5": "35 answerable questions: a page with the answer among the first 5 passages",
     **{
+        f"vector_memory.{what}_at_{size}": f"{words}, {size:,} passages of 384 dimensions"
+        for size in (1_000, 10_000, 100_000)
+        for what, words in (
+            ("lancedb_staging", "peak memory of a process that stages a collection into LanceDB"),
+            ("lancedb_searching", "of one that opens it and searches fifty times"),
+            ("weaviate_staging", "of one that stages it into Weaviate"),
+            ("weaviate_server", "of Weaviate itself by then, fifty searches later"),
+        )
+    },
+    **{
         f"governed_retrieval.{store}_{what}_at_{share}": f"{share.replace('_', '.')} % of them permitted: {words}"
         for store in ("lancedb", "weaviate")
         for share in ("100", "50", "10", "1", "0_1")

@@ -204,7 +204,7 @@ def _shelf(bench: Bench) -> _Shelf:
     for number, source in enumerate(sources):
         words = [word for word in kept[source] if random.random() > 0.15]
         texts.append(f"ref{_letters(number)} {' '.join(words)}.")
-    return _Shelf(texts, [int(it) for it in random.integers(0, 1000, count)], vectors, [it for it, _ in handbook.questions])
+    return _Shelf(texts, [int(it) for it in random.permutation(count) % 1000], vectors, [it for it, _ in handbook.questions])
 
 
 def _words(text: str) -> list[str]:

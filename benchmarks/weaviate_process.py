@@ -27,6 +27,7 @@ class WeaviateAddress:
 
     http_port: int
     grpc_port: int
+    pid: int
 
     @property
     def url(self) -> str:
@@ -47,7 +48,7 @@ def weaviate_server(folder: Path) -> Iterator[WeaviateAddress]:
         process = subprocess.Popen(command, env=_environment(folder, ports), stdout=log, stderr=log, cwd=folder)
     try:
         _wait_until_ready(process, ports["http"], folder / "log")
-        yield WeaviateAddress(ports["http"], ports["grpc"])
+        yield WeaviateAddress(ports["http"], ports["grpc"], process.pid)
     finally:
         process.terminate()
         try:

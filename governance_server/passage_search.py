@@ -31,6 +31,8 @@ class Question:
 
     text: str
     limit: int
+    weight_of_meaning: float
+    """The dense part of the fused score: 0 asks by words alone, 1 by vectors alone."""
     has_labels: bool = True
     """False if the asker may not see documents' names and titles: then these must not decide the order either."""
 
@@ -68,8 +70,9 @@ def find_passages(vectors: VectorAccess, port: str, question: Question, *, versi
         arranger = _Arranger(question)
         vector = vectors.question_vector(text)
         hits = vectors.store.search(
-            port, text=text, vector=vector, version=version, scope=within, limit=question.limit, arrange=arranger
-        )
+            port, text=text, vector=vector, version=version, scope=within, limit=question.limit, arrange=arranger,
+            alpha=question.weight_of_meaning,
+        )  # fmt: skip
         return hits, arranger
 
     hits, arranger = search(question.text, scope)

@@ -116,7 +116,10 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
             raise Unavailable(f"{port.name} cannot be searched: {error}", resource=port.name) from error
         if model != port.embedding_model:
             raise Precondition(f"{port.name} was embedded with {port.embedding_model}, this gateway asks with {model}.")
-        question = Question(request.query, limit=request.limit or _DEFAULT_LIMIT, has_labels=_has_labels(plan, columns))
+        question = Question(
+            request.query, limit=request.limit or _DEFAULT_LIMIT, weight_of_meaning=_weight_of_meaning(port),
+            has_labels=_has_labels(plan, columns),
+        )  # fmt: skip
         try:
             return find_passages(self._vectors, port.name, question, version=version, scope=scope)
         except CollectionMismatch as error:
@@ -163,6 +166,13 @@ def _passage(rank: int, passage: StoredPassage, columns: dict[str, ColumnPlan]) 
         title=_shown("title", passage.title, columns), heading=_shown("heading", passage.heading, columns), start=passage.start,
         end=passage.end, page=passage.page or 0, tags=sorted(map(plain_tag, passage.tags)), id=passage.id,
     )  # fmt: skip
+
+
+def _weight_of_meaning(port: product_pb2.Port) -> float:
+    from mesh_core.retrieval.weighting import weight_of_meaning
+
+    facets = port.facets
+    return weight_of_meaning(documents=facets.documents, pages=facets.pages, tables=facets.tables)
 
 
 def _has_labels(plan: ReadPlan, columns: dict[str, ColumnPlan]) -> bool:

@@ -17,6 +17,7 @@ from mesh_core.vectors.identifiers import attribute_field
 from mesh_core.vectors.passages import StoredPassage, indexed_text, tag_set
 from mesh_core.vectors.staging import NewRow, Row
 from mesh_core.vectors.store import OPEN
+from mesh_core.vectors.word_pairs import with_word_pairs
 
 __all__ = ["RETURNED", "LanceRows", "attribute_arrow_field", "keys_in", "stored_passage", "table_schema"]
 
@@ -156,7 +157,7 @@ def _record(row: NewRow) -> dict[str, Any]:
     return {
         **{name: getattr(passage, name) for name in copied},
         "key": row.key,
-        "indexed_text": passage.indexed_text or indexed_text(passage.title, passage.heading, passage.text),
+        "indexed_text": with_word_pairs(passage.indexed_text or indexed_text(passage.title, passage.heading, passage.text)),
         "tags": sorted(set(passage.tags)),
         "tag_set": tag_set(passage.tags),
         "attributes": json.dumps(dict(passage.attributes)),

@@ -27,6 +27,7 @@ from mesh_core.vectors.passages import Candidate, Hit, Passage, check_vector
 from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
 from mesh_core.vectors.staging import check_version, erase, prune, stage, unstage
 from mesh_core.vectors.store import DEFAULT_ALPHA, AllowedScope, Arrange, CollectionMissing, StageResult
+from mesh_core.vectors.word_pairs import with_word_pairs
 
 __all__ = ["LanceDbStore"]
 
@@ -137,7 +138,8 @@ class LanceDbStore:
         dense: _Found = {}
         with ThreadPoolExecutor(max_workers=1) as beside:  # the two searches leave Python, so they run at the same time
             if alpha < 1 and text.strip():
-                query = table.search(_match_query(text, "indexed_text"), query_type="fts").select(["key", "_score"])
+                asked_words = _match_query(with_word_pairs(text), "indexed_text")
+                query = table.search(asked_words, query_type="fts").select(["key", "_score"])
                 words = beside.submit(_ranked, query, where=where, limit=wanted)
             else:
                 words = None

@@ -23,6 +23,7 @@ from mesh_core.vectors.passages import Candidate, StoredPassage, indexed_text, t
 from mesh_core.vectors.staging import NewRow, Row
 from mesh_core.vectors.store import OPEN, StoreUnavailable
 from mesh_core.vectors.weaviate_objects import insert_all
+from mesh_core.vectors.word_pairs import with_word_pairs
 
 __all__ = [
     "RETURNED",
@@ -213,7 +214,7 @@ class WeaviateRows:
             "tags": sorted(set(passage.tags)),
             "tag_set": tag_set(passage.tags),
             "attributes": json.dumps(dict(passage.attributes)),
-            "indexed_text": passage.indexed_text or indexed_text(passage.title, passage.heading, passage.text),
+            "indexed_text": with_word_pairs(passage.indexed_text or indexed_text(passage.title, passage.heading, passage.text)),
             "digest": row.digest,
             "valid_from": row.valid_from,
             "valid_to": OPEN,

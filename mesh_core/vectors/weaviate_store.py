@@ -45,6 +45,7 @@ from mesh_core.vectors.weaviate_rows import (
     read_declaration,
     stored_passage,
 )
+from mesh_core.vectors.word_pairs import with_word_pairs
 
 __all__ = ["WeaviateStore"]
 
@@ -161,7 +162,7 @@ class WeaviateStore:
                 return []
             collection_query = self._collections.use(collection).query
             answer = collection_query.hybrid(
-                query=text,
+                query=with_word_pairs(text),
                 vector=asked,
                 alpha=alpha if text.strip() else 1,
                 limit=max(CANDIDATES, limit) if arrange else limit,

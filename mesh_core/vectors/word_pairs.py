@@ -1,0 +1,33 @@
+"""Neighbouring words as one: `contract types` is found where it stands, before where both words stand apart.
+
+Pairs are ordinary words to a keyword index: they are added to what is indexed and to what is asked, by the same rule.
+"""
+
+from __future__ import annotations
+
+import re
+from itertools import pairwise
+
+__all__ = ["with_word_pairs"]
+
+_WORD = re.compile(r"\w+")
+_ENDING = re.compile(r"(?:ies|es|s|ing|ed|e|y)$")
+_LONGEST = 40
+"""Longer words are left out by LanceDB's index."""
+_SAYING_NOTHING = frozenset({
+    "a", "an", "and", "are", "as", "at", "be", "been", "by", "can", "could", "did", "do", "does", "for", "from", "had", "has",
+    "have", "how", "i", "if", "in", "into", "is", "it", "its", "many", "may", "much", "my", "of", "on", "or", "our", "should",
+    "so", "that", "the", "their", "them", "then", "there", "these", "they", "this", "those", "to", "was", "we", "were", "what",
+    "when", "where", "which", "while", "who", "whom", "whose", "why", "will", "with", "would", "you", "your",
+})  # fmt: skip
+
+
+def with_word_pairs(text: str) -> str:
+    """The text, and on a line of its own each pair of neighbours among the words that say something, without their endings."""
+    words = [_stem(word) for word in _WORD.findall(text.casefold()) if word not in _SAYING_NOTHING]
+    pairs = [one + other for one, other in pairwise(words) if len(one) + len(other) <= _LONGEST]
+    return f"{text}\n{' '.join(pairs)}" if pairs else text
+
+
+def _stem(word: str) -> str:
+    return _ENDING.sub("", word) if len(word) > 3 else word

@@ -1,0 +1,34 @@
+"""Neighbouring words found as one, and how much words weigh."""
+
+from __future__ import annotations
+
+from mesh_core.retrieval.weighting import weight_of_meaning
+from mesh_core.vectors.store import DEFAULT_ALPHA
+from mesh_core.vectors.word_pairs import with_word_pairs
+
+
+def pairs(text: str) -> set[str]:
+    return set(with_word_pairs(text).rpartition("\n")[2].split())
+
+
+def test_a_question_shares_the_pairs_of_the_passage_that_answers_it() -> None:
+    passage = "Sales by Contract Type: substantially all of our contracts are fixed-price contracts."
+    assert {"contracttyp", "fixpric"} <= pairs(passage)
+    assert pairs("What are the contract types?") == {"contracttyp"}
+
+
+def test_the_text_itself_stays_as_it_is_before_its_pairs() -> None:
+    assert with_word_pairs("Total sales\n2019 2018").startswith("Total sales\n2019 2018\n")
+    assert with_word_pairs("Lunch") == "Lunch"
+    assert with_word_pairs("") == ""
+
+
+def test_words_too_long_for_an_index_make_no_pair() -> None:
+    assert max(map(len, pairs("x" * 30 + " " + "w" * 30 + " ab cd"))) <= 40
+
+
+def test_collections_of_tables_weigh_words_more_and_reports_and_prose_do_not() -> None:
+    assert weight_of_meaning(documents=278, pages=0, tables=278) < DEFAULT_ALPHA
+    assert weight_of_meaning(documents=246, pages=0, tables=40) == DEFAULT_ALPHA
+    assert weight_of_meaning(documents=16, pages=1200, tables=900) == DEFAULT_ALPHA
+    assert weight_of_meaning(documents=0, pages=0, tables=0) == DEFAULT_ALPHA

@@ -111,9 +111,9 @@ class Answering:
         writer = yield from self._written(evidence, cited, timing, is_extractive=is_extractive)
         recommendation = None
         if evidence.recommendation is not None:
+            evidence.check()
             fresh, recommendation = cited.recommended(evidence.recommendation)
             yield from fresh
-            evidence.check()
         yield timing.stage("writing")
         yield timing.stage("verifying")
         yield Answer(

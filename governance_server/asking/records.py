@@ -1,6 +1,7 @@
 """Answers as they are kept: what each was made from, so that it can be given again, and what of it the audit is told.
 
-Kept are the question, which passages and queries it rests on, by id, version and digest, and the words that are the answer's own.
+Kept are the question, which passages and queries it rests on, by id, version and digest, and the words that are the answer's own,
+a recommendation's among them.
 The text of passages and the rows of figures are not: they are read again, as the asker, when the answer is given again.
 """
 
@@ -90,6 +91,8 @@ def is_about(is_in: Callable[[str], bool]) -> Callable[[bytes], bool]:
     def check(body: bytes) -> bool:
         kept = answer_pb2.Answer.FromString(body)
         texts = [kept.question, *(it.text for it in kept.sentences), *(it.document for it in kept.citations)]
+        texts += kept.recommendation.missing
+        texts += [text for it in kept.recommendation.findings for text in (it.rule, it.because)]
         return any(map(is_in, [*texts, *(text for it in kept.figures for text in (it.sql, it.basis))]))
 
     return check

@@ -34,7 +34,13 @@ def recommended(evidence: Evidence) -> Recommendation | None:
     if not evidence.looked_up or not asks_for_recommendation(asking.question):
         return None
     facts = [fact for query, figure in evidence.looked_up if figure and query.look_up for fact in facts_of(figure, query.look_up)]
-    unread = unread_tables(backend, asking.caller, evidence.scope, asking.purpose)
+    columns = {
+        it.name
+        for query, _ in evidence.looked_up
+        for it in (query.look_up.definition.columns if query.look_up else ())
+        if it.primary_key_position or it.relationships
+    }
+    unread = unread_tables(backend, asking.caller, evidence.scope, purpose=asking.purpose, columns=columns)
     known = [it.definition for it in evidence.scope.models(backend)]
     passages = _whole_documents(evidence)
     return recommend(

@@ -5,7 +5,7 @@ What the asker may not read is left out before anything is chosen, so a choice t
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -34,6 +34,8 @@ __all__ = ["Looked", "Scope", "find_scope", "look", "unread_tables"]
 
 _MOST = {product_pb2.PORT_KIND_COLLECTION: 16, product_pb2.PORT_KIND_TABLE: 64}
 """So many of each kind are looked at: those whose names, columns and descriptions share most words with the question."""
+
+_MOST_UNREAD = 64
 
 
 @dataclass(frozen=True, slots=True)
@@ -143,8 +145,11 @@ def _is_for(backend: Backend, product: product_pb2.Product, purpose: str) -> boo
     return contract is None or permits_personalisation(contract.custom_properties, purposes)
 
 
-def unread_tables(backend: Backend, caller: Caller, scope: Scope, purpose: str) -> dict[str, Port]:
-    """What contracts say of the tables that the caller may know of, and may read neither for the purpose nor for none."""
+def unread_tables(backend: Backend, caller: Caller, scope: Scope, *, purpose: str, columns: Collection[str]) -> dict[str, Port]:
+    """What contracts say of the tables that the caller may know of, and may read neither for the purpose nor for none.
+
+    Only tables that have one of the columns, and so many: a large mesh has contracts by the thousand.
+    """
     policy, readable = backend.policy, scope.versions()
     with policy.pinned():
         visible = policy.visibility(caller)
@@ -153,8 +158,9 @@ def unread_tables(backend: Backend, caller: Caller, scope: Scope, purpose: str) 
             for product in policy.facts().products.values()
             for port in (product.ports if product.version else ())
             if port.kind == product_pb2.PORT_KIND_TABLE and not port.is_quarantine and port.name not in readable
-            if visible.allows(port.name) and look(backend, caller, port.name, purpose) is None
-        ]
+            if any(column.name in columns for column in port.columns) and visible.allows(port.name)
+            if look(backend, caller, port.name, purpose) is None
+        ][:_MOST_UNREAD]
     found = ((name, _defined(backend, name, version)) for name, version in known)
     return {name: defined[1] for name, defined in found if defined is not None}
 

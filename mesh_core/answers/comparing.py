@@ -137,7 +137,14 @@ def _holds_time(condition: Condition, began: date, today: date) -> bool:
 
 
 def _moved(day: date, by: Quantity, direction: int) -> date:
-    """The day so much later, or earlier; a month without that day ends earlier."""
+    """The day so much later, or earlier; a month without that day ends earlier, and the calendar ends where dates do."""
+    try:
+        return _shifted(day, by, direction)
+    except (OverflowError, ValueError):
+        return date.max if direction > 0 else date.min
+
+
+def _shifted(day: date, by: Quantity, direction: int) -> date:
     count = int(by.value) * direction
     if by.unit in ("day", "week"):
         return day + timedelta(days=count * (7 if by.unit == "week" else 1))

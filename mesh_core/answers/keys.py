@@ -117,7 +117,8 @@ def _value(
     quoted = _QUOTED.match(text, word.begin - 1) if word.begin else None
     if quoted is not None:
         after = next((at for at, it in enumerate(words) if it.begin >= quoted.end()), len(words))
-        return next(filter(None, quoted.groups())).strip(), after
+        text_given = next(filter(None, quoted.groups())).strip()
+        return (text_given if _fits(text_given, column) else ""), after
     bare = re.sub(r"['’]s\Z", "", word.text)
     if listed:
         return listed.get(bare.casefold(), ""), place + 1
@@ -133,6 +134,11 @@ def _value(
     while end < len(words) and words[end].text[:1].isupper() and text[words[end - 1].finish : words[end].begin] == " ":
         end += 1
     return re.sub(r"['’]s\Z", "", text[word.begin : words[end - 1].finish]), end
+
+
+def _fits(value: str, column: Column) -> bool:
+    """True if the column can hold it."""
+    return column.logical_type == "string" or (column.logical_type == "integer" and value.isascii() and value.isdecimal())
 
 
 def singular(name: str) -> str:

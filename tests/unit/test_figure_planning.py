@@ -115,7 +115,7 @@ def test_a_key_of_a_known_shape_is_completed_and_recognised(question):
     [
         "Where is the shipment?", "shipment O-17", "Is a shipment of 4711 kilos allowed?", "How do I file a cost?",
         "What is our policy for tonnage taxes?", "May crew members leave the ship in Oslo?", "Is tonnage reported by captains?",
-        "", "?", "4711", "CR-0004211",
+        "", "?", "4711", "CR-0004211", 'shipment "y z"',
     ],
 )  # fmt: skip
 def test_what_names_no_figure_has_none(question):

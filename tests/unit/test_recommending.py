@@ -214,3 +214,9 @@ def test_bounds_are_read_and_bare_amounts_are_none(sentence, low, high):
     found = conditions_in(sentence)
     assert [(it.low and str(it.low), it.high and str(it.high)) for it in found] == ([(low, high)] if low or high else [])
     assert all(isinstance(it.bound.value, Decimal) for it in found)
+
+
+def test_times_beyond_the_calendar_are_no_failure():
+    assert verdict("Claims may be paid within 99999999 days of the accident.") is Verdict.APPLIES
+    stated = recommended("Claims may be paid within 30 days.", question="May we pay claim 17 after 99999999999999999999 days?")
+    assert stated.findings[0].verdict is Verdict.FAILS

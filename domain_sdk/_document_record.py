@@ -77,9 +77,13 @@ class PersonalSpans:
         around = find_personal_data(f"{passage.title}\n{passage.heading}")
         return PassagePersonal(
             tags=tuple(sorted({it.tag for it in (*inside, *around)})),
-            findings=(*inside, *values.again_in(text)),
+            findings=(*inside, *(it for it in values.again_in(text) if not any(_holds(found, it) for found in inside))),
             values=values,
         )
+
+
+def _holds(outer: Finding, inner: Finding) -> bool:
+    return outer.tag == inner.tag and outer.start <= inner.start and inner.end <= outer.end
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,9 +219,17 @@ WHY_MISSED: Mapping[str, str] = {
         "Of about 15 µs the engine takes 9 and the look-up of the head 4; what lies above the bar is waiting for a core: "
         "compare `checks.engine_p99`, and run it on an idle machine."
     ),
+    **{
+        f"governed_retrieval.{store}_recall_at_{share}": (
+            "Scopes are exact: vector search alone agrees wholly (a test of both stores). BM25 weighs words by how many passages "
+            "of the whole collection hold them, in both stores, where the smaller index counts its own; so places change."
+        )
+        for store in ("lancedb", "weaviate")
+        for share in ("50", "10", "1", "0_1")
+    },
     "retrieval.lancedb_p50": (
-        "The adapter asks LanceDB for 100 candidates of each kind with all their columns and under the version filter, where the "
-        "bare hybrid query takes 5 rows. Most of what both spend besides is the embedding of the question."
+        "The adapter asks LanceDB for 100 candidates of each kind, where the bare hybrid query takes 5 rows, and reads names and "
+        "titles of the candidates. Most of what both spend besides is the embedding of the question."
     ),
     "retrieval.unanswerable_declined": (
         "A page about the same thing without what is asked stands out as one with the answer does; the bundled model tells "

@@ -25,6 +25,7 @@ def measure_select(catalog: Catalog, query: sql_service_pb2.MeasureQuery, versio
     """The SELECT for the measures, as the contract of the version (a number from 1) defines them. Raises: Invalid."""
     from mesh_core.answers.intervals import Interval
     from mesh_core.answers.measure_sql import InvalidMeasure, MeasureQuery, measure_sql
+    from mesh_core.sql_text import SqlNotUnderstood
 
     start, end = (_day(text) for text in (query.start_day, query.end_day))
     wanted = MeasureQuery(
@@ -33,7 +34,7 @@ def measure_select(catalog: Catalog, query: sql_service_pb2.MeasureQuery, versio
     )  # fmt: skip
     try:
         return measure_sql(query.port, _port(catalog, query.port, version), wanted)
-    except InvalidMeasure as error:
+    except (InvalidMeasure, SqlNotUnderstood) as error:  # the contract may be older than the check of its measures
         raise Invalid(str(error), resource=query.port) from None
 
 

@@ -40,7 +40,7 @@ def plan_figures(question: str, tables: Sequence[TableModel], *, today: date) ->
     for it in asked:
         try:
             figures.append(_figure(it, known[it.port]))
-        except InvalidMeasure as error:
+        except (InvalidMeasure, SqlNotUnderstood) as error:
             problems.append(str(error))
     return FigurePlan((*figures, *rows), tuple(dict.fromkeys(problems)))
 

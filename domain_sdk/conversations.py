@@ -18,7 +18,7 @@ from domain_sdk._arguments import checked_text
 from domain_sdk.errors import InvalidRequest
 from domain_sdk.product import Product
 from mesh_core.answers.answer import Answer
-from mesh_core.names import parse_product
+from mesh_core.names import InvalidName, parse_product
 
 if TYPE_CHECKING:
     import polars as pl
@@ -66,6 +66,8 @@ class Collected:
     """How many turns were published, new ones and those with new feedback."""
     removed: int
     """How many rows left because their time was over."""
+    held: int
+    """How many turns go on waiting, as the caller may not read all that their answers rest on."""
     release: Release | None
     """None if there was nothing to do."""
 
@@ -81,15 +83,23 @@ def preference_contract(product: str, *, retention_days: int = 90) -> str:
 
 
 def _contract(file: str, product: str, retention_days: int) -> str:
-    domain, _ = parse_product(product)
+    domain, _ = _parsed(product)
     if retention_days < 1:
         raise InvalidRequest(f"retention_days is {retention_days}: keep what people asked for one day or more.")
     text = Path(__file__).with_name(file).read_text(encoding="utf-8")
     return Template(text).substitute(product=product, domain=domain, days=retention_days)
 
 
+def _parsed(product: str) -> tuple[str, str]:
+    """Domain and last part of the product's name. Raises: InvalidRequest."""
+    try:
+        return parse_product(checked_text(product, "product", example="sales.conversations"))
+    except InvalidName as error:
+        raise InvalidRequest(f"{error} Name the product with its domain, like sales.conversations.") from error
+
+
 def rate(transport: Transport, answer_id: str, rating: str = "", *, edit: str = "", comment: str = "") -> Feedback:
-    """What the asker says of a recorded answer is kept, in place of what was said before.
+    """What the asker says of a recorded answer is kept; what is left out stays as it was said before.
 
     Raises:
         InvalidRequest: it says nothing, or too much.
@@ -127,7 +137,7 @@ class Conversations:
     """The conversations of one product. Made by `mesh.conversations("sales.conversations")`."""
 
     def __init__(self, mesh: Mesh, product: str, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
-        parse_product(product)
+        _parsed(product)
         self._now = now
         self.mesh = mesh
         self.name = product
@@ -162,7 +172,7 @@ class Conversations:
         May be repeated and may fail at any point: a turn waits until it is published, and is there once.
 
         Args:
-            purpose: For what the caller reads what answers rest on; sentences that it may not read are left out.
+            purpose: For what the caller reads what answers rest on. A turn that rests on what it may not read goes on waiting.
             progress: As in `Product.publish`.
 
         Raises:
@@ -173,27 +183,26 @@ class Conversations:
 
         turns, removed, release = 0, 0, None
         while True:
-            found = self.waiting(purpose=purpose)
+            found, held = self._waiting(purpose, _PAGE)
             expired = self._expired() if release is None else rows.turn_frame([])
-            if not found and not expired.height:
-                return Collected(turns, removed, release)
-            release = self._product(self.name).publish(
-                {"turns": rows.merge_frame(found, expired)}, mode="merge", delete_flag=rows.DELETED,
-                lineage={"turns": rows.turn_lineage(found, port=f"{self.name}.turns")}, progress=progress,
-            )  # fmt: skip
-            turns, removed = turns + len(found), removed + expired.height
-            if not self._acknowledge(found):
-                return Collected(turns, removed, release)
+            if found or expired.height:
+                release = self._product(self.name).publish(
+                    {"turns": rows.merge_frame(found, expired)}, mode="merge", delete_flag=rows.DELETED,
+                    lineage={"turns": rows.turn_lineage(found, port=f"{self.name}.turns")}, progress=progress,
+                )  # fmt: skip
+                self._acknowledge(found)
+                turns, removed = turns + len(found), removed + expired.height
+            if len(found) < _PAGE:
+                return Collected(turns, removed, held, release)
 
     def waiting(self, *, purpose: str | None = None, limit: int = _PAGE) -> list[Turn]:
-        """Turns that wait to be published, oldest first, as their askers and the caller may read them."""
-        from domainmesh.v1.conversation_service_pb2 import CollectTurnsRequest
-        from domainmesh.v1.conversation_service_pb2_grpc import ConversationServiceStub
+        """Turns that wait to be published, oldest first: those that the caller may read all of, as their askers may.
 
-        request = CollectTurnsRequest(product=self.name, purpose=checked_text(purpose or "", "purpose"), limit=limit)
-        transport = self.mesh._transport
-        responses = transport.stream(transport.gateway(ConversationServiceStub).CollectTurns, request)
-        return [_turn(response.turn) for response in responses]
+        Raises:
+            AccessDenied: the caller may not publish the product.
+            WrongState: the product takes in no conversations.
+        """
+        return self._waiting(purpose, limit)[0]
 
     def publish_preferences(
         self, to: str, *, purpose: str | None = None, retention_days: int = 90, progress: Progress = None
@@ -216,11 +225,23 @@ class Conversations:
         contract = None
         if not self._product(to)._ports_published():
             contract = preference_contract(to, retention_days=retention_days)
+        _parsed(to)
+        self.mesh._source(f"{self.name}.turns", purpose=purpose).planned()  # a denial is told as one
         turns = self.mesh.scan(f"{self.name}.turns", purpose=purpose)
         missing = sorted(rows.NEEDED - set(turns.collect_schema().names()))
         if missing:
             raise InvalidRequest(f"{', '.join(missing)} of {self.name}.turns: you do not see what preferences are made of.")
         return self._product(to, contract).publish({"pairs": rows.preference_pairs(turns)}, progress=progress)
+
+    def _waiting(self, purpose: str | None, limit: int) -> tuple[list[Turn], int]:
+        """The turns, and how many were passed over."""
+        from domainmesh.v1.conversation_service_pb2 import CollectTurnsRequest
+        from domainmesh.v1.conversation_service_pb2_grpc import ConversationServiceStub
+
+        request = CollectTurnsRequest(product=self.name, purpose=checked_text(purpose or "", "purpose"), limit=limit)
+        transport = self.mesh._transport
+        *turns, last = transport.stream(transport.gateway(ConversationServiceStub).CollectTurns, request)
+        return [_turn(response.turn) for response in turns], last.held_count
 
     def _product(self, name: str, contract: str | Path | None = None) -> Product:
         return Product(self.mesh, name, contract)
@@ -235,12 +256,12 @@ class Conversations:
         cutoff = self._now() - timedelta(days=int(str(days)))
         return self.mesh.scan(f"{self.name}.turns").select("answer", "asked_at").filter(pl.col("asked_at") < cutoff).collect()
 
-    def _acknowledge(self, turns: list[Turn]) -> int:
-        """How many turns wait still, now that these are published."""
+    def _acknowledge(self, turns: list[Turn]) -> None:
+        """The turns wait no more, unless something was said of them since."""
         from domainmesh.v1 import conversation_service_pb2 as pb
         from domainmesh.v1.conversation_service_pb2_grpc import ConversationServiceStub
 
         states = [pb.TurnState(answer_id=it.answer.id, position=it.position) for it in turns]
         transport = self.mesh._transport
         request = pb.AcknowledgeTurnsRequest(product=self.name, turns=states)
-        return int(transport.call(transport.gateway(ConversationServiceStub).AcknowledgeTurns, request).waiting_count)
+        transport.call(transport.gateway(ConversationServiceStub).AcknowledgeTurns, request)

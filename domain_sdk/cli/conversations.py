@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
@@ -11,6 +11,9 @@ from domain_sdk.cli.command import Command
 from domain_sdk.cli.options import Json, PurposeOption
 from domain_sdk.cli.output import answer
 from domain_sdk.cli.session import connect
+
+if TYPE_CHECKING:
+    from domain_sdk.conversations import Collected
 
 __all__ = ["COMMANDS", "CONVERSATIONS"]
 
@@ -31,7 +34,8 @@ def rate(
 
     with connect(ctx) as mesh:
         said = rated(mesh._transport, answer_id, rating, edit=edit, comment=comment)
-    answer(said, lambda: f"Thank you: {said.rating or 'your edit'} is kept for {answer_id}.", as_json=as_json)
+    kept = [said.rating, f"edit {said.edit!r}" if said.edit else "", f"comment {said.comment!r}" if said.comment else ""]
+    answer(said, lambda: f"Thank you. Kept for {answer_id}: {', '.join(filter(None, kept))}.", as_json=as_json)
 
 
 def open_conversations(
@@ -51,8 +55,22 @@ def collect(ctx: typer.Context, product: _Product, purpose: PurposeOption = "", 
     """Publish the turns that people had recorded, and drop those whose time is over."""
     with connect(ctx) as mesh:
         done = mesh.conversations(product).collect(purpose=purpose or None)
-    told = f"{done.turns:,} turns published, {done.removed:,} removed because their time is over."
-    answer(done, lambda: told if done.release else "Nothing to do: no turn waits, and none is too old.", as_json=as_json)
+    answer(done, lambda: _told(done), as_json=as_json)
+
+
+def _told(done: Collected) -> str:
+    said = [f"{_turns(done.turns)} published."] if done.turns else []
+    said += [f"{_turns(done.removed)} removed, as their time is over."] if done.removed else []
+    if done.held:
+        said.append(
+            f"{_turns(done.held)} passed over: you may not read all that the answers rest on. Collect as somebody who may, "
+            "or state a purpose (--purpose) for which you may."
+        )
+    return " ".join(said) or "Nothing to do: no turn waits, and none is too old."
+
+
+def _turns(count: int) -> str:
+    return f"{count:,} turn{'' if count == 1 else 's'}"
 
 
 def preferences(
@@ -65,7 +83,8 @@ def preferences(
     """Publish what people prefer as pairs (prompt, chosen, rejected)."""
     with connect(ctx) as mesh:
         release = mesh.conversations(product).publish_preferences(to, purpose=purpose or None)
-    answer(release, lambda: f"{to} version {release.version} is published.", as_json=as_json)
+    pairs = sum(port.row_count for port in release.ports)
+    answer(release, lambda: f"{to} version {release.version} is published: {pairs:,} pairs.", as_json=as_json)
 
 
 def contract(

@@ -1,7 +1,7 @@
 """Turns of conversations: kept for a product that takes them in, rated by who asked, and given to who publishes them.
 
-A turn is kept with its answer or not at all. When it is collected its answer is given again, as its asker may read it then and as
-its collector may: so nothing reaches the product or its publisher that was taken from the one or is hidden from the other.
+A turn is kept with its answer or not at all. When it is collected its answer is given again, as its asker may read it then, and
+only to a collector who may read all of that: nothing reaches the product that was taken from the one or is hidden from the other.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextvars import copy_context
+from dataclasses import replace
 
 from domainmesh.v1 import answer_pb2, product_pb2
 from domainmesh.v1 import conversation_service_pb2 as pb
@@ -50,8 +51,10 @@ def check_takes_turns(backend: Backend, caller: Caller, product: str) -> None:
         )
 
 
-def collect(readers: Readers, collector: Asking, product: str) -> Iterator[pb.Turn]:
-    """The product's turns that wait, each with what both its asker and its collector may read of the answer now.
+def collect(readers: Readers, collector: Asking, product: str) -> Iterator[pb.Turn | None]:
+    """The product's turns that wait, each with what its asker may read of the answer now.
+
+    None stands for one whose collector may not read all of that: it goes on waiting, for another collector or another purpose.
 
     Args:
         readers: The governed ways to read.
@@ -67,14 +70,14 @@ def collect(readers: Readers, collector: Asking, product: str) -> Iterator[pb.Tu
         try:
             kept = kept_answer(readers.backend, turn.principal, turn.answer_id)
             asker = asker.in_call(collector.caller.call_id, collector.caller.revision)
-            for reader, purpose in ((asker, kept.purpose), (collector.caller, collector.purpose)):
-                asking = Asking(reader, kept.question, purpose, collector.on_start)
-                answer = copy_context().run(_again, readers, asking, kept)
-                kept = without_sources(answer)
+            asked = Asking(asker, kept.question, kept.purpose, collector.on_start)
+            answer = copy_context().run(_again, readers, asked, kept)
+            collecting = replace(collector, question=kept.question)
+            seen = copy_context().run(_again, readers, collecting, without_sources(answer))
         except GovernanceError as error:
             _LOG.info("turn not collected answer=%s reason=%s", turn.answer_id, type(error).__name__)
             continue
-        yield _turn(turn, answer)
+        yield _turn(turn, answer) if list(seen.sentences) == list(answer.sentences) else None
 
 
 def _again(readers: Readers, asking: Asking, kept: answer_pb2.Answer) -> answer_pb2.Answer:

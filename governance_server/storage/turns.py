@@ -37,14 +37,29 @@ def insert_turn(connection: Connection, turn: KeptTurn, *, product: str, time_us
     )
 
 
-def rate_turn(database: Database, answer_id: str, principal: str, feedback: bytes) -> bool:
-    """True if the principal's turn has that feedback now, and waits again. Raises: StorageUnavailable."""
+def rate_turn(database: Database, answer_id: str, principal: str, said: Callable[[bytes], bytes]) -> bytes | None:
+    """The feedback that the principal's turn has now, which waits again; None if there is no such turn.
+
+    Args:
+        database: Where it is kept.
+        answer_id: The turn's answer.
+        principal: Whose it has to be.
+        said: Makes the new feedback of what was said before (empty for nothing).
+
+    Raises:
+        StorageUnavailable: Nothing is changed.
+    """
     with database.write() as connection:
         found = connection.execute(
-            f"UPDATE turn SET feedback = ?, is_waiting = 1, position = {_NEXT} WHERE answer_id = ? AND principal = ?",
-            (feedback, answer_id, principal),
+            "SELECT feedback FROM turn WHERE answer_id = ? AND principal = ?", (answer_id, principal)
+        ).fetchone()
+        if found is None:
+            return None
+        feedback = said(found[0])
+        connection.execute(
+            f"UPDATE turn SET feedback = ?, is_waiting = 1, position = {_NEXT} WHERE answer_id = ?", (feedback, answer_id)
         )
-        return bool(found.rowcount)
+        return feedback
 
 
 def waiting_turns(database: Database, product: str) -> Iterator[KeptTurn]:

@@ -11,7 +11,17 @@ import polars as pl
 import pytest
 from typer.testing import CliRunner
 
-from domain_sdk import AccessDenied, Conversations, InvalidContract, InvalidRequest, Mesh, NotFound, PortEntry, WrongState
+from domain_sdk import (
+    AccessDenied,
+    Conversations,
+    InvalidContract,
+    InvalidRequest,
+    Mesh,
+    NotFound,
+    PortEntry,
+    PurposeNotHeld,
+    WrongState,
+)
 from domain_sdk._conversation_rows import preference_pairs
 from domain_sdk.cli.app import build
 from domain_sdk.conversations import conversation_contract
@@ -75,8 +85,8 @@ def test_what_the_asker_had_recorded_becomes_a_row(desk: Desk) -> None:
 def test_feedback_after_a_collection_replaces_the_row(desk: Desk) -> None:
     first, second = desk.ask(), desk.ask("Who approves travel abroad?")
     assert desk.talks.collect(progress=False).turns == 2
-    desk.max.rate(first, "up")
-    desk.max.rate(first, "down")
+    desk.max.rate(first, "up", comment="kept")
+    assert desk.max.rate(first, "down").comment == "kept"
     assert desk.talks.collect(progress=False).turns == 1
     assert dict(desk.rows().select("answer", "rating").iter_rows()) == {first: "down", second: None}
 
@@ -100,14 +110,30 @@ def test_what_was_taken_from_the_asker_does_not_arrive(desk: Desk) -> None:
     assert row["question"] == QUESTION
 
 
-def test_what_the_collector_may_not_read_does_not_arrive(desk: Desk) -> None:
+def test_what_the_collector_may_not_read_goes_on_waiting(desk: Desk) -> None:
     desk.mesh.paula.grant(desk.member, "policy.notes")
+    readable = desk.ask()
     answer = desk.max.ask("How long takes a delivery to an island?", extractive=True, record_in=desk.product)
     assert "nine days" in answer.text  # the member may read the notes, the owner may not
-    desk.talks.collect(progress=False)
-    (row,) = desk.rows().rows(named=True)
-    assert "nine days" not in row["text"]
-    assert "policy.notes" not in row["sources"]
+    done = desk.talks.collect(progress=False)
+    assert (done.turns, done.held) == (1, 1)
+    assert desk.rows()["answer"].to_list() == [readable]
+    desk.mesh.paula.grant(desk.owner, "policy.notes")
+    assert desk.talks.collect(progress=False).turns == 1
+    assert "nine days" in desk.rows().filter(pl.col("answer") == answer.id)["text"][0]
+    with pytest.raises(PurposeNotHeld, match="nope"):
+        desk.talks.collect(purpose="nope")
+
+
+def test_names_that_are_none_are_refused_as_such(desk: Desk) -> None:
+    for run in (
+        lambda: desk.dora.conversations("talks"), lambda: conversation_contract("talks"),
+        lambda: desk.talks.publish_preferences("talks"), lambda: desk.dora.conversations("").open(),
+    ):  # fmt: skip
+        with pytest.raises(InvalidRequest, match=r"like sales\.conversations"):
+            run()
+    with pytest.raises(AccessDenied):
+        desk.max.conversations(desk.product).publish_preferences("sales.preferences", purpose="nope")
 
 
 def test_tags_of_sources_reach_the_text(desk: Desk, tmp_path: Path) -> None:
@@ -221,5 +247,5 @@ def test_the_command_line_asks_rates_and_collects(desk: Desk, monkeypatch: pytes
     assert rated.exit_code == 0, rated.output
     monkeypatch.setenv("MESH_TOKEN", token_of(desk.mesh.server, desk.owner))
     collected = run.invoke(build(), ["conversations", "collect", desk.product])
-    assert "1 turns published" in collected.output, collected.output
+    assert "1 turn published" in collected.output, collected.output
     assert desk.rows()["rating"].to_list() == ["up"]

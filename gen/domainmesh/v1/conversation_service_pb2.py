@@ -26,15 +26,15 @@ from domainmesh.v1 import answer_pb2 as domainmesh_dot_v1_dot_answer__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(domainmesh/v1/conversation_service.proto\x12\rdomainmesh.v1\x1a\x1a\x64omainmesh/v1/answer.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x01\n\x08\x46\x65\x65\x64\x62\x61\x63k\x12%\n\x06rating\x18\x01 \x01(\x0e\x32\x15.domainmesh.v1.Rating\x12\x0c\n\x04\x65\x64it\x18\x02 \x01(\t\x12\x0f\n\x07\x63omment\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x93\x01\n\x04Turn\x12%\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x15.domainmesh.v1.Answer\x12\x11\n\tprincipal\x18\x02 \x01(\t\x12\x14\n\x0c\x63onversation\x18\x03 \x01(\t\x12)\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\x04 \x01(\x0b\x32\x17.domainmesh.v1.Feedback\x12\x10\n\x08position\x18\x05 \x01(\x04\"Q\n\x11RateAnswerRequest\x12\x11\n\tanswer_id\x18\x01 \x01(\t\x12)\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\x02 \x01(\x0b\x32\x17.domainmesh.v1.Feedback\"?\n\x12RateAnswerResponse\x12)\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\x01 \x01(\x0b\x32\x17.domainmesh.v1.Feedback\"F\n\x13\x43ollectTurnsRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\r\"9\n\x14\x43ollectTurnsResponse\x12!\n\x04turn\x18\x01 \x01(\x0b\x32\x13.domainmesh.v1.Turn\"0\n\tTurnState\x12\x11\n\tanswer_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x04\"S\n\x17\x41\x63knowledgeTurnsRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\'\n\x05turns\x18\x02 \x03(\x0b\x32\x18.domainmesh.v1.TurnState\"1\n\x18\x41\x63knowledgeTurnsResponse\x12\x15\n\rwaiting_count\x18\x01 \x01(\x04*@\n\x06Rating\x12\x16\n\x12RATING_UNSPECIFIED\x10\x00\x12\r\n\tRATING_UP\x10\x01\x12\x0f\n\x0bRATING_DOWN\x10\x02\x32\xa8\x02\n\x13\x43onversationService\x12Q\n\nRateAnswer\x12 .domainmesh.v1.RateAnswerRequest\x1a!.domainmesh.v1.RateAnswerResponse\x12Y\n\x0c\x43ollectTurns\x12\".domainmesh.v1.CollectTurnsRequest\x1a#.domainmesh.v1.CollectTurnsResponse0\x01\x12\x63\n\x10\x41\x63knowledgeTurns\x12&.domainmesh.v1.AcknowledgeTurnsRequest\x1a\'.domainmesh.v1.AcknowledgeTurnsResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(domainmesh/v1/conversation_service.proto\x12\rdomainmesh.v1\x1a\x1a\x64omainmesh/v1/answer.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\x81\x01\n\x08\x46\x65\x65\x64\x62\x61\x63k\x12%\n\x06rating\x18\x01 \x01(\x0e\x32\x15.domainmesh.v1.Rating\x12\x0c\n\x04\x65\x64it\x18\x02 \x01(\t\x12\x0f\n\x07\x63omment\x18\x03 \x01(\t\x12/\n\x0b\x63reate_time\x18\x04 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\"\x93\x01\n\x04Turn\x12%\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x15.domainmesh.v1.Answer\x12\x11\n\tprincipal\x18\x02 \x01(\t\x12\x14\n\x0c\x63onversation\x18\x03 \x01(\t\x12)\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\x04 \x01(\x0b\x32\x17.domainmesh.v1.Feedback\x12\x10\n\x08position\x18\x05 \x01(\x04\"Q\n\x11RateAnswerRequest\x12\x11\n\tanswer_id\x18\x01 \x01(\t\x12)\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\x02 \x01(\x0b\x32\x17.domainmesh.v1.Feedback\"?\n\x12RateAnswerResponse\x12)\n\x08\x66\x65\x65\x64\x62\x61\x63k\x18\x01 \x01(\x0b\x32\x17.domainmesh.v1.Feedback\"F\n\x13\x43ollectTurnsRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\r\n\x05limit\x18\x02 \x01(\r\"M\n\x14\x43ollectTurnsResponse\x12!\n\x04turn\x18\x01 \x01(\x0b\x32\x13.domainmesh.v1.Turn\x12\x12\n\nheld_count\x18\x02 \x01(\x04\"0\n\tTurnState\x12\x11\n\tanswer_id\x18\x01 \x01(\t\x12\x10\n\x08position\x18\x02 \x01(\x04\"S\n\x17\x41\x63knowledgeTurnsRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\'\n\x05turns\x18\x02 \x03(\x0b\x32\x18.domainmesh.v1.TurnState\"1\n\x18\x41\x63knowledgeTurnsResponse\x12\x15\n\rwaiting_count\x18\x01 \x01(\x04*@\n\x06Rating\x12\x16\n\x12RATING_UNSPECIFIED\x10\x00\x12\r\n\tRATING_UP\x10\x01\x12\x0f\n\x0bRATING_DOWN\x10\x02\x32\xa8\x02\n\x13\x43onversationService\x12Q\n\nRateAnswer\x12 .domainmesh.v1.RateAnswerRequest\x1a!.domainmesh.v1.RateAnswerResponse\x12Y\n\x0c\x43ollectTurns\x12\".domainmesh.v1.CollectTurnsRequest\x1a#.domainmesh.v1.CollectTurnsResponse0\x01\x12\x63\n\x10\x41\x63knowledgeTurns\x12&.domainmesh.v1.AcknowledgeTurnsRequest\x1a\'.domainmesh.v1.AcknowledgeTurnsResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'domainmesh.v1.conversation_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_RATING']._serialized_start=867
-  _globals['_RATING']._serialized_end=931
+  _globals['_RATING']._serialized_start=887
+  _globals['_RATING']._serialized_end=951
   _globals['_FEEDBACK']._serialized_start=121
   _globals['_FEEDBACK']._serialized_end=250
   _globals['_TURN']._serialized_start=253
@@ -46,13 +46,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_COLLECTTURNSREQUEST']._serialized_start=550
   _globals['_COLLECTTURNSREQUEST']._serialized_end=620
   _globals['_COLLECTTURNSRESPONSE']._serialized_start=622
-  _globals['_COLLECTTURNSRESPONSE']._serialized_end=679
-  _globals['_TURNSTATE']._serialized_start=681
-  _globals['_TURNSTATE']._serialized_end=729
-  _globals['_ACKNOWLEDGETURNSREQUEST']._serialized_start=731
-  _globals['_ACKNOWLEDGETURNSREQUEST']._serialized_end=814
-  _globals['_ACKNOWLEDGETURNSRESPONSE']._serialized_start=816
-  _globals['_ACKNOWLEDGETURNSRESPONSE']._serialized_end=865
-  _globals['_CONVERSATIONSERVICE']._serialized_start=934
-  _globals['_CONVERSATIONSERVICE']._serialized_end=1230
+  _globals['_COLLECTTURNSRESPONSE']._serialized_end=699
+  _globals['_TURNSTATE']._serialized_start=701
+  _globals['_TURNSTATE']._serialized_end=749
+  _globals['_ACKNOWLEDGETURNSREQUEST']._serialized_start=751
+  _globals['_ACKNOWLEDGETURNSREQUEST']._serialized_end=834
+  _globals['_ACKNOWLEDGETURNSRESPONSE']._serialized_start=836
+  _globals['_ACKNOWLEDGETURNSRESPONSE']._serialized_end=885
+  _globals['_CONVERSATIONSERVICE']._serialized_start=954
+  _globals['_CONVERSATIONSERVICE']._serialized_end=1250
 # @@protoc_insertion_point(module_scope)

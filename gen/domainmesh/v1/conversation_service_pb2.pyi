@@ -100,7 +100,7 @@ class Turn(_message.Message):
     """Which state of the turn this is: it grows with feedback."""
     @_builtins.property
     def answer(self) -> _answer_pb2.Answer:
-        """The answer, as its asker and its collector may read it now: other sentences are left out, and the answer says so."""
+        """The answer, as its asker may read it now: other sentences are left out, and the answer says so. The collector may read all of it."""
 
     @_builtins.property
     def feedback(self) -> Global___Feedback:
@@ -135,7 +135,7 @@ class RateAnswerRequest(_message.Message):
     """The answer's id."""
     @_builtins.property
     def feedback(self) -> Global___Feedback:
-        """What the asker thinks of it: a rating, an edit, or both."""
+        """What the asker thinks of it: a rating, an edit, a comment, or several of them; what is left out stays as it was."""
 
     def __init__(
         self,
@@ -212,18 +212,22 @@ class CollectTurnsResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     TURN_FIELD_NUMBER: _builtins.int
+    HELD_COUNT_FIELD_NUMBER: _builtins.int
+    held_count: _builtins.int
+    """In the last message: how many turns were passed over and go on waiting, as the collector may not read all that they rest on."""
     @_builtins.property
     def turn(self) -> Global___Turn:
-        """The turn."""
+        """The turn; not in the last message."""
 
     def __init__(
         self,
         *,
         turn: Global___Turn | None = ...,
+        held_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["turn", b"turn"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["turn", b"turn"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["held_count", b"held_count", "turn", b"turn"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -28,7 +28,8 @@ if _version_not_supported:
 class ConversationServiceStub(object):
     """Questions, answers and what people think of them, on their way into a product of the asking domain; served by the gateway.
     A turn is kept here only if its asker asked for that (`AskRequest.record_in`) and the product's contract says
-    `conversations: true`. No text of an answer is kept: it is given again, as its asker and its collector may read it then.
+    `conversations: true`. No text of an answer is kept: it is given again, as its asker
+    may read it then, to a collector who may read all of it.
     """
 
     def __init__(self, channel):
@@ -57,11 +58,12 @@ class ConversationServiceStub(object):
 class ConversationServiceServicer(object):
     """Questions, answers and what people think of them, on their way into a product of the asking domain; served by the gateway.
     A turn is kept here only if its asker asked for that (`AskRequest.record_in`) and the product's contract says
-    `conversations: true`. No text of an answer is kept: it is given again, as its asker and its collector may read it then.
+    `conversations: true`. No text of an answer is kept: it is given again, as its asker
+    may read it then, to a collector who may read all of it.
     """
 
     def RateAnswer(self, request, context):
-        """Says what the asker thinks of an answer of theirs that is being recorded; said again, it replaces what was said.
+        """Says what the asker thinks of an answer of theirs that is being recorded; what is said again replaces what was said before.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -110,7 +112,8 @@ def add_ConversationServiceServicer_to_server(servicer, server):
 class ConversationService(object):
     """Questions, answers and what people think of them, on their way into a product of the asking domain; served by the gateway.
     A turn is kept here only if its asker asked for that (`AskRequest.record_in`) and the product's contract says
-    `conversations: true`. No text of an answer is kept: it is given again, as its asker and its collector may read it then.
+    `conversations: true`. No text of an answer is kept: it is given again, as its asker
+    may read it then, to a collector who may read all of it.
     """
 
     @staticmethod

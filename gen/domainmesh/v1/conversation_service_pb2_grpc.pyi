@@ -29,7 +29,8 @@ GRPC_VERSION: str
 class ConversationServiceStub:
     """Questions, answers and what people think of them, on their way into a product of the asking domain; served by the gateway.
     A turn is kept here only if its asker asked for that (`AskRequest.record_in`) and the product's contract says
-    `conversations: true`. No text of an answer is kept: it is given again, as its asker and its collector may read it then.
+    `conversations: true`. No text of an answer is kept: it is given again, as its asker
+    may read it then, to a collector who may read all of it.
     """
 
     @_typing.overload
@@ -37,7 +38,7 @@ class ConversationServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> ConversationServiceAsyncStub: ...
     RateAnswer: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.RateAnswerRequest, _conversation_service_pb2.RateAnswerResponse]
-    """Says what the asker thinks of an answer of theirs that is being recorded; said again, it replaces what was said."""
+    """Says what the asker thinks of an answer of theirs that is being recorded; what is said again replaces what was said before."""
     CollectTurns: _grpc.UnaryStreamMultiCallable[_conversation_service_pb2.CollectTurnsRequest, _conversation_service_pb2.CollectTurnsResponse]
     """Streams the turns recorded for a product that were not acknowledged yet, oldest first. Needs `write` on the product."""
     AcknowledgeTurns: _grpc.UnaryUnaryMultiCallable[_conversation_service_pb2.AcknowledgeTurnsRequest, _conversation_service_pb2.AcknowledgeTurnsResponse]
@@ -47,12 +48,13 @@ class ConversationServiceStub:
 class ConversationServiceAsyncStub(ConversationServiceStub):
     """Questions, answers and what people think of them, on their way into a product of the asking domain; served by the gateway.
     A turn is kept here only if its asker asked for that (`AskRequest.record_in`) and the product's contract says
-    `conversations: true`. No text of an answer is kept: it is given again, as its asker and its collector may read it then.
+    `conversations: true`. No text of an answer is kept: it is given again, as its asker
+    may read it then, to a collector who may read all of it.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     RateAnswer: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.RateAnswerRequest, _conversation_service_pb2.RateAnswerResponse]  # type: ignore[assignment]
-    """Says what the asker thinks of an answer of theirs that is being recorded; said again, it replaces what was said."""
+    """Says what the asker thinks of an answer of theirs that is being recorded; what is said again replaces what was said before."""
     CollectTurns: _aio.UnaryStreamMultiCallable[_conversation_service_pb2.CollectTurnsRequest, _conversation_service_pb2.CollectTurnsResponse]  # type: ignore[assignment]
     """Streams the turns recorded for a product that were not acknowledged yet, oldest first. Needs `write` on the product."""
     AcknowledgeTurns: _aio.UnaryUnaryMultiCallable[_conversation_service_pb2.AcknowledgeTurnsRequest, _conversation_service_pb2.AcknowledgeTurnsResponse]  # type: ignore[assignment]
@@ -61,7 +63,8 @@ class ConversationServiceAsyncStub(ConversationServiceStub):
 class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
     """Questions, answers and what people think of them, on their way into a product of the asking domain; served by the gateway.
     A turn is kept here only if its asker asked for that (`AskRequest.record_in`) and the product's contract says
-    `conversations: true`. No text of an answer is kept: it is given again, as its asker and its collector may read it then.
+    `conversations: true`. No text of an answer is kept: it is given again, as its asker
+    may read it then, to a collector who may read all of it.
     """
 
     @_abc_1.abstractmethod
@@ -70,7 +73,7 @@ class ConversationServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _conversation_service_pb2.RateAnswerRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_conversation_service_pb2.RateAnswerResponse, _abc.Awaitable[_conversation_service_pb2.RateAnswerResponse]]:
-        """Says what the asker thinks of an answer of theirs that is being recorded; said again, it replaces what was said."""
+        """Says what the asker thinks of an answer of theirs that is being recorded; what is said again replaces what was said before."""
 
     @_abc_1.abstractmethod
     def CollectTurns(

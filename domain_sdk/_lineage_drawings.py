@@ -16,6 +16,7 @@ __all__ = ["to_dot", "to_mermaid"]
 
 _MERMAID = {"&": "#amp;", "<": "#lt;", ">": "#gt;", '"': "#quot;", "#": "#35;", "`": "#96;", "\n": "<br/>"}
 _CUT = "cut: ask with a greater depth"
+_EMPTY = "nothing lies between"
 
 
 def to_mermaid(graph: LineageGraph) -> str:
@@ -26,8 +27,7 @@ def to_mermaid(graph: LineageGraph) -> str:
         arrow = "-.->" if edge.type == "INDIRECT" else "-->"
         words = _how(edge)
         lines.append(f'  {source} {arrow}|"{_mermaid_text(words)}"| {target}' if words else f"  {source} {arrow} {target}")
-    if graph.nodes:
-        lines.append("  style n0 stroke-width:3px")
+    lines.append("  style n0 stroke-width:3px" if graph.nodes else f"  %% {_EMPTY}")
     return "\n".join(lines if graph.is_complete else [*lines, f"  %% {_CUT}"])
 
 
@@ -43,7 +43,8 @@ def to_dot(graph: LineageGraph) -> str:
         marks += ["style=dashed"] if edge.type == "INDIRECT" else []
         attributes = f" [{', '.join(marks)}]" if marks else ""
         lines.append(f"  {source} -> {target}{attributes};")
-    return "\n".join([*lines, *([] if graph.is_complete else [f'  label="{_CUT}";']), "}"])
+    remarks = [*([] if graph.nodes else [_EMPTY]), *([] if graph.is_complete else [_CUT])]
+    return "\n".join([*lines, *([f'  label="{"; ".join(remarks)}";'] if remarks else []), "}"])
 
 
 def _edges(graph: LineageGraph, numbers: dict[str, str]) -> Iterator[tuple[str, str, LineageEdge]]:

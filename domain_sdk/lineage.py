@@ -87,7 +87,7 @@ class LineageGraph:
     """The graph around one port or column, or what lies between two."""
 
     nodes: tuple[LineageNode, ...]
-    """The one asked for is first."""
+    """The one asked for is first; empty if nothing lies between two."""
     edges: tuple[LineageEdge, ...]
     is_complete: bool
     """False if the graph was cut by depth or size."""
@@ -98,7 +98,7 @@ class LineageGraph:
 
     @property
     def root(self) -> LineageNode:
-        """The node that was asked for."""
+        """The node that was asked for. There must be one: `nodes` is empty if nothing lies between two."""
         return self.nodes[0]
 
     def upstream(self, id: str | None = None) -> tuple[LineageEdge, ...]:

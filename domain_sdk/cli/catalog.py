@@ -160,7 +160,7 @@ def lineage(
     if format in ("mermaid", "dot") and not as_json:
         typer.echo(graph.to_mermaid() if format == "mermaid" else graph.to_dot())
     else:
-        answer(graph, lambda: lineage_view(graph), as_json=as_json or format == "json")
+        answer(graph, lambda: lineage_view(graph, name, between), as_json=as_json or format == "json")
 
 
 def explain(

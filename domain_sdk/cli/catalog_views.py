@@ -127,11 +127,16 @@ def _tags(column: ColumnEntry) -> Text:
     return cell("\n").join(lines)
 
 
-def lineage_view(graph: LineageGraph) -> RenderableType:
-    """The graph as a tree both ways; what lies below a thing is drawn once."""
+def lineage_view(graph: LineageGraph, name: str = "", between: str = "") -> RenderableType:
+    """The graph as a tree both ways; what lies below a thing is drawn once. Without a node it says that no way leads there."""
     from rich.console import Group
     from rich.tree import Tree
 
+    if not graph.nodes:
+        words = (
+            f"Nothing lies between: no way that you may see leads from {name} to {between}." if between else "Nothing was found."
+        )
+        return Group(cell(words), *_cut(graph))
     labels = {node.id: _node_label(graph, index) for index, node in enumerate(graph.nodes)}
     tree = Tree(labels[graph.root.id], guide_style="dim")
     for heading, is_upstream in (("comes from", True), ("is used in", False)):

@@ -53,6 +53,12 @@ def test_an_empty_graph_has_no_lines() -> None:
     assert LineageGraph((), (), is_complete=True).tree() == ""
 
 
+def test_drawings_without_a_node_say_that_nothing_lies_between() -> None:
+    graph = LineageGraph((), (), is_complete=False)
+    assert graph.to_mermaid().splitlines() == ["flowchart LR", "  %% nothing lies between", "  %% cut: ask with a greater depth"]
+    assert '  label="nothing lies between; cut: ask with a greater depth";' in graph.to_dot().splitlines()
+
+
 ODD = 'a.b.c#na"me\n<b> & `x` #1 ]--> end'
 
 

@@ -5,13 +5,14 @@ from __future__ import annotations
 import json
 import signal
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from domain_sdk.cli.command import Command
-from domain_sdk.cli.failures import FAILED, INTERRUPTED
+from domain_sdk.cli.failures import FAILED, INTERRUPTED, from_mesh_error, report
 from domain_sdk.cli.options import Json
 from domain_sdk.cli.output import answer, cell, details, errors_console, output_console, waiting
 from domain_sdk.cli.server_process import Role, ServerProcess, forwarded_signals
@@ -130,13 +131,16 @@ def _run(role: Role, settings: Mapping[str, str], render: Callable[[dict[str, An
 
 
 def _ready(process: ServerProcess, *, as_json: bool) -> dict[str, Any]:
-    """What the process says once it is ready; ends the command if it never is: its own message was enough for people."""
+    """What the process says once it is ready; ends the command with its status if it never is: its own message is told."""
     try:
         return process.ready()
-    except WrongState:
-        if as_json or process.wait() < 0:  # a killed process has said nothing
+    except WrongState as error:
+        status = process.wait()
+        if status < 0:  # a killed process has said nothing
             raise
-        raise typer.Exit(FAILED) from None
+        if as_json:
+            report(replace(from_mesh_error(error), status=status or FAILED), as_json=True)
+        raise typer.Exit(status or FAILED) from None
 
 
 def _print_login(said: Mapping[str, Any]) -> None:

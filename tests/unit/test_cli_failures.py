@@ -160,3 +160,12 @@ def test_serving_without_the_server_installed_names_the_extra(
     monkeypatch.setattr("importlib.util.find_spec", lambda name: None if name == "sqlmodel" else object())
     assert main(["serve"]) == 1
     assert "domain-mesh[server]" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("how", [(), ("--json",)])
+def test_a_server_that_does_not_start_ends_with_its_own_status(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, capfd: pytest.CaptureFixture[str], how: tuple[str, ...]
+) -> None:
+    monkeypatch.setenv("MESH_PORT", "abc")
+    assert main(["serve", "--home", str(tmp_path / "home"), *how]) == 2
+    assert "MESH_PORT='abc' is not a number" in capfd.readouterr().err

@@ -100,14 +100,17 @@ def open_ports(paths: Mapping[str, str], contract: str, product: str) -> dict[st
 
     Raises:
         InvalidContract: the contract is not valid; every violation is listed.
-        typer.BadParameter: there is no such file, or it is of no kind that can be read.
+        typer.BadParameter: the contract has no such port, there is no such file, or it is of no kind that can be read.
     """
     from domain_sdk.publish import _loaded
     from mesh_core.contract import PortKind
 
     ports = {port.name: port for port in _loaded(contract, product).ports}
+    if unknown := sorted(paths.keys() - ports.keys()):
+        words = f"{product} has no port {', '.join(unknown)}: its contract has {', '.join(ports) or 'none'}."
+        raise typer.BadParameter(words, param_hint="PORT=PATH")
     collections = {name for name, port in ports.items() if port.kind is PortKind.COLLECTION}
-    return {name: path if name in collections else open_table(path, ports.get(name)) for name, path in paths.items()}
+    return {name: path if name in collections else open_table(path, ports[name]) for name, path in paths.items()}
 
 
 @contextmanager

@@ -169,6 +169,11 @@ def test_a_cyclic_lineage_is_drawn_once() -> None:
     assert shown.count("d.e.f") == 2  # once on each side
 
 
+def test_a_lineage_without_a_way_says_that_nothing_lies_between() -> None:
+    shown = printed(lineage_view(LineageGraph((), (), is_complete=True), "a.b.c", "d.e.f"))
+    assert shown.strip() == "Nothing lies between: no way that you may see leads from a.b.c to d.e.f."
+
+
 def test_a_deep_lineage_does_not_exhaust_the_stack() -> None:
     nodes = tuple(LineageNode(f"n.p.{number}", False, "table", ()) for number in range(300))
     edges = tuple(LineageEdge(f"n.p.{number + 1}", f"n.p.{number}", "", "", False) for number in range(299))
@@ -252,6 +257,12 @@ def test_an_empty_csv_is_refused(tmp_path: Path) -> None:
     (tmp_path / "t.csv").touch()
     with pytest.raises(typer.BadParameter, match="begins with a line of column names"):
         open_table(str(tmp_path / "t.csv"))
+
+
+def test_a_port_that_the_contract_lacks_is_named_before_any_file_is_looked_for() -> None:
+    contract = (Path(sample_domains.__file__).parent / "policy" / "handbook" / "contract.odcs.yaml").read_text()
+    with pytest.raises(typer.BadParameter, match=r"policy\.handbook has no port pagse: its contract has pages\."):
+        open_ports({"pagse": "docs"}, contract, "policy.handbook")
 
 
 def test_a_collection_is_given_as_paths() -> None:

@@ -81,8 +81,11 @@ def to_request(query: str, purpose: str | None, limit: int | None, timeout_secon
     """The call's arguments as a message. Raises: InvalidRequest."""
     from domainmesh.v1.sql_service_pb2 import RunQueryRequest
 
+    example = "SELECT count(*) FROM finance.ledger.entries"
+    if not checked_text(query, "query", example=example).strip():
+        raise InvalidRequest(f"The query is empty: write one SELECT over ports, like {example}.")
     return RunQueryRequest(
-        sql=checked_text(query, "query", example="SELECT count(*) FROM finance.ledger.entries"),
+        sql=query,
         purpose=checked_text(purpose or "", "purpose"),
         limit=checked_number(limit, "limit") or 0,
         timeout_seconds=checked_number(timeout_seconds, "timeout_seconds") or 0,

@@ -169,3 +169,12 @@ def test_a_server_that_does_not_start_ends_with_its_own_status(
     monkeypatch.setenv("MESH_PORT", "abc")
     assert main(["serve", "--home", str(tmp_path / "home"), *how]) == 2
     assert "MESH_PORT='abc' is not a number" in capfd.readouterr().err
+
+
+@pytest.mark.parametrize("query", ["", "  \n"])
+def test_an_empty_query_is_told_to_be_one_select(capsys: pytest.CaptureFixture[str], query: str) -> None:
+    assert main(["sql", query, "--json"]) == 1
+    error = json.loads(capsys.readouterr().err)["error"]
+    assert (
+        error["message"] == "The query is empty: write one SELECT over ports, like SELECT count(*) FROM finance.ledger.entries."
+    )

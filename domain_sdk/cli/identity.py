@@ -12,7 +12,7 @@ import typer
 from domain_sdk.cli.browser_login import log_in_with_browser
 from domain_sdk.cli.command import Command
 from domain_sdk.cli.options import Json
-from domain_sdk.cli.output import answer, details, plain, waiting
+from domain_sdk.cli.output import answer, cell, details, plain, waiting
 from domain_sdk.cli.quality import warning_lines
 from domain_sdk.cli.session import connect, profile_words, read_token, session_of
 from domain_sdk.cli.token_exchange import Exchanged, exchange_token
@@ -98,10 +98,10 @@ def logout(
 
 
 def whoami(ctx: typer.Context, as_json: Json = False) -> None:
-    """Who the token says you are, and which purposes you hold."""
+    """Who the token says you are, and which purposes are assigned to you; those of grants are shown by `mesh sees`."""
     with connect(ctx) as mesh:
         principal = mesh.whoami()
-    answer(principal, lambda: principal_details(principal, profile=profile_words(ctx)), as_json=as_json)
+    answer(principal, lambda: _caller_details(principal, profile_words(ctx)), as_json=as_json)
 
 
 def status(ctx: typer.Context, as_json: Json = False) -> None:
@@ -117,6 +117,14 @@ def _status_and_warnings(found: ServerStatus, warnings: Sequence[QualityWarning]
     from rich.console import Group
 
     return Group(_status(found, profile), *warning_lines(warnings))
+
+
+def _caller_details(principal: Principal, profile: str) -> RenderableType:
+    """The caller, and where the purposes are shown that it holds by grants only, which differ from port to port."""
+    from rich.console import Group
+
+    hint = "Purposes are those assigned to you. Grants may give more, for their ports: `mesh sees` shows all, port by port."
+    return Group(principal_details(principal, profile=profile), cell(hint, "dim"))
 
 
 def principal_details(principal: Principal, *, profile: str = "") -> RenderableType:

@@ -20,6 +20,7 @@ from domain_sdk.access import ExplainedColumn, Explanation, ReadPlan, VisibleCol
 from domain_sdk.access_requests import AccessRequest, AccessRequestState, ApproverLevel
 from domain_sdk.catalog import ColumnEntry, DerivedTag, PortEntry, PortKind
 from domain_sdk.cli.catalog_views import explanation_view, lineage_view, shown_view
+from domain_sdk.cli.identity import _caller_details
 from domain_sdk.cli.output import plain, table
 from domain_sdk.cli.publishing import open_ports
 from domain_sdk.cli.reading import frame_view, parse_where, passages_view
@@ -28,6 +29,7 @@ from domain_sdk.cli.table_files import open_table
 from domain_sdk.cli.tokens import write_secret
 from domain_sdk.collections import Passage
 from domain_sdk.errors import InvalidExpression
+from domain_sdk.identity import Principal
 from domain_sdk.lineage import LineageEdge, LineageGraph, LineageNode
 from domain_sdk.questions import Shown
 from domain_sdk.read import PlannedScan
@@ -287,3 +289,8 @@ def test_a_file_that_holds_no_single_token_is_refused(content: str, tmp_path: Pa
 
 def test_a_session_does_not_show_its_token() -> None:
     assert "secret" not in repr(Session(url="http://127.0.0.1:1", token="secret"))
+
+
+def test_who_asks_who_it_is_learns_where_purposes_of_grants_are_shown() -> None:
+    carl = Principal("user:carl", "", ("group:service-desk",), (), (), {}, False, False, None, "")
+    assert "`mesh sees` shows all" in printed(_caller_details(carl, ""), width=200)

@@ -19,13 +19,14 @@ if TYPE_CHECKING:
 
 __all__ = ["perform"]
 
-_KEPT = ("fiona", "ana")  # the last who logs in is who commands without --profile act as
+_KEPT = ("fiona", "carl", "ana")  # the last who logs in is who commands without --profile act as
 _EXAMPLES = (
     "mesh --profile ana discover revenue",
     'mesh --profile ana request finance.revenue --purpose forecasting --reason "My own question"',
     "mesh --profile fiona requests --state requested",
     "mesh --profile fiona approve ID --rows \"region = 'APAC'\" --mask customer_id=show-last-4",
     'mesh --profile ana read finance.revenue.revenue --purpose forecasting --where "orders > 4"',
+    'mesh --profile carl ask "May we refund order O-000711 after 40 days?" --purpose customer-service',
 )
 
 
@@ -82,7 +83,7 @@ def _title() -> RenderableType:
         ("Domain Mesh", "bold"),
         "  a data mesh in which governance acts\n\n",
         (
-            "Three domains publish data products. An analyst wants one of them. You see the lines they type and the answers they "
+            "Four domains publish data products. An analyst wants one of them. You see the lines they type and the answers they "
             "get, from a real server that was started for this on your machine.",
             "dim",
         ),
@@ -123,7 +124,7 @@ def _print_kept(console: Console, stage: Stage, logins: list[str]) -> None:
     title = Text("Still running", style="bold green")
     console.print(Panel(words, title=title, title_align="left", border_style="green", padding=(1, 2)))
     for heading, lines in (
-        ("Log in from another terminal as the administrator, the owner of finance and the analyst:", logins),
+        ("Log in from another terminal as the administrator, the owner of finance, the service desk and the analyst:", logins),
         ("Then, for example:", _EXAMPLES),
     ):
         console.print(Text(f"\n{heading}"))

@@ -94,7 +94,7 @@ def test_a_kept_demo_can_be_logged_in_to_until_ctrl_c(tmp_path: Path) -> None:
         told = json.loads(text)
         assert len(told["steps"]) == 13
         assert sum(len(step["claims"]) for step in told["steps"]) >= 25
-        for name in ("ana", "fiona", "admin"):
+        for name in ("ana", "carl", "fiona", "admin"):
             assert (home / f"{name}.token").stat().st_mode & 0o777 == 0o600
         for command in told["logins"]:
             assert command.startswith("mesh login --url http://127.0.0.1:")

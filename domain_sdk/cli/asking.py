@@ -159,7 +159,7 @@ COMMANDS = (
         ask,
         (
             'mesh ask "How long may a customer return an order?"',
-            'mesh ask "May we refund order O-004711 after 40 days?" --purpose service --collection policy.handbook.pages',
+            'mesh ask "May we refund order O-000711?" --purpose customer-service --collection policy.handbook.pages',
             "mesh ask --as-of a-0f3c5a7712345678",
         ),
     ),

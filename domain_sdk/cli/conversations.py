@@ -113,7 +113,7 @@ COMMANDS = (
 
 CONVERSATIONS = (
     Command("open", open_conversations, ("mesh conversations open sales.conversations --retention-days 90",)),
-    Command("collect", collect, ("mesh conversations collect sales.conversations --purpose service",)),
+    Command("collect", collect, ("mesh conversations collect sales.conversations --purpose customer-service",)),
     Command("preferences", preferences, ("mesh conversations preferences sales.conversations --to sales.preferences",)),
     Command("contract", contract, ("mesh conversations contract sales.conversations --retention-days 30",)),
 )

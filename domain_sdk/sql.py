@@ -39,7 +39,7 @@ class QueriedPort:
     version: int
     """The product's version that is read."""
     columns: tuple[str, ...]
-    """The columns the query needs; no others are read."""
+    """The columns the query asks for; none if it only counts rows."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,7 +113,7 @@ def _port_lines(ports: Sequence[QueriedPort]) -> list[RenderableType]:
     lines = []
     for it in ports:
         plan = it.plan
-        words = [f"{plan.port}, version {it.version}, columns {', '.join(it.columns)}, for {purpose_words(plan)}"]
+        words = [f"{plan.port}, version {it.version}, {_column_words(it.columns)}, for {purpose_words(plan)}"]
         if plan.row_filter:
             words.append(f"rows kept by policy: {row_words(plan)}")
         masked = [f"{column.name} ({column.mask})" for column in plan.columns if column.mask and column.name in it.columns]
@@ -123,6 +123,10 @@ def _port_lines(ports: Sequence[QueriedPort]) -> list[RenderableType]:
             words.append(f"hidden: {plan.hidden_column_count} column{'s' if plan.hidden_column_count > 1 else ''}")
         lines.append(cell("; ".join(words), "dim"))
     return list(lines)
+
+
+def _column_words(columns: Sequence[str]) -> str:
+    return f"columns {', '.join(columns)}" if columns else "no column, rows are only counted"
 
 
 def _warning_lines(warnings: Sequence[str]) -> list[RenderableType]:

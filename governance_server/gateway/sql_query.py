@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import logging
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
@@ -57,11 +57,13 @@ class ParsedQuery:
     tables: tuple[QueriedTable, ...]
     names: frozenset[str] | None
 
-    def needed(self, columns: list[str]) -> list[str]:
-        """Those of a table's columns that the query can need, in their order; at least one, as rows must be counted."""
-        if self.names is None:
-            return columns
-        return [column for column in columns if column.lower() in self.names] or columns[:1]
+    def named(self, columns: Sequence[str]) -> list[str]:
+        """Those of a table's columns that the query can ask for, in their order; none if it only counts rows."""
+        return [column for column in columns if self.names is None or column.lower() in self.names]
+
+    def needed(self, columns: Sequence[str]) -> list[str]:
+        """Those that the engine has to be given for it: as `named`, but at least one, as rows must be counted."""
+        return self.named(columns) or list(columns[:1])
 
 
 def parse_query(sql: str, *, prefix: str, own: Mapping[str, str] | None = None) -> ParsedQuery:

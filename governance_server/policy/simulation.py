@@ -282,11 +282,13 @@ def _read(read: RecordedRead, before: Sight, after: Sight) -> impact_pb2.ReadImp
     lost = [change for change in difference.columns if change.gain <= 0 and change.name in set(read.columns)]
     hidden = [change.name for change in lost if change.after is Shown.HIDDEN]
     fewer = difference.rows in (Rows.NARROWER, Rows.UNKNOWN)
-    if not lost and not fewer:
+    is_denied = bool(before.columns) and not after.columns
+    counts_no_more = is_denied and not read.columns  # who only counted rows had read no column
+    if not lost and not fewer and not counts_no_more:
         return None
     return impact_pb2.ReadImpact(
         principal=read.principal, port=read.port, purpose=read.purpose, read_count=read.count,
-        is_denied=bool(before.columns) and not after.columns, hidden_columns=hidden,
+        is_denied=is_denied, hidden_columns=hidden,
         masked_columns=[change.name for change in lost if change.after is not Shown.HIDDEN], rows=_ROWS[difference.rows],
     )  # fmt: skip
 

@@ -193,7 +193,9 @@ class ContractGate:
         if found is None or known is None or known.is_disabled:
             return False
         check = self._backend.policy.check
-        return any(check(found, "read", column_object(port, column), purpose).allowed for column in columns)
+        every = getattr(self._backend.policy.find_port(port), "columns", ())
+        wanted = columns or tuple(column.name for column in every)  # whose rows were only counted may have been any
+        return any(check(found, "read", column_object(port, column), purpose).allowed for column in wanted)
 
     def _sight(self, caller: Caller, product: str) -> Callable[[messages.AffectedKind.ValueType, str, str], bool]:
         """Whether the caller may know a consumer: readers, if it may grant on the product; ports, if it may discover them."""

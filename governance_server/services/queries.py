@@ -40,7 +40,7 @@ _DEFAULT_SECONDS, _MOST_SECONDS = 60, 3600
 
 @dataclass(frozen=True, slots=True)
 class _Query:
-    """A query that may run: its text, and each port with the columns it needs."""
+    """A query that may run: its text, and each port with the columns that the engine is given for it."""
 
     parsed: ParsedQuery
     reads: tuple[tuple[PinnedRead, tuple[str, ...]], ...]
@@ -87,7 +87,7 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
             with self._backend.answering(
                 log_pb2.DECISION_KIND_PLAN, resource=read.plan.port, purpose=request.purpose
             ) as recording:
-                recording.decided(read.plan, version=read.version, columns=columns)
+                recording.decided(read.plan, version=read.version, columns=query.parsed.named(columns))
         with self._turn(), _told(query):
             schema, text = self._workers().plan(_job(query))
         return pb.PlanQueryResponse(
@@ -205,7 +205,7 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
                 recording = stack.enter_context(
                     self._backend.recording(log_pb2.DECISION_KIND_SQL, resource=port, purpose=purpose)
                 )
-                recording.decided(read.plan, version=read.version, columns=columns)
+                recording.decided(read.plan, version=read.version, columns=query.parsed.named(columns))
                 recordings.append(recording)
             yield recordings
 
@@ -225,7 +225,7 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
         for read, columns in query.reads:
             may_grant = self._backend.policy.check(caller, "grant", read.plan.port).allowed
             plan = plan_to_wire(read.plan, shows_filter=may_grant)
-            shown.append(pb.QueriedPort(plan=plan, version=read.version, columns=columns))
+            shown.append(pb.QueriedPort(plan=plan, version=read.version, columns=query.parsed.named(columns)))
         return shown
 
     def _warnings(self, query: _Query) -> list[str]:

@@ -196,6 +196,7 @@ def test_recorded_reads_are_judged_again(journal: PolicyJournal) -> None:
     reads = [
         Recorded("user:ana", ORDERS, "", ("id", "region"), 5),
         Recorded("user:ana", ORDERS, "", ("id",), 2),
+        Recorded("user:ana", ORDERS, "", (), 4),  # rows were only counted
         Recorded("user:ana", STAFF, "analytics", ("name",), 7),
         Recorded("user:ana", ORDERS, "marketing", (), 9, is_allowed=False),
         Recorded("user:cy", ORDERS, "", ("email",), 1),
@@ -207,12 +208,13 @@ def test_recorded_reads_are_judged_again(journal: PolicyJournal) -> None:
     assert [(it.principal, it.read_count, it.is_denied, list(it.hidden_columns)) for it in impact.reads] == [
         ("user:ana", 5, False, ["region"])
     ]
-    assert (impact.recorded_days, impact.recorded_read_count, impact.affected_read_count) == (30, 11, 5)
+    assert (impact.recorded_days, impact.recorded_read_count, impact.affected_read_count) == (30, 15, 5)
     gone = [removal(kinds.GRANT, "g-1")]
     impact = simulate(before, before.with_changes(gone), gone, budget=Budget(60), reads=reads, days=30)
     assert [(it.principal, it.read_count, it.is_denied) for it in impact.reads] == [
         ("user:ana", 5, True),
         ("user:ana", 2, True),
+        ("user:ana", 4, True),
     ]
 
 

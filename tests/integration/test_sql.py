@@ -330,6 +330,16 @@ def test_every_port_of_a_query_has_a_record_in_the_decision_log_and_so_has_a_den
     ]
 
 
+def test_who_only_counts_rows_is_recorded_with_no_column(server, ana):
+    counting = "SELECT count(*) AS n FROM sales.orders.orders"
+    assert ana.plan_sql(counting).ports[0].columns == ()
+    assert ana.sql(counting).item() == 4
+    log = EventLog(open_database(f"sqlite:///{server.home}/mesh.db"), "decisions", clock=lambda: datetime.now(UTC))
+    records = [DecisionRecord.FromString(event.body) for event in log.read_events(0, 10_000)]
+    found = [record for record in records if record.kind == DECISION_KIND_SQL and record.principal == "user:ana"][-1]
+    assert (found.resource, list(found.columns), found.rows, found.is_allowed) == ("sales.orders.orders", [], 1, True)
+
+
 def test_the_command_line_asks_explains_and_writes(server, tmp_path):
     token = token_of(server, "user:sam")
 

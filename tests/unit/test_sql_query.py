@@ -124,6 +124,12 @@ def test_only_columns_a_query_can_need_are_read(sql, needed):
     assert parse_query(sql, prefix="p_").needed(["id", "amount", "region"]) == needed
 
 
+def test_a_count_asks_for_no_column_although_the_engine_is_given_one():
+    parsed = parse_query(f"SELECT count(*) FROM {PORT}", prefix="p_")
+    assert parsed.named(["id", "amount"]) == []
+    assert parsed.needed(["id", "amount"]) == ["id"]
+
+
 def test_comments_do_not_reach_the_engine():
     assert "secret" not in parse_query("SELECT 1 /* secret */ -- secret", prefix="p_").sql
 

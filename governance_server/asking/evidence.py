@@ -74,6 +74,8 @@ class Evidence:
     """How figures' rows are said, by the figure's number."""
     looked_up: list[tuple[FigureQuery, Figure | None]] = field(default_factory=list)
     """The look-ups that were run, with their rows if there were any, and not too many."""
+    crowded: set[str] = field(default_factory=set)
+    """The SQL of look-ups that have too many rows to be said."""
     recommendation: Recommendation | None = None
     """What rules say of the case; in this evidence's numbers."""
     _digests: dict[tuple[str, str], tuple[str, BoundTags | None]] = field(default_factory=dict)
@@ -118,6 +120,8 @@ class Evidence:
             GovernanceError: as `rows`.
         """
         sql, rows = self.rows(query.sql, most_rows=query.most_rows)
+        if rows.is_cut:
+            self.crowded.add(query.sql)
         if query.look_up is not None and (rows.is_cut or not rows.rows):
             self.looked_up.append((query, None))
         if rows.is_cut or not rows.rows:

@@ -13,7 +13,7 @@ from governance_server.asking.evidence import Evidence
 from governance_server.asking.scope import unread_tables
 from governance_server.rules.errors import GovernanceError
 from mesh_core.answers.answer import Citation, Recommendation
-from mesh_core.answers.facts import facts_of, unknown_choices
+from mesh_core.answers.facts import Fact, facts_of, facts_of_some, unknown_choices
 from mesh_core.answers.recommending import asks_for_recommendation, recommend, relevant_documents
 from mesh_core.expressions.tree import Column, Compare, Literal
 
@@ -33,7 +33,7 @@ def recommended(evidence: Evidence) -> Recommendation | None:
     asking, backend = evidence.asking, evidence.readers.backend
     if not evidence.looked_up or not asks_for_recommendation(asking.question):
         return None
-    facts = [fact for query, figure in evidence.looked_up if figure and query.look_up for fact in facts_of(figure, query.look_up)]
+    facts = list(_facts(evidence))
     columns = {
         it.name
         for query, _ in evidence.looked_up
@@ -50,6 +50,15 @@ def recommended(evidence: Evidence) -> Recommendation | None:
         today=backend.now().date(),
         missing=list(_missing(evidence, unread)),
     )
+
+
+def _facts(evidence: Evidence) -> Iterator[Fact]:
+    """What the looked-up rows say."""
+    for query, figure in evidence.looked_up:
+        if query.look_up is not None and figure is not None:
+            yield from facts_of(figure, query.look_up)
+        elif query.look_up is not None and query.sql in evidence.crowded:
+            yield from facts_of_some(query.look_up)
 
 
 def _whole_documents(evidence: Evidence) -> list[Citation]:
@@ -71,7 +80,8 @@ def _missing(evidence: Evidence, unread: Mapping[str, Port]) -> Iterator[str]:
 
     for query, figure in evidence.looked_up:
         if figure is None:
-            yield f"{query.basis}: no row that you may read, or more than {query.most_rows}."
+            some = f"more than {query.most_rows} rows: name one" if query.sql in evidence.crowded else "no row that you may read"
+            yield f"{query.basis}: {some}."
     asking = evidence.asking
     purpose = f" for the purpose {asking.purpose}" if asking.purpose else " without a purpose"
     for words in matching_ports(asking.question, unread):

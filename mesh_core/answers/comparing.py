@@ -70,7 +70,9 @@ def _compare_time(condition: Condition, case: Case, standing: Standing) -> Compa
         began = _moved(case.today, stated[0], -1)
         return Compared(_holds_time(condition, began, case.today), f"{stated[0]} as asked, against “{condition.words}”")
     dated = [it for it in case.facts if it.kind in ("date", "timestamp")]
-    found = [it for it in dated if _meet(about, it.about)] if about else dated if standing.shares_words else []
+    found = _meant(about, dated) if about else dated if standing.shares_words else []
+    if which := _which(found, condition):
+        return which
     known = [it for it in found if it.day is not None and not it.is_masked]
     if len({it.day for it in known}) == 1:
         fact = known[0]
@@ -93,10 +95,11 @@ def _compare_money(condition: Condition, case: Case, standing: Standing) -> Comp
     if stated and standing.shares_words:
         return Compared(_holds(condition, stated[0].value), f"{stated[0]} as asked, against “{condition.words}”")
     sums = [it for it in case.facts if it.unit == unit and it.kind in ("number", "integer")]
-    found = [it for it in sums if _meet(condition.about, it.about)]
-    own = [it for it in sums if it.figure == sums[0].figure] if sums else []
-    if not found and standing.shares_words:  # what the question is about comes first: the only sum of that row
-        found = own if len(own) == 1 else []
+    found = _meant(condition.about, sums)
+    if not found and standing.shares_words:
+        found = _only_sum(condition.about, sums)
+    if which := _which(found, condition):
+        return which
     known = [it for it in found if it.amount is not None and not it.is_masked]
     if len(known) == 1:
         amount = known[0].amount
@@ -111,6 +114,28 @@ def _compare_money(condition: Condition, case: Case, standing: Standing) -> Comp
         how = "is masked for you" if found[0].is_masked else "has no value"
         return Compared(None, f"{_named(found[0])} {how}, to hold against “{condition.words}”.", is_wanting=True)
     return Compared(None, f"No sum in {unit} on record to hold against “{condition.words}”.", is_wanting=True)
+
+
+def _meant(about: frozenset[str], facts: Sequence[Fact]) -> list[Fact]:
+    """The facts that the words are about: called so in full, else in part if the question names their row; its rows go first."""
+    called = [it for it in facts if any(all(_meet(about, frozenset({stem})) for stem in name) for name in it.names)]
+    found = called or [it for it in facts if it.is_own and _meet(about, it.about)]
+    return [it for it in found if it.is_own] or found
+
+
+def _only_sum(about: frozenset[str], sums: Sequence[Fact]) -> list[Fact]:
+    """The one sum of the rows that the words name; of rows that the question names, if there are no words."""
+    found = [it for it in sums if (about <= it.rows if about else it.is_own or it.is_several)]
+    return found if len(found) == 1 else []
+
+
+def _which(found: Sequence[Fact], condition: Condition) -> Compared | None:
+    """That one of several rows must be named first; None if the facts are of one row each."""
+    some = next((it for it in found if it.is_several), None)
+    if some is None:
+        return None
+    text = f"Which of several {some.row}: their {some.name.replace('_', ' ')} is held against “{condition.words}” one at a time."
+    return Compared(None, text, is_wanting=True)
 
 
 def _meet(some: frozenset[str], others: frozenset[str]) -> bool:

@@ -6,7 +6,7 @@ A value that is absent is a fact, too: that it is not on record. Values are as t
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
@@ -17,7 +17,7 @@ from mesh_core.answers.terms import term_words
 from mesh_core.answers.wording import STOP_WORDS, stem
 from mesh_core.contract.model import Column, Port
 
-__all__ = ["Fact", "facts_of", "row_nouns", "unknown_choices"]
+__all__ = ["Fact", "facts_of", "facts_of_some", "row_nouns", "unknown_choices"]
 
 _TIME_WORDS = frozenset({"on", "at", "date", "day", "time", "when", "timestamp"})
 
@@ -36,6 +36,9 @@ class Fact:
         text: The value as it is written; empty if there is none.
         choices: The values that the contract allows.
         is_masked: The asker sees it masked.
+        names: Stems of each name of its column by itself.
+        is_own: The question names its row by the row's own key.
+        is_several: There are several such rows, so which value is meant cannot be told; `text` is empty then.
     """
 
     figure: int
@@ -50,17 +53,33 @@ class Fact:
     unit: str = ""
     choices: tuple[str, ...] = ()
     is_masked: bool = False
+    names: tuple[frozenset[str], ...] = ()
+    is_own: bool = True
+    is_several: bool = False
 
 
 def facts_of(figure: Figure, look_up: LookUp) -> list[Fact]:
-    """The facts of the one row that was found; none if there are several: which of them is meant cannot be told."""
+    """The facts of the one row that was found; of several rows only that there are several: none stands for the others."""
     if len(figure.rows) != 1:
-        return []
+        return facts_of_some(look_up, [" ".join(key) for key in _keys(figure, look_up.definition)])
     values = dict(zip(figure.columns, figure.rows[0], strict=True))
     port = look_up.definition
     keys = " ".join(values.get(it.name, "") for it in port.primary_key)
     row = f"{' '.join(term_words(port.name))} {keys}".strip()
     return [_fact(figure.number, row, port, it, look_up, values[it.name]) for it in port.columns if it.name in values]
+
+
+def facts_of_some(look_up: LookUp, keys: Sequence[str] = ()) -> list[Fact]:
+    """Facts without a value, of several rows (`keys` are theirs, if known): no rule can be compared with one of them."""
+    port = look_up.definition
+    row = f"{' '.join(term_words(port.name))} {' or '.join(keys)}".strip()
+    return [replace(_fact(0, row, port, it, look_up, ""), is_several=True) for it in port.columns]
+
+
+def _keys(figure: Figure, port: Port) -> list[list[str]]:
+    """The rows' primary keys."""
+    rows = [dict(zip(figure.columns, row, strict=True)) for row in figure.rows]
+    return [[row.get(it.name, "") for it in port.primary_key] for row in rows]
 
 
 def unknown_choices(ports: Iterable[Port], known: Sequence[Fact]) -> list[Fact]:
@@ -103,6 +122,8 @@ def _fact(number: int, row: str, port: Port, column: Column, look_up: LookUp, te
         unit=str(column.custom_properties.get("unit") or ""),
         choices=tuple(str(value) for value in column.enum),
         is_masked=column.name in look_up.masked,
+        names=tuple(stems for name in (column.name, *column.synonyms) if (stems := frozenset(_stems([name])))),
+        is_own=look_up.is_own,
     )
 
 

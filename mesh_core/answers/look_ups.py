@@ -6,7 +6,7 @@ its age in days, so that rules about time can be held against it.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
@@ -43,6 +43,10 @@ class _Found:
     def only(self) -> Values:
         return Values(self.column.name, self.given.values)
 
+    def look_up(self, *, is_own: bool) -> LookUp:
+        table = self.table
+        return LookUp(table.port, table.definition, table.masked, is_own, self.column.name, self.given.values)
+
     @property
     def words(self) -> str:
         return f"{self.table.port} where {self.column.name} is {' or '.join(self.given.values)}"
@@ -53,9 +57,10 @@ def look_ups(question: str, tables: Mapping[str, TableModel], *, today: date) ->
     found = list(_found(question, tables))
     own = [it for it in found if is_key(it.table.definition, it.column)]
     referring = [it for it in found if not is_key(it.table.definition, it.column)]
-    made = [_query(it.table, _condition(it), it.words, today) for it in own]
-    made += [query for it in own for query in _referred(it, tables, today)]
-    made += [_query(it.table, _condition(it), it.words, today) for it in referring]
+    given = {(it.table.port, it.column.name, it.given.values) for it in own}
+    made = [_query(it.table, _condition(it), it.words, today, of=it.look_up(is_own=True)) for it in own]
+    made += [query for it in own for query in _referred(it, given, tables, today)]
+    made += [_query(it.table, _condition(it), it.words, today, of=it.look_up(is_own=False)) for it in referring]
     return list({it.sql: it for it in made}.values())
 
 
@@ -80,8 +85,13 @@ def _condition(found: _Found) -> exp.Expr:
     return among(found.table.definition, found.only)
 
 
-def _referred(found: _Found, tables: Mapping[str, TableModel], today: date) -> Iterator[FigureQuery]:
-    """The rows that the found ones refer to, and those of the same key in other tables that refer to it, too."""
+def _referred(
+    found: _Found, given: Collection[tuple[str, str, tuple[str, ...]]], tables: Mapping[str, TableModel], today: date
+) -> Iterator[FigureQuery]:
+    """The rows that the found ones refer to, and those of the same key in other tables that refer to it, too.
+
+    Rows whose key is `given` (port, column, values) are looked up by it already.
+    """
     from sqlglot import exp
 
     for column in found.table.definition.columns:
@@ -91,10 +101,13 @@ def _referred(found: _Found, tables: Mapping[str, TableModel], today: date) -> I
                 names = {f"{table.port}.{key.name}", *_targets(key, table.port)}
                 if not names & set(targets) or key.name in table.masked or not is_key(table.definition, key):
                     continue
+                if column is found.column and (table.port, key.name, found.given.values) in given:
+                    continue
                 named = exp.column(exp.to_identifier(column.name, quoted=True))
                 inner = exp.select(named).from_(table_of(found.table.port, 0)).where(_condition(found))
                 condition = exp.In(this=exp.column(exp.to_identifier(key.name, quoted=True)), query=exp.Subquery(this=inner))
-                yield _query(table, condition, f"{table.port} that {found.words} refers to by {column.name}", today)
+                words = f"{table.port} that {found.words} refers to by {column.name}"
+                yield _query(table, condition, words, today, of=LookUp(table.port, table.definition, table.masked, is_own=False))
 
 
 def _targets(column: Column, port: str) -> list[str]:
@@ -105,7 +118,7 @@ def _targets(column: Column, port: str) -> list[str]:
     return [".".join([*own[len(it)], *it]) for it in parts if len(it) in own]
 
 
-def _query(table: TableModel, condition: exp.Expr, words: str, today: date) -> FigureQuery:
+def _query(table: TableModel, condition: exp.Expr, words: str, today: date, *, of: LookUp) -> FigureQuery:
     from sqlglot import exp
 
     columns = [it for it in table.definition.columns if it.logical_type in _SIMPLE and it.name.isidentifier()][:_MOST_COLUMNS]
@@ -121,8 +134,7 @@ def _query(table: TableModel, condition: exp.Expr, words: str, today: date) -> F
             selected.append(exp.alias_(age, f"{AGE}{column.name}", quoted=True))
     places = [exp.Literal.number(1)]
     built = exp.select(*selected).from_(table_of(table.port, 0)).where(condition).order_by(*places).limit(_MOST_ROWS + 1)
-    look_up = LookUp(table.port, table.definition, table.masked)
-    return FigureQuery(built.sql(dialect=DIALECT), tuple(_sentences(table, columns)), words, _MOST_ROWS, look_up)
+    return FigureQuery(built.sql(dialect=DIALECT), tuple(_sentences(table, columns)), words, _MOST_ROWS, of)
 
 
 def _has_age(table: TableModel, column: Column) -> bool:

@@ -172,7 +172,9 @@ def _choices(rule: _Rule, case: Case) -> Iterator[Compared]:
         if not named:
             continue
         name = f"{fact.name.replace('_', ' ')} of {fact.row}"
-        if not fact.text or fact.is_masked:
+        if fact.is_several:
+            yield Compared(None, f"Which of several {fact.row}: “{rule.text}” is about “{named[0]}”.", is_wanting=True)
+        elif not fact.text or fact.is_masked:
             yield Compared(None, f"The {name} is not known, and “{rule.text}” is about “{named[0]}”.", is_wanting=True)
         else:
             yield Compared(fact.text in named, f"the {name} is {fact.text}", fact.figure, is_choice=True)

@@ -43,6 +43,11 @@ class LookUp:
     definition: Port
     """As in `TableModel`."""
     masked: frozenset[str] = frozenset()
+    is_own: bool = True
+    """The rows are those whose own key is given; else they refer to it, or are referred to."""
+    by: str = ""
+    """The column whose values are given; empty for rows that are referred to."""
+    values: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -199,3 +199,16 @@ def test_a_figure_beside_another_question_is_still_found():
 def test_values_of_a_question_are_never_sql():
     found = plan('What was the landed weight of ship "x\'); DROP TABLE y; --"?')
     assert all("LOWER('x''); DROP TABLE y; --')" in it.sql for it in found.queries)
+
+
+def test_a_key_is_looked_up_once_in_each_table_though_one_table_refers_to_the_other_by_it():
+    key = {"name": "berth_id", "logicalType": "string", "primaryKey": True, "logicalTypeOptions": {"pattern": "^B-[0-9]{3}$"}}
+    berths = port("berths", [key, {"name": "depth", "logicalType": "number"}])
+    views = port("views", [{**key, "relationships": [{"to": "fleet.harbour.berths.berth_id"}]}])
+    models = [TableModel("fleet.harbour.berths", 1, berths), TableModel("desk.harbour.views", 1, views)]
+    question = "Is berth B-007 free?"
+    assert [it.basis for it in plan_figures(question, models, today=TODAY).queries] == [
+        "desk.harbour.views where berth_id is B-007",
+        "fleet.harbour.berths where berth_id is B-007",
+    ]
+    assert len(plan_figures(question, models[1:], today=TODAY).queries) == 1

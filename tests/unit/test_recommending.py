@@ -193,10 +193,54 @@ def test_without_a_case_or_a_question_of_what_may_be_done_there_is_no_recommenda
     assert recommend("May we pay claim 17?", passages("Claims are a burden."), facts(), today=TODAY) is None
 
 
-def test_several_rows_are_no_case():
-    rows = (("1", "2026-10-05"), ("2", "2026-10-06"))
-    figure = Figure(1, "", "", ("claim_no", "reported_on"), rows, ())
-    assert facts_of(figure, LookUp("car.policies.claims", CLAIMS)) == []
+DRIVERS = port(
+    "drivers",
+    [
+        {"name": "driver_no", "logicalType": "integer", "primaryKey": True},
+        {"name": "premiums", "logicalType": "number", "customProperties": [{"property": "unit", "value": "USD"}]},
+        {"name": "last_accident_on", "logicalType": "date"},
+    ],
+)
+
+
+def several(*, is_own: bool = True) -> list[Fact]:
+    rows = (("17", "2026-10-05", "2026-10-01", "800.00"), ("18", "2026-10-06", "2026-10-02", "900.00"))
+    figure = Figure(1, "", "", ("claim_no", "reported_on", "accident_on", "damage"), rows, ())
+    return facts_of(figure, LookUp("car.policies.claims", CLAIMS, is_own=is_own))
+
+
+def driver(*, is_own: bool) -> list[Fact]:
+    figure = Figure(2, "", "", ("driver_no", "premiums", "last_accident_on"), (("5", "5760.00", "2026-11-20"),), ())
+    return facts_of(figure, LookUp("car.people.drivers", DRIVERS, is_own=is_own))
+
+
+@pytest.mark.parametrize("are_claims_named", [True, False])
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "Damage above 1,000 dollars needs a survey before a claim is paid.",
+        "Claims above 1,000 dollars need a survey.",
+        "Payments for claims above 1,000 dollars need a survey.",
+        "Above 1,000 dollars a claim needs a survey.",
+        "Claims may be paid within 60 days of the accident.",
+        "Claims may be paid within 60 days.",
+    ],
+)
+def test_no_other_row_stands_for_one_of_several(rule, are_claims_named):
+    given = [*several(is_own=are_claims_named), *driver(is_own=not are_claims_named)]
+    (finding,) = recommended(rule, question="May we pay claims 17 and 18?", given=given).findings
+    assert (finding.verdict, finding.figures) == (Verdict.OPEN, ())
+
+
+def test_one_of_several_rows_must_be_named():
+    found = recommended("Damage above 1,000 dollars needs a survey.", question="May we pay claims 17 and 18?", given=several())
+    assert "Which of several claims 17 or 18: their damage is held against" in found.missing[0]
+
+
+def test_a_rule_that_names_a_sum_of_a_related_row_is_held_against_it():
+    rule = "Premiums above 5,000 dollars must be checked before a claim is paid."
+    (finding,) = recommended(rule, given=[*several(), *driver(is_own=False)]).findings
+    assert (finding.verdict, finding.figures) == (Verdict.APPLIES, (2,))
 
 
 @pytest.mark.parametrize(

@@ -118,16 +118,21 @@ def measure_request(
 
 
 def period_of(text: str | None) -> Interval | None:
-    """The stretch of time that the words name, told from today. Raises: InvalidRequest: they name none, or several."""
+    """The stretch of time that the words name, told from today. Raises: InvalidRequest: they name none, several, or more."""
     from datetime import date
 
-    from mesh_core.answers.intervals import intervals_in
+    from mesh_core.answers.intervals import intervals_in, unread_in
 
     if text is None:
         return None
     found = intervals_in(checked_text(text, "period"), date.today())  # `last month` is the caller's
+    example = "name one stretch of calendar time, like 2026-03, Q1 2026 or since 2026-04-01."
     if not found or len(found) > 1:
-        raise InvalidRequest(f"period is {text!r}: name one stretch of calendar time, like 2026-03, Q1 2026 or since 2026-04-01.")
+        raise InvalidRequest(f"period is {text!r}: {example}")
+    if unread := unread_in(text, found):
+        raise InvalidRequest(f"period is {text!r}, of which {' '.join(map(repr, unread))} is not understood: {example}")
+    if found[0].interval.is_backward:
+        raise InvalidRequest(f"period is {text!r}, which ends before it begins: name the earlier end first.")
     return found[0].interval
 
 

@@ -7,13 +7,13 @@ here. Calendar time only: a fiscal year begins where no contract says. Ends are 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
 from mesh_core.retrieval.periods import periods_in
 
-__all__ = ["Interval", "TimeSpan", "intervals_in"]
+__all__ = ["Interval", "TimeSpan", "intervals_in", "unread_in"]
 
 _MONTHS = (
     "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
@@ -55,6 +55,8 @@ _AFTER = re.compile(r"\bafter\s*\Z", re.IGNORECASE)
 _UNTIL = re.compile(r"\b(?:until|till|up to|through)(?: the end of)?\s*\Z", re.IGNORECASE)
 _TO = re.compile(r"\s*(?:to|until|till|through|and|-|–)\s*\Z", re.IGNORECASE)
 
+_LEADING = frozenset({"in", "on", "of", "the", "during", "within", "for", "whole", "all", "year"})
+
 
 @dataclass(frozen=True, slots=True)
 class Interval:
@@ -69,6 +71,11 @@ class Interval:
         if self.start and last:
             return self.start.isoformat() if self.start.isoformat() == last else f"{self.start.isoformat()} to {last}"
         return f"since {self.start.isoformat()}" if self.start else f"until {last}" if last else "at all times"
+
+    @property
+    def is_backward(self) -> bool:
+        """True if it ends before it begins, or as it begins: no day is in it."""
+        return self.start is not None and self.end is not None and self.end <= self.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,6 +98,12 @@ def intervals_in(text: str, today: date) -> tuple[TimeSpan, ...] | None:
         return None
     found = _joined(text, sorted(_single(text, today), key=lambda it: it.begin))
     return tuple(found)
+
+
+def unread_in(text: str, spans: Sequence[TimeSpan]) -> list[str]:
+    """The words of the text that belong to none of the stretches, but for words that only lead to one (`in`, `the`)."""
+    words = (match for match in re.finditer(r"[^\s,;]+", text) if match[0].lower() not in _LEADING)
+    return [it[0] for it in words if not any(span.begin <= it.start() and it.end() <= span.finish for span in spans)]
 
 
 def _single(text: str, today: date) -> Iterator[TimeSpan]:

@@ -123,6 +123,9 @@ def _read(clause: _Clause) -> None:
     if clause.spans is None:
         clause.unclear.append(f"{name} is by calendar: it does not say when a fiscal year begins. Name the months.")
         return
+    if backward := next((it for it in clause.spans if it.interval.is_backward), None):
+        clause.unclear.append(f"“{clause.text[backward.begin : backward.finish]}” ends before it begins.")
+        return
     port = clause.ports[name]
     _queries(clause, name, measures, [it for column in _asked_columns(port) for it in _given(clause, port, column, matches)])
 

@@ -212,3 +212,9 @@ def test_a_key_is_looked_up_once_in_each_table_though_one_table_refers_to_the_ot
         "fleet.harbour.berths where berth_id is B-007",
     ]
     assert len(plan_figures(question, models[1:], today=TODAY).queries) == 1
+
+
+def test_a_period_that_ends_before_it_begins_is_asked_back():
+    found = plan("What was the landed weight from March to January 2026?")
+    assert not found.queries
+    assert found.unclear == ("“from March to January 2026” ends before it begins.",)

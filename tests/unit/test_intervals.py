@@ -6,6 +6,8 @@ from datetime import date
 
 import pytest
 
+from domain_sdk.errors import InvalidRequest
+from domain_sdk.sql import period_of
 from mesh_core.answers.intervals import Interval, intervals_in
 
 TODAY = date(2026, 11, 26)  # a Thursday
@@ -59,3 +61,25 @@ def test_calendar_time_is_read_as_people_write_it(text, expected):
 def test_fiscal_time_is_not_guessed():
     assert intervals_in("revenue of fiscal 2026", TODAY) is None
     assert intervals_in("revenue of FY2026", TODAY) is None
+
+
+@pytest.mark.parametrize(
+    ("text", "unread"),
+    [
+        ("Q5 2026", "'Q5'"), ("Q0 2026", "'Q0'"), ("Marhc 2026", "'Marhc'"), ("foo 2026", "'foo'"), ("week 3 2026", "'week' '3'"),
+        ("2026-03-01 to 2026-02-30", "'to' '2026-02-30'"), ("not 2026", "'not'"),
+    ],
+)  # fmt: skip
+def test_a_period_with_a_word_that_is_not_understood_is_none(text, unread):
+    with pytest.raises(InvalidRequest, match=f"of which {unread} is not understood"):
+        period_of(text)
+
+
+def test_a_period_that_ends_before_it_begins_is_none():
+    with pytest.raises(InvalidRequest, match="ends before it begins"):
+        period_of("from March to January 2026")
+
+
+def test_words_that_lead_to_a_period_are_understood():
+    assert period_of("in the first quarter of 2026") == period_of("from January to March 2026") == period_of("Q1 2026")
+    assert period_of("during the year 2026") == period_of("2026")

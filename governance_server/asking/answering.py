@@ -170,8 +170,12 @@ class Answering:
 def _compute(evidence: Evidence) -> None:
     """The figures that the question asks for are computed, or the reader is told what was not clear."""
     from mesh_core.answers.figures import plan_figures
+    from mesh_core.answers.look_ups import values_without_rows
 
     backend, tables = evidence.readers.backend, evidence.scope.models(evidence.readers.backend)
     plan = plan_figures(evidence.asking.question, tables, today=backend.now().date())
     evidence.notices += plan.unclear
-    compute_all(evidence, plan.queries[:_MOST_FIGURES])
+    queries = plan.queries[:_MOST_FIGURES]
+    compute_all(evidence, queries)
+    unfound = values_without_rows(queries, evidence.looked_up, evidence.crowded)
+    evidence.notices += [f"No row that you may read has {it}." for it in unfound]

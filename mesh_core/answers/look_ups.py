@@ -6,11 +6,12 @@ its age in days, so that rules about time can be held against it.
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
+from mesh_core.answers.answer import Figure
 from mesh_core.answers.keys import Given, given_values, is_key, singular
 from mesh_core.answers.measure_sql import InvalidMeasure, Values, among, table_of
 from mesh_core.answers.tables import FigureQuery, LookUp, TableModel
@@ -21,7 +22,7 @@ from mesh_core.contract.semantic_check import DIALECT
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["AGE", "look_ups", "matching_ports"]
+__all__ = ["AGE", "look_ups", "matching_ports", "values_without_rows"]
 
 AGE = "days_since_"
 """What the age of a date column is called in a look-up."""
@@ -62,6 +63,40 @@ def look_ups(question: str, tables: Mapping[str, TableModel], *, today: date) ->
     made += [query for it in own for query in _referred(it, given, tables, today)]
     made += [_query(it.table, _condition(it), it.words, today, of=it.look_up(is_own=False)) for it in referring]
     return list({it.sql: it for it in made}.values())
+
+
+def values_without_rows(
+    asked: Sequence[FigureQuery], found: Sequence[tuple[FigureQuery, Figure | None]], crowded: Collection[str]
+) -> list[str]:
+    """What look-ups were asked for and no look-up has a row of, like `order id O-004711`; values with a digit, once each.
+
+    Args:
+        asked: The look-ups that the question is about.
+        found: Every look-up that was run, with its rows.
+        crowded: The SQL of those that have too many rows to be given.
+    """
+    known = {(it.look_up.by, value) for it, figure in found if it.look_up for value in _values_of(it, figure, crowded)}
+    run = {it.sql for it, _ in found}
+    looked = [it.look_up for it in asked if it.look_up and it.look_up.by and it.sql in run]
+    wanted = [(it.by, value) for it in looked for value in it.values if any(letter.isdigit() for letter in value)]
+    return list(dict.fromkeys(f"{by.replace('_', ' ')} {value}" for by, value in wanted if (by, _plain(value)) not in known))
+
+
+def _values_of(query: FigureQuery, figure: Figure | None, crowded: Collection[str]) -> Iterator[str]:
+    """The values that rows were found of; of too many rows, all that were asked for."""
+    look_up = query.look_up
+    if look_up is None or not look_up.by:
+        return
+    if query.sql in crowded:
+        yield from map(_plain, look_up.values)
+    elif figure is not None and look_up.by in figure.columns:
+        place = figure.columns.index(look_up.by)
+        yield from (_plain(row[place]) for row in figure.rows)
+
+
+def _plain(value: str) -> str:
+    """The value as it is compared: without regard to case, and a number without leading zeros."""
+    return str(int(value)) if value.isascii() and value.isdecimal() else value.casefold()
 
 
 def matching_ports(question: str, ports: Mapping[str, Port]) -> list[str]:

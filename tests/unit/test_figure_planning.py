@@ -8,7 +8,9 @@ from typing import Any
 
 import pytest
 
+from mesh_core.answers.answer import Figure
 from mesh_core.answers.figures import plan_figures
+from mesh_core.answers.look_ups import values_without_rows
 from mesh_core.answers.tables import FigurePlan, TableModel
 from mesh_core.contract import Port, load_contract
 
@@ -218,3 +220,26 @@ def test_a_period_that_ends_before_it_begins_is_asked_back():
     found = plan("What was the landed weight from March to January 2026?")
     assert not found.queries
     assert found.unclear == ("“from March to January 2026” ends before it begins.",)
+
+
+@pytest.mark.parametrize(
+    ("question", "rows", "unfound"),
+    [
+        ("Where is shipment 4711?", [], ["shipment no 4711"]),
+        ("Where is shipment 4711?", ["4711"], []),
+        ("Compare shipments 4711 and 0012 and 13", ["4711", "12"], ["shipment no 13"]),
+        ("Where is sailor 42?", ["CR-00042"], []),
+        ("Where is sailor cr-00042?", [], ["crew id CR-00042"]),
+    ],
+)
+def test_a_key_of_which_no_row_is_found_is_told(question, rows, unfound):
+    (query,) = plan(question).queries
+    assert query.look_up is not None
+    figure = Figure(1, "", "", (query.look_up.by,), tuple((row,) for row in rows), ()) if rows else None
+    assert values_without_rows([query], [(query, figure)], set()) == unfound
+
+
+def test_a_key_of_which_there_are_too_many_rows_or_that_was_not_looked_up_is_not_told_as_absent():
+    (query,) = plan("Where is shipment 4711?").queries
+    assert values_without_rows([query], [(query, None)], {query.sql}) == []
+    assert values_without_rows([query], [], set()) == []

@@ -114,11 +114,15 @@ class Evidence:
     def compute(self, query: FigureQuery) -> Figure | None:
         """The query's figure, with a sentence for each row; None if it has no rows, or more than can be said.
 
+        Rows that are looked up again, by whatever way, are the figure that they are already.
+
         A sentence with a number that is neither a value of the figure nor of what it was asked for is not said.
 
         Raises:
             GovernanceError: as `rows`.
         """
+        if already := [figure for it, figure in self.looked_up if it.sql == query.sql]:
+            return already[0]
         sql, rows = self.rows(query.sql, most_rows=query.most_rows)
         if rows.is_cut:
             self.crowded.add(query.sql)
@@ -127,6 +131,8 @@ class Evidence:
         if rows.is_cut or not rows.rows:
             return None
         figure = _figure(sql, query.basis, rows)
+        if same := self._same_rows(query, figure):
+            return same
         known = source_of(figure)
         values = wording_of(f"{known.text}\n{known.context}")
         told = [dict(zip(figure.columns, row, strict=True)) for row in figure.rows]
@@ -137,6 +143,12 @@ class Evidence:
         if query.look_up is not None:
             self.looked_up.append((query, kept))
         return kept
+
+    def _same_rows(self, query: FigureQuery, figure: Figure) -> Figure | None:
+        """The figure of the same rows of the same table."""
+        port = query.look_up.port if query.look_up else ""
+        known = (found for it, found in self.looked_up if found and it.look_up and it.look_up.port == port)
+        return next((it for it in known if (it.columns, it.rows) == (figure.columns, figure.rows)), None)
 
     def look_up(self, sql: str, *, most_rows: int) -> tuple[Figure, bool]:
         """The result of a query that somebody wrote, and whether rows were left out. Raises: GovernanceError."""

@@ -137,6 +137,19 @@ def test_a_delivery_of_the_past_and_one_without_proof_decide_otherwise(story: Ru
     assert "For goods that arrived broken the period is 90 days" in rules(broken, "applies")
 
 
+def test_no_other_row_stands_for_an_order_that_is_one_of_several_not_named_or_not_there(story: RunningServer) -> None:
+    carl = story.user("user:carl")
+    for question in ("May we refund orders O-000711 and O-004711?", "May we refund customer C-0009?"):
+        several = carl.ask(question, purpose=DESK).recommendation
+        assert "Refunds above 1,000 euro" in rules(several, "open")
+        assert rules(several, "applies") == rules(several, "does not apply") == ""
+        assert any(it.startswith("Which of several orders") for it in several.missing)
+    assert "No row that you may read has order id O-999999." in carl.ask("May we refund order O-999999?", purpose=DESK).notices
+    spent = carl.ask("How much did customer C-0009 spend?", purpose=DESK, about="customer C-0009")
+    rows = [(figure.columns, figure.rows) for figure in spent.figures]
+    assert len(rows) == len(set(rows))
+
+
 def test_the_same_case_is_recommended_alike_to_who_may_not_see_the_ledger_and_says_so(story: RunningServer) -> None:
     question = "May we refund order O-000711 after 40 days?"
     carl, dana = (story.user(name).ask(question, purpose=DESK) for name in ("user:carl", "user:dana"))

@@ -42,7 +42,7 @@ def ask(
         typer.Option("--as-of", metavar="WHEN", help="Data of a revision or time (2026-11-01), or an answer again by its id."),
     ] = "",
     extractive: Annotated[bool, typer.Option("--extractive", help="Without the server's model, if it has one.")] = False,
-    about: Annotated[str, typer.Option("--about", metavar="WHOM", help="Whom it is about: 'customer C-0042'.")] = "",
+    about: Annotated[str | None, typer.Option("--about", metavar="WHOM", help="Whom it is about: 'customer C-0042'.")] = None,
     record_in: Annotated[
         str, typer.Option("--record-in", metavar="PRODUCT", help="Let this product of conversations have the turn.")
     ] = "",
@@ -53,9 +53,13 @@ def ask(
     from domain_sdk.asking import RecordIn, to_request
     from domain_sdk.asking import ask as asked
 
+    if about is not None and not about.strip():
+        raise typer.BadParameter(
+            "It is empty: say whom, or leave it out. Is a variable of your shell not set?", param_hint="--about"
+        )
     words = " ".join(question or ())
     request = to_request(
-        words, purpose=purpose, collections=collection or (), as_of=as_of or None, extractive=extractive, about=about,
+        words, purpose=purpose, collections=collection or (), as_of=as_of or None, extractive=extractive, about=about or "",
         recording=RecordIn(record_in, conversation),
     )  # fmt: skip
     with connect(ctx) as mesh, waiting(_DOING["planning"]) as spinner:

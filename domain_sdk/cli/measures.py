@@ -40,6 +40,7 @@ def measure(
 ) -> None:
     """Compute figures that a contract defines, over exactly what policy lets you see; or list them."""
     if not names:
+        _refuse_without_names({"--by": by, "--where": where, "--period": period, "--version": version, "--explain": explain})
         with connect(ctx) as mesh, waiting("Looking …"):
             found = [(port, it) for product in mesh.products() for port in product.ports for it in port.measures]
         listed = [{"port": port.name, **plain(it), "dimensions": [d.name for d in port.measure_dimensions]} for port, it in found]
@@ -60,6 +61,11 @@ def measure(
         print_json({"rows": result.frame.to_dicts(), "sql": result.sql, "ports": plain(result.ports)})
     else:
         output_console().print(result_view(result))
+
+
+def _refuse_without_names(given: dict[str, object]) -> None:
+    if stated := [option for option, value in given.items() if value]:
+        raise typer.BadParameter(f"{', '.join(stated)} of which measure? Name one; `mesh measure` by itself lists them.")
 
 
 def measures_view(found: list[tuple[PortEntry, MeasureEntry]]) -> RenderableType:

@@ -142,7 +142,8 @@ def test_no_other_row_stands_for_an_order_that_is_one_of_several_not_named_or_no
     for question in ("May we refund orders O-000711 and O-004711?", "May we refund customer C-0009?"):
         several = carl.ask(question, purpose=DESK).recommendation
         assert "Refunds above 1,000 euro" in rules(several, "open")
-        assert rules(several, "applies") == rules(several, "does not apply") == ""
+        assert rules(several, "applies") == ""
+        assert {it.rule for it in several.findings if it.figures} <= {"Gold customers have 45 days."}
         assert any(it.startswith("Which of several orders") for it in several.missing)
     assert "No row that you may read has order id O-999999." in carl.ask("May we refund order O-999999?", purpose=DESK).notices
     spent = carl.ask("How much did customer C-0009 spend?", purpose=DESK, about="customer C-0009")

@@ -178,3 +178,19 @@ def test_an_empty_query_is_told_to_be_one_select(capsys: pytest.CaptureFixture[s
     assert (
         error["message"] == "The query is empty: write one SELECT over ports, like SELECT count(*) FROM finance.ledger.entries."
     )
+
+
+@pytest.mark.parametrize(
+    ("arguments", "told"),
+    [
+        (["ask", "What is due?", "--about", " "], "It is empty"),
+        (["measure", "--by", "tier"], "--by of which measure?"),
+        (["measure", "--period", "2026", "--explain"], "--period, --explain of which measure?"),
+    ],
+)
+def test_an_option_that_would_be_ignored_is_refused(
+    arguments: list[str], told: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing(monkeypatch, AssertionError("nothing is to be asked of a server"))
+    assert main(arguments) == 2
+    assert told in " ".join(capsys.readouterr().err.replace("│", " ").split())

@@ -28,7 +28,7 @@ _CURRENCIES = {
 }  # fmt: skip
 _MONEY_WORD = "|".join(re.escape(word) for word in sorted(_CURRENCIES, key=len, reverse=True))
 _QUANTITY = re.compile(
-    rf"(?<![\w.])(?:(?P<unit>day|week|month|year) (?P<place>{_NUMBER})"
+    rf"(?<![\w.])(?<![\s(][-−])(?:(?P<unit>day|week|month|year) (?P<place>{_NUMBER})"
     rf"|(?P<count>{_NUMBER})[ -](?P<kind>working |business |calendar )?(?P<units>day|week|month|year)s?"
     rf"|(?P<front>{_MONEY_WORD}) ?(?P<amount>{_NUMBER})|(?P<sum>{_NUMBER}) ?(?P<back>{_MONEY_WORD}))(?!\w)",
     re.IGNORECASE,

@@ -154,6 +154,14 @@ def test_a_time_that_the_question_states_is_used():
     assert found.findings[0].because.startswith("20 days as asked")
 
 
+@pytest.mark.parametrize("stated", ["after -5 days", "after −5 days", "for -5 dollars", "for $-5"])
+def test_a_negative_amount_states_nothing(stated):
+    rules = ("Claims may be paid within 30 days of the accident.", "Damage up to USD 700 may be paid.")
+    found = recommended(*rules, question=f"May we pay claim 17 {stated}?")
+    assert [it.verdict for it in found.findings] == [Verdict.FAILS, Verdict.FAILS]
+    assert not any("as asked" in it.because for it in found.findings)
+
+
 def test_a_case_of_its_own_needs_to_be_the_case():
     rule = "If the driver fled, claims may be paid within 90 days of the accident."
     open_rule = recommended(rule)

@@ -96,6 +96,10 @@ class Answering:
                 backend, asking.caller, asking.question, purpose=asking.purpose, collections=collections, as_of=as_of
             )
             evidence = Evidence(self.readers, asking, scope)
+            if as_of:
+                evidence.notices.append(
+                    f"The data is as of revision {as_of}; what you may read is as of revision {scope.revision}."
+                )
         yield timing.stage("planning")
         yield Begun("retrieving")
         with timing.spent("retrieving"):

@@ -166,6 +166,8 @@ def test_as_of_a_revision_or_time_asks_the_data_of_then(ask_mesh: AskMesh, tmp_p
         asked = ask_mesh.paula.ask(question, as_of=as_of, extractive=True)
         assert asked.sentences == early.sentences
         assert [citation.version for citation in asked.citations] == [1]
+        assert any(it.startswith("The data is as of revision ") for it in asked.notices)
+    assert not any("as of revision" in it for it in late.notices)
     assert ask_mesh.paula.ask(as_of=early.id).sentences == early.sentences
     with pytest.raises(InvalidRequest):
         ask_mesh.paula.ask(question, as_of=10_000_000)

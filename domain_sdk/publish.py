@@ -153,7 +153,8 @@ class Publishing:
         finally:
             if is_trial:
                 self._abort(publication.id, "a preview")
-        recorded, impact = tuple(not_enforced(self._contract.document)), to_impact(publication.contract_impact)
+        recorded = (*not_enforced(self._contract.document), *self._contract.uncomputed)
+        impact = to_impact(publication.contract_impact)
         return Preview(self._product, quality, tuple(lineage), recorded, impact, expected)
 
     def _name(self, port: str) -> str:

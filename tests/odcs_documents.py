@@ -139,6 +139,8 @@ class _Grower:
     def port(self) -> dict[str, Any]:
         skip = frozenset({"properties", "relationships", "quality", "name", "id", "physicalType", "logicalType"})
         columns = [self.column(0) for _ in range(self.random.randint(1, 6))]
+        if "semanticType" in columns[0]:
+            columns[0]["semanticType"] = "column"  # a port of measures alone has nothing to be published
         for position, column in enumerate((it for it in columns if it.get("logicalType") in ("string", "integer", "date")), 1):
             if self.chance(4):
                 column |= {"primaryKey": True, "primaryKeyPosition": position}

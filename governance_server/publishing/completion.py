@@ -94,7 +94,8 @@ class Completion:
         release = product_pb2.Release(
             product=publication.product, version=publication.version, contract_version=contract.version,
             quality=publication.quality, expectations=publication.expectations,
-            principal=publication.principal, publication=publication.id, not_enforced=not_enforced(contract.document),
+            principal=publication.principal, publication=publication.id,
+            not_enforced=[*not_enforced(contract.document), *contract.uncomputed],
         )  # fmt: skip
         for port, verified in zip(contract.ports, publication.verified_ports, strict=True):
             release.ports.append(self._port_writer.write(publication, port, verified))

@@ -189,7 +189,8 @@ class Publisher:
         self._warehouse.discard_incoming(publication.id)
         return product_pb2.Release(
             product=publication.product, contract_version=contract.version, quality=quality, principal=caller.name,
-            publication=publication.id, not_enforced=not_enforced(contract.document), expectations=expected,
+            publication=publication.id, expectations=expected,
+            not_enforced=[*not_enforced(contract.document), *contract.uncomputed],
         )  # fmt: skip
 
     def _expected(

@@ -94,7 +94,7 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         contract = parse_contract(request.text)
         return pb.ValidateContractResponse(
             api_version=contract.api_version, id=contract.id, version=contract.version,
-            recorded_only=not_enforced(contract.document),
+            recorded_only=[*not_enforced(contract.document), *contract.uncomputed],
             not_servable=[f"{problem.path}: {problem.message}" for problem in unservable(contract)],
         )  # fmt: skip
 

@@ -10,6 +10,7 @@ from typing import Any
 from mesh_core.contract.model import Column, Contract, InvalidContract, Port, PortKind, Rule, Violation
 from mesh_core.contract.quarantine import is_quarantining, quarantine_port
 from mesh_core.contract.schema_check import schema_violations
+from mesh_core.contract.semantic_check import computable
 from mesh_core.contract.semantics import dimensions_of, is_stored, measures_of, synonyms_of
 from mesh_core.contract.yaml_text import UnreadableText, parse_yaml
 from mesh_core.names import InvalidName, check_tag
@@ -70,7 +71,8 @@ def _decode(text: str | bytes) -> str:
 
 
 def _contract(document: Mapping[str, Any], text: str) -> Contract:
-    ports = tuple(_port(entry) for entry in document.get("schema", ()))
+    read = [computable(_port(entry), f"$.schema[{index}]") for index, entry in enumerate(document.get("schema", ()))]
+    ports = tuple(port for port, _ in read)
     return Contract(
         api_version=document["apiVersion"],
         id=document["id"],
@@ -85,6 +87,7 @@ def _contract(document: Mapping[str, Any], text: str) -> Contract:
         custom_properties=_custom(document),
         text=text,
         document=document,
+        uncomputed=tuple(line for _, lines in read for line in lines),
     )
 
 

@@ -190,6 +190,7 @@ class Contract:
         custom_properties: Property → value; of a property written twice the last value.
         text: The file as it was given, unchanged.
         document: The parsed file: plain dicts, lists, strings, numbers, booleans and None. Not to be changed.
+        uncomputed: Measures and dimensions that are recorded only, with the reason; `ports` have the others.
     """
 
     api_version: str
@@ -205,6 +206,7 @@ class Contract:
     custom_properties: Mapping[str, Any]
     text: str = field(repr=False)
     document: Mapping[str, Any] = field(repr=False, compare=False)
+    uncomputed: tuple[str, ...] = field(default=(), repr=False, compare=False)
 
     def port(self, name: str) -> Port:
         """The port of that name. Raises: KeyError naming the ports there are."""

@@ -7,6 +7,7 @@ Source: ODCS 3.2 `semanticType` (RFC 0034): a measure is "an aggregated value co
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from mesh_core.contract.model import Port, PortKind, Violation
@@ -17,7 +18,7 @@ from mesh_core.sql_text import SqlNotUnderstood, parsed_expression
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["DIALECT", "columns_in", "semantic_problems"]
+__all__ = ["DIALECT", "columns_in", "computable", "semantic_problems"]
 
 DIALECT = "duckdb"
 """What expressions are written in: the dialect of governed SQL."""
@@ -41,6 +42,30 @@ def semantic_problems(port: Port, path: str) -> Iterator[Violation]:
             yield Violation(f"{_place(path, measure)}.transformLogic", text)
         if text := _time_problem(measure, port):
             yield Violation(f"{_place(path, measure)}.customProperties", text)
+
+
+def computable(port: Port, path: str) -> tuple[Port, tuple[str, ...]]:
+    """The port with the measures and dimensions that can be computed, and why each of the others cannot, with its path.
+
+    The standard lets a contract say of a measure what it likes, so one that means nothing here is recorded and not refused.
+    """
+    if not (port.measures or port.dimensions):
+        return port, ()
+    problems = list(semantic_problems(port, path))
+    if not problems:
+        return port, ()
+    every: list[Measure | Dimension] = [*port.measures, *port.dimensions]
+    wrong = {it.position for it in every if _is_in(problems, _place(path, it))}
+    kept = replace(
+        port,
+        measures=tuple(it for it in port.measures if it.position not in wrong),
+        dimensions=tuple(it for it in port.dimensions if it.position not in wrong),
+    )
+    return kept, tuple(f"{it.path.removeprefix('$.')}: {it.message.rstrip('.')}: recorded, not computed" for it in problems)
+
+
+def _is_in(problems: Sequence[Violation], place: str) -> bool:
+    return any(it.path == place or it.path.startswith(f"{place}.") for it in problems)
 
 
 def columns_in(expression: exp.Expr, port: str) -> Iterator[exp.Column]:

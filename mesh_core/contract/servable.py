@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 
 from mesh_core.contract.model import Column, Contract, Port, PortKind, Violation
 from mesh_core.contract.roles import role_problems
-from mesh_core.contract.semantic_check import semantic_problems
 from mesh_core.contract.semantics import is_stored
 from mesh_core.names import InvalidName, check_column, check_port_part, check_tag
 
@@ -42,7 +41,6 @@ def _port_problems(port: Port, path: str, places: Sequence[int]) -> Iterator[Vio
     yield from _name_problem(check_port_part, port.name, path)
     yield from _tag_problems(f"{path}.tags", port.tags)
     yield from _columns_problems(port.columns, f"{path}.properties", places)
-    yield from semantic_problems(port, path)
     has_vector = any(column.logical_type == "vector" for column in port.columns)
     if port.kind is PortKind.COLLECTION and not has_vector:
         yield Violation(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -164,8 +164,8 @@ class Checker:
         rows = frame.select(expr.fill_null(False).arg_true().head(limit)).to_series()
         found = frame[rows]
         is_keyed = bool(self._key) and check.columns != self._key and all(name in found.columns for name in self._key)
-        keys = found.select(self._key).iter_rows() if is_keyed else iter([()] * len(rows))
-        for row, values, key in zip(rows, found.select(check.columns).iter_rows(), keys, strict=True):
+        keys = _chosen(found, self._key).iter_rows() if is_keyed else iter([()] * len(rows))
+        for row, values, key in zip(rows, _chosen(found, check.columns).iter_rows(), keys, strict=True):
             named = sample_text(key, is_personal=check.is_personal or self._is_key_personal) if key else ""
             yield Sample(self._total_rows + row, sample_text(values, is_personal=check.is_personal), named)
 
@@ -200,3 +200,8 @@ def _probe(check: Check, stored: pl.Schema) -> _Probe:
 def _is_stored(batch: pl.DataFrame, plan: TypePlan) -> bool:
     same_order = batch.columns == [column.name for column in plan.columns]
     return same_order and all(column.conversion.is_identity for column in plan.columns)
+
+
+def _chosen(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
+    """These columns. A select would take names like `*` and `^a$` for patterns."""
+    return pl.DataFrame([frame.get_column(name) for name in names])

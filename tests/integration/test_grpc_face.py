@@ -23,7 +23,7 @@ CONTROL = {
     "PrincipalService", "ProductService", "PublicationService", "QualityService", "QuestionService", "ServerService",
     "TagService", "TokenService",
 }  # fmt: skip
-GATEWAY = {"ReadService", "RetrievalService", "SqlService"}
+GATEWAY = {"AskService", "ConversationService", "ReadService", "RetrievalService", "SqlService"}
 PACKAGE = "domainmesh.v1."
 EVENTS = "ops.events.events"
 

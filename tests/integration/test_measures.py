@@ -10,7 +10,7 @@ from typing import Any
 import polars as pl
 import pytest
 
-from domain_sdk import AccessDenied, IncompatibleContract, InvalidContract, InvalidRequest, Mesh
+from domain_sdk import AccessDenied, IncompatibleContract, InvalidRequest, Mesh
 from domain_sdk.cli import main
 from domainmesh.v1 import sql_service_pb2
 from domainmesh.v1.sql_service_pb2_grpc import SqlServiceStub
@@ -189,10 +189,12 @@ def test_a_call_gives_sql_or_measures_and_learns_the_sql(server):
             list(stub.RunQuery(sql_service_pb2.RunQueryRequest(measure=wanted), metadata=raw.metadata))
 
 
-def test_a_contract_whose_measure_means_nothing_is_refused_with_the_path(olga):
-    wrong = json.dumps(document(version="1.1.0", net="SUM(profit)"))
-    with pytest.raises(InvalidContract, match=r"\$\.schema\[0\]\.properties\[6\]\.transformLogic.*profit"):
-        olga.domain("shop").product("orders", wrong).publish(orders=FRAME, progress=False)
+def test_a_measure_that_means_nothing_is_recorded_with_the_reason_and_not_computed(olga):
+    wrong = document(version="1.1.0")
+    profit = {"name": "profit", "logicalType": "number", "semanticType": "measure", "transformLogic": "SUM(profit)"}
+    wrong["schema"][0]["properties"].append(profit)
+    preview = olga.domain("shop").product("orders", json.dumps(wrong)).preview(orders=FRAME, progress=False)
+    assert any("schema[0].properties[10]" in it and "profit" in it and "not computed" in it for it in preview.not_enforced)
 
 
 def test_a_measure_that_means_something_else_needs_a_major_version_and_old_releases_keep_theirs(olga, ana):

@@ -28,15 +28,15 @@ def view_contract(purposes: str) -> str:
 
 @pytest.fixture(scope="module")
 def care(ask_mesh: AskMesh) -> Iterator[Mesh]:
-    """Owns what is known of customers, which answers may use for `service` only; `returns` is a part of that."""
+    """Owns what is known of customers, which answers may use for `care-service` only; `care-returns` is a part of that."""
     with ask_mesh.server.admin() as admin:
         admin.admin.create_principal("user:cara")
         admin.admin.create_domain("care", owners=["user:cara"])
-        for purpose, parent in (("service", ""), ("returns", "service"), ("marketing", "")):
+        for purpose, parent in (("care-service", ""), ("care-returns", "care-service"), ("care-marketing", "")):
             admin.admin.create_purpose(purpose, parent=parent)
     with ask_mesh.server.user("user:cara") as cara:
         rows = pl.DataFrame({"customer_id": ["C-0042", "C-0043"], "segment": ["platinum", "basic"], "nickname": ["Zed", "Yan"]})
-        cara.domain("care").product("view", view_contract("[service]")).publish(customers=rows, progress=False)
+        cara.domain("care").product("view", view_contract("[care-service]")).publish(customers=rows, progress=False)
         yield cara
 
 
@@ -49,18 +49,18 @@ def agent(ask_mesh: AskMesh, care: Mesh, name: str) -> Mesh:
     """Someone who may read the view for every purpose, and for none."""
     with ask_mesh.server.admin() as admin:
         if name not in {it.name for it in admin.admin.principals()}:
-            admin.admin.create_principal(name, purposes=["service", "marketing"])
+            admin.admin.create_principal(name, purposes=["care-service", "care-marketing"])
     care.grant(name, "care.view")
     return ask_mesh.reader(name, "policy.handbook")
 
 
 def test_a_customer_is_known_only_under_a_purpose_that_permits_it(ask_mesh: AskMesh, care: Mesh) -> None:
     with agent(ask_mesh, care, "user:agent-1") as mesh:
-        for purpose in ("service", "returns"):
+        for purpose in ("care-service", "care-returns"):
             used = mesh.ask(QUESTION, about="customer C-0042", purpose=purpose, extractive=True)
             assert TABLE in {port.port for port in used.ports}, used
             assert NOTHING[0] not in used.notices
-        for purpose in ("", "marketing"):
+        for purpose in ("", "care-marketing"):
             unused = mesh.ask(QUESTION, about="customer C-0042", purpose=purpose or None, extractive=True)
             assert "care.view" not in told(unused)
             assert unused.notices == NOTHING
@@ -70,21 +70,21 @@ def test_a_customer_is_known_only_under_a_purpose_that_permits_it(ask_mesh: AskM
 def test_a_question_finds_the_customer_only_under_such_a_purpose(ask_mesh: AskMesh, care: Mesh) -> None:
     question = "Which segment has customer C-0042?"
     with agent(ask_mesh, care, "user:agent-2") as mesh:
-        assert "platinum" in mesh.ask(question, purpose="service", extractive=True).text
-        assert "platinum" not in told(mesh.ask(question, purpose="marketing", extractive=True))
+        assert "platinum" in mesh.ask(question, purpose="care-service", extractive=True).text
+        assert "platinum" not in told(mesh.ask(question, purpose="care-marketing", extractive=True))
         assert "platinum" not in told(mesh.ask(question, extractive=True))
 
 
 def test_what_may_not_be_read_and_what_is_not_there_are_told_alike(ask_mesh: AskMesh, care: Mesh) -> None:
     with agent(ask_mesh, care, "user:agent-3") as mesh, ask_mesh.reader("user:guest", "policy.handbook") as guest:
-        absent = mesh.ask(QUESTION, about="customer C-9999", purpose="service", extractive=True)
+        absent = mesh.ask(QUESTION, about="customer C-9999", purpose="care-service", extractive=True)
         forbidden = guest.ask(QUESTION, about="customer C-0042", extractive=True)
     assert absent.notices == forbidden.notices == NOTHING
 
 
 def test_a_model_cannot_read_it_for_another_purpose(ask_mesh: AskMesh, care: Mesh) -> None:
     with agent(ask_mesh, care, "user:agent-4") as mesh:
-        answer = mesh.ask("What do we know of platinum customers?", purpose="marketing")
+        answer = mesh.ask("What do we know of platinum customers?", purpose="care-marketing")
     assert "care.view" not in told(answer)
 
 

@@ -52,7 +52,7 @@ def test_nothing_is_said_if_nothing_is_near_enough() -> None:
 
 
 def test_what_is_asked_by_name_must_be_named() -> None:
-    near = Near({"within": 0.68})
+    near = Near({"within": 0.55})
     assert extracted("How long may an order be returned?", [citation()], near)
     assert extracted("How long may Hooli return an ordered machine?", [citation()], near) == []
     assert extracted("How long may Hooli return an ordered machine?", [citation(title="Terms of Hooli")], near)

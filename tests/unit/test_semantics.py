@@ -35,7 +35,8 @@ def contract(*extra: dict[str, Any], columns: list[dict[str, Any]] = COLUMNS, **
 
 
 def problems(*extra: dict[str, Any], **port: Any) -> list[str]:
-    return [str(it) for it in servable_problems(contract(*extra, **port))]
+    found = contract(*extra, **port)
+    return [str(it) for it in servable_problems(found)] + [f"$.{line}" for line in found.uncomputed]
 
 
 def measure(logic: str | None, **more: Any) -> dict[str, Any]:

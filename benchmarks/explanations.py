@@ -72,6 +72,10 @@ MEANINGS: Mapping[str, str] = {
     "checks.bulk_of_100_columns_per_core": "the same for columns never asked about: each needs the plan of its port",
     "decisions.role_links_load": "50,000 role links of one domain loaded, and the first decision made",
     "decisions.memory_after_strangers": "grown by a million denials for names nobody knows, after the first hundred thousand",
+    "lineage_ingest.single": "16 KiB events over HTTP, one a request, 32 connections, each durable when it is acknowledged",
+    "lineage_ingest.batch": "the same, a hundred a request",
+    "lineage_ingest.new_jobs": "the same of jobs never seen before, each with twenty new edges between columns",
+    "lineage_ingest.memory": "the control server's peak memory by then",
     "lineage_graph.start_up": "half a million column edges: from the start of the process to the first answer about lineage",
     "lineage_graph.memory": "of the control server then",
     "lineage_graph.reach_p50": "everything ten hops downstream of a column, by the SDK over gRPC, complete",
@@ -209,6 +213,10 @@ MEANINGS: Mapping[str, str] = {
 """Figure → what it is, in a few words."""
 
 WHY_MISSED: Mapping[str, str] = {
+    "lineage_ingest.single": (
+        "One event a request: its HTTP, identity, parsing and judging take the server's Python about a millisecond, one at a "
+        "time, and the client's process has the other core. Senders of many use the batch path: see `lineage_ingest.batch`."
+    ),
     "reads.aggregate": (
         "Measured when every row passed by the engine as a stream; since then it reads the table's own files where policy "
         "withholds nothing."

@@ -203,5 +203,5 @@ def _is_stored(batch: pl.DataFrame, plan: TypePlan) -> bool:
 
 
 def _chosen(frame: pl.DataFrame, names: Sequence[str]) -> pl.DataFrame:
-    """These columns. A select would take names like `*` and `^a$` for patterns."""
-    return pl.DataFrame([frame.get_column(name) for name in names])
+    """These columns, named by their places. A select would take names like `*` for patterns, and names may be there twice."""
+    return pl.DataFrame([frame.get_column(name).alias(str(place)) for place, name in enumerate(names)])

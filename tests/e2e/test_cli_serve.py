@@ -107,7 +107,7 @@ def test_serve_says_where_it_is_and_how_to_log_in(start: Start, tmp_path: Path) 
 def test_a_server_that_cannot_start_says_why(start: Start, tmp_path: Path) -> None:
     process = start("serve", "--home", str(tmp_path / "home"), "--host", "0.0.0.0", *FREE_PORTS)
     out, err = process.communicate(timeout=60)
-    assert process.returncode == 1
+    assert process.returncode == 2
     assert out == ""
     assert "TLS is off" in err
     assert "Wrong state" not in err  # the server's own message is enough

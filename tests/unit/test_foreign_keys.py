@@ -64,8 +64,8 @@ def test_keys_that_do_not_fit_into_the_memory_are_spilled(tmp_path: Path) -> Non
 
 
 def test_what_takes_too_long_is_stopped_and_has_failed(tmp_path: Path) -> None:
-    frame = pl.DataFrame({"name": [f"{number}" for number in range(1000)]})
-    orders = pl.DataFrame({"id": range(1000), "customer": frame["name"]})
+    frame = pl.select(name=pl.int_range(2_000_000).cast(pl.String))  # so much that no machine is done before it is stopped
+    orders = pl.select(id=pl.int_range(2_000_000)).with_columns(customer=frame["name"])
     result = found(tmp_path, orders, frame, seconds=0.0)
     assert (result.holds, "was stopped after 0 seconds" in result.message) == (False, True)
 

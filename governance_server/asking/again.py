@@ -14,7 +14,7 @@ from domainmesh.v1 import answer_pb2
 from governance_server.asking.answering import Begun, Part, Timing
 from governance_server.asking.evidence import Asking, Evidence, Readers
 from governance_server.asking.scope import Looked, Scope, look
-from governance_server.rules.errors import GovernanceError
+from governance_server.rules.errors import GovernanceError, Overloaded, Unavailable
 from mesh_core.answers.answer import Answer, Recommendation, Sentence, Span
 from mesh_core.answers.sentences import said
 from mesh_core.answers.sources import Cited
@@ -95,6 +95,8 @@ def _passage(evidence: Evidence, citation: answer_pb2.AnswerCitation) -> int:
         found = evidence.passages(
             replace(shelf, version=citation.version), asking.question, limit=_LOOKED_THROUGH, within=document
         )
+    except (Unavailable, Overloaded):
+        raise  # it may well be there: whoever asks tries again
     except GovernanceError as error:
         _LOG.info("passage not given again port=%s reason=%s", citation.port, type(error).__name__)
         return 0
@@ -105,6 +107,8 @@ def _figure(evidence: Evidence, figure: answer_pb2.AnswerFigure) -> int:
     """The figure's number, 0 if it cannot be computed or is another one now."""
     try:
         found = evidence.recompute(figure.sql, figure.basis)
+    except (Unavailable, Overloaded):
+        raise  # it may well be there: whoever asks tries again
     except GovernanceError as error:
         _LOG.info("figure not given again reason=%s", type(error).__name__)
         return 0

@@ -22,7 +22,7 @@ from governance_server.contracts import parse_contract
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.conversations import CONVERSATIONS, holds_conversations
-from governance_server.rules.errors import GovernanceError, Precondition
+from governance_server.rules.errors import GovernanceError, Overloaded, Precondition, Unavailable
 from governance_server.storage.turns import KeptTurn, waiting_turns
 from mesh_core.answers.answer import Answer
 from mesh_core.answers.wire import answer_to_wire
@@ -74,8 +74,11 @@ def collect(readers: Readers, collector: Asking, product: str) -> Iterator[pb.Tu
             answer = copy_context().run(_again, readers, asked, kept)
             collecting = replace(collector, question=kept.question)
             seen = copy_context().run(_again, readers, collecting, without_sources(answer))
+        except (Unavailable, Overloaded):
+            raise
         except GovernanceError as error:
             _LOG.info("turn not collected answer=%s reason=%s", turn.answer_id, type(error).__name__)
+            yield None
             continue
         yield _turn(turn, answer) if list(seen.sentences) == list(answer.sentences) else None
 

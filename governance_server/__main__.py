@@ -14,10 +14,10 @@ import sys
 import threading
 from dataclasses import replace
 from importlib import import_module
-from types import FrameType
 
 from governance_server.config import InvalidSettings, Settings, load_settings
 from governance_server.key_command import KEY_USAGE, run_key_command
+from governance_server.stop_request import StopRequest
 from governance_server.storage.errors import StorageError
 from governance_server.warehouse.errors import WarehouseError
 
@@ -37,13 +37,8 @@ def main(arguments: list[str]) -> int:
         print(f"mesh: MESH_LOG_LEVEL={level!r} is no level: use DEBUG, INFO, WARNING or ERROR.", file=sys.stderr)
         return 2
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    stop = threading.Event()
-
-    def ask_to_stop(signal_number: int, frame: FrameType | None) -> None:
-        stop.set()
-
-    signal.signal(signal.SIGTERM, ask_to_stop)
-    signal.signal(signal.SIGINT, ask_to_stop)
+    stop = StopRequest()
+    stop.set_by(signal.SIGTERM, signal.SIGINT)
     try:
         settings = load_settings()
         return _COMMANDS[arguments[0]](settings, stop) if is_known else run_key_command(settings, arguments[1:])
@@ -56,7 +51,7 @@ def _http_url(settings: Settings, port: int) -> str:
     return f"{'https' if settings.has_tls else 'http'}://{settings.host}:{port}"
 
 
-def _serve(settings: Settings, stop: threading.Event) -> int:
+def _serve(settings: Settings, stop: StopRequest) -> int:
     gateway = _GatewayProcess(settings, stop)
     gateway.launch()  # first, so that both processes load at the same time
     try:
@@ -111,7 +106,7 @@ def _warm(*modules: str) -> None:
     threading.Thread(target=load, name="warm", daemon=True).start()
 
 
-def _gateway(settings: Settings, stop: threading.Event) -> int:
+def _gateway(settings: Settings, stop: StopRequest) -> int:
     from governance_server.app import build_gateway
 
     gateway = build_gateway(settings)
@@ -123,7 +118,7 @@ def _gateway(settings: Settings, stop: threading.Event) -> int:
     return 0
 
 
-def _end_with_parent(stop: threading.Event) -> None:
+def _end_with_parent(stop: StopRequest) -> None:
     """If MESH_PARENT_PIPE is set, standard input is a pipe from the parent: it ends when that process does, however it does."""
 
     def wait() -> None:
@@ -135,14 +130,14 @@ def _end_with_parent(stop: threading.Event) -> None:
         threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
-def _verify(settings: Settings, stop: threading.Event) -> int:
+def _verify(settings: Settings, stop: StopRequest) -> int:
     from governance_server.audit.offline import prove_offline
 
     print(json.dumps(prove_offline(settings, os.environ)))
     return 0
 
 
-def _rebuild(settings: Settings, stop: threading.Event) -> int:
+def _rebuild(settings: Settings, stop: StopRequest) -> int:
     from governance_server.journal.rebuild import rebuild
     from governance_server.storage.engine import open_database
 
@@ -153,7 +148,7 @@ def _rebuild(settings: Settings, stop: threading.Event) -> int:
     return 0
 
 
-def _recover_administrator(settings: Settings, stop: threading.Event) -> int:
+def _recover_administrator(settings: Settings, stop: StopRequest) -> int:
     from datetime import UTC, datetime
 
     from governance_server.bootstrap import FIRST_ADMINISTRATOR, recover_administrator
@@ -185,7 +180,7 @@ _GATEWAY_ENVIRONMENT = {
 class _GatewayProcess:
     """The gateway as a child process: started once, restarted when it dies, ended with the server."""
 
-    def __init__(self, settings: Settings, stop: threading.Event) -> None:
+    def __init__(self, settings: Settings, stop: StopRequest) -> None:
         self._settings = settings
         self._stop = stop
         self._process: subprocess.Popen[str] | None = None

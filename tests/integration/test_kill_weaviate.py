@@ -115,6 +115,6 @@ class _Wire:
                         self._process.wait()
                 target.sendall(data)
         for end in (source, target):
-            with suppress(OSError):
+            with suppress(OSError):  # the other direction's thread may have ended it
                 end.shutdown(socket.SHUT_RDWR)
-                end.close()
+            end.close()

@@ -35,6 +35,7 @@ from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import Invalid, NotFound, Unauthenticated
 from governance_server.rules.listings import POSITION
 from governance_server.rules.token_chain import find_chain
+from governance_server.sparing_pool import standing_aside
 from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import Database
 
@@ -134,7 +135,10 @@ class Backend:
         head = self.database.head().revision
         if as_of > head:
             raise Invalid(f"as_of is {as_of}, the newest revision is {head}: ask for a revision that exists.")
-        return _policy_at(self.database, as_of)
+        with standing_aside():  # it may have to be read, which takes long
+            policy = _policy_at(self.database, as_of)
+            policy.read()
+        return policy
 
 
 def _check_still_calls(tx: Transaction, caller: Caller) -> None:

@@ -24,6 +24,7 @@ from governance_server.journal.errors import RequestIdReused as JournalRequestId
 from governance_server.keyring import UnusableKeys
 from governance_server.quotas import Quotas
 from governance_server.rules import errors
+from governance_server.sparing_pool import SparingPool, standing_aside
 from governance_server.storage.engine import Database
 from governance_server.storage.errors import StorageUnavailable
 from mesh_core.names import InvalidName
@@ -75,6 +76,8 @@ _LONG_CALLS = frozenset(
 """Calls that may take minutes: they have threads of their own, so that the short ones never wait for them."""
 _DECIDING = frozenset({"/domainmesh.v1.DecisionService/Check", "/domainmesh.v1.DecisionService/CheckMany"})
 """Calls that reflect the head at which they were admitted, or a later one that their response names."""
+_BUSY_DECIDING, _SPARE_DECIDING = 2, 8
+"""Threads of these calls that compute, and those kept for checks that wait for a revision or read the past."""
 _MOST_LONG_CALLS = 16
 _REVISION_WAIT_SECONDS = 2.0
 _MOST_REVISION_WAITS = 2
@@ -123,6 +126,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         self._streams = streams
         self._quotas = quotas
         self._long_calls = StreamPool(_MOST_LONG_CALLS, "long calls are running")
+        self._deciding = SparingPool(busy=_BUSY_DECIDING, most=_BUSY_DECIDING + _SPARE_DECIDING, name="deciding")
         self._revision_waits = threading.BoundedSemaphore(_MOST_REVISION_WAITS)
         self._handlers: dict[str, _Handler] = {}
         self.ids = random.Random(random.SystemRandom().getrandbits(128))  # tells calls apart: no secret
@@ -131,7 +135,7 @@ class CallInterceptor(grpc.ServerInterceptor):
         """True once no handler runs any more: a stopped server lets go of a call before its handler's thread has noticed."""
 
         def wait() -> None:
-            for pool in (calls, self._streams.executor, self._long_calls.executor):
+            for pool in (calls, self._deciding, self._streams.executor, self._long_calls.executor):
                 pool.shutdown(wait=True, cancel_futures=True)
 
         waiting = threading.Thread(target=wait, name="handlers-end", daemon=True)
@@ -162,6 +166,8 @@ class CallInterceptor(grpc.ServerInterceptor):
             make = grpc.stream_stream_rpc_method_handler if handler.request_streaming else grpc.unary_stream_rpc_method_handler
             return make(stream, handler.request_deserializer, _serialised(handler.response_serializer))
         call = self._wrap_unary(handler.unary_unary, method)
+        if method in _DECIDING:
+            call.experimental_thread_pool = self._deciding  # type: ignore[attr-defined]
         if method in _LONG_CALLS:
             call = self._wrap_long(handler.unary_unary, method)
             call.experimental_thread_pool = self._long_calls.executor  # type: ignore[attr-defined]
@@ -242,10 +248,11 @@ class CallInterceptor(grpc.ServerInterceptor):
         may_wait = self._revision_waits.acquire(blocking=False)
         try:
             deadline = time.monotonic() + (_REVISION_WAIT_SECONDS if may_wait else 0)
-            while self._database.revision() < revision:
-                if time.monotonic() >= deadline:
-                    raise errors.RevisionNotReached(f"Revision {revision} is not here yet: try again, or ask another server.")
-                time.sleep(0.01)
+            with standing_aside():
+                while self._database.revision() < revision:
+                    if time.monotonic() >= deadline:
+                        raise errors.RevisionNotReached(f"Revision {revision} is not here yet: try again, or ask another server.")
+                    time.sleep(0.01)
             return True
         finally:
             if may_wait:

@@ -83,6 +83,11 @@ class LivePolicy:
             self._catch_up()
             return self._engine.revision
 
+    def read(self) -> None:
+        """What the next answer needs is in memory."""
+        with self._lock:
+            self._catch_up()
+
     def follow(self, writes: Sequence[ResourceWrite], revision: int) -> bool:
         """This thread's questions are answered with the writes of its open group; see `journal.following.Follower`.
 

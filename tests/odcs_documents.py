@@ -181,6 +181,8 @@ def document_of(seed: int) -> dict[str, Any]:
     made = grower.fields(_SCHEMA, skip=skip)
     made |= {"kind": "DataContract", "apiVersion": grower.random.choice(["v3.0.0", "v3.0.2", "v3.1.0", "v3.2.0"])}
     made |= {"version": f"1.{seed}.0", "schema": [grower.port() for _ in range(grower.random.randint(1, 3))]}
+    if made["apiVersion"] != "v3.2.0":
+        made.setdefault("status", "active")
     if grower.chance(5):
         made["servers"] = [grower.server()]
     return made

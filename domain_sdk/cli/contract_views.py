@@ -57,7 +57,7 @@ def port_extras_view(port: Mapping[str, Any]) -> list[RenderableType]:
         told |= _context(entry)
         told |= {"synonyms": [it["synonym"] for it in entry["synonyms"]]} if entry.get("synonyms") else {}
         told |= {"allowed": [_allowed(it) for it in entry["enum"]]} if entry.get("enum") else {}
-        told |= {"custom": [f"{it['property']}={_custom(it)}" for it in entry.get("customProperties") or ()]}
+        told |= {"custom": _customs(entry)}
         told |= {"see": [_link(it) for it in entry["authoritativeDefinitions"]]} if entry.get("authoritativeDefinitions") else {}
         told |= {"references": [_reference(it) for it in entry["relationships"]]} if entry.get("relationships") else {}
         rows += [(path or "(the port)", name, value) for name, value in told.items() if value]
@@ -94,7 +94,7 @@ def _entries(entry: Mapping[str, Any], path: str) -> list[tuple[str, Mapping[str
 
 
 def _rules(port: Mapping[str, Any], name: str) -> list[tuple[object, ...]]:
-    from mesh_core.contract.load import OPERATORS
+    from mesh_core.contract.older import OPERATORS
 
     rows: list[tuple[object, ...]] = []
     for path, entry in _entries(port, ""):
@@ -104,24 +104,30 @@ def _rules(port: Mapping[str, Any], name: str) -> list[tuple[object, ...]]:
             unit = f" {rule['unit']}" if rule.get("unit") else ""
             words = f"{subject} {operator} {rule.get(operator, '')}{unit}".strip()
             told = ". ".join(str(rule[name]) for name in ("name", "description", "businessImpact") if rule.get(name))
-            told += "".join(f"; {it['property']}={_custom(it)}" for it in rule.get("customProperties") or ())
+            told += "".join(f"; {words}" for words in _customs(rule))
             where = f"{name}.{path}".rstrip(".")
             rows.append((where, words, rule.get("severity"), rule.get("dimension"), told))
     return rows
 
 
+def _customs(entry: Mapping[str, Any]) -> list[str]:
+    """Each custom property in a few words; ODCS 3.0 asked for neither its name nor its value."""
+    return [f"{it.get('property', '?')}={_custom(it)}" for it in entry.get("customProperties") or ()]
+
+
 def _custom(entry: Mapping[str, Any]) -> str:
     told = ", ".join(str(entry[name]) for name in ("description", "vendor") if entry.get(name))
-    return f"{entry['value']} ({told})" if told else str(entry["value"])
+    return f"{entry.get('value', '')} ({told})" if told else str(entry.get("value", ""))
 
 
 def _reference(entry: Mapping[str, Any]) -> str:
-    told = ", ".join(f"{it['property']}={_custom(it)}" for it in entry.get("customProperties") or ())
+    told = ", ".join(_customs(entry))
     return f"{entry['to']} ({told})" if told else str(entry["to"])
 
 
 def _link(entry: Mapping[str, Any]) -> str:
-    return f"{entry['type']}: {entry['url']}" + (f" ({entry['description']})" if entry.get("description") else "")
+    told = f" ({entry['description']})" if entry.get("description") else ""
+    return f"{entry.get('type', 'link')}: {entry.get('url', '')}{told}"
 
 
 def _allowed(value: Mapping[str, Any]) -> str:
@@ -133,7 +139,7 @@ def _words(description: object) -> dict[str, object]:
     if not isinstance(description, dict):
         return {}
     links = [_link(it) for it in description.get("authoritativeDefinitions") or ()]
-    custom = [f"{it['property']}={_custom(it)}" for it in description.get("customProperties") or ()]
+    custom = _customs(description)
     return {name: description.get(name) for name in ("purpose", "usage", "limitations")} | {"see": links, "custom": custom}
 
 

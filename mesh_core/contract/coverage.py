@@ -12,6 +12,7 @@ from collections.abc import Iterator, Mapping
 from enum import StrEnum
 from typing import Any
 
+from mesh_core.contract.older import OPERATORS
 from mesh_core.contract.semantics import is_stored
 
 __all__ = ["COVERAGE", "FRESHNESS", "ORDER", "Part", "Treatment", "not_enforced", "parts_of", "treatment_of"]
@@ -207,6 +208,8 @@ def _fate(part: Part, field: str, entry: Mapping[str, Any]) -> str:
     """What is said of a field that is not enforced; empty for one that is, or that only describes."""
     if part is Part.QUALITY and field == "type" and entry[field] == "text":
         return "a text rule is recorded, not enforced"
+    if part is Part.QUALITY and field == "query" and not any(name in entry for name in OPERATORS):
+        return "recorded, not enforced: nothing says what the query must give"
     if part is Part.SLA and field == "property":
         is_watched = str(entry[field]).strip().casefold() in FRESHNESS
         return "" if is_watched else f"{str(entry[field]).strip()[:40]} is shown, not enforced"

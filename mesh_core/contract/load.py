@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from mesh_core.contract.model import Column, Contract, InvalidContract, Port, PortKind, Rule, Violation
+from mesh_core.contract.older import OPERATORS, bounds_of, custom_of
 from mesh_core.contract.quarantine import is_quarantining, quarantine_port
 from mesh_core.contract.schema_check import schema_violations
 from mesh_core.contract.semantic_check import computable
@@ -17,16 +18,6 @@ from mesh_core.names import InvalidName, check_tag
 
 __all__ = ["load_contract", "mesh_tags"]
 
-OPERATORS = (
-    "mustBe",
-    "mustNotBe",
-    "mustBeGreaterThan",
-    "mustBeGreaterOrEqualTo",
-    "mustBeLessThan",
-    "mustBeLessOrEqualTo",
-    "mustBeBetween",
-    "mustNotBeBetween",
-)
 OLD_RULES = {
     "nullcheck": "nullValues", "nullcount": "nullValues", "nullvalues": "nullValues", "missingvalues": "missingValues",
     "duplicatecheck": "duplicateValues", "duplicatecount": "duplicateValues", "duplicatevalues": "duplicateValues",
@@ -84,7 +75,7 @@ def _contract(document: Mapping[str, Any], text: str) -> Contract:
         ports=(*ports, *(quarantine_port(port) for port in ports if is_quarantining(port))),
         team=_team(document.get("team")),
         sla=tuple(document.get("slaProperties", ())),
-        custom_properties=_custom(document),
+        custom_properties=custom_of(document),
         text=text,
         document=document,
         uncomputed=tuple(line for _, lines in read for line in lines),
@@ -97,10 +88,6 @@ def _team(team: list[Any] | Mapping[str, Any] | None) -> Mapping[str, Any]:
     return team or {}
 
 
-def _custom(entry: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {item["property"]: item["value"] for item in entry.get("customProperties", ())}
-
-
 def _port(entry: Mapping[str, Any]) -> Port:
     properties = entry.get("properties", ())
     is_collection = str(entry.get("physicalType", "")).strip().casefold() == PortKind.COLLECTION.value
@@ -111,7 +98,7 @@ def _port(entry: Mapping[str, Any]) -> Port:
         columns=_columns(it for it in properties if is_stored(it)),
         quality=_rules(entry),
         tags=mesh_tags(entry.get("tags", ())),
-        custom_properties=_custom(entry),
+        custom_properties=custom_of(entry),
         id=entry.get("id"),
         relationships=tuple(entry.get("relationships") or ()),
         synonyms=_other_names(entry),
@@ -150,7 +137,7 @@ def _column(entry: Mapping[str, Any], position: int | None = None, partition: in
         name=entry.get("name", ""),
         logical_type=entry.get("logicalType"),
         physical_type=entry.get("physicalType"),
-        options=entry.get("logicalTypeOptions") or {},
+        options=bounds_of(entry.get("logicalTypeOptions") or {}),
         required=bool(entry.get("required", False)),
         unique=bool(entry.get("unique", False)),
         primary_key_position=position,
@@ -162,7 +149,7 @@ def _column(entry: Mapping[str, Any], position: int | None = None, partition: in
         items=_column(entry["items"]) if entry.get("items") else None,
         map_key=_column(pair["key"]) if pair else None,
         map_value=_column(pair["value"]) if pair else None,
-        custom_properties=_custom(entry),
+        custom_properties=custom_of(entry),
         partition_position=partition,
         relationships=tuple(entry.get("relationships") or ()),
         id=entry.get("id"),
@@ -197,15 +184,19 @@ def _tags(entry: Mapping[str, Any]) -> tuple[str, ...]:
 
 
 def _rules(entry: Mapping[str, Any]) -> tuple[Rule, ...]:
-    return tuple(_rule(item) for item in entry.get("quality") or ())
+    """A rule for each entry, then one for each further operator of an entry: 3.0 allowed several."""
+    listed = entry.get("quality") or ()
+    more = [(item, name) for item in listed for name in [name for name in OPERATORS if name in item][1:]]
+    return (*(_rule(item) for item in listed), *(_rule(item, name) for item, name in more))
 
 
-def _rule(entry: Mapping[str, Any]) -> Rule:
-    operator = next((name for name in OPERATORS if name in entry), None)
+def _rule(entry: Mapping[str, Any], chosen: str | None = None) -> Rule:
+    operator = chosen or next((name for name in OPERATORS if name in entry), None)
     metric = entry.get("metric") or OLD_RULES.get(str(entry.get("rule", "")).strip().casefold())
     is_bare = operator is None and "metric" not in entry and metric not in (None, "rowCount")  # 3.0: none is allowed
+    kind = entry.get("type") or ("library" if metric or entry.get("rule") else "text")
     return Rule(
-        type=entry.get("type") or ("library" if metric or entry.get("rule") else "text"),
+        type="text" if kind == "sql" and operator is None else kind,  # 3.0: nothing says what the query must give
         metric=metric,
         operator="mustBe" if is_bare else operator,
         threshold=0 if is_bare else entry.get(operator) if operator else None,

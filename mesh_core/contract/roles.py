@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mesh_core.contract.model import Violation
+from mesh_core.contract.older import custom_of
 from mesh_core.contract.yaml_text import UnreadableText, parse_yaml
 from mesh_core.names import InvalidName, check_principal
 
@@ -65,7 +66,7 @@ def roles_of(document: Mapping[str, Any]) -> tuple[Role, ...]:
 
 
 def _role(entry: Mapping[str, Any]) -> Role:
-    custom = {item["property"]: item["value"] for item in entry.get("customProperties") or ()}
+    custom = custom_of(entry)
     levels = (
         RoleLevel(names, _needs_all(custom.get(mode, custom.get("approval", "any"))))
         for approvers, mode in _LEVELS
@@ -92,10 +93,10 @@ def role_problems(document: Mapping[str, Any], ports: Collection[str]) -> Iterat
     for index, entry in enumerate(document.get("roles") or ()):
         for place, item in enumerate(entry.get("customProperties") or ()):
             path = f"$.roles[{index}].customProperties[{place}].value"
-            name, value = item["property"], item["value"]
+            name, value = item.get("property"), item.get("value", "any")
             if name in _MODES and str(value).strip().casefold() not in ("any", "all"):
                 yield Violation(path, f"{value!r} is no way to approve: write any or all.")
-            for port in sorted(set(_names(value)) - set(ports)) if name == "ports" else ():
+            for port in sorted(set(_names(value)) - set(ports)) if name == "ports" and "value" in item else ():
                 yield Violation(path, f"the contract has no port {port!r}; name one of {', '.join(sorted(ports))}.")
         for approvers, _ in _LEVELS:
             for name in _names(entry.get(approvers)):

@@ -1,8 +1,8 @@
 """Judges a document by the JSON Schema that the standard ships in its package.
 
 Draft 2019-09 with `unevaluatedProperties`, so that a misspelt field is refused and not dropped. One schema (3.2.0) serves every
-3.x version. Whether a document is valid is told by jsonschema-rs, a hundred times faster; what is wrong with one that is not, by
-jsonschema, whose errors name the innermost fault.
+3.x version; what only 3.0 allowed is in `older`. Whether a document is valid is told by jsonschema-rs, a hundred times faster;
+what is wrong with one that is not, by jsonschema, whose errors name the innermost fault.
 Source: ODCS 3.2.0 JSON Schema.
 """
 
@@ -15,6 +15,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from mesh_core.contract.model import Violation
+from mesh_core.contract.older import as_today, is_of_3_0, relaxed, wants_status
 
 if TYPE_CHECKING:
     import jsonschema_rs
@@ -31,32 +32,33 @@ _SECONDARY = _OPEN_KEYWORDS | {"oneOf", "anyOf"}
 
 
 @cache
-def _schema() -> dict[str, Any]:
+def _schema(*, is_old: bool = False) -> dict[str, Any]:
+    """Today's schema, or for contracts of 3.0 (`is_old`) today's with what they were allowed."""
     from importlib.resources import files
 
     schema: dict[str, Any] = json.loads((files("open_data_contract_standard") / "schema.json").read_text(encoding="utf-8"))
     _spare_untyped_properties(schema)
-    return schema
+    return relaxed(schema) if is_old else schema
 
 
 @cache
-def _verdict() -> jsonschema_rs.Draft201909Validator:
+def _verdict(*, is_old: bool) -> jsonschema_rs.Draft201909Validator:
     import jsonschema_rs
 
-    return jsonschema_rs.Draft201909Validator(_schema())
+    return jsonschema_rs.Draft201909Validator(_schema(is_old=is_old))
 
 
 @cache
-def _validator() -> Draft201909Validator:
+def _validator(*, is_old: bool) -> Draft201909Validator:
     from jsonschema import Draft201909Validator
 
-    return Draft201909Validator(_schema())
+    return Draft201909Validator(_schema(is_old=is_old))
 
 
-def _is_valid(document: object) -> bool:
+def _is_valid(document: object, *, is_old: bool) -> bool:
     """False also for a number that only Python's JSON has."""
     try:
-        return _verdict().is_valid(document)
+        return _verdict(is_old=is_old).is_valid(document)
     except ValueError:
         return False
 
@@ -93,38 +95,15 @@ def schema_violations(document: object) -> tuple[Violation, ...]:
 
     An unknown field is reported at its own path, a missing one at the object it is missing from.
     """
-    today = _as_today(document)
-    errors = [] if _is_valid(today) else list(_validator().iter_errors(today))
+    today, is_old = as_today(document), is_of_3_0(document)
+    errors = [] if _is_valid(today, is_old=is_old) else list(_validator(is_old=is_old).iter_errors(today))
     blamed = [tuple(error.absolute_path) for error in errors if error.validator not in _SECONDARY]
     found = [violation for error in errors for violation in _violations(error, blamed)]
+    if wants_status(document):
+        found.append(Violation("$", "'status' is a required property until ODCS 3.1; say proposed, draft, active or the like."))
     if isinstance(document, dict) and not any(violation.path == "$.apiVersion" for violation in found):
         found.extend(_version_violations(document.get("apiVersion")))
     return tuple(sorted(set(found), key=lambda violation: _natural(violation.path)))
-
-
-def _as_today(document: object) -> object:
-    """The document with the quality entries of 3.0 as today's schema knows them: `rule` was the metric, an operator optional."""
-    is_old = isinstance(document, dict) and str(document.get("apiVersion", "")).startswith("v3.0.")
-    return _with_metrics(document) if is_old else document
-
-
-def _with_metrics(node: object) -> object:
-    if isinstance(node, list):
-        return [_with_metrics(item) for item in node]
-    if not isinstance(node, dict):
-        return node
-    made = {key: _with_metrics(value) for key, value in node.items()}
-    rules = made.get("quality")
-    if isinstance(rules, list):
-        made["quality"] = [_with_metric(rule) if isinstance(rule, dict) else rule for rule in rules]
-    return made
-
-
-def _with_metric(rule: dict[str, Any]) -> dict[str, Any]:
-    if "rule" not in rule or "metric" in rule or rule.get("type", "library") != "library":
-        return rule
-    has_operator = any(name.startswith("must") for name in rule)
-    return {**rule, "metric": "rowCount"} | ({} if has_operator else {"mustBe": 0})
 
 
 def _version_violations(version: object) -> Iterator[Violation]:

@@ -13,6 +13,8 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from mesh_core.contract.older import custom_of
+
 __all__ = ["Dimension", "Measure", "dimensions_of", "is_stored", "measures_of", "synonyms_of"]
 
 
@@ -115,5 +117,4 @@ def _words(entry: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _custom(entry: Mapping[str, Any], name: str) -> str:
-    found = [it["value"] for it in entry.get("customProperties") or () if it["property"] == name]
-    return str(found[-1]).strip() if found else ""
+    return str(custom_of(entry).get(name, "")).strip()

@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 from mesh_core.contract.model import NON_BLOCKING, Column, Port, Rule
+from mesh_core.contract.older import custom_of
 from mesh_core.pii.findings import is_personal_tag
 from mesh_core.quality.check import ITEMS, LIBRARY, Check, Kind
 
@@ -143,7 +144,7 @@ def _references(column: Column, path: tuple[str, ...], root: Column) -> Iterator
 
 
 def _reference(entry: Mapping[str, Any], name: str, path: tuple[str, ...], root: Column | None) -> Check:
-    custom = {item["property"]: item["value"] for item in entry.get("customProperties") or ()}
+    custom = custom_of(entry)
     to = entry.get("to")
     return Check(
         name=name,

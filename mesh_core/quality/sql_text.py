@@ -9,6 +9,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from mesh_core.contract.older import custom_of
+
 __all__ = ["dialect_of", "filled"]
 
 _PLACEHOLDER = re.compile(
@@ -49,7 +51,7 @@ def dialect_of(rule: Mapping[str, Any], document: Mapping[str, Any]) -> str:
 
     Source: ODCS: "adheres to the dialect of the provided server".
     """
-    custom = {item["property"]: item["value"] for item in rule.get("customProperties") or ()}
+    custom = custom_of(rule)
     servers = [str(server.get("type", "")) for server in document.get("servers") or ()]
     written = str(custom.get("dialect") or (servers[0] if servers else "duckdb")).strip().casefold()
     return _DIALECTS.get(written, written if written in _DIALECTS.values() else "duckdb")

@@ -10,9 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mesh_core.contract import Contract, InvalidContract, PortKind, load_contract, servable_problems
+from mesh_core.contract.coverage import not_enforced
 from tests.shared_data import shared_data
 
-HEAD = "apiVersion: v3.2.0\nkind: DataContract\nid: c1\nversion: 1.0.0\n"
+HEAD = "apiVersion: v3.2.0\nkind: DataContract\nid: c1\nversion: 1.0.0\nstatus: active\n"
 
 FAULTS = {
     "additional-unknown-property": "$.unknownRootField",
@@ -241,3 +242,57 @@ def test_the_rules_of_3_0_are_read_as_the_metrics_they_are_called_today() -> Non
     assert (second.metric, second.operator, second.threshold) == ("duplicateValues", "mustBeLessThan", 10)
     assert (third.type, third.metric, third.operator) == ("library", None, None)
     refused(f"{HEAD}schema:\n{schema}")
+
+
+OLD = HEAD.replace("v3.2.0", "v3.0.2")
+
+
+def test_what_only_3_0_allowed_is_accepted_in_a_contract_of_3_0_alone() -> None:
+    """Differences between the standard's JSON Schemas of 3.0.2 and 3.2.0, read side by side."""
+    parts = (
+        "servers: [{server: k, type: kafka, host: b, topic: t}, {server: d, type: duckdb, database: x, schema: 1, id: 'a b'}]\n"
+        "team: [{role: Owner, comment: Keeper of the grail}]\n"
+        "roles: [{role: reader, firstlevelApprovers: kim}]\n"
+        "customProperties: [{property: lonely}, {value: 1}, {property: whole, value: 2}]\n"
+    )
+    loaded = load_contract(OLD + parts)
+    assert loaded.custom_properties == {"whole": 2}
+    assert [line for line in not_enforced(loaded.document) if "comment" in line or "firstlevel" in line] == [
+        "team[].comment: recorded, not enforced",
+        "roles[].firstlevelApprovers: recorded, not enforced",
+    ]
+    paths = {violation.path for violation in refused(HEAD + parts).violations}
+    assert {"$.servers[0].topic", "$.roles[0].firstlevelApprovers"} <= paths
+
+
+def test_a_misspelt_field_of_a_property_is_refused_in_3_0_too() -> None:
+    wrong = f"{OLD}colour: red\nschema:\n- name: t\n  properties: [{{name: a, requierd: true}}]\n"
+    assert [it.path for it in refused(wrong).violations] == ["$.colour", "$.schema[0].properties[0].requierd"]
+
+
+def test_an_exclusive_bound_of_3_0_is_a_flag_beside_the_bound() -> None:
+    options = "{minimum: 0, exclusiveMinimum: true, maximum: 9, exclusiveMaximum: false}"
+    text = f"- name: t\n  properties: [{{name: a, logicalType: integer, logicalTypeOptions: {options}}}]\n"
+    assert contract(text, OLD).ports[0].columns[0].options == {"exclusiveMinimum": 0, "maximum": 9}
+    refused(f"{HEAD}schema:\n{text}")
+
+
+def test_a_rule_of_3_0_may_have_several_operators_or_a_query_without_one() -> None:
+    rules = "[{type: library, rule: rowCount, mustBeGreaterThan: 0, mustBeLessThan: 9}, {type: sql, query: SELECT 1}]"
+    text = f"- name: t\n  quality: {rules}\n  properties: [{{name: a, logicalType: integer}}]\n"
+    loaded = contract(text, OLD)
+    told = [(rule.type, rule.operator, rule.threshold) for rule in loaded.ports[0].quality]
+    assert told == [("library", "mustBeGreaterThan", 0), ("text", None, None), ("library", "mustBeLessThan", 9)]
+    assert "schema[].quality[].query: recorded, not enforced: nothing says what the query must give" in not_enforced(
+        loaded.document
+    )
+    refused(f"{HEAD}schema:\n{text}")
+
+
+@pytest.mark.parametrize(("version", "is_refused"), [("v3.0.2", True), ("v3.1.0", True), ("v3.2.0", False)])
+def test_status_is_required_until_3_1(version: str, *, is_refused: bool) -> None:
+    text = HEAD.replace("status: active\n", "").replace("v3.2.0", version)
+    if is_refused:
+        assert [it.path for it in refused(text).violations] == ["$"]
+    else:
+        assert load_contract(text).status is None

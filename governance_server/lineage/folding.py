@@ -10,9 +10,11 @@ import hashlib
 from collections import OrderedDict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from governance_server.lineage.derivation import REPLACING, digest_of, lineages_of
 from governance_server.lineage.judging import AcceptedEvent
+from governance_server.lineage.receipt import Sources, sources_of
 from governance_server.lineage.received import ReceivedEvent
 from governance_server.lineage.run_state import CATALOG, RunState, canonical, joined, state_of
 from governance_server.storage import lineage_runs as rows
@@ -40,6 +42,18 @@ class Folded:
 
     created: tuple[str, ...] | None
     lineages: Mapping[str, PortLineage]
+    sources: Mapping[str, Sources]
+
+
+class _Derivation(NamedTuple):
+    """What follows from a state, by target; most runs of a job share one."""
+
+    lineages: Mapping[str, PortLineage]
+    digests: Mapping[str, str]
+    sources: Mapping[str, Sources]
+
+
+_NOTHING = _Derivation({}, {}, {})
 
 
 @dataclass(slots=True)
@@ -51,7 +65,7 @@ class _Run:
     relevant: bytes
     """A digest of what its lineages follow from."""
     lineages: Mapping[str, PortLineage]
-    digests: Mapping[str, str]
+    derivation: _Derivation
     told: dict[str, rows.Output] = field(default_factory=dict)
     text: str = ""
     """The state, once it was written."""
@@ -76,7 +90,7 @@ class Folding:
     def __init__(self) -> None:
         self._runs: OrderedDict[str, _Run] = OrderedDict()
         self._bytes = 0
-        self._derivations: OrderedDict[bytes, tuple[Mapping[str, PortLineage], Mapping[str, str]]] = OrderedDict()
+        self._derivations: OrderedDict[bytes, _Derivation] = OrderedDict()
         self._evidenced: set[str] = set()
         """Digests of lineages that are stored already."""
         self._counting: dict[tuple[str, str, str], frozenset[str]] = {}
@@ -119,11 +133,11 @@ class Folding:
         told = state_of(accepted.event, accepted.schemas, accepted.claimed)
         state = joined(known.state if known is not None else None, told)
         if known is not None and state == known.state:
-            return Folded(None, known.lineages)
+            return Folded(None, known.lineages, known.derivation.sources)
         run = self._derived(known, state, sequence, tells=accepted.tells)
         created = self._write(group, key, known, run, accepted)
         group.runs[key] = run
-        return Folded(created, run.lineages)
+        return Folded(created, run.lineages, run.derivation.sources)
 
     def _find(self, group: _Group, key: str) -> _Run | None:
         sequence = group.sequences.get(key)
@@ -135,24 +149,25 @@ class Folding:
         text = rows.read_run(group.connection, key)
         state, told = RunState.from_text(text), rows.outputs_of(group.connection, key)
         relevant = _relevant(state)
-        lineages, digests = self._lineages(state, relevant)
-        known = {target: lineage for target, lineage in lineages.items() if target in told}  # of a claim nothing was told
-        return _Run(sequence, state, relevant, known, digests, told, text)
+        found = self._derivation(state, relevant)
+        known = {target: lineage for target, lineage in found.lineages.items() if target in told}  # of a claim nothing was told
+        return _Run(sequence, state, relevant, known, found, told, text)
 
     def _derived(self, known: _Run | None, state: RunState, sequence: int, *, tells: bool) -> _Run:
         if not tells:
-            return _Run(sequence, state, b"", {}, {})
+            return _Run(sequence, state, b"", {}, _NOTHING)
         relevant, told = _relevant(state), known.told if known is not None else {}
         if known is not None and known.relevant == relevant:
-            return _Run(sequence, state, relevant, known.lineages, known.digests, told)
-        return _Run(sequence, state, relevant, *self._lineages(state, relevant), told)
+            return _Run(sequence, state, relevant, known.lineages, known.derivation, told)
+        found = self._derivation(state, relevant)
+        return _Run(sequence, state, relevant, found.lineages, found, told)
 
-    def _lineages(self, state: RunState, relevant: bytes) -> tuple[Mapping[str, PortLineage], Mapping[str, str]]:
-        """The lineage of each target and its digest; most runs of a job tell what an earlier one did."""
+    def _derivation(self, state: RunState, relevant: bytes) -> _Derivation:
         kept = self._derivations.pop(relevant, None)
         if kept is None:
             lineages = lineages_of(state)
-            kept = (lineages, {target: digest_of(it) for target, it in lineages.items()})
+            digests = {target: digest_of(it) for target, it in lineages.items()}
+            kept = _Derivation(lineages, digests, {target: sources_of(it) for target, it in lineages.items()})
         self._derivations[relevant] = kept
         if len(self._derivations) > _DERIVATIONS_KEPT:
             self._derivations.popitem(last=False)
@@ -326,4 +341,4 @@ def _output(key: str, namespace: str, job: str, run: _Run, target: str) -> rows.
     weight = _DECLARED_WEIGHT if state.is_declared else _COMPLETE_WEIGHT if is_complete else _OTHER_WEIGHT
     replaces = state.is_declared or (change is not None and str(change.value).upper() in REPLACING)
     first_ns = state.first_ns if -(2**63) < state.first_ns < 2**63 else 0
-    return rows.Output(key, target, namespace, job, run.digests[target], weight, int(replaces), first_ns)
+    return rows.Output(key, target, namespace, job, run.derivation.digests[target], weight, int(replaces), first_ns)

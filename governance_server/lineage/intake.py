@@ -210,7 +210,10 @@ class LineageIntake:
         made: list[tuple[_Entry, Answer]] = []
         for sequence, (entry, found) in enumerate(zip(entries, folded, strict=True), first):
             try:
-                receipt = receipt_of(entry.accepted, sequence, created=found.created, lineages=found.lineages, port_of=port_of)
+                receipt = receipt_of(
+                    entry.accepted, sequence, created=found.created, lineages=found.lineages, sources=found.sources,
+                    port_of=port_of,
+                )  # fmt: skip
             except Exception as error:  # noqa: BLE001 (it is stored: only what is told of it failed)
                 _LOG.exception("lineage.receipt_failed sequence=%d", sequence)
                 made.append((entry, error))

@@ -93,8 +93,9 @@ class EventJudge:
     def _claims(self, event: ReceivedEvent, caller: Caller, facts: Facts) -> Iterator[str]:
         """Targets of explicit lineage, and other names of the outputs, that are others'."""
         for output in event.datasets("outputs"):
-            owner = _owner(facts, DatasetName(output["namespace"], output["name"]))[1]
-            for it in output.get("facets", {}).get("symlinks", {}).get("identifiers") or ():
+            others = output.get("facets", {}).get("symlinks", {}).get("identifiers")
+            owner = _owner(facts, DatasetName(output["namespace"], output["name"]))[1] if others else ""
+            for it in others or ():
                 named = DatasetName(it["namespace"], it["name"])
                 if _owner(facts, named)[1] not in ("", owner):
                     yield dataset_node(*named)

@@ -5,9 +5,9 @@ Owns the receipt and how it is read from an event. Nothing of an event is droppe
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from governance_server.lineage.judging import AcceptedEvent
 from governance_server.lineage.received import EventKind
@@ -15,15 +15,15 @@ from governance_server.lineage.run_state import LONGEST_QUERY
 from mesh_core.dataset_names import dataset_node, is_outside
 from mesh_core.lineage import Basis, PortLineage
 
-__all__ = ["MOST_EDGES", "LineageReceipt", "ReceiptEdge", "receipt_of"]
+__all__ = ["MOST_EDGES", "LineageReceipt", "ReceiptEdge", "Sources", "receipt_of", "sources_of"]
+
+Sources = tuple[tuple[str, int], ...]
 
 MOST_EDGES = 1000
 _SQL = "$.job.facets.sql"
-_INTERPRETED = {
-    "run": frozenset({"parent"}),
-    "job": frozenset({"lineage"}),
-    "dataset": frozenset({"columnLineage", "lifecycleStateChange", "schema", "symlinks", "version"}),
-}
+_OF_DATASETS = frozenset({"columnLineage", "lifecycleStateChange", "schema", "symlinks", "version"})
+_INTERPRETED = {"run": frozenset({"parent"}), "job": frozenset({"lineage"}), "dataset": _OF_DATASETS | {"lineage"}}
+"""By what the event is about; in an event about a dataset the facet `lineage` stands with the dataset."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,11 +68,25 @@ def receipt_of(
     *,
     created: tuple[str, ...] | None,
     lineages: Mapping[str, PortLineage],
+    sources: Mapping[str, Sources],
     port_of: Callable[[str], str],
 ) -> LineageReceipt:
-    """The receipt; `created` is None if the event told nothing new, `port_of` names the port that a dataset is known to be."""
+    """The receipt.
+
+    Args:
+        accepted: The event.
+        sequence: Its place in the stream.
+        created: What nobody knew before; None if the event told nothing new.
+        lineages: What its run tells now, by target.
+        sources: Of each of them what `sources_of` says.
+        port_of: Names the port that a dataset is known to be.
+    """
     event = accepted.event
-    edges = [edge for _, lineage in sorted(lineages.items()) for edge in _edges(lineage, port_of)]
+    edges = [
+        ReceiptEdge(port_of(source), port_of(lineage.target_port), columns, lineage.basis.value)
+        for target, lineage in sorted(lineages.items())
+        for source, columns in sources[target]
+    ]
     inferred = [target for target, lineage in sorted(lineages.items()) if lineage.basis is Basis.INFERRED]
     nodes = {dataset_node(d["namespace"], d["name"]) for side in ("inputs", "outputs") for d in event.datasets(side)}
     return LineageReceipt(
@@ -88,31 +102,23 @@ def receipt_of(
     )
 
 
-def _edges(lineage: PortLineage, port_of: Callable[[str], str]) -> Iterator[ReceiptEdge]:
-    columns: dict[str, int] = {}
-    for edge in lineage.edges:
-        columns[edge.source_port] = columns.get(edge.source_port, 0) + 1
-    target = port_of(lineage.target_port)
-    for dataset_edge in lineage.dataset_edges if lineage.basis is not Basis.SYMLINK else ():
-        source = dataset_edge.source_port
-        yield ReceiptEdge(port_of(source), target, columns.get(source, 0), lineage.basis.value)
+def sources_of(lineage: PortLineage) -> Sources:
+    """Each source of the lineage, by name, with the number of edges between columns that lead from it; none of another name."""
+    if lineage.basis is Basis.SYMLINK:
+        return ()
+    columns = Counter(edge.source_port for edge in lineage.edges)
+    return tuple((it.source_port, columns[it.source_port]) for it in lineage.dataset_edges)
 
 
 def _uninterpreted(accepted: AcceptedEvent) -> Iterator[str]:
     content = accepted.event.content
-    places: list[tuple[str, str, Mapping[str, Any]]] = []
-    for kind in ("run", "job", "dataset"):
+    for kind, known in _INTERPRETED.items():
         if kind in content:
-            places.append((f"$.{kind}", kind, content[kind]))
-    for side in ("inputs", "outputs"):
-        places += [(f"$.{side}[{i}]", "dataset", it) for i, it in enumerate(accepted.event.datasets(side))]
-    for path, kind, part in places:
-        known = _INTERPRETED[kind]
-        if accepted.event.kind is EventKind.DATASET:
-            known |= {"lineage"}
-        yield from (f"{path}.facets.{name}" for name in part.get("facets", {}) if name not in known)
-        for more in ("inputFacets", "outputFacets"):
-            yield from (f"{path}.{more}.{name}" for name in part.get(more, {}))
+            yield from (f"$.{kind}.facets.{name}" for name in content[kind].get("facets", ()) if name not in known)
+    for side, more in (("inputs", "inputFacets"), ("outputs", "outputFacets")):
+        for i, part in enumerate(accepted.event.datasets(side)):
+            yield from (f"$.{side}[{i}].facets.{name}" for name in part.get("facets", ()) if name not in _OF_DATASETS)
+            yield from (f"$.{side}[{i}].{more}.{name}" for name in part.get(more, ()))
 
 
 def _notes_on_query(accepted: AcceptedEvent, inferred: Sequence[str], lineages: Mapping[str, PortLineage]) -> Iterator[str]:

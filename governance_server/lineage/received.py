@@ -44,6 +44,7 @@ class ReceivedEvent:
         time_ns: The event's own time, nanoseconds since 1970-01-01 UTC.
         has_zone: False if the time named no zone; it is then taken for UTC.
         content: The parsed JSON; not to be changed.
+        job: The job's namespace and name; None for an event about a dataset.
     """
 
     body: bytes
@@ -52,12 +53,7 @@ class ReceivedEvent:
     time_ns: int
     has_zone: bool
     content: dict[str, Any]
-
-    @property
-    def job(self) -> DatasetName | None:
-        """The job's namespace and name; None for an event about a dataset."""
-        found = self.content.get("job")
-        return None if found is None else DatasetName(found["namespace"], found["name"])
+    job: DatasetName | None
 
     @property
     def run_id(self) -> str:
@@ -84,7 +80,9 @@ def parse_event(body: bytes, parsed: Any = None) -> ReceivedEvent:  # noqa: ANN4
         problems = problems or _unusable(content)
         raise Invalid(f"This is no OpenLineage event: {problems[0].path}: {problems[0].message}.", problems=problems)
     kind = EventKind.RUN if "run" in content else EventKind.JOB if "job" in content else EventKind.DATASET
-    return ReceivedEvent(body, hashlib.sha256(body).hexdigest(), kind, *moment, content)
+    job = content.get("job")
+    named = None if job is None else DatasetName(job["namespace"], job["name"])
+    return ReceivedEvent(body, hashlib.sha256(body).hexdigest(), kind, *moment, content, named)
 
 
 def _json(body: bytes) -> Any:  # noqa: ANN401  # any JSON

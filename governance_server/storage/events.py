@@ -13,6 +13,7 @@ from datetime import datetime
 
 from governance_server.storage.drivers import Connection, Row
 from governance_server.storage.engine import Database
+from governance_server.storage.many_rows import put_rows
 from governance_server.storage.times import from_microseconds, to_microseconds
 
 __all__ = ["Event", "EventLog", "StreamProblem", "StreamVerification", "verify_stream"]
@@ -28,7 +29,7 @@ _CREATE_HEAD = (
 _HEAD = "SELECT sequence, hash, pruned_sequence, pruned_hash FROM stream_head WHERE stream = ?"
 _TAKE_HEAD = "UPDATE stream_head SET sequence = sequence + ? WHERE stream = ? RETURNING sequence, hash"
 _MOVE_HEAD = "UPDATE stream_head SET hash = ? WHERE stream = ?"
-_INSERT = "INSERT INTO event (stream, sequence, received_at_us, hash, body) VALUES (?, ?, ?, ?, ?)"
+_INSERT = "INSERT INTO event (stream, sequence, received_at_us, hash, body)"
 _EARLIER = "SELECT sequence FROM event WHERE stream = ? AND sequence <= ? ORDER BY sequence LIMIT 100"
 _READ = "SELECT sequence, received_at_us, hash, body FROM event WHERE stream = ? AND sequence > ? ORDER BY sequence LIMIT ?"
 _WALK = (
@@ -119,7 +120,7 @@ class EventLog:
             for sequence, body in enumerate(bodies, first):
                 digest = _event_hash(digest, sequence, time_us, hashlib.sha256(body).digest())
                 rows.append((self._stream, sequence, time_us, digest, body))
-            used.executemany(_INSERT, rows)
+            put_rows(used, _INSERT, rows)
             used.execute(_MOVE_HEAD, (digest, self._stream))
             if along is not None:
                 along(used, first, time_us)

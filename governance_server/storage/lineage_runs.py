@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from governance_server.storage.drivers import Connection
+from governance_server.storage.many_rows import put_rows
 
 __all__ = ["Due", "Output", "Pending", "RunRow", "Told", "delete_due", "is_known_dataset", "is_known_job", "last_sequences",
            "list_due", "outputs_of", "read_evidence", "read_run", "told_of"]  # fmt: skip
@@ -18,26 +19,25 @@ __all__ = ["Due", "Output", "Pending", "RunRow", "Told", "delete_due", "is_known
 _RUN_COLUMNS = "key, kind, owner, namespace, job, run_id, state, first_us, last_us, parent, job_version, last_sequence, body"
 _CHANGING = ("state", "job", "first_us", "last_us", "parent", "job_version", "last_sequence", "body")
 _PUT_RUN = (
-    f"INSERT INTO lineage_run ({_RUN_COLUMNS}) VALUES ({', '.join('?' * 13)}) "
-    f"ON CONFLICT (key) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _CHANGING)}"
+    f"INSERT INTO lineage_run ({_RUN_COLUMNS})",
+    f"ON CONFLICT (key) DO UPDATE SET {', '.join(f'{name} = excluded.{name}' for name in _CHANGING)}",
 )
 _PUT_IO = (
-    "INSERT INTO lineage_io (key, side, node, version) VALUES (?, ?, ?, ?) "
-    "ON CONFLICT (key, side, node) DO UPDATE SET version = excluded.version"
+    "INSERT INTO lineage_io (key, side, node, version)",
+    "ON CONFLICT (key, side, node) DO UPDATE SET version = excluded.version",
 )
 _PUT_OUTPUT = (
-    "INSERT INTO lineage_output (key, target, namespace, job, digest, weight, replaces, first_ns) "
-    "VALUES (?, ?, ?, ?, ?, ?, ?, ?) "
+    "INSERT INTO lineage_output (key, target, namespace, job, digest, weight, replaces, first_ns)",
     "ON CONFLICT (key, target) DO UPDATE SET job = excluded.job, digest = excluded.digest, weight = excluded.weight, "
-    "replaces = excluded.replaces, first_ns = excluded.first_ns"
+    "replaces = excluded.replaces, first_ns = excluded.first_ns",
 )
+_PUT_DUE = ("INSERT INTO lineage_due (namespace, job, target, principal)", "ON CONFLICT DO NOTHING")
+_PUT_EVIDENCE = ("INSERT INTO lineage_evidence (digest, body)", "ON CONFLICT DO NOTHING")
 _TOLD = (
     "SELECT weight, digest, max(first_ns), max(CASE WHEN replaces = 1 THEN first_ns END) FROM lineage_output "
     "WHERE namespace = ? AND job = ? AND target = ? GROUP BY weight, digest"
 )
-_PUT_DUE = "INSERT INTO lineage_due (namespace, job, target, principal) VALUES (?, ?, ?, ?) ON CONFLICT DO NOTHING"
 _DELETE_OUTPUT = "DELETE FROM lineage_output WHERE key = ? AND target = ?"
-_PUT_EVIDENCE = "INSERT INTO lineage_evidence (digest, body) VALUES (?, ?) ON CONFLICT DO NOTHING"
 _MOST_MARKS = 500
 _DELETE_DUE = "DELETE FROM lineage_due WHERE namespace = ? AND job = ? AND target = ?"
 
@@ -106,17 +106,17 @@ class Pending:
 
     def write(self, connection: Connection) -> None:
         """All of it is written."""
-        gone = [place for place, output in self.outputs.items() if output is None]
-        for statement, rows in (
+        for (insert, otherwise), rows in (
             (_PUT_RUN, list(self.runs.values())),
             (_PUT_IO, [(*place, version) for place, version in self.io.items()]),
             (_PUT_OUTPUT, [output for output in self.outputs.values() if output is not None]),
-            (_DELETE_OUTPUT, gone),
             (_PUT_EVIDENCE, list(self.evidence.items())),
             (_PUT_DUE, list(self.due)),
         ):
-            if rows:
-                connection.executemany(statement, rows)
+            put_rows(connection, insert, rows, otherwise=otherwise)
+        gone = [place for place, output in self.outputs.items() if output is None]
+        if gone:
+            connection.executemany(_DELETE_OUTPUT, gone)
 
 
 def last_sequences(connection: Connection, keys: Sequence[str]) -> dict[str, int]:
@@ -154,7 +154,9 @@ def told_of(connection: Connection, namespace: str, job: str, target: str) -> li
 
 def delete_due(connection: Connection, due: Iterable[Due]) -> None:
     """These are not due any more."""
-    connection.executemany(_DELETE_DUE, [it[:3] for it in due])
+    gone = [it[:3] for it in due]
+    if gone:
+        connection.executemany(_DELETE_DUE, gone)
 
 
 def list_due(connection: Connection) -> list[Due]:

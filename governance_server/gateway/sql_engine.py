@@ -11,7 +11,6 @@ import re
 import secrets
 import shutil
 import threading
-import time
 from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -88,8 +87,13 @@ class _Watch:
     """Interrupts a query when its time is over: again and again, since an interrupt between two steps of the engine is lost."""
 
     def __init__(self, timeout_seconds: float) -> None:
-        self._deadline = time.monotonic() + timeout_seconds
+        self._timeout_seconds = timeout_seconds
+        self._is_ending = threading.Event()
         self._is_over = threading.Event()
+
+    def end(self) -> None:
+        """What still runs is interrupted from now on."""
+        self._is_ending.set()
 
     @contextmanager
     def over(self, connection: duckdb.DuckDBPyConnection) -> Iterator[None]:
@@ -100,13 +104,14 @@ class _Watch:
             yield
         finally:
             self._is_over.set()
+            self._is_ending.set()
             thread.join()
 
     def _run(self, connection: duckdb.DuckDBPyConnection) -> None:
-        wait_seconds = self._deadline - time.monotonic()
-        while not self._is_over.wait(max(wait_seconds, _INTERRUPT_SECONDS)):
+        self._is_ending.wait(self._timeout_seconds)
+        while not self._is_over.is_set():
             connection.interrupt()
-            wait_seconds = 0.0
+            self._is_over.wait(_INTERRUPT_SECONDS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,10 +138,15 @@ class SqlEngine:
             EngineOutOfMemory, EngineFailed: as they say.
             Exception: what a table's read raised.
         """
-        with self._connection(tables) as connection, _told(tables), _Watch(timeout_seconds).over(connection):
+        watch = _Watch(timeout_seconds)
+        with self._connection(tables) as connection, _told(tables), watch.over(connection):
             reader = _portable(connection.sql(sql)).to_arrow_reader(_BATCH_ROWS)
-            yield pa.RecordBatch.from_pylist([], schema=reader.schema)
-            yield from reader
+            try:
+                yield pa.RecordBatch.from_pylist([], schema=reader.schema)
+                yield from (batch for batch in reader)  # by itself, `yield from` would close it first
+            finally:
+                watch.end()  # a reader that is closed early goes on until its buffer is full: to the end, if little is found
+                reader.close()
 
     @contextmanager
     def _connection(self, tables: Mapping[str, Table]) -> Iterator[duckdb.DuckDBPyConnection]:

@@ -56,7 +56,7 @@ def govern(
     frame = source.frame.filter(conditions) if conditions else source.frame
     plans = {column.name: column for column in plan.columns}
     masked = [_shown(plan, plans[name], source.schema, salt).alias(name) for name in columns]
-    shown = frame.select(*carried, *masked)
+    shown = frame.select(*carried, *_as_high(masked, source.schema))
     try:
         return Governed(shown, shown.collect_schema())
     except pl.exceptions.PolarsError as error:
@@ -84,6 +84,8 @@ def _shown(plan: ReadPlan, column: ColumnPlan, schema: pl.Schema, salt: bytes) -
     """The value shown: the first branch that holds, else null; then the guard mask."""
     data_type = schema[column.name]
     value: pl.Expr = pl.lit(None, dtype=data_type)
+    if column.guard_mask is Mask.REPLACE_WITH_NULL:  # a column that shows nothing is not even read
+        return value
     for branch in reversed(column.branches):
         under = _masked(plan, pl.col(column.name), branch.mask, data_type, salt)
         if branch.condition == TRUE:
@@ -93,9 +95,19 @@ def _shown(plan: ReadPlan, column: ColumnPlan, schema: pl.Schema, salt: bytes) -
     return _masked(plan, value, column.guard_mask, data_type, salt)
 
 
+def _as_high(shown: list[pl.Expr], schema: pl.Schema) -> list[pl.Expr]:
+    """The same columns, as many rows as the table has even if none of them is read."""
+    if any(expression.meta.root_names() for expression in shown):
+        return shown
+    read = pl.col(next(iter(schema))).is_null()
+    return [pl.when(read | True).then(expression).alias(expression.meta.output_name()) for expression in shown]
+
+
 def _masked(plan: ReadPlan, value: pl.Expr, mask: Mask | None, data_type: pl.DataType, salt: bytes) -> pl.Expr:
     if mask is None:
         return value
+    if mask is Mask.REPLACE_WITH_NULL:
+        return pl.lit(None, dtype=data_type)
     try:
         return mask_expression(value, mask, data_type, query_salt=salt)
     except ValueError as error:

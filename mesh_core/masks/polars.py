@@ -12,6 +12,7 @@ from types import MappingProxyType
 import numpy as np
 import polars as pl
 import pyarrow as pa
+from numpy.typing import NDArray
 
 from mesh_core.masks import Mask, MaskNotApplicable, check_mask
 from mesh_core.masks.values import MASKED_TEXT, check_salt, hash_integer, hash_text
@@ -54,9 +55,9 @@ def mask_expression(column: pl.Expr, mask: Mask, dtype: pl.DataType, *, query_sa
         case Mask.MASK_ALPHANUM:
             return _masked_text(column)
         case Mask.SHOW_FIRST_4:
-            return column.str.head(4) + _masked_text(column.str.slice(4))
+            return _masked_text(column, first=4)
         case Mask.SHOW_LAST_4:
-            return _masked_text(column.str.head(-4)) + column.str.tail(4)
+            return _masked_text(column, last=4)
         case Mask.TRUNCATE_TO_YEAR:
             return _truncated(column, "1y", dtype)
         case Mask.TRUNCATE_TO_MONTH:
@@ -86,22 +87,47 @@ def logical_type_of(dtype: pl.DataType) -> str:
     return "number" if dtype.is_float() or isinstance(dtype, pl.Decimal) else "object"
 
 
-def _masked_text(column: pl.Expr) -> pl.Expr:
-    return column.map_batches(_mask_text, return_dtype=pl.String, is_elementwise=True)
+def _masked_text(column: pl.Expr, *, first: int = 0, last: int = 0) -> pl.Expr:
+    """The text masked but for so many first or last characters."""
+
+    def masked(series: pl.Series) -> pl.Series:
+        return _mask_text(series, first, last)
+
+    return column.map_batches(masked, return_dtype=pl.String, is_elementwise=True)
 
 
-def _mask_text(series: pl.Series) -> pl.Series:
+def _mask_text(series: pl.Series, first: int = 0, last: int = 0) -> pl.Series:
     """One table over all UTF-8 bytes: a character's first byte decides, its others go. Patterns take ten times as long."""
     plain = series.to_arrow(compat_level=pl.CompatLevel.oldest())
     validity, offsets, data = plain.buffers()
     raw = b"" if data is None else data.to_pybytes()
-    if not raw.isascii():
+    positions = np.frombuffer(offsets, dtype=np.int64)
+    if raw.isascii():
+        masked = _with_ends(raw, positions[plain.offset :][: len(plain) + 1], first, last)
+    elif first:
+        return series.str.head(first) + _mask_text(series.str.slice(first))
+    elif last:
+        return _mask_text(series.str.head(-last)) + series.str.tail(last)
+    else:
         kept = np.frombuffer(raw, dtype=np.uint8) & 0xC0 != 0x80
-        positions = np.concatenate(([0], np.cumsum(kept, dtype=np.int64)))
-        offsets = pa.py_buffer(positions[np.frombuffer(offsets, dtype=np.int64)])
-    masked = pa.py_buffer(raw.translate(_MASKED_BYTES, _CONTINUATION_BYTES))
-    array = pa.Array.from_buffers(plain.type, len(plain), [validity, offsets, masked], offset=plain.offset)
+        offsets = pa.py_buffer(np.concatenate(([0], np.cumsum(kept, dtype=np.int64)))[positions])
+        masked = raw.translate(_MASKED_BYTES, _CONTINUATION_BYTES)
+    array = pa.Array.from_buffers(plain.type, len(plain), [validity, offsets, pa.py_buffer(masked)], offset=plain.offset)
     return pl.Series(series.name, array, dtype=pl.String)
+
+
+def _with_ends(raw: bytes, positions: NDArray[np.int64], first: int, last: int) -> bytes | NDArray[np.uint8]:
+    """ASCII texts, which begin and end at these positions, masked but for their ends."""
+    masked = raw.translate(_MASKED_BYTES)
+    if not (first or last):
+        return masked
+    shown, clear = np.frombuffer(bytearray(masked), dtype=np.uint8), np.frombuffer(raw, dtype=np.uint8)
+    starts, ends = positions[:-1], positions[1:]
+    for step in range(first or last):
+        at = starts + step if first else ends - 1 - step
+        at = at[(at < ends) & (at >= starts)]
+        shown[at] = clear[at]
+    return shown
 
 
 def _fixed(dtype: pl.DataType) -> pl.Expr:

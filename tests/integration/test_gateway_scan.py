@@ -12,8 +12,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from governance_server.gateway.encode import encode
+from governance_server.gateway.governed_frame import govern
 from governance_server.gateway.scan import PolarsScanner
 from governance_server.gateway.scan_errors import HiddenColumn, PlanOutdated, ScanFailed
+from governance_server.gateway.table_source import open_table
 from governance_server.rules.read_plans import Branch, ColumnPlan, ReadPlan
 from governance_server.warehouse.local_folder import LocalFolder
 from mesh_core.expressions.errors import ExpressionError
@@ -74,6 +76,21 @@ def test_rows_are_filtered_on_raw_values_before_masking(table):
 
 def test_a_row_filter_may_use_a_hidden_column(table):
     assert scan(make_plan(*clear("id"), row_filter=EU, hidden=("region",)), table)["id"].to_list() == [1, 2, 5]
+
+
+def test_a_plan_that_shows_nothing_but_nulls_gives_as_many_rows_as_there_are(table):
+    nulls = [ColumnPlan(name, (Branch(TRUE, None),), Mask.REPLACE_WITH_NULL) for name in ("email", "day")]
+    shown = scan(make_plan(*nulls), table)
+    assert shown.rows() == [(None, None)] * 6
+    assert shown.schema == FRAME.select("email", "day").schema
+    assert scan(make_plan(*nulls, row_filter=EU), table).rows() == [(None, None)] * 3
+
+
+def test_a_column_that_shows_nothing_is_not_read(table):
+    source = open_table("sales.crm.people", LocalFolder(table), 1)
+    plan = make_plan(*clear("id"), ColumnPlan("email", (Branch(TRUE, Mask.REPLACE_WITH_NULL),), None), row_filter=EU)
+    governed = govern(source, plan, ["id", "email"], joined=None, salt=bytes(32))
+    assert "PROJECT 2/5 COLUMNS" in governed.frame.explain()
 
 
 def test_masked_columns_show_masked_values_of_the_same_type(table):

@@ -24,6 +24,7 @@ LOCAL = st.datetimes(datetime(1901, 1, 2), datetime(2030, 1, 1)).map(lambda valu
 
 CASES: dict[str, tuple[pl.DataType, st.SearchStrategy[object]]] = {
     "text": (pl.String(), TEXT),
+    "plain text": (pl.String(), st.text(st.characters(codec="ascii"), max_size=12)),
     "int": (pl.Int32(), st.integers(-(2**31), 2**31 - 1)),
     "long": (pl.Int64(), st.integers(-(2**63), 2**63 - 1)),
     "double": (pl.Float64(), st.floats(allow_nan=False)),
@@ -56,6 +57,14 @@ def test_every_mask_equals_its_specification(case: str, data: st.DataObject) -> 
         ]
         assert shown.dtype == dtype, mask
         assert shown.to_list() == wanted, mask
+
+
+@pytest.mark.parametrize("texts", [["ab", None, "0123456789", "", "abcd", "x.y-z@w(1)"], ["añb1c2", None, "abcdefgh", "éé"]])
+@pytest.mark.parametrize("mask", [Mask.MASK_ALPHANUM, Mask.SHOW_FIRST_4, Mask.SHOW_LAST_4])
+def test_a_part_of_a_longer_column_is_masked_like_the_whole(texts: list[str | None], mask: Mask) -> None:
+    column = pl.concat([pl.Series(["before 1"]), pl.Series(texts), pl.Series(["after 1"])], rechunk=True)[1 : 1 + len(texts)]
+    shown = pl.DataFrame({"x": column}).select(mask_expression(pl.col("x"), mask, pl.String(), query_salt=SALT)).to_series()
+    assert shown.to_list() == [mask_value(text, mask, "string") for text in texts]
 
 
 @pytest.mark.parametrize("case", sorted(CASES))

@@ -10,21 +10,28 @@ import json
 import logging
 import os
 import signal
-import subprocess
 import sys
 import threading
-from dataclasses import replace
+from collections.abc import Callable
+from contextlib import suppress
 from importlib import import_module
+from typing import TYPE_CHECKING
 
 from governance_server.config import InvalidSettings, Settings, load_settings
+from governance_server.gateway_process import OF_SERVER, GatewayProcess
 from governance_server.key_command import KEY_USAGE, run_key_command
 from governance_server.stop_request import StopRequest
 from governance_server.storage.errors import StorageError
+from governance_server.timely_end import TimelyEnd
 from governance_server.warehouse.errors import WarehouseError
+
+if TYPE_CHECKING:
+    from governance_server.app import Control
 
 _LOG = logging.getLogger("governance_server")
 _RECOVERY_SECONDS = 5.0
 _ALLOCATIONS = 10_000
+_END_SECONDS = 20.0
 _USAGE = f"usage: python -m governance_server serve | gateway | rebuild | verify | recover-administrator | {KEY_USAGE}"
 
 
@@ -39,50 +46,51 @@ def main(arguments: list[str]) -> int:
         print(f"mesh: MESH_LOG_LEVEL={level!r} is no level: use DEBUG, INFO, WARNING or ERROR.", file=sys.stderr)
         return 2
     logging.basicConfig(level=level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    stop = StopRequest()
-    stop.set_by(signal.SIGTERM, signal.SIGINT)
     try:
         settings = load_settings()
-        return _COMMANDS[arguments[0]](settings, stop) if is_known else run_key_command(settings, arguments[1:])
+        return _COMMANDS[arguments[0]](settings) if is_known else run_key_command(settings, arguments[1:])
     except (InvalidSettings, StorageError, WarehouseError, OSError) as error:
-        print(f"mesh {arguments[0]}: {error}", file=sys.stderr)
+        _tell(arguments[0], error)
         return 2
+    except KeyboardInterrupt:
+        return 128 + signal.SIGINT
+    except Exception:  # noqa: BLE001  # the process's edge: its status is told in any case, and no thread is waited for
+        _LOG.exception("%s failed", arguments[0])
+        return 1
 
 
-def _http_url(settings: Settings, port: int) -> str:
-    return f"{'https' if settings.has_tls else 'http'}://{settings.host}:{port}"
+def _tell(command: str, error: Exception) -> None:
+    """What is to be mended is told once: of a gateway by the server that started it."""
+    if command == "gateway" and os.environ.get("MESH_PARENT_PIPE") == OF_SERVER:
+        with suppress(OSError):  # the server has gone and hears it no more
+            print(json.dumps({"failed": str(error)}), flush=True)
+    else:
+        print(f"mesh {command}: {error}", file=sys.stderr)
 
 
-def _serve(settings: Settings, stop: StopRequest) -> int:
-    gateway = _GatewayProcess(settings, stop)
-    gateway.launch()  # first, so that both processes load at the same time
+def _serve(settings: Settings) -> int:
+    stop = StopRequest()
+    gateway = GatewayProcess(settings, stop)
+    end = _asked_to_end(stop, gateway.stop)
+    control: Control | None = None
     try:
+        gateway.launch()  # first, so that both processes load at the same time
         from governance_server.app import build_control
 
         control = build_control(settings, gateway=lambda: _advertised(gateway.address))
-    except BaseException:
-        gateway.stop()
-        raise
-    try:
         gateway.await_ready()
-        ready = {
-            "url": _url(settings, control.port),
-            "gateway": gateway.address,
-            "http": _http_url(settings, control.http.port),
-            "home": str(settings.home),
-            "administrator_token_file": str(settings.administrator_token_file),
-            "is_first_start": control.is_first_start,
-        }
+        end.has_started()
         _collect_seldom()
-        print(json.dumps(ready), flush=True)
-        _end_with_parent(stop)
+        print(json.dumps(_ready(settings, control, gateway)), flush=True)
         recovery = threading.Thread(target=_recover, args=(control.publisher,), name="recovery", daemon=True)
         recovery.start()
         stop.wait()
         recovery.join(_RECOVERY_SECONDS)
     finally:
+        end.has_started()  # or never will
         gateway.stop()
-        control.stop()
+        if control is not None:
+            control.stop()
     return 0
 
 
@@ -94,6 +102,17 @@ def _collect_seldom() -> None:
     """
     gc.freeze()
     gc.set_threshold(_ALLOCATIONS, 10, 10)
+
+
+def _ready(settings: Settings, control: Control, gateway: GatewayProcess) -> dict[str, object]:
+    return {
+        "url": _url(settings, control.port),
+        "gateway": gateway.address,
+        "http": _url(settings, control.http.port),
+        "home": str(settings.home),
+        "administrator_token_file": str(settings.administrator_token_file),
+        "is_first_start": control.is_first_start,
+    }
 
 
 def _recover(publisher: object) -> None:
@@ -119,16 +138,27 @@ def _warm(*modules: str) -> None:
     threading.Thread(target=load, name="warm", daemon=True).start()
 
 
-def _gateway(settings: Settings, stop: StopRequest) -> int:
+def _gateway(settings: Settings) -> int:
+    stop = StopRequest()
+    end = _asked_to_end(stop)
     from governance_server.app import build_gateway
 
     gateway = build_gateway(settings)
+    end.has_started()
     print(json.dumps({"gateway": f"{settings.host}:{gateway.port}", "files": gateway.files.port}), flush=True)
     _warm("governance_server.gateway.scan")
-    _end_with_parent(stop)
     stop.wait()
     gateway.stop()
     return 0
+
+
+def _asked_to_end(stop: StopRequest, on_giving_up: Callable[[], None] = lambda: None) -> TimelyEnd:
+    """Signals, and the end of the process that started this one, ask for its end from now on."""
+    stop.set_by(signal.SIGTERM, signal.SIGINT)
+    _end_with_parent(stop)
+    end = TimelyEnd(stop, seconds=_END_SECONDS, on_giving_up=on_giving_up)
+    end.watch()
+    return end
 
 
 def _end_with_parent(stop: StopRequest) -> None:
@@ -143,14 +173,14 @@ def _end_with_parent(stop: StopRequest) -> None:
         threading.Thread(target=wait, name="parent", daemon=True).start()
 
 
-def _verify(settings: Settings, stop: StopRequest) -> int:
+def _verify(settings: Settings) -> int:
     from governance_server.audit.offline import prove_offline
 
     print(json.dumps(prove_offline(settings, os.environ)))
     return 0
 
 
-def _rebuild(settings: Settings, stop: StopRequest) -> int:
+def _rebuild(settings: Settings) -> int:
     from governance_server.journal.rebuild import rebuild
     from governance_server.storage.engine import open_database
 
@@ -161,7 +191,7 @@ def _rebuild(settings: Settings, stop: StopRequest) -> int:
     return 0
 
 
-def _recover_administrator(settings: Settings, stop: StopRequest) -> int:
+def _recover_administrator(settings: Settings) -> int:
     from datetime import UTC, datetime
 
     from governance_server.bootstrap import FIRST_ADMINISTRATOR, recover_administrator
@@ -179,92 +209,6 @@ def _recover_administrator(settings: Settings, stop: StopRequest) -> int:
         database.close()
     print(json.dumps({"principal": FIRST_ADMINISTRATOR, "token_file": str(settings.administrator_token_file)}))
     return 0
-
-
-_GATEWAY_ENVIRONMENT = {
-    # One question is embedded at a time: more BLAS threads wait for each other by spinning, on a busy machine for a second.
-    "OPENBLAS_NUM_THREADS": "1",
-    # Messages of megabytes come and go: given back to the system each time, they cost a third of a stream in page faults.
-    "MALLOC_MMAP_THRESHOLD_": str(64 << 20),
-    "MALLOC_TRIM_THRESHOLD_": str(128 << 20),
-}
-
-
-class _GatewayProcess:
-    """The gateway as a child process: started once, restarted when it dies, ended with the server."""
-
-    def __init__(self, settings: Settings, stop: StopRequest) -> None:
-        self._settings = settings
-        self._stop = stop
-        self._process: subprocess.Popen[str] | None = None
-        self.address = ""
-
-    def launch(self) -> None:
-        """The process has been started; it does not serve yet."""
-        environment = {**_GATEWAY_ENVIRONMENT, **os.environ, **_environment(self._settings), "MESH_PARENT_PIPE": "1"}
-        self._process = subprocess.Popen(
-            [sys.executable, "-m", "governance_server", "gateway"],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.PIPE,
-            env=environment,
-            text=True,
-            start_new_session=True,
-        )
-
-    def await_ready(self) -> None:
-        """The gateway serves and is kept serving. Raises: OSError if it does not start."""
-        self._read_address()
-        threading.Thread(target=self._keep, name="gateway-keeper", daemon=True).start()
-
-    def stop(self) -> None:
-        """The gateway has ended."""
-        self._stop.set()
-        if self._process is not None and self._process.poll() is None:
-            self._process.terminate()
-            try:
-                self._process.wait(5)
-            except subprocess.TimeoutExpired:
-                self._process.kill()
-                self._process.wait()
-
-    def _read_address(self) -> None:
-        process = self._process
-        assert process is not None
-        assert process.stdout is not None
-        line = process.stdout.readline()
-        if not line:
-            raise OSError(f"the gateway did not start (exit status {process.wait()}): its message is above")
-        ready = json.loads(line)
-        self.address = ready["gateway"]
-        port = int(self.address.rpartition(":")[2])
-        self._settings = replace(self._settings, gateway_port=port, files_port=int(ready["files"]))
-
-    def _keep(self) -> None:
-        while not self._stop.is_set():
-            process = self._process
-            if process is not None:
-                status = process.wait()
-                if self._stop.is_set():
-                    return
-                _LOG.error("gateway ended status=%s, starting it again", status)
-            try:
-                self.launch()
-                self._read_address()
-            except OSError:
-                _LOG.exception("gateway did not start again")
-                self._process = None
-                self._stop.wait(1)
-
-
-def _environment(settings: Settings) -> dict[str, str]:
-    return {
-        "MESH_HOME": str(settings.home),
-        "MESH_HOST": settings.host,
-        "MESH_PORT": str(settings.port),
-        "MESH_GATEWAY_PORT": str(settings.gateway_port),
-        "MESH_FILES_PORT": str(settings.files_port),
-        "MESH_DATABASE": settings.database_url,
-    }
 
 
 def _advertised(address: str) -> str:

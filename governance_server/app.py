@@ -45,6 +45,7 @@ from governance_server.keyring import Keyring
 from governance_server.lineage.emit import LineageEmitter
 from governance_server.lineage.intake import STREAM, LineageIntake
 from governance_server.lineage.retention import lineage_tasks
+from governance_server.listening import check_port, server_certificates
 from governance_server.maintenance import Maintenance, Task
 from governance_server.oidc_settings import OidcSettings
 from governance_server.policy.projection import PolicyProjection
@@ -172,7 +173,7 @@ def build_control(settings: Settings, *, gateway: Callable[[], str]) -> Control:
         gateway=gateway,
     )
     names = register(control_services(parts), server)
-    port = _open(server, settings, settings.port, names)
+    port = _open(server, settings, "MESH_PORT", names)
     maintenance = _maintenance(backend, checkpoints)
     maintenance.register(upkeep_tasks(backend, upkeep))
     maintenance.register(lineage_tasks(settings, backend.database, events, backend.now))
@@ -200,7 +201,7 @@ def build_gateway(settings: Settings) -> Gateway:
         (add_AskServiceServicer_to_server, AskService(_answering(readers, vectors))),
         (add_ConversationServiceServicer_to_server, ConversationService(readers)),
     ]
-    port = _open(server, settings, settings.gateway_port, register(services, server))
+    port = _open(server, settings, "MESH_GATEWAY_PORT", register(services, server))
     return Gateway(server, port, files, backend, handlers_ended, readers.sql)
 
 
@@ -278,14 +279,17 @@ def _server(settings: Settings, backend: Backend, authenticator: Authenticator) 
     return server, partial(interceptor.wait_for_handlers, calls, _HANDLERS_SECONDS)
 
 
-def _open(server: grpc.Server, settings: Settings, port: int, names: list[str]) -> int:
+def _open(server: grpc.Server, settings: Settings, setting: str, names: list[str]) -> int:
     """Health and reflection are on, and the server listens; returned is the real port."""
     status = health.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(status, server)
     for name in ["", *names]:
         status.set(name, health_pb2.HealthCheckResponse.SERVING)
     reflection.enable_server_reflection([*names, health.SERVICE_NAME, reflection.SERVICE_NAME], server)
+    port = settings.port if setting == "MESH_PORT" else settings.gateway_port
     address = f"{settings.host}:{port}"
+    check_port(settings.host, port, setting)
+    server_certificates(settings)
     if settings.tls_certificate is not None and settings.tls_key is not None:
         own = (settings.tls_key.read_bytes(), settings.tls_certificate.read_bytes())
         clients = settings.tls_client_ca.read_bytes() if settings.tls_client_ca else None
@@ -296,7 +300,7 @@ def _open(server: grpc.Server, settings: Settings, port: int, names: list[str]) 
     try:
         bound = listen()
     except RuntimeError as error:
-        message = f"{address} cannot be listened on: another program has it. End that, or choose another port."
+        message = f"{address} cannot be listened on: another program has it. End that, or set {setting}."
         raise OSError(message) from error
     server.start()
     return int(bound)

@@ -11,6 +11,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from types import FrameType
@@ -22,7 +23,7 @@ __all__ = ["ServerProcess", "forwarded_signals"]
 
 Role = Literal["serve", "gateway", "rebuild", "verify", "recover-administrator"]
 _NEEDED = ("governance_server", "sqlmodel", "alembic", "casbin", "deltalake", "lancedb", "aiohttp", "sqlglot", "grpc_health")
-_STOP_SECONDS = 15.0
+_STOP_SECONDS = 25.0
 _SIGNALS = tuple(signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__)
 
 
@@ -50,6 +51,7 @@ class ServerProcess:
             stdout=subprocess.PIPE,
             stderr=log,
             text=True,
+            start_new_session=True,  # Ctrl-C comes to it by us alone, and as a request to end
         )
 
     @property
@@ -97,19 +99,37 @@ class ServerProcess:
 
 @contextmanager
 def forwarded_signals(process: ServerProcess) -> Iterator[list[int]]:
-    """While in the block, Ctrl-C and requests to end go to the process instead of ending this one; yields those that came."""
+    """While in the block, Ctrl-C and requests to end go to the process instead of ending this one; yields those that came.
+
+    A thread forwards them: the main thread may have begun to wait for the process in the moment that the signal came, and would
+    notice it only at the end of that.
+    """
     received: list[int] = []
+    reader, writer = os.pipe()
+    os.set_blocking(writer, False)
 
-    def forward(number: int, frame: FrameType | None) -> None:
-        received.append(number)
-        process.signal(signal.SIGTERM)
+    def forward() -> None:
+        while numbers := os.read(reader, 64):
+            received.extend(numbers)
+            process.signal(signal.SIGTERM)
 
-    before = {number: signal.signal(number, forward) for number in _SIGNALS}
+    before = {number: signal.signal(number, _noticed) for number in _SIGNALS}
+    wakeup = signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
+    forwarder = threading.Thread(target=forward, name="signals", daemon=True)
+    forwarder.start()
     try:
         yield received
     finally:
+        signal.set_wakeup_fd(wakeup)
         for number, handler in before.items():
             signal.signal(number, handler)
+        os.close(writer)
+        forwarder.join()
+        os.close(reader)
+
+
+def _noticed(number: int, frame: FrameType | None) -> None:
+    """A handler of Python's is what makes the interpreter write to the pipe."""
 
 
 def _inherited(is_isolated: bool) -> dict[str, str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import signal
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -114,13 +114,15 @@ def _run(role: Role, settings: Mapping[str, str], render: Callable[[dict[str, An
     with forwarded_signals(process) as received:
         try:
             with waiting("Starting …"):
-                said = _ready(process, as_json=as_json)
+                said = _ready(process, as_json=as_json, received=received)
             if as_json:
                 print(json.dumps(said), flush=True)
             else:
                 output_console().print(render(said))
                 _print_login(said)
             status = process.wait()
+        except _EndedWhileStarting:
+            status = 0
         finally:
             process.stop()
     if received and received[0] == signal.SIGINT:
@@ -130,12 +132,18 @@ def _run(role: Role, settings: Mapping[str, str], render: Callable[[dict[str, An
     raise typer.Exit(status)
 
 
-def _ready(process: ServerProcess, *, as_json: bool) -> dict[str, Any]:
+class _EndedWhileStarting(Exception):
+    """A signal came before the server was ready, and it has ended."""
+
+
+def _ready(process: ServerProcess, *, as_json: bool, received: Sequence[int] = ()) -> dict[str, Any]:
     """What the process says once it is ready; ends the command with its status if it never is: its own message is told."""
     try:
         return process.ready()
     except WrongState as error:
         status = process.wait()
+        if received:
+            raise _EndedWhileStarting from None
         if status < 0:  # a killed process has said nothing
             raise
         if as_json:

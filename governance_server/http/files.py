@@ -8,50 +8,49 @@ import threading
 from aiohttp import web
 
 from governance_server.gateway.tickets import Tickets
+from governance_server.listening import listening_socket
 from governance_server.rules.errors import Unavailable
 
 __all__ = ["FilesServer"]
 
+_HOST = "127.0.0.1"
+_FINISH_SECONDS = 2.0
+"""What a download that runs may take when the gateway ends."""
+_STOP_SECONDS = 5.0
+
 
 class FilesServer:
-    """Serves files on loopback from a thread with its own event loop."""
+    """Serves files on loopback from a thread with its own event loop; tickets carry its address.
+
+    Raises: OSError if the port is taken.
+    """
 
     def __init__(self, tickets: Tickets, *, port: int) -> None:
         self._tickets = tickets
         self._loop = asyncio.new_event_loop()
-        self._ready = threading.Event()
-        self._error: OSError | None = None
-        self.port = port
+        self._socket = listening_socket(_HOST, port, "MESH_FILES_PORT")
+        self.port: int = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._run, name="files", daemon=True)
+        tickets.base_url = f"http://{_HOST}:{self.port}"
 
     def start(self) -> None:
-        """The door is open; `port` is the real one and tickets carry its address. Raises: OSError if the port is taken."""
+        """The door is open."""
         self._thread.start()
-        self._ready.wait()
-        if self._error is not None:
-            raise self._error
-        self._tickets.base_url = f"http://127.0.0.1:{self.port}"
 
     def stop(self) -> None:
         """The door is closed."""
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
+        if self._thread.is_alive():
+            self._loop.call_soon_threadsafe(self._loop.stop)
+            self._thread.join(_STOP_SECONDS)
+        self._socket.close()
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
         application = web.Application()
         application.router.add_get("/files/{secret}/{name}", self._serve)
-        runner = web.AppRunner(application, access_log=None)
-        try:
-            self._loop.run_until_complete(runner.setup())
-            site = web.TCPSite(runner, "127.0.0.1", self.port)
-            self._loop.run_until_complete(site.start())
-            self.port = runner.addresses[0][1]
-        except OSError as error:
-            self._error = error
-            return
-        finally:
-            self._ready.set()
+        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_FINISH_SECONDS)
+        self._loop.run_until_complete(runner.setup())
+        self._loop.run_until_complete(web.SockSite(runner, self._socket).start())
         self._loop.run_forever()
         self._loop.run_until_complete(runner.cleanup())
         self._loop.close()

@@ -9,8 +9,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import secrets
-import socket
-import ssl
 import threading
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
@@ -19,6 +17,7 @@ from domainmesh.v1 import error_reason_pb2 as pb
 from governance_server.authentication import Authenticator
 from governance_server.caller import Caller
 from governance_server.config import Settings
+from governance_server.listening import listening_socket, server_certificates
 from governance_server.rules.errors import GovernanceError, Unauthenticated, Unavailable
 from governance_server.storage.errors import StorageUnavailable
 
@@ -29,6 +28,7 @@ __all__ = ["HttpServer", "Identify", "refusal"]
 
 _LOG = logging.getLogger(__name__)
 _STOP_SECONDS = 5.0
+_FINISH_SECONDS = 2.0
 _OWN_TOKEN = "Bearer mesh_"
 _STATUS: dict[pb.ErrorReason.ValueType, int] = {
     pb.ERROR_REASON_UNAUTHENTICATED: 401,
@@ -62,7 +62,7 @@ class HttpServer:
         self._mounts = mounts
         self._loop = asyncio.new_event_loop()
         self._must_stop = asyncio.Event()
-        self._socket = _listening(settings.host, settings.http_port)
+        self._socket = listening_socket(settings.host, settings.http_port, "MESH_HTTP_PORT")
         self.port: int = self._socket.getsockname()[1]
         self._thread = threading.Thread(target=self._run, name="http", daemon=True)
 
@@ -93,7 +93,7 @@ class HttpServer:
         application = web.Application(client_max_size=self._settings.max_message_bytes, middlewares=[_refusing(web)])
         for mount in self._mounts:
             mount(application, self.identify)
-        self._loop.run_until_complete(self._serve(web.AppRunner(application, access_log=None)))
+        self._loop.run_until_complete(self._serve(web.AppRunner(application, access_log=None, shutdown_timeout=_FINISH_SECONDS)))
         self._loop.close()
 
     async def _serve(self, runner: web.AppRunner) -> None:
@@ -101,7 +101,7 @@ class HttpServer:
         from aiohttp import web
 
         await runner.setup()
-        await web.SockSite(runner, self._socket, ssl_context=_certificates(self._settings)).start()
+        await web.SockSite(runner, self._socket, ssl_context=server_certificates(self._settings)).start()
         await self._must_stop.wait()
         await runner.cleanup()
 
@@ -134,25 +134,3 @@ def _refusing(web: Any) -> Any:  # noqa: ANN401  # aiohttp is imported late
             return web.json_response({"error": "INTERNAL", "message": "The server failed; its log says why."}, status=500)
 
     return refuse
-
-
-def _listening(host: str, port: int) -> socket.socket:
-    """A bound and listening socket. Raises: OSError if the port is taken."""
-    try:
-        return socket.create_server(
-            (host.strip("[]"), port), family=socket.AF_INET6 if ":" in host else socket.AF_INET, backlog=512
-        )
-    except OSError as error:
-        message = f"{host}:{port} cannot be listened on: another program has it. End that, or set MESH_HTTP_PORT."
-        raise OSError(message) from error
-
-
-def _certificates(settings: Settings) -> ssl.SSLContext | None:
-    if settings.tls_certificate is None or settings.tls_key is None:
-        return None
-    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-    context.load_cert_chain(settings.tls_certificate, settings.tls_key)
-    if settings.tls_client_ca is not None:
-        context.load_verify_locations(settings.tls_client_ca)
-        context.verify_mode = ssl.CERT_REQUIRED
-    return context

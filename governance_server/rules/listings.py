@@ -11,11 +11,12 @@ from collections.abc import Callable, Iterator
 from google.protobuf.message import DecodeError
 from google.protobuf.timestamp_pb2 import Timestamp
 
-from domainmesh.v1 import access_request_pb2, break_glass_pb2, change_set_pb2, contract_change_pb2, grant_pb2
+from domainmesh.v1 import access_request_pb2, break_glass_pb2, change_set_pb2, contract_change_pb2, grant_pb2, product_pb2
 from governance_server.rules import kinds
-from governance_server.rules.policy_rows import domain_of
+from governance_server.rules.policy_rows import ANY, domain_of
+from mesh_core.contract.roles import read_roles
 
-__all__ = ["LISTED", "POSITION", "keys_of", "moment"]
+__all__ = ["LISTED", "POSITION", "containers", "keys_of", "moment"]
 
 POSITION = re.compile(r"\d{20} [A-Za-z0-9:._@+-]{1,200}\Z", re.ASCII)
 """A place in a list that is sorted by time."""
@@ -57,9 +58,18 @@ def _break_glass_keys(body: bytes) -> Iterator[str]:
         yield f"{state}-by/{use.principal} {place}"
 
 
+def containers(resource: str) -> Iterator[str]:
+    """The domain and the product that a resource is in or is itself; `*` for the mesh and tags, which are in none."""
+    yield domain_of(resource)
+    if resource.count(".") and domain_of(resource) != ANY:
+        yield ".".join(resource.partition("#")[0].split(".")[:2])
+
+
 def _request_keys(body: bytes) -> Iterator[str]:
-    """Open requests, the whole mesh's and each requester's; and each requester's decided ones, by when they were decided."""
+    """By id each requester's, domain's and product's; by time what is open, and each requester's that were decided."""
     asked = access_request_pb2.AccessRequest.FromString(body)
+    yield f"by/{asked.requester} {asked.id}"
+    yield from (f"in/{container} {asked.id}" for container in containers(asked.resource))
     if asked.state == access_request_pb2.ACCESS_REQUEST_STATE_REQUESTED:
         place = f"{moment(asked.create_time)} {asked.id}"
         yield f"open {place}"
@@ -75,9 +85,22 @@ def _contract_change_keys(body: bytes) -> Iterator[str]:
         yield f"open {moment(change.create_time)} {change.id}"
 
 
+def _contract_keys(body: bytes) -> Iterator[str]:
+    """Products, by whom a contract of theirs names as an approver."""
+    contract = product_pb2.Contract.FromString(body)
+    if "LevelApprovers" in contract.text:  # most name nobody, and a long text takes long to read
+        levels = (level for role in read_roles(contract.text) for level in role.levels)
+        for name in dict.fromkeys(name for level in levels for name in level.names):
+            yield f"approver/{name} {contract.product}"
+
+
 def _grant_keys(body: bytes) -> Iterator[str]:
-    """Grants that will end and go on nowhere, by when they do: the whole mesh's and each subject's."""
+    """By id each subject's, domain's and product's, and these by subject; by their end those that will end and go on nowhere."""
     grant = grant_pb2.Grant.FromString(body)
+    yield f"for/{grant.subject} {grant.id}"
+    for container in containers(grant.resource):
+        yield f"in/{container} {grant.id}"
+        yield f"in/{container}/for/{grant.subject} {grant.id}"
     is_given = grant.effect == grant_pb2.EFFECT_ALLOW and not (grant.revoke_time.seconds or grant.renewed_by)
     if is_given and grant.HasField("expire_time"):
         place = f"{moment(grant.expire_time)} {grant.id}"
@@ -90,6 +113,7 @@ LISTED: dict[str, Callable[[bytes], Iterator[str]]] = {
     kinds.BREAK_GLASS: _break_glass_keys,
     kinds.ACCESS_REQUEST: _request_keys,
     kinds.CONTRACT_CHANGE: _contract_change_keys,
+    kinds.CONTRACT: _contract_keys,
     kinds.GRANT: _grant_keys,
 }
 """What is listed otherwise than by name."""

@@ -15,12 +15,15 @@ from governance_server.backend import Backend, Page, stamp, store
 from governance_server.caller import Caller, current_caller
 from governance_server.editing.ending import end_grant, with_consequences
 from governance_server.journal.command import Outcome, Transaction
+from governance_server.policy.names import domains_where
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.access_requests import check_open, check_withdrawable, note
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, GovernanceError, Invalid
 from governance_server.rules.grants import contains
+from governance_server.rules.listings import containers
+from governance_server.rules.policy_rows import ANY, domain_of
 from governance_server.services.request_approvals import Approval, approve, tell_requester
 from governance_server.services.request_filing import file_renewal, file_request
 from governance_server.services.request_views import RequestView
@@ -75,7 +78,7 @@ class AccessRequestService(access_request_service_pb2_grpc.AccessRequestServiceS
         """Lists the caller's own requests and those it may decide, newest first."""
         page, view = Page.of(request.page_size, request.page_token), self._view()
         found: list[messages.AccessRequest] = []
-        for asked in _newest_first(self._backend, page.after):
+        for asked in _newest_first(self._backend, _lists(self._backend, current_caller(), request.resource), page.after):
             if _is_wanted(view, request, asked) and view.may_see(asked):
                 found.append(asked)
             if len(found) > page.size:
@@ -164,14 +167,41 @@ def open_requests(backend: Backend, requester: str = "") -> Iterator[messages.Ac
     return (messages.AccessRequest.FromString(body) for _, body in backend.catalog.walk(kinds.ACCESS_REQUEST, [listed]))
 
 
-def _newest_first(backend: Backend, after: str = "") -> Iterator[messages.AccessRequest]:
-    """Every request before the one named `after`, all if empty; read page by page. Ids sort by the order of filing."""
+def _lists(backend: Backend, caller: Caller, resource: str) -> list[str] | None:
+    """The lists in which all requests stand that the caller may see on the resource; None if that may be all there are."""
+    own, narrowest = f"by/{caller.name}", [*containers(resource)][-1] if resource else ANY
+    domains = domains_where(backend.policy, caller, "grant")
+    if domains is None:
+        return None if narrowest == ANY else [f"in/{narrowest}"]
+    named = _named_in(backend, caller)
+    if narrowest == ANY:
+        return [own, *(f"in/{it}" for it in sorted(domains | named))]
+    if domain_of(narrowest) in domains or narrowest in named:
+        return [f"in/{narrowest}"]
+    return [own, *(f"in/{it}" for it in sorted(named) if contains(narrowest, it))]
+
+
+def _named_in(backend: Backend, caller: Caller) -> set[str]:
+    """The products of which a contract names the caller as an approver, by itself, a group or a role."""
+    with backend.policy.pinned():
+        domains = {ANY, *map(domain_of, backend.policy.facts().products)}
+        names = {name for domain in domains for name in backend.policy.names_of(caller.name, domain)}
+    lists = [f"approver/{name}" for name in sorted(names)]
+    return {product for product, _ in backend.catalog.walk(kinds.CONTRACT, lists)}
+
+
+def _newest_first(backend: Backend, lists: list[str] | None, after: str = "") -> Iterator[messages.AccessRequest]:
+    """Every request in the lists (of all if None) before the one named `after`, if one is. Ids sort by the order of filing."""
     if after and not _ID.match(after):
         raise Invalid("page_token is not one this server gave out: leave it empty to start anew.")
-    last = after
-    while rows := backend.catalog.list(kinds.ACCESS_REQUEST, after_name=last, limit=_PAGE, is_descending=True):
+    if lists is not None:
+        rows = backend.catalog.walk(kinds.ACCESS_REQUEST, lists, after=after, is_descending=True)
         yield from (messages.AccessRequest.FromString(body) for _, body in rows)
-        last = rows[-1][0]
+        return
+    last = after
+    while page := backend.catalog.list(kinds.ACCESS_REQUEST, after_name=last, limit=_PAGE, is_descending=True):
+        yield from (messages.AccessRequest.FromString(body) for _, body in page)
+        last = page[-1][0]
 
 
 def _is_wanted(view: RequestView, request: pb.ListAccessRequestsRequest, asked: messages.AccessRequest) -> bool:

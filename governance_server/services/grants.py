@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Iterator
+
 import grpc
 
 from domainmesh.v1 import grant_pb2, grant_service_pb2_grpc
@@ -14,13 +16,19 @@ from governance_server.editing.ending import end_grant
 from governance_server.editing.registry import GRANTS, GUARDRAILS
 from governance_server.granting import check_lifting
 from governance_server.journal.command import Outcome, Transaction
+from governance_server.policy.names import domains_where
 from governance_server.policy.projection import denied
 from governance_server.policy.tag_carriers import tag_warning
 from governance_server.rules import kinds
 from governance_server.rules.grants import contains
+from governance_server.rules.listings import containers
+from governance_server.rules.policy_rows import ANY, domain_of
+from governance_server.storage.catalog import Catalog
 from mesh_core.names import MESH
 
 __all__ = ["RESTRICTED", "GrantService", "GuardrailService"]
+
+_STRETCH = 500
 
 RESTRICTED = "restricted"
 """Stands for a row filter whose text is not for the reader."""
@@ -58,7 +66,7 @@ class GrantService(grant_service_pb2_grpc.GrantServiceServicer):
     def ListGrants(self, request: pb.ListGrantsRequest, context: grpc.ServicerContext) -> pb.ListGrantsResponse:
         """Lists grants by id: the caller's own, and those on resources it may grant on."""
         page = Page.of(request.page_size, request.page_token)
-        rows = self._backend.catalog.list(kinds.GRANT, limit=None, after_name=page.after, as_of=request.as_of or None)
+        rows = self._rows(request, page.after)
         found = []
         for _, body in rows:
             grant = grant_pb2.Grant.FromString(body)
@@ -72,6 +80,23 @@ class GrantService(grant_service_pb2_grpc.GrantServiceServicer):
                 break
         more = Page.token(found[page.size - 1].id) if len(found) > page.size else ""
         return pb.ListGrantsResponse(grants=found[: page.size], next_page_token=more)
+
+    def _rows(self, request: pb.ListGrantsRequest, after: str) -> Iterable[tuple[str, bytes]]:
+        """Ids and messages of all grants that the answer may hold, by id; of the past all there were."""
+        catalog, caller = self._backend.catalog, current_caller()
+        domains = domains_where(self._backend.policy, caller, "grant")
+        container = [*containers(request.resource)][-1] if request.resource else ANY
+        if request.as_of or (domains is None and container == ANY and not request.subject):
+            return _stretches(catalog, after, as_of=request.as_of or None)
+        of_subject = f"/for/{request.subject}" if request.subject else ""
+        if domains is None:
+            lists = [f"in/{container}{of_subject}" if container != ANY else f"for/{request.subject}"]
+        else:
+            is_near = domain_of(container) in domains if container != ANY else True
+            near = domains if container == ANY else {container} if is_near else ()
+            is_own = request.subject in ("", caller.name)
+            lists = [*([f"for/{caller.name}"] if is_own else []), *(f"in/{it}{of_subject}" for it in sorted(near))]
+        return catalog.walk(kinds.GRANT, lists, after=after)
 
     def RevokeGrant(self, request: pb.RevokeGrantRequest, context: grpc.ServicerContext) -> grant_pb2.Grant:
         """Revokes a grant; the next read that needed it is denied."""
@@ -106,6 +131,14 @@ class GrantService(grant_service_pb2_grpc.GrantServiceServicer):
             return True
         policies = {self._backend.policy, self._backend.policy_at(as_of)}  # now, not only then
         return all(policy.check(caller, "grant", grant.resource).allowed for policy in policies)
+
+
+def _stretches(catalog: Catalog, after: str, *, as_of: int | None) -> Iterator[tuple[str, bytes]]:
+    """Every grant at the revision, by id, read only as far as it is asked for."""
+    last = after
+    while page := catalog.list(kinds.GRANT, limit=_STRETCH, after_name=last, as_of=as_of):
+        yield from page
+        last = page[-1][0]
 
 
 class GuardrailService(grant_service_pb2_grpc.GuardrailServiceServicer):

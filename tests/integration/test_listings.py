@@ -8,10 +8,21 @@ from pathlib import Path
 
 import pytest
 
-from domainmesh.v1 import break_glass_pb2, change_set_pb2, domain_pb2, grant_pb2, inbox_service_pb2, principal_pb2
+from domainmesh.v1 import (
+    access_request_pb2,
+    break_glass_pb2,
+    change_set_pb2,
+    domain_pb2,
+    grant_pb2,
+    inbox_service_pb2,
+    principal_pb2,
+    product_pb2,
+)
+from domainmesh.v1.access_request_service_pb2 import GetAccessRequestRequest, ListAccessRequestsRequest
 from domainmesh.v1.break_glass_service_pb2 import ListBreakGlassRequest
 from domainmesh.v1.change_set_service_pb2 import ListChangeSetsRequest
 from domainmesh.v1.domain_service_pb2 import CreateDomainRequest
+from domainmesh.v1.grant_service_pb2 import GetGrantRequest, ListGrantsRequest
 from domainmesh.v1.principal_service_pb2 import CreatePrincipalRequest
 from governance_server.backend import Page, stamp, store
 from governance_server.journal.command import Outcome
@@ -19,7 +30,7 @@ from governance_server.journal.rebuild import rebuild
 from governance_server.reminders import Reminders
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
-from governance_server.rules.errors import Invalid
+from governance_server.rules.errors import AccessDenied, Invalid
 from governance_server.storage import catalog
 from governance_server.storage.engine import open_database
 from tests.integration.inner_mesh import ADMIN, START, InnerMesh, inner_mesh
@@ -150,6 +161,104 @@ def test_what_is_over_is_not_read_to_show_what_waits(mesh: InnerMesh, monkeypatc
     Reminders(mesh.backend).run()
     mesh.call(ADMIN, "ListChangeSets", ListChangeSetsRequest(page_size=5))
     assert len(read) < 150
+
+
+def request_of(number: int, requester: str, resource: str, state: int) -> ResourceWrite:
+    asked = access_request_pb2.AccessRequest(id=f"r-{number:06x}", requester=requester, resource=resource)
+    asked.state = state  # type: ignore[assignment]
+    asked.create_time.CopyFrom(stamp(START))
+    return store(kinds.ACCESS_REQUEST, asked.id, asked)
+
+
+def contract_naming(product: str, approver: str) -> tuple[ResourceWrite, ...]:
+    """A released product whose contract names the approver."""
+    text = f"kind: DataContract\nroles:\n  - {{role: reader, access: read, firstLevelApprovers: '{approver}'}}\n"
+    contract = product_pb2.Contract(product=product, version="1.0.0", text=text)
+    port = product_pb2.Port(name=f"{product}.{product.partition('.')[2]}")
+    released = product_pb2.Product(name=product, version=1, ports=[port])
+    return store(kinds.PRODUCT, product, released), store(kinds.CONTRACT, kinds.versioned_name(product, 1), contract)
+
+
+REQUESTED, DENIED = access_request_pb2.ACCESS_REQUEST_STATE_REQUESTED, access_request_pb2.ACCESS_REQUEST_STATE_DENIED
+WHO = (ADMIN, OLGA, OTTO, "user:ana", "user:lena", "user:nobody")
+
+
+@pytest.fixture
+def busy(mesh: InnerMesh) -> InnerMesh:
+    """A mesh with requests and grants in two domains; lena is named by one product's contract and by nothing else."""
+    for name in ("user:ana", "user:lena", "user:nobody"):
+        mesh.call(ADMIN, "CreatePrincipal", CreatePrincipalRequest(principal=principal_pb2.Principal(name=name)))
+    put(mesh, *contract_naming("shop.orders", "user:lena"), *contract_naming("lab.tests", OTTO))
+    resources = ("shop", "shop.orders", "shop.orders.orders", "shop.other", "lab.tests", "mesh")
+    for number in range(120):
+        resource, asker = resources[number % 6], (OLGA, OTTO, "user:ana")[number % 7 % 3]
+        put(mesh, request_of(number, asker, resource, REQUESTED if number % 4 else DENIED))
+        grant = grant_pb2.Grant(
+            id=f"g-{(number * 7919) % 1000:04}", subject=(OLGA, "user:ana", "*")[number % 5 % 3], resource=resource,
+            actions=["read"], effect=grant_pb2.EFFECT_ALLOW, grantor=OTTO,
+        )  # fmt: skip
+        put(mesh, store(kinds.GRANT, grant.id, grant))
+    return mesh
+
+
+def every_page(mesh: InnerMesh, who: str, method: str, field: str, **wanted: object) -> list[str]:
+    """The ids on all pages."""
+    found: list[str] = []
+    token = ""
+    while True:
+        kind = {"ListGrants": ListGrantsRequest, "ListAccessRequests": ListAccessRequestsRequest}[method]
+        reply = mesh.call(who, method, kind(page_size=7, page_token=token, **wanted))
+        found.extend(it.id for it in getattr(reply, field))
+        token = reply.next_page_token
+        if not token:
+            return found
+
+
+@pytest.mark.parametrize("resource", ["", "mesh", "shop", "shop.orders", "shop.orders.orders", "shop.other", "lab", "none.such"])
+def test_requests_and_grants_are_listed_to_whom_they_concern_and_found_one_by_one(busy: InnerMesh, resource: str) -> None:
+    def sees(who: str, method: str, request: object) -> bool:
+        try:
+            return bool(busy.call(who, method, request))
+        except AccessDenied:
+            return False
+
+    def inside(name: str) -> bool:
+        return resource in ("", "mesh", name) or name.startswith(f"{resource}.")
+
+    asked = [
+        access_request_pb2.AccessRequest.FromString(body)
+        for _, body in busy.backend.catalog.list(kinds.ACCESS_REQUEST, limit=None)
+    ]
+    given = [grant_pb2.Grant.FromString(body) for _, body in busy.backend.catalog.list(kinds.GRANT, limit=None)]
+    for who in WHO:
+        wanted = [
+            it.id for it in asked if inside(it.resource) and sees(who, "GetAccessRequest", GetAccessRequestRequest(id=it.id))
+        ]
+        assert every_page(busy, who, "ListAccessRequests", "access_requests", resource=resource) == wanted[::-1]
+        shown = [it for it in given if inside(it.resource) and sees(who, "GetGrant", GetGrantRequest(id=it.id))]
+        for subject in ("", OLGA, "user:ana", "*", "user:nobody"):
+            of_subject = [it.id for it in shown if subject in ("", it.subject)]
+            assert every_page(busy, who, "ListGrants", "grants", resource=resource, subject=subject) == of_subject
+    assert every_page(busy, "user:lena", "ListAccessRequests", "access_requests", resource="shop")
+    assert not every_page(busy, "user:nobody", "ListAccessRequests", "access_requests")
+
+
+def test_what_concerns_others_is_not_read_to_list_requests_and_grants(busy: InnerMesh, monkeypatch: pytest.MonkeyPatch) -> None:
+    many = [request_of(number, OTTO, "lab.tests", DENIED) for number in range(1000, 1600)]
+    grants = (grant_pb2.Grant(id=f"h-{n:04}", subject=OTTO, resource="lab.tests", actions=["read"]) for n in range(600))
+    others = [*many, *(store(kinds.GRANT, it.id, it) for it in grants)]
+    put(busy, *others)
+    read: list[tuple[str, bytes]] = []
+    under, by_name = catalog.list_under, catalog.Catalog.list
+    monkeypatch.setattr(catalog, "list_under", lambda *args, **named: read_all(read, under(*args, **named)))
+    monkeypatch.setattr(catalog.Catalog, "list", lambda self, *args, **named: read_all(read, by_name(self, *args, **named)))
+    for who in ("user:ana", OLGA, "user:lena", "user:nobody"):
+        for resource in ("", "shop", "shop.orders"):
+            read.clear()
+            every_page(busy, who, "ListAccessRequests", "access_requests", resource=resource)
+            every_page(busy, who, "ListGrants", "grants", resource=resource)
+            assert read or who == "user:nobody"
+            assert not {place for place, _ in read} & {write.name for write in others}, (who, resource)
 
 
 def read_all(read: list[tuple[str, bytes]], rows: list[tuple[str, bytes]]) -> list[tuple[str, bytes]]:

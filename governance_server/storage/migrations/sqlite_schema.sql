@@ -294,3 +294,7 @@ CREATE INDEX turn_position ON turn (position);
 CREATE INDEX turn_time ON turn (time_us);
 
 UPDATE alembic_version SET version_num='0008' WHERE alembic_version.version_num = '0007';
+
+-- Running upgrade 0008 -> 0009
+
+UPDATE alembic_version SET version_num='0009' WHERE alembic_version.version_num = '0008';

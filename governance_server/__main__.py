@@ -142,11 +142,12 @@ def _gateway(settings: Settings) -> int:
     stop = StopRequest()
     end = _asked_to_end(stop)
     from governance_server.app import build_gateway
+    from governance_server.vector_access import modules_in_use
 
     gateway = build_gateway(settings)
     end.has_started()
     print(json.dumps({"gateway": f"{settings.host}:{gateway.port}", "files": gateway.files.port}), flush=True)
-    _warm("governance_server.gateway.scan")
+    _warm("governance_server.gateway.scan", *modules_in_use(settings.vectors_url))
     stop.wait()
     gateway.stop()
     return 0

@@ -5,13 +5,15 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from pathlib import Path
 from typing import TYPE_CHECKING
+from urllib.parse import unquote, urlsplit
 
 if TYPE_CHECKING:
     from mesh_core.embedding import Embedder
     from mesh_core.vectors.store import VectorStore
 
-__all__ = ["VectorAccess", "attribute_types"]
+__all__ = ["VectorAccess", "attribute_types", "modules_in_use"]
 
 
 _REMEMBERED = 32
@@ -20,6 +22,14 @@ _REMEMBERED = 32
 def attribute_types() -> dict[str, type]:
     """What is kept of a passage beside its text, by name: what row filters may use, and where its personal data is."""
     return {"document": str, "title": str, "heading": str, "about": str, "personal": str}
+
+
+def modules_in_use(url: str) -> tuple[str, ...]:
+    """What is worth loading before the first search: an embedded store's library, if it holds anything: seconds of loading."""
+    parts = urlsplit(url)
+    folder = Path(unquote(parts.path))
+    is_used = parts.scheme == "lancedb" and folder.is_dir() and any(folder.iterdir())
+    return ("mesh_core.vectors.lancedb_store",) if is_used else ()
 
 
 class VectorAccess:

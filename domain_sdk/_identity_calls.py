@@ -150,6 +150,12 @@ def revoke_token(transport: Transport, id: str) -> Token:
     return _token(transport.call(transport.control(TokenServiceStub).RevokeToken, request))
 
 
+def confirm_token(transport: Transport, id: str) -> Token:
+    """The right one has the token, as an administrator says who is none of its makers."""
+    request = principal_service_pb2.ConfirmTokenRequest(id=id)
+    return _token(transport.call(transport.control(TokenServiceStub).ConfirmToken, request))
+
+
 def _principal(message: principal_pb2.Principal) -> Principal:
     return Principal(
         name=message.name,
@@ -183,6 +189,8 @@ def _token(message: principal_pb2.Token) -> Token:
         creator=message.creator,
         makers=tuple(message.makers),
         exchanged_for=message.exchanged_for,
+        exchanged_from=message.exchanged_from,
+        confirmer=message.confirmer,
     )
 
 

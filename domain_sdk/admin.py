@@ -219,6 +219,19 @@ class Admin:
 
         return _identity_calls.revoke_token(self._transport, id)
 
+    def confirm_token(self, id: str) -> Token:
+        """The right one has the token, which another administrator made: it is good for more than reading from now on.
+
+        Ask its holder for the id first. What the holder got by exchange is its own then.
+
+        Raises:
+            AccessDenied: the caller is no administrator, or may have made the token itself.
+            WrongState: it is not waiting for that.
+        """
+        from domain_sdk import _identity_calls
+
+        return _identity_calls.confirm_token(self._transport, id)
+
     def create_purpose(self, name: str, *, parent: str = "", description: str = "") -> Purpose:
         """The purpose exists; what is granted for its parent is granted for it."""
         from domain_sdk import _identity_calls

@@ -51,6 +51,10 @@ class Token:
     """Who else may have seen its secret, and so may act as its principal; none if it is its holder's own."""
     exchanged_for: str = ""
     """The token it was exchanged for, if it was."""
+    exchanged_from: str = ""
+    """The token that its holder exchanged for it, if there was one."""
+    confirmer: str = ""
+    """The second administrator who said that the right one has it; until then what others made reads only, once there are two."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -31,6 +31,7 @@ from governance_server.authentication import Authenticator
 from governance_server.backend import Backend
 from governance_server.bootstrap import check_keys_are_there, ensure_administrator, ensure_token_owners
 from governance_server.config import Settings
+from governance_server.editing.central import TwoAdministrators
 from governance_server.editing.ending import with_consequences
 from governance_server.gateway.tickets import Tickets
 from governance_server.http.openlineage import OpenLineageApi
@@ -139,7 +140,7 @@ class Gateway:
 
 def build_control(settings: Settings, *, gateway: Callable[[], str]) -> Control:
     """The control server, listening. Raises: OSError if a port or folder cannot be used, StorageError."""
-    backend, authenticator = _backend(settings)
+    backend, authenticator = _backend(settings, is_control=True)
     token_file = settings.administrator_token_file
     is_first_start = ensure_administrator(backend.database, backend.journal, token_file, keys=backend.keys)
     ensure_token_owners(backend.database, backend.journal)
@@ -214,7 +215,7 @@ def _answering(readers: Readers, vectors: VectorAccess) -> Answering:
     return Answering(readers, ExtractiveWriter(vectors), model, readers.backend.new_id)
 
 
-def _backend(settings: Settings) -> tuple[Backend, Authenticator]:
+def _backend(settings: Settings, *, is_control: bool = False) -> tuple[Backend, Authenticator]:
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings.home.chmod(0o700)
     database = open_database(settings.database_url)
@@ -225,7 +226,9 @@ def _backend(settings: Settings) -> tuple[Backend, Authenticator]:
     journal = Journal(database, clock=_now, follower=policy)
     log = DecisionLog(database, clock=_now, log_checks=settings.log_checks)
     backend = Backend(settings, database, Catalog(database), journal, policy, _now, lambda: secrets.token_hex(8), keys, log)
-    return backend, Authenticator(database, now=_now, keys=keys, sign_in=_sign_in(settings.oidc, backend))
+    sign_in = _sign_in(settings.oidc, backend)
+    two = TwoAdministrators(policy) if is_control else (lambda: False)  # a gateway reads, and that is open to what is unconfirmed
+    return backend, Authenticator(database, now=_now, keys=keys, sign_in=sign_in, has_two=two)
 
 
 def _sign_in(settings: OidcSettings | None, backend: Backend) -> SignIn | None:

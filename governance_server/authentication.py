@@ -85,8 +85,18 @@ class _Remembered(NamedTuple):
 class Authenticator:
     """Resolves tokens to callers; what it remembers is dropped as soon as any token or principal changes."""
 
-    def __init__(self, database: Database, *, now: Callable[[], datetime], keys: Keyring, sign_in: SignIn | None = None) -> None:
+    def __init__(
+        self,
+        database: Database,
+        *,
+        now: Callable[[], datetime],
+        keys: Keyring,
+        sign_in: SignIn | None = None,
+        has_two: Callable[[], bool] = lambda: False,
+    ) -> None:
+        """`has_two`: whether there are two administrators, so that a token somebody made is to be confirmed."""
         self._database = database
+        self._has_two = has_two
         self._catalog = Catalog(database)
         self._now = now
         self._keys = keys
@@ -94,7 +104,19 @@ class Authenticator:
         self._remembered = _Remembered(-1, -1, {})
 
     def authenticate(self, authorization: str, *, call_id: str) -> Caller:
-        """The caller whose valid token is in the `authorization` header.
+        """The caller whose valid token is in the `authorization` header, and whether that is good for more than reading.
+
+        Raises: Unauthenticated, UnusableKeys, Unavailable while the identity provider gives no keys.
+        """
+        return self.weigh(self.identify(authorization, call_id=call_id))
+
+    def weigh(self, caller: Caller) -> Caller:
+        """The caller, unconfirmed if its login's maker could else act in its name alone. Policy may have to catch up first."""
+        is_unconfirmed = bool(caller.token_makers) and not caller.confirmer and self._has_two()
+        return replace(caller, is_unconfirmed=True) if is_unconfirmed else caller
+
+    def identify(self, authorization: str, *, call_id: str) -> Caller:
+        """The caller whose valid token is in the `authorization` header, at once; to be weighed before it does anything.
 
         Raises: Unauthenticated, UnusableKeys, Unavailable while the identity provider gives no keys.
         """
@@ -161,16 +183,18 @@ class Authenticator:
         if body is None:
             return None
         known = principal_pb2.Identity.FromString(body)
-        return self._proof(known.principal, None, linkers(known))
+        proof = self._proof(known.principal, None)
+        return proof and replace(proof, caller=replace(proof.caller, token_makers=linkers(known), confirmer=known.confirmer))
 
-    def _proof(self, principal: str, chain: TokenChain | None, makers: frozenset[str] = frozenset()) -> _Proof | None:
+    def _proof(self, principal: str, chain: TokenChain | None) -> _Proof | None:
         body = self._catalog.get(kinds.PRINCIPAL, principal)
         if body is None:
             return None
         known = principal_pb2.Principal.FromString(body)
-        caller = Caller(known.name, frozenset(known.purposes), dict(known.attributes), token_makers=makers)
+        caller = Caller(known.name, frozenset(known.purposes), dict(known.attributes))
         if chain is not None:
             caller = replace(
-                caller, scope=chain.scope, token=chain.own.token.id, expire_time=chain.expire_time, token_makers=chain.makers
-            )
+                caller, scope=chain.scope, token=chain.own.token.id, expire_time=chain.expire_time, token_makers=chain.makers,
+                confirmer=chain.confirmer,
+            )  # fmt: skip
         return _Proof(caller, known.is_disabled, chain)

@@ -35,4 +35,7 @@ def exchange_token(mesh: Mesh, principal: Principal) -> Exchanged:
         made = mesh.admin.activate_token()
     except WrongState as refusal:
         return Exchanged(words=f"made by {makers}, who may act as you. Not exchanged: {refusal}")
-    return Exchanged(made.secret, f"{made.token.id}, your own now. What you were given, made by {makers}, is refused from now on")
+    words = f"{made.token.id}, your own now. What you were given, made by {makers}, is refused from now on"
+    if made.token.makers:
+        words += f". It reads only until another administrator confirms it: tell one of them `mesh token confirm {made.token.id}`"
+    return Exchanged(made.secret, words)

@@ -1,4 +1,4 @@
-"""`token create`, `token activate`, `token list`, `token revoke`: what proves who calls."""
+"""`token create`, `token activate`, `token confirm`, `token list`, `token revoke`: what proves who calls."""
 
 from __future__ import annotations
 
@@ -88,6 +88,17 @@ def revoke(
     answer(revoked, lambda: _token(revoked), as_json=as_json)
 
 
+def confirm(
+    ctx: typer.Context,
+    id: Annotated[str, typer.Argument(metavar="ID", help="The token's id, as its holder told you.")],
+    as_json: Json = False,
+) -> None:
+    """Say that the right one has a token, which another administrator made. Until then it is good for reading only."""
+    with connect(ctx) as mesh:
+        confirmed = mesh.admin.confirm_token(id)
+    answer(confirmed, lambda: _token(confirmed), as_json=as_json)
+
+
 def activate(
     ctx: typer.Context,
     output: Annotated[
@@ -140,6 +151,8 @@ def _token(token: Token) -> RenderableType:
         "made with": token.parent,
         "made by": ", ".join(token.makers),
         "exchanged for": token.exchanged_for,
+        "exchanged from": token.exchanged_from,
+        "confirmed by": token.confirmer,
         "until": token.expire_time,
         "revoked": token.revoke_time,
     }
@@ -169,6 +182,7 @@ COMMANDS = (
         ),
     ),
     Command("activate", activate, ("mesh token activate", "mesh --token-file kim.token token activate --output own.token")),
+    Command("confirm", confirm, ("mesh token confirm 0123456789abcdef",)),
     Command("list", list_tokens, ("mesh token list", "mesh token list service:etl --json")),
     Command("revoke", revoke, ("mesh token revoke ID",)),
 )

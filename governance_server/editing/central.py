@@ -11,7 +11,7 @@ from governance_server.rules.errors import SecondPersonNeeded
 from governance_server.rules.policy_facts import ADMINISTRATOR
 from mesh_core.names import MESH
 
-__all__ = ["acts_for_the_centre", "administrators", "check_alone", "is_administrator", "second_persons"]
+__all__ = ["TwoAdministrators", "acts_for_the_centre", "administrators", "check_alone", "is_administrator", "second_persons"]
 
 
 def administrators(policy: PolicyProjection) -> list[str]:
@@ -36,6 +36,26 @@ def is_administrator(policy: PolicyProjection, name: str) -> bool:
 def second_persons(policy: PolicyProjection, proposer: str) -> list[str]:
     """Who may approve what this administrator proposes; nobody if it is the only one, who then acts alone."""
     return [name for name in administrators(policy) if name != proposer]
+
+
+class TwoAdministrators:
+    """Whether there are two administrators, so that nobody alone acts for the centre, or in somebody's name.
+
+    Looked up anew when the policy has changed, and each second, as rights begin and end by the clock.
+    """
+
+    def __init__(self, policy: PolicyProjection) -> None:
+        self._policy = policy
+        self._known: tuple[tuple[int, int], bool] | None = None
+
+    def __call__(self) -> bool:
+        """The answer of this moment."""
+        with self._policy.pinned() as revision:
+            now = revision, int(self._policy.moment.timestamp())
+            known = self._known
+            if known is None or known[0] != now:
+                known = self._known = now, len(administrators(self._policy)) > 1
+        return known[1]
 
 
 def check_alone(policy: PolicyProjection, caller: Caller, what: str) -> None:

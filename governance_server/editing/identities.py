@@ -9,7 +9,7 @@ from governance_server.editing.editor import Edit, finish
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import Invalid, NotFound, Precondition, SecondPersonNeeded
-from governance_server.rules.identities import identity_key
+from governance_server.rules.identities import identity_key, linkers
 from mesh_core.names import check_principal
 
 __all__ = ["link_identity"]
@@ -33,11 +33,24 @@ def link_identity(edit: Edit, principal: str, subject: str) -> principal_pb2.Ide
     identity.create_time.CopyFrom(stamp(edit.state.time))
     if principal:
         _check_principal(edit, principal)
+        identity = _confirmed(edit, key, identity)
         edit.state.write([store(kinds.IDENTITY, key, identity)])
     elif edit.state.get(kinds.IDENTITY, key) is not None:
         edit.state.write([ResourceWrite(kinds.IDENTITY, key, None)])
     finish(edit)
     return identity
+
+
+def _confirmed(edit: Edit, key: str, identity: principal_pb2.Identity) -> principal_pb2.Identity:
+    """The identity, or the one that somebody else linked to the same principal before, confirmed by who links it now."""
+    body = edit.state.get(kinds.IDENTITY, key)
+    before = principal_pb2.Identity.FromString(body) if body is not None else principal_pb2.Identity()
+    others, caller = linkers(before), edit.caller
+    is_same = before.principal == identity.principal and bool(others) and caller.name not in {*others, identity.principal}
+    if not is_same or not others.isdisjoint(caller.token_makers) or identity.principal in caller.token_makers:
+        return identity
+    before.confirmer = before.confirmer or caller.name
+    return before
 
 
 def _check_principal(edit: Edit, principal: str) -> None:

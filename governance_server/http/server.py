@@ -83,7 +83,8 @@ class HttpServer:
         if not authorization:
             raise Unauthenticated("This needs a token: send the header `Authorization: Bearer <token>`.")
         if authorization.startswith(_OWN_TOKEN):
-            return self._authenticator.authenticate(authorization, call_id=call_id)
+            caller = self._authenticator.identify(authorization, call_id=call_id)
+            return await asyncio.to_thread(self._authenticator.weigh, caller) if caller.token_makers else caller
         return await asyncio.to_thread(self._authenticator.authenticate, authorization, call_id=call_id)
 
     def _run(self) -> None:

@@ -27,12 +27,11 @@ from governance_server.policy.shadow import ShadowCheck
 from governance_server.policy.view import View
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
-from governance_server.rules.errors import Invalid, PurposeNotHeld
+from governance_server.rules.errors import AccessDenied, Invalid, PurposeNotHeld
 from governance_server.rules.grants import column_types
 from governance_server.rules.policy_rows import ANY, domain_of
 from governance_server.rules.read_plans import Denied, ReadPlan, fit_masks
-from governance_server.rules.refusals import denied, out_of_scope
-from governance_server.rules.token_scopes import TokenScope
+from governance_server.rules.refusals import denied, out_of_scope, unconfirmed
 from governance_server.storage.engine import Database
 from mesh_core.names import InvalidName, column_object, parse_port, tag_object
 
@@ -66,18 +65,18 @@ class PolicyProjection(LivePolicy):
         """The revision at which the caller may do it. Raises: AccessDenied."""
         decision = self.check(caller, action, obj)
         if not decision.allowed:
-            raise denied(action, obj) if caller.covers(action, obj) else out_of_scope(action, obj)
+            raise _refusal(caller, action, obj)
         return decision.revision
 
     def check(self, caller: Caller, action: str, obj: str, purpose: str = "") -> Decision:
         """The decision on one action, within the caller's scope; the domain is derived from the object's name."""
         if len(obj) > _LONGEST_NAME:  # callers send what they like, and every dot of it would be looked at
             raise Invalid(f"A name of {len(obj)} characters names nothing: use at most {_LONGEST_NAME}.")
-        if caller.scope is None:
+        if not caller.is_narrowed:
             return self._decide(self._current_engine(), self._request(caller.name, action, obj, purpose))
         with self._lock:
             self._catch_up()
-            if not self._is_within(caller.scope, action, obj, purpose):
+            if not self._is_within(caller, action, obj, purpose):
                 return Decision(False, (), self._engine.revision)
             return self._decide(self._engine, self._request(caller.name, action, obj, purpose))
 
@@ -119,11 +118,11 @@ class PolicyProjection(LivePolicy):
 
     def _visible(self, caller: Caller, action: str) -> Visibility:
         found = self._engine.visible_objects(caller.name, action, NO_PURPOSE, self._time())
-        scope = caller.scope
-        return found if scope is None else replace(found, narrowed=lambda obj: self._is_within(scope, action, obj, ""))
+        return replace(found, narrowed=lambda obj: self._is_within(caller, action, obj, "")) if caller.is_narrowed else found
 
-    def _is_within(self, scope: TokenScope, action: str, obj: str, purpose: str) -> bool:
-        return scope.covers(action, obj) and (action != "read" or scope.covers_purpose(self.wider_purposes(purpose)))
+    def _is_within(self, caller: Caller, action: str, obj: str, purpose: str) -> bool:
+        is_for = action != "read" or caller.scope is None or caller.scope.covers_purpose(self.wider_purposes(purpose))
+        return is_for and caller.covers(action, obj)
 
     def plan(
         self,
@@ -404,3 +403,10 @@ class PolicyProjection(LivePolicy):
             text = second.isoformat()[:19] + "Z"
             self._second = second, text
         return text
+
+
+def _refusal(caller: Caller, action: str, obj: str) -> AccessDenied:
+    """Why the caller may not, in the words that help: by its token, or at all."""
+    if caller.must_be_confirmed(action, obj):
+        return unconfirmed(action, obj, token=caller.token)
+    return denied(action, obj) if caller.covers(action, obj) else out_of_scope(action, obj)

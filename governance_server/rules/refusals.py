@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 from governance_server.rules.errors import AccessDenied
 
-__all__ = ["denied", "out_of_scope"]
+__all__ = ["denied", "out_of_scope", "unconfirmed"]
 
 
 def denied(action: str, obj: str, *, purposes: Sequence[str] = ()) -> AccessDenied:
@@ -28,3 +28,13 @@ def out_of_scope(action: str, obj: str) -> AccessDenied:
     """The refusal of what a token's scope leaves out: the same whether the thing exists or not."""
     message = f"This token may not {action} {obj}: its scope leaves that out. Use a token that covers it."
     return AccessDenied(message, resource=obj.partition("#")[0])
+
+
+def unconfirmed(action: str, obj: str, *, token: str) -> AccessDenied:
+    """The refusal of what a maker of the token could else do alone in its holder's name."""
+    step = f"`mesh token confirm {token}`" if token else "the same `mesh admin link-identity`"
+    return AccessDenied(
+        f"This login may not {action} {obj}: who made it could do so in your name, so it reads only until another administrator "
+        f"confirms it ({step}). Exchange a token first (`mesh token activate`), and tell the administrator its new id.",
+        resource=obj.partition("#")[0],
+    )

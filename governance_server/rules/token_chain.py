@@ -61,6 +61,11 @@ class TokenChain:
                 found.add(stored.token.creator or UNKNOWN_MAKER)
         return frozenset(found - {self.own.token.principal})
 
+    @property
+    def confirmer(self) -> str:
+        """The second administrator who said that the right one has it, or what it was made with; empty if nobody did."""
+        return self.tokens[-1].token.confirmer
+
     def is_valid(self, now: datetime) -> bool:
         """True if none of them is revoked or has expired."""
         return now < self.expire_time and not self.is_revoked

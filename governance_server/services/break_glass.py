@@ -24,7 +24,7 @@ from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, Invalid
 from governance_server.rules.policy_facts import ADMINISTRATOR, BREAK_GLASS_ROLE
 from governance_server.rules.policy_rows import ANY, domain_of
-from governance_server.rules.refusals import denied, out_of_scope
+from governance_server.rules.refusals import denied, out_of_scope, unconfirmed
 from governance_server.rules.second_person import Person, check_two_persons
 from mesh_core.names import parse_port
 
@@ -79,6 +79,8 @@ class BreakGlassService(break_glass_service_pb2_grpc.BreakGlassServiceServicer):
                 "governance team for the role.",
                 resource=request.resource,
             )
+        if caller.is_unconfirmed:
+            raise unconfirmed("open", request.resource, token=caller.token)
         if not caller.covers("read", request.resource) or (caller.scope is not None and caller.scope.purposes):
             raise out_of_scope("read", request.resource)
         if not request.reason.strip() or len(request.reason) > _LONGEST_REASON:

@@ -18,7 +18,7 @@ from governance_server.rules.errors import AccessDenied, GovernanceError, Invali
 from governance_server.rules.near_names import unknown_purpose
 from governance_server.rules.token_chain import MOST_ANCESTORS, TokenChain, find_chain, owner_key
 from governance_server.rules.token_scopes import narrowed_scope
-from governance_server.services.token_exchange import exchange, own_token, signs_in_alone
+from governance_server.services.token_exchange import confirm, exchange, own_token, signs_in_alone
 from governance_server.services.token_news import told_of_token
 from mesh_core.names import MESH, check_principal
 
@@ -39,7 +39,7 @@ class TokenService(principal_service_pb2_grpc.TokenServiceServicer):
 
         def run(tx: Transaction, caller: Caller) -> Outcome:
             if request.exchange:
-                return exchange(tx, caller, request, minted)
+                return exchange(tx, caller, request, minted, is_doubtful=self._is_doubtful(caller))
             owner = check_principal(request.principal or caller.name)
             self._authorise(caller, owner)
             read(tx, kinds.PRINCIPAL, owner, principal_pb2.Principal)
@@ -49,6 +49,7 @@ class TokenService(principal_service_pb2_grpc.TokenServiceServicer):
                 id=minted.id, principal=owner, description=request.description, create_time=stamp(tx.time),
                 expire_time=stamp(_end(request, tx.time, self._limit(tx.time, caller))), creator=caller.name,
                 parent=_parent(tx, caller) if owner == caller.name else "", makers=caller.makers_for(owner),
+                confirmer=caller.confirmer if owner == caller.name else "",
             )  # fmt: skip
             wanted = request.scope if request.HasField("scope") else _inherited(caller, owner)
             with self._backend.policy.pinned():  # the hierarchy of purposes as it is now
@@ -105,6 +106,19 @@ class TokenService(principal_service_pb2_grpc.TokenServiceServicer):
             return Outcome("token.revoked", owner, (store(kinds.TOKEN, request.id, stored),), stored.token.SerializeToString())
 
         return principal_pb2.Token.FromString(self._backend.submit(request, request.request_id, run).reply)
+
+    def ConfirmToken(self, request: pb.ConfirmTokenRequest, context: grpc.ServicerContext) -> principal_pb2.Token:
+        """Says that the right one has a token, which somebody else made."""
+
+        def run(tx: Transaction, caller: Caller) -> Outcome:
+            self._authorise(caller, "nobody", is_other=True)
+            return confirm(tx, caller, request.id)
+
+        return principal_pb2.Token.FromString(self._backend.submit(request, request.request_id, run).reply)
+
+    def _is_doubtful(self, caller: Caller) -> bool:
+        """True if what the caller exchanges stays its maker's until somebody else confirms it; for the centre two always act."""
+        return caller.is_unconfirmed and not is_administrator(self._backend.policy, caller.name)
 
     def _limit(self, now: datetime, caller: Caller) -> datetime | None:
         """When a token made by this caller must end: with its own, unless the settings let one outlive an access token."""

@@ -180,6 +180,8 @@ class Token(_message.Message):
     CREATOR_FIELD_NUMBER: _builtins.int
     MAKERS_FIELD_NUMBER: _builtins.int
     EXCHANGED_FOR_FIELD_NUMBER: _builtins.int
+    EXCHANGED_FROM_FIELD_NUMBER: _builtins.int
+    CONFIRMER_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id, not secret."""
     principal: _builtins.str
@@ -192,6 +194,12 @@ class Token(_message.Message):
     """Who made it."""
     exchanged_for: _builtins.str
     """The token it was exchanged for by its holder, if it was; it is revoked then."""
+    exchanged_from: _builtins.str
+    """The token that its holder exchanged for it; empty if there is none."""
+    confirmer: _builtins.str
+    """The administrator, none of its makers, who has said that the right one has it. While nobody has and there are two
+    administrators, a token with makers is good for discovering, asking and reading only.
+    """
     @_builtins.property
     def create_time(self) -> _timestamp_pb2.Timestamp:
         """When it was created."""
@@ -228,10 +236,12 @@ class Token(_message.Message):
         creator: _builtins.str = ...,
         makers: _abc.Iterable[_builtins.str] | None = ...,
         exchanged_for: _builtins.str = ...,
+        exchanged_from: _builtins.str = ...,
+        confirmer: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "expire_time", b"expire_time", "revoke_time", b"revoke_time", "scope", b"scope"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "creator", b"creator", "description", b"description", "exchanged_for", b"exchanged_for", "expire_time", b"expire_time", "id", b"id", "makers", b"makers", "parent", b"parent", "principal", b"principal", "revoke_time", b"revoke_time", "scope", b"scope"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirmer", b"confirmer", "create_time", b"create_time", "creator", b"creator", "description", b"description", "exchanged_for", b"exchanged_for", "exchanged_from", b"exchanged_from", "expire_time", b"expire_time", "id", b"id", "makers", b"makers", "parent", b"parent", "principal", b"principal", "revoke_time", b"revoke_time", "scope", b"scope"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -286,6 +296,7 @@ class Identity(_message.Message):
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     CREATOR_FIELD_NUMBER: _builtins.int
     MAKERS_FIELD_NUMBER: _builtins.int
+    CONFIRMER_FIELD_NUMBER: _builtins.int
     issuer: _builtins.str
     """The provider."""
     subject: _builtins.str
@@ -294,6 +305,8 @@ class Identity(_message.Message):
     """Who that is here."""
     creator: _builtins.str
     """Who linked it; `service:identity-provider` if it came by itself."""
+    confirmer: _builtins.str
+    """The second administrator, none of the makers, who linked the same; like a token's."""
     @_builtins.property
     def groups(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The groups that the newest access token listed, like `group:analysts`."""
@@ -316,10 +329,11 @@ class Identity(_message.Message):
         create_time: _timestamp_pb2.Timestamp | None = ...,
         creator: _builtins.str = ...,
         makers: _abc.Iterable[_builtins.str] | None = ...,
+        confirmer: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "creator", b"creator", "groups", b"groups", "issuer", b"issuer", "makers", b"makers", "principal", b"principal", "subject", b"subject"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["confirmer", b"confirmer", "create_time", b"create_time", "creator", b"creator", "groups", b"groups", "issuer", b"issuer", "makers", b"makers", "principal", b"principal", "subject", b"subject"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

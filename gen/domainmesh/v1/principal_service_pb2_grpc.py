@@ -391,6 +391,11 @@ class TokenServiceStub(object):
                 request_serializer=domainmesh_dot_v1_dot_principal__service__pb2.RevokeTokenRequest.SerializeToString,
                 response_deserializer=domainmesh_dot_v1_dot_principal__pb2.Token.FromString,
                 _registered_method=True)
+        self.ConfirmToken = channel.unary_unary(
+                '/domainmesh.v1.TokenService/ConfirmToken',
+                request_serializer=domainmesh_dot_v1_dot_principal__service__pb2.ConfirmTokenRequest.SerializeToString,
+                response_deserializer=domainmesh_dot_v1_dot_principal__pb2.Token.FromString,
+                _registered_method=True)
 
 
 class TokenServiceServicer(object):
@@ -418,6 +423,14 @@ class TokenServiceServicer(object):
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def ConfirmToken(self, request, context):
+        """Says, as an administrator who is none of its makers, that the right one has a token: from then on it is good for more than
+        reading, and one that its holder got by exchange is its holder's own.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_TokenServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -434,6 +447,11 @@ def add_TokenServiceServicer_to_server(servicer, server):
             'RevokeToken': grpc.unary_unary_rpc_method_handler(
                     servicer.RevokeToken,
                     request_deserializer=domainmesh_dot_v1_dot_principal__service__pb2.RevokeTokenRequest.FromString,
+                    response_serializer=domainmesh_dot_v1_dot_principal__pb2.Token.SerializeToString,
+            ),
+            'ConfirmToken': grpc.unary_unary_rpc_method_handler(
+                    servicer.ConfirmToken,
+                    request_deserializer=domainmesh_dot_v1_dot_principal__service__pb2.ConfirmTokenRequest.FromString,
                     response_serializer=domainmesh_dot_v1_dot_principal__pb2.Token.SerializeToString,
             ),
     }
@@ -518,6 +536,33 @@ class TokenService(object):
             target,
             '/domainmesh.v1.TokenService/RevokeToken',
             domainmesh_dot_v1_dot_principal__service__pb2.RevokeTokenRequest.SerializeToString,
+            domainmesh_dot_v1_dot_principal__pb2.Token.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ConfirmToken(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/domainmesh.v1.TokenService/ConfirmToken',
+            domainmesh_dot_v1_dot_principal__service__pb2.ConfirmTokenRequest.SerializeToString,
             domainmesh_dot_v1_dot_principal__pb2.Token.FromString,
             options,
             channel_credentials,

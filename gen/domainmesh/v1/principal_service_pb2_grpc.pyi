@@ -143,6 +143,10 @@ class TokenServiceStub:
     """Lists tokens without their secrets. With a scoped token: itself and what was made with it."""
     RevokeToken: _grpc.UnaryUnaryMultiCallable[_principal_service_pb2.RevokeTokenRequest, _principal_pb2.Token]
     """Revokes a token and those made with it for the same principal; the next call with one is refused."""
+    ConfirmToken: _grpc.UnaryUnaryMultiCallable[_principal_service_pb2.ConfirmTokenRequest, _principal_pb2.Token]
+    """Says, as an administrator who is none of its makers, that the right one has a token: from then on it is good for more than
+    reading, and one that its holder got by exchange is its holder's own.
+    """
 
 @_typing.type_check_only
 class TokenServiceAsyncStub(TokenServiceStub):
@@ -155,6 +159,10 @@ class TokenServiceAsyncStub(TokenServiceStub):
     """Lists tokens without their secrets. With a scoped token: itself and what was made with it."""
     RevokeToken: _aio.UnaryUnaryMultiCallable[_principal_service_pb2.RevokeTokenRequest, _principal_pb2.Token]  # type: ignore[assignment]
     """Revokes a token and those made with it for the same principal; the next call with one is refused."""
+    ConfirmToken: _aio.UnaryUnaryMultiCallable[_principal_service_pb2.ConfirmTokenRequest, _principal_pb2.Token]  # type: ignore[assignment]
+    """Says, as an administrator who is none of its makers, that the right one has a token: from then on it is good for more than
+    reading, and one that its holder got by exchange is its holder's own.
+    """
 
 class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
     """Tokens: hashed at rest, scoped, expiring, revocable. What is made with a token is never wider and never lasts longer."""
@@ -182,5 +190,15 @@ class TokenServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_principal_pb2.Token, _abc.Awaitable[_principal_pb2.Token]]:
         """Revokes a token and those made with it for the same principal; the next call with one is refused."""
+
+    @_abc_1.abstractmethod
+    def ConfirmToken(
+        self,
+        request: _principal_service_pb2.ConfirmTokenRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_principal_pb2.Token, _abc.Awaitable[_principal_pb2.Token]]:
+        """Says, as an administrator who is none of its makers, that the right one has a token: from then on it is good for more than
+        reading, and one that its holder got by exchange is its holder's own.
+        """
 
 def add_TokenServiceServicer_to_server(servicer: TokenServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

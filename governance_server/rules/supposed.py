@@ -14,7 +14,7 @@ from domainmesh.v1 import change_set_pb2, grant_pb2, principal_pb2
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import Invalid
-from mesh_core.names import MESH
+from mesh_core.names import MESH, check_domain
 
 __all__ = ["Find", "Supposed", "suppose"]
 
@@ -75,6 +75,7 @@ def _other(desired: change_set_pb2.DesiredResource, kind: str) -> Supposed:
     message: Message = getattr(desired, kind)
     name: str = getattr(message, "id" if kind == kinds.GUARDRAIL else "name")
     if kind == kinds.DOMAIN:
+        check_domain(name)  # else an owner's right on what is inside its domain would do for a domain of that name
         return Supposed(kind, name, None if desired.is_absent else message, "administer", (name,))
     if kind == kinds.PRINCIPAL and desired.is_absent:
         message = principal_pb2.Principal(name=name, is_disabled=True)

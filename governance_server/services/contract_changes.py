@@ -22,7 +22,7 @@ from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, IncompatibleContract, Invalid, Precondition
 from governance_server.rules.policy_rows import ANY
-from governance_server.rules.refusals import denied
+from governance_server.rules.refusals import denied, unconfirmed
 from governance_server.rules.second_person import Person, check_two_persons
 from mesh_core.names import MESH, parse_product
 
@@ -200,6 +200,8 @@ class ContractChangeService(contract_change_service_pb2_grpc.ContractChangeServi
 
     def _parties(self, change: messages.ContractChange, caller: Caller, own: frozenset[str], party: str) -> Iterable[str]:
         """Whom the caller decides for. Raises: AccessDenied."""
+        if caller.is_unconfirmed:
+            raise unconfirmed("accept a change of", change.impact.product, token=caller.token)
         known = {it.party for it in change.impact.affected if it.needs_acceptance}
         if not party and own:
             return sorted(own)

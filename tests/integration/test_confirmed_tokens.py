@@ -149,3 +149,16 @@ def test_whoever_exchanged_first_is_not_beside_a_second_token(admin: Mesh, bea: 
     connect(admin.admin.create_token(OLGA).secret).admin.activate_token()
     with pytest.raises(SecondPersonNeeded, match="has a login of its own"):
         admin.admin.create_token(OLGA)
+
+
+def test_no_consumer_accepts_a_breaking_change_by_a_login_that_somebody_else_made(admin: Mesh, connect: As) -> None:
+    olga = connect(connect(admin.admin.create_token(OLGA).secret).admin.activate_token().secret)
+    olga.grant(ANA, "shop")
+    ana = connect(admin.admin.create_token(ANA).secret)
+    ana.read(ORDERS)
+    change = olga.contracts.propose("shop.orders", contract("shop.orders", {"orders": ["number: integer"]}, version="2.0.0"))
+    assert [it.id for it in ana.inbox().contract_changes] == [change.id]
+    connect(admin.admin.create_token(BEA).secret)
+    admin.admin.update_principal(BEA, is_administrator=True)
+    with pytest.raises(AccessDenied, match="reads only until another administrator"):
+        ana.contracts.accept(change.id)

@@ -5,6 +5,8 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
 
 import grpc
 import polars as pl
@@ -337,3 +339,29 @@ def test_every_forged_token_gets_the_same_refusal_from_both_servers_and_changes_
     assert not [what for what, token in forged.items() if len(token) > 40 and token in log]
     with connected(server, good) as mesh:
         assert mesh.read(PORT).height == 2
+
+
+def test_a_link_that_one_of_two_administrators_made_only_reads_until_the_other_makes_it_too(
+    server: RunningServer, provider: OidcProvider, tmp_path: Path
+) -> None:
+    own = RunningServer(tmp_path / "own", **server.environment)
+    token = signed(provider.claims(sub="u-4713"), provider.keys[0])
+    with ExitStack() as stack:
+        stack.callback(own.stop)
+        admin = stack.enter_context(own.admin())
+        admin.admin.create_principal("user:lou")
+        admin.admin.create_domain("shop", owners=["user:lou"])
+        bea = stack.enter_context(own.user("user:bea", is_administrator=True))
+        admin.admin.link_identity("user:lou", "u-4713")
+        lou = stack.enter_context(connected(own, token))
+        with pytest.raises(AccessDenied, match="same `mesh admin link-identity`"):
+            lou.grant("user:bea", "shop")
+        admin.admin.link_identity("user:lou", "u-4713")  # the same person twice is not two
+        with pytest.raises(AccessDenied):
+            lou.grant("user:bea", "shop")
+        bea.admin.link_identity("user:lou", "u-4713")
+        assert lou.grant("user:bea", "shop").id
+        assert stack.enter_context(connected(own, lou.admin.create_token().secret)).grant("user:bea", "shop").id
+        bea.admin.link_identity("user:lou", "u-4714")  # another subject is another's
+        with pytest.raises(AccessDenied):
+            stack.enter_context(connected(own, signed(provider.claims(sub="u-4714"), provider.keys[0]))).grant("user:bea", "shop")

@@ -9,10 +9,13 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from domainmesh.v1 import change_set_pb2, domain_pb2
 from governance_server.policy.projection import PolicyProjection
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, Invalid
+from governance_server.rules.supposed import suppose
+from mesh_core.names import InvalidName
 from tests.integration.policy_journal import (
     PolicyJournal,
     domain,
@@ -116,3 +119,10 @@ def test_changes_that_cannot_be_understood_are_refused_and_nothing_is_supposed(j
     with pytest.raises(Invalid, match="cannot be understood"):
         journal.policy.with_changes([grant("g-9", "user:ana", PORT, row_filter="lower(region) = 'eu'")])
     assert answers(journal.policy) == before
+
+
+@pytest.mark.parametrize("name", ["sales.orders.orders", "sales.orders", "sales ", "mesh", "*"])
+def test_a_supposed_domain_is_named_as_a_domain_can_be(name: str) -> None:
+    change = change_set_pb2.DesiredResource(domain=domain_pb2.Domain(name=name, owners=["user:ana"]))
+    with pytest.raises(InvalidName):
+        suppose([change], lambda kind, name: None)

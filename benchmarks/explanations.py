@@ -176,9 +176,9 @@ MEANINGS: Mapping[str, str] = {
             ("p50", "`mesh.retrieve`, 10 passages, median"),
         )
     },
-    "retrieval.answerable_let_through": "35 questions with an answer: the nearest passage stands out from the tenth",
-    "retrieval.unanswerable_declined": "5 questions without an answer: it does not",
-    "retrieval.taken_away_declined": "the 35 questions once more, without the pages that hold their answers: it does not",
+    "retrieval.ask_answered": "35 questions with an answer, asked with `mesh.ask` without a model: something is said",
+    "retrieval.ask_from_its_page": "… and a page that holds the answer is among what is cited",
+    "retrieval.unanswerable_declined": "5 questions without an answer: `mesh.ask` says that nothing was found",
     "retrieval.bm25_recall_at_5": "for comparison: plain keyword search over the same passages",
     **{
         f"filings.{store}_{what}": words
@@ -241,10 +241,6 @@ WHY_MISSED: Mapping[str, str] = {
     "retrieval.lancedb_p50": (
         "The adapter asks LanceDB for 100 candidates of each kind, where the bare hybrid query takes 5 rows, and reads names and "
         "titles of the candidates. Most of what both spend besides is the embedding of the question."
-    ),
-    "retrieval.unanswerable_declined": (
-        "A page about the same thing without what is asked stands out as one with the answer does; the bundled model tells "
-        "topics apart and no more. `mesh ask` checks every sentence against its source besides."
     ),
     "reads.selective": (
         "Bare polars needs some 0.06 s for these 0.86 million rows and three columns. Ours adds a round trip for the plan, "

@@ -21,6 +21,7 @@ from benchmarks.mesh_process import MeshProcess
 from benchmarks.remembering import RememberingEmbedder, publishing_with
 from benchmarks.timing import percentile
 from benchmarks.weaviate_process import weaviate_server
+from domain_sdk import Mesh
 
 __all__ = ["handbook_of", "retrieval"]
 
@@ -48,7 +49,8 @@ def retrieval(bench: Bench) -> Iterator[Figure]:
         seconds = _publish(server, handbook)
         documents, pages = _published(server)
         yield Figure("retrieval.published", len(documents) / seconds, "passages/s")
-        yield from _answerable(handbook, documents, pages)
+        with server.user("user:ana") as mesh:
+            yield from _answered(handbook, mesh)
         yield from _asked("lancedb", server, handbook, (documents, bare_lancedb(bench.folder / "bare")))
         server.stop()
         server = bench.server("weaviate-mesh", MESH_VECTORS=address.url)
@@ -75,24 +77,13 @@ def _asked(
     yield Figure(f"retrieval.{store}_recall_at_5", recall, "of 1")
 
 
-def _answerable(handbook: _Handbook, documents: Sequence[Document], pages: Sequence[str]) -> Iterator[Figure]:
-    """How many questions the margin of the nearest passage lets through: with an answer, without one, and once theirs is gone."""
-    import numpy as np
-
-    from mesh_core.embedding import open_embedder
-    from mesh_core.retrieval.answerability import is_answerable
-
-    matrix = np.stack([vector for _, _, vector in documents])
-    asked = open_embedder().embed([question for question, _ in handbook.questions])
-    through: dict[str, list[bool]] = {"answerable": [], "unanswerable": [], "taken_away": []}
-    for (_, gold), vector in zip(handbook.questions, asked, strict=True):
-        near = (matrix @ vector).tolist()
-        through["answerable" if gold else "unanswerable"].append(is_answerable(near))
-        if gold:
-            through["taken_away"].append(is_answerable([it for it, page in zip(near, pages, strict=True) if page not in gold]))
-    yield Figure("retrieval.answerable_let_through", statistics.mean(through["answerable"]), "of 1", bar=Bar("≥", 0.9))
-    yield Figure("retrieval.unanswerable_declined", 1 - statistics.mean(through["unanswerable"]), "of 1", bar=Bar("≥", 0.9))
-    yield Figure("retrieval.taken_away_declined", 1 - statistics.mean(through["taken_away"]), "of 1")
+def _answered(handbook: _Handbook, mesh: Mesh) -> Iterator[Figure]:
+    """What `ask` says without a model: to questions with an answer, from which page, and to those without one."""
+    said = [({it.document for it in mesh.ask(question).citations}, gold) for question, gold in handbook.questions]
+    yield Figure("retrieval.ask_answered", statistics.mean(bool(pages) for pages, gold in said if gold), "of 1")
+    yield Figure("retrieval.ask_from_its_page", statistics.mean(bool(pages & gold) for pages, gold in said if gold), "of 1")
+    declined = [not pages for pages, gold in said if not gold]
+    yield Figure("retrieval.unanswerable_declined", statistics.mean(declined), "of 1", bar=Bar("≥", 0.9))
 
 
 def _publish(server: MeshProcess, handbook: _Handbook) -> float:

@@ -242,3 +242,13 @@ def test_a_masked_text_cannot_be_searched_and_a_hidden_title_is_not_shown(handbo
         hits = zoe.retrieve(PORT, handbook.lost.text)
         assert hits
         assert all(hit.text and hit.document and not hit.title and not hit.heading for hit in hits)
+
+
+def test_questions_are_answered_from_their_pages_or_declined(handbook: Handbook) -> None:
+    lines = [json.loads(line) for line in shared_data("handbook_questions.jsonl").read_text().splitlines()]
+    told = [(handbook.owner.ask(it["question"]), it["evidence"]) for it in lines]
+    unanswerable = [answer for answer, evidence in told if not evidence]
+    answered = [answer for answer, evidence in told if evidence and answer.is_found]
+    assert sum(not it.is_found for it in unanswerable) >= 0.9 * len(unanswerable)
+    assert len(answered) >= 0.4 * (len(lines) - len(unanswerable))
+    assert all(sentence.sources for answer in answered for sentence in answer.sentences)

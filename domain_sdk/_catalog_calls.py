@@ -20,6 +20,7 @@ from domain_sdk.catalog import (
     PortEntry,
     PortKind,
     ProductEntry,
+    Registration,
     TagRescan,
 )
 from domain_sdk.errors import NotFound
@@ -38,6 +39,7 @@ __all__ = [
     "list_domains",
     "list_products",
     "list_releases",
+    "register_contract",
     "show",
     "to_release",
     "update_domain",
@@ -100,9 +102,9 @@ def discover(transport: Transport, query: str, *, tag: str = "", domain: str = "
     return [_hit(it) for it in all_items(transport, method, request, field="hits", limit=limit)]
 
 
-def get_contract(transport: Transport, product: str, version: int = 0) -> str:
-    """The contract, byte for byte as published; of the version now served when it is 0."""
-    request = product_service_pb2.GetContractRequest(product=product, version=version)
+def get_contract(transport: Transport, product: str, version: int = 0, *, prefer_registered: bool = False) -> str:
+    """The contract, byte for byte; of the version now served when it is 0, or the registered one if that is preferred."""
+    request = product_service_pb2.GetContractRequest(product=product, version=version, prefer_registered=prefer_registered)
     return transport.call(transport.control(ProductServiceStub).GetContract, request).text
 
 
@@ -111,6 +113,13 @@ def validate_contract(transport: Transport, text: str) -> tuple[list[str], list[
     request = product_service_pb2.ValidateContractRequest(text=text)
     response = transport.call(transport.control(ProductServiceStub).ValidateContract, request)
     return list(response.recorded_only), list(response.not_servable)
+
+
+def register_contract(transport: Transport, product: str, text: str) -> Registration:
+    """The contract is kept for the product until a release follows. Raises: InvalidContract, AccessDenied."""
+    request = product_service_pb2.RegisterContractRequest(product=product, text=text)
+    response = transport.call(transport.control(ProductServiceStub).RegisterContract, request)
+    return Registration(product, response.contract.version, tuple(response.recorded_only), tuple(response.not_servable))
 
 
 def get_release(transport: Transport, product: str, version: int = 0) -> Release:
@@ -189,6 +198,7 @@ def _product(message: product_pb2.Product) -> ProductEntry:
         ports=tuple(_port(it) for it in message.ports),
         create_time=from_timestamp(message, "create_time"),
         update_time=from_timestamp(message, "update_time"),
+        registered_contract_version=message.registered_contract_version,
     )
 
 

@@ -21,6 +21,7 @@ __all__ = [
     "PortEntry",
     "PortKind",
     "ProductEntry",
+    "Registration",
     "TagRescan",
 ]
 
@@ -207,6 +208,20 @@ class ProductEntry:
     ports: tuple[PortEntry, ...]
     create_time: datetime | None
     update_time: datetime | None
+    registered_contract_version: str = ""
+    """The version of a contract that is registered and that no release has followed yet; empty if there is none."""
+
+
+@dataclass(frozen=True, slots=True)
+class Registration:
+    """A contract that the mesh keeps and shows, before data is published with it."""
+
+    product: str
+    contract_version: str
+    not_enforced: tuple[str, ...]
+    """What it says and nobody enforces, in words."""
+    not_publishable: tuple[str, ...]
+    """What must change before data can be published with it, in words; empty if nothing must."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -219,18 +219,21 @@ class Changes:
     def apply_folder(self, folder: str | Path, *, reason: str = "") -> Sequence[ChangeSet]:
         """What the folder states holds or is proposed: one change set for each source, the centre's first.
 
-        The first proposal is the last change set: what comes after it may rest on it.
+        The first proposal is the last change set: what comes after it may rest on it. Contracts are registered, as far as the
+        caller may write their products.
 
         Raises:
             InvalidRequest: files are malformed (then nothing was changed), or what a source states cannot be.
         """
         from domain_sdk.folder import apply_source, read_folder
+        from domain_sdk.folder.planning import register_contracts
 
         done: list[ChangeSet] = []
         for source in read_folder(Path(folder)).sources:
             done.append(apply_source(self._transport, source, reason=reason))
             if done[-1].state == "proposed":
                 break
+            register_contracts(self._transport, source)
         return done
 
     def test_folder(self, folder: str | Path, *, with_changes: bool = False) -> Sequence[CaseResult]:

@@ -11,7 +11,7 @@ from domain_sdk.errors import AccessDenied, InvalidContract, InvalidRequest, Not
 if TYPE_CHECKING:
     from domain_sdk._modes import Modes
     from domain_sdk._progress import Progress
-    from domain_sdk.catalog import ProductEntry
+    from domain_sdk.catalog import ProductEntry, Registration
     from domain_sdk.mesh import Mesh
     from domain_sdk.publish import DeclaredLineage
     from domain_sdk.quality import QualityRecord, QualityWarning
@@ -43,6 +43,8 @@ class Product:
     def contract(self, version: int = 0) -> str:
         """The contract given to this handle, else the published one, byte for byte; with a version, the one of that release.
 
+        Before the first release it is the one that is registered.
+
         Raises:
             InvalidRequest: no contract was given and none was published.
             AccessDenied: none was given, and the product does not exist or may not be seen.
@@ -67,6 +69,17 @@ class Product:
                 resource=error.resource,
                 request_id=error.request_id,
             ) from error
+
+    def register(self) -> Registration:
+        """The contract is kept and shown until a release follows, also if no data could be published with it as it stands.
+
+        Raises:
+            InvalidContract: the contract is not valid; every violation is listed.
+            AccessDenied: you may not write the product.
+        """
+        from domain_sdk import _catalog_calls
+
+        return _catalog_calls.register_contract(self.mesh._transport, self.name, self.contract())
 
     def publish(
         self,

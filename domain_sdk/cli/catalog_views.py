@@ -64,6 +64,8 @@ def shown_view(
 
 def _product(product: ProductEntry) -> RenderableType:
     served = f"{product.version} (contract {product.contract_version})" if product.version else "none published yet"
+    if product.registered_contract_version:
+        served += f"; contract {product.registered_contract_version} is registered for the next"
     facts = {"title": product.title, "description": product.description, "status": product.status, "version": served}
     return details({**facts, "tags": product.tags, "updated": product.update_time}, title=product.name)
 

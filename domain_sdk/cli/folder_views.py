@@ -21,8 +21,8 @@ __all__ = ["plan_view", "results_view"]
 _SIGNS = {"create": ("+", "green"), "update": ("~", "yellow"), "delete": ("-", "red"), "unchanged": (" ", "")}
 _MOST_UNMANAGED = 10
 _CONTRACTS = {
-    "new": "is new; it becomes law with the product's first release",
-    "compatible": "differs from the one served and breaks no reader; it becomes law with the next release",
+    "new": "is new",
+    "compatible": "differs from the one served and breaks no reader",
     "incompatible": "cannot follow the one served as it stands",
     "not servable": "could not be published as it stands",
     "not compared": "is not compared with the one served: that needs the right to write the product",
@@ -115,7 +115,8 @@ def _contract(contract: ContractCheck) -> Iterator[Text]:
     if contract.verdict == "served":
         return
     style = "red" if contract.verdict in ("incompatible", "not servable") else "dim"
-    yield cell(f"    {contract.path}: the contract {_CONTRACTS[contract.verdict]}", style)
+    fate = "; it is registered" if contract.is_registered else "; it will be registered" if contract.is_to_register else ""
+    yield cell(f"    {contract.path}: the contract {_CONTRACTS[contract.verdict]}{fate}", style)
     for violation in contract.violations:
         yield cell(f"      {violation}", style)
     for consumer in contract.impact.affected if contract.impact else ():
@@ -141,6 +142,8 @@ def _summary(found: FolderPlan) -> Text:
         for action, words in (("create", "to create"), ("update", "to change"), ("delete", "to end"))
         if action in actions
     )
+    kept = sum(it.is_to_register for source in found.sources for it in source.contracts)
+    counts = ", ".join(filter(None, (counts, f"{kept} {'contract' if kept == 1 else 'contracts'} to register" if kept else "")))
     persons = [source for source in found.sources if source.plan and source.plan.needs_second_person]
     who = f" A second administrator must approve {', '.join(it.source for it in persons)}." if persons else ""
     later = " What waits is planned later." if any(source.plan is None for source in found.sources) else ""

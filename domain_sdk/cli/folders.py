@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -57,7 +58,7 @@ def apply(
     with connect(ctx) as mesh:
         done = _Applying(mesh, tree, reason, yes=yes, quiet=as_json).run()
     if as_json:
-        print_json({"change_sets": done})
+        print_json({"change_sets": done.change_sets, "registered_contracts": done.contracts})
 
 
 def export(
@@ -123,6 +124,14 @@ def _view(found: FolderPlan, tree: Tree) -> Any:  # noqa: ANN401 # Rich renderab
     return plan_view(found, tree)
 
 
+@dataclass(frozen=True, slots=True)
+class _Applied:
+    """What applying a tree did: change sets, and the products whose contracts were registered."""
+
+    change_sets: list[ChangeSet]
+    contracts: list[str]
+
+
 class _Applying:
     """Applies a tree, source by source, after asking."""
 
@@ -133,9 +142,10 @@ class _Applying:
         self._yes = yes
         self._quiet = quiet
         self._done: list[ChangeSet] = []
+        self._registered: list[str] = []
 
-    def run(self) -> list[ChangeSet]:
-        """The change sets, those without changes included."""
+    def run(self) -> _Applied:
+        """What was done, change sets without changes included."""
         found = _planned(self._mesh, self._tree)
         if found.is_empty:
             self._say("Everything is as the folder says.")
@@ -145,7 +155,7 @@ class _Applying:
         sources = {source.name: source for source in self._tree.sources}
         for planned in found.sources:
             self._apply(sources[planned.source], planned)
-        return self._done
+        return _Applied(self._done, self._registered)
 
     def _apply(self, source: Source, planned: SourcePlan) -> None:
         from domain_sdk.folder.planning import FolderPlan, apply_source, plan_source
@@ -165,6 +175,16 @@ class _Applying:
         self._done.append(done)
         if done.changes:
             self._say(_outcome(done, current.plan.approvers))
+        if done.state != "proposed":
+            self._register(source)
+
+    def _register(self, source: Source) -> None:
+        from domain_sdk.folder.planning import register_contracts
+
+        registered = register_contracts(self._mesh._transport, source)
+        self._registered += registered
+        for product in registered:
+            self._say(f"{source.name}: the contract of {product} is registered.")
 
     def _show(self, found: FolderPlan) -> None:
         if not self._quiet:

@@ -70,7 +70,7 @@ def export_folder(transport: Transport, root: Path, *, force: bool = False) -> l
     for domain in [it.domain.name for it in resources if it.WhichOneof("resource") == "domain"]:
         for product in _catalog_calls.list_products(transport, domain):
             try:
-                contracts[product.name] = _catalog_calls.get_contract(transport, product.name)
+                contracts[product.name] = _catalog_calls.get_contract(transport, product.name, prefer_registered=True)
             except (NotFound, AccessDenied):
                 continue  # begun and never released: there is no contract to keep
     return store_files(root, files_of(resources, contracts), force=force)

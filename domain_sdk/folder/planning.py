@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 from domain_sdk import _change_calls
 from domain_sdk.changes import ChangePlan, ChangeSet
 from domain_sdk.errors import AccessDenied, InvalidRequest, MeshError, Violation
-from domain_sdk.folder.contract_checks import ContractCheck, check_contracts
+from domain_sdk.folder.contract_checks import ContractCheck, check_contracts, register
 from domain_sdk.folder.tree import Entry, Source, Tree
 from domainmesh.v1.change_set_pb2 import DesiredResource
 
@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
     from domain_sdk._transport import Transport
 
-__all__ = ["FolderPlan", "SourcePlan", "apply_source", "desired", "label_of", "plan_source", "plan_tree"]
+__all__ = ["FolderPlan", "SourcePlan", "apply_source", "desired", "label_of", "plan_source", "plan_tree", "register_contracts"]
 
 _KINDS = {"GovernedTag": "governed_tag", "TagRelease": "tag_release", "ApprovalRule": "approval_rule"}
 
@@ -39,12 +39,12 @@ class SourcePlan:
     waits: str = ""
     """Why it cannot be planned before what comes first has been applied; empty otherwise."""
     contracts: tuple[ContractCheck, ...] = ()
-    """What publishing with the folder's contracts would meet; applying a folder publishes nothing."""
+    """What publishing with the folder's contracts would meet; applying a folder registers them and publishes nothing."""
 
     @property
     def is_empty(self) -> bool:
         """True when everything is as the folder says."""
-        return self.plan is not None and self.plan.is_empty
+        return self.plan is not None and self.plan.is_empty and not any(it.is_to_register for it in self.contracts)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +100,11 @@ def apply_source(transport: Transport, source: Source, *, reason: str = "", etag
         return _change_calls.apply(transport, desired(source), source=source.name, reason=reason, etag=etag, validate_only=False)
     except (InvalidRequest, AccessDenied) as error:
         raise _at_lines(error, source) from error
+
+
+def register_contracts(transport: Transport, source: Source) -> list[str]:
+    """The products, by name, whose contracts are kept from now on: neither served nor kept before, and the caller's to write."""
+    return sorted(contract.product for contract in source.contracts if register(transport, contract))
 
 
 def desired(source: Source) -> list[DesiredResource]:

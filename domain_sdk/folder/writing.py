@@ -54,7 +54,7 @@ def files_of(resources: Iterable[pb.DesiredResource], contracts: Mapping[str, st
 
     Args:
         resources: What the server exports. The centre's folder is written if anything in it is the centre's.
-        contracts: Product → text of the contract now served, written unchanged.
+        contracts: Product → text of the contract that is registered or served, written unchanged.
     """
     kinds = _Kinds()
     for it in resources:

@@ -96,6 +96,7 @@ class DomainEditor(Editor[domain_pb2.Domain]):
         """A domain with products, grants or approval rules stays."""
         name, users = live.name, []
         users += [f"product {product}" for product, _ in edit.state.list(kinds.PRODUCT, domain=name)]
+        users += [f"contract of {product}" for product, _ in edit.state.list(kinds.REGISTERED_CONTRACT, domain=name)]
         for _, body in edit.state.list(kinds.GRANT):
             grant = grant_pb2.Grant.FromString(body)
             on_it = grant.resource.partition(".")[0] == name or grant.subject == f"domain:{name}"

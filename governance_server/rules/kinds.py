@@ -50,6 +50,7 @@ __all__ = [
     "PUBLICATION",
     "PUBLICATION_RUN",
     "PURPOSE",
+    "REGISTERED_CONTRACT",
     "RELEASE",
     "SUBJECT_ERASURE",
     "TAG_RELEASE",
@@ -71,6 +72,8 @@ PRODUCT = "product"
 CONTRACT = "contract"
 CONTRACT_CHANGE = "contract_change"
 """A change of a contract that those it breaks are asked to accept."""
+REGISTERED_CONTRACT = "registered_contract"
+"""A product's next contract, kept under the product's name; it counts until a release follows."""
 RELEASE = "release"
 PUBLICATION = "publication"
 PUBLICATION_RUN = "publication_run"
@@ -105,6 +108,7 @@ MESSAGES: dict[str, type[Message]] = {
     PURPOSE: principal_pb2.Purpose,
     PRODUCT: product_pb2.Product,
     CONTRACT: product_pb2.Contract,
+    REGISTERED_CONTRACT: product_pb2.Contract,
     CONTRACT_CHANGE: contract_change_pb2.ContractChange,
     RELEASE: product_pb2.Release,
     PUBLICATION: publication_pb2.Publication,

@@ -17,6 +17,7 @@ from governance_server.policy.projection import PolicyProjection, denied
 from governance_server.rules import kinds
 from governance_server.rules.errors import NotFound
 from governance_server.search.index import SearchIndex
+from governance_server.services import registered_contracts
 from governance_server.services.seen_releases import seen_release
 from mesh_core.contract.coverage import not_enforced
 from mesh_core.names import column_object, parse_product
@@ -36,7 +37,7 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         parse_product(request.name)
         policy, sights = self._sights(request.as_of)
         body = self._backend.catalog.get(kinds.PRODUCT, request.name, as_of=request.as_of or None)
-        product = _seen(product_pb2.Product.FromString(body or b""), sights)
+        product = _seen(self._entry(request.name, body, request.as_of), sights)
         if product is None:
             raise denied("discover", request.name)
         return with_derived_tags(policy, product, sights[-1])
@@ -48,7 +49,8 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         rows = self._backend.catalog.list(
             kinds.PRODUCT, domain=request.domain or None, limit=None, after_name=page.after, as_of=request.as_of or None
         )
-        every = (_seen(product_pb2.Product.FromString(body), sights) for _, body in rows)
+        entries = self._with_registered(dict(rows), request, page.after)
+        every = (_seen(self._entry(name, body, request.as_of), sights) for name, body in entries)
         found = list(islice((product for product in every if product is not None), page.size + 1))
         products = [with_derived_tags(policy, product, sights[-1]) for product in found[: page.size]]
         more = Page.token(products[-1].name) if len(found) > page.size else ""
@@ -77,6 +79,10 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
     def GetContract(self, request: pb.GetContractRequest, context: grpc.ServicerContext) -> product_pb2.Contract:
         """Returns a contract, byte for byte as published: to who may discover each of its ports."""
         policy, product = self._visible(request.product, request.as_of)
+        if not request.version and (request.prefer_registered or not product.version):
+            kept = registered_contracts.pending(self._backend.catalog, product, as_of=request.as_of)
+            if kept is not None:
+                return self._registered(kept, policy)
         name = kinds.versioned_name(product.name, request.version or product.version)
         body = self._backend.catalog.get(kinds.CONTRACT, name, as_of=request.as_of or None)
         if body is None:
@@ -88,6 +94,10 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         if not all(self._may_discover(port.port, policy) for port in ports):
             raise denied("see the whole contract of", product.name)
         return product_pb2.Contract.FromString(body)
+
+    def RegisterContract(self, request: pb.RegisterContractRequest, context: grpc.ServicerContext) -> pb.RegisterContractResponse:
+        """Keeps a valid contract until a release follows."""
+        return registered_contracts.register(self._backend, request)
 
     def ValidateContract(self, request: pb.ValidateContractRequest, context: grpc.ServicerContext) -> pb.ValidateContractResponse:
         """Checks a contract without storing it."""
@@ -116,6 +126,33 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         last = kinds.versioned_name(product.name, releases[-1].version) if releases else ""
         return pb.ListReleasesResponse(releases=releases, next_page_token=Page.token(last) if len(newest) > page.size else "")
 
+    def _entry(self, name: str, body: bytes | None, as_of: int) -> product_pb2.Product:
+        product = product_pb2.Product.FromString(body or b"")
+        product.name = name
+        return registered_contracts.with_pending(
+            product, registered_contracts.pending(self._backend.catalog, product, as_of=as_of)
+        )
+
+    def _with_registered(
+        self, products: dict[str, bytes], request: pb.ListProductsRequest, after: str
+    ) -> list[tuple[str, bytes | None]]:
+        """The products by name, those that have but a registered contract among them."""
+        kept = self._backend.catalog.list(
+            kinds.REGISTERED_CONTRACT,
+            domain=request.domain or None,
+            limit=None,
+            after_name=after,
+            as_of=request.as_of or None,
+        )
+        return [(name, products.get(name)) for name in sorted({*products, *(name for name, _ in kept)}, key=str.encode)]
+
+    def _registered(self, contract: product_pb2.Contract, policy: PolicyProjection) -> product_pb2.Contract:
+        """The registered contract, for who may discover each port that it describes. Raises: AccessDenied."""
+        entry = registered_contracts.with_pending(product_pb2.Product(name=contract.product), contract)
+        if not all(self._may_discover(port.name, policy) for port in entry.ports):
+            raise denied("see the whole contract of", contract.product)
+        return contract
+
     def _may_discover(self, port: str, *others: PolicyProjection) -> bool:
         """True if the caller may discover the port today, and by the other policies too."""
         caller = current_caller()
@@ -134,16 +171,23 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
             needed.authorise(current_caller(), "discover", name)
         body = self._backend.catalog.get(kinds.PRODUCT, name, as_of=as_of or None)
         product = product_pb2.Product.FromString(body or b"")
-        if not product.version:
+        product.name = name
+        if not product.version and registered_contracts.pending(self._backend.catalog, product, as_of=as_of) is None:
             raise denied("discover", name)
         return policy, product
 
 
 def _seen(product: product_pb2.Product, sights: Sequence[Visibility]) -> product_pb2.Product | None:
-    """The product with the ports the caller may discover; None before its first release, or if it may discover none of it."""
+    """The product with the ports the caller may discover; None if there is nothing of it: no release, no registered contract.
+
+    What else is registered for a released product is told to who may discover all of it.
+    """
     ports = [port for port in product.ports if all(sight.allows(port.name) for sight in sights)]
-    if not product.version or not (ports or all(sight.allows(product.name) for sight in sights)):
+    is_there = product.version or product.registered_contract_version
+    if not is_there or not (ports or all(sight.allows(product.name) for sight in sights)):
         return None
+    if len(ports) < len(product.ports) and product.version:
+        product.ClearField("registered_contract_version")
     del product.ports[:]
     product.ports.extend(ports)
     for port in product.ports:  # where it lies stays with the server

@@ -134,6 +134,7 @@ class Product(_message.Message):
     OVERDUE_AFTER_SECONDS_FIELD_NUMBER: _builtins.int
     WARNINGS_FIELD_NUMBER: _builtins.int
     OPEN_CONTRACT_CHANGES_FIELD_NUMBER: _builtins.int
+    REGISTERED_CONTRACT_VERSION_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name, like `finance.ledger`."""
     title: _builtins.str
@@ -150,6 +151,8 @@ class Product(_message.Message):
     """The highest version number ever handed out; numbers are never reused."""
     overdue_after_seconds: _builtins.int
     """By its history the next release comes within so many seconds; 0 while that cannot be told. Not shown in the catalog."""
+    registered_contract_version: _builtins.str
+    """The semantic version of a contract that is registered and that no release has followed yet; empty if there is none."""
     @_builtins.property
     def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The product's tags."""
@@ -196,10 +199,11 @@ class Product(_message.Message):
         overdue_after_seconds: _builtins.int = ...,
         warnings: _abc.Iterable[Global___QualityWarning] | None = ...,
         open_contract_changes: _abc.Iterable[_builtins.str] | None = ...,
+        registered_contract_version: _builtins.str = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract_version", b"contract_version", "create_time", b"create_time", "description", b"description", "last_version", b"last_version", "name", b"name", "open_contract_changes", b"open_contract_changes", "open_publications", b"open_publications", "overdue_after_seconds", b"overdue_after_seconds", "ports", b"ports", "status", b"status", "tags", b"tags", "title", b"title", "update_time", b"update_time", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract_version", b"contract_version", "create_time", b"create_time", "description", b"description", "last_version", b"last_version", "name", b"name", "open_contract_changes", b"open_contract_changes", "open_publications", b"open_publications", "overdue_after_seconds", b"overdue_after_seconds", "ports", b"ports", "registered_contract_version", b"registered_contract_version", "status", b"status", "tags", b"tags", "title", b"title", "update_time", b"update_time", "version", b"version", "warnings", b"warnings"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -761,6 +765,7 @@ class Contract(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     API_VERSION_FIELD_NUMBER: _builtins.int
     TEXT_FIELD_NUMBER: _builtins.int
+    BASE_VERSION_FIELD_NUMBER: _builtins.int
     product: _builtins.str
     """The product it describes."""
     version: _builtins.str
@@ -768,7 +773,9 @@ class Contract(_message.Message):
     api_version: _builtins.str
     """The ODCS version it was written in."""
     text: _builtins.str
-    """The document, byte for byte as published."""
+    """The document, byte for byte as published or registered."""
+    base_version: _builtins.int
+    """Of a contract that is registered only: the version of the product that it was registered beside; 0 before the first release."""
     def __init__(
         self,
         *,
@@ -776,10 +783,11 @@ class Contract(_message.Message):
         version: _builtins.str = ...,
         api_version: _builtins.str = ...,
         text: _builtins.str = ...,
+        base_version: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_version", b"api_version", "product", b"product", "text", b"text", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["api_version", b"api_version", "base_version", b"base_version", "product", b"product", "text", b"text", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -235,26 +235,100 @@ class GetContractRequest(_message.Message):
     PRODUCT_FIELD_NUMBER: _builtins.int
     VERSION_FIELD_NUMBER: _builtins.int
     AS_OF_FIELD_NUMBER: _builtins.int
+    PREFER_REGISTERED_FIELD_NUMBER: _builtins.int
     product: _builtins.str
     """The product."""
     version: _builtins.int
-    """The release's version; 0 for the one now served."""
+    """The release's version; 0 for the one now served, and before the first release for the one that is registered."""
     as_of: _builtins.int
     """The journal revision to read at; 0 means now."""
+    prefer_registered: _builtins.bool
+    """The one that is registered and that no release has followed yet, if there is one; else as without."""
     def __init__(
         self,
         *,
         product: _builtins.str = ...,
         version: _builtins.int = ...,
         as_of: _builtins.int = ...,
+        prefer_registered: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "product", b"product", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "prefer_registered", b"prefer_registered", "product", b"product", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___GetContractRequest: _TypeAlias = GetContractRequest  # noqa: Y015
+
+@_typing.final
+class RegisterContractRequest(_message.Message):
+    """Asks to register a contract."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PRODUCT_FIELD_NUMBER: _builtins.int
+    TEXT_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
+    VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    product: _builtins.str
+    """The product, like `finance.ledger`."""
+    text: _builtins.str
+    """The ODCS document as YAML or JSON; empty to take back what is registered."""
+    request_id: _builtins.str
+    """Makes a retry safe."""
+    validate_only: _builtins.bool
+    """Check everything, change nothing."""
+    def __init__(
+        self,
+        *,
+        product: _builtins.str = ...,
+        text: _builtins.str = ...,
+        request_id: _builtins.str = ...,
+        validate_only: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["product", b"product", "request_id", b"request_id", "text", b"text", "validate_only", b"validate_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegisterContractRequest: _TypeAlias = RegisterContractRequest  # noqa: Y015
+
+@_typing.final
+class RegisterContractResponse(_message.Message):
+    """A contract is registered."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CONTRACT_FIELD_NUMBER: _builtins.int
+    RECORDED_ONLY_FIELD_NUMBER: _builtins.int
+    NOT_SERVABLE_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def contract(self) -> _product_pb2.Contract:
+        """It."""
+
+    @_builtins.property
+    def recorded_only(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What the mesh records without enforcing it, in words."""
+
+    @_builtins.property
+    def not_servable(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What keeps it from being published as it stands, in words; empty if it can be."""
+
+    def __init__(
+        self,
+        *,
+        contract: _product_pb2.Contract | None = ...,
+        recorded_only: _abc.Iterable[_builtins.str] | None = ...,
+        not_servable: _abc.Iterable[_builtins.str] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["contract", b"contract"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["contract", b"contract", "not_servable", b"not_servable", "recorded_only", b"recorded_only"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___RegisterContractResponse: _TypeAlias = RegisterContractResponse  # noqa: Y015
 
 @_typing.final
 class ValidateContractRequest(_message.Message):

@@ -56,6 +56,11 @@ class ProductServiceStub(object):
                 request_serializer=domainmesh_dot_v1_dot_product__service__pb2.GetContractRequest.SerializeToString,
                 response_deserializer=domainmesh_dot_v1_dot_product__pb2.Contract.FromString,
                 _registered_method=True)
+        self.RegisterContract = channel.unary_unary(
+                '/domainmesh.v1.ProductService/RegisterContract',
+                request_serializer=domainmesh_dot_v1_dot_product__service__pb2.RegisterContractRequest.SerializeToString,
+                response_deserializer=domainmesh_dot_v1_dot_product__service__pb2.RegisterContractResponse.FromString,
+                _registered_method=True)
         self.ValidateContract = channel.unary_unary(
                 '/domainmesh.v1.ProductService/ValidateContract',
                 request_serializer=domainmesh_dot_v1_dot_product__service__pb2.ValidateContractRequest.SerializeToString,
@@ -99,7 +104,15 @@ class ProductServiceServicer(object):
         raise NotImplementedError('Method not implemented!')
 
     def GetContract(self, request, context):
-        """Returns a contract, byte for byte as published.
+        """Returns a contract, byte for byte as published or registered.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def RegisterContract(self, request, context):
+        """Keeps a valid contract for a product, whether it could be published or not, until a release follows: the product is shown with it.
+        Needs `write` on the product (or on the domain for a new one).
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -148,6 +161,11 @@ def add_ProductServiceServicer_to_server(servicer, server):
                     servicer.GetContract,
                     request_deserializer=domainmesh_dot_v1_dot_product__service__pb2.GetContractRequest.FromString,
                     response_serializer=domainmesh_dot_v1_dot_product__pb2.Contract.SerializeToString,
+            ),
+            'RegisterContract': grpc.unary_unary_rpc_method_handler(
+                    servicer.RegisterContract,
+                    request_deserializer=domainmesh_dot_v1_dot_product__service__pb2.RegisterContractRequest.FromString,
+                    response_serializer=domainmesh_dot_v1_dot_product__service__pb2.RegisterContractResponse.SerializeToString,
             ),
             'ValidateContract': grpc.unary_unary_rpc_method_handler(
                     servicer.ValidateContract,
@@ -274,6 +292,33 @@ class ProductService(object):
             '/domainmesh.v1.ProductService/GetContract',
             domainmesh_dot_v1_dot_product__service__pb2.GetContractRequest.SerializeToString,
             domainmesh_dot_v1_dot_product__pb2.Contract.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def RegisterContract(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/domainmesh.v1.ProductService/RegisterContract',
+            domainmesh_dot_v1_dot_product__service__pb2.RegisterContractRequest.SerializeToString,
+            domainmesh_dot_v1_dot_product__service__pb2.RegisterContractResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -41,7 +41,11 @@ class ProductServiceStub:
     Discover: _grpc.UnaryUnaryMultiCallable[_product_service_pb2.DiscoverRequest, _product_service_pb2.DiscoverResponse]
     """Finds products and ports by words in names, descriptions, columns and tags; an exact name is always first."""
     GetContract: _grpc.UnaryUnaryMultiCallable[_product_service_pb2.GetContractRequest, _product_pb2.Contract]
-    """Returns a contract, byte for byte as published."""
+    """Returns a contract, byte for byte as published or registered."""
+    RegisterContract: _grpc.UnaryUnaryMultiCallable[_product_service_pb2.RegisterContractRequest, _product_service_pb2.RegisterContractResponse]
+    """Keeps a valid contract for a product, whether it could be published or not, until a release follows: the product is shown with it.
+    Needs `write` on the product (or on the domain for a new one).
+    """
     ValidateContract: _grpc.UnaryUnaryMultiCallable[_product_service_pb2.ValidateContractRequest, _product_service_pb2.ValidateContractResponse]
     """Checks a contract without storing it; all violations are in the error."""
     GetRelease: _grpc.UnaryUnaryMultiCallable[_product_service_pb2.GetReleaseRequest, _product_pb2.Release]
@@ -61,7 +65,11 @@ class ProductServiceAsyncStub(ProductServiceStub):
     Discover: _aio.UnaryUnaryMultiCallable[_product_service_pb2.DiscoverRequest, _product_service_pb2.DiscoverResponse]  # type: ignore[assignment]
     """Finds products and ports by words in names, descriptions, columns and tags; an exact name is always first."""
     GetContract: _aio.UnaryUnaryMultiCallable[_product_service_pb2.GetContractRequest, _product_pb2.Contract]  # type: ignore[assignment]
-    """Returns a contract, byte for byte as published."""
+    """Returns a contract, byte for byte as published or registered."""
+    RegisterContract: _aio.UnaryUnaryMultiCallable[_product_service_pb2.RegisterContractRequest, _product_service_pb2.RegisterContractResponse]  # type: ignore[assignment]
+    """Keeps a valid contract for a product, whether it could be published or not, until a release follows: the product is shown with it.
+    Needs `write` on the product (or on the domain for a new one).
+    """
     ValidateContract: _aio.UnaryUnaryMultiCallable[_product_service_pb2.ValidateContractRequest, _product_service_pb2.ValidateContractResponse]  # type: ignore[assignment]
     """Checks a contract without storing it; all violations are in the error."""
     GetRelease: _aio.UnaryUnaryMultiCallable[_product_service_pb2.GetReleaseRequest, _product_pb2.Release]  # type: ignore[assignment]
@@ -102,7 +110,17 @@ class ProductServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _product_service_pb2.GetContractRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_product_pb2.Contract, _abc.Awaitable[_product_pb2.Contract]]:
-        """Returns a contract, byte for byte as published."""
+        """Returns a contract, byte for byte as published or registered."""
+
+    @_abc_1.abstractmethod
+    def RegisterContract(
+        self,
+        request: _product_service_pb2.RegisterContractRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_product_service_pb2.RegisterContractResponse, _abc.Awaitable[_product_service_pb2.RegisterContractResponse]]:
+        """Keeps a valid contract for a product, whether it could be published or not, until a release follows: the product is shown with it.
+        Needs `write` on the product (or on the domain for a new one).
+        """
 
     @_abc_1.abstractmethod
     def ValidateContract(

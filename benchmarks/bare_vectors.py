@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["BareStore", "Document", "bare_lancedb", "bare_weaviate"]
+__all__ = ["BareStore", "CopyingWeaviate", "Document", "bare_lancedb", "bare_weaviate", "copying_weaviate"]
 
 Document = tuple[str, str, "npt.NDArray[np.float32]"]
 """Id, text and vector."""
@@ -101,6 +102,61 @@ def bare_lancedb(folder: Path) -> Iterator[BareStore]:
 @contextmanager
 def bare_weaviate(address: WeaviateAddress) -> Iterator[BareStore]:
     """An empty Weaviate collection."""
+    with _client(address) as client:
+        yield _BareWeaviate(client)
+
+
+class CopyingWeaviate:
+    """Stores once more what a collection of the mesh holds, into copies of that collection, with nothing but the client."""
+
+    def __init__(self, client: Any, writers: int) -> None:  # noqa: ANN401  (made by connect_to_custom)
+        self._client = client
+        self._writers = writers
+        self._settings: dict[str, Any] = {}
+        self._objects: list[tuple[Any, dict[str, Any], Any]] = []
+
+    def read(self, name: str) -> None:
+        """The collection's settings and objects are known, as the server gives them."""
+        from mesh_core.vectors.identifiers import collection_identifier
+        from mesh_core.vectors.weaviate_collections import tenant_of
+
+        source = self._client.collections.use(collection_identifier(name)).with_tenant(tenant_of(name))
+        self._settings = source.config.get().to_dict()
+        for item in source.iterator(include_vector=True, cache_size=500):
+            properties = {key: value for key, value in item.properties.items() if value is not None}
+            self._objects.append((item.uuid, properties, item.vector["default"]))
+
+    def empty(self, identifier: str) -> Any:  # noqa: ANN401
+        """A new collection with the settings that were read, and one tenant."""
+        from weaviate.classes.tenants import Tenant
+
+        made = self._client.collections.create_from_dict({**self._settings, "class": identifier})
+        made.tenants.create([Tenant(name="bench")])
+        return made.with_tenant("bench")
+
+    def insert(self, collection: Any) -> None:  # noqa: ANN401
+        """The objects that were read are in the collection."""
+        from weaviate.classes.data import DataObject
+
+        def insert(start: int) -> None:
+            some = self._objects[start : start + _BATCH]
+            objects = [DataObject(uuid=key, properties=properties, vector=vector) for key, properties, vector in some]
+            assert not collection.data.insert_many(objects).errors
+
+        with ThreadPoolExecutor(self._writers) as pool:
+            for _ in pool.map(insert, range(0, len(self._objects), _BATCH)):
+                pass
+
+
+@contextmanager
+def copying_weaviate(address: WeaviateAddress, *, writers: int) -> Iterator[CopyingWeaviate]:
+    """The bare client, writing so many batches at once."""
+    with _client(address) as client:
+        yield CopyingWeaviate(client, writers)
+
+
+@contextmanager
+def _client(address: WeaviateAddress) -> Iterator[Any]:
     import weaviate
     from weaviate.classes.init import AdditionalConfig, Timeout
 
@@ -110,6 +166,6 @@ def bare_weaviate(address: WeaviateAddress) -> Iterator[BareStore]:
         additional_config=AdditionalConfig(timeout=Timeout(query=30, insert=300)), skip_init_checks=True,
     )  # fmt: skip
     try:
-        yield _BareWeaviate(client)
+        yield client
     finally:
         client.close()

@@ -73,6 +73,9 @@ def stored_passage(row: Mapping[str, Any]) -> StoredPassage:
 class LanceRows:
     """The rows of one table. `tag_sets` is the table of the tag sets that occur in it; it is always written first."""
 
+    writers = 1
+    """Commits at once would have to be repeated."""
+
     def __init__(self, table: Any, tag_sets: Any) -> None:  # noqa: ANN401  (lancedb ships no types)
         self._table = table
         self._tag_sets = tag_sets

@@ -10,6 +10,7 @@ import uuid
 from bisect import bisect_left
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from itertools import islice
 from typing import Protocol
 
@@ -18,6 +19,7 @@ import numpy.typing as npt
 
 from mesh_core.vectors.passages import Passage, check_passage, content_digest
 from mesh_core.vectors.store import FIRST_VERSION, OPEN, StageResult, StagingConflict
+from mesh_core.vectors.writers import Writers
 
 __all__ = ["NewRow", "Row", "Rows", "check_version", "erase", "prune", "stage", "unstage"]
 
@@ -58,6 +60,10 @@ class Rows(Protocol):
     def attributes(self) -> Mapping[str, type]:
         """The declared attributes."""
 
+    @property
+    def writers(self) -> int:
+        """How many calls of `insert` may run at once, beside reads."""
+
     def since(self, version: int) -> Iterator[Row]:
         """Every row with valid_to >= version, in any order."""
 
@@ -90,14 +96,16 @@ def stage(rows: Rows, *, collection: str, version: int, passages: Iterable[Passa
     seen: set[str] = set()
     kept: set[str] = set()
     reopened: list[str] = []
-    for batch in _batches(passages):
-        _check_batch(batch, rows, seen)
-        stored = _unchanged(rows, batch, before)
-        mine_stored = _unchanged(rows, batch, mine)
-        kept |= stored.keys()
-        reopened += [row.key for row in stored.values() if row.valid_to == version]
-        new = [p for p in batch if p.id not in stored and p.id not in mine_stored]
-        _insert(rows, new, version=version, replaced=[mine[p.id].key for p in new if p.id in mine])
+    with Writers(rows.writers) as writers:  # the next batch is read and compared while the last ones are written
+        for batch in _batches(passages):
+            _check_batch(batch, rows, seen)
+            stored = _unchanged(rows, batch, before)
+            mine_stored = _unchanged(rows, batch, mine)
+            kept |= stored.keys()
+            reopened += [row.key for row in stored.values() if row.valid_to == version]
+            new = [p for p in batch if p.id not in stored and p.id not in mine_stored]
+            replaced = [mine[p.id].key for p in new if p.id in mine]
+            writers.run(partial(_insert, rows, new, version=version, replaced=replaced))
     rows.set_valid_to(reopened, OPEN)
     rows.delete([row.key for row in mine.values() if row.id not in seen or row.id in kept])
     closed = [row for row in before.values() if row.id not in kept]

@@ -139,11 +139,16 @@ def candidate(properties: Mapping[str, Any]) -> Candidate:
 class WeaviateRows:
     """The objects of one collection; `name` is the mesh's name of it, `tag_sets` the collection that is always written first."""
 
+    writers = 2
+    """A batch on its way keeps the server busy while the next is packed; more only wait for its processors."""
+
     def __init__(self, collection: Any, tag_sets: Any, name: str) -> None:  # noqa: ANN401
         self._collection = collection
         self._tag_sets = tag_sets
         self._name = name
+        self._written_sets: set[str] = set()
         self.dimensions, self.attributes = read_declaration(collection)
+        self._fields = {attribute: attribute_field(attribute) for attribute in self.attributes}
 
     def since(self, version: int) -> Iterator[Row]:
         """Every row with valid_to >= version; all objects are read, because Weaviate cannot page through a filter."""
@@ -167,21 +172,22 @@ class WeaviateRows:
 
     def insert(self, rows: Sequence[NewRow]) -> None:
         """The rows are there, their tag sets before them."""
-        sets = {tag_set(row.passage.tags): sorted(set(row.passage.tags)) for row in rows}
-        collection = self._name
-        insert_all(
-            self._tag_sets,
-            [
-                DataObject(
-                    properties={"collection": collection, "tag_set": identity, "tags": tags},
-                    uuid=uuid.uuid5(_NAMESPACE, f"{collection}/{identity}"),
-                )
-                for identity, tags in sets.items()
-            ],
-            what=f"tag sets of {collection}",
-            named="tag_set",
-        )
-        insert_all(self._collection, [self._object(row) for row in rows], what=f"passages of {collection}", named="passage_id")
+        self._write_sets({tag_set(row.passage.tags): sorted(set(row.passage.tags)) for row in rows})
+        insert_all(self._collection, [self._object(row) for row in rows], what=f"passages of {self._name}", named="passage_id")
+
+    def _write_sets(self, sets: Mapping[str, Sequence[str]]) -> None:
+        """The tag sets are there; those that these rows have written before are not written again."""
+        objects = [
+            DataObject(
+                properties={"collection": self._name, "tag_set": identity, "tags": tags},
+                uuid=uuid.uuid5(_NAMESPACE, f"{self._name}/{identity}"),
+            )
+            for identity, tags in sets.items()
+            if identity not in self._written_sets
+        ]
+        if objects:
+            insert_all(self._tag_sets, objects, what=f"tag sets of {self._name}", named="tag_set")
+            self._written_sets.update(sets)
 
     def set_valid_to(self, keys: Sequence[str], version: int) -> None:
         """The rows of these keys end at `version`."""
@@ -223,7 +229,7 @@ class WeaviateRows:
             properties["page"] = passage.page
         for name, value in passage.attributes.items():
             stored = exact(value) if isinstance(value, str) else value
-            properties[attribute_field(name)] = float(stored) if self.attributes[name] is float else stored
+            properties[self._fields[name]] = float(stored) if self.attributes[name] is float else stored
         return DataObject(properties=properties, uuid=row.key, vector=np.asarray(passage.vector, dtype=np.float32).tolist())
 
 

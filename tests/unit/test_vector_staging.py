@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
@@ -24,6 +25,7 @@ class MemoryRows:
     """Rows in a dictionary; fails after `budget` writes, as a crash would."""
 
     dimensions = 1
+    writers = 1
     attributes: Mapping[str, type] = {}
 
     def __init__(self) -> None:
@@ -101,6 +103,50 @@ def _texts(rows: MemoryRows, version: int) -> dict[str, str]:
 
     seen = rows.seen_at(version)
     return {name: text for name in seen for text in "xy" if content_digest(passage(name, text)) == seen[name]}
+
+
+class SlowRows(MemoryRows):
+    """Each insertion waits until the batch after it was asked for, or fails."""
+
+    writers = 2
+
+    def __init__(self, *, fails: bool = False) -> None:
+        super().__init__()
+        self.asked = threading.Semaphore(0)
+        self.begun = 0
+        self.fails = fails
+
+    def insert(self, rows: Sequence[NewRow]) -> None:
+        self.begun += 1
+        if self.fails:
+            raise ConnectionError
+        assert self.asked.acquire(timeout=30), "the next batch is prepared while this one is written"
+        super().insert(rows)
+
+
+def test_batches_are_prepared_while_others_are_written_and_never_many() -> None:
+    rows = SlowRows()
+    ahead: list[int] = []
+
+    def passages() -> Iterator[Passage]:
+        for number in range(6_000):
+            if number % 1000 == 0:
+                ahead.append(number // 1000 - len(rows.rows) // 1000)
+                rows.asked.release()
+            yield passage(f"p{number}", "x")
+        rows.asked.release()
+
+    assert stage(rows, collection="c", version=1, passages=passages()) == StageResult(added=6_000, kept=0, closed=0)
+    assert len(rows.rows) == 6_000
+    assert max(ahead) > 0, "at least one batch was on its way"
+    assert max(ahead) <= rows.writers + 2
+
+
+def test_a_write_that_fails_ends_the_staging_with_its_error() -> None:
+    rows = SlowRows(fails=True)
+    with pytest.raises(ConnectionError):
+        stage(rows, collection="c", version=1, passages=(passage(f"p{number}", "x") for number in range(50_000)))
+    assert rows.begun < 10, "what comes after is not written"
 
 
 def test_staging_below_a_later_version_is_refused() -> None:

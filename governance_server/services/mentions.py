@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
 import grpc
 
@@ -32,10 +32,13 @@ class MentionService(mention_service_pb2_grpc.MentionServiceServicer):
         caller = current_caller()
         policy = self._backend.policy
         with policy.pinned():
-            if policy.plan(caller, request.port, request.purpose).row_filter != TRUE:
-                raise denied("look up mentions of every record of", request.port)
+            plan = policy.plan(caller, request.port, request.purpose)
             port = policy.find_port(request.port)
-            keys = sum(1 for column in port.columns if column.primary_key_position) if port else 0
+            key = {column.name for column in port.columns if column.primary_key_position} if port else set()
+            clear = {column.name for column in plan.columns if column.is_clear}
+            if plan.row_filter != TRUE or not key <= clear:  # else a key that is hidden or masked could be found by trying
+                raise denied("look up mentions of every record of", request.port)
+            keys = len(key)
             if not keys or len(request.key) != keys:
                 raise Invalid(
                     f"Give the {keys} values of the record's primary key, in its order."
@@ -44,7 +47,7 @@ class MentionService(mention_service_pb2_grpc.MentionServiceServicer):
                     resource=request.port,
                 )
             record = record_digest(self._backend, request.port, list(request.key))
-            found = [kept for kept in self._readable(caller, request.purpose) if _of_record(kept, request.port, record)]
+            found = [kept for kept in self._readable(caller, request.purpose) if _of_record(kept, request.port, record, clear)]
         return pb.ListMentionsResponse(collections=found)
 
     def _readable(self, caller: Caller, purpose: str) -> Iterator[mention_pb2.DocumentMentions]:
@@ -63,9 +66,9 @@ class MentionService(mention_service_pb2_grpc.MentionServiceServicer):
             yield mention_pb2.DocumentMentions(port=kept.port, version=kept.version, mentions=allowed)
 
 
-def _of_record(kept: mention_pb2.DocumentMentions, port: str, record: bytes) -> bool:
-    """True if mentions of the record are left when all others are taken out."""
-    own = [it for it in kept.mentions if it.source_port == port and it.record == record]
+def _of_record(kept: mention_pb2.DocumentMentions, port: str, record: bytes, clear: Collection[str]) -> bool:
+    """True if mentions of the record are left when all others are taken out, and those of what the table would not show."""
+    own = [it for it in kept.mentions if it.source_port == port and it.record == record and it.source_column in clear]
     del kept.mentions[:]
     kept.mentions.extend(own)
     kept.mention_count, kept.document_count = len(own), len({it.document for it in own})

@@ -24,11 +24,13 @@ def olga(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
     (folder / "complaint.md").write_text(LETTER)
     (folder / "thanks.md").write_text(OTHER)
     with server.admin() as admin:
-        for name in ("user:olga", "user:mallory"):
+        for name in ("user:olga", "user:mallory", "user:zed", "user:yan"):
             admin.admin.create_principal(name)
         admin.admin.create_domain("crm", owners=["user:olga"])
         admin.admin.create_domain("rival", owners=["user:mallory"])
-        admin.admin.create_guardrail("names", "tag:pii.name", mask="replace-with-null", exempt=["user:olga"])
+        admin.admin.create_guardrail(
+            "names", "tag:pii.name", mask="replace-with-null", exempt=["user:olga", "user:zed", "user:yan"]
+        )
     people = pl.DataFrame(
         {"id": ["C-1", "C-2"], "name": ["Zerlina Quackenbush", "Ignatius Thwaite"], "region": ["north", "south"]}
     )
@@ -80,6 +82,21 @@ def test_mentions_need_every_row_of_the_table_and_the_documents_as_they_are(serv
         assert rita.mentions(TABLE, "C-1") == []  # a guardrail binds the tag of the passage
     with pytest.raises(InvalidRequest, match="primary key"):
         olga.mentions(TABLE, ["C-1", "x"])
+
+
+def test_mentions_tell_no_value_that_the_table_itself_would_not_show(server: RunningServer, olga: Mesh) -> None:
+    for name in ("user:zed", "user:yan"):
+        olga.grant(name, "crm.letters")
+    olga.grant("user:zed", TABLE, columns=["id", "region"])
+    olga.grant("user:yan", TABLE, masks={"id": "sha-256-global"})
+    with server.user("user:zed") as zed, server.user("user:yan") as yan:
+        assert zed.read(TABLE).columns == ["id", "region"]
+        assert zed.mentions(TABLE, "C-1") == []  # else the letter would tell the name
+        with pytest.raises(AccessDenied):
+            yan.mentions(TABLE, "C-1")  # else it would find out which key is whose
+    olga.grant("user:zed", TABLE)
+    with server.user("user:zed") as zed:
+        assert [it.document for it in zed.mentions(TABLE, "C-1")] == ["complaint.md"]
 
 
 def test_who_may_not_read_a_table_learns_nothing_of_it_from_tags(server: RunningServer, olga: Mesh, tmp_path: Path) -> None:

@@ -227,7 +227,7 @@ def _backend(settings: Settings, *, is_control: bool = False) -> tuple[Backend, 
     log = DecisionLog(database, clock=_now, log_checks=settings.log_checks)
     backend = Backend(settings, database, Catalog(database), journal, policy, _now, lambda: secrets.token_hex(8), keys, log)
     sign_in = _sign_in(settings.oidc, backend)
-    two = TwoAdministrators(policy) if is_control else (lambda: False)  # a gateway reads, and that is open to what is unconfirmed
+    two = TwoAdministrators(policy) if is_control else (lambda _: False)  # what is unconfirmed may read
     return backend, Authenticator(database, now=_now, keys=keys, sign_in=sign_in, has_two=two)
 
 

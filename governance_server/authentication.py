@@ -92,9 +92,9 @@ class Authenticator:
         now: Callable[[], datetime],
         keys: Keyring,
         sign_in: SignIn | None = None,
-        has_two: Callable[[], bool] = lambda: False,
+        has_two: Callable[[int], bool] = lambda _: False,
     ) -> None:
-        """`has_two`: whether there are two administrators, so that a token somebody made is to be confirmed."""
+        """`has_two`: whether there are two administrators at this head of the journal, so that tokens are to be confirmed."""
         self._database = database
         self._has_two = has_two
         self._catalog = Catalog(database)
@@ -112,7 +112,7 @@ class Authenticator:
 
     def weigh(self, caller: Caller) -> Caller:
         """The caller, unconfirmed if its login's maker could else act in its name alone. Policy may have to catch up first."""
-        is_unconfirmed = bool(caller.token_makers) and not caller.confirmer and self._has_two()
+        is_unconfirmed = bool(caller.token_makers) and not caller.confirmer and self._has_two(caller.revision)
         return replace(caller, is_unconfirmed=True) if is_unconfirmed else caller
 
     def identify(self, authorization: str, *, call_id: str) -> Caller:

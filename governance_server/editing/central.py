@@ -5,6 +5,8 @@ Source: ADR 0008.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 from governance_server.caller import Caller
 from governance_server.policy.projection import PolicyProjection
 from governance_server.rules.errors import SecondPersonNeeded
@@ -46,16 +48,28 @@ class TwoAdministrators:
 
     def __init__(self, policy: PolicyProjection) -> None:
         self._policy = policy
-        self._known: tuple[tuple[int, int], bool] | None = None
+        self._known = _Known(-1, -1, -1, False)
 
-    def __call__(self) -> bool:
-        """The answer of this moment."""
-        with self._policy.pinned() as revision:
-            now = revision, int(self._policy.moment.timestamp())
-            known = self._known
-            if known is None or known[0] != now:
-                known = self._known = now, len(administrators(self._policy)) > 1
-        return known[1]
+    def __call__(self, head: int) -> bool:
+        """The answer of this moment; `head` is the journal's, as it was just seen."""
+        second = int(self._policy.moment.timestamp())
+        known = self._known
+        if (known.head, known.second) == (head, second):  # most calls: nothing to look up, and nobody to wait for
+            return known.has_two
+        with self._policy.pinned(head) as revision:
+            is_same = (known.revision, known.second) == (revision, second)
+            has_two = known.has_two if is_same else len(administrators(self._policy)) > 1
+        self._known = _Known(head, revision, second, has_two)
+        return has_two
+
+
+class _Known(NamedTuple):
+    """What was found, at which head of the journal, for which revision of the policy, and when."""
+
+    head: int
+    revision: int
+    second: int
+    has_two: bool
 
 
 def check_alone(policy: PolicyProjection, caller: Caller, what: str) -> None:

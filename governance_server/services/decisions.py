@@ -163,7 +163,7 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
             port, _, column = resource.partition("#")
             if port.count(".") == 2:
                 return self._check_read(asking.policy, subject, (port, column), purpose)
-        if subject.scope is None:
+        if not subject.is_narrowed:
             decision = asking.decide(subject.name, action, resource, purpose)
         else:
             decision = asking.policy.check(subject, action, resource, purpose)

@@ -162,3 +162,11 @@ def test_no_consumer_accepts_a_breaking_change_by_a_login_that_somebody_else_mad
     admin.admin.update_principal(BEA, is_administrator=True)
     with pytest.raises(AccessDenied, match="reads only until another administrator"):
         ana.contracts.accept(change.id)
+
+
+def test_what_may_be_done_is_answered_as_it_is(admin: Mesh, bea: Mesh, connect: As) -> None:
+    made = admin.admin.create_token(OLGA)
+    olga = connect(made.secret)
+    assert [olga.check(action, "shop").is_allowed for action in ("discover", "grant", "administer")] == [True, False, False]
+    bea.admin.confirm_token(made.token.id)
+    assert [olga.check(action, "shop").is_allowed for action in ("discover", "grant", "administer")] == [True, True, True]

@@ -61,7 +61,7 @@ def perform(*, keep: bool, home: Path | None, as_json: bool) -> int:
 def _wait() -> None:
     """Nothing happens until Ctrl-C, which ends the block around it."""
     while True:
-        time.sleep(3600)
+        time.sleep(1)  # a signal in the moment before it begins is noticed when it is over
 
 
 def _logins(stage: Stage) -> list[str]:

@@ -6,17 +6,15 @@ Whatever was started is ended by process id, and a temporary folder removed, how
 from __future__ import annotations
 
 import shutil
-import signal
 import tempfile
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from types import FrameType
-from typing import IO
 
 from domain_sdk.cli.output import cell, errors_console
 from domain_sdk.cli.server_process import ServerProcess
+from domain_sdk.demo.signals import ended_by_signals
 from domain_sdk.errors import InvalidRequest, WrongState
 from domain_sdk.mesh import Mesh
 
@@ -58,22 +56,32 @@ def opened(home: Path | None, *, is_kept: bool) -> Iterator[Stage]:
         WrongState: the server did not start; the end of its log is told.
     """
     with ExitStack() as stack:
-        stack.enter_context(_ended_by_signals())
-        folder = _folder(home)
-        if home is None and not is_kept:
-            stack.callback(shutil.rmtree, folder, ignore_errors=True)
-        log = stack.enter_context((folder / "server.log").open("w", encoding="utf-8"))
-        ports = {"MESH_PORT": "0", "MESH_GATEWAY_PORT": "0", "MESH_FILES_PORT": "0"}
-        process = ServerProcess("serve", settings={**ports, "MESH_HOME": str(folder)}, log=log, is_isolated=True)
-        stack.callback(process.stop)
-        url = str(_ready(process, log)["url"])
-        connections = stack.enter_context(ExitStack())
-        admin = connections.enter_context(Mesh.connect(url, (folder / "admin.token").read_text(encoding="utf-8").strip()))
+        ignore_signals = stack.enter_context(ended_by_signals())
         try:
-            yield Stage(url, folder, admin, connections)
-        except Exception:
-            errors_console().print(cell(f"The server's log ends with:\n{_log_end(log)}", "dim"))  # it is gone with the folder
-            raise
+            stage = _set_up(stack, home, is_kept=is_kept)
+            try:
+                yield stage
+            except Exception:
+                told = f"The server's log ends with:\n{_log_end(stage.home)}"  # it goes with the folder
+                errors_console().print(cell(told, "dim"))
+                raise
+        finally:
+            ignore_signals()
+
+
+def _set_up(stack: ExitStack, home: Path | None, *, is_kept: bool) -> Stage:
+    """The stage, which the stack takes down."""
+    folder = _folder(home)
+    if home is None and not is_kept:
+        stack.callback(shutil.rmtree, folder, ignore_errors=True)
+    log = stack.enter_context((folder / "server.log").open("w", encoding="utf-8"))
+    ports = {"MESH_PORT": "0", "MESH_GATEWAY_PORT": "0", "MESH_FILES_PORT": "0"}
+    process = ServerProcess("serve", settings={**ports, "MESH_HOME": str(folder)}, log=log, is_isolated=True)
+    stack.callback(process.stop)
+    url = str(_ready(process, folder)["url"])
+    connections = stack.enter_context(ExitStack())
+    admin = connections.enter_context(Mesh.connect(url, (folder / "admin.token").read_text(encoding="utf-8").strip()))
+    return Stage(url, folder, admin, connections)
 
 
 def _folder(home: Path | None) -> Path:
@@ -86,30 +94,12 @@ def _folder(home: Path | None) -> Path:
     return folder
 
 
-def _ready(process: ServerProcess, log: IO[str]) -> dict[str, object]:
+def _ready(process: ServerProcess, home: Path) -> dict[str, object]:
     try:
         return process.ready()
     except WrongState as error:
-        raise WrongState(f"The demo's server did not start. Its last words:\n{_log_end(log)}") from error
+        raise WrongState(f"The demo's server did not start. Its last words:\n{_log_end(home)}") from error
 
 
-def _log_end(log: IO[str]) -> str:
-    return "\n".join(Path(log.name).read_text(encoding="utf-8").splitlines()[-_LOG_LINES:]) or "(nothing)"
-
-
-@contextmanager
-def _ended_by_signals() -> Iterator[None]:
-    """While in the block, the first request to end is a Ctrl-C, and no later one disturbs the way out."""
-
-    def interrupt(number: int, frame: FrameType | None) -> None:
-        for other in numbers:
-            signal.signal(other, signal.SIG_IGN)
-        raise KeyboardInterrupt
-
-    numbers = [signal.Signals[name] for name in ("SIGINT", "SIGTERM", "SIGHUP") if name in signal.Signals.__members__]
-    before = {number: signal.signal(number, interrupt) for number in numbers}
-    try:
-        yield
-    finally:
-        for number, handler in before.items():
-            signal.signal(number, handler)
+def _log_end(home: Path) -> str:
+    return "\n".join((home / "server.log").read_text(encoding="utf-8").splitlines()[-_LOG_LINES:]) or "(nothing)"

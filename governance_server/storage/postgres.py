@@ -14,6 +14,14 @@ from governance_server.storage.errors import InvalidDatabaseUrl
 
 __all__ = ["PostgresDriver"]
 
+_LIMITS = {
+    "connect_timeout": 10,  # seconds
+    "tcp_user_timeout": 30_000,  # milliseconds in which what was sent must be acknowledged, as by a host that is there
+    "keepalives_idle": 30,
+    "keepalives_interval": 10,
+    "keepalives_count": 3,
+}
+"""Without them a connection to a host that has gone is noticed after a quarter of an hour, or two hours if nothing is sent."""
 _MIGRATION_LOCK = 0x646F6D61696E  # "domain": an application-wide advisory lock key
 
 
@@ -26,13 +34,14 @@ class PostgresDriver:
         except ModuleNotFoundError as error:
             raise InvalidDatabaseUrl(f"{url.split('@')[-1]} needs the psycopg package: install 'psycopg[binary]'") from error
         self.url = url
+        self._conninfo = _with_limits(psycopg, url)
         self._psycopg = psycopg
         self.errors: tuple[type[Exception], ...] = (psycopg.Error,)
         self.statement_errors: tuple[type[Exception], ...] = (psycopg.DataError, psycopg.IntegrityError, psycopg.ProgrammingError)
 
     def connect(self) -> Connection:
         """A new connection in autocommit mode, with synchronous commits whatever the server's default."""
-        raw = self._psycopg.connect(self.url, autocommit=True)
+        raw = self._psycopg.connect(self._conninfo, autocommit=True)
         raw.execute("SET synchronous_commit = on")
         return _PostgresConnection(raw)
 
@@ -72,11 +81,21 @@ class PostgresDriver:
 
         from governance_server.storage.schema import run_migrations
 
-        engine = create_engine("postgresql+psycopg://", creator=lambda: self._psycopg.connect(self.url), poolclass=NullPool)
+        engine = create_engine("postgresql+psycopg://", creator=lambda: self._psycopg.connect(self._conninfo), poolclass=NullPool)
         with engine.connect() as connection:
             connection.exec_driver_sql(f"SELECT pg_advisory_xact_lock({_MIGRATION_LOCK})")
             run_migrations(connection)
         engine.dispose()
+
+
+def _with_limits(psycopg: Any, url: str) -> str:  # noqa: ANN401 (psycopg is optional, its types may be absent)
+    """The URL with a limit on how long a server that does not answer is waited for, where it names none itself."""
+    try:
+        named = psycopg.conninfo.conninfo_to_dict(url)
+    except psycopg.Error as error:
+        raise InvalidDatabaseUrl(f"{url.split('@')[-1]} is no PostgreSQL URL: use postgresql://user@host/name") from error
+    limits = {name: value for name, value in _LIMITS.items() if name not in named}
+    return str(psycopg.conninfo.make_conninfo(url, **limits))
 
 
 class _PostgresConnection:

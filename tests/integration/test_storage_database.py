@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import socket
 import subprocess
 import threading
 from collections.abc import Iterator
@@ -9,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from governance_server.storage import postgres
 from governance_server.storage.engine import Database, Head, open_database
 from governance_server.storage.errors import InvalidDatabaseUrl, SchemaTooNew, StorageUnavailable
 from governance_server.storage.schema import PACKAGED_HEAD, SQLITE_SCRIPT, alembic_config, sqlite_script
@@ -128,6 +130,28 @@ def test_a_file_that_is_no_database_is_reported(tmp_path: Path) -> None:
     (tmp_path / "mesh.db").write_bytes(b"this is a text file, not a database" * 50)
     with pytest.raises(StorageUnavailable, match="not a database"):
         open_database(f"sqlite:///{tmp_path}/mesh.db")
+
+
+def test_a_postgresql_that_takes_connections_and_never_answers_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(postgres._LIMITS, "connect_timeout", 2)
+    with socket.create_server(("127.0.0.1", 0)) as silent, pytest.raises(StorageUnavailable, match="timeout"):
+        open_database(f"postgresql://mesh@127.0.0.1:{silent.getsockname()[1]}/mesh")
+
+
+def test_a_postgresql_that_has_gone_is_noticed_unless_its_url_says_otherwise() -> None:
+    with postgres_url() as url:
+        for given, idle in ((url, "30"), (f"{url}{'&' if '?' in url else '?'}keepalives_idle=77", "77")):
+            database = open_database(given)
+            connection = database.driver.connect()
+            told = connection.raw.info.get_parameters()  # type: ignore[attr-defined]
+            assert (told["tcp_user_timeout"], told["keepalives_idle"]) == ("30000", idle)
+            connection.close()
+            database.close()
+
+
+def test_a_malformed_postgresql_url_is_refused() -> None:
+    with pytest.raises(InvalidDatabaseUrl, match="no PostgreSQL URL"):
+        open_database("postgresql://mesh@127.0.0.1:port/mesh?nonsense=1")
 
 
 def test_sqlite_commits_are_synchronous_and_logged_ahead(tmp_path: Path) -> None:

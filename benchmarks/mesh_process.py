@@ -47,7 +47,12 @@ class MeshProcess:
         if self._process is None:
             return
         self._process.terminate()
-        self._process.wait(30)
+        try:
+            self._process.wait(30)
+        except subprocess.TimeoutExpired:
+            self._process.kill()  # its gateway ends by itself
+            self._process.wait()
+            raise
         assert self._process.stdout is not None
         self._process.stdout.close()
         self._process = None

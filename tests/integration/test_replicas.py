@@ -173,7 +173,7 @@ def test_a_version_published_after_a_revocation_is_never_seen_under_the_old_righ
         readers = [threading.Thread(target=ask_until, args=(reader, *what, done, seen[what])) for what in seen]
         for thread in readers:
             thread.start()
-        assert until(lambda: all(seen[kind, None] for kind in kinds), seconds=20)  # noqa: B023
+        assert until(lambda: all(seen[kind, None] for kind in kinds), seconds=50)  # noqa: B023
         end_by(pair, how, name, given.id)
         if how == "grant revoked":
             olga.revoke(pages.id)

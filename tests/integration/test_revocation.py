@@ -157,9 +157,9 @@ def test_files_are_refused_once_their_readers_token_is_revoked(server: RunningSe
     ],
 )  # fmt: skip
 def test_a_running_stream_stops_when_what_it_rests_on_ends(server: RunningServer, shop: Mesh, how: str) -> None:
-    until = datetime.now(UTC) + timedelta(seconds=3) if how == "grant expired" else None
-    given = shop.grant("user:cleo", BIG, until=until, rows="n >= 0 and subject.region = 'EMEA'")
     token = token_of(server, "user:cleo", attributes={"region": "EMEA"})
+    until = datetime.now(UTC) + timedelta(seconds=6) if how == "grant expired" else None
+    given = shop.grant("user:cleo", BIG, until=until, rows="n >= 0 and subject.region = 'EMEA'")
     with raw_mesh(server, token) as raw, server.admin() as admin:
         stream = raw.gateway(ReadServiceStub).Read(ReadRequest(port=BIG), metadata=raw.metadata)
         assert sum(len(next(stream).arrow) for _ in range(3)) > 0
@@ -174,8 +174,8 @@ def test_a_running_stream_stops_when_what_it_rests_on_ends(server: RunningServer
             admin.admin.update_principal("user:cleo", attributes={"region": "AMER"})
         elif how == "token revoked":
             admin.admin.revoke_token(token.split("_")[1])
-        else:
-            time.sleep(4)
+        elif until is not None:
+            time.sleep(max(0.0, (until - datetime.now(UTC)).total_seconds() + 1))
         try:
             with pytest.raises(grpc.RpcError) as caught:
                 sum(len(part.arrow) for part in stream)
@@ -281,17 +281,17 @@ def test_a_changed_attribute_changes_the_rows_of_the_next_read(server: RunningSe
 
 
 def test_a_grant_ends_by_the_clock_without_anybody_doing_anything(server: RunningServer, shop: Mesh) -> None:
-    until = (datetime.now(UTC) + timedelta(seconds=3)).replace(microsecond=0)
-    shop.grant("user:ira", "shop.orders", until=until)
-    shop.grant("user:ira", PORT, columns=["id"], since=until, until=until + timedelta(seconds=2))
     with raw_mesh(server, token_of(server, "user:ira")) as raw, server.user("user:ira") as ira:
+        until = (datetime.now(UTC) + timedelta(seconds=6)).replace(microsecond=0)
+        shop.grant("user:ira", "shop.orders", until=until)
+        shop.grant("user:ira", PORT, columns=["id"], since=until, until=until + timedelta(seconds=5))
         url = raw.gateway(ReadServiceStub).PrepareFiles(PrepareFilesRequest(port=PORT), metadata=raw.metadata).files[0].url
         assert ira.read(PORT).width == 4
         assert status_of(url) == 200
         time.sleep(max(0.0, (until - datetime.now(UTC)).total_seconds()))
         assert ira.read(PORT).columns == ["id"]
         assert status_of(url) == 403
-        time.sleep(max(0.0, (until - datetime.now(UTC)).total_seconds() + 2))
+        time.sleep(max(0.0, (until - datetime.now(UTC)).total_seconds() + 5))
         with pytest.raises(AccessDenied):
             ira.read(PORT)
 

@@ -178,7 +178,7 @@ def test_an_access_request_becomes_a_grant_and_ends_with_it(people: People) -> N
         request.wait(0.2)
     assert request.id in [it.id for it in olga.requests(state="requested")]
     olga.approve(request.id, reason="fine")
-    approved = request.wait(10)
+    approved = request.wait(50)
     assert (approved.state, approved.decider) == (AccessRequestState.ACTIVE, "user:olga")
     assert ana.read(PORT, purpose="forecasting").sort("id").equals(ENTRIES)
     frame = ana.scan(PORT, purpose="forecasting")

@@ -154,7 +154,7 @@ def test_a_read_that_needs_no_more_rows_cancels_the_call() -> None:
     with reading(gateway) as mesh:
         result = mesh.scan(PORT).filter(pl.col("id") % 2 == 1).head(1).collect(engine="streaming")
         assert result["id"].to_list() == [1]
-        assert gateway.has_ended.wait(5)
+        assert gateway.has_ended.wait(30)
     assert gateway.sent_batches < 4000
 
 

@@ -271,7 +271,7 @@ def _processor_ticks(pid: int) -> int:
 def _when_there_is_a_place(raw: RawMesh, sql: str, *, timeout_seconds: int):
     """The query once it runs: what was cancelled before needs a moment to end."""
     request = sql_service_pb2.RunQueryRequest(sql=sql, timeout_seconds=timeout_seconds)
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 50
     while True:
         call = raw.gateway(SqlServiceStub).RunQuery(request, metadata=raw.metadata)
         try:

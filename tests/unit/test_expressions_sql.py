@@ -139,10 +139,10 @@ def test_no_name_or_value_can_leave_its_quotes(name: str, value: str) -> None:
 def test_deep_nesting_is_refused_quickly_without_exhausting_the_stack(template: str, levels: int) -> None:
     opening = template.partition("{")[0]
     sql = opening * levels + "a = 1" + ")" * (levels * opening.count("("))
-    started = time.perf_counter()
+    started = time.process_time()
     with pytest.raises(InvalidExpression, match=r"nested deeper|characters"):
         parse_filter(sql)
-    assert time.perf_counter() - started < 2
+    assert time.process_time() - started < 5
 
 
 def test_the_caps_are_exact() -> None:

@@ -148,10 +148,10 @@ def test_bytes_that_are_no_text_are_refused(data: bytes, expected: str) -> None:
 
 def test_anchors_that_multiply_are_refused_in_no_time() -> None:
     layers = "".join(f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 10)}]\n" for n in range(1, 10))
-    started = time.monotonic()
+    started = time.process_time()
     (problem,) = problems_of(policies=f"a0: &a0 [x]\n{layers}")
     assert "nodes once aliases are expanded" in problem
-    assert time.monotonic() - started < 5
+    assert time.process_time() - started < 10
 
 
 def test_all_problems_of_all_files_are_told_at_once(tmp_path: Path) -> None:

@@ -57,7 +57,7 @@ def test_one_decision_in_n_is_checked_in_the_background(engine, monkeypatch):
         check.saw(engine, request, engine.decide(request))
         while number % 10 == 9 and check._waiting:
             pass
-    assert enough.wait(10)
+    assert enough.wait(40)
     assert [request.sub for request in checked] == [f"user:{number}" for number in (9, 19, 29, 39, 49)]
 
 
@@ -66,12 +66,12 @@ def test_a_slow_check_neither_delays_a_decision_nor_piles_up(engine, monkeypatch
 
     def block(self, engine, request, decision):
         entered.set()
-        release.wait(20)
+        release.wait(45)
 
     monkeypatch.setattr(ShadowCheck, "check", block)
     check, request = ShadowCheck(1), ask("user:a", "fin.pay")
     check.saw(engine, request, engine.decide(request))
-    assert entered.wait(10)
+    assert entered.wait(40)
     for _ in range(1_000):
         check.saw(engine, request, engine.decide(request))
     assert len(check._waiting) == shadow._MOST_WAITING

@@ -100,7 +100,7 @@ def test_an_error_while_the_schema_is_resolved_is_wrapped_with_its_text() -> Non
 def test_the_streaming_engine_closes_a_source_it_needs_no_more() -> None:
     source = Source(batches=100_000)
     assert _scan(source).filter(pl.col("a") > 1).head(1).collect(engine="streaming").height == 1
-    deadline = time.monotonic() + 10
+    deadline = time.monotonic() + 40
     while not source.is_closed and time.monotonic() < deadline:  # it takes effect when Python next enters polars
         pl.Series([0]).len()
         gc.collect()

@@ -33,6 +33,7 @@ from governance_server.bootstrap import check_keys_are_there, ensure_administrat
 from governance_server.config import Settings
 from governance_server.editing.central import TwoAdministrators
 from governance_server.editing.ending import with_consequences
+from governance_server.gateway.query_processes import QueryProcesses
 from governance_server.gateway.tickets import Tickets
 from governance_server.http.openlineage import OpenLineageApi
 from governance_server.http.server import HttpServer
@@ -100,6 +101,7 @@ class Control:
     checkpoints: CheckpointMaker
     http: HttpServer
     intake: LineageIntake
+    rules: QueryProcesses
     handlers_ended: Callable[[], bool]
     is_first_start: bool
 
@@ -107,6 +109,7 @@ class Control:
         """No call is served any more and everything acknowledged is durable."""
         self.server.stop(grace_seconds).wait()
         self.http.stop()
+        self.rules.close()
         self.maintenance.stop()
         self.intake.close()
         self.backend.journal.close()
@@ -149,12 +152,13 @@ def build_control(settings: Settings, *, gateway: Callable[[], str]) -> Control:
     events = EventLog(backend.database, STREAM, clock=backend.now)
     intake = LineageIntake(backend, events)
     uploads = UploadTickets(backend.keys)
+    rules = QueryProcesses(settings.home / "rules", settings.query_memory_bytes)
     publisher = Publisher(
         backend,
         warehouse=warehouse,
         passages=PassageIndexer(vectors, warehouse, KnownPeople(backend, warehouse)),
         emitter=LineageEmitter(intake, backend.now),
-        checks=candidate_checks(backend, warehouse),
+        checks=candidate_checks(backend, warehouse, rules),
         uploads=uploads,
     )
     http = HttpServer(settings, authenticator, OpenLineageApi(intake).mount, UploadsApi(backend, warehouse, uploads).mount)
@@ -180,7 +184,9 @@ def build_control(settings: Settings, *, gateway: Callable[[], str]) -> Control:
     maintenance.register(lineage_tasks(settings, backend.database, events, backend.now))
     maintenance.start()
     http.start()
-    return Control(server, port, backend, publisher, maintenance, checkpoints, http, intake, handlers_ended, is_first_start)
+    return Control(
+        server, port, backend, publisher, maintenance, checkpoints, http, intake, rules, handlers_ended, is_first_start
+    )
 
 
 def build_gateway(settings: Settings) -> Gateway:

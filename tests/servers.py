@@ -74,7 +74,8 @@ class RunningServer:
         """The gateway's process."""
         assert self.process is not None
         tasks = Path(f"/proc/{self.process.pid}/task").iterdir()  # a later gateway is the child of another thread
-        (gateway,) = [child for task in tasks for child in (task / "children").read_text().split()]
+        children = [child for task in tasks for child in (task / "children").read_text().split()]
+        (gateway,) = [child for child in children if b"gateway" in Path(f"/proc/{child}/cmdline").read_bytes().split(bytes(1))]
         return int(gateway)
 
     def kill(self) -> None:

@@ -14,12 +14,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
 
+import pyarrow as pa
+
 from governance_server.gateway.scan_errors import HiddenColumn, PlanOutdated, ScanError, ScanFailed
 from governance_server.gateway.sql_errors import EngineError, EngineFailed, EngineOutOfMemory, EngineTimeout, QueryRefused
 from governance_server.rules.read_plans import ReadPlan
 from governance_server.warehouse.folder import Folder
 
 __all__ = [
+    "FilesRead",
     "Frame",
     "Kind",
     "QueryJob",
@@ -47,11 +50,19 @@ class TableRead:
 
 
 @dataclass(frozen=True, slots=True)
+class FilesRead:
+    """Parquet files of a query of the mesh's own, which may use every row: each in its folder, in order, as one schema."""
+
+    files: tuple[tuple[Folder, str], ...]
+    schema: pa.Schema
+
+
+@dataclass(frozen=True, slots=True)
 class QueryJob:
     """A query to run, or only to plan; its tables by the names the query has for them."""
 
     sql: str
-    tables: Mapping[str, TableRead]
+    tables: Mapping[str, TableRead | FilesRead]
     salt: bytes
     """For masks that are local to the query."""
     timeout_seconds: float

@@ -23,10 +23,11 @@ from governance_server.gateway.sql_engine import ClearFiles, GovernedStream
 from governance_server.gateway.table_source import TableSource, open_table
 from governance_server.rules.read_plans import ReadPlan
 from governance_server.warehouse.folder import Folder
+from governance_server.warehouse.local_folder import LocalFolder
 from governance_server.warehouse.schemas import schema_differences
 from mesh_core.expressions.tree import TRUE
 
-__all__ = ["governed_table"]
+__all__ = ["files_table", "governed_table"]
 
 _BATCH_ROWS = 131_072
 _MOST_FILES = 256  # the footer of each is read before the engine is
@@ -60,6 +61,21 @@ def governed_table(
     governed = govern(source, plan, columns, joined=None, salt=salt)
     schema = pl.DataFrame(schema=governed.schema).to_arrow(compat_level=_NATIVE).schema
     return GovernedStream(schema, lambda: _batches(plan.port, governed, schema, is_current))
+
+
+def files_table(files: Sequence[tuple[Folder, str]], schema: pa.Schema) -> GovernedStream | ClearFiles:
+    """All rows of these Parquet files, in order, wherever they lie."""
+    paths = tuple(str(folder.path / name) for folder, name in files if isinstance(folder, LocalFolder))
+    if paths and len(paths) == len(files):
+        return ClearFiles(paths, tuple(schema.names))
+    return GovernedStream(schema, lambda: _rows(files, schema))
+
+
+def _rows(files: Sequence[tuple[Folder, str]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+    for folder, name in files:
+        with folder.open(name) as source:
+            for batch in pq.ParquetFile(source).iter_batches(batch_size=_BATCH_ROWS):
+                yield batch.cast(schema)
 
 
 def _clear_files(plan: ReadPlan, source: TableSource, table_root: Folder, columns: Sequence[str]) -> ClearFiles | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Protocol, TypeAlias
+from typing import TYPE_CHECKING, Protocol, TypeAlias
 
 from domainmesh.v1 import product_pb2, publication_pb2
 from governance_server.caller import Caller
@@ -20,7 +20,9 @@ if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-__all__ = ["Candidate", "Found", "NotRunnable", "OtherPorts", "candidate_of"]
+    from governance_server.gateway.sql_jobs import TableRead
+
+__all__ = ["Candidate", "Found", "NotRunnable", "OtherPorts", "OtherTable", "candidate_of"]
 
 
 _BATCH_ROWS = 131_072
@@ -82,11 +84,19 @@ class Candidate:
         return frame_from_batches(lambda columns: map(pl.DataFrame, self.batches(port, columns)), empty.schema)
 
 
+@dataclass(frozen=True, slots=True)
+class OtherTable:
+    """A port of another product in a query; `is_current` raises once the caller may see something else of it."""
+
+    read: TableRead
+    is_current: Callable[[], None]
+
+
 class OtherPorts(Protocol):
     """Ports of other products, as they are served now."""
 
-    def table(self, caller: Caller, port: str, version: int, needed: Callable[[list[str]], list[str]]) -> Any:  # noqa: ANN401
-        """What the engine can scan, of the rows and columns that the caller may see. Raises: GovernanceError."""
+    def table(self, caller: Caller, port: str, version: int, needed: Callable[[list[str]], list[str]]) -> OtherTable:
+        """What a query can scan, of the rows and columns that the caller may see. Raises: GovernanceError."""
 
     def frame(self, caller: Caller, port: str) -> pl.LazyFrame:
         """All its rows, read with the server's own rights. Raises: NotRunnable if the caller may not even know of it."""

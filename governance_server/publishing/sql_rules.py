@@ -1,16 +1,18 @@
 """`sql` rules: one read-only query each, over the files to be published and over other ports as far as the publisher reads them.
 
-The query is parsed, checked and written anew like every governed query (ADR 0016), and runs in the same engine, with a deadline.
+The query is parsed, checked and written anew like every governed query (ADR 0016), and like those it runs in a process of its
+own, with a deadline: what it does, it does not do to the server.
 Source: ODCS 3.2 quality, "SQL".
 """
 
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable, Sequence
 from contextlib import closing
+from dataclasses import dataclass
 from decimal import Decimal
-from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from governance_server.caller import Caller
 from governance_server.publishing.candidate_files import Candidate, Found, NotRunnable, OtherPorts
@@ -21,7 +23,8 @@ from mesh_core.quality.judge import holds
 from mesh_core.quality.sql_text import dialect_of, filled
 
 if TYPE_CHECKING:
-    from governance_server.gateway.sql_engine import SqlEngine
+    from governance_server.gateway.query_processes import QueryProcesses
+    from governance_server.gateway.sql_jobs import FilesRead, QueryJob, TableRead
     from governance_server.gateway.sql_query import ParsedQuery
 
 __all__ = ["SqlRules"]
@@ -33,37 +36,35 @@ _SECONDS = 60.0
 class SqlRules:
     """Runs `sql` rules, one at a time."""
 
-    def __init__(self, spill_folder: Path, memory_bytes: int, others: OtherPorts, *, timeout_seconds: float = _SECONDS) -> None:
-        self._spill_folder = spill_folder
-        self._memory_bytes = memory_bytes
+    def __init__(self, processes: QueryProcesses, others: OtherPorts, *, timeout_seconds: float = _SECONDS) -> None:
+        self._processes = processes
         self._others = others
         self._timeout_seconds = timeout_seconds
 
     def run(self, check: Check, port: Port, candidate: Candidate, caller: Caller) -> Found:
         """What the query gave and whether the rule's operator accepts it.
 
-        A query that cannot be understood was not run; one that breaks as it runs (on a value, its time, its memory) has failed.
+        A query that cannot be understood was not run; one that breaks as it runs (on a value, its time, its memory, with its
+        process) has failed.
 
-        Raises: NotRunnable.
+        Raises: NotRunnable; AccessDenied, if what the caller may see changed meanwhile.
         """
         from governance_server.gateway import sql_errors as errors
-        from governance_server.gateway.sql_engine import SqlEngine
+        from governance_server.gateway.scan_errors import ScanError
 
         assert check.rule is not None
         parsed = self._parsed(check, port, candidate)
-        tables = self._tables(parsed, candidate, caller)
-        runner = SqlEngine(self._spill_folder, self._memory_bytes)
+        asked = self._asked(parsed, candidate, caller)
         try:
-            runner.describe(parsed.sql, tables)
-        except errors.QueryRefused as error:
-            raise NotRunnable(f"the query does not fit the columns: {_named(str(error), parsed)}") from None
-        except (errors.EngineFailed, errors.EngineOutOfMemory, errors.EngineTimeout) as error:
-            raise NotRunnable(f"the engine failed ({type(error).__name__})") from error
-        try:
-            value = self._value(runner, parsed, tables)
+            self._refuse_columns(asked, parsed)
+            value = self._value(asked)
+        except ScanError as error:
+            raise NotRunnable(str(error)) from error
         except errors.EngineTimeout:
             return Found(False, f"the query was stopped after {self._timeout_seconds:g} seconds")
-        except (errors.QueryRefused, errors.EngineOutOfMemory, errors.EngineFailed) as error:
+        except errors.EngineFailed:
+            return Found(False, "the query broke the engine")
+        except (errors.QueryRefused, errors.EngineOutOfMemory) as error:
             return Found(False, f"the query ended with an error: {_named(str(error) or type(error).__name__, parsed)}")
         return _judged(check, value)
 
@@ -85,40 +86,63 @@ class SqlRules:
                 problems.append(str(error))
         raise NotRunnable(problems[0])
 
-    def _tables(self, parsed: ParsedQuery, candidate: Candidate, caller: Caller) -> dict[str, Any]:
-        tables: dict[str, Any] = {}
+    def _asked(self, parsed: ParsedQuery, candidate: Candidate, caller: Caller) -> _Asked:
+        from governance_server.gateway.sql_jobs import FilesRead, QueryJob
+        from mesh_core.types import storage_schema
+
+        tables: dict[str, TableRead | FilesRead] = {}
+        checks = []
         for table in parsed.tables:
             product, _, port = table.port.rpartition(".")
             if product == candidate.product and not table.version:
-                tables[table.engine_name] = _candidate_table(candidate, candidate.contract.port(port))
+                schema = storage_schema(candidate.contract.port(port))
+                tables[table.engine_name] = FilesRead(candidate.files[port], schema)
                 continue
             try:
-                tables[table.engine_name] = self._others.table(caller, table.port, table.version, parsed.needed)
+                other = self._others.table(caller, table.port, table.version, parsed.needed)
             except GovernanceError as error:
                 raise NotRunnable(str(error)) from None
-        return tables
+            tables[table.engine_name] = other.read
+            checks.append(other.is_current)
+        return _Asked(QueryJob(parsed.sql, tables, secrets.token_bytes(32), self._timeout_seconds, limit=2), checks)
 
-    def _value(self, runner: SqlEngine, parsed: ParsedQuery, tables: dict[str, Any]) -> object:
-        rows: list[tuple[object, ...]] = []
-        with closing(runner.run(parsed.sql, tables, timeout_seconds=self._timeout_seconds)) as batches:
-            for batch in batches:
-                if batch.num_columns != 1:
-                    raise NotRunnable(f"the query gives {batch.num_columns} columns; it must give one value")
-                rows += [(value,) for value in batch.column(0).to_pylist()]
-                if len(rows) > 1:
-                    raise NotRunnable("the query gives more than one row; it must give one value")
-        return rows[0][0] if rows else None
+    def _refuse_columns(self, asked: _Asked, parsed: ParsedQuery) -> None:
+        """Returns if the query can be run and gives one column. Raises: NotRunnable, ScanError."""
+        from governance_server.gateway.sql_errors import EngineError, QueryRefused
+
+        try:
+            schema, _ = self._processes.workers().plan(asked.job)
+        except QueryRefused as error:
+            raise NotRunnable(f"the query does not fit the columns: {_named(str(error), parsed)}") from None
+        except EngineError as error:
+            raise NotRunnable(f"the engine failed ({type(error).__name__})") from error
+        if len(schema) != 1:
+            raise NotRunnable(f"the query gives {len(schema)} columns; it must give one value")
+
+    def _value(self, asked: _Asked) -> object:
+        from governance_server.gateway.sql_jobs import Kind
+        from governance_server.gateway.sql_workers import table_of
+
+        frames = self._processes.workers().run(asked.job, may_go_on=asked.still_current)
+        with closing(frames):
+            rows = table_of(frame.payload for frame in frames if frame.kind is Kind.ARROW).column(0).to_pylist()
+        asked.still_current()
+        if len(rows) > 1:
+            raise NotRunnable("the query gives more than one row; it must give one value")
+        return rows[0] if rows else None
 
 
-def _candidate_table(candidate: Candidate, port: Port) -> object:
-    from governance_server.gateway.sql_engine import ClearFiles, GovernedStream
-    from mesh_core.types import storage_schema
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """A rule's query, and what asks whether the other ports in it still are as the caller may see them."""
 
-    schema = storage_schema(port)
-    paths = candidate.paths(port)
-    if paths:
-        return ClearFiles(paths, tuple(schema.names))
-    return GovernedStream(schema, lambda: (batch.cast(schema) for batch in candidate.batches(port)))
+    job: QueryJob
+    checks: Sequence[Callable[[], None]]
+
+    def still_current(self) -> None:
+        """Raises: AccessDenied."""
+        for check in self.checks:
+            check()
 
 
 def _judged(check: Check, value: object) -> Found:

@@ -22,6 +22,7 @@ from domainmesh.v1 import sql_service_pb2 as pb
 from governance_server.audit.recording import Recording, deliver_all
 from governance_server.backend import Backend
 from governance_server.caller import Caller, current_caller
+from governance_server.gateway.query_processes import QueryProcesses
 from governance_server.rules.errors import GovernanceError, Invalid, Overloaded, PurposeNotHeld, TimeOver, TooLarge, Unavailable
 from governance_server.services.measures import measure_select
 from governance_server.services.pinned_reads import PinnedRead, PinnedReads, understood
@@ -30,7 +31,6 @@ from governance_server.services.plans import plan_to_wire
 if TYPE_CHECKING:
     from governance_server.gateway.sql_jobs import Frame, QueryJob
     from governance_server.gateway.sql_query import ParsedQuery
-    from governance_server.gateway.sql_workers import SqlWorkers
 
 __all__ = ["QueriedRows", "RowsAsked", "SqlService", "stop_with"]
 
@@ -76,8 +76,8 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
         self._backend = backend
         self._reads = reads
         self._running = threading.BoundedSemaphore(backend.settings.max_queries)
-        self._lock = threading.Lock()
-        self._made: SqlWorkers | None = None
+        settings = backend.settings
+        self._processes = QueryProcesses(settings.home / "sql", settings.query_memory_bytes)
 
     def PlanQuery(self, request: pb.PlanQueryRequest, context: grpc.ServicerContext) -> pb.PlanQueryResponse:
         """Returns what a query would read and give, and how it would be run, without data."""
@@ -89,7 +89,7 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
             ) as recording:
                 recording.decided(read.plan, version=read.version, columns=query.parsed.named(columns))
         with self._turn(), _told(query):
-            schema, text = self._workers().plan(_job(query))
+            schema, text = self._processes.workers().plan(_job(query))
         return pb.PlanQueryResponse(
             ports=self._ports(query), arrow_schema=schema.serialize().to_pybytes(), engine_plan=_with_names(text, query),
             revision=query.revision, lineage=_lineage(query, schema.names), warnings=self._warnings(query),
@@ -109,7 +109,7 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
                 warnings=self._warnings(query),
             )  # fmt: skip
             yield pb.RunQueryResponse(header=header)
-            frames = self._workers().run(
+            frames = self._processes.workers().run(
                 _job(query, timeout_seconds=timeout_seconds, limit=request.limit), may_go_on=self._still_due(caller, query),
                 on_start=lambda stop: stop_with(context, stop), on_stuck=lambda: _give_up(context),
             )  # fmt: skip
@@ -130,7 +130,7 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
         end = pb.QueryEnd()
         with self._turn(), self._recorded(query, asked.purpose) as recordings, _told(query):
             job = _job(query, timeout_seconds=asked.timeout_seconds, limit=asked.most_rows)
-            frames = self._workers().run(job, on_start=asked.on_start, may_go_on=self._still_due(caller, query))
+            frames = self._processes.workers().run(job, on_start=asked.on_start, may_go_on=self._still_due(caller, query))
             with closing(frames):
                 table = table_of(_counted(_traced(frames, query, end), recordings))
             self._still_due(caller, query)()
@@ -150,10 +150,7 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
 
     def close(self) -> None:
         """No process of this service is left."""
-        with self._lock:
-            workers = self._made
-        if workers is not None:
-            workers.close()
+        self._processes.close()
 
     def _understand(self, sql: str, purpose: str, caller: Caller) -> _Query:
         """Raises: Invalid, AccessDenied, PurposeNotHeld, NotFound, Precondition."""
@@ -234,15 +231,6 @@ class SqlService(sql_service_pb2_grpc.SqlServiceServicer):
         for table, (read, _) in zip(query.parsed.tables, query.reads, strict=True):
             found += [f"{table.port}: {text}" for text in self._reads.age_warnings(read, table.version)]
         return found
-
-    def _workers(self) -> SqlWorkers:
-        from governance_server.gateway.sql_workers import SqlWorkers
-
-        settings = self._backend.settings
-        with self._lock:
-            if self._made is None:
-                self._made = SqlWorkers(settings.home / "sql", settings.query_memory_bytes)
-            return self._made
 
     @contextmanager
     def _turn(self) -> Iterator[None]:

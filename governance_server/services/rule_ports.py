@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from domainmesh.v1 import decision_log_pb2 as log_pb2
 from domainmesh.v1 import product_pb2
 from governance_server.backend import Backend
 from governance_server.caller import Caller
+from governance_server.gateway.query_processes import QueryProcesses
 from governance_server.publishing.candidate import CandidateChecks
-from governance_server.publishing.candidate_files import NotRunnable
+from governance_server.publishing.candidate_files import NotRunnable, OtherTable
 from governance_server.publishing.sql_rules import SqlRules
 from governance_server.rules.errors import GovernanceError
-from governance_server.services.pinned_reads import PinnedReads, understood
+from governance_server.services.pinned_reads import PinnedReads
 from governance_server.warehouse.layout import Warehouse
 
 if TYPE_CHECKING:
@@ -33,22 +33,19 @@ class RulePorts:
         self._warehouse = warehouse
         self._reads = PinnedReads(backend, warehouse)
 
-    def table(self, caller: Caller, port: str, version: int, needed: Callable[[list[str]], list[str]]) -> Any:  # noqa: ANN401 # the engine's
-        """What the engine can scan, of the rows and columns that the caller may see for no purpose; recorded as a read.
+    def table(self, caller: Caller, port: str, version: int, needed: Callable[[list[str]], list[str]]) -> OtherTable:
+        """What a query can scan, of the rows and columns that the caller may see for no purpose; recorded as a read.
 
         Raises: AccessDenied, NotFound, Invalid, Unavailable.
         """
-        from governance_server.gateway.sql_tables import governed_table
+        from governance_server.gateway.sql_jobs import TableRead
 
         with self._backend.recording(log_pb2.DECISION_KIND_SQL, resource=port, purpose="") as recording:
             read = self._reads.pin(caller, port, "", version)
             columns = needed([column.name for column in read.plan.columns])
             recording.decided(read.plan, version=read.version, columns=columns)
-            with understood(port):
-                return governed_table(
-                    read.plan, columns, table=(read.table_root, read.delta_version), salt=secrets.token_bytes(32),
-                    is_current=self._reads.watch(caller, read),
-                )  # fmt: skip
+        asked = TableRead(read.plan, tuple(columns), read.table_root, read.delta_version)
+        return OtherTable(asked, self._reads.watch(caller, read))
 
     def frame(self, caller: Caller, port: str) -> pl.LazyFrame:
         """All its rows. Raises: NotRunnable if there is none, it is no table, or the caller may not know of it."""
@@ -76,14 +73,14 @@ class RulePorts:
         return plan.row_filter == TRUE and clear.issuperset(columns)
 
 
-def candidate_checks(backend: Backend, warehouse: Warehouse) -> CandidateChecks:
-    """The checks that the server runs on what is to be published."""
+def candidate_checks(backend: Backend, warehouse: Warehouse, processes: QueryProcesses) -> CandidateChecks:
+    """The checks that the server runs on what is to be published; queries of rules run in these processes."""
     others = RulePorts(backend, warehouse)
-    spill, memory_bytes = backend.settings.home / "rules", backend.settings.query_memory_bytes
+    spill, memory_bytes = backend.settings.home / "keys", backend.settings.query_memory_bytes
 
     def keys() -> ForeignKeys:
         from governance_server.publishing.foreign_keys import ForeignKeys
 
         return ForeignKeys(spill, memory_bytes, others)
 
-    return CandidateChecks(SqlRules(spill, memory_bytes, others), keys)
+    return CandidateChecks(SqlRules(processes, others), keys)

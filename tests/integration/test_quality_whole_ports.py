@@ -117,6 +117,15 @@ def test_a_query_that_cannot_be_run_is_not_run_and_stops_only_where_its_severity
         assert (found.status, found.is_blocking, preview.is_ok) == (QualityStatus.NOT_RUN, blocks, not blocks), found.message
 
 
+def test_a_rule_that_takes_too_much_memory_fails_and_the_server_lives_on(mia: Mesh, server: RunningServer) -> None:
+    greedy = "SELECT length(string_agg(repeat(cast(r.range AS VARCHAR), 1000))) FROM orders, range(100000000) r"
+    product = mia.domain("sales").product("greedy", orders(rule(greedy)))
+    found = results(product.preview(orders=ORDERS, progress=False).quality)["orders:quality[0]"]
+    assert found.status is QualityStatus.FAILED, found.message
+    product = mia.domain("sales").product("greedy", orders(rule("SELECT count(*) FROM orders", "mustBe: 4")))
+    assert product.publish(orders=ORDERS, progress=False).version == 1
+
+
 def test_a_query_in_the_dialect_of_the_contracts_server_is_understood(mia: Mesh) -> None:
     server = "servers: [{server: s, type: bigquery, project: p, dataset: d}]\n"
     text = orders(rule("SELECT COUNTIF(amount < 0) FROM `{object}`")).replace("schema:", server + "schema:")

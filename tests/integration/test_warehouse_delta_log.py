@@ -20,6 +20,7 @@ from governance_server.warehouse.delta_log import TableChange, commit_version, f
 from governance_server.warehouse.errors import DeliveryRejected, StorageUnavailable, VersionConflict
 from governance_server.warehouse.faults import FAULT_VARIABLE
 from governance_server.warehouse.local_folder import LocalFolder
+from governance_server.warehouse.open_tables import OpenTables
 from governance_server.warehouse.takeover import give_up, take_over
 from governance_server.warehouse.verify import verify_files
 
@@ -192,6 +193,7 @@ from governance_server.warehouse.delivered import DeliveredFile
 from governance_server.warehouse.delta_log import TableChange, commit_version
 from governance_server.warehouse.local_folder import LocalFolder
 from governance_server.warehouse.local_folder import LocalFolder
+from governance_server.warehouse.open_tables import OpenTables
 from governance_server.warehouse.takeover import take_over
 from governance_server.warehouse.verify import verify_files
 import json
@@ -291,3 +293,35 @@ def test_verified_files_carry_what_was_declared(tmp_path):
     (verified,) = verify_files(LocalFolder(tmp_path / "drop"), files, pa.schema([pa.field("a", pa.int64())]))
     assert isinstance(verified, VerifiedFile)
     assert (verified.name, verified.size, verified.rows) == (files[0].name, files[0].size, 1)
+
+
+def test_a_table_kept_open_is_at_its_newest_version_whoever_wrote_it(tmp_path):
+    root, tables = LocalFolder(tmp_path / "table"), OpenTables()
+    with tables.newest(root) as none:
+        assert none is None
+    for number in (1, 2, 3):
+        publish(tmp_path, number, pa.table({"a": [number]}))
+        for _ in range(2):
+            with tables.newest(root) as table:
+                assert table.version() == number - 1
+
+
+def test_a_table_that_is_another_one_under_the_same_name_is_opened_anew(tmp_path):
+    root, tables = LocalFolder(tmp_path / "table"), OpenTables()
+    publish(tmp_path, 1, pa.table({"a": [1]}))
+    with tables.newest(root) as table:
+        first = table.metadata().id
+    (tmp_path / "table").rename(tmp_path / "gone")
+    publish(tmp_path, 2, pa.table({"a": [2]}))
+    with tables.newest(root) as table:
+        assert table.metadata().id != first
+
+
+def test_a_table_kept_open_is_not_listed_again_for_nothing(tmp_path, monkeypatch):
+    root, tables = LocalFolder(tmp_path / "table"), OpenTables()
+    publish(tmp_path, 1, pa.table({"a": [1]}))
+    with tables.newest(root):
+        pass
+    monkeypatch.setattr(DeltaTable, "update_incremental", lambda self: pytest.fail("listed"))
+    with tables.newest(root) as table:
+        assert table.version() == 0

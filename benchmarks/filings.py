@@ -7,8 +7,10 @@ import os
 import re
 from collections import defaultdict
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from unittest import mock
 
 from benchmarks.bench import Bench, NotRun
 from benchmarks.bm25 import Bm25
@@ -17,7 +19,7 @@ from benchmarks.mesh_process import MeshProcess
 from benchmarks.weaviate_process import weaviate_server
 from domain_sdk import Mesh
 
-__all__ = ["FilingQuestion", "filing_questions", "filings"]
+__all__ = ["FilingQuestion", "filing_questions", "filings", "kept_documents"]
 
 _PORT = "finance.filings.pages"
 _DEEP, _SHALLOW = 10, 5
@@ -62,7 +64,7 @@ def filings(bench: Bench) -> Iterator[Figure]:
         raise NotRun("the filings are not beside the checkout (../shared/data): put them there or set MESH_SHARED_DATA.")
     files = sorted(root.glob("*.pdf"), key=lambda path: path.stat().st_size)[: bench.scaled(16, least=1)]
     asked = [it for it in filing_questions(root / "questions.jsonl") if it.document in {file.name for file in files}]
-    with weaviate_server(bench.folder / "filings-weaviate") as address:
+    with weaviate_server(bench.folder / "filings-weaviate") as address, kept_documents():
         for store, settings in (("lancedb", {}), ("weaviate", {"MESH_VECTORS": address.url})):
             server = bench.server(f"filings-{store}", **settings)
             _publish(server, files)
@@ -70,6 +72,17 @@ def filings(bench: Bench) -> Iterator[Figure]:
                 yield from _asked(store, mesh, asked)
             server.stop()
     yield from _by_keywords(files, asked)
+
+
+@contextmanager
+def kept_documents() -> Iterator[None]:
+    """Documents that were read and embedded before, in this run or another, are not again: no figure here is of publishing.
+
+    So a run that was ended goes on where it was, document by document.
+    """
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    with mock.patch.dict(os.environ, {"MESH_DOCUMENT_CACHE": str(base / "domain-mesh" / "documents")}):
+        yield
 
 
 def filing_questions(file: Path) -> list[FilingQuestion]:

@@ -179,6 +179,7 @@ def _compute(evidence: Evidence) -> None:
     backend, tables = evidence.readers.backend, evidence.scope.models(evidence.readers.backend)
     plan = plan_figures(evidence.asking.question, tables, today=backend.now().date())
     evidence.notices += plan.unclear
+    evidence.is_of_figures = plan.is_whole
     queries = plan.queries[:_MOST_FIGURES]
     compute_all(evidence, queries)
     unfound = values_without_rows(queries, evidence.looked_up, evidence.crowded)

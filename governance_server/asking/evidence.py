@@ -76,6 +76,8 @@ class Evidence:
     """The look-ups that were run, with their rows if there were any, and not too many."""
     crowded: set[str] = field(default_factory=set)
     """The SQL of look-ups that have too many rows to be said."""
+    is_of_figures: bool = False
+    """The question asks for figures and nothing else."""
     recommendation: Recommendation | None = None
     """What rules say of the case; in this evidence's numbers."""
     _digests: dict[tuple[str, str], tuple[str, BoundTags | None]] = field(default_factory=dict)

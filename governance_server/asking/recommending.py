@@ -14,7 +14,7 @@ from governance_server.asking.scope import unread_tables
 from governance_server.rules.errors import GovernanceError
 from mesh_core.answers.answer import Citation, Recommendation
 from mesh_core.answers.facts import Fact, facts_of, facts_of_some, unknown_choices
-from mesh_core.answers.recommending import asks_for_recommendation, recommend, relevant_documents
+from mesh_core.answers.recommending import asks_for_recommendation, recommend, relevant_documents, states_reached
 from mesh_core.expressions.tree import Column, Compare, Literal
 
 if TYPE_CHECKING:
@@ -34,6 +34,7 @@ def recommended(evidence: Evidence) -> Recommendation | None:
     if not evidence.looked_up or not asks_for_recommendation(asking.question):
         return None
     facts = list(_facts(evidence))
+    evidence.notices += states_reached(asking.question, facts)
     columns = {
         it.name
         for query, _ in evidence.looked_up

@@ -52,7 +52,7 @@ class ExtractiveWriter:
         for finding in evidence.recommendation.findings if evidence.recommendation else ():
             if finding.verdict is Verdict.APPLIES:
                 yield Sentence(finding.rule, (finding.source,))
-        if evidence.recommendation or not evidence.sources.citations:
+        if evidence.recommendation or evidence.is_of_figures or not evidence.sources.citations:
             return
         from mesh_core.embedding import EmbedderUnavailable
 

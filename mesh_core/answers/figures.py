@@ -8,8 +8,10 @@ decided where a query runs. Knows nothing of policy and of data.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from datetime import date
 
+from mesh_core.answers.counting import with_counts
 from mesh_core.answers.look_ups import look_ups
 from mesh_core.answers.measure_questions import AskedMeasures, asked_measures
 from mesh_core.answers.measure_sql import InvalidMeasure, measure_sql
@@ -34,15 +36,17 @@ def plan_figures(question: str, tables: Sequence[TableModel], *, today: date) ->
     """
     known = {it.port: it for it in sorted(tables, key=lambda it: it.port) if _is_plain(it.definition)}
     rows = look_ups(question, known, today=today)
-    asked, unclear = asked_measures(question, {name: it.definition for name, it in known.items()}, today=today)
-    problems = list(unclear)
+    counted = with_counts(question, {name: it.definition for name, it in known.items()})
+    known = {name: replace(it, definition=counted[name]) for name, it in known.items()}
+    asked = asked_measures(question, counted, today=today)
+    problems = [*asked.unclear, *asked.undefined]
     figures = []
-    for it in asked:
+    for it in asked.found:
         try:
             figures.append(_figure(it, known[it.port]))
         except (InvalidMeasure, SqlNotUnderstood) as error:
             problems.append(str(error))
-    return FigurePlan((*figures, *rows), tuple(dict.fromkeys(problems)))
+    return FigurePlan((*figures, *rows), tuple(dict.fromkeys(problems)), asked.is_whole)
 
 
 def _is_plain(port: Port) -> bool:
@@ -59,7 +63,9 @@ def _figure(asked: AskedMeasures, table: TableModel) -> FigureQuery:
             raise InvalidMeasure(f"{it.name} of {asked.port} is computed of {len(hidden)} columns that you may not read.")
         if masked := sorted(needed & {name.casefold() for name in table.masked}):
             raise InvalidMeasure(f"{it.name} of {asked.port} is computed of {', '.join(masked)}, which you see masked.")
-    sql = measure_sql(asked.port, port, asked.query)
+    if masked := sorted({it.name for it in asked.query.only} & table.masked):
+        raise InvalidMeasure(f"{asked.port} cannot be told apart by {', '.join(masked)}, which you see masked.")
+    sql = measure_sql(asked.port, port, asked.query, is_said=True)
     groups = [name for name in asked.query.by if name.isidentifier()]
     values = ", ".join(_said(it) for it in measures if it.name.isidentifier())
     scope = ", ".join(filter(None, (asked.port, asked.limits)))

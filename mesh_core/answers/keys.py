@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from mesh_core.answers.terms import Word, best_matches, term_words
 from mesh_core.contract.model import Column, Port
@@ -65,6 +66,14 @@ def is_key(port: Port, column: Column) -> bool:
     return column.unique or [it.name for it in port.primary_key] == [column.name]
 
 
+def listed_values(column: Column) -> tuple[Any, ...]:
+    """The values that the contract allows the column, by its `enum` or by a rule that no other value passes; empty if any is."""
+    if column.enum:
+        return column.enum
+    rules = (it for it in column.quality if it.metric == "invalidValues" and it.operator == "mustBe" and it.threshold == 0)
+    return next((tuple(it.arguments.get("validValues") or ()) for it in rules), ())
+
+
 def nouns_of(port: Port, column: Column) -> list[str]:
     """What a value of the column may be called: the column's names, also without `id`, and its port's if it is the key."""
     names = [column.name, *column.synonyms]
@@ -76,7 +85,7 @@ def nouns_of(port: Port, column: Column) -> list[str]:
 def given_values(text: str, words: Sequence[Word], port: Port, column: Column) -> Iterator[Given]:
     """What the question says the column is, in order."""
     shape = shape_of(column)
-    listed = {str(value).casefold(): str(value) for value in column.enum}
+    listed = {str(value).casefold(): str(value) for value in listed_values(column)}
     taken: list[Given] = []
     for match in best_matches(list(words), nouns_of(port, column)):
         found = _after(text, words, match.first, match.last, column, shape, listed)

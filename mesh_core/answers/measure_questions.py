@@ -13,17 +13,21 @@ from dataclasses import dataclass, field
 from datetime import date
 from itertools import groupby
 
+from mesh_core.answers.counting import counts_rows
 from mesh_core.answers.intervals import Interval, TimeSpan, intervals_in
-from mesh_core.answers.keys import Given, given_values, nouns_of
+from mesh_core.answers.keys import Given, given_values, listed_values, nouns_of
 from mesh_core.answers.measure_sql import GRAINS, MeasureQuery, Values
-from mesh_core.answers.terms import Match, Word, best_matches, names_of, words_of
+from mesh_core.answers.terms import Match, Word, best_matches, names_of, term_words, words_of
+from mesh_core.answers.undefined_figures import undefined_figures
 from mesh_core.contract.model import Column, Port
 from mesh_core.contract.semantics import Measure
 
-__all__ = ["AskedMeasures", "asked_measures"]
+__all__ = ["AskedFigures", "AskedMeasures", "asked_measures"]
 
 _ASKS = "what|how|which|who|when|why|where|may|can|must|should|do|does|is|are"
 _CLAUSE = re.compile(rf"[;?!]|\.(?=\s|\Z)|,?\s+and\s+(?=(?:{_ASKS})\b)", re.IGNORECASE)
+_HOW_MANY = re.compile(r"\b(?:how many|number of)\b", re.IGNORECASE)
+_MANY_OF = re.compile(r"\b(?:how many|number of)\s+(?:[\w-]+\s+){0,2}\Z", re.IGNORECASE)
 _BY = frozenset({"by", "per", "each", "every"})
 _TOP = re.compile(r"\btop (\d{1,3})\b", re.IGNORECASE)
 _ASKING = re.compile(
@@ -50,10 +54,13 @@ class AskedMeasures:
     port: str
     query: MeasureQuery
 
+    when: str = ""
+    """What the period is of, where the port has several dates."""
+
     @property
     def limits(self) -> str:
         """The period and the values that count, in words; empty for all."""
-        parts = [str(self.query.period)] if self.query.period is not None else []
+        parts = [f"{self.when} {self.query.period}".strip()] if self.query.period is not None else []
         return ", ".join([*parts, *(f"{it.name} {' or '.join(it.values)}" for it in self.query.only)])
 
     @property
@@ -72,6 +79,8 @@ class _Clause:
     spans: tuple[TimeSpan, ...] | None
     ports: Mapping[str, Port]
     used: set[int] = field(default_factory=set)
+    given: dict[str, list[Given]] = field(default_factory=dict)
+    """Keys and listed values that are named, by the port whose they are."""
     found: list[AskedMeasures] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
 
@@ -84,14 +93,31 @@ class _Clause:
         return not self.used & set(range(match.first, match.last))
 
 
-def asked_measures(question: str, ports: Mapping[str, Port], *, today: date) -> tuple[list[AskedMeasures], list[str]]:
-    """Each figure that is asked for, and what is not clear, in sentences."""
-    clauses = [_Clause(text, words_of(text), intervals_in(text, today), ports) for text in _clauses(question)]
+@dataclass(frozen=True, slots=True)
+class AskedFigures:
+    """The figures that a question asks for, and what of it is `unclear` or `undefined`, in sentences."""
+
+    found: tuple[AskedMeasures, ...]
+    unclear: tuple[str, ...]
+    undefined: tuple[str, ...] = ()
+    is_whole: bool = False
+    """The question asks for nothing else."""
+
+
+def asked_measures(question: str, ports: Mapping[str, Port], *, today: date) -> AskedFigures:
+    """Each figure that is asked for, and what is not clear."""
+    texts = [it for it in _clauses(question) if it]
+    clauses = [_Clause(text, words_of(text), intervals_in(text, today), ports) for text in texts]
     for clause in clauses:
         for span in clause.spans or ():
             clause.used.update(at for at, word in enumerate(clause.words) if span.begin <= word.begin < span.finish)
         _read(clause)
-    return [it for clause in clauses for it in clause.found], [it for clause in clauses for it in clause.unclear]
+    found = tuple(it for clause in clauses for it in clause.found)
+    unclear = tuple(it for clause in clauses for it in clause.unclear)
+    if not found and not unclear:
+        asking = [(it.text, it.spans) for it in clauses if _ASKING.search(it.text)]
+        return AskedFigures((), (), tuple(undefined_figures(asking, ports)))
+    return AskedFigures(found, unclear, is_whole=all(it.found or it.unclear for it in clauses))
 
 
 def _clauses(question: str) -> Iterator[str]:
@@ -108,10 +134,11 @@ def _read(clause: _Clause) -> None:
     matches = _measure_matches(clause)
     if not matches:
         return
-    for port in clause.ports.values():  # keys and named values have a meaning whatever port they are of
-        for column in port.columns:
-            for given in _given(clause, port, column, matches) if column.enum or column.primary_key_position else ():
-                clause.take(given.first, given.last)
+    for name, port in clause.ports.items():  # keys and named values have a meaning whatever port they are of
+        columns = (it for it in port.columns if listed_values(it) or it.primary_key_position)
+        clause.given[name] = [it for column in columns for it in _given(clause, port, column, matches)]
+        for it in clause.given[name]:
+            clause.take(it.first, it.last)
     free = [it for it in matches if clause.is_free(it)]
     if not free or not _is_asked(clause, free):
         return
@@ -120,6 +147,10 @@ def _read(clause: _Clause) -> None:
         clause.unclear.append(chosen)
         return
     name, measures = chosen
+    for it in (it for others in clause.given.values() for it in others):  # of another port: no filter of this one
+        clause.used.difference_update(range(it.first, it.last))
+    for match in matches:
+        clause.take(match.first, match.last)
     if clause.spans is None:
         clause.unclear.append(f"{name} is by calendar: it does not say when a fiscal year begins. Name the months.")
         return
@@ -127,7 +158,15 @@ def _read(clause: _Clause) -> None:
         clause.unclear.append(f"“{clause.text[backward.begin : backward.finish]}” ends before it begins.")
         return
     port = clause.ports[name]
-    _queries(clause, name, measures, [it for column in _asked_columns(port) for it in _given(clause, port, column, matches)])
+    given = [it for column in _asked_columns(port) for it in _given(clause, port, column, matches)]
+    _queries(clause, name, measures, [*given, *_known_elsewhere(clause, name, given)])
+
+
+def _known_elsewhere(clause: _Clause, name: str, given: Sequence[Given]) -> list[Given]:
+    """Values that another port lists for a column of the same name."""
+    columns = {it.name for it in _asked_columns(clause.ports[name])} - {it.column for it in given}
+    others = [it for other, found in clause.given.items() if other != name for it in found]
+    return list({it: None for it in others if it.column in columns})
 
 
 def _given(clause: _Clause, port: Port, column: Column, measures: Sequence[Match]) -> list[Given]:
@@ -151,7 +190,7 @@ def _is_asked(clause: _Clause, matches: Sequence[Match]) -> bool:
     between = [word.folded for at, word in enumerate(clause.words[: first.first]) if at not in clause.used]
     before = clause.text[: clause.words[first.first].begin]
     behind = [word.folded for word in clause.words[first.last :]]
-    if _TOP.search(before):
+    if _TOP.search(before) or _MANY_OF.search(before) or _ASKING.match(clause.text, clause.words[first.first].begin):
         return True
     asks = bool(_ASKING.search(before)) and _only_fillers(between[-3:])
     starts = not any(word not in _FILLERS for word in between) and (not between or not _is_yes_no(between[0]))
@@ -178,10 +217,12 @@ def _chosen(clause: _Clause, matches: Sequence[Match]) -> tuple[str, list[Measur
     if not options:
         return "The figures are of different ports: ask for them one by one."
     if len(options) > 1:
-        options = _narrowed(clause, options) or options
+        options = _narrowed(clause, options) or _with_values(clause, options) or options
     if len(options) > 1:
         return f"“{words}” may be of {' or of '.join(options)}: say which."
     ((name, measures),) = options.items()
+    if len(measures) > len(places) and _HOW_MANY.search(clause.text):
+        measures = [it for it in measures if counts_rows(it)] or measures
     if len(measures) > len(places):
         return f"“{words}” may be {' or '.join(it.name for it in measures)} of {name}: say which."
     for match in matches:
@@ -205,6 +246,13 @@ def _narrowed(clause: _Clause, options: Mapping[str, list[Measure]]) -> dict[str
     return named
 
 
+def _with_values(clause: _Clause, options: Mapping[str, list[Measure]]) -> dict[str, list[Measure]]:
+    """Those whose own columns have most of the values that the clause names."""
+    counts = {name: len(clause.given.get(name, ())) for name in options}
+    most = max(counts.values())
+    return {name: measures for name, measures in options.items() if most and counts[name] == most}
+
+
 def _queries(clause: _Clause, name: str, measures: Sequence[Measure], given: Sequence[Given]) -> None:
     """A query for each period; or what is not clear."""
     port = clause.ports[name]
@@ -215,6 +263,9 @@ def _queries(clause: _Clause, name: str, measures: Sequence[Measure], given: Seq
         clause.used.update(at for at, word in enumerate(clause.words) if top.start() <= word.begin < top.end())
     by = _groups(clause, port, is_ranked=top is not None)
     _take_names(clause, name, port)
+    if clause.spans:
+        times = {word for it in measures for word in term_words(port.time_dimension(it))[:1]}
+        clause.used.update(at for at, word in enumerate(clause.words) if word.folded in times)
     left = [word.text for at, word in enumerate(clause.words) if at not in clause.used and word.folded not in _FILLERS]
     if left:
         words = ", ".join(f"“{word}”" for word in left)
@@ -225,13 +276,24 @@ def _queries(clause: _Clause, name: str, measures: Sequence[Measure], given: Seq
     for period in periods or [None]:
         most = int(top[1]) if top and by else 0
         query = MeasureQuery(tuple(it.name for it in measures), by, only=only, period=period, top=most)
-        clause.found.append(AskedMeasures(name, query))
+        clause.found.append(AskedMeasures(name, query, _named_time(port, measures)))
+
+
+def _named_time(port: Port, measures: Sequence[Measure]) -> str:
+    """What a period is compared with, in words, if the port has several dates; empty if it has one, or measures differ."""
+    dates = [it for it in port.columns if it.logical_type in ("date", "timestamp")]
+    times = {port.time_dimension(it) for it in measures}
+    return times.pop().replace("_", " ") if len(dates) > 1 and len(times) == 1 else ""
 
 
 def _asked_columns(port: Port) -> list[Column]:
-    """Columns that a filter may be of: dimensions, keys and columns with listed values; all, if it names no dimension."""
+    """Columns that a filter may be of: dimensions, keys, references and listed values; all, if it names no dimension."""
     named = {it.name for it in port.dimensions if not it.expression}
-    return [it for it in port.columns if not named or it.name in named or it.enum or it.primary_key_position or it.unique]
+    return [
+        it
+        for it in port.columns
+        if not named or it.name in named or listed_values(it) or it.primary_key_position or it.unique or it.relationships
+    ]
 
 
 def _merged(given: Sequence[Given]) -> Iterator[Values]:

@@ -25,6 +25,7 @@ __all__ = ["GRAINS", "InvalidMeasure", "MeasureQuery", "Values", "among", "measu
 GRAINS = ("day", "week", "month", "quarter", "year")
 """What a time dimension can be cut to, beside the dimensions that a port names."""
 _TIMES = ("date", "timestamp")
+_SAID = {"day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m", "quarter": "%Y", "year": "%Y"}
 
 
 class InvalidMeasure(ValueError):
@@ -62,13 +63,14 @@ class MeasureQuery:
     version: int = 0
 
 
-def measure_sql(name: str, port: Port, query: MeasureQuery) -> str:
+def measure_sql(name: str, port: Port, query: MeasureQuery, *, is_said: bool = False) -> str:
     """The SELECT that answers the query, in the dialect of governed SQL: the groups' columns, then one for each measure.
 
     Args:
         name: The port's three-part name.
         port: What its contract says of it.
         query: What is asked.
+        is_said: Times that are cut to a grain come as they are said: a month as `2026-03`, a quarter as `2026-Q1`.
 
     Raises:
         InvalidMeasure: the port has no such measure or dimension, or the condition cannot be understood.
@@ -79,6 +81,8 @@ def measure_sql(name: str, port: Port, query: MeasureQuery) -> str:
     if not measures:
         raise InvalidMeasure(f"No measure is named: {_listed(port)}.")
     groups = [(wanted, _group(port, wanted, measures)) for wanted in query.by]
+    if is_said:
+        groups = [(wanted, _as_said(made)) for wanted, made in groups]
     values = [(it.name, _own(parsed_expression(it.expression, DIALECT), port)) for it in measures]
     columns = [exp.alias_(made, alias, quoted=True) for alias, made in (*groups, *values)]
     conditions = [_condition(port, query.where)] if query.where.strip() else []
@@ -120,6 +124,26 @@ def _group(port: Port, name: str, measures: list[Measure]) -> exp.Expr:
     from sqlglot import exp
 
     return exp.Anonymous(this="date_trunc", expressions=[exp.Literal.string(name.casefold()), times[0]])
+
+
+def _as_said(group: exp.Expr) -> exp.Expr:
+    """A time that is cut to a grain as text, anything else as it is; texts sort as their times do."""
+    from sqlglot import exp
+
+    cut = parsed_expression(group.sql(dialect=DIALECT), DIALECT).unnest()
+    if not isinstance(cut, exp.DateTrunc | exp.TimestampTrunc):
+        return group
+    grain = cut.text("unit").casefold()
+    if grain not in _SAID:
+        return group
+
+    def text(form: str) -> exp.Expr:
+        return exp.Anonymous(this="strftime", expressions=[group.copy(), exp.Literal.string(form)])
+
+    if grain != "quarter":
+        return text(_SAID[grain])
+    number = exp.Anonymous(this="quarter", expressions=[group.copy()])
+    return exp.Anonymous(this="concat", expressions=[text(_SAID[grain]), exp.Literal.string("-Q"), number])
 
 
 def _times(port: Port, measures: list[Measure]) -> list[exp.Expr]:

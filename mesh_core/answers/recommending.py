@@ -19,7 +19,7 @@ from mesh_core.answers.facts import Fact
 from mesh_core.answers.sentences import said, sentences_of
 from mesh_core.answers.wording import STOP_WORDS, stem, wording_of
 
-__all__ = ["asks_for_recommendation", "recommend", "relevant_documents"]
+__all__ = ["asks_for_recommendation", "recommend", "relevant_documents", "states_reached"]
 
 _ASKS = re.compile(
     r"\b(?:may|can|could|should|must|shall|allowed|entitled|eligible|owed|owe|resolve|decide|recommend|approve|accept|grant)\b",
@@ -70,6 +70,13 @@ class _Reading:
 def asks_for_recommendation(question: str) -> bool:
     """True if the question is about what may or should be done."""
     return bool(_ASKS.search(question))
+
+
+def states_reached(question: str, facts: Sequence[Fact]) -> list[str]:
+    """What the question asks for and its row is already, by a value that the contract lists: `status is already refunded`."""
+    asked = wording_of(question).words
+    reached = [it for it in facts if it.is_own and it.text and it.choices and not (it.is_masked or it.is_several)]
+    return [f"{it.row}: {it.name.replace('_', ' ')} is already {it.text}." for it in reached if stem(it.text) in asked]
 
 
 def relevant_documents(question: str, citations: Sequence[Citation]) -> list[tuple[str, str]]:

@@ -73,6 +73,8 @@ class FigurePlan:
 
     queries: tuple[FigureQuery, ...] = ()
     unclear: tuple[str, ...] = ()
+    is_whole: bool = False
+    """The question asks for figures and nothing else: no passage answers it."""
 
 
 def filled(template: str, row: Mapping[str, str]) -> str:

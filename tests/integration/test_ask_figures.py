@@ -60,3 +60,14 @@ def test_an_answer_with_a_figure_is_given_again(ana):
     again = ana.ask("", as_of=answer.id)
     assert again.text == answer.text
     assert again.figures == answer.figures
+
+
+def test_rows_are_counted_by_a_value_and_months_are_said_as_months(server):  # noqa: F811
+    olga = server.user("user:olga")
+    assert " 3 of shop.orders.orders, region EU." in olga.ask("How many orders are there of region EU?").text
+    assert " 0 of the rows that you may read" in server.user("user:ana").ask("How many orders are there of region US?").text
+    months = olga.ask("What was the net revenue by month?")
+    assert months.sentences
+    assert all("2026-0" in it.text and "00:00" not in it.text for it in months.sentences)
+    again = olga.ask("", as_of=months.id)
+    assert again.text == months.text

@@ -11,8 +11,10 @@ from benchmarks.__main__ import BENCHMARKS, LONG
 from benchmarks.bm25 import Bm25
 from benchmarks.explanations import MEANINGS, WHY_MISSED
 from benchmarks.figures import FIELDS, Bar, Figure, entry_of, load_entries, merged, store_entries
+from benchmarks.filings import kept_documents
 from benchmarks.report import markdown, missed_by
 from benchmarks.timing import percentile
+from domain_sdk._document_cache import DocumentCache
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results.json"
 STAMP = {"measured_at": "2026-11-23T18:00:00+00:00", "machine": "2 cores"}
@@ -87,3 +89,10 @@ def test_keyword_search_ranks_the_rare_word_first() -> None:
     index = Bm25(["the cat sat", "the dog sat", "the the the"])
     assert index.best("the dog", 2)[0] == 1
     assert index.best("nothing", 5) == []
+
+
+def test_the_filings_are_kept_over_runs_whatever_other_benchmarks_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESH_DOCUMENT_CACHE", "off")
+    with kept_documents():
+        assert DocumentCache.configured()._folder is not None
+    assert DocumentCache.configured()._folder is None

@@ -136,7 +136,7 @@ def test_what_names_no_figure_has_none(question):
         ("Total landed weight per ship", ["\"vessel\"", "GROUP BY"]),
         ("top 3 ships by landed weight", ["LIMIT 3", "DESC", "vessel"]),
         ("What is the headcount?", ["fleet", "crew"]),
-        ("How much did we spend in Oslo: what is the total cost?", ["SUM(\"euro\")"]),
+        ("How much did we spend in Oslo: what is the total cost?", ["SUM(\"euro\")", "LOWER('Oslo')"]),
         ("number of shipments and landed weight by harbour", ["COUNT(*)", "kilos"]),
     ],
 )  # fmt: skip
@@ -243,3 +243,65 @@ def test_a_key_of_which_there_are_too_many_rows_or_that_was_not_looked_up_is_not
     (query,) = plan("Where is shipment 4711?").queries
     assert values_without_rows([query], [(query, None)], {query.sql}) == []
     assert values_without_rows([query], [], set()) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "parts"),
+    [
+        ("How many costs were paid in March 2026?", ["COUNT(*)", "paid_on", "'2026-04-01'"]),
+        ("How many costs are there by harbour?", ["COUNT(*)", "GROUP BY"]),
+        ("Number of costs in Oslo", ["COUNT(*)", "LOWER('Oslo')"]),
+        ("How many sailors were hired in 2025?", ["COUNT(*)", "hired_on", "crew"]),
+    ],
+)
+def test_rows_are_counted_though_no_measure_is_defined_for_them(question, parts):
+    assert all(part.lower() in only(question).lower() for part in parts)
+
+
+@pytest.mark.parametrize("question", ["How many unpaid costs are there?", "How many costs has shipment 4711?"])
+def test_rows_are_not_counted_if_a_word_is_not_understood_or_another_table_s_key_would_be_overlooked(question):
+    found = plan(question)
+    assert not any("COUNT" in it.sql for it in found.queries)
+    assert found.unclear
+
+
+def test_rows_are_not_counted_by_what_the_asker_sees_masked():
+    found = plan("How many costs in Oslo?", masked=frozenset({"harbour"}))
+    assert not found.queries
+    assert "harbour, which you see masked" in found.unclear[0]
+
+
+def test_a_question_for_figures_alone_is_told_from_one_that_asks_for_more():
+    assert plan("How many costs are there?").is_whole
+    assert plan("How many rusty costs are there?").is_whole
+    assert not plan("How many costs are there, and what does the handbook say about storms?").is_whole
+    assert not plan("What was the profit last year?").is_whole
+
+
+def test_a_value_that_rules_list_is_known_as_one():
+    rule = {"metric": "invalidValues", "arguments": {"validValues": ["calm", "rough"]}, "mustBe": 0}
+    seas = port("seas", [{"name": "state", "logicalType": "string", "quality": [rule]}])
+    (query,) = plan_figures("How many rough seas are there?", [TableModel("a.b.seas", 1, seas)], today=TODAY).queries
+    assert "LOWER('rough')" in query.sql
+
+
+def test_periods_of_ports_with_several_dates_say_which_date_they_are_of():
+    rows = [{"name": name, "logicalType": "date"} for name in ("filed_on", "closed_on")]
+    rows[0]["semanticType"] = "dimension"
+    claims = TableModel("a.b.claims", 1, port("claims", rows))
+    (query,) = plan_figures("How many claims in March 2026?", [claims], today=TODAY).queries
+    assert query.sentences == ("Number of claims {number_of_claims} of a.b.claims, filed on 2026-03-01 to 2026-03-31.",)
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("What was the profit last year?", "No figure of last year: no table that you may read defines one called so."),
+        ("How much profit did we make in fiscal 2025?", "No contract says when one begins: name the months."),
+    ],
+)
+def test_why_a_figure_of_some_time_is_not_given_is_told(question, said):
+    found = plan(question)
+    assert not found.queries
+    assert said in found.unclear[0]
+    assert "landed_weight of fleet.cargo.shipments" in found.unclear[0]

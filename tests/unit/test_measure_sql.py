@@ -93,3 +93,11 @@ def test_a_version_is_read_as_sql_reads_it():
 def test_what_the_contract_does_not_define_is_refused_with_what_it_does(query, said):
     with pytest.raises(InvalidMeasure, match=said.replace("(", r"\(")):
         measure_sql(NAME, PORT, query)
+
+
+def test_times_that_are_said_are_texts_of_their_grain_and_sort_as_before():
+    for by, said in (("month", "2026-01"), ("quarter", "2026-Q1"), ("year", "2026"), ("day", "2026-01-05")):
+        query = MeasureQuery(("orders_placed",), by=(by,))
+        found = run(measure_sql(NAME, PORT, query, is_said=True))
+        assert found[0][0] == said
+        assert [row[1] for row in found] == [row[1] for row in run(measure_sql(NAME, PORT, query))]

@@ -12,7 +12,7 @@ import pytest
 from mesh_core.answers.answer import Citation, Figure, Recommendation, Span, Verdict
 from mesh_core.answers.conditions import conditions_in
 from mesh_core.answers.facts import Fact, facts_of, unknown_choices
-from mesh_core.answers.recommending import recommend
+from mesh_core.answers.recommending import recommend, states_reached
 from mesh_core.answers.tables import LookUp
 from mesh_core.contract import Port, load_contract
 
@@ -272,3 +272,10 @@ def test_times_beyond_the_calendar_are_no_failure():
     assert verdict("Claims may be paid within 99999999 days of the accident.") is Verdict.APPLIES
     stated = recommended("Claims may be paid within 30 days.", question="May we pay claim 17 after 99999999999999999999 days?")
     assert stated.findings[0].verdict is Verdict.FAILS
+
+
+def test_what_is_asked_for_and_done_already_is_told():
+    told = states_reached("May we give claim 17 full cover?", facts(cover="full"))
+    assert told == ["claims 17: cover is already full."]
+    assert states_reached("May we give claim 17 full cover?", facts()) == []
+    assert states_reached("May we give claim 17 full cover?", facts(cover="full", masked=frozenset({"cover"}))) == []

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 
 from governance_server.lineage.judging import AcceptedEvent
 from governance_server.lineage.received import EventKind
-from governance_server.lineage.run_state import LONGEST_QUERY
+from governance_server.lineage.run_state import LONGEST_QUERY, parent_facet
 from mesh_core.dataset_names import dataset_node, is_outside
 from mesh_core.lineage import Basis, PortLineage
 
@@ -114,7 +114,9 @@ def _uninterpreted(accepted: AcceptedEvent) -> Iterator[str]:
     content = accepted.event.content
     for kind, known in _INTERPRETED.items():
         if kind in content:
-            yield from (f"$.{kind}.facets.{name}" for name in content[kind].get("facets", ()) if name not in known)
+            facets = content[kind].get("facets", {})
+            alias = {"parentRun"} if kind == "run" and "parent" not in facets and parent_facet(facets) else ()
+            yield from (f"$.{kind}.facets.{name}" for name in facets if name not in known and name not in alias)
     for side, more in (("inputs", "inputFacets"), ("outputs", "outputFacets")):
         for i, part in enumerate(accepted.event.datasets(side)):
             yield from (f"$.{side}[{i}].facets.{name}" for name in part.get("facets", ()) if name not in _OF_DATASETS)
@@ -139,6 +141,7 @@ def _notes(accepted: AcceptedEvent) -> Iterator[str]:
     event = accepted.event
     if not event.has_zone:
         yield "$.eventTime names no time zone: it was taken for UTC."
+    yield from event.notes
     if event.kind is EventKind.DATASET and not accepted.tells:
         yield "The dataset is not yours: what the event says of it is kept as your claim and changes nothing."
     explicit = "lineage" in event.content.get("job", {}).get("facets", {})

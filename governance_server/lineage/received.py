@@ -12,7 +12,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from enum import StrEnum
 from typing import Any
 
-from governance_server.lineage.schemas import event_violations
+from governance_server.lineage.schemas import event_violations, without_nulls
 from governance_server.rules.errors import Invalid, Problem
 from mesh_core.dataset_names import DatasetName
 
@@ -45,6 +45,7 @@ class ReceivedEvent:
         has_zone: False if the time named no zone; it is then taken for UTC.
         content: The parsed JSON; not to be changed.
         job: The job's namespace and name; None for an event about a dataset.
+        notes: In what `content` is read otherwise than it was written.
     """
 
     body: bytes
@@ -54,6 +55,7 @@ class ReceivedEvent:
     has_zone: bool
     content: dict[str, Any]
     job: DatasetName | None
+    notes: tuple[str, ...] = ()
 
     @property
     def run_id(self) -> str:
@@ -75,6 +77,14 @@ def parse_event(body: bytes, parsed: Any = None) -> ReceivedEvent:  # noqa: ANN4
     """The event in the bytes, which may have been parsed already. Raises: Invalid with every violation of the schema, by path."""
     content = _json(body) if parsed is None else parsed
     problems = event_violations(content)
+    notes: list[str] = []
+    if problems:
+        content = without_nulls(content)
+        problems = event_violations(content)
+        notes.append("Members of facets that are null were read as if they were not there.")
+    if not problems and "run" in content and "dataset" in content:  # the schema allows it, and knows nothing of what it holds
+        content = {key: value for key, value in content.items() if key != "dataset"}
+        notes.append("$.dataset was not read: an event about a run has inputs and outputs.")
     moment = None if problems else _time(content["eventTime"])
     if moment is None or not _is_usable(content):
         problems = problems or _unusable(content)
@@ -82,7 +92,7 @@ def parse_event(body: bytes, parsed: Any = None) -> ReceivedEvent:  # noqa: ANN4
     kind = EventKind.RUN if "run" in content else EventKind.JOB if "job" in content else EventKind.DATASET
     job = content.get("job")
     named = None if job is None else DatasetName(job["namespace"], job["name"])
-    return ReceivedEvent(body, hashlib.sha256(body).hexdigest(), kind, *moment, content, named)
+    return ReceivedEvent(body, hashlib.sha256(body).hexdigest(), kind, *moment, content, named, tuple(notes))
 
 
 def _json(body: bytes) -> Any:  # noqa: ANN401  # any JSON

@@ -24,6 +24,7 @@ __all__ = [
     "RunState",
     "canonical",
     "joined",
+    "parent_facet",
     "state_of",
     "target_of",
 ]
@@ -130,7 +131,7 @@ def state_of(event: ReceivedEvent, schemas: Iterable[CatalogSchema] = (), claime
         first_ns=event.time_ns,
         last=held(event.state),
         end=held(event.state) if event.state in _ENDED else None,
-        parent=held(_parent(run_facets["parent"])) if "parent" in run_facets else None,
+        parent=held(_parent(parent)) if (parent := parent_facet(run_facets)) is not None else None,
         inputs=_with_schemas(_datasets(event.datasets("inputs"), held), schemas),
         outputs=_datasets(datasets, held, claimed),
         entries={canonical(entry): True for entry in (lineage or {}).get("entries", []) if target_of(entry) not in claimed},
@@ -158,6 +159,14 @@ def joined(one: RunState | None, other: RunState) -> RunState:
         has_entries=one.has_entries or other.has_entries,
         sql=_latest(one.sql, other.sql),
     )
+
+
+def parent_facet(facets: Mapping[str, Any]) -> Mapping[str, Any] | None:
+    """The run's facet `parent`, which early Airflow integrations call `parentRun`; None if there is none to be read."""
+    alias: Mapping[str, Any] = facets.get("parent") or facets.get("parentRun", {})
+    job, run = alias.get("job"), alias.get("run")
+    is_whole = isinstance(job, dict) and isinstance(run, dict) and {"namespace", "name"} <= job.keys() and "runId" in run
+    return alias if is_whole and all(isinstance(it, str) for it in _parent(alias)) else None
 
 
 def _parent(facet: Mapping[str, Any]) -> list[str]:

@@ -19,9 +19,12 @@ from typing import Any, Literal, Union, get_args, get_origin
 
 from governance_server.rules.errors import Problem
 
-__all__ = ["event_schema", "event_violations"]
+__all__ = ["event_schema", "event_violations", "without_nulls"]
 
 _MOST_VIOLATIONS = 100
+_CONTAINERS = frozenset({"facets", "inputFacets", "outputFacets"})
+_DEEPEST = 30
+"""Objects within objects that the schema knows are not nearly as many."""
 _PLACES = {
     "InputDatasetFacet": "inputFacets",
     "OutputDatasetFacet": "outputFacets",
@@ -64,8 +67,8 @@ def event_violations(event: object) -> list[Problem]:
     kind = "run" if "run" in event else "job" if "job" in event else "dataset" if "dataset" in event else None
     if kind is None:
         return [Problem("$", "none of run, job and dataset is there: an event is about one of them")]
-    if kind != "dataset" and "dataset" in event:
-        return [Problem("$.dataset", f"an event about a {kind} has no dataset of its own: send two events")]
+    if kind == "job" and "dataset" in event:
+        return [Problem("$.dataset", "an event about a job has no dataset of its own: send two events")]
     validator = _validators()[kind]
     if validator.is_valid(event):
         return []
@@ -75,6 +78,33 @@ def event_violations(event: object) -> list[Problem]:
         if len(found) == _MOST_VIOLATIONS:
             break
     return found
+
+
+def without_nulls(event: Any) -> Any:  # noqa: ANN401  # any JSON
+    """The event without members of facets that are null, which some producers write for what they do not know.
+
+    What is no facet is as it was: there the specification leaves no room for null.
+    """
+    if not isinstance(event, dict):
+        return event
+    parts = {kind: _bare(event[kind]) for kind in ("run", "job", "dataset") if kind in event}
+    sides = {side: [_bare(it) for it in event[side]] for side in ("inputs", "outputs") if isinstance(event.get(side), list)}
+    return {**event, **parts, **sides}
+
+
+def _bare(part: Any) -> Any:  # noqa: ANN401  # any JSON
+    """A run, job or dataset whose facets have no null."""
+    if not isinstance(part, dict):
+        return part
+    return {key: _pruned(value, _DEEPEST) if key in _CONTAINERS and value is not None else value for key, value in part.items()}
+
+
+def _pruned(value: Any, depth: int) -> Any:  # noqa: ANN401  # any JSON
+    if isinstance(value, dict) and depth:
+        return {key: _pruned(part, depth - 1) for key, part in value.items() if part is not None}
+    if isinstance(value, list) and depth:
+        return [_pruned(part, depth - 1) for part in value]
+    return value
 
 
 def event_schema(kind: Literal["run", "job", "dataset"]) -> dict[str, Any]:

@@ -171,11 +171,16 @@ class Mesh(AccessCalls, LineageCalls, ExpectationCalls):
 
         set_dataset_alias(self._transport, dataset, port)
 
-    def runs(self, dataset: str = "", *, namespace: str = "", job: str = "", limit: int | None = None) -> list[LineageRun]:
-        """The runs that read or wrote a port or dataset (`namespace|name`), or those of a job; newest first."""
+    def runs(
+        self, dataset: str = "", *, namespace: str = "", job: str = "", as_of: int = 0, limit: int | None = None
+    ) -> list[LineageRun]:
+        """The runs that read or wrote a port or dataset (`namespace|name`), or those of a job; newest first.
+
+        With `as_of` as the events tell that had been received when that journal revision was written.
+        """
         from domain_sdk.open_lineage import list_runs
 
-        return list_runs(self._transport, dataset=dataset, namespace=namespace, job=job, limit=limit)
+        return list_runs(self._transport, dataset=dataset, namespace=namespace, job=job, as_of=as_of, limit=limit)
 
     def run_summaries(self, namespace: str, job: str) -> list[RunSummary]:
         """What is left of a job's runs that the server has compacted: how many ended how, from when to when."""

@@ -155,15 +155,15 @@ def record_events(transport: Transport, events: Iterable[str | bytes]) -> Iterat
 
 
 def list_runs(
-    transport: Transport, *, dataset: str = "", namespace: str = "", job: str = "", limit: int | None = None
+    transport: Transport, *, dataset: str = "", namespace: str = "", job: str = "", as_of: int = 0, limit: int | None = None
 ) -> list[LineageRun]:
-    """The runs of a job, or those that read or wrote a port or dataset; newest first."""
+    """The runs of a job, or those that read or wrote a port or dataset; newest first; as they were at revision `as_of`."""
     from domain_sdk._paging import all_items
     from domainmesh.v1.open_lineage_service_pb2 import ListRunsRequest
     from domainmesh.v1.open_lineage_service_pb2_grpc import OpenLineageServiceStub
 
     method = transport.control(OpenLineageServiceStub).ListRuns
-    request = ListRunsRequest(dataset=dataset, namespace=namespace, job=job)
+    request = ListRunsRequest(dataset=dataset, namespace=namespace, job=job, as_of=as_of)
     return [_run(it) for it in all_items(transport, method, request, field="runs", limit=limit)]
 
 

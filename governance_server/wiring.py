@@ -102,7 +102,7 @@ def control_services(parts: ControlParts) -> list[Registration]:
         (add_DecisionServiceServicer_to_server, DecisionService(backend)),
         (add_QuestionServiceServicer_to_server, QuestionService(backend, RecordedReads(backend.database, now=backend.now))),
         (add_LineageServiceServicer_to_server, LineageService(backend, parts.events)),
-        (add_OpenLineageServiceServicer_to_server, OpenLineageService(backend, parts.intake)),
+        (add_OpenLineageServiceServicer_to_server, OpenLineageService(backend, parts.intake, parts.events)),
         (add_JournalServiceServicer_to_server, JournalService(backend)),
         (add_PublicationServiceServicer_to_server, PublicationService(backend, parts.publisher)),
         (add_ContractChangeServiceServicer_to_server, ContractChangeService(backend)),

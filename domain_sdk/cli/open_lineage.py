@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["COMMANDS"]
 
+AsOf = Annotated[int, typer.Option("--as-of", metavar="REVISION", min=0, help="As of this revision; 0 is now.")]
 Limit = Annotated[int, typer.Option("--limit", min=1, help="How many at most.")]
 
 
@@ -43,6 +44,7 @@ def runs(
     dataset: Annotated[str, typer.Argument(help="A port, or another dataset as 'namespace|name'.")] = "",
     namespace: Annotated[str, typer.Option("--namespace", help="A job's namespace, instead of a dataset.")] = "",
     job: Annotated[str, typer.Option("--job", help="The job's name.")] = "",
+    as_of: AsOf = 0,
     limit: Limit = 50,
     as_json: Json = False,
 ) -> None:
@@ -50,7 +52,7 @@ def runs(
     if bool(dataset) == bool(job):
         raise typer.BadParameter("Give a dataset, or --namespace and --job.", param_hint="dataset")
     with connect(ctx) as mesh:
-        found = mesh.runs(dataset, namespace=namespace, job=job, limit=limit)
+        found = mesh.runs(dataset, namespace=namespace, job=job, as_of=as_of, limit=limit)
         compacted = mesh.run_summaries(namespace, job) if job else []
     shown = {"runs": found, "compacted": compacted} if job else found
     answer(shown, lambda: _runs(found, compacted), as_json=as_json)

@@ -129,11 +129,15 @@ class Folding:
         return folded
 
     def _fold(self, group: _Group, key: str, sequence: int, accepted: AcceptedEvent) -> Folded:
-        known = group.runs.get(key) or self._find(group, key)
+        known = group.runs.get(key)
+        before = self._find(group, key) if known is None else None
+        known = known or before
         told = state_of(accepted.event, accepted.schemas, accepted.claimed)
         state = joined(known.state if known is not None else None, told)
         if known is not None and state == known.state:
             return Folded(None, known.lineages, known.derivation.sources)
+        if before is not None and accepted.event.run_id:
+            group.pending.past.append(_past(key, before))
         run = self._derived(known, state, sequence, tells=accepted.tells)
         created = self._write(group, key, known, run, accepted)
         group.runs[key] = run
@@ -311,14 +315,28 @@ def _named(state: RunState, event: ReceivedEvent) -> tuple[str, str]:
 def _row(key: str, run: _Run, accepted: AcceptedEvent) -> rows.RunRow:
     state, event = run.state, accepted.event
     namespace, job = _named(state, event)
-    parent = state.parent.value if state.parent is not None else None
-    version = [sorted(state.inputs), sorted(state.outputs)]
     return rows.RunRow(
         key=key, kind=event.kind.value, owner=accepted.owner, namespace=namespace, job=job, run_id=event.run_id,
         state=state.state, first_us=_us(state.first_ns), last_us=_us(state.last.time_ns),
-        parent=job_node(parent[0], f"{parent[1]}|{parent[2]}") if parent is not None else "",
-        job_version=hashlib.sha256(repr(version).encode()).hexdigest()[:16], last_sequence=run.sequence, body=run.text,
+        parent=_parent(state), job_version=_job_version(state), last_sequence=run.sequence, body=run.text,
     )  # fmt: skip
+
+
+def _past(key: str, run: _Run) -> rows.PastRun:
+    state = run.state
+    io = canonical([[side, node, version] for (_, side, node), version in _io(key, state).items()])
+    first_us, last_us = _us(state.first_ns), _us(state.last.time_ns)
+    return rows.PastRun(key, run.sequence, state.state, first_us, last_us, _parent(state), _job_version(state), io)
+
+
+def _parent(state: RunState) -> str:
+    parent = state.parent.value if state.parent is not None else None
+    return job_node(parent[0], f"{parent[1]}|{parent[2]}") if parent is not None else ""
+
+
+def _job_version(state: RunState) -> str:
+    version = [sorted(state.inputs), sorted(state.outputs)]
+    return hashlib.sha256(repr(version).encode()).hexdigest()[:16]
 
 
 def _us(time_ns: int) -> int:

@@ -32,6 +32,10 @@ class LineageSight:
         """The port that a dataset is known to be, else its node."""
         return self._facts.observed.port_of(node)
 
+    def datasets_of(self, port: str) -> list[str]:
+        """The datasets that are known to be the port (or dataset) under other names."""
+        return self._facts.observed.datasets_of(port)
+
     def sees(self, node: str) -> bool:
         """True if the caller may know the port, dataset, job or column object."""
         if not is_outside(node):

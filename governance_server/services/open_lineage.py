@@ -12,6 +12,7 @@ from governance_server.backend import Backend, Page
 from governance_server.caller import Caller, current_caller
 from governance_server.interceptors import error_detail
 from governance_server.journal.command import Outcome, Transaction
+from governance_server.journal.feed import read_changes
 from governance_server.lineage.intake import LineageIntake, take_all
 from governance_server.lineage.json_parts import Part
 from governance_server.lineage.receipt import LineageReceipt
@@ -20,9 +21,10 @@ from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import GovernanceError, Invalid, TooLarge
-from governance_server.storage.lineage_queries import FoundRun, runs_of_dataset, runs_of_job
+from governance_server.storage.events import EventLog
+from governance_server.storage.lineage_queries import FoundRun, RunPage, runs_of_dataset, runs_of_job
 from governance_server.storage.lineage_retention import summaries_of
-from governance_server.storage.times import from_microseconds
+from governance_server.storage.times import from_microseconds, to_microseconds
 from mesh_core.dataset_names import DatasetName, dataset_node, is_outside, parse_node
 from mesh_core.lineage import Basis, InputVersion, PortLineage
 from mesh_core.lineage_wire import lineage_to_wire
@@ -36,9 +38,10 @@ _MOST_EVENTS = 10_000
 class OpenLineageService(open_lineage_service_pb2_grpc.OpenLineageServiceServicer):
     """Serves events and runs."""
 
-    def __init__(self, backend: Backend, intake: LineageIntake) -> None:
+    def __init__(self, backend: Backend, intake: LineageIntake, events: EventLog) -> None:
         self._backend = backend
         self._intake = intake
+        self._events = events
 
     def RecordEvent(self, request: pb.RecordEventRequest, context: grpc.ServicerContext) -> pb.RecordEventResponse:
         """Takes in one event."""
@@ -92,25 +95,45 @@ class OpenLineageService(open_lineage_service_pb2_grpc.OpenLineageServiceService
         if bool(request.dataset) == bool(request.job or request.namespace):
             raise Invalid("Ask for the runs of a job (namespace and job) or of a dataset: give one of the two.")
         page = Page.of(request.page_size, request.page_token)
-        sight = LineageSight(self._backend.policy, current_caller())
-        reader = self._backend.database.reader()
-        if request.dataset:
-            node = sight.port_of(_node(request.dataset))
-            sight.require(node)
-            nodes = [node, *self._backend.policy.facts().observed.datasets_of(node)]
-            found = runs_of_dataset(reader, nodes, after=page.after, limit=page.size + 1)
-        else:
-            sight.require_job(DatasetName(request.namespace, request.job))
-            found = runs_of_job(reader, request.namespace, request.job, after=page.after, limit=page.size + 1)
-        shown = [_run(run, sight) for run in found[: page.size] if sight.sees_job(DatasetName(run.namespace, run.job))]
+        sights = self._sights(request.as_of)
+        found = self._found(request, sights, RunPage(page.after, page.size + 1, self._through(request.as_of)))
+        shown = [
+            _run(run, sights)
+            for run in found[: page.size]
+            if all(sight.sees_job(DatasetName(run.namespace, run.job)) for sight in sights)
+        ]
         more = Page.token(found[page.size - 1].position) if len(found) > page.size else ""
         response = pb.ListRunsResponse(runs=shown, next_page_token=more)
         if request.job and not page.after:
-            for summary in summaries_of(reader, request.namespace, request.job):
+            for summary in summaries_of(self._backend.database.reader(), request.namespace, request.job):
                 message = response.compacted.add(state=summary.state, runs=summary.runs)
                 message.start_time.FromDatetime(from_microseconds(summary.first_us))
                 message.last_time.FromDatetime(from_microseconds(summary.last_us))
         return response
+
+    def _sights(self, as_of: int) -> list[LineageSight]:
+        """What the caller may know: as of the revision first, and now."""
+        policies = [self._backend.policy_at(as_of), self._backend.policy] if as_of else [self._backend.policy]
+        return [LineageSight(policy, current_caller()) for policy in policies]
+
+    def _through(self, as_of: int) -> int | None:
+        """The last event that was there when the revision was written; None for now."""
+        if not as_of:
+            return None
+        (change,) = read_changes(self._backend.database.reader(), as_of - 1, 1)
+        return self._events.sequence_at(to_microseconds(change.time))
+
+    def _found(self, request: pb.ListRunsRequest, sights: Sequence[LineageSight], page: RunPage) -> list[FoundRun]:
+        """Raises: AccessDenied, Invalid."""
+        reader = self._backend.database.reader()
+        if request.dataset:
+            node = sights[0].port_of(_node(request.dataset))
+            for sight in sights:
+                sight.require(node)
+            return runs_of_dataset(reader, [node, *sights[0].datasets_of(node)], page)
+        for sight in sights:
+            sight.require_job(DatasetName(request.namespace, request.job))
+        return runs_of_job(reader, request.namespace, request.job, page)
 
 
 def _node(text: str) -> str:
@@ -135,11 +158,13 @@ def _receipt(receipt: LineageReceipt) -> open_lineage_pb2.LineageReceipt:
     )  # fmt: skip
 
 
-def _run(run: FoundRun, sight: LineageSight) -> open_lineage_pb2.LineageRun:
+def _run(run: FoundRun, sights: Sequence[LineageSight]) -> open_lineage_pb2.LineageRun:
     def datasets(given: Sequence[tuple[str, str]]) -> list[open_lineage_pb2.RunDataset]:
         return [
-            open_lineage_pb2.RunDataset(dataset=port, version=version) if sight.sees(port) else open_lineage_pb2.RunDataset()
-            for port, version in ((sight.port_of(node), version) for node, version in given)
+            open_lineage_pb2.RunDataset(dataset=port, version=version)
+            if all(sight.sees(port) for sight in sights)
+            else open_lineage_pb2.RunDataset()
+            for port, version in ((sights[0].port_of(node), version) for node, version in given)
         ]
 
     message = open_lineage_pb2.LineageRun(

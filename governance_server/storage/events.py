@@ -32,6 +32,7 @@ _MOVE_HEAD = "UPDATE stream_head SET hash = ? WHERE stream = ?"
 _INSERT = "INSERT INTO event (stream, sequence, received_at_us, hash, body)"
 _EARLIER = "SELECT sequence FROM event WHERE stream = ? AND sequence <= ? ORDER BY sequence LIMIT 100"
 _READ = "SELECT sequence, received_at_us, hash, body FROM event WHERE stream = ? AND sequence > ? ORDER BY sequence LIMIT ?"
+_RECEIVED = "SELECT received_at_us FROM event WHERE stream = ? AND sequence = ?"
 _WALK = (
     "SELECT sequence, received_at_us, hash, body, body_digest FROM event WHERE stream = ? AND sequence > ? "
     "ORDER BY sequence LIMIT ?"
@@ -125,6 +126,19 @@ class EventLog:
             if along is not None:
                 along(used, first, time_us)
         return int(first)
+
+    def sequence_at(self, time_us: int) -> int:
+        """The sequence of the last event that was received by then, microseconds since 1970 UTC; 0 if there is none."""
+        reader = self._database.reader()
+        last, _, low, _ = self._head(reader)
+        while low < last:
+            middle = (low + last + 1) // 2
+            row = reader.execute(_RECEIVED, (self._stream, middle)).fetchone()
+            if row is not None and row[0] <= time_us:
+                low = middle
+            else:
+                last = middle - 1
+        return int(low)
 
     def head(self) -> int:
         """The last event's sequence; 0 while the stream is empty."""

@@ -1,18 +1,26 @@
-"""Looking runs up: those of a job, and those that read or wrote a dataset; newest first."""
+"""Looking runs up: those of a job, and those that read or wrote a dataset; newest first, as they are or as they were."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 from governance_server.rules.errors import Invalid
-from governance_server.storage.drivers import Connection
+from governance_server.storage.drivers import Connection, Row
 
-__all__ = ["FoundRun", "runs_of_dataset", "runs_of_job"]
+__all__ = ["FoundRun", "RunPage", "runs_of_dataset", "runs_of_job"]
 
-_COLUMNS = "r.key, r.owner, r.namespace, r.job, r.run_id, r.state, r.first_us, r.last_us, r.parent, r.job_version"
-_NEWEST = "ORDER BY r.last_us DESC, r.key DESC LIMIT ?"
+_NOW = (
+    "SELECT r.key, r.owner, r.namespace, r.job, r.run_id, r.state, r.first_us, r.last_us, r.parent, r.job_version, NULL AS io "
+    "FROM lineage_run r WHERE {condition}"
+)
+_THEN = (
+    "SELECT r.key, r.owner, r.namespace, r.job, r.run_id, p.state, p.first_us, p.last_us, p.parent, p.job_version, p.io "
+    "FROM lineage_run r JOIN lineage_run_past p ON p.key = r.key WHERE {condition} AND r.last_sequence > ? "
+    "AND p.sequence = (SELECT max(q.sequence) FROM lineage_run_past q WHERE q.key = r.key AND q.sequence <= ?)"
+)
+_Io = tuple[tuple[str, str], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,8 +37,8 @@ class FoundRun:
     last_us: int
     parent: str
     job_version: str
-    inputs: tuple[tuple[str, str], ...]
-    outputs: tuple[tuple[str, str], ...]
+    inputs: _Io
+    outputs: _Io
 
     @property
     def position(self) -> str:
@@ -38,38 +46,74 @@ class FoundRun:
         return f"{self.last_us}/{self.key}"
 
 
-def runs_of_job(connection: Connection, namespace: str, job: str, *, after: str, limit: int) -> list[FoundRun]:
-    """The job's runs, at most `limit`. Raises: Invalid if `after` is no position."""
-    condition = "r.kind = 'run' AND r.namespace = ? AND r.job = ?"
-    return _runs(connection, condition, [namespace, job], after, limit)
+@dataclass(frozen=True, slots=True)
+class RunPage:
+    """Which of the runs are wanted."""
+
+    after: str
+    """A run's position, or empty."""
+    limit: int
+    through: int | None = None
+    """The last event that counts, by its place in the stream; None: all do."""
 
 
-def runs_of_dataset(connection: Connection, nodes: Sequence[str], *, after: str, limit: int) -> list[FoundRun]:
-    """The runs that read or wrote any of the nodes, at most `limit`. Raises: Invalid if `after` is no position."""
+def runs_of_job(connection: Connection, namespace: str, job: str, page: RunPage) -> list[FoundRun]:
+    """The job's runs. Raises: Invalid if `after` is no position."""
+    return _runs(connection, "r.kind = 'run' AND r.namespace = ? AND r.job = ?", [namespace, job], page)
+
+
+def runs_of_dataset(connection: Connection, nodes: Sequence[str], page: RunPage) -> list[FoundRun]:
+    """The runs that read or wrote any of the nodes. Raises: Invalid if `after` is no position."""
     marks = ", ".join("?" * len(nodes))
     condition = f"r.kind = 'run' AND r.key IN (SELECT key FROM lineage_io WHERE node IN ({marks}))"
-    return _runs(connection, condition, list(nodes), after, limit)
+    found: list[FoundRun] = []
+    after = page.after
+    while True:  # a run that had not named the dataset by then is none of them
+        part = _runs(connection, condition, list(nodes), RunPage(after, page.limit, page.through))
+        found += [run for run in part if page.through is None or _has(run, nodes)]
+        if len(part) < page.limit or len(found) >= page.limit:
+            return found[: page.limit]
+        after = part[-1].position
 
 
-def _runs(connection: Connection, condition: str, parameters: list[Any], after: str, limit: int) -> list[FoundRun]:
-    if after:
-        last_us, slash, key = after.partition("/")
-        if not slash or not last_us.removeprefix("-").isdecimal():
-            raise Invalid("page_token is not one this server gave out: leave it empty to start anew.")
-        condition += " AND (r.last_us < ? OR (r.last_us = ? AND r.key < ?))"
-        parameters += [int(last_us), int(last_us), key]
-    rows = connection.execute(
-        f"SELECT {_COLUMNS} FROM lineage_run r WHERE {condition} {_NEWEST}", (*parameters, limit)
-    ).fetchall()
-    io = _io(connection, [row[0] for row in rows])
-    return [FoundRun(*row, *(tuple(io.get((row[0], side), ())) for side in ("input", "output"))) for row in rows]
+def _has(run: FoundRun, nodes: Collection[str]) -> bool:
+    return any(node in nodes for node, _ in (*run.inputs, *run.outputs))
 
 
-def _io(connection: Connection, keys: Sequence[str]) -> dict[tuple[str, str], list[tuple[str, str]]]:
-    found: dict[tuple[str, str], list[tuple[str, str]]] = {}
+def _runs(connection: Connection, condition: str, parameters: list[Any], page: RunPage) -> list[FoundRun]:
+    source, values = _NOW.format(condition=condition), list(parameters)
+    if page.through is not None:
+        source = f"{source} AND r.last_sequence <= ? UNION ALL {_THEN.format(condition=condition)}"
+        values += [page.through, *parameters, page.through, page.through]
+    following, more = _after(page.after)
+    sql = f"SELECT * FROM ({source}) AS u {following} ORDER BY u.last_us DESC, u.key DESC LIMIT ?"
+    rows = connection.execute(sql, (*values, *more, page.limit)).fetchall()
+    io = _io(connection, [row[0] for row in rows if row[-1] is None])
+    return [_found(row, io) for row in rows]
+
+
+def _after(position: str) -> tuple[str, list[Any]]:
+    if not position:
+        return "", []
+    last_us, slash, key = position.partition("/")
+    if not slash or not last_us.removeprefix("-").isdecimal():
+        raise Invalid("page_token is not one this server gave out: leave it empty to start anew.")
+    return "WHERE u.last_us < ? OR (u.last_us = ? AND u.key < ?)", [int(last_us), int(last_us), key]
+
+
+def _found(row: Row, io: dict[str, list[tuple[str, str, str]]]) -> FoundRun:
+    import orjson
+
+    told = io.get(row[0], []) if row[-1] is None else sorted(map(tuple, orjson.loads(row[-1])))
+    sides = (tuple((node, version) for part, node, version in told if part == side) for side in ("input", "output"))
+    return FoundRun(*row[:-1], *sides)
+
+
+def _io(connection: Connection, keys: Sequence[str]) -> dict[str, list[tuple[str, str, str]]]:
+    found: dict[str, list[tuple[str, str, str]]] = {}
     if keys:
         marks = ", ".join("?" * len(keys))
         sql = f"SELECT key, side, node, version FROM lineage_io WHERE key IN ({marks}) ORDER BY node"
         for key, side, node, version in connection.execute(sql, tuple(keys)).fetchall():
-            found.setdefault((key, side), []).append((node, version))
+            found.setdefault(key, []).append((side, node, version))
     return found

@@ -50,7 +50,7 @@ def summarise_runs(database: Database, before_us: int, *, limit: int) -> int:
         for key, namespace, job, owner, state, first_us, last_us in rows:
             connection.execute(_ADD, (namespace, job, owner, state, first_us, last_us))
             _keep_told(connection, key)
-            for table in ("lineage_output", "lineage_io", "lineage_run"):
+            for table in ("lineage_output", "lineage_io", "lineage_run_past", "lineage_run"):
                 connection.execute(f"DELETE FROM {table} WHERE key = ?", (key,))
     return len(rows)
 

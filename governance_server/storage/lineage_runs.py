@@ -13,8 +13,8 @@ from typing import NamedTuple
 from governance_server.storage.drivers import Connection
 from governance_server.storage.many_rows import put_rows
 
-__all__ = ["Due", "Output", "Pending", "RunRow", "Told", "delete_due", "is_known_dataset", "is_known_job", "last_sequences",
-           "list_due", "outputs_of", "read_evidence", "read_run", "told_of"]  # fmt: skip
+__all__ = ["Due", "Output", "PastRun", "Pending", "RunRow", "Told", "delete_due", "is_known_dataset", "is_known_job",
+           "last_sequences", "list_due", "outputs_of", "read_evidence", "read_run", "told_of"]  # fmt: skip
 
 _RUN_COLUMNS = "key, kind, owner, namespace, job, run_id, state, first_us, last_us, parent, job_version, last_sequence, body"
 _CHANGING = ("state", "job", "first_us", "last_us", "parent", "job_version", "last_sequence", "body")
@@ -30,6 +30,10 @@ _PUT_OUTPUT = (
     "INSERT INTO lineage_output (key, target, namespace, job, digest, weight, replaces, first_ns)",
     "ON CONFLICT (key, target) DO UPDATE SET job = excluded.job, digest = excluded.digest, weight = excluded.weight, "
     "replaces = excluded.replaces, first_ns = excluded.first_ns",
+)
+_PUT_PAST = (
+    "INSERT INTO lineage_run_past (key, sequence, state, first_us, last_us, parent, job_version, io)",
+    "ON CONFLICT DO NOTHING",
 )
 _PUT_DUE = ("INSERT INTO lineage_due (namespace, job, target, principal)", "ON CONFLICT DO NOTHING")
 _PUT_EVIDENCE = ("INSERT INTO lineage_evidence (digest, body)", "ON CONFLICT DO NOTHING")
@@ -58,6 +62,20 @@ class RunRow(NamedTuple):
     job_version: str
     last_sequence: int
     body: str
+
+
+class PastRun(NamedTuple):
+    """A run as it was by the event of this sequence; the fields are the columns."""
+
+    key: str
+    sequence: int
+    state: str
+    first_us: int
+    last_us: int
+    parent: str
+    job_version: str
+    io: str
+    """JSON: `[[side, node, version], …]` in their order."""
 
 
 class Output(NamedTuple):
@@ -96,6 +114,8 @@ class Pending:
     """What a group of events makes of runs, collected and then written at once. Later entries of one key replace earlier ones."""
 
     runs: dict[str, RunRow] = field(default_factory=dict)
+    past: list[PastRun] = field(default_factory=list)
+    """What runs were before this group; each once."""
     io: dict[tuple[str, str, str], str] = field(default_factory=dict)
     """(run's key, `input` or `output`, node) → the version that was read or written."""
     outputs: dict[tuple[str, str], Output | None] = field(default_factory=dict)
@@ -108,6 +128,7 @@ class Pending:
         """All of it is written."""
         for (insert, otherwise), rows in (
             (_PUT_RUN, list(self.runs.values())),
+            (_PUT_PAST, self.past),
             (_PUT_IO, [(*place, version) for place, version in self.io.items()]),
             (_PUT_OUTPUT, [output for output in self.outputs.values() if output is not None]),
             (_PUT_EVIDENCE, list(self.evidence.items())),

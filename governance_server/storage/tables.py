@@ -28,6 +28,7 @@ __all__ = [
     "LineageEvidenceRow",
     "LineageIoRow",
     "LineageOutputRow",
+    "LineageRunPastRow",
     "LineageRunRow",
     "LineageSummaryRow",
     "ListingRow",
@@ -182,6 +183,20 @@ class LineageRunRow(SQLModel, table=True):
     job_version: str = Field(sa_type=_BYTEWISE)
     last_sequence: int = Field(sa_type=_INTEGER)
     body: str = Field(sa_type=sa.Text)
+
+
+class LineageRunPastRow(SQLModel, table=True):
+    """What a run was by the event of this sequence, before later events changed it."""
+
+    __tablename__ = "lineage_run_past"
+    key: str = Field(primary_key=True, sa_type=_BYTEWISE)
+    sequence: int = Field(primary_key=True, sa_type=_INTEGER)
+    state: str = Field(sa_type=_BYTEWISE)
+    first_us: int = Field(sa_type=_INTEGER)
+    last_us: int = Field(sa_type=_INTEGER)
+    parent: str = Field(sa_type=_BYTEWISE)
+    job_version: str = Field(sa_type=_BYTEWISE)
+    io: str = Field(sa_type=sa.Text)
 
 
 class LineageIoRow(SQLModel, table=True):

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from domainmesh.v1 import open_lineage_pb2 as domainmesh_dot_v1_dot_open__lineage__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(domainmesh/v1/open_lineage_service.proto\x12\rdomainmesh.v1\x1a domainmesh/v1/open_lineage.proto\"#\n\x12RecordEventRequest\x12\r\n\x05\x65vent\x18\x01 \x01(\x0c\"E\n\x13RecordEventResponse\x12.\n\x07receipt\x18\x01 \x01(\x0b\x32\x1d.domainmesh.v1.LineageReceipt\"%\n\x13RecordEventsRequest\x12\x0e\n\x06\x65vents\x18\x01 \x03(\x0c\"C\n\x14RecordEventsResponse\x12+\n\x07results\x18\x01 \x03(\x0b\x32\x1a.domainmesh.v1.EventResult\"i\n\x0fListRunsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0b\n\x03job\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\"\x82\x01\n\x10ListRunsResponse\x12\'\n\x04runs\x18\x01 \x03(\x0b\x32\x19.domainmesh.v1.LineageRun\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12,\n\tcompacted\x18\x03 \x03(\x0b\x32\x19.domainmesh.v1.RunSummary\"K\n\x16SetDatasetAliasRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x19\n\x17SetDatasetAliasResponse2\xf2\x02\n\x12OpenLineageService\x12T\n\x0bRecordEvent\x12!.domainmesh.v1.RecordEventRequest\x1a\".domainmesh.v1.RecordEventResponse\x12W\n\x0cRecordEvents\x12\".domainmesh.v1.RecordEventsRequest\x1a#.domainmesh.v1.RecordEventsResponse\x12K\n\x08ListRuns\x12\x1e.domainmesh.v1.ListRunsRequest\x1a\x1f.domainmesh.v1.ListRunsResponse\x12`\n\x0fSetDatasetAlias\x12%.domainmesh.v1.SetDatasetAliasRequest\x1a&.domainmesh.v1.SetDatasetAliasResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(domainmesh/v1/open_lineage_service.proto\x12\rdomainmesh.v1\x1a domainmesh/v1/open_lineage.proto\"#\n\x12RecordEventRequest\x12\r\n\x05\x65vent\x18\x01 \x01(\x0c\"E\n\x13RecordEventResponse\x12.\n\x07receipt\x18\x01 \x01(\x0b\x32\x1d.domainmesh.v1.LineageReceipt\"%\n\x13RecordEventsRequest\x12\x0e\n\x06\x65vents\x18\x01 \x03(\x0c\"C\n\x14RecordEventsResponse\x12+\n\x07results\x18\x01 \x03(\x0b\x32\x1a.domainmesh.v1.EventResult\"x\n\x0fListRunsRequest\x12\x11\n\tnamespace\x18\x01 \x01(\t\x12\x0b\n\x03job\x18\x02 \x01(\t\x12\x0f\n\x07\x64\x61taset\x18\x03 \x01(\t\x12\x11\n\tpage_size\x18\x04 \x01(\x05\x12\x12\n\npage_token\x18\x05 \x01(\t\x12\r\n\x05\x61s_of\x18\x06 \x01(\x04\"\x82\x01\n\x10ListRunsResponse\x12\'\n\x04runs\x18\x01 \x03(\x0b\x32\x19.domainmesh.v1.LineageRun\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\x12,\n\tcompacted\x18\x03 \x03(\x0b\x32\x19.domainmesh.v1.RunSummary\"K\n\x16SetDatasetAliasRequest\x12\x0f\n\x07\x64\x61taset\x18\x01 \x01(\t\x12\x0c\n\x04port\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\"\x19\n\x17SetDatasetAliasResponse2\xf2\x02\n\x12OpenLineageService\x12T\n\x0bRecordEvent\x12!.domainmesh.v1.RecordEventRequest\x1a\".domainmesh.v1.RecordEventResponse\x12W\n\x0cRecordEvents\x12\".domainmesh.v1.RecordEventsRequest\x1a#.domainmesh.v1.RecordEventsResponse\x12K\n\x08ListRuns\x12\x1e.domainmesh.v1.ListRunsRequest\x1a\x1f.domainmesh.v1.ListRunsResponse\x12`\n\x0fSetDatasetAlias\x12%.domainmesh.v1.SetDatasetAliasRequest\x1a&.domainmesh.v1.SetDatasetAliasResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -41,13 +41,13 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_RECORDEVENTSRESPONSE']._serialized_start=240
   _globals['_RECORDEVENTSRESPONSE']._serialized_end=307
   _globals['_LISTRUNSREQUEST']._serialized_start=309
-  _globals['_LISTRUNSREQUEST']._serialized_end=414
-  _globals['_LISTRUNSRESPONSE']._serialized_start=417
-  _globals['_LISTRUNSRESPONSE']._serialized_end=547
-  _globals['_SETDATASETALIASREQUEST']._serialized_start=549
-  _globals['_SETDATASETALIASREQUEST']._serialized_end=624
-  _globals['_SETDATASETALIASRESPONSE']._serialized_start=626
-  _globals['_SETDATASETALIASRESPONSE']._serialized_end=651
-  _globals['_OPENLINEAGESERVICE']._serialized_start=654
-  _globals['_OPENLINEAGESERVICE']._serialized_end=1024
+  _globals['_LISTRUNSREQUEST']._serialized_end=429
+  _globals['_LISTRUNSRESPONSE']._serialized_start=432
+  _globals['_LISTRUNSRESPONSE']._serialized_end=562
+  _globals['_SETDATASETALIASREQUEST']._serialized_start=564
+  _globals['_SETDATASETALIASREQUEST']._serialized_end=639
+  _globals['_SETDATASETALIASRESPONSE']._serialized_start=641
+  _globals['_SETDATASETALIASRESPONSE']._serialized_end=666
+  _globals['_OPENLINEAGESERVICE']._serialized_start=669
+  _globals['_OPENLINEAGESERVICE']._serialized_end=1039
 # @@protoc_insertion_point(module_scope)

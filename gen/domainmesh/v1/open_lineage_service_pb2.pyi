@@ -124,6 +124,7 @@ class ListRunsRequest(_message.Message):
     DATASET_FIELD_NUMBER: _builtins.int
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    AS_OF_FIELD_NUMBER: _builtins.int
     namespace: _builtins.str
     """A job's namespace; with `job`."""
     job: _builtins.str
@@ -134,6 +135,10 @@ class ListRunsRequest(_message.Message):
     """At most this many; 0 means 50, more than 500 means 500."""
     page_token: _builtins.str
     """From the previous response."""
+    as_of: _builtins.int
+    """The journal revision to read at; 0 means now. Runs are then as the events that were received by the time of that revision
+    tell. Of runs that changed after it, and had ended before the server kept what they were, nothing earlier is known.
+    """
     def __init__(
         self,
         *,
@@ -142,10 +147,11 @@ class ListRunsRequest(_message.Message):
         dataset: _builtins.str = ...,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
+        as_of: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["dataset", b"dataset", "job", b"job", "namespace", b"namespace", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["as_of", b"as_of", "dataset", b"dataset", "job", b"job", "namespace", b"namespace", "page_size", b"page_size", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -168,7 +174,7 @@ class ListRunsResponse(_message.Message):
 
     @_builtins.property
     def compacted(self) -> _containers.RepeatedCompositeFieldContainer[_open_lineage_pb2.RunSummary]:
-        """What is left of a job's runs that were compacted; on the first page of a job's runs."""
+        """What is left of a job's runs that were compacted; on the first page of a job's runs, whatever `as_of`."""
 
     def __init__(
         self,

@@ -298,3 +298,19 @@ UPDATE alembic_version SET version_num='0008' WHERE alembic_version.version_num 
 -- Running upgrade 0008 -> 0009
 
 UPDATE alembic_version SET version_num='0009' WHERE alembic_version.version_num = '0008';
+
+-- Running upgrade 0009 -> 0010
+
+CREATE TABLE lineage_run_past (
+    "key" TEXT NOT NULL,
+    sequence BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    first_us BIGINT NOT NULL,
+    last_us BIGINT NOT NULL,
+    parent TEXT NOT NULL,
+    job_version TEXT NOT NULL,
+    io TEXT NOT NULL,
+    PRIMARY KEY ("key", sequence)
+);
+
+UPDATE alembic_version SET version_num='0010' WHERE alembic_version.version_num = '0009';

@@ -15,7 +15,7 @@ from mesh_core.contract.semantics import Measure
 
 __all__ = ["counts_rows", "with_counts"]
 
-_COUNTS = re.compile(r"\b(?:how many|number of|count(?: of| the)?)\b", re.IGNORECASE)
+_COUNTS = re.compile(r"\b(?:how many|number of|count(?: of| the)?|most)\b", re.IGNORECASE)
 _ALL_ROWS = re.compile(r"count\(\s*(?:\*|1)?\s*\)", re.IGNORECASE)
 
 

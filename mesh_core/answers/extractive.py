@@ -45,6 +45,8 @@ _NEAR = 0.9
 _ALIKE = 0.7
 _DOUBT, _SHARED = 0.35, 0.3
 """If a smaller share of the question's words than the second stands there, the first of what lacks is taken off the meaning."""
+_TRUST, _SEVERAL = 0.05, 3
+"""What is added to the meaning of a sentence that has every word of a question with so many."""
 _MOST_ITEMS = 5
 _ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s")
 
@@ -127,7 +129,8 @@ def _scored(part: str, candidate: _Candidate, near: float) -> _Scored:
     wanted = asked.words | asked.numbers
     around = len(wanted & candidate.known) / len(wanted) if wanted else 0.0
     doubt = _DOUBT * max(0.0, _SHARED - (candidate.words + around) / 2)
-    meaning = (near - doubt) * (1 if _is_named(_names_in(part), candidate) else _UNNAMED) * (1 if is_kind else _UNKIND)
+    trust = _TRUST if len(wanted) >= _SEVERAL and wanted <= candidate.wording.words | candidate.wording.numbers else 0.0
+    meaning = (near - doubt + trust) * (1 if _is_named(_names_in(part), candidate) else _UNNAMED) * (1 if is_kind else _UNKIND)
     return _Scored(candidate, meaning, near + _WORDS * candidate.words + _AROUND * around + _KIND * is_kind)
 
 

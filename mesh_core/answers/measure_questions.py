@@ -26,10 +26,11 @@ __all__ = ["AskedFigures", "AskedMeasures", "asked_measures"]
 
 _ASKS = "what|how|which|who|when|why|where|may|can|must|should|do|does|is|are"
 _CLAUSE = re.compile(rf"[;?!]|\.(?=\s|\Z)|,?\s+and\s+(?=(?:{_ASKS})\b)", re.IGNORECASE)
-_HOW_MANY = re.compile(r"\b(?:how many|number of)\b", re.IGNORECASE)
+_HOW_MANY = re.compile(r"\b(?:how many|number of|most)\b", re.IGNORECASE)
 _MANY_OF = re.compile(r"\b(?:how many|number of)\s+(?:[\w-]+\s+){0,2}\Z", re.IGNORECASE)
 _BY = frozenset({"by", "per", "each", "every"})
 _TOP = re.compile(r"\btop (\d{1,3})\b", re.IGNORECASE)
+_MOST = re.compile(r"\A\W*(?:which|what|who)\b[^,]*?\b(?:the )?(?P<word>most|highest|largest|greatest)\s", re.IGNORECASE)
 _ASKING = re.compile(
     r"\b(?:how (?:much|many)|what(?:['’]s| (?:is|was|were|are))|total|sum|average|mean|number of|show|give|list|tell|compute|"
     r"calculate|compare|report|figures?|value|amount of|top \d+)\b",
@@ -190,7 +191,12 @@ def _is_asked(clause: _Clause, matches: Sequence[Match]) -> bool:
     between = [word.folded for at, word in enumerate(clause.words[: first.first]) if at not in clause.used]
     before = clause.text[: clause.words[first.first].begin]
     behind = [word.folded for word in clause.words[first.last :]]
-    if _TOP.search(before) or _MANY_OF.search(before) or _ASKING.match(clause.text, clause.words[first.first].begin):
+    if (
+        _TOP.search(before)
+        or _MOST.search(before)
+        or _MANY_OF.search(before)
+        or _ASKING.match(clause.text, clause.words[first.first].begin)
+    ):
         return True
     asks = bool(_ASKING.search(before)) and _only_fillers(between[-3:])
     starts = not any(word not in _FILLERS for word in between) and (not between or not _is_yes_no(between[0]))
@@ -258,10 +264,10 @@ def _queries(clause: _Clause, name: str, measures: Sequence[Measure], given: Seq
     port = clause.ports[name]
     for it in given:
         clause.take(it.first, it.last)
-    top = _TOP.search(clause.text)
-    if top is not None:
-        clause.used.update(at for at, word in enumerate(clause.words) if top.start() <= word.begin < top.end())
-    by = _groups(clause, port, is_ranked=top is not None)
+    top, most = _TOP.search(clause.text), _MOST.search(clause.text)
+    for begin, end in [*([top.span()] if top else []), *([most.span("word")] if most else [])]:
+        clause.used.update(at for at, word in enumerate(clause.words) if begin <= word.begin < end)
+    by = _groups(clause, port, is_ranked=top is not None or most is not None)
     _take_names(clause, name, port)
     if clause.spans:
         times = {word for it in measures for word in term_words(port.time_dimension(it))[:1]}
@@ -274,8 +280,8 @@ def _queries(clause: _Clause, name: str, measures: Sequence[Measure], given: Seq
     only = tuple(_merged(given))
     periods: list[Interval | None] = [it.interval for it in clause.spans or ()]
     for period in periods or [None]:
-        most = int(top[1]) if top and by else 0
-        query = MeasureQuery(tuple(it.name for it in measures), by, only=only, period=period, top=most)
+        count = (int(top[1]) if top else 1 if most else 0) if by else 0
+        query = MeasureQuery(tuple(it.name for it in measures), by, only=only, period=period, top=count)
         clause.found.append(AskedMeasures(name, query, _named_time(port, measures)))
 
 

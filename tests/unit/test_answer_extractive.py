@@ -94,3 +94,10 @@ def test_a_sentence_that_shares_no_word_with_the_question_must_be_nearer() -> No
     near = Near({"reimbursed": 0.5})
     assert extracted("Are tickets reimbursed?", [citation("Tickets are reimbursed.", title="")], near)
     assert extracted("Who pays fares for trains?", [citation("Journeys will be reimbursed.", title="")], near) == []
+
+
+def test_a_sentence_that_has_every_word_of_the_question_need_not_be_as_near() -> None:
+    text = "Opened software, gift cards and goods made to measure come back never."
+    near = Near({"Opened": 0.42})
+    assert extracted("Does opened software come back?", [citation(text, title="")], near)
+    assert extracted("Does opened software for children come back?", [citation(text, title="")], near) == []

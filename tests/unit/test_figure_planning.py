@@ -265,6 +265,12 @@ def test_rows_are_not_counted_if_a_word_is_not_understood_or_another_table_s_key
     assert found.unclear
 
 
+def test_which_has_the_most_is_the_first_of_a_ranking():
+    assert all(it in only("Which harbour has the most costs?") for it in ("COUNT(*)", "harbour", "DESC", "LIMIT 1"))
+    assert all(it in only("Which ship had the highest landed weight in 2026?") for it in ("vessel", "DESC", "LIMIT 1"))
+    assert "LIMIT" not in only("What is the headcount?")
+
+
 def test_rows_are_not_counted_by_what_the_asker_sees_masked():
     found = plan("How many costs in Oslo?", masked=frozenset({"harbour"}))
     assert not found.queries

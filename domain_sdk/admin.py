@@ -321,16 +321,17 @@ class Admin:
         return _tag_calls.list_releases(self._transport)
 
     def erase(
-        self, tag: str, value: str, *, reason: str = "", products: Sequence[str] = (), dry_run: bool = False
+        self, tag: str, value: str | Sequence[str], *, reason: str = "", products: Sequence[str] = (), dry_run: bool = False
     ) -> list[Erasure]:
-        """The data subject is in no version, file, passage or cache any more; returned are the receipts, one for each product.
+        """The data subjects are in no version, file, passage or cache any more; returned are the receipts, one for each product.
 
-        Versions that held the subject are retired, and one without it takes the place of the one served. Needs `administer` on
+        Versions that held one of them are retired, and one without them takes the place of the one served. Needs `administer` on
         each product. If it breaks off, repeat it. There is no way back.
 
         Args:
             tag: Of the columns that say who somebody is, like `pii.email`; narrower tags count.
-            value: The subject's value in them; case and spaces around it do not count. It is neither stored nor logged.
+            value: The subject's value in them, or those of several, at most 1,000; case and spaces around one do not count. They
+                are looked for at any depth of a column, and neither stored nor logged.
             reason: Needed unless it is a preview; stays in the journal.
             products: Only these; all that the caller may administer when left out.
             dry_run: Only say what would be removed.

@@ -42,7 +42,7 @@ class Erasure:
     product: str
     tag: str
     subject_hash: str
-    """Of the value, under the mesh's key `key_id`."""
+    """Of the first subject's value, under the mesh's key `key_id`."""
     key_id: str
     principal: str
     reason: str
@@ -51,18 +51,21 @@ class Erasure:
     """The version without the subject that is served now; 0 if the one before did not hold it."""
     retired_versions: tuple[int, ...]
     ports: tuple[ErasedPort, ...]
-    not_searched: tuple[str, ...]
-    """Columns with the tag that cannot be searched."""
     is_complete: bool
+    subject_hashes: tuple[str, ...] = ()
+    """Of every subject's value, in the order they were named."""
 
 
-def erase(transport: Transport, tag: str, value: str, *, reason: str, products: Sequence[str], dry_run: bool) -> list[Erasure]:
+def erase(
+    transport: Transport, tag: str, values: str | Sequence[str], *, reason: str, products: Sequence[str], dry_run: bool
+) -> list[Erasure]:
     """The receipts; see `Admin.erase`."""
     from domainmesh.v1 import maintenance_service_pb2 as pb
     from domainmesh.v1.maintenance_service_pb2_grpc import MaintenanceServiceStub
 
+    listed = [values] if isinstance(values, str) else list(values)
     request = pb.EraseSubjectRequest(
-        tag=checked_text(tag, "tag", example="pii.email"), value=checked_text(value, "value"),
+        tag=checked_text(tag, "tag", example="pii.email"), values=[checked_text(it, "value") for it in listed],
         reason=checked_text(reason, "reason"), products=checked_names(products, "products"), validate_only=dry_run,
     )  # fmt: skip
     method = transport.control(MaintenanceServiceStub).EraseSubject
@@ -82,6 +85,6 @@ def _erasure(message: erasure_pb2.Erasure) -> Erasure:
         version=message.version,
         retired_versions=tuple(message.retired_versions),
         ports=tuple(ErasedPort(it.port, enum_member(PortKind, it.kind), it.count, tuple(it.versions)) for it in message.ports),
-        not_searched=tuple(message.not_searched),
         is_complete=message.is_complete,
+        subject_hashes=tuple(message.subject_hashes),
     )

@@ -23,7 +23,10 @@ __all__ = ["COMMANDS"]
 
 def erase(
     ctx: typer.Context,
-    value: Annotated[str, typer.Argument(help="The subject's value, like an e-mail address; - reads it from standard input.")],
+    values: Annotated[
+        list[str],
+        typer.Argument(help="Each subject's value, like an e-mail address; - reads them from standard input by line."),
+    ],
     tag: Annotated[str, typer.Option("--tag", help="Tag of the columns that say who somebody is, like pii.email.")],
     reason: Annotated[str, typer.Option("--reason", help="Why; it stays in the journal, so name nobody in it.")] = "",
     product: Annotated[
@@ -32,20 +35,24 @@ def erase(
     yes: Annotated[bool, typer.Option("--yes", help="Erase; without it, only say what would be erased.")] = False,
     as_json: Json = False,
 ) -> None:
-    """Erase a person from every version, file and passage, or show what that would remove. There is no way back."""
-    subject = sys.stdin.readline().rstrip("\n") if value == "-" else value
+    """Erase persons from every version, file and passage, or show what that would remove. There is no way back."""
+    subjects = [it for value in values for it in (_lines() if value == "-" else [value])]
     if yes and not reason.strip():
         raise typer.BadParameter("An erasure needs a reason.", param_hint="--reason")
-    with connect(ctx) as mesh, waiting("Looking for the subject …" if not yes else "Erasing …"):
-        found = mesh.admin.erase(tag, subject, reason=reason, products=product or (), dry_run=not yes)
+    with connect(ctx) as mesh, waiting("Looking for them …" if not yes else "Erasing …"):
+        found = mesh.admin.erase(tag, subjects, reason=reason, products=product or (), dry_run=not yes)
     answer(found, lambda: _receipts(found, is_done=yes), as_json=as_json)
+
+
+def _lines() -> list[str]:
+    return [line for line in sys.stdin.read().splitlines() if line.strip()]
 
 
 def _receipts(found: Sequence[Erasure], *, is_done: bool) -> RenderableType:
     from rich.console import Group
 
     if not found:
-        return "Nothing of the subject was found."
+        return "Nothing of the subjects was found."
     rows = [
         (cell(port.port, "bold"), str(port.kind), f"{port.count:,}", ", ".join(map(str, port.versions)) or "all")
         for receipt in found
@@ -53,8 +60,6 @@ def _receipts(found: Sequence[Erasure], *, is_done: bool) -> RenderableType:
     ]
     parts: list[RenderableType] = [table(("port", "kind", "rows", "versions that hold it"), rows, numbers=["rows"])]
     for receipt in found:
-        if receipt.not_searched:
-            parts.append(cell(f"not searched, look yourself: {', '.join(receipt.not_searched)}", "yellow"))
         if is_done:
             version = f", version {receipt.version} is served" if receipt.version else ""
             parts.append(cell(f"{receipt.product}: receipt {receipt.id}{version}", "green"))
@@ -68,8 +73,8 @@ COMMANDS = (
         "erase",
         erase,
         (
-            "mesh erase ana@example.com --tag pii.email",
-            'mesh erase - --tag pii.email --reason "request 4711" --yes',
+            "mesh erase ana@example.com bo@example.com --tag pii.email",
+            'mesh erase - --tag pii.email --reason "request 4711" --yes < persons.txt',
         ),
     ),
 )

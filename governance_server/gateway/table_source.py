@@ -96,8 +96,20 @@ def _opened_before(uri: str, delta_version: int, entry: tuple[int, ...]) -> Tabl
 
 def _opened(uri: str, delta_version: int, options: dict[str, str]) -> TableSource:
     table = DeltaTable(uri, version=delta_version, storage_options=options)
-    frame = _query_engine_frame(table) if _special_features(table) else pl.scan_delta(table)
+    frame = _query_engine_frame(table) if _special_features(table) or _is_mixed(table) else pl.scan_delta(table)
     return TableSource(table, frame, frame.collect_schema())
+
+
+def _is_mixed(table: DeltaTable) -> bool:
+    """Whether some files of a partitioned table lie in a folder of their partition and others do not.
+
+    Publications deliver plain names, with the partition's columns in the file; delta-rs writes `region=EU/…` without them when it
+    compacts or erases. Polars takes a partition from the path alone, for all files or none.
+    """
+    if not table.metadata().partition_columns:
+        return False
+    paths = pa.table(table.get_add_actions(flatten=True)).column("path").to_pylist()
+    return len({"/" in path for path in paths}) > 1
 
 
 def open_files(port: str, folder: Folder, names: Sequence[str], *, numbered: str | None = None) -> FileRows:

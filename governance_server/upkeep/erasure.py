@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import TYPE_CHECKING
 
 from domainmesh.v1 import erasure_pb2, product_pb2
 from domainmesh.v1 import maintenance_service_pb2 as pb
@@ -30,9 +31,12 @@ from governance_server.vector_access import VectorAccess
 from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.layout import Warehouse
 
+if TYPE_CHECKING:
+    from governance_server.warehouse.subject_values import SubjectRows
+
 __all__ = ["Eraser"]
 
-_LONGEST_REASON, _LONGEST_VALUE = 1000, 1000
+_LONGEST_REASON, _LONGEST_VALUE, _MOST_VALUES = 1000, 1000, 1000
 
 
 class Eraser:
@@ -74,7 +78,7 @@ class Eraser:
     def _erase(self, product: str, subject: Subject, said: tuple[str, str], caller: Caller) -> list[erasure_pb2.Erasure]:
         """The receipts of the product that are complete now."""
         found = self._survey(product, subject)
-        if not found.ports and not found.not_searched:
+        if not found.ports:
             return []
         if found.is_relevant:
             self._begin(found, subject, said, caller)
@@ -86,7 +90,7 @@ class Eraser:
             if port.kind == product_pb2.PORT_KIND_COLLECTION:
                 self._vectors.store.erase(port.port, subject.is_in)
             else:
-                self._clean_log(product, port.port)
+                self._clean_log(product, port.port, subject)
         self._clear_cache()
         forget_answers(self._backend.database, is_about(subject.is_in))
         forget_turns(self._backend.database, is_feedback_about(subject.is_in))
@@ -96,10 +100,11 @@ class Eraser:
 
     def _begin(self, found: Survey, subject: Subject, said: tuple[str, str], caller: Caller) -> None:
         """The receipt is in the journal, and the number of the version that may follow is taken."""
-        key_id, digest = self._hash(subject)
+        key_id, digests = self._hashes(subject)
         receipt = found.receipt(subject)
         receipt.id, receipt.reason, receipt.principal = said[0], said[1], caller.name
-        receipt.subject_hash, receipt.key_id = digest, key_id
+        receipt.subject_hash, receipt.key_id = digests[0], key_id
+        receipt.subject_hashes.extend(digests)
         receipt.retired_versions.extend(found.holding)
 
         def run(tx: Transaction) -> Outcome:
@@ -144,25 +149,32 @@ class Eraser:
 
     def _write(self, port: SurveyedPort, subject: Subject, rows: int, said: tuple[str, int]) -> int:
         """The Delta version of the table without the subject's rows."""
-        from governance_server.gateway.table_source import open_table
-        from governance_server.warehouse.subject_rows import count_rows, holds_version, write_without
+        from governance_server.warehouse.subject_rows import holds_version, write_without
 
         root = self._warehouse.port_location(port.port)
         if not holds_version(root, port.served):
             raise Conflict(f"{port.port} holds something that is not served: publish it again, then erase.", resource=port.port)
-        written = write_without(root, port.columns, subject.value, erasure_id=said[0], version=said[1])
-        if left := count_rows(open_table(port.port, root, written).frame, port.columns, subject.value):
+        written = write_without(root, self._rows(port, port.served, subject), erasure_id=said[0], version=said[1])
+        if left := self._rows(port, written, subject).count():
             raise Conflict(f"{left} of {rows} rows of {port.port} were not removed: repeat the command.", resource=port.port)
         return written
 
-    def _clean_log(self, product: str, port: str) -> None:
+    def _rows(self, port: SurveyedPort, delta_version: int, subject: Subject) -> SubjectRows:
+        from governance_server.gateway.table_source import open_table
+        from governance_server.warehouse.subject_values import SubjectRows
+
+        source = open_table(port.port, self._warehouse.port_location(port.port), delta_version)
+        return SubjectRows(source.frame, source.schema, port.columns, subject.values)
+
+    def _clean_log(self, product: str, port: str, subject: Subject) -> None:
         """No entry of the log tells of rows that no version needs which may be read."""
-        from governance_server.warehouse.subject_rows import files_of, scrub_log
+        from governance_server.warehouse.subject_rows import files_of, remove_folders, scrub_log
 
         released = [it for release in kept_releases(self._backend.catalog, product) for it in release.ports if it.port == port]
         kept = {it.delta_version for it in released} | {it.changes.delta_version for it in released if it.HasField("changes")}
         root = self._warehouse.port_location(port)
-        scrub_log(root, files_of(root, sorted(kept)))
+        scrub_log(root, files_of(root, sorted(kept)), subject.values)
+        remove_folders(root, subject.values)
 
     def _clear_cache(self) -> None:
         """No governed file is kept; they are written anew when they are asked for."""
@@ -171,13 +183,14 @@ class Eraser:
         FileCache(self._backend.settings.home / "files", 0).clear()
 
     def _complete(self, product: str, subject: Subject, caller: Caller) -> list[erasure_pb2.Erasure]:
-        _, digest = self._hash(subject)
+        digests = set(self._hashes(subject)[1])
         done: list[erasure_pb2.Erasure] = []
 
         def run(tx: Transaction) -> Outcome:
             for _, body in tx.list(kinds.SUBJECT_ERASURE, prefix=f"{product}/"):
                 receipt = erasure_pb2.Erasure.FromString(body)
-                if receipt.subject_hash == digest and receipt.tag == subject.tag and not receipt.is_complete:
+                is_theirs = {*receipt.subject_hashes, receipt.subject_hash} <= digests
+                if is_theirs and receipt.tag == subject.tag and not receipt.is_complete:
                     receipt.is_complete = True
                     done.append(receipt)
             return Outcome("subject.erasure_completed", product, tuple(map(_kept, done)), b"")
@@ -185,17 +198,21 @@ class Eraser:
         self._backend.journal_as(caller.name, run)
         return done
 
-    def _hash(self, subject: Subject) -> tuple[str, str]:
-        key_id, digest = self._backend.keys.hmac(MASKS, f"erasure\0{subject.value.strip(' ').lower()}".encode())
-        return key_id, digest.hex()
+    def _hashes(self, subject: Subject) -> tuple[str, list[str]]:
+        """The key, and a digest of each value."""
+        made = [self._backend.keys.hmac(MASKS, f"erasure\0{value.strip(' ').lower()}".encode()) for value in subject.values]
+        return made[0][0], [digest.hex() for _, digest in made]
 
 
 def _checked(request: pb.EraseSubjectRequest) -> Subject:
-    if not request.tag.strip() or not request.value.strip(" ") or len(request.value) > _LONGEST_VALUE:
-        raise Invalid(f"Name the tag of the columns, and the subject's value in them of 1 to {_LONGEST_VALUE} characters.")
+    values = tuple(dict.fromkeys([*([request.value] if request.value else []), *request.values]))
+    if not request.tag.strip() or not values or not all(0 < len(it.strip(" ")) <= _LONGEST_VALUE for it in values):
+        raise Invalid(f"Name the tag of the columns, and each subject's value in them of 1 to {_LONGEST_VALUE} characters.")
+    if len(values) > _MOST_VALUES:
+        raise Invalid(f"{len(values)} values are too many for one erasure: name at most {_MOST_VALUES}.")
     if not request.validate_only and not 0 < len(request.reason.strip()) <= _LONGEST_REASON:
         raise Invalid(f"A reason of 1 to {_LONGEST_REASON} characters is needed: it stays in the journal.")
-    return Subject(request.tag.strip(), request.value)
+    return Subject(request.tag.strip(), values)
 
 
 def _kept(receipt: erasure_pb2.Erasure) -> ResourceWrite:

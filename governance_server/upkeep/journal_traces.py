@@ -56,7 +56,10 @@ def _publications(backend: Backend) -> Iterator[Change]:
 
 
 def _tells(body: bytes | None, subject: Subject) -> bool:
-    return body is not None and subject.value.strip(" ").lower() in body.decode("utf-8", "replace").lower()
+    if body is None:
+        return False
+    text = body.decode("utf-8", "replace").lower()
+    return any(value.strip(" ").lower() in text for value in subject.values)
 
 
 def _made(change: Change, kept_releases: frozenset[str]) -> bool:

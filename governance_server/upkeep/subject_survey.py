@@ -21,24 +21,25 @@ __all__ = ["Subject", "Survey", "SurveyedPort", "survey"]
 
 @dataclass(frozen=True, slots=True)
 class Subject:
-    """Whom to look for: the tag of the columns, and the value in them. Its value is in no representation of it."""
+    """Whom to look for: the tag of the columns, and one value in them or more. They are in no representation of it."""
 
     tag: str
-    value: str = field(repr=False)
+    values: tuple[str, ...] = field(repr=False)
 
     def is_meant_by(self, tag: str) -> bool:
         """True for the tag itself and narrower ones."""
         return tag == self.tag or tag.startswith(f"{self.tag}.")
 
     def is_in(self, text: str) -> bool:
-        """True if the value stands in the text as a whole word, in whatever case."""
-        pattern = rf"(?<!\w){re.escape(self.value.strip(' '))}(?!\w)"
+        """True if a value stands in the text as a whole word, in whatever case."""
+        words = "|".join(re.escape(value.strip(" ")) for value in self.values)
+        pattern = rf"(?<!\w)({words})(?!\w)"
         return re.search(pattern, text, re.IGNORECASE) is not None
 
 
 @dataclass(frozen=True, slots=True)
 class SurveyedPort:
-    """A port that can hold the subject: its tagged columns that can be searched, and rows by version (passages under 0)."""
+    """A port that can hold the subject: its tagged columns, and rows by version (passages under 0)."""
 
     port: str
     kind: product_pb2.PortKind.ValueType
@@ -50,12 +51,11 @@ class SurveyedPort:
 
 @dataclass(frozen=True, slots=True)
 class Survey:
-    """A product's ports that have such columns, and the columns among them that cannot be searched."""
+    """A product's ports that have such columns."""
 
     product: product_pb2.Product
     releases: tuple[product_pb2.Release, ...]
     ports: tuple[SurveyedPort, ...]
-    not_searched: tuple[str, ...]
 
     @property
     def holding(self) -> tuple[int, ...]:
@@ -64,12 +64,12 @@ class Survey:
 
     @property
     def is_relevant(self) -> bool:
-        """True if the subject was found, or may be where nobody can look."""
-        return bool(self.not_searched) or any(any(port.rows.values()) for port in self.ports)
+        """True if the subject was found."""
+        return any(any(port.rows.values()) for port in self.ports)
 
     def receipt(self, subject: Subject) -> erasure_pb2.Erasure:
         """What was found."""
-        found = erasure_pb2.Erasure(product=self.product.name, tag=subject.tag, not_searched=self.not_searched)
+        found = erasure_pb2.Erasure(product=self.product.name, tag=subject.tag)
         for port in self.ports:
             if any(port.rows.values()):
                 versions = [version for version, rows in sorted(port.rows.items()) if version and rows]
@@ -91,12 +91,11 @@ def survey(backend: Backend, warehouse: Warehouse, vectors: VectorAccess, produc
                 tables.setdefault(port.port, {})[release.version] = (port.delta_version, tagged[port.port])
             elif port.kind == product_pb2.PORT_KIND_COLLECTION and tagged.get(port.port):
                 collections[port.port] = None
-    not_searched: dict[str, None] = {}
-    found = [_table(warehouse, port, versions, subject, not_searched, entry) for port, versions in sorted(tables.items())]
+    found = [_table(warehouse, port, versions, subject, entry) for port, versions in sorted(tables.items())]
     for name in sorted(collections):
         count = vectors.store.erase(name, subject.is_in, dry_run=True)
         found.append(SurveyedPort(name, product_pb2.PORT_KIND_COLLECTION, (), {0: count}, -1))
-    return Survey(entry, tuple(releases), tuple(found), tuple(not_searched))
+    return Survey(entry, tuple(releases), tuple(found))
 
 
 def _is_collection_of(port: product_pb2.Port, subject: Subject) -> bool:
@@ -127,7 +126,6 @@ def _table(
     port: str,
     versions: dict[int, tuple[int, tuple[str, ...]]],
     subject: Subject,
-    not_searched: dict[str, None],
     product: product_pb2.Product,
 ) -> SurveyedPort:
     from polars.exceptions import PolarsError
@@ -135,7 +133,7 @@ def _table(
     from governance_server.gateway.scan_errors import ScanFailed
     from governance_server.gateway.table_source import open_table
     from governance_server.warehouse.errors import StorageUnavailable
-    from governance_server.warehouse.subject_rows import count_rows, searchable
+    from governance_server.warehouse.subject_values import SubjectRows
 
     rows: dict[int, int] = {}
     known: dict[int, int] = {}
@@ -145,12 +143,11 @@ def _table(
         if delta_version not in known:
             try:
                 source = open_table(port, root, delta_version)
-                plain, others = searchable(source.schema, tagged, source.table.metadata().partition_columns)
-                known[delta_version] = count_rows(source.frame, plain, subject.value)
+                there = tuple(name for name in tagged if name in source.schema)
+                known[delta_version] = SubjectRows(source.frame, source.schema, there, subject.values).count()
             except (ScanFailed, PolarsError) as error:
                 raise StorageUnavailable(root.uri, type(error).__name__) from None  # its text may hold values
-            not_searched.update((f"{port}.{name}", None) for name in others)
-            columns = dict.fromkeys(plain) if version == product.version else columns
+            columns = dict.fromkeys(there) if version == product.version else columns
         rows[version] = known[delta_version]
     served = {it.name: it.delta_version for it in product.ports}.get(port, -1)
     return SurveyedPort(port, product_pb2.PORT_KIND_TABLE, tuple(columns), rows, served)

@@ -1,6 +1,6 @@
 """The rows of one data subject in a port's table: counting them, writing the table without them, and leaving no trace in its log.
 
-A row is the subject's if one of the given columns, as text, equals the value; case and surrounding spaces do not count.
+Whose a row is is decided by `subject_values`.
 Source: Delta protocol, "Add File" (statistics are optional), "Checkpoints" (a log without one is read from its entries).
 """
 
@@ -8,60 +8,35 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Collection, Iterable
 from typing import Any
 from urllib.parse import unquote
 
-import polars as pl
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction
+from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 
 from governance_server.warehouse.delta_log import APP_ID, PUBLICATION_KEY, VERSION_KEY
 from governance_server.warehouse.errors import StorageUnavailable, VersionConflict
 from governance_server.warehouse.folder import Folder
 from governance_server.warehouse.row_copies import ROWS_STAY
+from governance_server.warehouse.subject_values import SubjectRows, plain
 
-__all__ = ["ERASURE_KEY", "count_rows", "files_of", "holds_version", "is_subject", "scrub_log", "searchable", "write_without"]
+__all__ = ["ERASURE_KEY", "files_of", "holds_version", "remove_folders", "scrub_log", "write_without"]
 
 ERASURE_KEY = "domainMesh.erasureId"
 _ENTRY = re.compile(r"(\d{20})\.json\Z")
 _DERIVED = re.compile(r"(_last_checkpoint|\.?\d{20}\.(checkpoint.*\.parquet|(json\.)?crc))\Z")
 _ACTIONS = ("add", "remove")
+_BATCH_ROWS = 64 * 1024
 
 
-def is_subject(columns: Sequence[str], value: str) -> pl.Expr:
-    """True for the subject's rows, never null."""
-    texts = (pl.col(name).cast(pl.String).str.strip_chars(" ").str.to_lowercase() for name in columns)
-    return pl.any_horizontal([(text == _plain(value)).fill_null(value=False) for text in texts])
-
-
-def searchable(schema: pl.Schema, columns: Iterable[str], partitions: Collection[str]) -> tuple[list[str], list[str]]:
-    """Of the columns that the schema has: those whose values can be found and erased, and those that cannot.
-
-    Nested and binary ones cannot, nor can columns by which the table is partitioned: their values are in the log itself.
-    """
-    there = [name for name in columns if name in schema]
-    refused = {name for name in there if schema[name].is_nested() or schema[name] == pl.Binary or name in partitions}
-    plain = [name for name in there if name not in refused]
-    return plain, [name for name in there if name not in plain]
-
-
-def count_rows(frame: pl.LazyFrame, columns: Sequence[str], value: str) -> int:
-    """How many rows of the frame are the subject's."""
-    if not columns:
-        return 0
-    return int(frame.select(is_subject(columns, value).sum()).collect(engine="streaming").item())
-
-
-def write_without(table_root: Folder, columns: Sequence[str], value: str, *, erasure_id: str, version: int) -> int:
+def write_without(table_root: Folder, rows: SubjectRows, *, erasure_id: str, version: int) -> int:
     """The newest Delta version holds no row of the subject; returned is its number. Raises: StorageUnavailable, VersionConflict.
 
-    The log has the value in its newest entry until `scrub_log` was run.
+    Only files with such rows are written anew, or all if the values lie where no predicate of Delta looks. The log has a value in
+    its newest entry until `scrub_log` was run.
     """
-    predicate = " or ".join(
-        f"coalesce(lower(trim(cast({_quoted(name)} as varchar))) = {_literal(value)}, false)" for name in columns
-    )
     properties = CommitProperties(
         custom_metadata={ERASURE_KEY: erasure_id, PUBLICATION_KEY: erasure_id, VERSION_KEY: version},
         app_transactions=[Transaction(APP_ID, version)],
@@ -69,14 +44,30 @@ def write_without(table_root: Folder, columns: Sequence[str], value: str, *, era
     )
     try:
         table = DeltaTable(table_root.uri, storage_options=table_root.storage_options)
-        table.delete(predicate, commit_properties=properties)
-        found = int(table.version())
+        if rows.is_deep:
+            write_deltalake(table, _batches(table, rows), mode="overwrite", commit_properties=properties)
+        else:
+            table.delete(_predicate(rows), commit_properties=properties)
+        found = int(DeltaTable(table_root.uri, storage_options=table_root.storage_options).version())
     except CommitFailedError as error:
         raise VersionConflict(f"Another writer changed {table_root.uri} meanwhile: try again.") from error
     except (DeltaError, OSError) as error:
         raise StorageUnavailable(table_root.uri, type(error).__name__) from None  # its text holds the value
     table_root.settle("_delta_log", f"{found:020}.json")
     return found
+
+
+def _predicate(rows: SubjectRows) -> str:
+    listed = ", ".join(_literal(value) for value in rows.values)
+    return " or ".join(f"coalesce(lower(trim(cast({_quoted(name)} as varchar))) in ({listed}), false)" for name in rows.columns)
+
+
+def _batches(table: DeltaTable, rows: SubjectRows) -> pa.RecordBatchReader:
+    """The other rows, a few at a time, as the table's own types."""
+    schema = pa.schema(table.schema())
+    frames = rows.others().collect_batches(chunk_size=_BATCH_ROWS, maintain_order=True, lazy=True, engine="streaming")
+    batches = (batch for frame in frames for batch in frame.select(schema.names).to_arrow().cast(schema).to_batches())
+    return pa.RecordBatchReader.from_batches(schema, batches)
 
 
 def holds_version(table_root: Folder, delta_version: int) -> bool:
@@ -102,11 +93,14 @@ def files_of(table_root: Folder, delta_versions: Iterable[int]) -> set[str]:
     return found
 
 
-def scrub_log(table_root: Folder, needed: set[str]) -> None:
+def scrub_log(table_root: Folder, needed: set[str], values: Collection[str]) -> None:
     """The log tells nothing of the rows of files that are not `needed`: no statistics, no predicate of an erasure, no changes.
 
-    Entries keep their meaning; checkpoints are made anew. May be repeated. Raises: StorageUnavailable.
+    Nor of its partition, if that is a value of the subject. Entries keep their meaning; checkpoints are made anew.
+
+    Raises: StorageUnavailable.
     """
+    subject = frozenset(plain(value) for value in values)
     log = table_root.inside("_delta_log")
     names = sorted(file.name for file in log.files())
     entries = [name for name in names if _ENTRY.match(name)]
@@ -117,7 +111,7 @@ def scrub_log(table_root: Folder, needed: set[str]) -> None:
     for name in entries:
         with log.open(name) as source:
             before = source.read()
-        after = _scrubbed(before, needed, table_root)
+        after = _scrubbed(before, needed, subject, table_root)
         if after != before:
             log.replace(name, after)
     try:
@@ -126,7 +120,7 @@ def scrub_log(table_root: Folder, needed: set[str]) -> None:
         raise StorageUnavailable(table_root.uri, str(error).splitlines()[0]) from error
 
 
-def _scrubbed(entry: bytes, needed: set[str], table_root: Folder) -> bytes:
+def _scrubbed(entry: bytes, needed: set[str], subject: frozenset[str], table_root: Folder) -> bytes:
     lines: list[dict[str, Any]] = [json.loads(line) for line in entry.splitlines() if line.strip()]
     is_erasure = any(ERASURE_KEY in line.get("commitInfo", {}) for line in lines)
     kept, is_changed = [], False
@@ -137,6 +131,7 @@ def _scrubbed(entry: bytes, needed: set[str], table_root: Folder) -> bytes:
             continue
         kept.append(line)
         is_changed |= _scrub(line, needed, is_erasure=is_erasure)
+        is_changed |= any(_scrub_partition(line[kind], needed, subject) for kind in _ACTIONS if line.get(kind))
     return b"\n".join(json.dumps(line, separators=(",", ":")).encode() for line in kept) + b"\n" if is_changed else entry
 
 
@@ -147,7 +142,7 @@ def _scrub(line: dict[str, Any], needed: set[str], *, is_erasure: bool) -> bool:
         action = line.get(kind)
         if action is None:
             continue
-        if unquote(str(action["path"])) not in needed and str(action["path"]) not in needed and action.pop("stats", None):
+        if not _is_needed(action, needed) and action.pop("stats", None):
             is_changed = True
         if is_erasure and action.get("dataChange"):
             action["dataChange"], is_changed = False, True
@@ -157,13 +152,43 @@ def _scrub(line: dict[str, Any], needed: set[str], *, is_erasure: bool) -> bool:
     return is_changed
 
 
+def _is_needed(action: dict[str, Any], needed: set[str]) -> bool:
+    return unquote(str(action["path"])) in needed or str(action["path"]) in needed
+
+
+def _scrub_partition(action: dict[str, Any], needed: set[str], subject: frozenset[str]) -> bool:
+    """True if the action of a file that is gone told of the subject by the partition it was in."""
+    if _is_needed(action, needed):
+        return False
+    place = action.get("partitionValues") or {}
+    told = [name for name, value in place.items() if value is not None and plain(str(value)) in subject]
+    if told:
+        action["partitionValues"] = {**place, **dict.fromkeys(told)}
+    *folders, name = str(action["path"]).split("/")
+    is_named = any(_is_folder_of(folder, subject) for folder in folders)
+    if is_named:  # written by compaction: `email=ana%40x/part-….parquet`
+        action["path"] = f"erased/{name}"
+    return bool(told) or is_named
+
+
+def _is_folder_of(name: str, subject: frozenset[str]) -> bool:
+    _, is_partition, value = name.partition("=")
+    return bool(is_partition) and plain(unquote(unquote(value))) in subject
+
+
+def remove_folders(table_root: Folder, values: Collection[str]) -> None:
+    """No folder of a partition is named by a value of the subject; its files are gone before."""
+    subject = frozenset(plain(value) for value in values)
+    for name in [it for it in table_root.subfolders() if "=" in it]:
+        if _is_folder_of(name, subject):
+            table_root.clear(name)
+        else:
+            remove_folders(table_root.inside(name), values)
+
+
 def _remove_file(table_root: Folder, path: str) -> None:
     *folders, name = unquote(path).split("/")
     table_root.inside(*folders).remove(name)
-
-
-def _plain(value: str) -> str:
-    return value.strip(" ").lower()
 
 
 def _quoted(name: str) -> str:
@@ -171,4 +196,4 @@ def _quoted(name: str) -> str:
 
 
 def _literal(value: str) -> str:
-    return "'" + _plain(value).replace("'", "''") + "'"
+    return "'" + plain(value).replace("'", "''") + "'"

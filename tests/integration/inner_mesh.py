@@ -17,6 +17,7 @@ from domain_sdk._delivery import deliver
 from domain_sdk.publish import _delivered_message
 from domainmesh.v1 import lineage_pb2, product_pb2
 from domainmesh.v1.principal_service_pb2 import CreatePrincipalRequest, CreateTokenRequest, UpdatePrincipalRequest
+from domainmesh.v1.publication_pb2 import PortMode
 from domainmesh.v1.publication_service_pb2 import BeginPublicationRequest, CommitPublicationRequest
 from governance_server import app, wiring
 from governance_server.backend import Backend
@@ -95,9 +96,10 @@ class InnerMesh:
         text: str,
         frames: Mapping[str, pl.DataFrame],
         lineage: Sequence[lineage_pb2.PortLineage] = (),
+        modes: Sequence[PortMode] = (),
     ) -> product_pb2.Release:
         """A release of the product; frames by port."""
-        begun = self.call(who, "BeginPublication", BeginPublicationRequest(product=product, contract_text=text))
+        begun = self.call(who, "BeginPublication", BeginPublicationRequest(product=product, contract_text=text, modes=modes))
         contract = parse_contract(text)
         ports = []
         for port, location in zip(contract.ports, begun.locations, strict=True):

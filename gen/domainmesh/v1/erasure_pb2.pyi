@@ -22,7 +22,7 @@ DESCRIPTOR: _descriptor.FileDescriptor
 
 @_typing.final
 class Erasure(_message.Message):
-    """The receipt of an erasure: what was removed of a data subject from one product. It holds no value of the subject's."""
+    """The receipt of an erasure: what was removed of data subjects from one product. It holds no value of theirs."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -37,8 +37,8 @@ class Erasure(_message.Message):
     VERSION_FIELD_NUMBER: _builtins.int
     RETIRED_VERSIONS_FIELD_NUMBER: _builtins.int
     PORTS_FIELD_NUMBER: _builtins.int
-    NOT_SEARCHED_FIELD_NUMBER: _builtins.int
     IS_COMPLETE_FIELD_NUMBER: _builtins.int
+    SUBJECT_HASHES_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id, the same in every product that one command touched."""
     product: _builtins.str
@@ -46,7 +46,7 @@ class Erasure(_message.Message):
     tag: _builtins.str
     """The tag of the columns that were searched."""
     subject_hash: _builtins.str
-    """HMAC-SHA-256 of the subject's value under a key of the mesh, in hexadecimal digits; empty in a preview."""
+    """HMAC-SHA-256 of the first subject's value under a key of the mesh, in hexadecimal digits; empty in a preview."""
     key_id: _builtins.str
     """The key."""
     principal: _builtins.str
@@ -70,8 +70,8 @@ class Erasure(_message.Message):
         """What was found, port by port."""
 
     @_builtins.property
-    def not_searched(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Columns with the tag that cannot be searched, like nested ones; look at them yourself."""
+    def subject_hashes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The same of every subject's value, in the order they were named."""
 
     def __init__(
         self,
@@ -87,12 +87,12 @@ class Erasure(_message.Message):
         version: _builtins.int = ...,
         retired_versions: _abc.Iterable[_builtins.int] | None = ...,
         ports: _abc.Iterable[Global___ErasedPort] | None = ...,
-        not_searched: _abc.Iterable[_builtins.str] | None = ...,
         is_complete: _builtins.bool = ...,
+        subject_hashes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["erase_time", b"erase_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["erase_time", b"erase_time", "id", b"id", "is_complete", b"is_complete", "key_id", b"key_id", "not_searched", b"not_searched", "ports", b"ports", "principal", b"principal", "product", b"product", "reason", b"reason", "retired_versions", b"retired_versions", "subject_hash", b"subject_hash", "tag", b"tag", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erase_time", b"erase_time", "id", b"id", "is_complete", b"is_complete", "key_id", b"key_id", "ports", b"ports", "principal", b"principal", "product", b"product", "reason", b"reason", "retired_versions", b"retired_versions", "subject_hash", b"subject_hash", "subject_hashes", b"subject_hashes", "tag", b"tag", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

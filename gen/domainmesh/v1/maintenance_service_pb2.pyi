@@ -357,7 +357,7 @@ Global___RetireVersionRequest: _TypeAlias = RetireVersionRequest  # noqa: Y015
 
 @_typing.final
 class EraseSubjectRequest(_message.Message):
-    """Asks to erase a data subject."""
+    """Asks to erase data subjects."""
 
     DESCRIPTOR: _descriptor.Descriptor
 
@@ -366,6 +366,7 @@ class EraseSubjectRequest(_message.Message):
     PRODUCTS_FIELD_NUMBER: _builtins.int
     REASON_FIELD_NUMBER: _builtins.int
     VALIDATE_ONLY_FIELD_NUMBER: _builtins.int
+    VALUES_FIELD_NUMBER: _builtins.int
     tag: _builtins.str
     """The tag of the columns that say who somebody is, like `pii.email`; narrower tags count."""
     value: _builtins.str
@@ -378,6 +379,10 @@ class EraseSubjectRequest(_message.Message):
     def products(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Only these products; all that the caller may administer if empty."""
 
+    @_builtins.property
+    def values(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Values of further subjects, or more of the same one's; with `value` at most 1,000. All are erased together."""
+
     def __init__(
         self,
         *,
@@ -386,10 +391,11 @@ class EraseSubjectRequest(_message.Message):
         products: _abc.Iterable[_builtins.str] | None = ...,
         reason: _builtins.str = ...,
         validate_only: _builtins.bool = ...,
+        values: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["products", b"products", "reason", b"reason", "tag", b"tag", "validate_only", b"validate_only", "value", b"value"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["products", b"products", "reason", b"reason", "tag", b"tag", "validate_only", b"validate_only", "value", b"value", "values", b"values"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -404,7 +410,7 @@ class EraseSubjectResponse(_message.Message):
     ERASURES_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def erasures(self) -> _containers.RepeatedCompositeFieldContainer[_erasure_pb2.Erasure]:
-        """A receipt for each product that holds the subject, or has columns that cannot be searched."""
+        """A receipt for each product that holds one of them."""
 
     def __init__(
         self,

@@ -6,9 +6,12 @@ leaves it. Never imported by the publisher.
 
 from __future__ import annotations
 
+import faulthandler
 import json
 import os
 import sys
+import threading
+import time
 from pathlib import Path
 from typing import IO, Any
 
@@ -17,6 +20,10 @@ from domain_sdk.extraction.file_kinds import KINDS, check_content
 
 __all__ = ["main"]
 
+_LOOK_SECONDS = 1.0
+_LONGEST_SECONDS = 3600
+"""Longer than any publisher waits for a page or a file; a parser that never lets go of the interpreter ends by this alone."""
+
 
 def main(memory_bytes: int) -> None:
     """Answers until its input ends."""
@@ -24,11 +31,21 @@ def main(memory_bytes: int) -> None:
 
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
+    threading.Thread(target=_end_with, args=(os.getppid(),), name="publisher", daemon=True).start()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")  # what parsers print must not mix with it
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     for line in sys.stdin:
+        faulthandler.dump_traceback_later(_LONGEST_SECONDS, exit=True)
         request = json.loads(line)
         _tell(answers, _answer(Path(request["path"]), answers))
+        faulthandler.cancel_dump_traceback_later()
+
+
+def _end_with(publisher: int) -> None:
+    """Ends the process when the publisher's is gone, in the middle of a file, too."""
+    while os.getppid() == publisher:
+        time.sleep(_LOOK_SECONDS)
+    os._exit(1)
 
 
 def _answer(path: Path, answers: IO[str]) -> dict[str, Any]:
@@ -71,6 +88,7 @@ def _extracted(path: Path, media_type: str, answers: IO[str]) -> Extracted:
 
 
 def _tell(answers: IO[str], value: dict[str, Any]) -> None:
+    faulthandler.dump_traceback_later(_LONGEST_SECONDS, exit=True)
     answers.write(json.dumps(value) + "\n")
     answers.flush()
 

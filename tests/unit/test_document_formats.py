@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -365,6 +367,43 @@ def test_a_parser_that_eats_memory_or_stands_still_is_ended_and_the_next_file_is
             extractor.read(slow)
         extractor._still_seconds = 50
         assert "4711" in extractor.read(good).text
+
+
+_PUBLISHER = """
+import sys
+from pathlib import Path
+from domain_sdk.extraction.worker import Extractor
+with Extractor() as extractor:
+    extractor.read(Path(sys.argv[1]))
+"""
+
+
+def test_what_parses_files_ends_with_a_publisher_that_is_killed(tmp_path: Path) -> None:
+    hostile, told = tmp_path / "hostile", tmp_path / "pid"
+    hostile.mkdir()
+    (hostile / "sitecustomize.py").write_text(
+        textwrap.dedent(
+            f"""
+            import domain_sdk.extraction.mail as mail, os, pathlib
+            def read_mail(path):
+                pathlib.Path({str(told)!r}).with_suffix(".part").write_text(str(os.getpid()))
+                pathlib.Path({str(told)!r}).with_suffix(".part").rename({str(told)!r})
+                while True:
+                    pass
+            mail.read_mail = read_mail
+            """
+        )
+    )
+    environment = {**os.environ, "PYTHONPATH": str(hostile)}
+    publisher = subprocess.Popen([sys.executable, "-c", _PUBLISHER, str(mail_file(tmp_path / "a.eml"))], env=environment)
+    while not told.exists():
+        assert publisher.poll() is None
+        time.sleep(0.05)
+    publisher.kill()
+    publisher.wait()
+    parser = Path("/proc") / told.read_text()
+    while parser.exists() and ") Z " not in parser.joinpath("stat").read_text():
+        time.sleep(0.05)
 
 
 def test_what_parses_files_does_not_know_the_publishers_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -13,13 +13,14 @@ import os
 import random
 import shutil
 import tempfile
-import time
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 from types import TracebackType
+from typing import IO
 
 from domain_sdk._transport import Transport
 from domain_sdk._write import DeliveredFile
@@ -49,6 +50,7 @@ class Places:
         self._id = publication.id
         self._shared = {location.port: Path(location.path) for location in publication.locations if _is_reached(location)}
         self._own: Path | None = None
+        self._is_given_up = threading.Event()
 
     def __enter__(self) -> Places:
         """The same."""
@@ -87,6 +89,7 @@ class Places:
                     done += uploads[upload].rows
                     progress(done, total)
             except BaseException:
+                self._is_given_up.set()
                 pool.shutdown(wait=False, cancel_futures=True)
                 raise
 
@@ -96,17 +99,16 @@ class Places:
         pause = _FIRST_PAUSE_SECONDS
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                _put(
-                    self._signed(port, file, digest), path, self._transport
-                )  # signed anew each time: the last signature may have expired
+                upload = self._signed(port, file, digest)  # anew each time: the last signature may have expired
+                _put(upload, path, self._transport, self._is_given_up)
                 break
             except (OSError, http.client.HTTPException) as error:
-                if attempt == _ATTEMPTS or not _may_pass(error):
+                if attempt == _ATTEMPTS or self._is_given_up.is_set() or not _may_pass(error):
                     raise StorageUnavailable(
                         f"The storage did not take {file.name} of {port} ({_words(error)}): publish again, or tell the operator.",
                         resource=port,
                     ) from None  # the error may hold the signed request
-            time.sleep(pause * random.uniform(0.5, 1.5))
+            self._is_given_up.wait(pause * random.uniform(0.5, 1.5))
             pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
         path.unlink()
 
@@ -116,9 +118,24 @@ class Places:
         return self._transport.call(method, pb.SignUploadsRequest(id=self._id, files=[wanted])).uploads[0]
 
 
-def _put(upload: pb.SignedUpload, path: Path, transport: Transport) -> None:
+class _Body:
+    """A file on its way, of which nothing more is read once it is given up."""
+
+    def __init__(self, file: IO[bytes], is_given_up: threading.Event) -> None:
+        self._file = file
+        self._is_given_up = is_given_up
+
+    def read(self, size: int = -1) -> bytes:
+        """The next bytes. Raises: ConnectionAbortedError when the upload is given up."""
+        if self._is_given_up.is_set():
+            raise ConnectionAbortedError("the publication was given up")
+        return self._file.read(size)
+
+
+def _put(upload: pb.SignedUpload, path: Path, transport: Transport, is_given_up: threading.Event) -> None:
     url, trust = transport.door(upload.url)
-    with path.open("rb") as body:
+    with path.open("rb") as file:
+        body = _Body(file, is_given_up)
         request = urllib.request.Request(url, data=body, headers=dict(upload.headers), method="PUT")
         with urllib.request.urlopen(request, timeout=_SILENCE_SECONDS, context=trust) as answer:
             answer.read()

@@ -7,6 +7,7 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import grpc
 import obstore
@@ -123,11 +124,11 @@ def test_an_upload_that_breaks_off_is_repeated(shop: tuple[RunningServer, str], 
     server, _ = shop
     whole_put, broken = _places._put, []
 
-    def put(signed: pb.SignedUpload, path: Path, transport: object) -> None:
+    def put(signed: pb.SignedUpload, path: Path, *others: Any) -> None:
         if len(broken) < 2:
             broken.append(path)
             raise ConnectionResetError
-        whole_put(signed, path, transport)
+        whole_put(signed, path, *others)
 
     monkeypatch.setattr(_places, "_put", put)
     monkeypatch.setattr(_places, "_FIRST_PAUSE_SECONDS", 0.01)

@@ -8,6 +8,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -57,11 +58,11 @@ def test_an_upload_that_breaks_off_is_repeated(
 ) -> None:
     whole_put, broken = _places._put, []
 
-    def put(signed: pb.SignedUpload, path: Path, transport: object) -> None:
+    def put(signed: pb.SignedUpload, path: Path, *others: Any) -> None:
         if len(broken) < 2:
             broken.append(path)
             raise ConnectionResetError
-        whole_put(signed, path, transport)  # type: ignore[arg-type]
+        whole_put(signed, path, *others)
 
     monkeypatch.setattr(_places, "_put", put)
     monkeypatch.setattr(_places, "_FIRST_PAUSE_SECONDS", 0.01)

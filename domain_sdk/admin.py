@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
 __all__ = ["Admin"]
 
+_REPAIR_SECONDS = 1800.0
+
 Roles = Mapping[str, Sequence[str]]
 """Role → the principals that have it."""
 
@@ -350,5 +352,6 @@ class Admin:
         from domainmesh.v1.publication_service_pb2_grpc import PublicationServiceStub
 
         method = self._transport.control(PublicationServiceStub).RepairPublications
-        response = self._transport.call(method, RepairPublicationsRequest(product=product))
+        request = RepairPublicationsRequest(product=product)
+        response = self._transport.call(method, request, timeout_seconds=_REPAIR_SECONDS)  # as long as what it may have to repeat
         return list(response.committed), list(response.aborted)

@@ -16,7 +16,15 @@ import pytest
 
 from domain_sdk import Mesh, errors
 from domain_sdk._transport import Transport
-from domainmesh.v1 import domain_pb2, domain_service_pb2, domain_service_pb2_grpc, journal_pb2, journal_service_pb2_grpc
+from domainmesh.v1 import (
+    domain_pb2,
+    domain_service_pb2,
+    domain_service_pb2_grpc,
+    journal_pb2,
+    journal_service_pb2_grpc,
+    publication_service_pb2,
+    publication_service_pb2_grpc,
+)
 from domainmesh.v1.error_reason_pb2 import ErrorDetail, ErrorReason, Violation
 from domainmesh.v1.server_service_pb2 import GetServerInfoRequest, GetServerInfoResponse
 from domainmesh.v1.server_service_pb2_grpc import ServerServiceStub
@@ -253,6 +261,25 @@ def test_a_stream_is_retried_only_while_nothing_has_come() -> None:
         with pytest.raises(errors.StorageUnavailable):
             next(changes)
     assert journal.calls == 3
+
+
+class _Publications(publication_service_pb2_grpc.PublicationServiceServicer):
+    def __init__(self) -> None:
+        self.seconds = 0.0
+
+    def RepairPublications(self, request: Any, context: Context) -> publication_service_pb2.RepairPublicationsResponse:
+        self.seconds = context.time_remaining()
+        return publication_service_pb2.RepairPublicationsResponse(committed=["p"])
+
+    def register(self, server: grpc.Server) -> None:
+        publication_service_pb2_grpc.add_PublicationServiceServicer_to_server(self, server)
+
+
+def test_a_repair_may_take_as_long_as_the_commits_that_it_repeats() -> None:
+    publications = _Publications()
+    with serving(publications.register) as address, Mesh.connect(address, "t", timeout_seconds=5) as mesh:
+        assert mesh.admin.repair() == (["p"], [])
+    assert publications.seconds > 1500
 
 
 def test_the_gateway_is_asked_for_once_and_only_when_needed() -> None:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+
 from governance_server.caller import Caller
 from governance_server.policy.projection import PolicyProjection
+from governance_server.rules.errors import AccessDenied, PurposeNotHeld
 from governance_server.rules.policy_facts import ADMINISTRATOR
 from governance_server.rules.policy_rows import ANY, domain_of
 
-__all__ = ["all_names_of", "domains_where", "holders_of", "is_disabled"]
+__all__ = ["all_names_of", "domains_where", "holders_of", "is_disabled", "may_know"]
 
 
 def all_names_of(policy: PolicyProjection, principal: str, domains: frozenset[str]) -> dict[str, frozenset[str]]:
@@ -35,6 +38,18 @@ def domains_where(policy: PolicyProjection, caller: Caller, action: str) -> froz
     given = policy.visibility(caller, action).allowed
     domains = frozenset(domain_of(obj) if domain == ANY else domain for domain, obj in given)
     return None if ANY in domains else domains
+
+
+def may_know(policy: PolicyProjection, caller: Caller, port: str) -> bool:
+    """True if the caller may discover the port, or read some of it for whatever purpose it holds."""
+    with policy.pinned():
+        if policy.check(caller, "discover", port).allowed or policy.readable(caller)(port):
+            return True
+        for purpose in sorted(policy.facts().purposes):
+            with suppress(AccessDenied, PurposeNotHeld):
+                policy.plan(caller, port, purpose)
+                return True
+    return False
 
 
 def is_disabled(policy: PolicyProjection, principal: str) -> bool:

@@ -21,7 +21,7 @@ from mesh_core.names import InvalidName, parse_port
 if TYPE_CHECKING:
     import pyarrow as pa
 
-__all__ = ["check_lineage", "check_quality", "unstorable", "verified_files", "verify_delivery"]
+__all__ = ["check_lineage", "check_quality", "sources_of", "unstorable", "verified_files", "verify_delivery"]
 
 
 def verify_delivery(
@@ -227,6 +227,12 @@ def check_quality(product: str, results: Iterable[product_pb2.QualityResult]) ->
         )
 
 
+def sources_of(lineages: Iterable[lineage_pb2.PortLineage]) -> list[str]:
+    """Every port that the lineages name as a source, by name."""
+    named = ((*(i.port for i in it.inputs), *(e.source_port for e in it.edges), *it.unknown_inputs) for it in lineages)
+    return sorted({source for sources in named for source in sources})
+
+
 def check_lineage(product: product_pb2.Product, lineages: Iterable[lineage_pb2.PortLineage]) -> None:
     """Returns if the lineage is about this product's ports and columns. Raises: Invalid with every problem."""
     columns = {port.name: {column.name for column in port.columns} for port in product.ports}
@@ -235,8 +241,7 @@ def check_lineage(product: product_pb2.Product, lineages: Iterable[lineage_pb2.P
         if lineage.port not in columns:
             problems.append(Problem(lineage.port, "lineage of a port that is not published here"))
             continue
-        sources = [i.port for i in lineage.inputs] + [e.source_port for e in lineage.edges] + list(lineage.unknown_inputs)
-        problems += [Problem(source, text) for source in sorted(set(sources)) if (text := _name_problem(source))]
+        problems += [Problem(source, text) for source in sources_of([lineage]) if (text := _name_problem(source))]
         targets = {edge.target_column for edge in lineage.edges} - columns[lineage.port]
         problems += [
             Problem(f"{lineage.port}.{name}", "lineage of a column the contract does not have") for name in sorted(targets)

@@ -8,11 +8,11 @@ of this (ADR 0001).
 from __future__ import annotations
 
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from functools import lru_cache
 
-from domainmesh.v1 import product_pb2, publication_pb2
+from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2
 from domainmesh.v1 import publication_service_pb2 as pb
 from domainmesh.v1.expectation_pb2 import ExpectationResult
 from governance_server.backend import Backend, read, stamp, store
@@ -20,13 +20,14 @@ from governance_server.caller import Caller, current_caller
 from governance_server.contracts import parse_contract
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.lineage.emit import LineageEmitter
+from governance_server.policy.names import may_know
 from governance_server.policy.projection import denied
 from governance_server.publishing.approver_changes import refuse_new_approvers, warm
 from governance_server.publishing.candidate import CandidateChecks
 from governance_server.publishing.candidate_files import candidate_of
 from governance_server.publishing.completion import PATIENCE_SECONDS, Completion, product_of
 from governance_server.publishing.contract_gate import ContractGate
-from governance_server.publishing.delivery import check_lineage, check_quality, verify_delivery
+from governance_server.publishing.delivery import check_lineage, check_quality, sources_of, verify_delivery
 from governance_server.publishing.entries import (
     check_servable,
     described,
@@ -206,6 +207,12 @@ class Publisher:
         candidate = candidate_of(self._warehouse, publication, contract, verified, base)
         return self._expectations.judge(candidate, in_force=in_force)
 
+    def _refuse_hidden_sources(self, caller: Caller, lineages: Iterable[lineage_pb2.PortLineage]) -> None:
+        """Returns if the publisher may know its sources: the tags that flow here would tell of them. Raises: AccessDenied."""
+        for source in sources_of(lineages):
+            if not may_know(self._backend.policy, caller, source):
+                raise denied("derive data from", source)
+
     def _intend(
         self, publication: publication_pb2.Publication, request: pb.CommitPublicationRequest
     ) -> publication_pb2.Publication:
@@ -237,6 +244,7 @@ class Publisher:
             product = product_of(tx, publication.product)
             if current.state != _OPEN:
                 return Outcome("publication.committing", current.product, (), current.SerializeToString())
+            self._refuse_hidden_sources(caller, request.lineage)
             put_on_top(current, product, seen=base.version)
             wanted = described(product, contract)
             refuse_lost_tags(tx, product, wanted)

@@ -31,7 +31,7 @@ from tests.servers import RunningServer
 from tests.shared_data import shared_data
 
 PORT = "policy.handbook.pages"
-RECALL_FLOOR = 0.5
+RECALL_FLOOR = {"lancedb": 0.9, "weaviate": 0.5}
 TAGGED_FOLDER = "travel-and-leave/"
 TAG = "hr.leave"
 CONTRACT = """kind: DataContract
@@ -168,7 +168,7 @@ def test_the_questions_find_a_page_that_answers_them(handbook: Handbook, record_
     recall = sum(found) / len(found)
     record_property(f"handbook_recall_at_5_{handbook.store}", round(recall, 3))
     print(f"handbook recall@5 on {handbook.store}: {recall:.3f} of {len(found)} questions")
-    assert recall >= RECALL_FLOOR
+    assert recall >= RECALL_FLOOR[handbook.store]
 
 
 def test_a_passage_is_what_stands_in_its_document(handbook: Handbook) -> None:

@@ -8,37 +8,48 @@ from __future__ import annotations
 import glob
 import os
 import re
+import stat
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from datetime import date
 from pathlib import Path, PurePath
 from typing import Protocol
 
-from domain_sdk._document_html import html_text
-from domain_sdk._document_sections import sections
+from domain_sdk._document_sections import plain_text, sections
 from domain_sdk.extraction.extracted import Anchor, Extracted, Page, Unreadable
-from domain_sdk.extraction.file_kinds import AUDIO, KINDS, check_content
+from domain_sdk.extraction.file_kinds import AUDIO, KINDS, check_content, check_text
+from domain_sdk.extraction.plain import TABLE_RULE, decoded
 from domain_sdk.extraction.transcripts import Cue, from_cues
 from domain_sdk.extraction.worker import Extractor
 
-__all__ = ["Document", "DocumentProblem", "Transcriber", "hears", "named_files", "read_file", "sidecar_of"]
+__all__ = [
+    "Document",
+    "DocumentProblem",
+    "Transcriber",
+    "check_file",
+    "hears",
+    "named_files",
+    "problem_of",
+    "read_file",
+    "sidecar_of",
+]
 
-MARKDOWN, TEXT, HTML = "text/markdown", "text/plain", "text/html"
+MARKDOWN, TEXT = "text/markdown", "text/plain"
 _TEXTS: Mapping[str, str] = {
     ".md": MARKDOWN,
     ".markdown": MARKDOWN,
     ".txt": TEXT,
     ".text": TEXT,
-    ".html": HTML,
-    ".htm": HTML,
 }
 _SIDECARS = (".vtt", ".srt", ".json")
 _PLAIN = frozenset({"text/vtt", "application/x-subrip", "application/json", "image/png", "image/jpeg", "image/tiff"})
 """Media types whose text has no Markdown in it."""
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _MOST_BYTES = 1 << 30
-_MOST_TEXT_BYTES = 64 << 20
 _TITLE_WORD = re.compile(r"[^\W\d_]{3,}")
-_TABLE_RULE = re.compile(r"^ {0,3}\|?(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*:?-*:?[ \t]*$", re.MULTILINE)
+_NO_TEXT = re.compile("[\ud800-\udfff\0]")
+"""Halves of characters, and NUL: what no store and no message can hold."""
+_SHORT = 2000
 
 
 class Transcriber(Protocol):
@@ -140,12 +151,14 @@ def hears(path: Path) -> bool:
 def read_file(path: Path, name: str, extractor: Extractor, transcriber: Transcriber | None = None) -> Document | DocumentProblem:
     """The document, or why there is none: never one without text."""
     try:
+        check_file(path, name)
         media_type, extracted = _extracted(path, extractor, transcriber)
     except Unreadable as error:
-        return DocumentProblem(path, str(error))
+        return problem_of(path, str(error))
     except OSError as error:
         return DocumentProblem(path, f"it cannot be read ({error.strerror}): check that it exists and its permissions.")
-    if not extracted.text.strip():
+    extracted = _clean(extracted)
+    if not _says_something(extracted.text):
         return DocumentProblem(path, _why_empty(extracted))
     document = Document(
         path, name, "", extracted.text, media_type, extracted.pages, extracted.empty_pages, extracted.anchors,
@@ -154,11 +167,39 @@ def read_file(path: Path, name: str, extractor: Extractor, transcriber: Transcri
     return _titled(document)
 
 
+def check_file(path: Path, name: str) -> None:
+    """Returns if the file can be read to an end and its name can be written down. Raises: Unreadable, OSError."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise Unreadable("it is no ordinary file (a pipe, a device or a socket): remove it.")
+    if _NO_TEXT.search(name):
+        raise Unreadable("its name is not UTF-8: rename it.")
+
+
+def problem_of(path: Path, reason: str) -> DocumentProblem:
+    """The problem, with a path that can be shown: bytes of a name that are no UTF-8 are written in hexadecimal."""
+    return DocumentProblem(Path(os.fsencode(path).decode("utf-8", "backslashreplace")), reason)
+
+
+def _clean(extracted: Extracted) -> Extracted:
+    """The same with a replacement character for each that is none, so that every place in the text stays."""
+    return replace(
+        extracted,
+        text=_NO_TEXT.sub("\ufffd", extracted.text),
+        anchors=tuple(replace(it, speaker=_NO_TEXT.sub("\ufffd", it.speaker)) for it in extracted.anchors),
+        facts={name: _NO_TEXT.sub("\ufffd", value) for name, value in extracted.facts.items()},
+    )
+
+
+def _says_something(text: str) -> bool:
+    """False if no letter or digit is read in it: white space, rules, a picture in a Word document."""
+    return re.search(r"\w", plain_text(text) if len(text) < _SHORT else text) is not None
+
+
 def _why_empty(extracted: Extracted) -> str:
     from domain_sdk.extraction import ocr
 
     if not extracted.empty_pages:
-        return "it holds no text: fill or remove it."
+        return "it holds no text, or it is in pictures: fill or remove it, or add its text as a document."
     count = len(extracted.empty_pages)
     what = f"its {count} pages are pictures" if count > 1 else "its only page is a picture"
     if ocr.is_available():
@@ -203,23 +244,12 @@ def _heard(path: Path, extractor: Extractor, transcriber: Transcriber | None) ->
 
 
 def _read_text(path: Path, media_type: str) -> Extracted:
-    size = path.stat().st_size
-    if not size:
-        raise Unreadable("it is empty (0 bytes): fill or remove it.")
-    if size > _MOST_TEXT_BYTES:
-        raise Unreadable(f"it has {size >> 20:,} MiB, more than the {_MOST_TEXT_BYTES >> 20:,} that are read: split it.")
-    try:
-        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    except UnicodeDecodeError as error:
-        raise Unreadable(f"it is not UTF-8 (byte {error.start}): convert it to UTF-8.") from error
-    if "\0" in text:
-        raise Unreadable("it holds NUL characters and so is no text: remove it.")
+    text = decoded(path)
+    check_text(path)
     facts: dict[str, str] = {}
-    if media_type == HTML:
-        facts["title"], text = html_text(text)
-    elif media_type == MARKDOWN and (front := _FRONT_MATTER.match(text)):
+    if media_type == MARKDOWN and (front := _FRONT_MATTER.match(text)):
         facts, text = _front_matter(front.group(1)), text[front.end() :]
-    tables = 0 if media_type == TEXT else len(_TABLE_RULE.findall(text))
+    tables = 0 if media_type == TEXT else len(TABLE_RULE.findall(text))
     return Extracted(text, tables=tables, facts={key: value for key, value in facts.items() if value}, parser="text")
 
 
@@ -233,7 +263,16 @@ def _front_matter(front: str) -> dict[str, str]:
     if not isinstance(fields, dict):
         return {}
     named = {"title": "title", "author": "author", "date": "created", "lang": "language", "language": "language"}
-    return {named[key]: " ".join(str(value).split()) for key, value in fields.items() if key in named and value is not None}
+    return {named[key]: " ".join(_scalar(value).split()) for key, value in fields.items() if key in named}
+
+
+def _scalar(value: object) -> str:
+    """A text, number or day as text, texts of a list with commas; "" for others: what aliases multiply is not written out."""
+    if isinstance(value, list):
+        return ", ".join(it for it in value[:20] if isinstance(it, str))
+    if isinstance(value, int) and abs(value) > 10**18:
+        return ""
+    return str(value) if isinstance(value, str | int | float | date) else ""
 
 
 def _titled(document: Document) -> Document:

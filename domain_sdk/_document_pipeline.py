@@ -16,11 +16,22 @@ from typing import TYPE_CHECKING, Any
 
 from domain_sdk._document_about import about_document, document_context
 from domain_sdk._document_cache import DocumentCache
-from domain_sdk._document_files import Document, DocumentProblem, Transcriber, hears, named_files, read_file, sidecar_of
+from domain_sdk._document_files import (
+    Document,
+    DocumentProblem,
+    Transcriber,
+    check_file,
+    hears,
+    named_files,
+    problem_of,
+    read_file,
+    sidecar_of,
+)
 from domain_sdk._document_passages import PassageText, passages
 from domain_sdk._document_record import DocumentRecord, PersonalSpans, facets_of, record_of
 from domain_sdk._document_sections import plain_text, without_figures
 from domain_sdk.catalog import CollectionFacets
+from domain_sdk.extraction.extracted import Unreadable
 from domain_sdk.extraction.worker import Extractor
 from mesh_core.pii.masking import PersonalValues, masked
 from mesh_core.vectors.passages import indexed_text
@@ -130,9 +141,12 @@ class DocumentPipeline:
 
     def _prepared(self, path: Path, name: str, extractor: Extractor) -> _Prepared | DocumentProblem:
         try:
+            check_file(path, name)
             sidecar = sidecar_of(path)
             engine = self.transcriber.name if self.transcriber is not None and hears(path) else ""
             key = self.cache.key(name, path, *([sidecar] if sidecar else []), model=self.embedder.model, engine=engine)
+        except Unreadable as error:
+            return problem_of(path, str(error))
         except OSError as error:
             return DocumentProblem(path, f"it cannot be read ({error.strerror}): check that it exists and its permissions.")
         kept = self.cache.find(key)
@@ -140,7 +154,12 @@ class DocumentPipeline:
             self.reused += 1
             return _Prepared(key, DocumentRecord(**kept[1]), kept=kept[0])
         document = read_file(path, name, extractor, self.transcriber)
-        return document if isinstance(document, DocumentProblem) else _prepared(document, key)
+        if isinstance(document, DocumentProblem):
+            return document
+        prepared = _prepared(document, key)
+        return (
+            prepared if prepared.texts else DocumentProblem(path, "it holds headings and no text below them: fill or remove it.")
+        )
 
     def _embedded(self, prepared: Sequence[_Prepared]) -> Iterator[pa.RecordBatch]:
         """The passages of these documents; every document that was embedded is kept."""

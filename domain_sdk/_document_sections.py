@@ -38,9 +38,9 @@ _CELL_EDGE = re.compile(r"[ \t]*\|[ \t]*")
 _FIGURE = re.compile(r"(?<!\w)[-–—$€£¥(]*\d[\d,.]*\s?[)%x]*(?!\w)|[$€£¥]|[-–—]+(?=\s)")
 _YEAR = re.compile(r"(?:19|20)\d\d\Z")
 _LINK = re.compile(r"!?\[([^\]\[]*)\](?:\([^()\s]*(?:\([^()]*\)[^()\s]*)*(?:\s+\"[^\"]*\")?\)|\[[^\]]*\])")
-_TEMPLATE_LINK = re.compile(r"!?\[([^\]\[]*)\]\(\{%.*?%\}[^)]*\)", re.DOTALL)
+_TEMPLATE_LINK = re.compile(r"!?\[([^\]\[]*)\]\(\{%.{0,500}?%\}[^)]{0,500}\)", re.DOTALL)
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
-_EMPHASIS = re.compile(r"(\*\*|__|\*|`+)(?=\S)(.+?)(?<=\S)\1")
+_EMPHASIS = re.compile(r"(\*\*|__|\*|(?<!`)`{1,3}(?!`))(?=\S)(.{1,1000}?)(?<=\S)\1")
 
 
 @dataclass(frozen=True, slots=True)

@@ -82,6 +82,10 @@ def _extracted(path: Path, media_type: str, answers: IO[str]) -> Extracted:
         from domain_sdk.extraction.transcripts import read_transcript
 
         return read_transcript(path)
+    if media_type == "text/html":
+        from domain_sdk.extraction.plain import read_html
+
+        return read_html(path)
     from domain_sdk.extraction.office import read_office
 
     return read_office(path, media_type)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from domain_sdk.extraction.extracted import Unreadable
 
-__all__ = ["AUDIO", "KINDS", "check_content"]
+__all__ = ["AUDIO", "KINDS", "check_content", "check_text"]
 
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 KINDS: Mapping[str, str] = {
@@ -28,6 +28,8 @@ KINDS: Mapping[str, str] = {
     ".vtt": "text/vtt",
     ".srt": "application/x-subrip",
     ".json": "application/json",
+    ".html": "text/html",
+    ".htm": "text/html",
 }
 """Suffix → media type of what is read in the child process."""
 
@@ -68,6 +70,15 @@ def check_content(path: Path, media_type: str) -> None:
         raise Unreadable(f"its name says {path.suffix} and its content is {_described(head)}: name it as what it is.")
     if media_type in _PARTS:
         _check_archive(path, head, _PARTS[media_type])
+
+
+def check_text(path: Path) -> None:
+    """Returns if the file does not begin as one of another kind that is text too. Raises: Unreadable, OSError."""
+    with path.open("rb") as file:
+        head = file.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
+    if head[:5].lower() in (b"<!doc", b"<html", b"%pdf-", b"{\\rtf"):
+        what = "HTML" if head[:1] == b"<" else _described(head)
+        raise Unreadable(f"its name says {path.suffix} and its content is {what}: name it as what it is.")
 
 
 def _described(head: bytes) -> str:

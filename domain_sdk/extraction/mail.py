@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from email import message_from_binary_file
 from email.errors import MessageError
-from email.message import EmailMessage
+from email.message import EmailMessage, MIMEPart
 from email.policy import default
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -44,9 +44,17 @@ def _body(message: EmailMessage) -> str:
     part = message.get_body(preferencelist=("plain", "html"))
     if part is None:
         return ""
-    content = part.get_content()
-    text = content if isinstance(content, str) else str(content, "utf-8", "replace")
+    text = _content(part)
     return html_text(text)[1] if part.get_content_subtype() == "html" else text.replace("\r\n", "\n").replace("\0", "")
+
+
+def _content(part: MIMEPart) -> str:
+    """The part's text; bytes of a character set that nobody knows are read as UTF-8, with marks for what is none."""
+    try:
+        content = part.get_content()
+    except LookupError:
+        content = part.get_payload(decode=True)
+    return content if isinstance(content, str) else bytes(content or b"").decode("utf-8", "replace")
 
 
 def _header(message: EmailMessage, name: str) -> str:

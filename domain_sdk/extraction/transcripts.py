@@ -6,6 +6,7 @@ Cues of one speaker that follow each other become a paragraph. Source: W3C WebVT
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
@@ -45,6 +46,8 @@ def from_cues(cues: Iterable[Cue], *, parser: str) -> Extracted:
         said = " ".join(cue.text.split())
         if not said:
             continue
+        if not (math.isfinite(cue.begin) and math.isfinite(cue.end)):
+            raise Unreadable("it is a transcript with times that are no numbers: get it anew.")
         is_new = turn is None or cue.speaker != turn[0] or cue.begin - turn[1] > _NEW_PARAGRAPH_SECONDS
         glue = "" if not parts else "\n\n" if is_new else " "
         if is_new:
@@ -108,14 +111,25 @@ def _transcribe_cues(text: str) -> list[Cue]:
         segments = results.get("audio_segments")
         if segments:
             return [
-                Cue(float(it["start_time"]), float(it["end_time"]), it["transcript"], it.get("speaker_label", ""))
+                Cue(
+                    float(it["start_time"]),
+                    float(it["end_time"]),
+                    _words(it["transcript"]),
+                    _words(it.get("speaker_label") or ""),
+                )
                 for it in segments
             ]
         return list(_item_cues(results))
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise Unreadable(
             "it is JSON, and no transcript of Amazon Transcribe (results with items): remove or convert it."
         ) from error
+
+
+def _words(value: object) -> str:
+    if not isinstance(value, str):
+        raise TypeError(f"{type(value).__name__} where words should be")
+    return value
 
 
 def _item_cues(results: Any) -> Iterator[Cue]:  # noqa: ANN401  (JSON)

@@ -28,6 +28,7 @@ _SUPPORTED = re.compile(r"v3\.(0\.[0-9]+|1\.0|2\.0)\Z")
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _MAX_MESSAGE = 300
 _OPEN_KEYWORDS = frozenset({"unevaluatedProperties", "additionalProperties"})
+_Path = tuple[str | int, ...]
 _SECONDARY = _OPEN_KEYWORDS | {"oneOf", "anyOf"}
 
 
@@ -98,7 +99,8 @@ def schema_violations(document: object) -> tuple[Violation, ...]:
     today, is_old = as_today(document), is_of_3_0(document)
     errors = [] if _is_valid(today, is_old=is_old) else list(_validator(is_old=is_old).iter_errors(today))
     blamed = [tuple(error.absolute_path) for error in errors if error.validator not in _SECONDARY]
-    found = [violation for error in errors for violation in _violations(error, blamed)]
+    failing = [tuple(error.absolute_path) for error in errors if error.validator not in _OPEN_KEYWORDS]
+    found = [violation for error in errors for violation in _violations(error, blamed, failing)]
     if wants_status(document):
         found.append(Violation("$", "'status' is a required property until ODCS 3.1; say proposed, draft, active or the like."))
     if isinstance(document, dict) and not any(violation.path == "$.apiVersion" for violation in found):
@@ -111,17 +113,18 @@ def _version_violations(version: object) -> Iterator[Violation]:
         yield Violation("$.apiVersion", f"{version!r} is not supported; write the contract in v3.0.0 to v3.2.0.")
 
 
-def _violations(error: ValidationError, blamed: list[tuple[str | int, ...]]) -> Iterator[Violation]:
+def _violations(error: ValidationError, blamed: list[_Path], failing: list[_Path]) -> Iterator[Violation]:
     path = tuple(error.absolute_path)
     if error.validator in _OPEN_KEYWORDS:
         # A failed branch leaves the fields it would allow unevaluated: then only a field no part of ODCS has is the user's.
-        is_certain = error.validator == "additionalProperties" or not any(other[: len(path)] == path for other in blamed)
+        is_certain = error.validator == "additionalProperties" or not any(other[: len(path)] == path for other in failing)
         for key in _unexpected(error):
             if is_certain or key not in _known_fields():
                 yield Violation(_json_path((*path, key)), f"{key!r} is not a field of ODCS here; remove it or correct its name.")
         return
     if error.validator not in _SECONDARY or path not in blamed:
-        yield Violation(_json_path(path), _message(error))
+        inner = _within_chosen(error)
+        yield from (Violation(_json_path(tuple(it.absolute_path)), _message(it)) for it in inner or [error])
 
 
 def _unexpected(error: ValidationError) -> list[str]:
@@ -137,6 +140,12 @@ def _message(error: ValidationError) -> str:
         return f"give exactly one of {', '.join(operators)}; it has {', '.join(given) or 'none'}."
     text = error.message
     return text if len(text) <= _MAX_MESSAGE else f"{text[: _MAX_MESSAGE - 1]}…"
+
+
+def _within_chosen(error: ValidationError) -> list[ValidationError]:
+    """Where exactly one of the alternatives was given: what is wrong with its value; else empty."""
+    given = [name for name in _alternatives(error) if isinstance(error.instance, dict) and name in error.instance]
+    return [it for it in error.context or () if len(given) == 1 and list(it.relative_path)[:1] == given]
 
 
 def _alternatives(error: ValidationError) -> list[str]:

@@ -53,6 +53,11 @@ class _Open:
     anchor: str | None
     key: str | None = None
     size: int = 1
+    merged: list[object] = field(default_factory=list)
+
+
+_MERGE = "\0<<"
+"""The key of a plain `<<`, which no text can have: what stands under it is merged into the mapping. Source: YAML 1.1 "merge"."""
 
 
 @dataclass(slots=True)
@@ -74,6 +79,9 @@ class _Builder:
             parent.value.append(value)
         elif parent.key is None:
             parent.key = self._key(parent.value, value, event)
+        elif parent.key == _MERGE:
+            parent.merged += value if isinstance(value, list) else [value]
+            parent.key = None
         else:
             parent.value[parent.key] = value
             parent.key = None
@@ -89,6 +97,8 @@ class _Builder:
     def close(self, event: yaml.Event) -> None:
         """The innermost collection is complete and in its parent."""
         done = self.stack.pop()
+        if done.merged and isinstance(done.value, dict):
+            _merge(done.value, done.merged, event)
         if done.anchor:
             self.anchors[done.anchor] = (done.value, done.size)
         self.add(done.value, done.size, event)
@@ -101,12 +111,23 @@ class _Builder:
 
     @staticmethod
     def _key(mapping: dict[str, Any], value: object, event: yaml.Event) -> str:
+        if value == "<<" and not getattr(event, "style", _MERGE):
+            return _MERGE
         key = value if isinstance(value, str) else getattr(event, "value", None)
         if key is None:
             raise UnreadableText("a key must be a plain scalar.", _line(event))
         if key in mapping:
             raise UnreadableText(f"the key {key!r} stands twice in one mapping; keep one.", _line(event))
         return str(key)
+
+
+def _merge(mapping: dict[str, Any], sources: list[object], event: yaml.Event) -> None:
+    """The mapping has what it lacks of the sources; of two the first counts."""
+    for source in sources:
+        if not isinstance(source, dict):
+            raise UnreadableText("under << stands something else than mappings: name them by alias.", _line(event))
+        for key, value in source.items():
+            mapping.setdefault(key, value)
 
 
 def parse_yaml(text: str) -> object:

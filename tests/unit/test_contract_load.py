@@ -6,6 +6,7 @@ import contextlib
 from pathlib import Path
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -296,3 +297,20 @@ def test_status_is_required_until_3_1(version: str, *, is_refused: bool) -> None
         assert [it.path for it in refused(text).violations] == ["$"]
     else:
         assert load_contract(text).status is None
+
+
+def test_a_mapping_may_be_merged_by_alias_as_yaml_tools_do_it() -> None:
+    """Compared with PyYAML's own reading: the mapping's own keys count, then the first of several sources."""
+    text = (
+        "schema:\n- name: t\n  properties:\n  - &a {name: a, logicalType: string, required: true}\n"
+        "  - &b {name: b, logicalType: integer, unique: true}\n  - {<<: *a, name: c}\n  - {name: d, <<: [*a, *b]}\n"
+    )
+    loaded = load_contract(HEAD + text)
+    assert loaded.document["schema"] == yaml.safe_load(text)["schema"]
+    assert [it.path for it in refused(f"{HEAD}<<: 7\n").violations] == ["$"]
+
+
+def test_a_wrong_value_of_the_one_operator_that_is_given_is_told_at_its_place() -> None:
+    rule = "{metric: nullValues, mustBeBetween: [1, b]}"
+    text = f"{HEAD}schema:\n- name: t\n  properties: [{{name: a, logicalType: string, quality: [{rule}]}}]\n"
+    assert [it.path for it in refused(text).violations] == ["$.schema[0].properties[0].quality[0].mustBeBetween[1]"]

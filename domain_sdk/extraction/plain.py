@@ -6,6 +6,7 @@ import re
 from pathlib import Path
 
 from domain_sdk._document_html import html_text
+from domain_sdk.extraction.encodings import characters
 from domain_sdk.extraction.extracted import Extracted, Unreadable
 
 __all__ = ["TABLE_RULE", "decoded", "read_html"]
@@ -15,17 +16,14 @@ TABLE_RULE = re.compile(r"^ {0,3}\|?(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*:?-*:?[ \t]*$
 _MOST_BYTES = 64 << 20
 
 
-def decoded(path: Path) -> str:
-    """The file's characters. Raises: Unreadable, if it is empty, too large or no text."""
+def decoded(path: Path, *, is_html: bool = False) -> str:
+    """The file's characters; a page may declare which. Raises: Unreadable, if it is empty, too large or no text."""
     size = path.stat().st_size
     if not size:
         raise Unreadable("it is empty (0 bytes): fill or remove it.")
     if size > _MOST_BYTES:
         raise Unreadable(f"it has {size >> 20:,} MiB, more than the {_MOST_BYTES >> 20:,} that are read: split it.")
-    try:
-        text = path.read_bytes().decode("utf-8-sig").replace("\r\n", "\n").replace("\r", "\n")
-    except UnicodeDecodeError as error:
-        raise Unreadable(f"it is not UTF-8 (byte {error.start}): convert it to UTF-8.") from error
+    text = characters(path.read_bytes(), is_html=is_html).replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
         raise Unreadable("it holds NUL characters and so is no text: remove it.")
     return text
@@ -33,5 +31,5 @@ def decoded(path: Path) -> str:
 
 def read_html(path: Path) -> Extracted:
     """What a reader sees of the page. The parser needs hours for some tags that never end, so this is read in the child."""
-    title, text = html_text(decoded(path))
+    title, text = html_text(decoded(path, is_html=True))
     return Extracted(text, tables=len(TABLE_RULE.findall(text)), facts={"title": title} if title else {}, parser="text")

@@ -14,6 +14,7 @@ from html import unescape
 from pathlib import Path
 from typing import Any
 
+from domain_sdk.extraction.encodings import characters
 from domain_sdk.extraction.extracted import Anchor, Extracted, Unreadable
 
 __all__ = ["Cue", "from_cues", "read_transcript"]
@@ -63,10 +64,7 @@ def from_cues(cues: Iterable[Cue], *, parser: str) -> Extracted:
 
 def read_transcript(path: Path) -> Extracted:
     """The transcript in a file of one of the three forms. Raises: Unreadable."""
-    try:
-        text = path.read_bytes().decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Unreadable(f"it is not UTF-8 (byte {error.start}): convert it to UTF-8.") from error
+    text = characters(path.read_bytes())
     suffix = path.suffix.lower()
     if suffix == ".json":
         return from_cues(_transcribe_cues(text), parser="transcribe")

@@ -11,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import lancedb
@@ -35,7 +36,9 @@ _match_query: Any = lancedb.query.MatchQuery  # its type names every defaulted a
 
 _SHOWN = ("document", "title", "page", "attributes")
 """What is fetched of every candidate that is to be arranged: texts only of those that are given."""
-_Found = dict[str, tuple[int, float]]
+_Found = dict[str, Mapping[str, Any]]
+_BESIDE = 4
+"""Keyword searches at work at a time; others wait."""
 _KEEP_FILES = timedelta(hours=1)
 _AT_ONCE = timedelta(milliseconds=5)
 
@@ -47,6 +50,7 @@ class LanceDbStore:
         self._database: Any = lancedb.connect(folder, read_consistency_interval=timedelta(0))
         self._tag_sets = VersionMemory[Mapping[str, Sequence[str]]]()
         self._whole: dict[str, tuple[int, int, bool]] = {}
+        self._beside = ThreadPoolExecutor(_BESIDE, thread_name_prefix="lancedb-words")  # a thread a search would cost more
 
     def ensure_collection(self, name: str, *, dimensions: int, attributes: Mapping[str, type]) -> None:
         """See VectorStore."""
@@ -128,34 +132,28 @@ class LanceDbStore:
         if scope.is_empty or limit < 1:
             return []
         table = self._table(collection)
-        table.checkout(table.version)  # one commit for all that follows: row ids mean something within it only
+        commit = table.version
+        table.checkout(commit)  # one commit for all that follows: row ids mean something within it only
         rows = LanceRows(table, None)
         asked = check_vector(vector, dimensions=rows.dimensions, what="the question")
         where = self._where(collection, rows, version=version, scope=scope)
-        if not self._is_whole(collection, table, version):
+        if not self._is_whole(collection, table, commit=commit, version=version):
             where.append(_at(version))
-        wanted = max(CANDIDATES, limit)
+        ranked = partial(_ranked, columns=_SHOWN if arrange else (), where=where, limit=max(CANDIDATES, limit))
         dense: _Found = {}
-        with ThreadPoolExecutor(max_workers=1) as beside:  # the two searches leave Python, so they run at the same time
-            if alpha < 1 and text.strip():
-                asked_words = _match_query(with_word_pairs(text), "indexed_text")
-                query = table.search(asked_words, query_type="fts").select(["key", "_score"])
-                words = beside.submit(_ranked, query, where=where, limit=wanted)
-            else:
-                words = None
-            if alpha > 0 or words is None:
-                query = table.search(asked, query_type="vector", vector_column_name="vector").distance_type("cosine")
-                dense = _ranked(query.bypass_vector_index().select(["key", "_distance"]), where=where, limit=wanted)
-            sparse = words.result() if words is not None else {}
-        scores = fused_order(
-            {key: -distance for key, (_, distance) in dense.items()},
-            {key: score for key, (_, score) in sparse.items()},
-            alpha=alpha,
-        )
-        best = [{**sparse, **dense}[key][0] for key in scores]
+        words = None
+        if alpha < 1 and text.strip():  # the two searches leave Python, so they run at the same time
+            asked_words = _match_query(with_word_pairs(text), "indexed_text")
+            words = self._beside.submit(ranked, table.search(asked_words, query_type="fts"), score="_score")
+        if alpha > 0 or words is None:
+            query = table.search(asked, query_type="vector", vector_column_name="vector").distance_type("cosine")
+            dense = ranked(query.bypass_vector_index(), score="_distance")
+        sparse = words.result() if words is not None else {}
+        best = _fused(dense, sparse, alpha=alpha)
         if arrange:
-            best = [best[place] for place in arrange([_candidate(row) for row in rows.at(best, _SHOWN)])]
-        return [Hit(stored_passage(row), rank) for rank, row in enumerate(rows.at(best[:limit], RETURNED), start=1)]
+            best = [best[place] for place in arrange([_candidate(row) for row in best])]
+        row_ids = [row["_rowid"] for row in best[:limit]]
+        return [Hit(stored_passage(row), rank) for rank, row in enumerate(rows.at(row_ids, RETURNED), start=1)]
 
     def count(self, collection: str, version: int) -> int:
         """See VectorStore."""
@@ -165,6 +163,7 @@ class LanceDbStore:
 
     def close(self) -> None:
         """See VectorStore. LanceDB holds no connection; its files are closed as they are collected."""
+        self._beside.shutdown()
         self._tag_sets.clear()
 
     def _create(self, name: str, schema: pa.Schema) -> None:
@@ -185,9 +184,8 @@ class LanceDbStore:
     def _rows(self, name: str) -> LanceRows:
         return LanceRows(self._table(name), self._table(name, tag_sets=True))
 
-    def _is_whole(self, collection: str, table: Any, version: int) -> bool:  # noqa: ANN401
+    def _is_whole(self, collection: str, table: Any, *, commit: int, version: int) -> bool:  # noqa: ANN401
         """True if readers of the version see every row of the commit that the table is at: then no filter need say so."""
-        commit = table.version
         kept = self._whole.get(collection)
         if kept is None or kept[:2] != (commit, version):
             kept = commit, version, not table.count_rows(f"not ({_at(version)})")
@@ -224,14 +222,22 @@ def _at(version: int) -> str:
     return f"valid_from <= {version} and valid_to > {version}"
 
 
-def _ranked(query: Any, *, where: Sequence[str], limit: int) -> _Found:  # noqa: ANN401
-    """Key → row id and score (the last column asked for) of the best candidates. Nothing else is read of a candidate here."""
+def _ranked(query: Any, *, score: str, columns: Sequence[str], where: Sequence[str], limit: int) -> _Found:  # noqa: ANN401
+    """Key → row id, score and these columns of the best candidates: with the search they cost less than read after it."""
     filtered = query.where(" and ".join(where), prefilter=True) if where else query
-    table = filtered.limit(limit).with_row_id(True).to_arrow()
-    score = next(name for name in ("_score", "_distance") if name in table.column_names)
-    return dict(
-        zip(table["key"].to_pylist(), zip(table["_rowid"].to_pylist(), table[score].to_pylist(), strict=True), strict=True)
+    table = filtered.select(["key", score, *columns]).limit(limit).with_row_id(True).to_arrow()
+    return {row["key"]: row for row in table.to_pylist()}
+
+
+def _fused(dense: _Found, sparse: _Found, *, alpha: float) -> list[Mapping[str, Any]]:
+    """The rows of both searches, best first."""
+    scores = fused_order(
+        {key: -row["_distance"] for key, row in dense.items()},
+        {key: row["_score"] for key, row in sparse.items()},
+        alpha=alpha,
     )
+    found = {**sparse, **dense}
+    return [found[key] for key in scores]
 
 
 def _candidate(row: Mapping[str, Any]) -> Candidate:

@@ -154,7 +154,8 @@ class Eraser:
         root = self._warehouse.port_location(port.port)
         if not holds_version(root, port.served):
             raise Conflict(f"{port.port} holds something that is not served: publish it again, then erase.", resource=port.port)
-        written = write_without(root, self._rows(port, port.served, subject), erasure_id=said[0], version=said[1])
+        held, scratch = self._rows(port, port.served, subject), self._backend.settings.home
+        written = write_without(root, held, erasure_id=said[0], version=said[1], scratch=scratch)
         if left := self._rows(port, written, subject).count():
             raise Conflict(f"{left} of {rows} rows of {port.port} were not removed: repeat the command.", resource=port.port)
         return written

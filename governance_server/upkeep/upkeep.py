@@ -136,7 +136,8 @@ class Upkeep:
         done = []
         for table in tables:
             columns = _z_order(ports[table.name.rpartition(".")[2]], z_order)
-            compacted = compact(self._warehouse.port_location(table.name), table.delta_version, z_order=columns)
+            root, scratch = self._warehouse.port_location(table.name), self._backend.settings.home
+            compacted = compact(root, table.delta_version, z_order=columns, scratch=scratch)
             fault_point("compact.written")
             if compacted is not None and compacted.delta_version != table.delta_version:
                 self._pin(entry, table.name, compacted.delta_version, principal)

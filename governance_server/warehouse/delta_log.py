@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
+from urllib.parse import unquote
 
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Schema, Transaction
@@ -31,8 +32,10 @@ __all__ = [
     "PUBLICATION_KEY",
     "VERSION_KEY",
     "CommitMode",
+    "Exchange",
     "TableChange",
     "commit_version",
+    "exchange_files",
     "find_version",
     "take_over",
 ]
@@ -113,6 +116,29 @@ def _committed(table: DeltaTable | None, table_root: Folder, change: TableChange
     fault_point("commit_version.after_log")
     table_root.settle(*_log_entry(delta_version))
     return delta_version
+
+
+@dataclass(frozen=True, slots=True)
+class Exchange:
+    """Files of a table that go out, by their paths in its log, and files in its folder that come in for them."""
+
+    removed: Sequence[str]
+    added: Sequence[VerifiedFile]
+    is_data_change: bool
+
+
+def exchange_files(table: DeltaTable, table_root: Folder, change: Exchange, properties: CommitProperties) -> None:
+    """The opened table has an entry more, in which the files are exchanged; schema and partitions stay.
+
+    Raises: CommitFailedError, DeltaError, OSError; VersionConflict if a file is not in the table; StorageUnavailable.
+    """
+    table_root.settle()
+    added = [_add_action(table_root, file, is_data_change=change.is_data_change) for file in change.added]
+    moment = max((action.modification_time for action in added), default=0)
+    removed = _remove_actions(table, change.removed, moment, is_data_change=change.is_data_change)
+    partition_by = list(table.metadata().partition_columns) or None
+    table.create_write_transaction([*added, *removed], "append", table.schema(), partition_by, commit_properties=properties)
+    table.update_incremental()
 
 
 def find_version(table_root: Folder, *, publication_id: str, version: int, tables: OpenTables | None = None) -> int | None:
@@ -211,7 +237,7 @@ def _put_on_top(table: DeltaTable, entry: _Entry) -> None:
     )
 
 
-def _remove_actions(table: DeltaTable, names: Sequence[str], moment: int) -> list[RemoveAction]:
+def _remove_actions(table: DeltaTable, names: Sequence[str], moment: int, *, is_data_change: bool = True) -> list[RemoveAction]:
     """Actions for the table's files of these names. Raises: VersionConflict if one is not in the table."""
     if not names:
         return []
@@ -221,7 +247,8 @@ def _remove_actions(table: DeltaTable, names: Sequence[str], moment: int) -> lis
     for action in pa.table(table.get_add_actions(flatten=False)).to_pylist():
         if action["path"] in wanted:
             values = {name: partition_text(action["partition"][name]) for name in columns} if columns else {}
-            found[action["path"]] = RemoveAction(action["path"], True, moment, int(action["size_bytes"]), values)
+            path = unquote(str(action["path"]))  # delta-rs encodes it as it is in the log
+            found[action["path"]] = RemoveAction(path, is_data_change, moment, int(action["size_bytes"]), values)
     if len(found) < len(wanted):
         raise VersionConflict(f"{len(wanted) - len(found)} files that were to go out are not in {table.table_uri} any more.")
     return [found[name] for name in names]
@@ -255,7 +282,7 @@ def _has_naive_timestamp(data_type: pa.DataType) -> bool:
     return any(_has_naive_timestamp(data_type.field(i).type) for i in range(data_type.num_fields))
 
 
-def _add_action(table_root: Folder, file: VerifiedFile) -> AddAction:
+def _add_action(table_root: Folder, file: VerifiedFile, *, is_data_change: bool = True) -> AddAction:
     found = table_root.find(file.name)
     if found is None:
         raise StorageUnavailable(table_root.uri, f"{file.name} is gone")
@@ -264,7 +291,7 @@ def _add_action(table_root: Folder, file: VerifiedFile) -> AddAction:
         size=found.size,
         partition_values=dict(file.partition),
         modification_time=found.modified_milliseconds,
-        data_change=True,
+        data_change=is_data_change,
         stats=file.stats_json,
     )
 

@@ -9,9 +9,11 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Collection, Iterable
+from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
 
+import polars as pl
 import pyarrow as pa
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
@@ -19,8 +21,10 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from governance_server.warehouse.delta_log import APP_ID, PUBLICATION_KEY, VERSION_KEY
 from governance_server.warehouse.errors import StorageUnavailable, VersionConflict
 from governance_server.warehouse.folder import Folder
-from governance_server.warehouse.row_copies import ROWS_STAY
-from governance_server.warehouse.subject_values import SubjectRows, plain
+from governance_server.warehouse.partition_rewriting import RowTest, remove_rows
+from governance_server.warehouse.row_copies import keeps_rows
+from governance_server.warehouse.subject_values import SubjectRows, is_subject, plain
+from governance_server.warehouse.table_care import rewriting_of
 
 __all__ = ["ERASURE_KEY", "files_of", "holds_version", "remove_folders", "scrub_log", "write_without"]
 
@@ -31,7 +35,7 @@ _ACTIONS = ("add", "remove")
 _BATCH_ROWS = 64 * 1024
 
 
-def write_without(table_root: Folder, rows: SubjectRows, *, erasure_id: str, version: int) -> int:
+def write_without(table_root: Folder, rows: SubjectRows, *, erasure_id: str, version: int, scratch: Path | None = None) -> int:
     """The newest Delta version holds no row of the subject; returned is its number. Raises: StorageUnavailable, VersionConflict.
 
     Only files with such rows are written anew, or all if the values lie where no predicate of Delta looks. The log has a value in
@@ -44,17 +48,28 @@ def write_without(table_root: Folder, rows: SubjectRows, *, erasure_id: str, ver
     )
     try:
         table = DeltaTable(table_root.uri, storage_options=table_root.storage_options)
-        if rows.is_deep:
+        if table.metadata().partition_columns:
+            remove_rows(rewriting_of(table, table_root, scratch), _stays(rows), rows.columns, properties)
+        elif rows.is_deep:
             write_deltalake(table, _batches(table, rows), mode="overwrite", commit_properties=properties)
         else:
             table.delete(_predicate(rows), commit_properties=properties)
         found = int(DeltaTable(table_root.uri, storage_options=table_root.storage_options).version())
     except CommitFailedError as error:
         raise VersionConflict(f"Another writer changed {table_root.uri} meanwhile: try again.") from error
-    except (DeltaError, OSError) as error:
+    except (DeltaError, pa.ArrowException, OSError) as error:
         raise StorageUnavailable(table_root.uri, type(error).__name__) from None  # its text holds the value
     table_root.settle("_delta_log", f"{found:020}.json")
     return found
+
+
+def _stays(rows: SubjectRows) -> RowTest:
+    def test(batch: pa.RecordBatch) -> pa.BooleanArray:
+        frame = pl.DataFrame(batch)
+        stays = frame.select(~is_subject(frame.schema, rows.columns, rows.values)).to_series()
+        return pa.array(stays.to_arrow(), pa.bool_())
+
+    return test
 
 
 def _predicate(rows: SubjectRows) -> str:
@@ -78,7 +93,7 @@ def holds_version(table_root: Folder, delta_version: int) -> bool:
         entries = table.history(since) if since else []
     except (DeltaError, OSError) as error:
         raise StorageUnavailable(table_root.uri, str(error).splitlines()[0]) from error
-    return all(entry.get("operation") in ROWS_STAY or ERASURE_KEY in entry for entry in entries)
+    return all(keeps_rows(entry) or ERASURE_KEY in entry for entry in entries)
 
 
 def files_of(table_root: Folder, delta_versions: Iterable[int]) -> set[str]:

@@ -1,6 +1,7 @@
 """Compaction and vacuum of a port's table: the same rows in fewer or better sorted files, and no file that nobody needs.
 
-A Delta version that is pinned reads the same before and after. Delta-rs does the work; what is here says what may be done.
+A Delta version that is pinned reads the same before and after. Delta-rs does the work, of partitioned tables
+a partition at a time; what is here says what may be done.
 Source: Delta protocol, "Add File" (`dataChange`); delta-rs, `optimize` and `vacuum`.
 """
 
@@ -10,6 +11,7 @@ import time
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from pathlib import Path
 from typing import TypeVar
 
 import pyarrow as pa
@@ -18,9 +20,10 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from governance_server.warehouse.errors import StorageUnavailable, VersionConflict
 from governance_server.warehouse.folder import Folder
+from governance_server.warehouse.partition_rewriting import Rewriting, pack_partitions
 from governance_server.warehouse.row_copies import newest_copy
 
-__all__ = ["Compacted", "clear_files", "compact", "vacuum"]
+__all__ = ["Compacted", "clear_files", "compact", "rewriting_of", "vacuum"]
 
 _TARGET_BYTES = 128 << 20
 _SPILL_BYTES = 256 << 20
@@ -37,23 +40,33 @@ class Compacted:
     files_after: int
 
 
-def compact(table_root: Folder, delta_version: int, *, z_order: Sequence[str] = ()) -> Compacted | None:
+def compact(
+    table_root: Folder, delta_version: int, *, z_order: Sequence[str] = (), scratch: Path | None = None
+) -> Compacted | None:
     """The rows of this Delta version lie in few files, sorted along a Z-curve of the columns if any are given.
 
-    None if something else was written to the table since: it is then no copy of that version any more.
+    None if something else was written to the table since: it is then no copy of that version any more. A partition is written in
+    the folder `scratch` first, the system's own for temporary files if none is given.
 
     Raises: StorageUnavailable; VersionConflict if another writer was faster.
     """
-    return _told(table_root, lambda: _compact(table_root, delta_version, z_order))
+    return _told(table_root, lambda: _compact(table_root, delta_version, z_order, scratch))
 
 
-def _compact(table_root: Folder, delta_version: int, z_order: Sequence[str]) -> Compacted | None:
+def rewriting_of(table: DeltaTable, table_root: Folder, scratch: Path | None) -> Rewriting:
+    """What writing partitions of the opened table anew needs to know."""
+    return Rewriting(table, table_root, scratch, target_bytes=_TARGET_BYTES, spill_bytes=_SPILL_BYTES)
+
+
+def _compact(table_root: Folder, delta_version: int, z_order: Sequence[str], scratch: Path | None) -> Compacted | None:
     table = DeltaTable(table_root.uri, storage_options=table_root.storage_options)
     if newest_copy(table, delta_version) is None:
         return None
     before, rows = _size(table)
     properties = CommitProperties(max_commit_retries=0)
-    if z_order:
+    if table.metadata().partition_columns:
+        pack_partitions(rewriting_of(table, table_root, scratch), z_order)
+    elif z_order:
         table.optimize.z_order(
             list(z_order), target_size=_TARGET_BYTES, max_spill_size=_SPILL_BYTES, commit_properties=properties
         )
@@ -119,5 +132,5 @@ def _told(table_root: Folder, work: Callable[[], _T]) -> _T:
         return work()
     except CommitFailedError as error:
         raise VersionConflict(f"Another writer changed {table_root.uri} meanwhile: try again.") from error
-    except (DeltaError, OSError) as error:
+    except (DeltaError, pa.ArrowException, OSError) as error:
         raise StorageUnavailable(table_root.uri, str(error).splitlines()[0]) from error

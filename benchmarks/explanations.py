@@ -231,11 +231,10 @@ WHY_MISSED: Mapping[str, str] = {
         "compare `checks.engine_p99`, and run it on an idle machine."
     ),
     **{
-        f"governed_retrieval.{store}_recall_at_{share}": (
-            "Scopes are exact: vector search alone agrees wholly (a test of both stores). BM25 weighs words by how many passages "
-            "of the whole collection hold them, in both stores, where the smaller index counts its own; so places change."
+        f"governed_retrieval.weaviate_recall_at_{share}": (
+            "Scopes are exact: vector search alone agrees wholly (a test of both stores). Weaviate's BM25 weighs words by how "
+            "many passages of the whole collection hold them, where the smaller index counts its own; so places change."
         )
-        for store in ("lancedb", "weaviate")
         for share in ("50", "10", "1", "0_1")
     },
     "retrieval.lancedb_p50": (

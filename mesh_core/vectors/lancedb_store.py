@@ -15,7 +15,6 @@ from functools import partial
 from typing import Any
 
 import lancedb
-import lancedb.query
 import pyarrow as pa
 from lancedb.index import FTS
 
@@ -23,22 +22,20 @@ from mesh_core.expressions.binding import is_true
 from mesh_core.expressions.sql import to_sql
 from mesh_core.vectors.fusion import CANDIDATES, fused_order
 from mesh_core.vectors.identifiers import collection_identifier
+from mesh_core.vectors.lancedb_keywords import KeywordQueries
 from mesh_core.vectors.lancedb_rows import RETURNED, LanceRows, attribute_arrow_field, stored_passage, table_schema
 from mesh_core.vectors.passages import Candidate, Hit, Passage, check_vector
 from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
 from mesh_core.vectors.staging import check_version, erase, prune, stage, unstage
 from mesh_core.vectors.store import DEFAULT_ALPHA, AllowedScope, Arrange, CollectionMissing, StageResult
-from mesh_core.vectors.word_pairs import with_word_pairs
 
 __all__ = ["LanceDbStore"]
-
-_match_query: Any = lancedb.query.MatchQuery  # its type names every defaulted argument as required
 
 _SHOWN = ("document", "title", "page", "attributes")
 """What is fetched of every candidate that is to be arranged: texts only of those that are given."""
 _Found = dict[str, Mapping[str, Any]]
 _BESIDE = 4
-"""Keyword searches at work at a time; others wait."""
+"""Searches at work beside those of callers' own threads; others wait."""
 _KEEP_FILES = timedelta(hours=1)
 _AT_ONCE = timedelta(milliseconds=5)
 
@@ -50,7 +47,8 @@ class LanceDbStore:
         self._database: Any = lancedb.connect(folder, read_consistency_interval=timedelta(0))
         self._tag_sets = VersionMemory[Mapping[str, Sequence[str]]]()
         self._whole: dict[str, tuple[int, int, bool]] = {}
-        self._beside = ThreadPoolExecutor(_BESIDE, thread_name_prefix="lancedb-words")  # a thread a search would cost more
+        self._keywords = KeywordQueries()
+        self._beside = ThreadPoolExecutor(_BESIDE, thread_name_prefix="lancedb")  # a thread a search would cost more
 
     def ensure_collection(self, name: str, *, dimensions: int, attributes: Mapping[str, type]) -> None:
         """See VectorStore."""
@@ -69,6 +67,7 @@ class LanceDbStore:
         for table in _tables(name):
             self._database.drop_table(table, ignore_missing=True)
         self._tag_sets.forget(name)
+        self._keywords.forget(name)
 
     def rebuild(self, collection: str) -> int:
         """See VectorStore. Vectors are compared one by one and have no index here."""
@@ -140,15 +139,15 @@ class LanceDbStore:
         if not self._is_whole(collection, table, commit=commit, version=version):
             where.append(_at(version))
         ranked = partial(_ranked, columns=_SHOWN if arrange else (), where=where, limit=max(CANDIDATES, limit))
-        dense: _Found = {}
-        words = None
-        if alpha < 1 and text.strip():  # the two searches leave Python, so they run at the same time
-            asked_words = _match_query(with_word_pairs(text), "indexed_text")
-            words = self._beside.submit(ranked, table.search(asked_words, query_type="fts"), score="_score")
-        if alpha > 0 or words is None:
-            query = table.search(asked, query_type="vector", vector_column_name="vector").distance_type("cosine")
-            dense = ranked(query.bypass_vector_index(), score="_distance")
-        sparse = words.result() if words is not None else {}
+        has_words = bool(alpha < 1 and text.strip())
+        nearest = table.search(asked, query_type="vector", vector_column_name="vector").distance_type("cosine")
+        nearest = nearest.bypass_vector_index()
+        beside = self._beside.submit(ranked, nearest, score="_distance") if alpha > 0 or not has_words else None
+        sparse: _Found = {}
+        if has_words:  # the two searches leave Python, so they run at the same time
+            query = self._keywords.query(text, collection=collection, table=table, where=where, each=self._beside.map)
+            sparse = ranked(table.search(query, query_type="fts"), score="_score")
+        dense = beside.result() if beside is not None else {}
         best = _fused(dense, sparse, alpha=alpha)
         if arrange:
             best = [best[place] for place in arrange([_candidate(row) for row in best])]

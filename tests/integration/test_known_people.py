@@ -37,12 +37,12 @@ def olga(server: RunningServer, tmp_path_factory: pytest.TempPathFactory) -> Ite
     columns = [
         "id: string, required: true, primaryKey: true, primaryKeyPosition: 1",
         "name: string, tags: [pii.name]",
-        "region: string",
+        "region: string, partitioned: true",
     ]
     with server.user("user:olga") as mesh:
-        mesh.domain("crm").product("people", contract("crm.people", {"customers": columns})).publish(
-            customers=people, progress=False
-        )
+        table = mesh.domain("crm").product("people", contract("crm.people", {"customers": columns}))
+        table.publish(customers=people, progress=False)
+        table.upkeep.compact(z_order=["name"])
         text = CONTRACT.replace("policy.notes", "crm.letters")
         mesh.domain("crm").product("letters", contract=text).publish(pages=folder, progress=False)
         yield mesh

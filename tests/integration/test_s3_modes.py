@@ -48,12 +48,16 @@ def test_every_mode_and_the_feed_work_in_a_bucket(new_warehouse: Callable[[], st
             product = mesh.domain("shop").product("stock", contract=CONTRACT)
             product.publish(rows=pl.concat([rows(1, 2, 3), rows(4, 5, region="US")]), progress=False)
             product.publish(rows=rows(6, region="US"), mode="append", progress=False)
+            (packed,) = product.upkeep.compact()
+            assert (packed.files_before, packed.files_after) == (3, 2)
             changes = pl.concat([rows(1, amount=9), rows(7), rows(4, region="US")]).with_columns(gone=pl.col("id") == 4)
             product.publish(rows=changes, mode="merge", delete_flag="gone", progress=False)
             product.publish(rows=rows(5, 8, region="US", amount=3), mode="replace-partitions", progress=False)
             for bad in (rows(2), rows(20, amount=-1)):
                 with pytest.raises(ContractViolated):
                     product.publish(rows=bad, mode="append", progress=False)
+            product.upkeep.compact(z_order=["id"])
+            product.upkeep.vacuum(grace_hours=0)
             wanted = pl.concat([rows(1, amount=9), rows(2, 3, 7), rows(5, 8, region="US", amount=3)])
             assert mesh.read(PORT).sort("id").equals(wanted.sort("id"))
             state = Counter(mesh.read(PORT, version=1).iter_rows())

@@ -7,7 +7,7 @@ only) and says what it wrote and found.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
-from contextlib import closing
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -20,6 +20,7 @@ from domain_sdk._document_pipeline import DocumentPipeline
 from domain_sdk._modes import Mode
 from domain_sdk._quarantine import Quarantine
 from domain_sdk._table_files import open_table_files
+from domain_sdk._text_values import opened_from, refuse_bad_values
 from domain_sdk._unchanged import held_still, source_files
 from domain_sdk._write import ArrowStream, DeliveredFile, write_port
 from domain_sdk.catalog import CollectionFacets
@@ -113,8 +114,20 @@ def deliver(
     rows = open_table_files(given, port, name=name) if is_document_paths(given) else given
     with held_still(name, source_files(rows)):
         still = rows.clone() if isinstance(rows, pl.DataFrame) else rows  # what its owner does to it meanwhile is not seen
-        made = _deliver_table(port, name, still, folder=folder, hook=hook, writing=writing)
+        with _bad_values_named(name, rows):
+            made = _deliver_table(port, name, still, folder=folder, hook=hook, writing=writing)
     return made if writing.mode == "overwrite" else replace(made, quality=_open_where_whole(port, made.quality))
+
+
+@contextmanager
+def _bad_values_named(name: str, rows: Any) -> Iterator[None]:  # noqa: ANN401 # any kind of rows
+    """Within the block, text files with values that cannot be read are told with column, row and value."""
+    try:
+        yield
+    except pl.exceptions.PolarsError:
+        if source := opened_from(rows):
+            refuse_bad_values(source, name=name)
+        raise
 
 
 def _open_where_whole(port: Port, quality: tuple[QualityResult, ...]) -> tuple[QualityResult, ...]:

@@ -12,12 +12,19 @@ from typing import TYPE_CHECKING
 
 import polars as pl
 
+from domain_sdk._text_values import TextFiles, as_times, is_temporal, remember_files
 from domain_sdk.errors import InvalidRequest
+from mesh_core.quality.compile import is_personal
 
 if TYPE_CHECKING:
-    from mesh_core.contract import Port
+    from mesh_core.contract import Column, Port
 
 __all__ = ["ENDINGS", "TablePaths", "open_table_files"]
+
+_READ = (
+    pl.String, pl.Boolean, pl.Decimal, pl.Float32, pl.Float64, pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt64,
+    pl.Date, pl.Datetime,
+)  # fmt: skip
 
 TablePaths = str | Path | Sequence[str | Path]
 """A file, a folder, a glob pattern, or several files; all of one ending."""
@@ -29,7 +36,8 @@ def open_table_files(paths: TablePaths, port: Port | None = None, *, name: str =
     """The files' rows as one lazy frame, file after file in order of their names; a list keeps its own order.
 
     CSV and NDJSON tell no types, so columns are read as the port's contract types them: `0042` stays text where it promises text.
-    What the contract leaves open is inferred.
+    Of what the contract leaves open, numbers and booleans are inferred. Times are read where they are promised, from ISO 8601
+    only.
 
     Args:
         paths: What to read.
@@ -48,11 +56,12 @@ def open_table_files(paths: TablePaths, port: Port | None = None, *, name: str =
         )
     ending = endings[0]
     types = {} if port is None or ending not in (".csv", ".ndjson", ".jsonl") else _promised(port)
+    unshown = frozenset(column.name for column in port.columns if is_personal(column)) if port else frozenset()
     readers: Mapping[str, Callable[[], pl.LazyFrame]] = {
         ".parquet": lambda: pl.scan_parquet(files, glob=False),
-        ".csv": lambda: _csv(files, port, types, name=name),
-        ".ndjson": lambda: _ndjson(files, types),
-        ".jsonl": lambda: _ndjson(files, types),
+        ".csv": lambda: _csv(files, types, unshown, name=name),
+        ".ndjson": lambda: _ndjson(files, types, unshown),
+        ".jsonl": lambda: _ndjson(files, types, unshown),
         ".arrow": lambda: pl.scan_ipc(files, glob=False),
         ".feather": lambda: pl.scan_ipc(files, glob=False),
     }
@@ -90,19 +99,36 @@ def _shown(paths: TablePaths) -> str:
     return str(paths) if isinstance(paths, str | Path) else "The list of files"
 
 
-def _ndjson(files: list[Path], types: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+def _ndjson(files: list[Path], types: Mapping[str, pl.DataType], unshown: frozenset[str]) -> pl.LazyFrame:
     """The NDJSON files; decimals are read as JSON's numbers, which polars reads as floats only."""
-    return pl.scan_ndjson(files, schema_overrides={name: kind for name, kind in types.items() if not kind.is_decimal()})
+    plain = {name: kind for name, kind in types.items() if not kind.is_decimal()}
+    names = pl.scan_ndjson(files).collect_schema().names()
+    known = {name: kind for name, kind in plain.items() if name in names}
+    frame = _with_times(pl.scan_ndjson(files, schema_overrides=_as_read(known)), known)
+    as_text = {name: pl.String() for name in known}
+    remember_files(frame, TextFiles(files, known, lambda file: pl.scan_ndjson(file, schema_overrides=as_text), unshown))
+    return frame
 
 
-def _csv(files: list[Path], port: Port | None, types: Mapping[str, pl.DataType], *, name: str) -> pl.LazyFrame:
+def _csv(files: list[Path], types: Mapping[str, pl.DataType], unshown: frozenset[str], *, name: str) -> pl.LazyFrame:
     """The CSV files; where one has column names only, nothing can be inferred and every type is the contract's."""
     heads = [_head(file, name) for file in files]
-    if all(head.height == 0 for head in heads) and port is not None:
-        known = _storage(port)
-        return pl.LazyFrame(schema={name: known.get(name, pl.String()) for name in heads[0].columns})
+    if all(head.height == 0 for head in heads) and types:
+        return pl.LazyFrame(schema={name: types.get(name, pl.String()) for name in heads[0].columns})
     filled = [file for file, head in zip(files, heads, strict=True) if head.height]
-    return pl.scan_csv(filled or files, schema_overrides=types, try_parse_dates=True, glob=False)
+    frame = _with_times(pl.scan_csv(filled or files, schema_overrides=_as_read(types), glob=False), types)
+    remember_files(frame, TextFiles(filled, types, lambda file: pl.scan_csv(file, infer_schema=False, glob=False), unshown))
+    return frame
+
+
+def _as_read(types: Mapping[str, pl.DataType]) -> dict[str, pl.DataType]:
+    """The types that a file is read with: times as they are written."""
+    return {name: pl.String() if is_temporal(kind) else kind for name, kind in types.items()}
+
+
+def _with_times(frame: pl.LazyFrame, types: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+    there = [name for name in frame.collect_schema().names() if name in types and is_temporal(types[name])]
+    return frame.with_columns([as_times(name, types[name]) for name in there])
 
 
 def _head(file: Path, name: str) -> pl.DataFrame:
@@ -115,18 +141,19 @@ def _head(file: Path, name: str) -> pl.DataFrame:
 
 
 def _promised(port: Port) -> dict[str, pl.DataType]:
-    """The types of the port's plain columns; times are left to inference, which knows more ways to write them."""
-    plain = (pl.String, pl.Boolean, pl.Decimal, pl.Float32, pl.Float64, pl.Int8, pl.Int16, pl.Int32, pl.Int64, pl.UInt64)
-    return {name: kind for name, kind in _storage(port).items() if isinstance(kind, plain)}
+    """The types of the port's columns that a text can be read as; not those that the contract leaves open."""
+    found = {column.name: _read_type(column) for column in port.columns}
+    return {name: kind for name, kind in found.items() if kind is not None}
 
 
-def _storage(port: Port) -> dict[str, pl.DataType]:
-    """The types that the contract promises; none if it names one that is not known, of which publishing tells."""
-    from mesh_core.types import UnknownType, storage_schema
+def _read_type(column: Column) -> pl.DataType | None:
+    """None for a type that is not known, of which publishing tells, or that is nested."""
+    from mesh_core.types import UnknownType, target_of
 
     try:
-        empty = pl.from_arrow(storage_schema(port).empty_table())
+        target = target_of(column)
     except UnknownType:
-        return {}
-    assert isinstance(empty, pl.DataFrame)
-    return dict(empty.schema)
+        return None
+    if target.is_time:
+        return pl.Time()
+    return target.dtype if isinstance(target.dtype, _READ) else None

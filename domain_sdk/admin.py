@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from domain_sdk._transport import Transport
     from domain_sdk.access import Guardrail
     from domain_sdk.catalog import DomainEntry
-    from domain_sdk.erasure import Erasure
+    from domain_sdk.erasure import Erasures
     from domain_sdk.tags import GovernedTag, TagRelease
 
 __all__ = ["Admin"]
@@ -324,8 +324,10 @@ class Admin:
 
     def erase(
         self, tag: str, value: str | Sequence[str], *, reason: str = "", products: Sequence[str] = (), dry_run: bool = False
-    ) -> list[Erasure]:
+    ) -> Erasures:
         """The data subjects are in no version, file, passage or cache any more; returned are the receipts, one for each product.
+
+        The list also says what was `searched`: without a receipt, the subjects were nowhere there.
 
         Versions that held one of them are retired, and one without them takes the place of the one served. Needs `administer` on
         each product. If it breaks off, repeat it. There is no way back.
@@ -339,6 +341,8 @@ class Admin:
             dry_run: Only say what would be removed.
 
         Raises:
+            AccessDenied: the caller does not administer a product that is named, or administers none.
+            InvalidRequest: no column of these products carries the tag.
             Conflict: a product is half published.
             Overloaded: one is being published just now.
         """

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import TYPE_CHECKING
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from domain_sdk._transport import Transport
     from domainmesh.v1 import erasure_pb2
 
-__all__ = ["ErasedPort", "Erasure", "erase"]
+__all__ = ["ErasedPort", "Erasure", "Erasures", "erase"]
 
 _SECONDS = 3600.0
 
@@ -56,9 +56,21 @@ class Erasure:
     """Of every subject's value, in the order they were named."""
 
 
+class Erasures(list[Erasure]):
+    """The receipts, and what was searched for the subjects."""
+
+    searched: tuple[str, ...]
+    """Columns with the tag, like `crm.members.people.email`, and collections by their names."""
+
+    def __init__(self, receipts: Iterable[Erasure], searched: Iterable[str]) -> None:
+        """A list of the receipts."""
+        super().__init__(receipts)
+        self.searched = tuple(searched)
+
+
 def erase(
     transport: Transport, tag: str, values: str | Sequence[str], *, reason: str, products: Sequence[str], dry_run: bool
-) -> list[Erasure]:
+) -> Erasures:
     """The receipts; see `Admin.erase`."""
     from domainmesh.v1 import maintenance_service_pb2 as pb
     from domainmesh.v1.maintenance_service_pb2_grpc import MaintenanceServiceStub
@@ -69,7 +81,8 @@ def erase(
         reason=checked_text(reason, "reason"), products=checked_names(products, "products"), validate_only=dry_run,
     )  # fmt: skip
     method = transport.control(MaintenanceServiceStub).EraseSubject
-    return [_erasure(it) for it in transport.call(method, request, timeout_seconds=_SECONDS).erasures]
+    response = transport.call(method, request, timeout_seconds=_SECONDS)
+    return Erasures(map(_erasure, response.erasures), response.searched)
 
 
 def _erasure(message: erasure_pb2.Erasure) -> Erasure:

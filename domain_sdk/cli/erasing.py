@@ -16,7 +16,7 @@ from domain_sdk.cli.session import connect
 if TYPE_CHECKING:
     from rich.console import RenderableType
 
-    from domain_sdk.erasure import Erasure
+    from domain_sdk.erasure import Erasures
 
 __all__ = ["COMMANDS"]
 
@@ -48,17 +48,21 @@ def _lines() -> list[str]:
     return [line for line in sys.stdin.read().splitlines() if line.strip()]
 
 
-def _receipts(found: Sequence[Erasure], *, is_done: bool) -> RenderableType:
+def _receipts(found: Erasures, *, is_done: bool) -> RenderableType:
     from rich.console import Group
 
+    searched = _searched(found.searched)
     if not found:
-        return "Nothing of the subjects was found."
+        return f"Nothing of the subjects was found in {searched}."
     rows = [
         (cell(port.port, "bold"), str(port.kind), f"{port.count:,}", ", ".join(map(str, port.versions)) or "all")
         for receipt in found
         for port in receipt.ports
     ]
-    parts: list[RenderableType] = [table(("port", "kind", "rows", "versions that hold it"), rows, numbers=["rows"])]
+    parts: list[RenderableType] = [
+        f"Searched {searched}.",
+        table(("port", "kind", "rows", "versions that hold it"), rows, numbers=["rows"]),
+    ]
     for receipt in found:
         if is_done:
             version = f", version {receipt.version} is served" if receipt.version else ""
@@ -66,6 +70,17 @@ def _receipts(found: Sequence[Erasure], *, is_done: bool) -> RenderableType:
     if not is_done:
         parts.append(cell("Nothing was erased: add --yes and --reason to do it. The versions named would be retired.", "yellow"))
     return Group(*parts)
+
+
+def _searched(names: Sequence[str]) -> str:
+    columns = sum(name.count(".") > 2 for name in names)
+    counted = (
+        (columns, "column"),
+        (len(names) - columns, "collection"),
+        (len({tuple(name.split(".")[:2]) for name in names}), "product"),
+    )
+    said = [f"{count:,} {word}{'' if count == 1 else 's'}" for count, word in counted if count]
+    return f"{' and '.join(said[:-1])} of {said[-1]}"
 
 
 COMMANDS = (

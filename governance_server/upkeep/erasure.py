@@ -20,11 +20,11 @@ from governance_server.journal.command import Outcome, Transaction
 from governance_server.keyring import MASKS
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
-from governance_server.rules.errors import Conflict, Invalid
+from governance_server.rules.errors import AccessDenied, Conflict, Invalid
 from governance_server.storage.answers import forget_answers
 from governance_server.storage.turns import forget_turns
 from governance_server.upkeep.journal_traces import traces, without_traces
-from governance_server.upkeep.subject_survey import Subject, Survey, SurveyedPort, survey
+from governance_server.upkeep.subject_survey import Subject, Survey, SurveyedPort, nothing_tagged, survey
 from governance_server.upkeep.upkeep import Upkeep
 from governance_server.upkeep.versions import kept_releases
 from governance_server.vector_access import VectorAccess
@@ -49,19 +49,30 @@ class Eraser:
         self._upkeep = upkeep
 
     def erase(self, request: pb.EraseSubjectRequest, caller: Caller) -> pb.EraseSubjectResponse:
-        """A receipt for each product; a preview changes nothing. Raises: AccessDenied, Invalid, Conflict, StorageUnavailable."""
+        """A receipt for each product, and what was searched; a preview changes nothing.
+
+        Raises:
+            AccessDenied: the caller administers none of the products, or none at all.
+            Invalid: too little is said, or nothing that the caller administers carries the tag.
+            Conflict, StorageUnavailable: a product is half published, or cannot be read.
+        """
         products = self._products(request, caller)
         subject = _checked(request)
         erasure_id = f"e-{self._backend.new_id()}"
-        receipts = []
+        receipts: list[erasure_pb2.Erasure] = []
+        searched: list[str] = []
         for product in products:
             if request.validate_only:
                 found = self._survey(product, subject)
                 receipts += [found.receipt(subject)] if found.is_relevant else []
-                continue
-            with self._upkeep.alone(product):
-                receipts += self._erase(product, subject, (erasure_id, request.reason.strip()), caller)
-        return pb.EraseSubjectResponse(erasures=receipts)
+            else:
+                with self._upkeep.alone(product):
+                    found = self._survey(product, subject)
+                    receipts += self._erase(found, subject, (erasure_id, request.reason.strip()), caller)
+            searched += found.searched
+        if not searched:
+            raise nothing_tagged(self._backend, products, subject.tag)
+        return pb.EraseSubjectResponse(erasures=receipts, searched=searched)
 
     def _products(self, request: pb.EraseSubjectRequest, caller: Caller) -> list[str]:
         policy = self._backend.policy
@@ -70,14 +81,17 @@ class Eraser:
         if request.products:
             return sorted(set(request.products))
         known = policy.facts().products
-        return [name for name in sorted(known) if known[name].version and policy.check(caller, "administer", name).allowed]
+        own = [name for name in sorted(known) if known[name].version and policy.check(caller, "administer", name).allowed]
+        if not own:
+            raise AccessDenied("You administer no product that is published: ask who administers them to erase.")
+        return own
 
     def _survey(self, product: str, subject: Subject) -> Survey:
         return survey(self._backend, self._warehouse, self._vectors, product, subject)
 
-    def _erase(self, product: str, subject: Subject, said: tuple[str, str], caller: Caller) -> list[erasure_pb2.Erasure]:
+    def _erase(self, found: Survey, subject: Subject, said: tuple[str, str], caller: Caller) -> list[erasure_pb2.Erasure]:
         """The receipts of the product that are complete now."""
-        found = self._survey(product, subject)
+        product = found.product.name
         if not found.ports:
             return []
         if found.is_relevant:

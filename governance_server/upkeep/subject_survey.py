@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from domainmesh.v1 import erasure_pb2, product_pb2
@@ -11,12 +11,16 @@ from governance_server.backend import Backend, read
 from governance_server.contracts import parse_contract
 from governance_server.publishing.entries import port_entry
 from governance_server.rules import kinds
+from governance_server.rules.errors import Invalid
+from governance_server.rules.near_names import did_you_mean
 from governance_server.upkeep.versions import kept_releases
 from governance_server.vector_access import VectorAccess
 from governance_server.warehouse.layout import Warehouse
 from mesh_core.names import column_object
 
-__all__ = ["Subject", "Survey", "SurveyedPort", "survey"]
+__all__ = ["Subject", "Survey", "SurveyedPort", "nothing_tagged", "survey"]
+
+_MOST_TAGS = 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,11 @@ class Survey:
         """True if the subject was found."""
         return any(any(port.rows.values()) for port in self.ports)
 
+    @property
+    def searched(self) -> list[str]:
+        """The columns that were searched; ports whose columns are not of the version served, by their names."""
+        return [name for port in self.ports for name in [f"{port.port}.{it}" for it in port.columns] or [port.port]]
+
     def receipt(self, subject: Subject) -> erasure_pb2.Erasure:
         """What was found."""
         found = erasure_pb2.Erasure(product=self.product.name, tag=subject.tag)
@@ -96,6 +105,20 @@ def survey(backend: Backend, warehouse: Warehouse, vectors: VectorAccess, produc
         count = vectors.store.erase(name, subject.is_in, dry_run=True)
         found.append(SurveyedPort(name, product_pb2.PORT_KIND_COLLECTION, (), {0: count}, -1))
     return Survey(entry, tuple(releases), tuple(found))
+
+
+def nothing_tagged(backend: Backend, products: Sequence[str], tag: str) -> Invalid:
+    """The refusal of a tag that no column of these products carries; the caller administers them, so their tags are named."""
+    derived = backend.policy.facts().derived
+    known: dict[str, None] = {}
+    for product in products:
+        for port in read(backend.catalog, kinds.PRODUCT, product, product_pb2.Product).ports:
+            known.update(dict.fromkeys((*port.tags, *port.passage_tags)))
+            for column in port.columns:
+                known.update(dict.fromkeys((*column.tags, *derived.get(column_object(port.name, column.name), ()))))
+    few = f"Their tags are {', '.join(sorted(known)[:_MOST_TAGS])}." if known else "None of them has a tag."
+    where = products[0] if len(products) == 1 else "the products that you administer here"
+    return Invalid(f"No column of {where} carries {tag!r}, so nothing was searched: {did_you_mean(tag, known, otherwise=few)}")
 
 
 def _is_collection_of(port: product_pb2.Port, subject: Subject) -> bool:

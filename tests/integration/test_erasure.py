@@ -209,8 +209,29 @@ def test_only_who_administers_a_product_erases_and_learns_nothing_else(mesh, pro
         mesh.call(
             "user:eve", "EraseSubject", pb.EraseSubjectRequest(tag="pii.email", value=SUBJECT, products=[product], reason="x")
         )
-    assert not mesh.call("user:eve", "EraseSubject", pb.EraseSubjectRequest(tag="pii.email", value=SUBJECT, reason="x")).erasures
+    for tag in ("pii.email", "pii.mail"):
+        with pytest.raises(AccessDenied, match="administer no product that is published") as refused:
+            mesh.call("user:eve", "EraseSubject", pb.EraseSubjectRequest(tag=tag, value=SUBJECT, reason="x"))
+        assert product not in str(refused.value)
+        assert "pii" not in str(refused.value)
     assert rows_of(mesh, f"{product}.people")[0] == (SUBJECT, "note 0")
+    erase(mesh, products=[product])
+
+
+@pytest.mark.parametrize("is_preview", [True, False])
+def test_a_tag_that_nothing_carries_is_an_error_that_names_own_tags_only(mesh, product, is_preview):
+    with pytest.raises(Invalid, match=r"carries 'pii\.mail'.*did you mean pii\.email") as refused:
+        erase(mesh, tag="pii.mail", validate_only=is_preview)
+    assert OWNER not in str(refused.value)
+    with pytest.raises(Invalid, match="No column of "):
+        erase(mesh, tag="zzz", products=[product], validate_only=is_preview)
+    assert rows_of(mesh, f"{product}.people")[0] == (SUBJECT, "note 0")
+    asked = pb.EraseSubjectRequest(
+        tag="pii.email", value="nobody@x.example", products=[product], validate_only=is_preview, reason="x"
+    )
+    found = mesh.call(OWNER, "EraseSubject", asked)
+    assert not found.erasures
+    assert sorted(found.searched) == [f"{product}.letters", f"{product}.orders.buyer", f"{product}.people.email"]
     erase(mesh, products=[product])
 
 

@@ -294,3 +294,10 @@ def test_a_session_does_not_show_its_token() -> None:
 def test_who_asks_who_it_is_learns_where_purposes_of_grants_are_shown() -> None:
     carl = Principal("user:carl", "", ("group:service-desk",), (), (), {}, False, False, None, "")
     assert "`mesh sees` shows all" in printed(_caller_details(carl, ""), width=200)
+
+
+def test_what_an_erasure_searched_is_counted() -> None:
+    from domain_sdk.cli.erasing import _searched
+
+    assert _searched(["crm.a.people.email"]) == "1 column of 1 product"
+    assert _searched(["crm.a.people.email", "crm.a.orders.buyer", "hr.b.letters"]) == "2 columns and 1 collection of 2 products"

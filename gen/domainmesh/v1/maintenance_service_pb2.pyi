@@ -408,18 +408,24 @@ class EraseSubjectResponse(_message.Message):
     DESCRIPTOR: _descriptor.Descriptor
 
     ERASURES_FIELD_NUMBER: _builtins.int
+    SEARCHED_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def erasures(self) -> _containers.RepeatedCompositeFieldContainer[_erasure_pb2.Erasure]:
         """A receipt for each product that holds one of them."""
+
+    @_builtins.property
+    def searched(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """What was searched: columns with the tag, like `crm.members.people.email`, and collections by their names; never empty."""
 
     def __init__(
         self,
         *,
         erasures: _abc.Iterable[_erasure_pb2.Erasure] | None = ...,
+        searched: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["erasures", b"erasures"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erasures", b"erasures", "searched", b"searched"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

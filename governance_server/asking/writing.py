@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from governance_server.asking.evidence import Evidence
 from mesh_core.answers.answer import Sentence, Verdict
-from mesh_core.answers.extractive import extracted
+from mesh_core.answers.extractive import extract
 
 if TYPE_CHECKING:
     from governance_server.vector_access import VectorAccess
@@ -57,6 +57,9 @@ class ExtractiveWriter:
         from mesh_core.embedding import EmbedderUnavailable
 
         try:
-            yield from extracted(evidence.asking.question, evidence.sources.citations, self._vectors.embedder)
+            found = extract(evidence.asking.question, evidence.sources.citations, self._vectors.embedder)
         except EmbedderUnavailable as error:
             raise WriterFailed(f"The passages could not be compared with the question: {error}") from error
+        yield from found.sentences
+        if found.sentences and not evidence.said:
+            evidence.notices += [f"Not found in what you may read: {it}." for it in found.unanswered]

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["answers_kind", "asked_parts"]
+__all__ = ["answers_kind", "asked_parts", "parts_by_ask"]
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _ASKS = (
@@ -54,6 +54,11 @@ def asked_parts(question: str) -> list[str]:
 
     A part is a sentence or clause that asks; sentences that tell something stand before each part.
     """
+    return list(dict.fromkeys([question, *(part for parts in parts_by_ask(question).values() for part in parts)]))
+
+
+def parts_by_ask(question: str) -> dict[str, list[str]]:
+    """Each thing that is asked, as it stands, and how it is looked for; empty if the question asks one thing."""
     told: list[str] = []
     asks: list[str] = []
     for sentence in _SENTENCE.split(question.strip()):
@@ -64,10 +69,9 @@ def asked_parts(question: str) -> list[str]:
             continue
         asks += [f"{it.rstrip('?')}?" for it in clauses if it]
     if len(asks) < 2 and not (asks and told):
-        return [question]
+        return {}
     before = " ".join(told)
-    parts = [part for it in asks[:_MOST_PARTS] for part in _with(before, it)]
-    return list(dict.fromkeys([question, *parts]))
+    return {it: _with(before, it) for it in asks[:_MOST_PARTS]}
 
 
 def _with(before: str, part: str) -> list[str]:

@@ -18,14 +18,15 @@ from itertools import islice, takewhile
 from typing import TYPE_CHECKING
 
 from mesh_core.answers.answer import Citation, Sentence, Span
-from mesh_core.answers.asked_parts import answers_kind, asked_parts
+from mesh_core.answers.asked_parts import answers_kind, asked_parts, parts_by_ask
+from mesh_core.answers.passage_counts import lacks_count
 from mesh_core.answers.sentences import said, sentences_of
 from mesh_core.answers.wording import Wording, wording_of
 
 if TYPE_CHECKING:
     from mesh_core.embedding import Embedder, Vectors
 
-__all__ = ["extracted"]
+__all__ = ["Extract", "extract", "extracted"]
 
 _MOST_CANDIDATES = 24
 """So many sentences are compared by meaning: each costs a run of the model."""
@@ -77,7 +78,21 @@ class _Scored:
     """How well it answers beside the others."""
 
 
+@dataclass(frozen=True, slots=True)
+class Extract:
+    """What passages say to a question."""
+
+    sentences: tuple[Sentence, ...] = ()
+    unanswered: tuple[str, ...] = ()
+    """Of several things that are asked, those that no sentence answers, as they are asked."""
+
+
 def extracted(question: str, citations: Sequence[Citation], embedder: Embedder) -> list[Sentence]:
+    """The sentences of `extract`."""
+    return list(extract(question, citations, embedder).sentences)
+
+
+def extract(question: str, citations: Sequence[Citation], embedder: Embedder) -> Extract:
     """The sentences that answer, best first, at most four and the items of lists that they lead to; none if none is good enough.
 
     Args:
@@ -90,21 +105,25 @@ def extracted(question: str, citations: Sequence[Citation], embedder: Embedder) 
     """
     candidates = _nearest(question, [candidate for citation in citations for candidate in _candidates(citation)])
     if not candidates:
-        return []
+        return Extract()
     parts = asked_parts(question)
     vectors = embedder.embed([*parts, *(_in_context(it, it.text) for it in candidates)])
     asked, alone = vectors[: len(parts)], vectors[len(parts) :] @ vectors[: len(parts)].T
     first = _best_places(alone, candidates)
     around = embedder.embed([_in_context(candidates[place], candidates[place].around) for place in first]) @ asked.T
     chosen: list[_Candidate] = []
+    answered: set[str] = set()
     for number, part in enumerate(parts):
         scored = [
             _scored(part, candidates[place], (float(alone[place, number]) + float(around[row, number])) / 2)
             for row, place in enumerate(first)
         ]
-        for it in _good(scored):
+        good = _good(scored)
+        answered.update([part] if good else ())
+        for it in good:
             if len(chosen) < _MOST_SENTENCES and not any(_is_alike(it.wording, other.wording) for other in chosen):
                 chosen.append(it)
+    chosen = _without_other_rows(question, chosen)
     said_once = {(it.citation.number, it.span) for it in chosen}
     items = [
         item
@@ -113,7 +132,27 @@ def extracted(question: str, citations: Sequence[Citation], embedder: Embedder) 
         for item in _items(it)
         if (item.citation.number, item.span) not in said_once
     ]
-    return [_sentence(it) for it in (*chosen, *items)]
+    asks = parts_by_ask(question).items()
+    unanswered = tuple(ask.rstrip("?") for ask, looked_for in asks if looked_for and answered.isdisjoint(looked_for))
+    return Extract(tuple(_sentence(it) for it in (*chosen, *items)), unanswered)
+
+
+def _without_other_rows(question: str, chosen: Sequence[_Candidate]) -> list[_Candidate]:
+    """Without rows of a table of which the question names less than of another row that is chosen."""
+    asked = wording_of(question)
+    wanted = asked.words | asked.numbers
+    named = [(it, wanted & (it.wording.words | it.wording.numbers) if _is_row(it) else None) for it in chosen]
+    return [
+        it
+        for it, words in named
+        if words is None
+        or not any(more is not None and words < more for other, more in named if other.citation.number == it.citation.number)
+    ]
+
+
+def _is_row(candidate: _Candidate) -> bool:
+    text = candidate.citation.text
+    return text[text.rfind("\n", 0, candidate.span.start) + 1 :].lstrip().startswith("|")
 
 
 def _best_places(alone: Vectors, candidates: Sequence[_Candidate]) -> list[int]:
@@ -124,6 +163,8 @@ def _best_places(alone: Vectors, candidates: Sequence[_Candidate]) -> list[int]:
 
 
 def _scored(part: str, candidate: _Candidate, near: float) -> _Scored:
+    if lacks_count(part, candidate.text, f"{candidate.citation.section} {candidate.citation.text}" if _is_row(candidate) else ""):
+        return _Scored(candidate, 0.0, 0.0)
     is_kind = answers_kind(part, candidate.text)
     asked = wording_of(part)
     wanted = asked.words | asked.numbers

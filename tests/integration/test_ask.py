@@ -53,6 +53,13 @@ def test_an_answer_is_cited_to_the_character(ask_mesh: AskMesh) -> None:
     assert [stage.name for stage in answer.stages] == ["planning", "retrieving", "computing", "writing", "verifying"]
 
 
+def test_a_part_without_an_answer_is_told(ask_mesh: AskMesh) -> None:
+    with ask_mesh.reader("user:amy", "policy.handbook") as amy:
+        answer = amy.ask(f"{QUESTION.rstrip('?')} and who won the football world cup?", extractive=True)
+    assert SENTENCE in answer.text
+    assert answer.notices == ("Not found in what you may read: who won the football world cup.",)
+
+
 def test_absent_and_forbidden_are_refused_alike(ask_mesh: AskMesh) -> None:
     question = "How much does Eve Quackenbush earn?"
     with ask_mesh.reader("user:bob", "policy.handbook") as bob:

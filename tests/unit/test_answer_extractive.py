@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 
 from mesh_core.answers.answer import Citation, Span
-from mesh_core.answers.extractive import extracted
+from mesh_core.answers.extractive import extract, extracted
 from mesh_core.embedding import Vectors
 
 TEXT = (
@@ -101,3 +101,27 @@ def test_a_sentence_that_has_every_word_of_the_question_need_not_be_as_near() ->
     near = Near({"Opened": 0.42})
     assert extracted("Does opened software come back?", [citation(text, title="")], near)
     assert extracted("Does opened software for children come back?", [citation(text, title="")], near) == []
+
+
+def test_how_many_is_answered_by_a_number_of_the_thing_only() -> None:
+    hours = "Visitors may come between 14:00 and 18:00 on weekdays. A visit lasts about half an hour at most, says the handbook."
+    near = Near({"14:00": 0.9, "lasts": 0.7})
+    assert (
+        extracted("How many visits are there?", [citation("Visitors may come between 14:00 and 18:00 on weekdays.")], near) == []
+    )
+    assert extracted("When may visitors come?", [citation(hours)], near)
+    counted = citation("The clinic had twelve visits. Visits began on 3 May 2026 at 9 am.")
+    (found,) = extracted("How many visits are there?", [counted], Near({"twelve": 0.9, "began": 0.95}))
+    assert found.text == "The clinic had twelve visits."
+    table = citation("| Ward | Visits |\n|---|---|\n| North | 40 |\n")
+    assert [it.text for it in extracted("How many visits has ward North?", [table], Near({"North": 0.9}))] == ["North; 40"]
+
+
+def test_rows_that_a_question_does_not_name_are_not_said() -> None:
+    table = citation("| Grade | Days of leave |\n|---|---|\n| Junior | 25 |\n| Senior | 30 |\n", title="Leave")
+    near = Near({"Junior": 0.9, "Senior": 0.89})
+    question = "How many days of leave does a Junior get and who won the world cup?"
+    found = extract(question, [table], near)
+    assert [it.text for it in found.sentences] == ["Junior; 25"]
+    both = extract("How many days of leave do Junior and Senior get?", [table], near)
+    assert {it.text for it in both.sentences} == {"Junior; 25", "Senior; 30"}

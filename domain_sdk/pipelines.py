@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import importlib.util
 import sys
+import traceback
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from domain_sdk.errors import InvalidRequest
+from domain_sdk.errors import InvalidRequest, MeshError
 from domain_sdk.transform import Transform
 
 if TYPE_CHECKING:
@@ -42,7 +44,8 @@ def load_transforms(path: Path) -> list[Transform]:
     module = importlib.util.module_from_spec(spec)
     sys.path.insert(0, str(path.parent.resolve()))
     try:
-        spec.loader.exec_module(module)
+        with _own_errors_named(str(spec.origin), f"{path} cannot be loaded"):
+            spec.loader.exec_module(module)
     finally:
         sys.path.remove(str(path.parent.resolve()))
     found = list(dict.fromkeys(value for value in vars(module).values() if isinstance(value, Transform)))
@@ -67,14 +70,44 @@ def run_transforms(
         run_id: As in `Transform.run`; a repetition goes on where the last one failed.
         only_changed: Leave out what was made from exactly the versions that its inputs have now.
         told: Called before each is run.
+
+    Raises:
+        InvalidRequest: a transform's function failed; its own error is the cause.
     """
     for transform in transforms:
         told(transform)
         if only_changed and transform.is_current(mesh):
             yield TransformRun(transform.function.__name__, transform.product.name, None)
         else:
-            release = transform.run(mesh, run_id=run_id, progress=False)
+            file = transform.function.__code__.co_filename
+            with _own_errors_named(file, f"The transform {transform.function.__name__} failed"):
+                release = transform.run(mesh, run_id=run_id, progress=False)
             yield TransformRun(transform.function.__name__, transform.product.name, release)
+
+
+@contextmanager
+def _own_errors_named(file: str, what: str) -> Iterator[None]:
+    """Within the block, what the author's file lets escape is told with its line; errors that it has no part in pass."""
+    try:
+        yield
+    except MeshError:
+        raise
+    except Exception as error:  # whatever somebody else's code raises
+        line = _line(error, file)
+        if line is None:
+            raise
+        is_plain = isinstance(error, ImportError | SyntaxError)
+        words = (error.msg if isinstance(error, SyntaxError) else str(error)).strip() or "no message"
+        kind = "" if is_plain else f"{type(error).__name__}: "
+        raise InvalidRequest(f"{what}: line {line}: {kind}{words} (MESH_DEBUG=1 shows the whole traceback).") from error
+
+
+def _line(error: Exception, file: str) -> int | None:
+    """The innermost line of the file that the error went through; None if it went through none."""
+    if isinstance(error, SyntaxError) and error.filename == file:
+        return error.lineno
+    lines = [frame.lineno for frame in traceback.extract_tb(error.__traceback__) if frame.filename == file]
+    return lines[-1] if lines else None
 
 
 def _in_order(transforms: list[Transform], path: Path) -> list[Transform]:

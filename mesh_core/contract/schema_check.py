@@ -27,6 +27,7 @@ __all__ = ["schema_violations"]
 _SUPPORTED = re.compile(r"v3\.(0\.[0-9]+|1\.0|2\.0)\Z")
 _PLAIN_KEY = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 _MAX_MESSAGE = 300
+_MAX_VALUE = 60
 _OPEN_KEYWORDS = frozenset({"unevaluatedProperties", "additionalProperties"})
 _Path = tuple[str | int, ...]
 _SECONDARY = _OPEN_KEYWORDS | {"oneOf", "anyOf"}
@@ -138,7 +139,10 @@ def _message(error: ValidationError) -> str:
     if operators and isinstance(error.instance, dict):
         given = [name for name in operators if name in error.instance]
         return f"give exactly one of {', '.join(operators)}; it has {', '.join(given) or 'none'}."
-    text = error.message
+    written = repr(error.instance)
+    # A whole file that is no contract is one value; its data are nobody's business in a message.
+    is_cut = len(written) > _MAX_VALUE
+    text = error.message.replace(written, f"{written[:_MAX_VALUE]}…") if is_cut else error.message
     return text if len(text) <= _MAX_MESSAGE else f"{text[: _MAX_MESSAGE - 1]}…"
 
 

@@ -3,6 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
+import subprocess
+import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 
 import pytest
@@ -144,6 +148,29 @@ def test_ctrl_c_exits_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.C
     failing(monkeypatch, KeyboardInterrupt())
     assert main(["status"]) == 130
     assert "Interrupted." in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("loading", ["domain_sdk", "domain_sdk.access", "domain_sdk.cli.app", "typer", "rich"])
+def test_ctrl_c_while_the_command_is_still_loading_exits_with_130_without_a_traceback(loading: str) -> None:
+    script = (
+        "import os, signal, sys\n"
+        "class Pressed:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        f"        if name == {loading!r}: os.kill(os.getpid(), signal.SIGINT)\n"
+        "sys.meta_path.insert(0, Pressed())\n"
+        "from mesh_command import main\n"
+        "sys.exit(main())\n"
+    )
+    told = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, timeout=50, check=False,
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.default_int_handler),
+    )  # fmt: skip
+    assert (told.returncode, told.stdout, told.stderr) == (130, "", "Interrupted.\n")
+
+
+def test_the_console_script_is_what_ends_so() -> None:
+    (script,) = entry_points(group="console_scripts", name="mesh")
+    assert script.value == "mesh_command:main"
 
 
 def test_a_file_that_cannot_be_written_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

@@ -61,6 +61,14 @@ def test_every_invalid_file_of_the_standard_is_refused_with_the_path_at_fault() 
         assert FAULTS.get(path.name.removesuffix(".odcs.yaml"), paths[0]) in paths, path.name
 
 
+def test_a_file_of_data_given_as_a_contract_is_not_printed_in_the_refusal() -> None:
+    rows = "id,email\n" + "".join(f"{n},person{n}@example.com\n" for n in range(9))
+    (violation,) = refused(rows).violations
+    assert "is not of type 'object'" in violation.message
+    assert len(violation.message) < 100
+    assert "person3@" not in violation.message
+
+
 def test_all_violations_are_reported_at_once() -> None:
     text = HEAD.replace("id: c1\n", "") + "colour: red\nschema:\n- properties:\n  - logicalType: str\n    name: a\n"
     paths = [violation.path for violation in refused(text).violations]

@@ -188,6 +188,7 @@ def test_ctrl_c_cancels_the_call() -> None:
 
     def interrupt() -> None:
         has_begun.wait(40)
+        time.sleep(0.5)  # the caller has to be waiting by then: before that there is no call to be cancelled
         os.kill(os.getpid(), signal.SIGINT)
 
     with serving(ScriptedServer(hanging).register) as address:

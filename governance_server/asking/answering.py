@@ -113,6 +113,8 @@ class Answering:
         yield Begun("writing")
         cited = Cited(evidence.sources)
         writer = yield from self._written(evidence, cited, timing, is_extractive=is_extractive)
+        if not cited.sentences and evidence.recommendation is None:
+            evidence.notices += evidence.hints
         recommendation = None
         if evidence.recommendation is not None:
             evidence.check()
@@ -179,7 +181,7 @@ def _compute(evidence: Evidence) -> None:
     backend, tables = evidence.readers.backend, evidence.scope.models(evidence.readers.backend)
     plan = plan_figures(evidence.asking.question, tables, today=backend.now().date())
     evidence.notices += plan.unclear
-    evidence.is_of_figures = plan.is_whole
+    evidence.is_of_figures, evidence.hints = plan.is_whole, plan.hints
     queries = plan.queries[:_MOST_FIGURES]
     compute_all(evidence, queries)
     unfound = values_without_rows(queries, evidence.looked_up, evidence.crowded)

@@ -78,6 +78,8 @@ class Evidence:
     """The SQL of look-ups that have too many rows to be said."""
     is_of_figures: bool = False
     """The question asks for figures and nothing else."""
+    hints: tuple[str, ...] = ()
+    """What is said of tables if nothing is found."""
     recommendation: Recommendation | None = None
     """What rules say of the case; in this evidence's numbers."""
     _digests: dict[tuple[str, str], tuple[str, BoundTags | None]] = field(default_factory=dict)

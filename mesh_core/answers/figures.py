@@ -46,7 +46,8 @@ def plan_figures(question: str, tables: Sequence[TableModel], *, today: date) ->
             figures.append(_figure(it, known[it.port]))
         except (InvalidMeasure, SqlNotUnderstood) as error:
             problems.append(str(error))
-    return FigurePlan((*figures, *rows), tuple(dict.fromkeys(problems)), asked.is_whole)
+    hints = () if rows else asked.hints
+    return FigurePlan((*figures, *rows), tuple(dict.fromkeys(problems)), asked.is_whole, hints)
 
 
 def _is_plain(port: Port) -> bool:

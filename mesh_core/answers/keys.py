@@ -135,6 +135,8 @@ def _value(
         return shape.completed(bare), place + 1
     if column.logical_type == "integer":
         return (bare if bare.isascii() and bare.isdecimal() else ""), place + 1
+    if column.logical_type == "string" and _is_letter(bare, is_last=place + 1 == len(words)):
+        return bare, place + 1
     if column.logical_type != "string" or not (any(it.isdigit() for it in bare) or bare[:1].isupper()):
         return "", place
     if any(it.isdigit() for it in bare):
@@ -143,6 +145,11 @@ def _value(
     while end < len(words) and words[end].text[:1].isupper() and text[words[end - 1].finish : words[end].begin] == " ":
         end += 1
     return re.sub(r"['’]s\Z", "", text[word.begin : words[end - 1].finish]), end
+
+
+def _is_letter(word: str, *, is_last: bool) -> bool:
+    """True for one letter as a value: `ward b`; `a` and `i` are words, unless nothing follows."""
+    return len(word) == 1 and word.isalpha() and (is_last or word not in ("a", "i"))
 
 
 def _fits(value: str, column: Column) -> bool:

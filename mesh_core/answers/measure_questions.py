@@ -17,6 +17,7 @@ from mesh_core.answers.counting import counts_rows
 from mesh_core.answers.intervals import Interval, TimeSpan, intervals_in
 from mesh_core.answers.keys import Given, given_values, listed_values, nouns_of
 from mesh_core.answers.measure_sql import GRAINS, MeasureQuery, Values
+from mesh_core.answers.table_hints import left_over, table_hints
 from mesh_core.answers.terms import Match, Word, best_matches, names_of, term_words, words_of
 from mesh_core.answers.undefined_figures import undefined_figures
 from mesh_core.contract.model import Column, Port
@@ -103,6 +104,8 @@ class AskedFigures:
     undefined: tuple[str, ...] = ()
     is_whole: bool = False
     """The question asks for nothing else."""
+    hints: tuple[str, ...] = ()
+    """Why tables that the question may be about give no figure; for those who find nothing else."""
 
 
 def asked_measures(question: str, ports: Mapping[str, Port], *, today: date) -> AskedFigures:
@@ -117,7 +120,8 @@ def asked_measures(question: str, ports: Mapping[str, Port], *, today: date) -> 
     unclear = tuple(it for clause in clauses for it in clause.unclear)
     if not found and not unclear:
         asking = [(it.text, it.spans) for it in clauses if _ASKING.search(it.text)]
-        return AskedFigures((), (), tuple(undefined_figures(asking, ports)))
+        undefined = tuple(undefined_figures(asking, ports))
+        return AskedFigures((), (), undefined, hints=() if undefined else tuple(table_hints(texts, ports)))
     return AskedFigures(found, unclear, is_whole=all(it.found or it.unclear for it in clauses))
 
 
@@ -272,10 +276,9 @@ def _queries(clause: _Clause, name: str, measures: Sequence[Measure], given: Seq
     if clause.spans:
         times = {word for it in measures for word in term_words(port.time_dimension(it))[:1]}
         clause.used.update(at for at, word in enumerate(clause.words) if word.folded in times)
-    left = [word.text for at, word in enumerate(clause.words) if at not in clause.used and word.folded not in _FILLERS]
+    left = [word for at, word in enumerate(clause.words) if at not in clause.used and word.folded not in _FILLERS]
     if left:
-        words = ", ".join(f"“{word}”" for word in left)
-        clause.unclear.append(f"{words}: not known to {name}. Its dimensions are {', '.join(_dimension_names(port)) or 'none'}.")
+        clause.unclear.append(left_over(left, name, port, _dimension_names(port)))
         return
     only = tuple(_merged(given))
     periods: list[Interval | None] = [it.interval for it in clause.spans or ()]

@@ -75,6 +75,8 @@ class FigurePlan:
     unclear: tuple[str, ...] = ()
     is_whole: bool = False
     """The question asks for figures and nothing else: no passage answers it."""
+    hints: tuple[str, ...] = ()
+    """Why tables that the question may be about give no figure; to be said only if nothing else answers."""
 
 
 def filled(template: str, row: Mapping[str, str]) -> str:

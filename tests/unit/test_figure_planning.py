@@ -311,3 +311,50 @@ def test_why_a_figure_of_some_time_is_not_given_is_told(question, said):
     assert not found.queries
     assert said in found.unclear[0]
     assert "landed_weight of fleet.cargo.shipments" in found.unclear[0]
+
+
+VISITS = TableModel(
+    "clinic.visits.visits",
+    1,
+    port(
+        "visits",
+        [
+            {"name": "id", "logicalType": "integer", "primaryKey": True},
+            {"name": "email", "logicalType": "string"},
+            {"name": "ward", "logicalType": "string"},
+            {"name": "amount", "logicalType": "number"},
+            {"name": "day", "logicalType": "date"},
+        ],
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How many wards are there?",
+        "What is the average amount?",
+        "What is the total amount in ward A?",
+        "Which visits were in ward B?",
+    ],
+)
+def test_a_table_without_a_fitting_measure_says_so_where_nothing_else_answers(question):
+    found = plan_figures(question, [VISITS], today=TODAY)
+    assert (found.queries, found.unclear) == ((), ())
+    (hint,) = found.hints
+    assert "clinic.visits.visits has no measure for" in hint
+    assert "mesh sql" in hint
+
+
+def test_empty_values_are_told_as_what_cannot_be_asked_for_and_no_column_is_not_known():
+    (said,) = plan_figures("How many visits have no email?", [VISITS], today=TODAY).unclear
+    assert "empty values of email cannot be asked for in words" in said
+    assert "WHERE email IS NULL" in said
+    assert "not known" not in said
+
+
+def test_one_small_letter_is_a_value_behind_its_column():
+    (query,) = plan_figures("How many visits yesterday in ward b?", [VISITS], today=TODAY).queries
+    assert "LOWER('b')" in query.sql
+    assert "2026-11-25" in query.sql
+    assert "GROUP BY" in plan_figures("How many visits by ward and day?", [VISITS], today=TODAY).queries[0].sql

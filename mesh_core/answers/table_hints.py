@@ -1,0 +1,61 @@
+"""Why a question that names a table, or a column of one, gets no figure from it, and how to ask instead. Pure words."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Mapping, Sequence
+
+from mesh_core.answers.keys import singular
+from mesh_core.answers.terms import Word, best_matches, words_of
+from mesh_core.contract.model import Port
+
+__all__ = ["left_over", "table_hints"]
+
+_ASKS_FIGURES = re.compile(
+    r"\b(?:how (?:many|much)|number of|total|sum|average|mean|median|minimum|maximum|lowest|highest)\b|"
+    r"\A\W*(?:which|list|show|give)\b",
+    re.IGNORECASE,
+)
+_EMPTY = frozenset({"no", "without", "missing", "empty", "null", "blank", "lack", "lacks", "lacking", "unknown"})
+_MOST_PORTS, _MOST_MEASURES = 3, 6
+
+
+def table_hints(clauses: Sequence[str], ports: Mapping[str, Port]) -> list[str]:
+    """A sentence for each port that a clause for figures or rows names; for those who found nothing, as words are only alike."""
+    said: dict[str, None] = {}
+    for text in clauses:
+        if _ASKS_FIGURES.search(text):
+            said.update(dict.fromkeys(_hint(name, ports[name], text) for name in _named(words_of(text), ports)[:_MOST_PORTS]))
+    return list(said)
+
+
+def left_over(words: Sequence[Word], name: str, port: Port, dimensions: Sequence[str]) -> str:
+    """What words of a question for a figure of the port mean nothing, or nothing that can be asked for."""
+    columns = {it.name: best_matches(list(words), [it.name, *it.synonyms]) for it in port.columns}
+    known = [column for column, found in columns.items() if found]
+    listed = ", ".join(f"“{word.text}”" for word in words)
+    if known and any(word.folded in _EMPTY for word in words):
+        sql = f'mesh sql "SELECT count(*) FROM {name} WHERE {known[0]} IS NULL"'
+        return f"{listed}: empty values of {', '.join(known)} cannot be asked for in words. Ask with `{sql}`."
+    if known:
+        value = f'{known[0]} "…"'
+        return f"{listed}: no value of {', '.join(known)} of {name} is understood there. Write it in quotes, like {value}."
+    return f"{listed}: not known to {name}. Its dimensions are {', '.join(dimensions) or 'none'}."
+
+
+def _named(words: list[Word], ports: Mapping[str, Port]) -> list[str]:
+    """Ports that are called by their names; else those that have a column which is."""
+    called = [name for name, port in ports.items() if best_matches(words, _names(port.name, port.synonyms))]
+    return called or [
+        name for name, port in ports.items() if any(best_matches(words, [it.name, *it.synonyms]) for it in port.columns)
+    ]
+
+
+def _names(name: str, synonyms: Collection[str]) -> list[str]:
+    return [it for each in (name, *synonyms) for it in dict.fromkeys((each, singular(each)))]
+
+
+def _hint(name: str, port: Port, text: str) -> str:
+    defined = ", ".join(it.name for it in port.measures[:_MOST_MEASURES])
+    measures = f"its measures are {defined}" if defined else "its contract defines none"
+    return f"{name} has no measure for “{text}”: {measures}. Ask with `mesh sql`, or let its owner define one."

@@ -6,7 +6,7 @@ only) and says what it wrote and found.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -16,6 +16,7 @@ import polars as pl
 import pyarrow as pa
 
 from domain_sdk._deleted_keys import DeletedKeys
+from domain_sdk._document_files import DocumentProblem
 from domain_sdk._document_pipeline import DocumentPipeline
 from domain_sdk._modes import Mode
 from domain_sdk._quarantine import Quarantine
@@ -318,10 +319,9 @@ def _deliver_passages(port: Port, name: str, given: Any, *, folder: Path | None,
 def _document_quality(name: str, pipeline: DocumentPipeline, passage_count: int) -> tuple[QualityResult, ...]:
     """Whether every file became passages, whole; what did not is told of and does not stop the others."""
     problems, facets = pipeline.problems, pipeline.facets
-    shown = "; ".join(f"{problem.path.name}: {problem.reason}" for problem in problems[:_SHOWN_PROBLEMS])
-    more = f"; and {len(problems) - _SHOWN_PROBLEMS} more" if len(problems) > _SHOWN_PROBLEMS else ""
-    said = [f"{len(problems)} files were left out: {shown}{more}"] if problems else []
-    said += [f"{facets.empty_pages} pages show something and gave no text"] if facets.empty_pages else []
+    said = _left_out(problems, facets.documents + len(problems)) if problems else []
+    pages = "page shows something and gave" if facets.empty_pages == 1 else "pages show something and gave"
+    said += [f"{facets.empty_pages} {pages} no text"] if facets.empty_pages else []
     again = f"{pipeline.reused} of {facets.documents} documents did not change" if pipeline.reused else ""
     result = QualityResult(
         port=name,
@@ -331,10 +331,18 @@ def _document_quality(name: str, pipeline: DocumentPipeline, passage_count: int)
         is_blocking=False,
         failing_rows=len(problems),
         total_rows=passage_count,
-        message="; ".join(filter(None, (*said, *([] if said else ["every file became passages"]), again))),
+        message=("\n" if said else "; ").join(filter(None, (*said, *([] if said else ["every file became passages"]), again))),
         samples=(),
     )
     return (result,)
+
+
+def _left_out(problems: Sequence[DocumentProblem], count: int) -> list[str]:
+    """How many of so many files were left out, then a line for each of the first of them."""
+    files = f"{len(problems)} of {count} {'file' if count == 1 else 'files'} {'was' if len(problems) == 1 else 'were'} left out"
+    lines = [f"{problem.path.name}: {problem.reason.rstrip('.')}" for problem in problems[:_SHOWN_PROBLEMS]]
+    more = len(problems) - _SHOWN_PROBLEMS
+    return [files, *lines, *([f"and {more} more"] if more > 0 else [])]
 
 
 def _check_dimensions(port: Port, name: str, dimensions: int, model: str) -> None:

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from governance_server.config import InvalidSettings, Settings, load_settings
 from governance_server.gateway_process import OF_SERVER, GatewayProcess
 from governance_server.key_command import KEY_USAGE, run_key_command
+from governance_server.serving_lock import serving
 from governance_server.stop_request import StopRequest
 from governance_server.storage.errors import StorageError
 from governance_server.timely_end import TimelyEnd
@@ -69,6 +70,17 @@ def _tell(command: str, error: Exception) -> None:
 
 
 def _serve(settings: Settings) -> int:
+    with serving(settings.home) as is_shared:
+        if is_shared:
+            print(
+                f"mesh serve: another server is serving {settings.home} already. End one, unless you want both on the same data.",
+                file=sys.stderr,
+                flush=True,
+            )
+        return _served(settings)
+
+
+def _served(settings: Settings) -> int:
     stop = StopRequest()
     gateway = GatewayProcess(settings, stop)
     end = _asked_to_end(stop, gateway.stop)

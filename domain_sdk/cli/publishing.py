@@ -160,7 +160,8 @@ def _quality(results: Sequence[QualityResult]) -> RenderableType:
         for result in results
         if result.status != "passed"
     ]
-    summary = f"{passed} of {len(results)} checks passed"
+    left_out = [it.message.splitlines()[0] for it in results if it.check == "documents" and it.failing_rows and it.message]
+    summary = "; ".join((f"{passed} of {len(results)} checks passed", *left_out))
     return table(("port", "column", "check", "status", "finding"), rows, title=summary) if rows else cell(summary, "green")
 
 

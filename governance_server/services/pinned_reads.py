@@ -13,10 +13,12 @@ from domainmesh.v1 import product_pb2
 from governance_server.backend import Backend
 from governance_server.caller import Caller
 from governance_server.policy.projection import denied
+from governance_server.rules import kinds
 from governance_server.rules.ages import age_warnings
 from governance_server.rules.errors import AccessDenied, Invalid, InvalidFilter, NotFound, Precondition, Unavailable
 from governance_server.rules.read_plans import ReadPlan
 from governance_server.services.past_tags import past_tags
+from governance_server.services.registered_contracts import pending
 from governance_server.upkeep.versions import find_release, refuse_retired
 from governance_server.warehouse.folder import Folder
 from governance_server.warehouse.layout import Warehouse
@@ -58,8 +60,10 @@ class PinnedReads:
         name = parse_port(port)
         policy = self._backend.policy
         with policy.pinned():  # rights and version belong together
-            plan = policy.plan(caller, port, purpose)
             product, found = policy.product_of(port), policy.find_port(port)
+            if found is None:
+                self._refuse_unpublished(caller, name.product_name)
+            plan = policy.plan(caller, port, purpose)
         if product is None or found is None:
             raise denied("read", port)
         if found.kind != product_pb2.PORT_KIND_TABLE:
@@ -72,6 +76,17 @@ class PinnedReads:
         plan = policy.plan(caller, port, purpose, past=past.columns, then=past.types)
         cut = _cut(plan, port, table_root, delta_version)
         return PinnedRead(cut, found, version, table_root, delta_version, plan.digest(), past.columns, past.types)
+
+    def _refuse_unpublished(self, caller: Caller, name: str) -> None:
+        """Raises: Precondition if the product has a contract and no release yet, and the caller may know that."""
+        if not self._backend.policy.check(caller, "discover", name).allowed:
+            return
+        product = product_pb2.Product.FromString(self._backend.catalog.get(kinds.PRODUCT, name) or b"")
+        product.name = name
+        if not product.version and pending(self._backend.catalog, product) is not None:
+            raise Precondition(
+                f"Nothing of {name} is published yet: read it once its owner has run `mesh publish {name} …`.", resource=name
+            )
 
     def watch(self, caller: Caller, read: PinnedRead) -> Callable[[], None]:
         """A check that costs microseconds while nothing has changed. It raises AccessDenied once the plan is another one.

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import io
 import wave
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
+from rich.console import Console
 
 from domain_sdk import ContractViolated, Documents, Mesh
+from domain_sdk.cli.publishing import _quality
 from domain_sdk.documents import Cue
 from tests.servers import RunningServer
 
@@ -44,8 +47,13 @@ def test_files_that_give_no_document_are_listed_and_stop_nothing(paul: Mesh, tmp
     release = paul.domain("policy").product("notes", contract=CONTRACT).publish(pages=tmp_path, progress=False)
     (result,) = [it for it in release.quality if it.check == "documents"]
     assert (result.failing_rows, result.is_blocking) == (2, False)
-    assert "empty.md" in result.message
-    assert "bytes.md" in result.message
+    heading, *lines = result.message.splitlines()
+    assert heading == "2 of 3 files were left out"
+    assert sorted(line.partition(": ")[0] for line in lines) == ["bytes.md", "empty.md"]
+    assert not any(line.endswith(".") for line in lines)
+    console = Console(width=200, file=io.StringIO())
+    console.print(_quality(release.quality))
+    assert "checks passed; 2 of 3 files were left out" in console.file.getvalue()  # type: ignore[attr-defined]
     assert [hit.document for hit in paul.retrieve("policy.notes.pages", "When is lunch?")] == ["good.md"]
 
 

@@ -17,6 +17,7 @@ from governance_server import bootstrap
 from governance_server.authentication import Authenticator
 from governance_server.journal.journal import Journal
 from governance_server.keyring import Keyring
+from governance_server.serving_lock import serving
 from governance_server.storage.engine import open_database
 from tests.servers import RunningServer
 
@@ -106,3 +107,22 @@ def test_a_seat_in_which_nobody_can_act_ends_with_the_recovery(tmp_path: Path) -
             assert first.audit.verify().is_intact
     finally:
         server.stop()
+
+
+def test_a_second_server_on_a_home_is_started_and_warns(tmp_path: Path) -> None:
+    first = RunningServer(tmp_path / "home")
+    try:
+        assert "already" not in first.log.read_text()
+        second = RunningServer(tmp_path / "home")  # into the same log
+        try:
+            assert f"another server is serving {first.home} already" in first.log.read_text()
+            with second.admin() as mesh:
+                assert mesh.whoami().is_administrator
+        finally:
+            second.stop()
+        with first.admin() as mesh:
+            assert mesh.whoami().is_administrator
+    finally:
+        first.stop()
+    with serving(first.home) as is_shared:
+        assert not is_shared

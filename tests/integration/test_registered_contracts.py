@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from domain_sdk import AccessDenied, InvalidContract, InvalidRequest, Mesh
+from domain_sdk import AccessDenied, InvalidContract, InvalidRequest, Mesh, WrongState
 from domain_sdk.catalog import ProductEntry
 from domain_sdk.folder import export_folder, plan_tree, read_folder
 from domain_sdk.folder.planning import apply_source, register_contracts
@@ -100,6 +100,16 @@ def test_a_release_follows_the_registered_contract_and_ends_it(olga: Mesh) -> No
     assert olga.domain("kept").product("ledger").contract() == TABLE.format("ledger")  # what is served
     olga.domain("kept").product("ledger", wider).publish(rows=pl.DataFrame({"a": [2]}), progress=False)
     assert waiting(olga, "kept.ledger") == ""
+
+
+def test_who_may_see_a_product_reads_that_nothing_is_published_yet(olga: Mesh, server: RunningServer) -> None:
+    olga.domain("kept").product("later", TABLE.format("later")).register()
+    for read in (lambda mesh: mesh.read("kept.later.rows"), lambda mesh: mesh.sql("SELECT * FROM kept.later.rows")):
+        with pytest.raises(WrongState, match=r"Nothing of kept\.later is published yet"):
+            read(olga)
+        with server.user("user:nobody") as nobody, pytest.raises(AccessDenied) as refused:
+            read(nobody)
+        assert "published yet" not in str(refused.value)
 
 
 def test_an_invalid_contract_is_registered_by_nobody_and_a_valid_one_only_by_who_may_write(

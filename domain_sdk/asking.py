@@ -43,7 +43,7 @@ AsOf = int | str | date | datetime
 OnPart = Callable[[Stage | Sentence], None]
 """Is told of steps as they begin (0 seconds) and end, and of sentences as they come."""
 
-_ANSWER_ID = re.compile(r"a-[0-9a-f]{8,64}")
+_ANSWER_ID = re.compile(r"a-[0-9A-Za-z_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,9 @@ if TYPE_CHECKING:
     from domain_sdk.expectations import ExpectationResult
     from mesh_core.lineage import PortLineage
 
-__all__ = ["Preview", "QualityResult", "QualityStatus", "Release", "ReleasedPort"]
+__all__ = ["Preview", "QualityResult", "QualityStatus", "Release", "ReleasedPort", "filled_columns"]
+
+_FILLED = "; filled with null: "
 
 
 class QualityStatus(StrEnum):
@@ -66,6 +68,12 @@ def proposed_tags(results: Iterable[QualityResult]) -> dict[str, str]:
     """Column → the tag that a check for personal data proposes, accepted or not; nothing for columns that inherit one."""
     found = [it for it in results if is_personal_tag(it.check) and it.status is not QualityStatus.PASSED]
     return {f"{it.port}.{it.column}": it.check for it in reversed(found)}
+
+
+def filled_columns(result: QualityResult) -> tuple[str, ...]:
+    """The optional columns that were not among those given and are null in the release; known of a `schema` check only."""
+    _, found, names = result.message.partition(_FILLED) if result.check == "schema" else ("", "", "")
+    return tuple(names.split(", ")) if found else ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import logging
 import re
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from sqlglot import exp
+    from sqlglot.errors import SqlglotError
 
-__all__ = ["LONGEST_SQL", "SqlNotUnderstood", "check_sql_size", "parsed_expression", "plain_message"]
+__all__ = ["LONGEST_SQL", "SqlNotUnderstood", "check_sql_size", "not_understood", "parsed_expression"]
 
 LONGEST_SQL = 100_000
 """Characters."""
@@ -32,7 +33,7 @@ def check_sql_size(sql: str, dialect: str) -> None:
     try:
         tokens = sqlglot.tokenize(sql, read=dialect)
     except SqlglotError as error:
-        raise SqlNotUnderstood(f"The SQL cannot be understood: {plain_message(str(error))}") from None
+        raise SqlNotUnderstood(not_understood(error)) from None
     if len(tokens) > _MOST_TOKENS:
         raise SqlNotUnderstood(f"The SQL has {len(tokens):,} words and signs: use at most {_MOST_TOKENS:,}.")
     depth = run = 0
@@ -54,7 +55,7 @@ def parsed_expression(text: str, dialect: str) -> exp.Expr:
     try:
         statements = sqlglot.parse(f"SELECT {text}", read=dialect)
     except SqlglotError as error:
-        raise SqlNotUnderstood(f"The SQL cannot be understood: {plain_message(str(error))}") from None
+        raise SqlNotUnderstood(not_understood(error)) from None
     except RecursionError:
         raise SqlNotUnderstood("The SQL is nested too deeply.") from None
     query = statements[0] if len(statements) == 1 else None
@@ -66,6 +67,19 @@ def parsed_expression(text: str, dialect: str) -> exp.Expr:
     return expression
 
 
-def plain_message(message: str) -> str:
+def not_understood(error: SqlglotError) -> str:
+    """Where the parser no longer understands the text, and what it expected there if it says so in words."""
+    found: list[dict[str, Any]] = getattr(error, "errors", None) or []
+    if not found or not found[0].get("line"):
+        return f"The SQL cannot be understood: {_plain(str(error))}"
+    first = found[0]
+    near, said = str(first.get("highlight") or ""), str(first.get("description") or "")
+    column = max(1, int(first["col"]) - len(near) + 1)
+    place = f"line {first['line']}, column {column}{f', near {near[:40]!r}' if near else ''}"
+    wanted = "" if "<" in said or "sqlglot" in said else f": {_plain(said)}"  # the parser's own classes are nobody's words
+    return f"The SQL cannot be understood at {place}{wanted}."
+
+
+def _plain(message: str) -> str:
     """The parser's message without its colours, one line."""
     return " ".join(re.sub(r"\x1b\[\d*m", "", message).split())[:300]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import glob
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -110,6 +111,10 @@ def open_ports(paths: Mapping[str, str], contract: str, product: str) -> dict[st
         words = f"{product} has no port {', '.join(unknown)}: its contract has {', '.join(ports) or 'none'}."
         raise typer.BadParameter(words, param_hint="PORT=PATH")
     collections = {name for name, port in ports.items() if port.kind is PortKind.COLLECTION}
+    for name in sorted(collections & paths.keys()):
+        if not glob.has_magic(paths[name]) and not Path(paths[name]).exists():
+            words = f"{paths[name]} is no file or folder: name the documents of {name}, or write a pattern."
+            raise typer.BadParameter(words, param_hint="PORT=PATH")
     return {name: path if name in collections else open_table(path, ports[name]) for name, path in paths.items()}
 
 
@@ -141,9 +146,8 @@ def _preview(preview: Preview) -> RenderableType:
     from rich.console import Group
 
     count = len(preview.violations) + sum(result.is_blocking for result in preview.broken_expectations)
-    verdict = (
-        cell("would be published", "bold green") if preview.is_ok else cell(f"would be refused: {count} rules broken", "bold red")
-    )
+    refused = f"would be refused: {count} {'rule' if count == 1 else 'rules'} broken"
+    verdict = cell("would be published", "bold green") if preview.is_ok else cell(refused, "bold red")
     heading = cell(f"{preview.product} ", "bold") + verdict
     found = preview.impact
     impact = [impact_view(found)] if found is not None and found.differences else []
@@ -154,6 +158,10 @@ def _preview(preview: Preview) -> RenderableType:
 
 
 def _quality(results: Sequence[QualityResult]) -> RenderableType:
+    from rich.console import Group
+
+    from domain_sdk.release import filled_columns
+
     passed = sum(result.status == "passed" for result in results)
     rows = [
         (result.port, result.column, result.check, cell(result.status, _STATUS_STYLES.get(result.status, "dim")), result.message)
@@ -162,7 +170,14 @@ def _quality(results: Sequence[QualityResult]) -> RenderableType:
     ]
     left_out = [it.message.splitlines()[0] for it in results if it.check == "documents" and it.failing_rows and it.message]
     summary = "; ".join((f"{passed} of {len(results)} checks passed", *left_out))
-    return table(("port", "column", "check", "status", "finding"), rows, title=summary) if rows else cell(summary, "green")
+    shown = table(("port", "column", "check", "status", "finding"), rows, title=summary) if rows else cell(summary, "green")
+    absent = [(it.port, names) for it in results if (names := filled_columns(it))]
+    return Group(shown, *(cell(_absent_words(port, names), "yellow") for port, names in absent)) if absent else shown
+
+
+def _absent_words(port: str, names: Sequence[str]) -> str:
+    nouns, verb = ("column", "becomes") if len(names) == 1 else ("columns", "become")
+    return f"{port}: the {nouns} {', '.join(names)} {'is' if len(names) == 1 else 'are'} not in what was given and {verb} null."
 
 
 COMMANDS = (

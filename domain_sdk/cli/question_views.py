@@ -75,15 +75,20 @@ def impact_view(impact: Impact) -> RenderableType:
 def _numbers(impact: Impact) -> RenderableType:
     affected = f"{impact.affected_read_count} of {impact.recorded_read_count} reads of {impact.recorded_days} days"
     facts = {
-        "gain": f"{impact.gained_count} pairs of principal and port",
-        "lose": f"{impact.lost_count} pairs of principal and port",
-        "compared": f"{impact.principal_count} principals on {impact.compared_port_count} ports that the changes can touch",
+        "gain": f"{_counted(impact.gained_count, 'pair')} of principal and port",
+        "lose": f"{_counted(impact.lost_count, 'pair')} of principal and port",
+        "compared": f"{_counted(impact.principal_count, 'principal')} on {_counted(impact.compared_port_count, 'port')} "
+        "that the changes can touch",
         "recorded": f"{affected} would show less" if impact.recorded_days else "",
         "left out": cell(impact.cut_reason, "yellow"),
         "of": "what you may ask about" if impact.is_restricted else "",
         "revision": impact.revision,
     }
     return details(facts)
+
+
+def _counted(count: int, noun: str) -> str:
+    return f"{count} {noun}{'' if count == 1 else 's'}"
 
 
 def proof_view(proof: Proof) -> RenderableType:

@@ -118,7 +118,9 @@ class Proposals:
             return waiting, ()
         found.state = _PROPOSED
         found.resources.extend(_all_resources(plan))
-        text = f"{found.proposer} proposes {len(found.changes)} changes as {found.id}: see mesh changes {found.id}, and decide."
+        count = len(found.changes)
+        noun = "change" if count == 1 else "changes"
+        text = f"{found.proposer} proposes {count} {noun} as {found.id}: see mesh changes {found.id}, and decide."
         news = News(notice_pb2.NOTICE_KIND_CHANGES_PROPOSED, MESH, found.id, text)
         return found, (store(kinds.CHANGE_SET, found.id, found), *notices(tx, news, found.approvers))
 

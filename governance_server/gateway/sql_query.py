@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, cast
 
 from mesh_core.names import InvalidName, parse_port
-from mesh_core.sql_text import SqlNotUnderstood, check_sql_size, plain_message
+from mesh_core.sql_text import SqlNotUnderstood, check_sql_size, not_understood
 
 if TYPE_CHECKING:
     from sqlglot import exp
@@ -125,6 +125,8 @@ class _Naming:
 def _checked(tree: exp.Expr, naming: _Naming) -> ParsedQuery:
     from sqlglot import exp
 
+    if isinstance(tree, exp.Condition | exp.Alias):
+        raise InvalidQuery(f"{tree.sql(dialect=DIALECT)[:40]!r} is not a query: begin with SELECT or WITH.")
     if not isinstance(tree, exp.Query):
         raise InvalidQuery(f"{_kind(tree)} is not a query: only SELECT (with WITH, UNION, …) is run.")
     tables: dict[tuple[str, int], QueriedTable] = {}
@@ -150,7 +152,7 @@ def _parsed(sql: str, dialect: str = DIALECT) -> exp.Expr:
     try:
         statements = [statement for statement in sqlglot.parse(sql, read=dialect) if statement is not None]
     except SqlglotError as error:
-        raise InvalidQuery(f"The SQL cannot be understood: {plain_message(str(error))}") from None
+        raise InvalidQuery(not_understood(error)) from None
     if len(statements) != 1:
         raise InvalidQuery(f"{len(statements)} statements: send exactly one query.")
     return statements[0]

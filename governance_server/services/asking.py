@@ -83,6 +83,8 @@ class AskService(ask_service_pb2_grpc.AskServiceServicer):
         if not request.HasField("as_of_time"):
             return request.as_of
         time_us = to_microseconds(request.as_of_time.ToDatetime(tzinfo=UTC))
+        if time_us > to_microseconds(self._backend.now()):
+            raise Invalid("as_of is a time that has not come: ask for now, or for an earlier time.")
         found = first_revision_since(self._backend.database.reader(), time_us + 1, head) - 1
         if not found:
             raise Invalid("At that time there was no mesh yet: ask for a later one.")

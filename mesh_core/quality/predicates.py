@@ -109,7 +109,7 @@ def _compared(operator: str, *, is_upper: bool) -> Callable[[_Argument, pl.Expr,
         limit = bound(argument, dtype, is_upper=is_upper != is_exclusive)
         # At the column's own precision: 0.1 stored in 32 bits is not above a maximum of 0.1.
         outside = _COMPARE[operator](value, pl.lit(limit, dtype=dtype) if dtype.is_float() else pl.lit(limit))
-        return (outside | value.is_nan()) if dtype.is_float() else outside
+        return (outside | ~value.is_finite()) if dtype.is_float() else outside
 
     return compare
 

@@ -18,7 +18,7 @@ from mesh_core.lineage import ANY_COLUMN, ColumnEdge, PortLineage, RowEdge, Subt
 from mesh_core.sql_lineage.expressions import Expressions
 from mesh_core.sql_lineage.relations import Relation, Scope
 from mesh_core.sql_lineage.statements import Written, written_by
-from mesh_core.sql_text import SqlNotUnderstood, check_sql_size, plain_message
+from mesh_core.sql_text import SqlNotUnderstood, check_sql_size, not_understood
 
 __all__ = ["TableResolver", "query_lineage", "statement_lineage", "to_port_lineage"]
 
@@ -57,7 +57,8 @@ def _walked(sql: str, dialect: str, table: TableResolver) -> tuple[exp.Expr, Rel
     except (SqlglotError, ValueError) as error:
         if isinstance(error, SqlNotUnderstood):
             raise
-        raise SqlNotUnderstood(f"The SQL cannot be understood: {plain_message(str(error))}") from None
+        words = not_understood(error) if isinstance(error, SqlglotError) else f"The SQL cannot be understood: {str(error)[:300]}"
+        raise SqlNotUnderstood(words) from None
     except RecursionError:
         raise SqlNotUnderstood("The SQL is nested too deeply: name parts of it with WITH.") from None
 

@@ -178,6 +178,10 @@ def test_as_of_a_revision_or_time_asks_the_data_of_then(ask_mesh: AskMesh, tmp_p
     assert ask_mesh.paula.ask(as_of=early.id).sentences == early.sentences
     with pytest.raises(InvalidRequest):
         ask_mesh.paula.ask(question, as_of=10_000_000)
+    with pytest.raises(InvalidRequest, match="a time that has not come"):
+        ask_mesh.paula.ask(question, as_of="3020-01-01")
+    with pytest.raises(NotFound, match="There is no answer 'a-nosuch' of yours"):
+        ask_mesh.paula.ask(question, as_of="a-nosuch")
 
 
 def test_an_answer_is_one_row_of_the_audit_with_what_it_cites(ask_mesh: AskMesh) -> None:

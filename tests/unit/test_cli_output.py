@@ -16,13 +16,14 @@ import typer
 from rich.console import Console, RenderableType
 
 import sample_domains
+from domain_sdk._delivery import deliver
 from domain_sdk.access import ExplainedColumn, Explanation, ReadPlan, VisibleColumn, WayKind, WayOut
 from domain_sdk.access_requests import AccessRequest, AccessRequestState, ApproverLevel
 from domain_sdk.catalog import ColumnEntry, DerivedTag, PortEntry, PortKind
 from domain_sdk.cli.catalog_views import explanation_view, lineage_view, shown_view
 from domain_sdk.cli.identity import _caller_details
 from domain_sdk.cli.output import plain, table
-from domain_sdk.cli.publishing import open_ports
+from domain_sdk.cli.publishing import _preview, open_ports
 from domain_sdk.cli.reading import frame_view, parse_where, passages_view
 from domain_sdk.cli.session import Session, read_token
 from domain_sdk.cli.table_files import open_table
@@ -33,6 +34,8 @@ from domain_sdk.identity import Principal
 from domain_sdk.lineage import LineageEdge, LineageGraph, LineageNode
 from domain_sdk.questions import Shown
 from domain_sdk.read import PlannedScan
+from domain_sdk.release import Preview, QualityResult, QualityStatus
+from mesh_core.contract import load_contract
 
 NOON = datetime(2026, 5, 4, 12, 30, 15, 123456, tzinfo=UTC)
 
@@ -270,6 +273,39 @@ def test_a_port_that_the_contract_lacks_is_named_before_any_file_is_looked_for()
 def test_a_collection_is_given_as_paths() -> None:
     contract = (Path(sample_domains.__file__).parent / "policy" / "handbook" / "contract.odcs.yaml").read_text()
     assert open_ports({"pages": "documents/*.md"}, contract, "policy.handbook") == {"pages": "documents/*.md"}
+
+
+def test_a_path_of_documents_that_is_not_there_is_wrong_usage() -> None:
+    contract = (Path(sample_domains.__file__).parent / "policy" / "handbook" / "contract.odcs.yaml").read_text()
+    with pytest.raises(typer.BadParameter, match="nodir is no file or folder"):
+        open_ports({"pages": "nodir"}, contract, "policy.handbook")
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        ("id,day,note\n1,2026-01-01,x\n", ""),
+        ("id,day\n1,2026-01-01\n", "a.b.t: the column note is not in what was given and becomes null."),
+        ("id\n1\n", "a.b.t: the columns day, note are not in what was given and become null."),
+    ],
+)
+def test_optional_columns_that_a_file_lacks_are_told_of(text: str, told: str, tmp_path: Path) -> None:
+    port = load_contract(
+        "apiVersion: v3.1.0\nkind: DataContract\nid: a.b\nversion: 1.0.0\nstatus: active\nschema:\n- name: t\n  properties:\n"
+        "  - {name: id, logicalType: integer}\n  - {name: day, logicalType: date}\n  - {name: note, logicalType: string}\n"
+    ).ports[0]
+    (tmp_path / "t.csv").write_text(text)
+    for folder in (None, tmp_path):
+        made = deliver(port, "a.b.t", tmp_path / "t.csv", folder=folder, hook=lambda *_: None)
+        seen = printed(_preview(Preview("a.b", made.quality, ())), width=200)
+        assert told in seen
+        assert ("not in what was given" in seen) == bool(told)
+
+
+def test_one_broken_rule_is_one_rule() -> None:
+    broken = QualityResult("a.b.t", "id", "required", QualityStatus.FAILED, True, 1, 2, "1 of 2 rows", ())
+    assert "refused: 1 rule broken" in printed(_preview(Preview("a.b", (broken,), ())), width=200)
+    assert "refused: 2 rules broken" in printed(_preview(Preview("a.b", (broken, broken), ())), width=200)
 
 
 def test_a_secret_is_written_for_its_owner_only_and_never_over_a_file(tmp_path: Path) -> None:

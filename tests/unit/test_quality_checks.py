@@ -74,6 +74,8 @@ TIMESTAMP = "name: a, logicalType: timestamp, logicalTypeOptions"
         (f"{{{INTEGER}: {{multipleOf: 5}}}}", [0, 5, 10, -5, 7], 1),
         (f"{{{INTEGER}: {{multipleOf: 1.5}}}}", [3, 4, 6], 1),
         (f"{{{NUMBER}: {{minimum: 0}}}}", [0.0, -0.1, float("nan"), None], 2),
+        (f"{{{NUMBER}: {{minimum: 0}}}}", [1.5, float("inf"), float("-inf"), float("nan")], 3),
+        (f"{{{NUMBER}: {{exclusiveMaximum: 9}}}}", [1.5, float("inf"), float("-inf"), None], 2),
         (f"{{{NUMBER}: {{maximum: 0.3}}}}", [0.3, 0.1 + 0.2, float("inf")], 2),
         (f"{{{NUMBER}: {{multipleOf: 0.01}}}}", [0.07, 1.15, 1.151, float("inf")], 2),
         (f"{{{REAL}: {{maximum: 0.1}}}}", pl.Series([0.1, 0.2], dtype=pl.Float32), 1),

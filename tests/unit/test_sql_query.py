@@ -88,6 +88,22 @@ def test_what_is_too_large_or_too_deep_is_refused_with_a_reason(sql):
         parse_query(sql, prefix="p_")
 
 
+@pytest.mark.parametrize(
+    ("sql", "said"),
+    [
+        ("selec * from a.b.c", "The SQL cannot be understood at line 1, column 9, near 'from'."),
+        ("select *\nfrom a.b.c where", "The SQL cannot be understood at line 2, column 12, near 'where'."),
+        ("select (1", "The SQL cannot be understood at line 1, column 9, near '1': Expecting )."),
+        ("select a, from", "The SQL cannot be understood at line 1, column 11, near 'from'."),
+        ("selec", "'selec' is not a query: begin with SELECT or WITH."),
+    ],
+)
+def test_sql_that_is_not_understood_is_told_with_its_place_and_none_of_the_parsers_classes(sql, said):
+    with pytest.raises(InvalidQuery) as raised:
+        parse_query(sql, prefix="p_")
+    assert str(raised.value) == said
+
+
 def test_a_port_is_known_to_the_engine_by_a_name_of_its_own_and_keeps_its_last_part_as_alias():
     parsed = parse_query(f"SELECT entries.amount, {PORT}.account FROM {PORT}", prefix="p_")
     assert parsed.sql == 'SELECT entries.amount, entries.account FROM "p_0" AS "entries"'

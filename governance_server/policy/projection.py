@@ -29,6 +29,7 @@ from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, Invalid, PurposeNotHeld
 from governance_server.rules.grants import column_types
+from governance_server.rules.near_names import did_you_mean
 from governance_server.rules.policy_rows import ANY, domain_of
 from governance_server.rules.read_plans import Denied, ReadPlan, fit_masks
 from governance_server.rules.refusals import denied, out_of_scope, unconfirmed
@@ -369,6 +370,9 @@ class PolicyProjection(LivePolicy):
         wider = self.wider_purposes(purpose)
         if wider & caller.purposes:
             return
+        if purpose not in self._facts.purposes:
+            hint = did_you_mean(purpose, self._facts.purposes, otherwise="list them with `mesh admin list purposes`.")
+            raise PurposeNotHeld(f"There is no purpose {purpose!r}: {hint}", resource=port)
         if purpose in self._facts.purposes and not wider & self._facts.exempting:
             request = self._request(caller.name, "read", port, purpose)
             objects = [port, *(column_object(port, c.name) for c in getattr(self.find_port(port), "columns", ()))]

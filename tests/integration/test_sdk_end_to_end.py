@@ -206,6 +206,8 @@ def test_a_denied_or_withdrawn_request_gives_nothing(people: People) -> None:
 def test_a_purpose_that_is_not_held_cannot_be_declared(people: People) -> None:
     with pytest.raises(errors.PurposeNotHeld):
         people["user:sam"].read(PORT, purpose="forecasting")
+    with pytest.raises(errors.PurposeNotHeld, match="There is no purpose 'forecast': did you mean forecasting"):
+        people["user:sam"].read(PORT, purpose="forecast")
 
 
 @pytest.mark.parametrize("via", ["stream", "files"])

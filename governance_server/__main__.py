@@ -9,6 +9,7 @@ import gc
 import json
 import logging
 import os
+import shutil
 import signal
 import sys
 import threading
@@ -77,6 +78,8 @@ def _serve(settings: Settings) -> int:
                 file=sys.stderr,
                 flush=True,
             )
+        elif settings.scratch.exists():  # what a killed server left there may be rows that were erased since
+            shutil.rmtree(settings.scratch)
         return _served(settings)
 
 

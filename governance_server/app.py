@@ -224,6 +224,7 @@ def _answering(readers: Readers, vectors: VectorAccess) -> Answering:
 def _backend(settings: Settings, *, is_control: bool = False) -> tuple[Backend, Authenticator]:
     settings.home.mkdir(mode=0o700, parents=True, exist_ok=True)
     settings.home.chmod(0o700)
+    settings.scratch.mkdir(mode=0o700, exist_ok=True)
     database = open_database(settings.database_url)
     check_keys_are_there(database, settings.keys)
     keys = Keyring.open(settings.keys, now=_now())

@@ -122,6 +122,11 @@ class Settings:
         return self.tls_certificate is not None
 
     @property
+    def scratch(self) -> Path:
+        """Where rows lie while they are written anew; emptied when a server starts and no other one has the home."""
+        return self.home / "scratch"
+
+    @property
     def administrator_token_file(self) -> Path:
         """Where the first administrator's token is written, mode 0600."""
         return self.home / "admin.token"

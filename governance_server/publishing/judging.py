@@ -39,7 +39,7 @@ class Judge:
         self._warehouse = warehouse
         self._checks = checks
         self._parse = parse
-        self._combiner = Combiner(warehouse, backend.settings.home)
+        self._combiner = Combiner(warehouse, backend.settings.scratch)
         self._whole = WholeQuality(warehouse)
 
     def judged(

@@ -168,7 +168,7 @@ class Eraser:
         root = self._warehouse.port_location(port.port)
         if not holds_version(root, port.served):
             raise Conflict(f"{port.port} holds something that is not served: publish it again, then erase.", resource=port.port)
-        held, scratch = self._rows(port, port.served, subject), self._backend.settings.home
+        held, scratch = self._rows(port, port.served, subject), self._backend.settings.scratch
         written = write_without(root, held, erasure_id=said[0], version=said[1], scratch=scratch)
         if left := self._rows(port, written, subject).count():
             raise Conflict(f"{left} of {rows} rows of {port.port} were not removed: repeat the command.", resource=port.port)

@@ -136,7 +136,7 @@ class Upkeep:
         done = []
         for table in tables:
             columns = _z_order(ports[table.name.rpartition(".")[2]], z_order)
-            root, scratch = self._warehouse.port_location(table.name), self._backend.settings.home
+            root, scratch = self._warehouse.port_location(table.name), self._backend.settings.scratch
             compacted = compact(root, table.delta_version, z_order=columns, scratch=scratch)
             fault_point("compact.written")
             if compacted is not None and compacted.delta_version != table.delta_version:

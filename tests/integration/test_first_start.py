@@ -7,6 +7,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -126,3 +127,16 @@ def test_a_second_server_on_a_home_is_started_and_warns(tmp_path: Path) -> None:
         first.stop()
     with serving(first.home) as is_shared:
         assert not is_shared
+
+
+def test_rows_that_a_killed_server_left_behind_are_gone_when_it_starts_again(new_server: Callable[..., RunningServer]) -> None:
+    server = new_server()
+    left = server.home / "scratch" / "mesh-rewrite-x" / "part-0.parquet"
+    left.parent.mkdir()
+    left.write_bytes(b"rows of somebody who was erased since")
+    second = new_server()  # on the same home: the first may be at work there
+    assert left.exists()
+    server.kill()
+    second.kill()
+    server.start()
+    assert not list((server.home / "scratch").iterdir())

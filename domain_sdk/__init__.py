@@ -114,6 +114,7 @@ from domain_sdk.mesh import Mesh
 from domain_sdk.open_lineage import EventResult, LineageReceipt, LineageRun, ReceiptEdge, ReceivedEvent, RunDataset, RunSummary
 from domain_sdk.policy import Policy
 from domain_sdk.product import Product
+from domain_sdk.pseudonyms import keyed_hash
 from domain_sdk.questions import (
     AccessChange,
     AccessPath,
@@ -290,5 +291,6 @@ __all__ = [
     "WayOut",
     "WrongState",
     "checkpoint_lines",
+    "keyed_hash",
     "read_checkpoints",
 ]

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
+from domain_sdk._polars_plan.keyed_hashes import hashed_input
 from domain_sdk._polars_plan.traversal import PlanReader, UnreadablePlan, View
 from mesh_core.frame_lineage import (
     IDENTITY,
@@ -21,7 +22,7 @@ from mesh_core.frame_lineage import (
 )
 from mesh_core.lineage import Subtype, Transformation
 
-__all__ = ["ExpressionWalk", "children"]
+__all__ = ["ExpressionWalk", "below", "children"]
 
 _FUNCTION_NAMES = {"n_unique": "count_distinct", "implode": "list"}
 _RESIZING_KINDS = frozenset({"Filter", "Explode", "Gather", "Slice"})
@@ -54,6 +55,7 @@ _KEEPING_LENGTH = frozenset(
 )
 
 _Children = list[tuple[int, Transformation]]
+_KEYED_HASH = Transformation.of(Subtype.TRANSFORMATION, masking=True)
 
 
 def _step(subtype: Subtype) -> Transformation:
@@ -98,6 +100,12 @@ def _selecting_children(kind: str, view: View) -> _Children | None:
     return None
 
 
+def below(reader: PlanReader, view: View) -> _Children | None:
+    """The children as `children` gives them; of a keyed hash only what is hashed."""
+    hashed = hashed_input(reader, view)
+    return children(type(view).__name__, view) if hashed is None else [(hashed, _KEYED_HASH)]
+
+
 class ExpressionWalk:
     """Walks the expressions of one plan node over its input frame. `collected` are ports whose rows plain values may hold."""
 
@@ -139,7 +147,7 @@ class ExpressionWalk:
                 continue
             kind = type(view).__name__
             yield node, kind, view, outer
-            stack.extend((child, outer.after(step)) for child, step in children(kind, view) or [])
+            stack.extend((child, outer.after(step)) for child, step in below(self._reader, view) or [])
 
 
 def _may_resize(view: View) -> bool:

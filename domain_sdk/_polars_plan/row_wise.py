@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from domain_sdk._polars_plan.expressions import children
+from domain_sdk._polars_plan.expressions import below
 from domain_sdk._polars_plan.traversal import PlanReader, UnreadablePlan, View
 
 __all__ = ["is_row_wise"]
@@ -32,7 +32,7 @@ def is_row_wise(reader: PlanReader, expression_id: int) -> bool:
         if kind not in _KINDS and not (kind == "Function" and _is_row_wise_function(view)):
             return False
         if kind != "Column":
-            stack.extend(child for child, _ in children(kind, view) or [])
+            stack.extend(child for child, _ in below(reader, view) or [])
     return True
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hmac
 import itertools
 import json
 from collections.abc import Callable, Iterator
@@ -10,7 +11,7 @@ from dataclasses import dataclass
 import polars as pl
 import pytest
 
-from domain_sdk import Mesh, PortEntry, Release
+from domain_sdk import Mesh, PortEntry, Release, keyed_hash
 from domain_sdk.cli.app import run
 from tests.integration.mesh_setup import contract, token_of
 from tests.servers import RunningServer
@@ -182,6 +183,18 @@ def test_counts_sums_and_means_break_a_tag_and_smallest_largest_and_first_do_not
     with company.server.admin() as admin:
         admin.admin.delete_guardrail("no-ages")
     assert [seen[name].null_count() for name in ("youngest", "oldest", "one", "n", "total", "mean")] == [2, 2, 2, 0, 0, 0]
+
+
+def test_a_keyed_hash_breaks_a_tag_and_a_hash_that_can_be_guessed_does_not(company: Company) -> None:
+    port = company.derive(
+        "pseudonyms", ["who: string", "guessable: string"],
+        lambda f: f.select(who=keyed_hash("name", b"a key of the lab alone"), guessable=pl.col("name").hash(7).cast(pl.String)),
+    )  # fmt: skip
+    assert company.tags(port) == {"who": [], "guessable": [TAG]}
+    seen = company.reader.read(port)
+    assert seen["guessable"].null_count() == 4
+    ann = hmac.digest(b"a key of the lab alone", b"Ann", "sha256").hex()
+    assert (ann in seen["who"].to_list(), seen["who"].n_unique()) == (True, 4)
 
 
 def test_only_deciding_about_rows_does_not_pass_a_tag_on(company: Company) -> None:

@@ -162,6 +162,7 @@ FROZEN = [
     "WayOut",
     "WrongState",
     "checkpoint_lines",
+    "keyed_hash",
     "read_checkpoints",
 ]
 

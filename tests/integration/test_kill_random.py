@@ -1,4 +1,8 @@
-"""Server and gateway killed at random times under publishers that never stop: nothing acknowledged is lost, all is whole."""
+"""Server and gateway killed at random times under publishers that never stop: nothing acknowledged is lost, all is whole.
+
+`MESH_SOAK_SEED` draws the times, `MESH_SOAK_RUNS` says how many there are (default 200), and `MESH_SOAK_CASES=38-90` which of
+them are run, counted from 1: what one run of the test did not come to, the next does. Each case says so when it has passed (`-s`).
+"""
 
 from __future__ import annotations
 
@@ -9,6 +13,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -20,7 +25,25 @@ from tests.servers import RunningServer
 pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600)]
 
 RUNS = int(os.environ.get("MESH_SOAK_RUNS", "200"))
+CASES = os.environ.get("MESH_SOAK_CASES", f"1-{RUNS}")
 SETTINGS = {"MESH_EMBEDDER": "hashing", "MESH_PUBLICATION_TTL_SECONDS": "1"}
+
+
+@dataclass(frozen=True)
+class Kill:
+    """When the server dies, and how long before it the gateway did (None: it does not)."""
+
+    number: int
+    after_seconds: float
+    gateway_seconds: float | None
+
+
+def kills(seed: int) -> list[Kill]:
+    """The cases that are asked for; a case is the same whichever others are run."""
+    chance = random.Random(seed)
+    drawn = [Kill(i, chance.uniform(0.1, 4), chance.uniform(0, 1) if i % 4 == 0 else None) for i in range(1, RUNS + 1)]
+    first, _, last = CASES.partition("-")
+    return drawn[int(first) - 1 : int(last or first)]
 
 
 @contextmanager
@@ -54,21 +77,21 @@ def test_a_server_killed_at_random_times_loses_nothing_acknowledged(tmp_path: Pa
     monkeypatch.setenv("MESH_EMBEDDER", "hashing")
     seed = int(os.environ.get("MESH_SOAK_SEED", time.time_ns() % 1_000_000))
     print(f"MESH_SOAK_SEED={seed}")
-    chance = random.Random(seed)
     server = RunningServer(tmp_path / "mesh", **SETTINGS)
     acknowledged: dict[int, str] = {}
     with server.admin() as mesh:
         set_up(mesh)
         acknowledged[publish(mesh, tmp_path, "first").version] = "first"
-    for run in range(RUNS):
-        with publishing(server, tmp_path, acknowledged, run):
-            time.sleep(chance.uniform(0.1, 4))
-            if run % 4 == 3:
+    for kill in kills(seed):
+        with publishing(server, tmp_path, acknowledged, kill.number):
+            time.sleep(kill.after_seconds)
+            if kill.gateway_seconds is not None:
                 os.kill(server.gateway_pid, signal.SIGKILL)
-                time.sleep(chance.uniform(0, 1))
+                time.sleep(kill.gateway_seconds)
             server.kill()
         server.start()
         check(server, acknowledged)
+        print(f"case {kill.number} passed, {len(acknowledged)} versions acknowledged so far", flush=True)
     server.stop()
 
 

@@ -13,6 +13,7 @@ import struct
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import Enum
+from typing import TYPE_CHECKING, TypeAlias
 
 import pyarrow as pa
 
@@ -21,12 +22,18 @@ from governance_server.gateway.sql_errors import EngineError, EngineFailed, Engi
 from governance_server.rules.read_plans import ReadPlan
 from governance_server.warehouse.folder import Folder
 
+if TYPE_CHECKING:
+    import polars as pl
+
 __all__ = [
     "FilesRead",
     "Frame",
+    "KeysRead",
     "Kind",
     "QueryJob",
+    "Read",
     "TableRead",
+    "WholeRead",
     "failure_frame",
     "receive",
     "receive_job",
@@ -58,11 +65,40 @@ class FilesRead:
 
 
 @dataclass(frozen=True, slots=True)
+class WholeRead:
+    """Every row of a table's pinned version, for a query of the mesh's own."""
+
+    port: str
+    folder: Folder
+    delta_version: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeysRead:
+    """The keys of rows, as `key_rows` has them, for a query of the mesh's own.
+
+    Attributes:
+        rows: Where the rows are.
+        paths: What the key is made of.
+        types: What each of these is cast to.
+        beside: Columns that come along with each row's number; None: neither does.
+    """
+
+    rows: FilesRead | WholeRead
+    paths: tuple[tuple[str, ...], ...]
+    types: tuple[pl.DataType, ...]
+    beside: tuple[str, ...] | None = None
+
+
+Read: TypeAlias = TableRead | FilesRead | KeysRead
+
+
+@dataclass(frozen=True, slots=True)
 class QueryJob:
     """A query to run, or only to plan; its tables by the names the query has for them."""
 
     sql: str
-    tables: Mapping[str, TableRead | FilesRead]
+    tables: Mapping[str, Read]
     salt: bytes
     """For masks that are local to the query."""
     timeout_seconds: float

@@ -16,10 +16,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from governance_server.gateway.governed_files import own_files
-from governance_server.gateway.governed_frame import Governed, govern
-from governance_server.gateway.polars_streaming import stream_batches
+from governance_server.gateway.governed_frame import govern
+from governance_server.gateway.key_rows import key_columns, key_rows
+from governance_server.gateway.polars_streaming import frame_from_batches, stream_batches
 from governance_server.gateway.scan_errors import ScanFailed
 from governance_server.gateway.sql_engine import ClearFiles, GovernedStream
+from governance_server.gateway.sql_jobs import FilesRead, KeysRead, WholeRead
 from governance_server.gateway.table_source import TableSource, open_table
 from governance_server.rules.read_plans import ReadPlan
 from governance_server.warehouse.folder import Folder
@@ -27,7 +29,7 @@ from governance_server.warehouse.local_folder import LocalFolder
 from governance_server.warehouse.schemas import schema_differences
 from mesh_core.expressions.tree import TRUE
 
-__all__ = ["files_table", "governed_table"]
+__all__ = ["files_table", "governed_table", "keys_table"]
 
 _BATCH_ROWS = 131_072
 _MOST_FILES = 256  # the footer of each is read before the engine is
@@ -60,7 +62,7 @@ def governed_table(
         return clear
     governed = govern(source, plan, columns, joined=None, salt=salt)
     schema = pl.DataFrame(schema=governed.schema).to_arrow(compat_level=_NATIVE).schema
-    return GovernedStream(schema, lambda: _batches(plan.port, governed, schema, is_current))
+    return GovernedStream(schema, lambda: _streamed(plan.port, governed.frame, schema, is_current))
 
 
 def files_table(files: Sequence[tuple[Folder, str]], schema: pa.Schema) -> GovernedStream | ClearFiles:
@@ -71,11 +73,37 @@ def files_table(files: Sequence[tuple[Folder, str]], schema: pa.Schema) -> Gover
     return GovernedStream(schema, lambda: _rows(files, schema))
 
 
-def _rows(files: Sequence[tuple[Folder, str]], schema: pa.Schema) -> Iterator[pa.RecordBatch]:
+def keys_table(read: KeysRead) -> GovernedStream:
+    """The keys of all the rows, in order. Raises: ScanFailed, NoKey."""
+    port = read.rows.port if isinstance(read.rows, WholeRead) else "the files to be published"
+    names = key_columns(read.paths)
+    casts = [pl.col(name).cast(dtype) for name, dtype in zip(names, read.types, strict=True)]
+    frame = key_rows(_frame(read.rows), read.paths, read.beside).with_columns(casts)
+    schema = pl.DataFrame(schema=frame.collect_schema()).to_arrow(compat_level=_NATIVE).schema
+    return GovernedStream(schema, lambda: _streamed(port, frame, schema, lambda: None))
+
+
+def _frame(read: FilesRead | WholeRead) -> pl.LazyFrame:
+    if isinstance(read, WholeRead):
+        return open_table(read.port, read.folder, read.delta_version).frame
+    empty = pl.DataFrame(read.schema.empty_table())
+    if not read.files:
+        return empty.lazy()
+    paths = [folder.path / name for folder, name in read.files if isinstance(folder, LocalFolder)]
+    if len(paths) == len(read.files):
+        return pl.scan_parquet(paths, glob=False)
+    return frame_from_batches(lambda columns: map(pl.DataFrame, _rows(read.files, read.schema, columns)), empty.schema)
+
+
+def _rows(
+    files: Sequence[tuple[Folder, str]], schema: pa.Schema, columns: Sequence[str] | None = None
+) -> Iterator[pa.RecordBatch]:
+    """Batches with all columns, or these."""
+    wanted = schema if columns is None else pa.schema([schema.field(name) for name in columns])
     for folder, name in files:
         with folder.open(name) as source:
-            for batch in pq.ParquetFile(source).iter_batches(batch_size=_BATCH_ROWS):
-                yield batch.cast(schema)
+            for batch in pq.ParquetFile(source).iter_batches(batch_size=_BATCH_ROWS, columns=wanted.names):
+                yield batch.select(wanted.names).cast(wanted)
 
 
 def _clear_files(plan: ReadPlan, source: TableSource, table_root: Folder, columns: Sequence[str]) -> ClearFiles | None:
@@ -98,10 +126,10 @@ def _schema_of(path: Path, size: int) -> pa.Schema:
     return pq.read_schema(path)
 
 
-def _batches(port: str, governed: Governed, schema: pa.Schema, is_current: Callable[[], None]) -> Iterator[pa.RecordBatch]:
+def _streamed(port: str, rows: pl.LazyFrame, schema: pa.Schema, is_current: Callable[[], None]) -> Iterator[pa.RecordBatch]:
     is_current()
     try:
-        with closing(stream_batches(governed.frame, batch_rows=_BATCH_ROWS)) as frames:
+        with closing(stream_batches(rows, batch_rows=_BATCH_ROWS)) as frames:
             for frame in frames:
                 is_current()
                 for batch in frame.to_arrow(compat_level=_NATIVE).to_batches():

@@ -23,8 +23,8 @@ from governance_server.gateway.encode import arrow_response, encode
 from governance_server.gateway.scan_errors import ScanError
 from governance_server.gateway.sql_engine import SqlEngine, Table
 from governance_server.gateway.sql_errors import EngineError, EngineFailed
-from governance_server.gateway.sql_jobs import FilesRead, Kind, QueryJob, TableRead, failure_frame, receive_job, send
-from governance_server.gateway.sql_tables import files_table, governed_table
+from governance_server.gateway.sql_jobs import FilesRead, KeysRead, Kind, QueryJob, Read, failure_frame, receive_job, send
+from governance_server.gateway.sql_tables import files_table, governed_table, keys_table
 
 __all__ = ["main"]
 
@@ -69,9 +69,11 @@ def _tables(job: QueryJob) -> dict[str, Table]:
     return {name: _table(read, job.salt) for name, read in job.tables.items()}
 
 
-def _table(read: TableRead | FilesRead, salt: bytes) -> Table:
+def _table(read: Read, salt: bytes) -> Table:
     if isinstance(read, FilesRead):
         return files_table(read.files, read.schema)
+    if isinstance(read, KeysRead):
+        return keys_table(read)
     return governed_table(read.plan, read.columns, table=(read.folder, read.delta_version), salt=salt)
 
 

@@ -13,16 +13,15 @@ from governance_server.rules.errors import Conflict
 from governance_server.warehouse.errors import VersionConflict
 from governance_server.warehouse.folder import Folder
 from governance_server.warehouse.layout import Warehouse
-from governance_server.warehouse.local_folder import LocalFolder
 from mesh_core.contract import Contract, Port
 
 if TYPE_CHECKING:
     import polars as pl
     import pyarrow as pa
 
-    from governance_server.gateway.sql_jobs import TableRead
+    from governance_server.gateway.sql_jobs import FilesRead, TableRead, WholeRead
 
-__all__ = ["Candidate", "Found", "NotRunnable", "OtherPorts", "OtherTable", "candidate_of"]
+__all__ = ["Candidate", "Found", "NotRunnable", "OtherPorts", "OtherTable", "WholeTable", "candidate_of"]
 
 
 _BATCH_ROWS = 131_072
@@ -53,12 +52,6 @@ class Candidate:
     files: Mapping[str, _Files]
     rows: Mapping[str, int]
 
-    def paths(self, port: Port) -> tuple[str, ...]:
-        """The port's files as paths of this machine; none if they lie elsewhere."""
-        files = self.files[port.name]
-        local = [str(folder.path / name) for folder, name in files if isinstance(folder, LocalFolder)]
-        return tuple(local) if len(local) == len(files) else ()
-
     def batches(self, port: Port, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """The port's rows in order, wherever its files lie."""
         import pyarrow.parquet as pq
@@ -67,21 +60,6 @@ class Candidate:
             with folder.open(name) as source:
                 wanted = list(columns) if columns is not None else None
                 yield from pq.ParquetFile(source).iter_batches(batch_size=_BATCH_ROWS, columns=wanted)
-
-    def frame(self, port: Port) -> pl.LazyFrame:
-        """The port's rows in storage types."""
-        import polars as pl
-
-        from governance_server.gateway.polars_streaming import frame_from_batches
-        from mesh_core.types import storage_schema
-
-        empty = pl.DataFrame(storage_schema(port).empty_table())
-        if not self.files[port.name]:
-            return empty.lazy()
-        paths = self.paths(port)
-        if paths:
-            return pl.scan_parquet(list(paths), glob=False)
-        return frame_from_batches(lambda columns: map(pl.DataFrame, self.batches(port, columns)), empty.schema)
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,14 +70,23 @@ class OtherTable:
     is_current: Callable[[], None]
 
 
+@dataclass(frozen=True, slots=True)
+class WholeTable:
+    """Every row of a table, whoever may see it; `is_current` raises once the caller may not even know of it."""
+
+    read: FilesRead | WholeRead
+    schema: pl.Schema
+    is_current: Callable[[], None]
+
+
 class OtherPorts(Protocol):
     """Ports of other products, as they are served now."""
 
     def table(self, caller: Caller, port: str, version: int, needed: Callable[[list[str]], list[str]]) -> OtherTable:
         """What a query can scan, of the rows and columns that the caller may see. Raises: GovernanceError."""
 
-    def frame(self, caller: Caller, port: str) -> pl.LazyFrame:
-        """All its rows, read with the server's own rights. Raises: NotRunnable if the caller may not even know of it."""
+    def whole(self, caller: Caller, port: str) -> WholeTable:
+        """All its rows, to be read with the server's own rights. Raises: NotRunnable if the caller may not even know of it."""
 
     def shows(self, caller: Caller, port: str, columns: list[str]) -> bool:
         """Whether the caller sees every row of these columns clear."""

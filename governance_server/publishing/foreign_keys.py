@@ -2,36 +2,37 @@
 
 The port referred to is read with the server's own rights, so a producer that may not read it still gets the check. It learns how
 many of its rows miss, and which of its own rows only where it sees the other column anyway. The keys of both sides are streamed
-into the engine of governed SQL, which spills what does not fit into its memory and ends when its time is over.
+into the engine of governed SQL, in a process of its own, which spills what does not fit into its memory.
 Source: ODCS 3.1 "Relationships"; SQL's MATCH SIMPLE: a key with a null in it refers to nothing and is in order.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from contextlib import closing
-from pathlib import Path
+from typing import TYPE_CHECKING
 
 import polars as pl
-import pyarrow as pa
 
 from governance_server.caller import Caller
-from governance_server.gateway.polars_streaming import stream_batches
-from governance_server.gateway.sql_engine import GovernedStream, SqlEngine
-from governance_server.gateway.sql_errors import EngineFailed, EngineOutOfMemory, EngineTimeout, QueryRefused
-from governance_server.publishing.candidate_files import Candidate, Found, NotRunnable, OtherPorts
+from governance_server.gateway.key_rows import OWN, ROW, NoKey, common_type, key_columns, key_rows
+from governance_server.gateway.scan_errors import ScanError
+from governance_server.gateway.sql_errors import EngineError
+from governance_server.gateway.sql_jobs import FilesRead, KeysRead, QueryJob
+from governance_server.publishing.candidate_files import Candidate, Found, NotRunnable, OtherPorts, WholeTable
+from governance_server.publishing.check_queries import CheckQuery, ended
 from mesh_core.contract import Port
 from mesh_core.contract.relationships import ForeignKey, foreign_key
 from mesh_core.quality.check import Check
 from mesh_core.quality.report import MAX_SAMPLES
 from mesh_core.quality.samples import sample_text
+from mesh_core.types import storage_schema
+
+if TYPE_CHECKING:
+    from governance_server.gateway.query_processes import QueryProcesses
 
 __all__ = ["ForeignKeys"]
 
-_ROW = "__row"
 _SECONDS = 600.0
 """For one key."""
-_BATCH_ROWS = 131_072
 _MISSING = """
 WITH missing AS MATERIALIZED (
     SELECT {row}, {firsts} FROM source
@@ -45,9 +46,8 @@ SELECT (SELECT count(*) FROM missing), * FROM missing ORDER BY {row} LIMIT {limi
 class ForeignKeys:
     """Checks foreign keys, one at a time."""
 
-    def __init__(self, spill_folder: Path, memory_bytes: int, others: OtherPorts, *, timeout_seconds: float = _SECONDS) -> None:
-        self._spill_folder = spill_folder
-        self._memory_bytes = memory_bytes
+    def __init__(self, processes: QueryProcesses, others: OtherPorts, *, timeout_seconds: float = _SECONDS) -> None:
+        self._processes = processes
         self._others = others
         self._timeout_seconds = timeout_seconds
 
@@ -58,97 +58,60 @@ class ForeignKeys:
         if isinstance(key, str):
             raise NotRunnable(key)
         is_elsewhere = "." in key.target
-        known = self._others.frame(caller, key.target) if is_elsewhere else candidate.frame(candidate.contract.port(key.target))
-        source = candidate.contract.port(key.port)
-        shown = [column.name for column in source.primary_key]
+        known = self._others.whole(caller, key.target) if is_elsewhere else _own(candidate, key.target)
         try:
-            count, rows = self._missing(candidate.frame(source), known, key, shown)
-        except (pl.exceptions.PolarsError, OSError) as error:
+            answer = self._query(key, candidate, known).answer(self._processes)
+        except ScanError as error:
             raise NotRunnable(f"{key.target} could not be read ({type(error).__name__})") from error
-        except EngineTimeout:
-            return Found(False, f"looking for its values in {key.target} was stopped after {self._timeout_seconds:g} seconds")
-        except EngineOutOfMemory:
-            return Found(False, f"looking for its values in {key.target} takes more memory than a query may have")
-        except (EngineFailed, QueryRefused) as error:
-            raise NotRunnable(f"the engine failed ({type(error).__name__})") from error
-        if not count:
+        except EngineError as error:
+            return ended(error, f"looking for its values in {key.target}", self._timeout_seconds)
+        rows = [tuple(row.values()) for row in answer.to_pylist()]
+        if not rows:
             return Found(True, f"every value is in {key.target}")
         columns = [path[0] for path in key.target_columns]
         is_shown = not check.is_personal and (not is_elsewhere or self._others.shows(caller, key.target, columns))
-        samples = tuple(_sample(row, len(key.columns)) for row in rows) if is_shown else ()
+        samples = tuple(_sample(row[1:], len(key.columns)) for row in rows) if is_shown else ()
+        count = int(rows[0][0])
         return Found(False, f"{count} rows refer to what is not in {key.target}", count, samples=samples)
 
-    def _missing(
-        self, source: pl.LazyFrame, known: pl.LazyFrame, key: ForeignKey, shown: list[str]
-    ) -> tuple[int, list[tuple[object, ...]]]:
-        """The number of rows without a partner, and the first of them: row number, the values, the row's own primary key."""
-        names = [f"__key{index}" for index in range(len(key.columns))]
-        own = [f"__own{index}" for index in range(len(shown))]
-        left = _keys(source.with_row_index(_ROW), key.columns, names, [pl.col(_ROW), *map(pl.col, shown)])
-        right = _keys(known, key.target_columns, names, [])
-        types = left.collect_schema(), right.collect_schema()
-        casts = [pl.col(name).cast(_common(types[0][name], types[1][name], key)) for name in names]
-        renamed = left.with_columns(casts).rename(dict(zip(shown, own, strict=True)))
-        tables = {"source": _stream(renamed), "target": _stream(right.with_columns(casts))}
+    def _query(self, key: ForeignKey, candidate: Candidate, known: WholeTable) -> CheckQuery:
+        """Gives the number of rows without a partner with each of the first of them: row number, values, own primary key."""
+        source = _own(candidate, key.port)
+        beside = tuple(column.name for column in candidate.contract.port(key.port).primary_key)
+        types = _types(key, source, known, beside)
+        tables = {
+            "source": KeysRead(source.read, key.columns, types, beside),
+            "target": KeysRead(known.read, key.target_columns, types),
+        }
+        names = key_columns(key.columns)
         sql = _MISSING.format(
-            row=_ROW,
-            firsts=", ".join(f"first({name}) AS {name}" for name in (*names, *own)),
+            row=ROW,
+            firsts=", ".join(f"first({name}) AS {name}" for name in (*names, *(f"{OWN}{i}" for i in range(len(beside))))),
             known=" AND ".join(f"{name} IS NOT NULL" for name in names),
             same=" AND ".join(f"target.{name} = source.{name}" for name in names),
             limit=MAX_SAMPLES,
         )
-        engine = SqlEngine(self._spill_folder, self._memory_bytes)
-        with closing(engine.run(sql, tables, timeout_seconds=self._timeout_seconds)) as batches:
-            rows = [tuple(row.values()) for batch in batches for row in batch.to_pylist()]
-        return (int(str(rows[0][0])) if rows else 0), [row[1:] for row in rows]
+        return CheckQuery(QueryJob(sql, tables, b"", self._timeout_seconds), [known.is_current])
 
 
-def _stream(frame: pl.LazyFrame) -> GovernedStream:
-    """The frame as a table of the engine, read anew by each scan."""
-    schema = pl.DataFrame(schema=frame.collect_schema()).to_arrow(compat_level=pl.CompatLevel.oldest()).schema
-
-    def batches() -> Iterator[pa.RecordBatch]:
-        for batch in stream_batches(frame, batch_rows=_BATCH_ROWS):
-            yield from batch.to_arrow(compat_level=pl.CompatLevel.oldest()).cast(schema).to_batches()
-
-    return GovernedStream(schema, batches)
+def _own(candidate: Candidate, port: str) -> WholeTable:
+    """A table of the candidate."""
+    schema = storage_schema(candidate.contract.port(port))
+    rows = FilesRead(candidate.files[port], schema)
+    return WholeTable(rows, pl.DataFrame(schema.empty_table()).schema, lambda: None)
 
 
-def _keys(frame: pl.LazyFrame, paths: tuple[tuple[str, ...], ...], names: list[str], kept: list[pl.Expr]) -> pl.LazyFrame:
-    schema = frame.collect_schema()
-    for path, name in zip(paths, names, strict=True):
-        if not path or path[0] not in schema:
-            raise NotRunnable(f"there is no column {'.'.join(path) or '(none)'}")
-        frame = frame.with_columns(pl.col(path[0]).alias(name))
-        for step in path[1:]:
-            frame = _stepped(frame, name, step)
-    return frame.select(*kept, *names)
-
-
-def _stepped(frame: pl.LazyFrame, name: str, step: str) -> pl.LazyFrame:
-    """One step further into a nested value; the items of a list become rows."""
-    dtype = frame.collect_schema()[name]
-    if isinstance(dtype, pl.List):
-        frame = frame.explode(name)
-        dtype = frame.collect_schema()[name]
-        if step == "[]":
-            return frame
-    if not isinstance(dtype, pl.Struct) or step not in {field.name for field in dtype.fields}:
-        raise NotRunnable(f"there is no {step!r} in {dtype}")
-    return frame.with_columns(pl.col(name).struct.field(step).alias(name))
-
-
-def _common(left: pl.DataType, right: pl.DataType, key: ForeignKey) -> pl.DataType:
-    if left == right:
-        return left
-    if left.is_integer() and right.is_integer():
-        return pl.Int64()
-    if (left.is_integer() or left.is_decimal()) and (right.is_integer() or right.is_decimal()):
-        scales = [dtype.scale for dtype in (left, right) if isinstance(dtype, pl.Decimal)]
-        return pl.Decimal(38, max(scales))
-    if left.is_temporal() and right.is_temporal() and isinstance(left, pl.Datetime) == isinstance(right, pl.Datetime):
-        return left
-    raise NotRunnable(f"{left} cannot refer to the {right} of {key.target}")
+def _types(key: ForeignKey, source: WholeTable, known: WholeTable, beside: tuple[str, ...]) -> tuple[pl.DataType, ...]:
+    """What the columns of both sides are compared as. Raises: NotRunnable."""
+    names = key_columns(key.columns)
+    try:
+        left = key_rows(pl.LazyFrame(schema=source.schema), key.columns, beside).collect_schema()
+        right = key_rows(pl.LazyFrame(schema=known.schema), key.target_columns).collect_schema()
+        return tuple(common_type(left[name], right[name]) for name in names)
+    except NoKey as error:
+        raise NotRunnable(f"{error} ({key.target})") from error
+    except pl.exceptions.PolarsError as error:
+        raise NotRunnable(f"{key.target} could not be read ({type(error).__name__})") from error
 
 
 def _sample(row: tuple[object, ...], width: int) -> str:

@@ -1,21 +1,18 @@
 """`sql` rules: one read-only query each, over the files to be published and over other ports as far as the publisher reads them.
 
-The query is parsed, checked and written anew like every governed query (ADR 0016), and like those it runs in a process of its
-own, with a deadline: what it does, it does not do to the server.
+The query is parsed, checked and written anew like every governed query (ADR 0016).
 Source: ODCS 3.2 quality, "SQL".
 """
 
 from __future__ import annotations
 
 import secrets
-from collections.abc import Callable, Sequence
-from contextlib import closing
-from dataclasses import dataclass
 from decimal import Decimal
 from typing import TYPE_CHECKING
 
 from governance_server.caller import Caller
 from governance_server.publishing.candidate_files import Candidate, Found, NotRunnable, OtherPorts
+from governance_server.publishing.check_queries import CheckQuery, ended
 from governance_server.rules.errors import GovernanceError
 from mesh_core.contract import Port
 from mesh_core.quality.check import Check
@@ -24,7 +21,7 @@ from mesh_core.quality.sql_text import dialect_of, filled
 
 if TYPE_CHECKING:
     from governance_server.gateway.query_processes import QueryProcesses
-    from governance_server.gateway.sql_jobs import FilesRead, QueryJob, TableRead
+    from governance_server.gateway.sql_jobs import Read
     from governance_server.gateway.sql_query import ParsedQuery
 
 __all__ = ["SqlRules"]
@@ -49,8 +46,8 @@ class SqlRules:
 
         Raises: NotRunnable; AccessDenied, if what the caller may see changed meanwhile.
         """
-        from governance_server.gateway import sql_errors as errors
         from governance_server.gateway.scan_errors import ScanError
+        from governance_server.gateway.sql_errors import EngineError, QueryRefused
 
         assert check.rule is not None
         parsed = self._parsed(check, port, candidate)
@@ -60,12 +57,9 @@ class SqlRules:
             value = self._value(asked)
         except ScanError as error:
             raise NotRunnable(str(error)) from error
-        except errors.EngineTimeout:
-            return Found(False, f"the query was stopped after {self._timeout_seconds:g} seconds")
-        except errors.EngineFailed:
-            return Found(False, "the query broke the engine")
-        except (errors.QueryRefused, errors.EngineOutOfMemory) as error:
-            return Found(False, f"the query ended with an error: {_named(str(error) or type(error).__name__, parsed)}")
+        except EngineError as error:
+            told = QueryRefused(_named(str(error), parsed)) if isinstance(error, QueryRefused) else error
+            return ended(told, "the query", self._timeout_seconds)
         return _judged(check, value)
 
     def _parsed(self, check: Check, port: Port, candidate: Candidate) -> ParsedQuery:
@@ -86,11 +80,11 @@ class SqlRules:
                 problems.append(str(error))
         raise NotRunnable(problems[0])
 
-    def _asked(self, parsed: ParsedQuery, candidate: Candidate, caller: Caller) -> _Asked:
+    def _asked(self, parsed: ParsedQuery, candidate: Candidate, caller: Caller) -> CheckQuery:
         from governance_server.gateway.sql_jobs import FilesRead, QueryJob
         from mesh_core.types import storage_schema
 
-        tables: dict[str, TableRead | FilesRead] = {}
+        tables: dict[str, Read] = {}
         checks = []
         for table in parsed.tables:
             product, _, port = table.port.rpartition(".")
@@ -104,9 +98,9 @@ class SqlRules:
                 raise NotRunnable(str(error)) from None
             tables[table.engine_name] = other.read
             checks.append(other.is_current)
-        return _Asked(QueryJob(parsed.sql, tables, secrets.token_bytes(32), self._timeout_seconds, limit=2), checks)
+        return CheckQuery(QueryJob(parsed.sql, tables, secrets.token_bytes(32), self._timeout_seconds, limit=2), checks)
 
-    def _refuse_columns(self, asked: _Asked, parsed: ParsedQuery) -> None:
+    def _refuse_columns(self, asked: CheckQuery, parsed: ParsedQuery) -> None:
         """Returns if the query can be run and gives one column. Raises: NotRunnable, ScanError."""
         from governance_server.gateway.sql_errors import EngineError, QueryRefused
 
@@ -119,30 +113,11 @@ class SqlRules:
         if len(schema) != 1:
             raise NotRunnable(f"the query gives {len(schema)} columns; it must give one value")
 
-    def _value(self, asked: _Asked) -> object:
-        from governance_server.gateway.sql_jobs import Kind
-        from governance_server.gateway.sql_workers import table_of
-
-        frames = self._processes.workers().run(asked.job, may_go_on=asked.still_current)
-        with closing(frames):
-            rows = table_of(frame.payload for frame in frames if frame.kind is Kind.ARROW).column(0).to_pylist()
-        asked.still_current()
+    def _value(self, asked: CheckQuery) -> object:
+        rows = asked.answer(self._processes).column(0).to_pylist()
         if len(rows) > 1:
             raise NotRunnable("the query gives more than one row; it must give one value")
         return rows[0] if rows else None
-
-
-@dataclass(frozen=True, slots=True)
-class _Asked:
-    """A rule's query, and what asks whether the other ports in it still are as the caller may see them."""
-
-    job: QueryJob
-    checks: Sequence[Callable[[], None]]
-
-    def still_current(self) -> None:
-        """Raises: AccessDenied."""
-        for check in self.checks:
-            check()
 
 
 def _judged(check: Check, value: object) -> Found:

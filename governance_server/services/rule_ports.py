@@ -11,15 +11,13 @@ from governance_server.backend import Backend
 from governance_server.caller import Caller
 from governance_server.gateway.query_processes import QueryProcesses
 from governance_server.publishing.candidate import CandidateChecks
-from governance_server.publishing.candidate_files import NotRunnable, OtherTable
+from governance_server.publishing.candidate_files import NotRunnable, OtherTable, WholeTable
 from governance_server.publishing.sql_rules import SqlRules
 from governance_server.rules.errors import GovernanceError
 from governance_server.services.pinned_reads import PinnedReads
 from governance_server.warehouse.layout import Warehouse
 
 if TYPE_CHECKING:
-    import polars as pl
-
     from governance_server.publishing.foreign_keys import ForeignKeys
 
 __all__ = ["RulePorts", "candidate_checks"]
@@ -47,19 +45,26 @@ class RulePorts:
         asked = TableRead(read.plan, tuple(columns), read.table_root, read.delta_version)
         return OtherTable(asked, self._reads.watch(caller, read))
 
-    def frame(self, caller: Caller, port: str) -> pl.LazyFrame:
-        """All its rows. Raises: NotRunnable if there is none, it is no table, or the caller may not know of it."""
+    def whole(self, caller: Caller, port: str) -> WholeTable:
+        """All its rows, to be read. Raises: NotRunnable if there is none, it is no table, or the caller may not know of it."""
         from governance_server.gateway.scan_errors import ScanFailed
+        from governance_server.gateway.sql_jobs import WholeRead
         from governance_server.gateway.table_source import open_table
 
+        self._refuse_unknown(caller, port)
+        found, root = self._backend.policy.find_port(port), self._warehouse.port_location(port)
+        assert found is not None
+        try:
+            schema = open_table(port, root, found.delta_version).schema
+        except ScanFailed as error:
+            raise NotRunnable(str(error)) from error
+        return WholeTable(WholeRead(port, root, found.delta_version), schema, lambda: self._refuse_unknown(caller, port))
+
+    def _refuse_unknown(self, caller: Caller, port: str) -> None:
         found = self._backend.policy.find_port(port)
         may_know = self._backend.policy.check(caller, "discover", port).allowed
         if found is None or not may_know or found.kind != product_pb2.PORT_KIND_TABLE:
             raise NotRunnable(f"there is no table {port} that you may discover")
-        try:
-            return open_table(port, self._warehouse.port_location(port), found.delta_version).frame
-        except ScanFailed as error:
-            raise NotRunnable(str(error)) from error
 
     def shows(self, caller: Caller, port: str, columns: list[str]) -> bool:
         """Whether the caller sees every row of these columns clear, without a purpose."""
@@ -74,13 +79,12 @@ class RulePorts:
 
 
 def candidate_checks(backend: Backend, warehouse: Warehouse, processes: QueryProcesses) -> CandidateChecks:
-    """The checks that the server runs on what is to be published; queries of rules run in these processes."""
+    """The checks that the server runs on what is to be published; their queries run in these processes."""
     others = RulePorts(backend, warehouse)
-    spill, memory_bytes = backend.settings.home / "keys", backend.settings.query_memory_bytes
 
     def keys() -> ForeignKeys:
         from governance_server.publishing.foreign_keys import ForeignKeys
 
-        return ForeignKeys(spill, memory_bytes, others)
+        return ForeignKeys(processes, others)
 
     return CandidateChecks(SqlRules(processes, others), keys)

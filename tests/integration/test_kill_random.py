@@ -1,7 +1,7 @@
 """Server and gateway killed at random times under publishers that never stop: nothing acknowledged is lost, all is whole.
 
 `MESH_SOAK_SEED` draws the times, `MESH_SOAK_RUNS` says how many there are (default 200), and `MESH_SOAK_CASES=38-90` which of
-them are run, counted from 1: what one run of the test did not come to, the next does. Each case says so when it has passed (`-s`).
+them are run, counted from 1: what one run of the test did not come to, the next does. Each case that has passed says so (`-s`).
 """
 
 from __future__ import annotations

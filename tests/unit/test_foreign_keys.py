@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import threading
+import time
+from contextlib import closing
 from pathlib import Path
 
 import polars as pl
 import pytest
 
 from governance_server.caller import Caller
+from governance_server.gateway.query_processes import QueryProcesses
 from governance_server.publishing.candidate_files import Candidate, Found
 from governance_server.publishing.foreign_keys import ForeignKeys
 from governance_server.warehouse.local_folder import LocalFolder
@@ -41,8 +47,10 @@ def found(folder: Path, orders: pl.DataFrame, customers: pl.DataFrame, *, memory
     candidate = Candidate("shop.sales", contract, files, {name: frame.height for name, frame in frames.items()})
     port = contract.port("orders")
     (check,) = [it for it in compile_checks(port) if it.kind is Kind.FOREIGN_KEY]
-    keys = ForeignKeys(folder / "spill", memory, others=None, timeout_seconds=seconds)  # type: ignore[arg-type] # own ports only
-    return keys.run(check, port, candidate, ANA)
+    processes = QueryProcesses(folder / "spill", memory)
+    with closing(processes):
+        keys = ForeignKeys(processes, others=None, timeout_seconds=seconds)  # type: ignore[arg-type] # own ports only
+        return keys.run(check, port, candidate, ANA)
 
 
 def test_rows_without_a_partner_are_counted_and_shown_with_their_keys_and_a_null_refers_to_nothing(tmp_path: Path) -> None:
@@ -68,6 +76,29 @@ def test_what_takes_too_long_is_stopped_and_has_failed(tmp_path: Path) -> None:
     orders = pl.select(id=pl.int_range(2_000_000)).with_columns(customer=frame["name"])
     result = found(tmp_path, orders, frame, seconds=0.0)
     assert (result.holds, "was stopped after 0 seconds" in result.message) == (False, True)
+
+
+def test_a_check_whose_process_dies_has_failed_and_the_next_one_is_run(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nothing of it runs in this process, which decides who may do what."""
+    frame = pl.select(name=pl.int_range(2_000_000).cast(pl.String))
+    orders = pl.select(id=pl.int_range(2_000_000)).with_columns(customer=frame["name"])
+    killer = threading.Thread(target=_kill_first_query, args=(signal.SIGSEGV,))
+    killer.start()
+    result = found(tmp_path, orders, frame)
+    killer.join()
+    assert (result.holds, result.message) == (False, "looking for its values in customers broke the engine")
+    assert found(tmp_path, orders.head(1), frame.head(1)).holds
+
+
+def _kill_first_query(number: int) -> None:
+    deadline = time.monotonic() + 60
+    while time.monotonic() < deadline:
+        for child in Path(f"/proc/{os.getpid()}/task").glob("*/children"):
+            for pid in child.read_text().split():
+                if b"sql_worker" in Path(f"/proc/{pid}/cmdline").read_bytes():
+                    os.kill(int(pid), number)
+                    return
+        time.sleep(0.01)
 
 
 @pytest.fixture(autouse=True)

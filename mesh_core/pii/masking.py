@@ -11,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 from mesh_core.pii.findings import WORDS, Finding, is_personal_tag
+from mesh_core.pii.readable import readable
 from mesh_core.pii.text import find_personal_data
 
 __all__ = ["MalformedSpans", "PersonalValues", "masked", "spans_in", "spans_text", "words_for"]
@@ -73,11 +74,14 @@ class PersonalValues:
         self._values = [found for tag, value in values for found in _patterns(tag, value)]
 
     def again_in(self, text: str) -> list[Finding]:
-        """Where they stand in a text, in order of their start; places may overlap."""
+        """Where they stand in a text, as a reader sees it, in order of their start; places may overlap."""
+        if not self._values:
+            return []
+        shown = readable(text)
         places = [
-            Finding(value.tag, match.start(), match.end(), is_checked=False)
+            shown.original(Finding(value.tag, match.start(), match.end(), is_checked=False))
             for value in self._values
-            for match in value.pattern.finditer(text)
+            for match in value.pattern.finditer(shown.text)
         ]
         return sorted(places, key=lambda it: (it.start, it.end, it.tag))
 
@@ -92,7 +96,7 @@ class PersonalValues:
 
 def _patterns(tag: str, value: str) -> Iterator[_Value]:
     """The value's words in a row, in any case and however parted; of a name each word that is written like one as well."""
-    words = _WORD.findall(value)
+    words = _WORD.findall(readable(value).text)
     if not words:
         return
     row = r"[\W_]{0,3}".join(map(re.escape, words))

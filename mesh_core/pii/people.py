@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from mesh_core.pii.findings import Finding
+from mesh_core.pii.readable import readable
 
 __all__ = ["find_labelled_people"]
 
@@ -25,8 +26,9 @@ _NO_NAME = re.compile(
 
 
 def find_labelled_people(text: str) -> Iterator[Finding]:
-    """The names; the title or label is not part of one."""
+    """The names, as a reader sees them; the title or label is not part of one."""
+    shown = readable(text)
     for pattern in (_TITLED, _LABELLED):
-        for match in pattern.finditer(text):
+        for match in pattern.finditer(shown.text):
             if not _NO_NAME.match(match.group(1)):
-                yield Finding("pii.name", match.start(1), match.end(1), is_checked=False)
+                yield shown.original(Finding("pii.name", match.start(1), match.end(1), is_checked=False))

@@ -12,6 +12,7 @@ from collections.abc import Iterator
 from mesh_core.pii.checksums import IBAN_LENGTHS, is_card_number, is_iban
 from mesh_core.pii.findings import Finding, without_overlaps
 from mesh_core.pii.phones import find_phones
+from mesh_core.pii.readable import readable
 
 __all__ = ["find_personal_data"]
 
@@ -45,10 +46,17 @@ _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?:(?<
 
 
 def find_personal_data(text: str) -> list[Finding]:
-    """The personal data in the text by pattern and rule, in order, not overlapping. Names are not looked for."""
+    """The personal data in the text by pattern and rule, in order, not overlapping. Names are not looked for.
+
+    Looked at is what a reader sees: spaces that do not break, hyphens that do not show and ends of full lines hide nothing.
+    """
+    shown = readable(text)
+    return [shown.original(it) for it in without_overlaps(_found(shown.text))]
+
+
+def _found(text: str) -> list[Finding]:
     found = [*_emails(text), *_ibans(text), *_cards(text), *_labelled(text), *_social_security(text), *_addresses_of_hosts(text)]
-    found += find_phones(text)
-    return without_overlaps(found)
+    return [*found, *find_phones(text)]
 
 
 def _emails(text: str) -> Iterator[Finding]:

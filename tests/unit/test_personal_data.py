@@ -30,6 +30,19 @@ FOUND = {
     "labelled telephone": ("Tel. 030 901820", "pii.phone", "030 901820"),
     "address of a host": ("from 192.0.2.17 at noon", "pii.ip", "192.0.2.17"),
     "address of a host, version 6": ("2001:db8::8a2e:370:7334", "pii.ip", "2001:db8::8a2e:370:7334"),
+    "IBAN with spaces that do not break": (
+        "IBAN DE89\u00a03704\u00a00044\u00a00532\u00a00130\u00a000.",
+        "pii.iban",
+        "DE89\u00a03704\u00a00044\u00a00532\u00a00130\u00a000",
+    ),
+    "card with hyphens of typographers": ("4111\u20111111\u20111111\u20111111", "pii.card", "4111\u20111111\u20111111\u20111111"),
+    "card in wide digits": ("\uff14" + "\uff11" * 15, "pii.card", "\uff14" + "\uff11" * 15),
+    "mail with invisible characters": ("ada\u200b@corp.ex\u00adample!", "pii.email", "ada\u200b@corp.ex\u00adample"),
+    "IBAN over the end of a full line": (
+        "The advance is to be paid back to the account DE89 3704 0044\n0532 0130 00 in May.",
+        "pii.iban",
+        "DE89 3704 0044\n0532 0130 00",
+    ),
     "passport": ("Passport No. L01X00T47", "pii.passport", "L01X00T47"),
     "birth": ("born on 10 December 1815 in London", "pii.birth_date", "10 December 1815"),
 }  # fmt: skip
@@ -47,6 +60,7 @@ NOT_FOUND = {
     "versions": "10.2.3 and 1.2.3.4.5 and 300.1.1.1",
     "times": "12:30:45 and 00:00:00.123 --> 00:00:05.000",
     "a serial number": "serial 978-3-16-148410-0, order 123-45-678",
+    "short lines of figures": "4111 1111\n1111 1111\n",
     "a hash": "d41d8cd98f00b204e9800998ecf8427e",
 }
 

@@ -232,8 +232,8 @@ WHY_MISSED: Mapping[str, str] = {
     ),
     **{
         f"governed_retrieval.weaviate_recall_at_{share}": (
-            "Scopes are exact: vector search alone agrees wholly (a test of both stores). Weaviate's BM25 weighs words by how "
-            "many passages of the whole collection hold them, where the smaller index counts its own; so places change."
+            "Measured when Weaviate's BM25 weighed words by how many passages of the whole collection hold them; since then they "
+            "weigh what they weigh among the permitted, as in LanceDB."
         )
         for share in ("50", "10", "1", "0_1")
     },

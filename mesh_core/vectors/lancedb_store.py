@@ -22,12 +22,13 @@ from mesh_core.expressions.binding import is_true
 from mesh_core.expressions.sql import to_sql
 from mesh_core.vectors.fusion import CANDIDATES, fused_order
 from mesh_core.vectors.identifiers import collection_identifier
-from mesh_core.vectors.lancedb_keywords import KeywordQueries
+from mesh_core.vectors.lancedb_keywords import keyword_query
 from mesh_core.vectors.lancedb_rows import RETURNED, LanceRows, attribute_arrow_field, stored_passage, table_schema
 from mesh_core.vectors.passages import Candidate, Hit, Passage, check_vector
 from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
 from mesh_core.vectors.staging import check_version, erase, prune, stage, unstage
 from mesh_core.vectors.store import DEFAULT_ALPHA, AllowedScope, Arrange, CollectionMissing, StageResult
+from mesh_core.vectors.word_weights import WordWeights
 
 __all__ = ["LanceDbStore"]
 
@@ -47,8 +48,8 @@ class LanceDbStore:
         self._database: Any = lancedb.connect(folder, read_consistency_interval=timedelta(0))
         self._tag_sets = VersionMemory[Mapping[str, Sequence[str]]]()
         self._whole: dict[str, tuple[int, int, bool]] = {}
-        self._keywords = KeywordQueries()
         self._beside = ThreadPoolExecutor(_BESIDE, thread_name_prefix="lancedb")  # a thread a search would cost more
+        self._weights = WordWeights(self._beside.map)
 
     def ensure_collection(self, name: str, *, dimensions: int, attributes: Mapping[str, type]) -> None:
         """See VectorStore."""
@@ -67,7 +68,7 @@ class LanceDbStore:
         for table in _tables(name):
             self._database.drop_table(table, ignore_missing=True)
         self._tag_sets.forget(name)
-        self._keywords.forget(name)
+        self._weights.forget(name)
 
     def rebuild(self, collection: str) -> int:
         """See VectorStore. Vectors are compared one by one and have no index here."""
@@ -145,7 +146,7 @@ class LanceDbStore:
         beside = self._beside.submit(ranked, nearest, score="_distance") if alpha > 0 or not has_words else None
         sparse: _Found = {}
         if has_words:  # the two searches leave Python, so they run at the same time
-            query = self._keywords.query(text, collection=collection, table=table, where=where, each=self._beside.map)
+            query = keyword_query(text, collection=collection, table=table, where=where, weights=self._weights)
             sparse = ranked(table.search(query, query_type="fts"), score="_score")
         dense = beside.result() if beside is not None else {}
         best = _fused(dense, sparse, alpha=alpha)

@@ -167,7 +167,7 @@ class VectorStore(Protocol):
 
         BM25 over the indexed text and cosine over the vectors, each scaled to [0, 1] over its best candidates and added with
         weights 1 - alpha and alpha. Version and scope restrict both searches before they rank; equal scores keep one fixed order.
-        In LanceDB words weigh what they weigh among the permitted passages, in Weaviate what they weigh among all.
+        Words weigh what they weigh among the permitted passages of the version, whatever else the collection holds.
 
         Raises:
             InvalidPassage: the vector has other dimensions or is not finite.

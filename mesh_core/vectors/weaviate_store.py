@@ -6,6 +6,7 @@ Owns the connection, the search (Weaviate fuses the scores itself) and the life 
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
@@ -35,6 +36,7 @@ from mesh_core.vectors.store import (
     StoreUnavailable,
 )
 from mesh_core.vectors.weaviate_collections import WeaviateCollections, missing
+from mesh_core.vectors.weaviate_keywords import WeaviateScope, count_of, in_full, repeated, words_of
 from mesh_core.vectors.weaviate_rows import (
     RETURNED,
     SHOWN,
@@ -46,9 +48,12 @@ from mesh_core.vectors.weaviate_rows import (
     stored_passage,
 )
 from mesh_core.vectors.word_pairs import with_word_pairs
+from mesh_core.vectors.word_weights import WordWeights
 
 __all__ = ["WeaviateStore"]
 
+_BESIDE = 4
+"""Counts of words at work at once."""
 _MOST_TAG_SETS = 10_000
 _MOST_VALUES = 1000
 
@@ -61,6 +66,8 @@ class WeaviateStore:
         self._tag_sets = VersionMemory[Mapping[str, Sequence[str]]]()
         self._values = VersionMemory[Sequence[str]]()
         self._declared: dict[str, tuple[int, dict[str, type]]] = {}
+        self._beside = ThreadPoolExecutor(_BESIDE, thread_name_prefix="weaviate")
+        self._weights = WordWeights(self._beside.map)
         with self._reported():
             self._client = weaviate.connect_to_custom(
                 http_host=host,
@@ -160,9 +167,11 @@ class WeaviateStore:
             asked, where = self._question(collection, vector=vector, version=version, scope=scope)
             if where is None:
                 return []
-            collection_query = self._collections.use(collection).query
+            used = self._collections.use(collection)
+            collection_query = used.query
+            words = with_word_pairs(text) if alpha < 1 else ""
             answer = collection_query.hybrid(
-                query=with_word_pairs(text),
+                query=self._weighed(words, collection, used, where) if words.strip() else words,
                 vector=asked,
                 alpha=alpha if text.strip() else 1,
                 limit=max(CANDIDATES, limit) if arrange else limit,
@@ -188,6 +197,7 @@ class WeaviateStore:
 
     def close(self) -> None:
         """See VectorStore."""
+        self._beside.shutdown()
         self._client.close()
 
     def _rows(self, name: str) -> WeaviateRows:
@@ -208,6 +218,16 @@ class WeaviateStore:
                 if is_fresh:
                     raise
         raise AssertionError("the second turn returns or raises")
+
+    def _weighed(self, words: str, collection: str, used: Any, where: Any) -> str:  # noqa: ANN401
+        """The words, said so that each weighs what it does among the permitted passages."""
+        counts = words_of(words)
+        if not counts:
+            return words
+        total = count_of(used)
+        key = (collection, total, in_full(where))
+        weights = self._weights.weights(counts, at=key, count=lambda: WeaviateScope(used, where, total))
+        return repeated(counts, weights) if weights else words
 
     def _declaration(self, name: str) -> tuple[int, dict[str, type]]:
         return read_declaration(self._collections.existing(name))
@@ -269,6 +289,7 @@ class WeaviateStore:
     def _forget(self, collection: str) -> None:
         self._tag_sets.forget(collection)
         self._values.forget(collection)
+        self._weights.forget(collection)
         self._declared.pop(collection, None)
 
     def _read_tag_sets(self, collection: str) -> Mapping[str, Sequence[str]]:

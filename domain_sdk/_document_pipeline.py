@@ -34,6 +34,7 @@ from domain_sdk.catalog import CollectionFacets
 from domain_sdk.extraction.extracted import Unreadable
 from domain_sdk.extraction.worker import Extractor
 from mesh_core.pii.masking import PersonalValues, masked
+from mesh_core.pii.readable import INVISIBLE
 from mesh_core.vectors.passages import indexed_text
 
 if TYPE_CHECKING:
@@ -47,6 +48,7 @@ _EMBED_PASSAGES = 256
 _AHEAD = 4
 _HEADINGS = 2
 """How many of the innermost headings are indexed with a passage: the outer ones say the same of all."""
+_INVISIBLE = re.compile(f"[{INVISIBLE}]+")
 _HEADING_MARK = re.compile(r"^#{1,6} ", re.MULTILINE)
 DocumentHook = Callable[[int, int], None]
 """Called with the documents done and all there are."""
@@ -179,28 +181,32 @@ class DocumentPipeline:
 
 
 def _prepared(document: Document, key: str) -> _Prepared:
-    personal = PersonalSpans(document.text)
+    personal = PersonalSpans.of(document)
     texts = tuple(passages(document))
-    context = document_context(document)
+    context = personal.out_of(document_context(document))
+
+    def around(passage: PassageText) -> tuple[str, str]:
+        return context, personal.out_of(" > ".join(passage.heading.split(" > ")[-_HEADINGS:]))
+
     found = [personal.in_passage(text) for text in texts]
     rows = [(it, held, masked(it.text, held.findings)) for it, held in zip(texts, found, strict=True)]
     return _Prepared(
         key=key,
         record=record_of(document, personal),
         texts=texts,
-        indexed=tuple(_indexed(document, it, text, held.values, context=context) for it, held, text in rows),
-        embedded=tuple(_indexed(document, it, without_figures(text), held.values, context=context) for it, held, text in rows),
+        indexed=tuple(_indexed(document, text, held.values, around=around(it)) for it, held, text in rows),
+        embedded=tuple(_indexed(document, without_figures(text), held.values, around=around(it)) for it, held, text in rows),
         about=about_document(document),
         tags=tuple(held.tags for held in found),
         spans=tuple(held.spans for held in found),
     )
 
 
-def _indexed(document: Document, passage: PassageText, text: str, personal: PersonalValues, *, context: str) -> str:
+def _indexed(document: Document, text: str, personal: PersonalValues, *, around: tuple[str, str]) -> str:
     """What is embedded or keyword-indexed: nobody finds a passage by searching for personal data in it (ADR 0028)."""
-    heading = " > ".join(passage.heading.split(" > ")[-_HEADINGS:])
-    shown = text if document.is_plain else _HEADING_MARK.sub("", plain_text(text))
-    return indexed_text(personal.out_of(context), personal.out_of(heading), personal.again_out_of(shown))
+    context, heading = map(personal.again_out_of, around)
+    shown = _INVISIBLE.sub("", text if document.is_plain else _HEADING_MARK.sub("", plain_text(text)))
+    return indexed_text(context, heading, personal.again_out_of(shown))
 
 
 def _batch(document: _Prepared, vectors: Sequence[Any], model: str) -> pa.RecordBatch:

@@ -5,6 +5,7 @@ A record lies as JSON beside the document's passages in the cache, so that a doc
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_left
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
@@ -17,13 +18,16 @@ from domain_sdk._document_passages import PassageText
 from domain_sdk.catalog import CollectionFacets
 from mesh_core.pii import Finding, find_personal_data
 from mesh_core.pii.findings import without_overlaps
-from mesh_core.pii.masking import PersonalValues, spans_text
-from mesh_core.pii.people import find_labelled_people
+from mesh_core.pii.masking import PersonalValues, masked, spans_text
+from mesh_core.pii.people import find_labelled_people, people_among
 
 __all__ = ["DocumentRecord", "PassagePersonal", "PersonalSpans", "facets_of", "record_of"]
 
 _MOST_NAMES = 40
 _LONGEST_NAME = 120
+_LABELLED = frozenset({"pii.name", "pii.passport", "pii.driver_licence", "pii.birth_date", "pii.national_id"})
+"""What is found by a label, and has no form by which it is found again without it."""
+_NAME_PARTS = re.compile(r"[_./+-]+")
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,9 +56,31 @@ class DocumentRecord:
 class PersonalSpans:
     """Where a document holds personal data."""
 
-    def __init__(self, text: str) -> None:
-        self.findings = without_overlaps([*find_personal_data(text), *find_labelled_people(text)])
+    def __init__(self, text: str, *, people: Sequence[str] = ()) -> None:
+        """`people` are known to be names: of who speaks, or wrote and received it."""
+        self._people = PersonalValues.of_people(people)
+        self.findings = without_overlaps([*find_personal_data(text), *find_labelled_people(text), *self._people.again_in(text)])
         self._ends = [found.end for found in self.findings]
+        self._labelled = PersonalValues(text, [it for it in self.findings if it.tag in _LABELLED])
+        self._around: dict[str, tuple[Finding, ...]] = {}
+
+    @classmethod
+    def of(cls, document: Document) -> PersonalSpans:
+        """Those of a document."""
+        told = [*(anchor.speaker for anchor in document.anchors), *document.facts.get("people", "").split("\n")]
+        return cls(document.text, people=people_among(told))
+
+    def around(self, text: str) -> tuple[Finding, ...]:
+        """The personal data of a title, a heading or a name that stands with the text: by its form, or as the text has it."""
+        found = self._around.get(text)
+        if found is None:
+            forms = (*find_personal_data(text), *find_labelled_people(text))
+            found = self._around[text] = (*forms, *self._people.again_in(text), *self._labelled.again_in(text))
+        return found
+
+    def out_of(self, text: str) -> str:
+        """A title, heading or name without it."""
+        return masked(text, self.around(text))
 
     def within(self, start: int, end: int) -> list[Finding]:
         """The findings that share a character with [start, end), in order."""
@@ -74,9 +100,11 @@ class PersonalSpans:
             for it in self.within(passage.start, passage.end)
         ]
         values = PersonalValues(text, inside)
-        around = find_personal_data(f"{passage.title}\n{passage.heading}")
+        beside = (passage.title, passage.heading, passage.document, _NAME_PARTS.sub(" ", passage.document))
+        around = frozenset(it.tag for text in beside for it in self.around(text))
         return PassagePersonal(
-            tags=tuple(sorted({it.tag for it in (*inside, *around)})),
+            tags=tuple(sorted({it.tag for it in inside} | around)),
+            around=around,
             findings=(*inside, *(it for it in values.again_in(text) if not any(_holds(found, it) for found in inside))),
             values=values,
         )
@@ -93,11 +121,13 @@ class PassagePersonal:
     tags: tuple[str, ...]
     findings: tuple[Finding, ...]
     values: PersonalValues
+    around: frozenset[str] = frozenset()
+    """The tags of what stands in the title, the headings or the document's name."""
 
     @property
     def spans(self) -> str:
-        """`start-end:tag`, blank between, by place in the passage's text."""
-        return spans_text(self.findings)
+        """`start-end:tag`, blank between, by place in the passage's text; `around:tag` for what stands around it."""
+        return spans_text(self.findings, self.around)
 
 
 def record_of(document: Document, personal: PersonalSpans) -> DocumentRecord:
@@ -115,7 +145,7 @@ def record_of(document: Document, personal: PersonalSpans) -> DocumentRecord:
         organisations=_most(organisations(text)),
         places=_most(places(text)),
         amounts=_most(amounts(text)),
-        personal=dict(Counter(found.tag for found in personal.findings)),
+        personal=dict(Counter(found.tag for found in (*personal.findings, *personal.around(document.title)))),
     )
 
 

@@ -27,7 +27,7 @@ class Mention:
     start: int
     """Where it starts in the document's text, in characters."""
     end: int
-    """Where it ends, exclusive."""
+    """Where it ends, exclusive; `start` again if it stands in the title, a heading or the document's name."""
     column: str
     """The column of the table that it is a value of."""
     tag: str

@@ -8,9 +8,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import threading
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from domainmesh.v1 import mention_pb2, product_pb2, publication_pb2
@@ -34,6 +36,8 @@ __all__ = ["KnownPeople", "mention_writes", "record_digest"]
 _MOST_MENTIONS = 20_000
 _MOST_ROWS = 1_000_000
 _MOST_VALUES = 2_000_000
+_REMEMBERED = 4096
+_NAME_PARTS = re.compile(r"[_./+-]+")
 _PURPOSE = b"exact-data-match"
 _UNTELLING = frozenset({"pii.address", "pii.birth_date", "pii.ip"})
 """Kinds whose values many people share."""
@@ -58,6 +62,10 @@ class _Known:
     values: KnownValues
     owners: list[tuple[int, bytes]]
     """Number of the column and digest of the record."""
+
+    def column(self, owner: int) -> _Column:
+        """The column that the owner's value is of."""
+        return self.columns[self.owners[owner][0]]
 
 
 def mention_writes(tx: Transaction, publication: publication_pb2.Publication) -> Iterator[ResourceWrite]:
@@ -104,23 +112,25 @@ class KnownPeople:
         known = self._of(columns)
         found.value_count = len(known.values)
         tagged: dict[str, dict[str, None]] = {}
-        documents: set[str] = set()
+        around: dict[str, dict[str, None]] = {}
+        documents: dict[str, set[int]] = {}
+        named = lru_cache(maxsize=_REMEMBERED)(lambda text: sorted({match.owner for match in known.values.find(text)}))
         for passage in passages:
-            for match in known.values.find(passage.text):
-                number, record = known.owners[match.owner]
-                column = known.columns[number]
-                tagged.setdefault(column.tag, {})[passage.id] = None
-                documents.add(passage.document)
+            ranges = [(match.owner, match.start, match.end) for match in known.values.find(passage.text)]
+            outer = sorted({owner for text in _around(passage) for owner in named(text)})
+            for owner in (*outer, *(it[0] for it in ranges)):
+                tagged.setdefault(known.column(owner).tag, {})[passage.id] = None
+            for owner in outer:
+                around.setdefault(known.column(owner).tag, {})[passage.id] = None
+            told = documents.setdefault(passage.document, set()) if outer or ranges else set()
+            for owner, start, end in (*((owner, 0, 0) for owner in outer if owner not in told), *ranges):
                 found.mention_count += 1
                 if len(found.mentions) < _MOST_MENTIONS:
-                    found.mentions.add(
-                        document=passage.document, passage=passage.id, start=passage.start + match.start,
-                        end=passage.start + match.end, tag=column.tag, source_port=column.port, source_column=column.name,
-                        record=record,
-                    )  # fmt: skip
+                    found.mentions.append(_mention(passage, known, owner, (start, end)))
+            told.update(outer)
         found.document_count = len(documents)
         for tag, ids in sorted(tagged.items()):
-            found.tagged.add(tag=tag, passages=ids)
+            found.tagged.add(tag=tag, passages=ids, around=around.get(tag, ()))
         return found
 
     def _columns(self, caller: Caller, *, around: str) -> tuple[_Column, ...]:
@@ -183,6 +193,19 @@ class KnownPeople:
         source = open_table(table.port, self._warehouse.port_location(table.port), table.delta_version)
         frame = source.frame.select(name for name in wanted if name in source.schema).head(_MOST_ROWS).collect()
         yield from frame.iter_rows(named=True)
+
+
+def _around(passage: Passage) -> tuple[str, ...]:
+    """What is shown with a passage; the parts of a file's name are words."""
+    return passage.title, *passage.heading.split(" > "), _NAME_PARTS.sub(" ", passage.document)
+
+
+def _mention(passage: Passage, known: _Known, owner: int, place: tuple[int, int]) -> mention_pb2.Mention:
+    column = known.column(owner)
+    return mention_pb2.Mention(
+        document=passage.document, passage=passage.id, start=passage.start + place[0], end=passage.start + place[1],
+        tag=column.tag, source_port=column.port, source_column=column.name, record=known.owners[owner][1],
+    )  # fmt: skip
 
 
 def _key(port: product_pb2.Port) -> tuple[str, ...]:

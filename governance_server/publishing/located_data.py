@@ -15,7 +15,8 @@ from typing import TYPE_CHECKING
 
 from domainmesh.v1 import mention_pb2
 from mesh_core.pii import Finding, find_personal_data
-from mesh_core.pii.masking import PersonalValues, spans_in, spans_text
+from mesh_core.pii.masking import PersonalValues, spans_in, spans_text, tags_around
+from mesh_core.pii.people import find_labelled_people
 
 if TYPE_CHECKING:
     from mesh_core.embedding import Vectors
@@ -53,6 +54,8 @@ class Mentioned:
     """Passage → tags."""
     places: Mapping[str, Sequence[tuple[str, int, int]]] = field(default_factory=dict)
     """Passage → tag, start and end in its document."""
+    around: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    """Passage → tags of what its title, headings or document's name mention."""
     is_complete: bool = True
     """False if there are more places than these."""
 
@@ -60,13 +63,16 @@ class Mentioned:
     def of(cls, mentions: mention_pb2.DocumentMentions) -> Mentioned:
         """The mentions of a collection that was verified."""
         tags: dict[str, list[str]] = defaultdict(list)
+        around: dict[str, list[str]] = defaultdict(list)
         places: dict[str, list[tuple[str, int, int]]] = defaultdict(list)
         for tagged in mentions.tagged:
             for passage in tagged.passages:
                 tags[passage].append(tagged.tag)
+            for passage in tagged.around:
+                around[passage].append(tagged.tag)
         for it in mentions.mentions:
             places[it.passage].append((it.tag, it.start, it.end))
-        return cls(tags, places, is_complete=len(mentions.mentions) >= mentions.mention_count)
+        return cls(tags, places, around, is_complete=len(mentions.mentions) >= mentions.mention_count)
 
 
 def located_passages(
@@ -90,7 +96,8 @@ def _located(passage: Passage, mentioned: Mentioned) -> Passage:
     from mesh_core.vectors.passages import indexed_text
 
     tags = sorted({*passage.tags, *mentioned.tags.get(passage.id, ())})
-    stated = spans_in(str(passage.attributes.get(PERSONAL, "")), length=len(passage.text))
+    said = str(passage.attributes.get(PERSONAL, ""))
+    stated = spans_in(said, length=len(passage.text))
     known = [
         Finding(tag, start - passage.start, end - passage.start, is_checked=True)
         for tag, start, end in mentioned.places.get(passage.id, ())
@@ -102,11 +109,15 @@ def _located(passage: Passage, mentioned: Mentioned) -> Passage:
     values = PersonalValues(passage.text, inside)
     places = [*inside, *values.again_in(passage.text)]
     around = "\n".join((passage.document, passage.title, passage.heading, str(passage.attributes.get("about", ""))))
-    outside = {it.tag for it in (*find_personal_data(around), *values.again_in(around))}
+    named = mentioned.around.get(passage.id, ())
+    outside = {it.tag for it in (*find_personal_data(around), *find_labelled_people(around), *values.again_in(around))}
+    outside |= {*named, *tags_around(said)}
     if not mentioned.is_complete:
         outside.update(mentioned.tags.get(passage.id, ()))
     found = {it.tag for it in inside} - outside
     indexed = passage.indexed_text or indexed_text(passage.title, passage.heading, passage.text)
+    if named:  # what the title says is known to hashes only: it is not indexed at all
+        indexed = passage.text
     return replace(
         passage,
         tags=tuple(located(tag) if tag in found else tag for tag in tags),

@@ -9,17 +9,19 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import accumulate
 
 from mesh_core.pii.findings import WORDS, Finding, is_personal_tag
 from mesh_core.pii.readable import readable
 from mesh_core.pii.text import find_personal_data
 
-__all__ = ["MalformedSpans", "PersonalValues", "masked", "spans_in", "spans_text", "words_for"]
+__all__ = ["MalformedSpans", "PersonalValues", "masked", "spans_in", "spans_text", "tags_around", "words_for"]
 
 _NAME = "pii.name"
 _WORD = re.compile(r"\w+")
 _FEWEST_LETTERS = 3
 _SPAN = re.compile(r"(\d{1,9})-(\d{1,9}):([A-Za-z0-9_.-]{1,200})")
+_AROUND = re.compile(r"around:([A-Za-z0-9_.-]{1,200})")
 
 
 class MalformedSpans(ValueError):
@@ -44,15 +46,23 @@ def words_for(tag: str) -> str:
     return f"[{WORDS.get(tag, 'personal data' if is_personal_tag(tag) else 'data')}]"
 
 
-def spans_text(findings: Iterable[Finding]) -> str:
-    """`start-end:tag`, blank between, each once and in order."""
-    return " ".join(f"{start}-{end}:{tag}" for start, end, tag in sorted({(it.start, it.end, it.tag) for it in findings}))
+def spans_text(findings: Iterable[Finding], around: Iterable[str] = ()) -> str:
+    """`start-end:tag`, blank between, each once and in order; `around:tag` first for data in the title, headings or name."""
+    inside = sorted({(it.start, it.end, it.tag) for it in findings})
+    return " ".join([*(f"around:{tag}" for tag in sorted(set(around))), *(f"{start}-{end}:{tag}" for start, end, tag in inside)])
+
+
+def tags_around(text: str) -> frozenset[str]:
+    """The tags of data that stands around the passage, as `spans_text` wrote them."""
+    return frozenset(match.group(1) for match in map(_AROUND.fullmatch, text.split()) if match)
 
 
 def spans_in(text: str, *, length: int) -> list[Finding]:
     """The findings that `spans_text` wrote, all within a text of this length. Raises: MalformedSpans."""
     found: list[Finding] = []
     for part in text.split():
+        if _AROUND.fullmatch(part):
+            continue
         match = _SPAN.fullmatch(part)
         if match is None or not 0 <= int(match.group(1)) < int(match.group(2)) <= length:
             raise MalformedSpans("where its personal data is must be said like 3-17:pii.email, within the text.")
@@ -72,6 +82,14 @@ class PersonalValues:
     def __init__(self, text: str, findings: Sequence[Finding]) -> None:
         values = dict.fromkeys((it.tag, text[it.start : it.end]) for it in findings)
         self._values = [found for tag, value in values for found in _patterns(tag, value)]
+
+    @classmethod
+    def of_people(cls, names: Sequence[str]) -> PersonalValues:
+        """Names of people, each whole and word by word."""
+        text = "\n".join(names)
+        ends = [len(name) for name in accumulate(names, lambda all_before, name: f"{all_before}\n{name}")]
+        places = [Finding(_NAME, end - len(name), end, is_checked=False) for name, end in zip(names, ends, strict=True)]
+        return cls(text, places)
 
     def again_in(self, text: str) -> list[Finding]:
         """Where they stand in a text, as a reader sees it, in order of their start; places may overlap."""

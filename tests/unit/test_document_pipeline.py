@@ -173,3 +173,16 @@ def test_a_consumer_that_stops_early_ends_the_reading(folder: Path, tmp_path: Pa
     next(batches)
     batches.close()
     assert not [it for it in threading.enumerate() if it.name == "read-documents"]
+
+
+def test_names_around_a_text_are_not_in_what_is_searched(tmp_path: Path) -> None:
+    (tmp_path / "Dr_Grace_Hopper.md").write_text(
+        "---\ntitle: Notes of Dr. Hopper\n---\n## Signed by Ada Byron\n\nIt was built.\n"
+    )
+    (tmp_path / "call.vtt").write_text("WEBVTT\n\n00:01.000 --> 00:04.000\n<v Katherine Johnson>Katherine here, it is done.\n")
+    pipeline = DocumentPipeline(tmp_path, CountingEmbedder(), cache=DocumentCache(None))
+    rows = [row for batch in pipeline.batches() for row in batch.to_pylist()]
+    assert len(rows) == 2
+    assert [row["tags"] for row in rows] == [["pii.name"]] * 2
+    searched = " ".join(row["indexed_text"] for row in rows)
+    assert not any(name in searched for name in ("Hopper", "Byron", "Katherine", "Johnson"))

@@ -89,7 +89,7 @@ class Mention(_message.Message):
     start: _builtins.int
     """Where it starts in the document's text, in characters."""
     end: _builtins.int
-    """Where it ends, exclusive."""
+    """Where it ends, exclusive; the start again if it stands in the title, a heading or the document's name."""
     tag: _builtins.str
     """The tag of the column it is a value of."""
     source_port: _builtins.str
@@ -126,21 +126,27 @@ class TaggedPassages(_message.Message):
 
     TAG_FIELD_NUMBER: _builtins.int
     PASSAGES_FIELD_NUMBER: _builtins.int
+    AROUND_FIELD_NUMBER: _builtins.int
     tag: _builtins.str
     """The tag."""
     @_builtins.property
     def passages(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Ids of passages."""
 
+    @_builtins.property
+    def around(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those of them that have it in their title, headings or document's name."""
+
     def __init__(
         self,
         *,
         tag: _builtins.str = ...,
         passages: _abc.Iterable[_builtins.str] | None = ...,
+        around: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["passages", b"passages", "tag", b"tag"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["around", b"around", "passages", b"passages", "tag", b"tag"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

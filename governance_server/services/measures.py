@@ -24,7 +24,8 @@ __all__ = ["measure_select"]
 def measure_select(catalog: Catalog, query: sql_service_pb2.MeasureQuery, version: int) -> str:
     """The SELECT for the measures, as the contract of the version (a number from 1) defines them. Raises: Invalid."""
     from mesh_core.answers.intervals import Interval
-    from mesh_core.answers.measure_sql import InvalidMeasure, MeasureQuery, measure_sql
+    from mesh_core.answers.measure_sql import MeasureQuery, measure_sql
+    from mesh_core.answers.row_conditions import InvalidMeasure
     from mesh_core.sql_text import SqlNotUnderstood
 
     start, end = (_day(text) for text in (query.start_day, query.end_day))

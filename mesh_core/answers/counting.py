@@ -15,7 +15,9 @@ from mesh_core.contract.semantics import Measure
 
 __all__ = ["counts_rows", "with_counts"]
 
-_COUNTS = re.compile(r"\b(?:how many|number of|count(?: of| the)?|most)\b", re.IGNORECASE)
+_COUNTS = re.compile(
+    r"\b(?:how many|number of|count(?: of| the)?|most|fewest|(?:share|percentage|proportion|fraction) of)\b", re.IGNORECASE
+)
 _ALL_ROWS = re.compile(r"count\(\s*(?:\*|1)?\s*\)", re.IGNORECASE)
 
 
@@ -36,7 +38,9 @@ def _counted(port: Port, words: Collection[str]) -> Port:
         return port
     known = next((it for it in port.measures if counts_rows(it)), None)
     if known is None:
-        counted = Measure(f"number_of_{port.name}", "COUNT(*)", synonyms=nouns, time_dimension=_named_time(port, words))
+        counted = Measure(
+            f"number_of_{port.name}", "COUNT(*)", synonyms=nouns, time_dimension=_named_time(port, words), position=-1
+        )
         return replace(port, measures=(*port.measures, counted))
     called = replace(known, synonyms=(*known.synonyms, *nouns))
     return replace(port, measures=tuple(called if it is known else it for it in port.measures))

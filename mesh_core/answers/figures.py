@@ -11,10 +11,12 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 
+from mesh_core.answers.column_measures import with_column_measures
 from mesh_core.answers.counting import with_counts
 from mesh_core.answers.look_ups import look_ups
 from mesh_core.answers.measure_questions import AskedMeasures, asked_measures
-from mesh_core.answers.measure_sql import InvalidMeasure, measure_sql
+from mesh_core.answers.measure_sql import measure_sql
+from mesh_core.answers.row_conditions import InvalidMeasure, Values
 from mesh_core.answers.tables import FigurePlan, FigureQuery, TableModel
 from mesh_core.contract.model import Port, PortKind
 from mesh_core.contract.semantic_check import DIALECT, columns_in
@@ -36,7 +38,7 @@ def plan_figures(question: str, tables: Sequence[TableModel], *, today: date) ->
     """
     known = {it.port: it for it in sorted(tables, key=lambda it: it.port) if _is_plain(it.definition)}
     rows = look_ups(question, known, today=today)
-    counted = with_counts(question, {name: it.definition for name, it in known.items()})
+    counted = with_column_measures(question, with_counts(question, {name: it.definition for name, it in known.items()}))
     known = {name: replace(it, definition=counted[name]) for name, it in known.items()}
     asked = asked_measures(question, counted, today=today)
     problems = [*asked.unclear, *asked.undefined]
@@ -60,23 +62,27 @@ def _figure(asked: AskedMeasures, table: TableModel) -> FigureQuery:
     measures = [it for it in port.measures if it.name in asked.query.measures]
     for it in measures:
         needed = set(_columns_of(it, port))
-        if hidden := needed - {column.name.casefold() for column in port.columns}:
-            raise InvalidMeasure(f"{it.name} of {asked.port} is computed of {len(hidden)} columns that you may not read.")
+        if needed - {column.name.casefold() for column in port.columns}:
+            raise InvalidMeasure(f"{it.name} of {asked.port} is computed of what you may not read.")
         if masked := sorted(needed & {name.casefold() for name in table.masked}):
             raise InvalidMeasure(f"{it.name} of {asked.port} is computed of {', '.join(masked)}, which you see masked.")
-    if masked := sorted({it.name for it in asked.query.only} & table.masked):
+    query = asked.query
+    compared = {it.name for it in (*query.only, *([query.share] if query.share else []))} | set(query.by)
+    if masked := sorted(compared & table.masked):
         raise InvalidMeasure(f"{asked.port} cannot be told apart by {', '.join(masked)}, which you see masked.")
     sql = measure_sql(asked.port, port, asked.query, is_said=True)
     groups = [name for name in asked.query.by if name.isidentifier()]
-    values = ", ".join(_said(it) for it in measures if it.name.isidentifier())
+    values = ", ".join(_said(it, query.share) for it in measures if it.name.isidentifier())
     scope = ", ".join(filter(None, (asked.port, asked.limits)))
     which = "".join(f"{name.replace('_', ' ')} {{{name}}}, " for name in groups)
     text = f"{which}{values} of {f'the rows that you may read of {scope}' if table.is_filtered else scope}."
     return FigureQuery(sql, (text[:1].upper() + text[1:],), asked.words, most_rows=_MOST_GROUPS if groups else 1)
 
 
-def _said(measure: Measure) -> str:
+def _said(measure: Measure, share: Values | None) -> str:
     name = measure.title or measure.name.replace("_", " ")
+    if share is not None:
+        return f"{share} {{{measure.name}}} percent of {name}"
     return f"{name} {{{measure.name}}}{f' {measure.unit}' if measure.unit else ''}"
 
 

@@ -45,12 +45,16 @@ class KeyShape:
 
 @dataclass(frozen=True, slots=True)
 class Given:
-    """Values that the question gives for a column: words from `first` on, `last` excluded, with what names the column."""
+    """Values that the question gives for a column: words from `first` on, `last` excluded, with what names the column.
+
+    If they are excluded, it is said that the column has none of them, and the word that denies it is one of the words.
+    """
 
     column: str
     values: tuple[str, ...]
     first: int
     last: int
+    is_excluded: bool = False
 
 
 def shape_of(column: Column) -> KeyShape | None:

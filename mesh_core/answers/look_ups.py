@@ -13,7 +13,8 @@ from typing import TYPE_CHECKING
 
 from mesh_core.answers.answer import Figure
 from mesh_core.answers.keys import Given, given_values, is_key, singular
-from mesh_core.answers.measure_sql import InvalidMeasure, Values, among, table_of
+from mesh_core.answers.measure_sql import table_of
+from mesh_core.answers.row_conditions import InvalidMeasure, Values, among
 from mesh_core.answers.tables import FigureQuery, LookUp, TableModel
 from mesh_core.answers.terms import term_words, words_of
 from mesh_core.contract.model import Column, Port

@@ -8,36 +8,24 @@ Source: ODCS 3.2 `semanticType`; time grains as in the dbt semantic layer.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import date
 from typing import TYPE_CHECKING
 
 from mesh_core.answers.intervals import Interval
+from mesh_core.answers.row_conditions import Bound, InvalidMeasure, Values, among, beyond, day_literal, own, value_of
 from mesh_core.contract.model import Port
-from mesh_core.contract.semantic_check import DIALECT, columns_in
+from mesh_core.contract.semantic_check import DIALECT
 from mesh_core.contract.semantics import Measure
 from mesh_core.sql_text import SqlNotUnderstood, parsed_expression
 
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["GRAINS", "InvalidMeasure", "MeasureQuery", "Values", "among", "measure_sql", "table_of"]
+__all__ = ["GRAINS", "MeasureQuery", "measure_sql", "table_of"]
 
 GRAINS = ("day", "week", "month", "quarter", "year")
 """What a time dimension can be cut to, beside the dimensions that a port names."""
 _TIMES = ("date", "timestamp")
 _SAID = {"day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m", "quarter": "%Y", "year": "%Y"}
-
-
-class InvalidMeasure(ValueError):
-    """A question that the contract's measures do not answer; the message says what there is."""
-
-
-@dataclass(frozen=True, slots=True)
-class Values:
-    """A condition: a dimension or column has one of these values. Text is compared without regard to case."""
-
-    name: str
-    values: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,15 +39,19 @@ class MeasureQuery:
         only: Conditions that must all hold.
         period: What the time dimension of each measure lies in.
         top: Only so many rows, with the greatest values of the first measure first; 0 for all, by group.
+        is_lowest: The least values come first instead.
+        share: The measure is told in percent: of the rows that this holds for, of what it is of all.
         version: Of the product; 0 for the one now served.
     """
 
     measures: tuple[str, ...]
     by: tuple[str, ...] = ()
     where: str = ""
-    only: tuple[Values, ...] = ()
+    only: tuple[Values | Bound, ...] = ()
     period: Interval | None = None
     top: int = 0
+    is_lowest: bool = False
+    share: Values | None = None
     version: int = 0
 
 
@@ -83,17 +75,21 @@ def measure_sql(name: str, port: Port, query: MeasureQuery, *, is_said: bool = F
     groups = [(wanted, _group(port, wanted, measures)) for wanted in query.by]
     if is_said:
         groups = [(wanted, _as_said(made)) for wanted, made in groups]
-    values = [(it.name, _own(parsed_expression(it.expression, DIALECT), port)) for it in measures]
+    values = [(it.name, _computed(it, port, query.share)) for it in measures]
     columns = [exp.alias_(made, alias, quoted=True) for alias, made in (*groups, *values)]
     conditions = [_condition(port, query.where)] if query.where.strip() else []
-    conditions += [among(port, it) for it in query.only]
+    conditions += [among(port, it) if isinstance(it, Values) else beyond(port, it) for it in query.only]
     if query.period is not None:
         conditions += [_within(it, query.period) for it in _times(port, measures)]
     built = exp.select(*columns).from_(table_of(name, query.version))
     built = built.where(*conditions) if conditions else built
     if groups:
         places = [exp.Literal.number(place) for place in range(1, len(groups) + 1)]
-        best = [exp.Ordered(this=exp.Literal.number(len(groups) + 1), desc=True, nulls_first=False)] if query.top else []
+        best = (
+            [exp.Ordered(this=exp.Literal.number(len(groups) + 1), desc=not query.is_lowest, nulls_first=False)]
+            if query.top
+            else []
+        )
         built = built.group_by(*places).order_by(*best, *[it.copy() for it in places])
     return (built.limit(query.top) if query.top else built).sql(dialect=DIALECT)
 
@@ -105,12 +101,32 @@ def _measure(port: Port, name: str) -> Measure:
     return found
 
 
+def _computed(measure: Measure, port: Port, share: Values | None) -> exp.Expr:
+    """The measure as a tree, or its share in percent. Raises: InvalidMeasure: it is no sum and no count, so has no shares."""
+    from sqlglot import exp
+
+    whole = own(parsed_expression(measure.expression, DIALECT), port)
+    if share is None:
+        return whole
+    counted, condition = whole, among(port, share)
+    if isinstance(whole, exp.Filter):
+        counted, condition = whole.this, exp.and_(whole.expression.this.copy(), condition)
+    if not isinstance(counted, exp.Sum | exp.Count) or isinstance(counted.this, exp.Distinct):
+        raise InvalidMeasure(f"{measure.name} of {port.name} is no sum and no count: it has no shares.")
+    part = exp.Filter(this=counted.copy(), expression=exp.Where(this=condition))
+    percent = exp.Div(
+        this=exp.Mul(this=exp.Literal.number("100.0"), expression=part),
+        expression=exp.func("NULLIF", whole, exp.Literal.number(0)),
+    )
+    return exp.func("ROUND", percent, exp.Literal.number(1))
+
+
 def _listed(port: Port) -> str:
     return f"it has {', '.join(it.name for it in port.measures)}" if port.measures else "its contract defines none"
 
 
 def _group(port: Port, name: str, measures: list[Measure]) -> exp.Expr:
-    found = _value(port, name)
+    found = value_of(port, name)
     if found is not None:
         return found
     if name.casefold() not in GRAINS:
@@ -151,30 +167,11 @@ def _times(port: Port, measures: list[Measure]) -> list[exp.Expr]:
     found = {}
     for measure in measures:
         name = port.time_dimension(measure)
-        value = _value(port, name) if name else None
+        value = value_of(port, name) if name else None
         if value is None:
             raise InvalidMeasure(f"Measure {measure.name!r} of {port.name} has no time dimension: its contract must name one.")
         found[name.casefold()] = value
     return list(found.values())
-
-
-def _value(port: Port, name: str) -> exp.Expr | None:
-    """The expression of a dimension or column; None if the port has neither."""
-    from sqlglot import exp
-
-    wanted = name.casefold()
-    made = next((it for it in port.dimensions if it.name.casefold() == wanted and it.expression), None)
-    if made is not None:
-        return exp.paren(_own(parsed_expression(made.expression, DIALECT), port))
-    column = next((it for it in port.columns if it.name.casefold() == wanted), None)
-    return exp.column(exp.to_identifier(column.name, quoted=True)) if column is not None else None
-
-
-def _own(expression: exp.Expr, port: Port) -> exp.Expr:
-    """The expression with its columns named alone, as the one table of the query has them."""
-    for _ in columns_in(expression, port.name):
-        pass
-    return expression
 
 
 def _condition(port: Port, where: str) -> exp.Expr:
@@ -182,7 +179,7 @@ def _condition(port: Port, where: str) -> exp.Expr:
     from sqlglot import exp
 
     try:
-        condition = _own(parsed_expression(where, DIALECT), port)
+        condition = own(parsed_expression(where, DIALECT), port)
     except SqlNotUnderstood as error:
         raise InvalidMeasure(f"where: {error}") from None
     if condition.find(exp.Query, exp.AggFunc, exp.Window, exp.Star):
@@ -191,51 +188,9 @@ def _condition(port: Port, where: str) -> exp.Expr:
 
     def replaced(node: exp.Expr) -> exp.Expr:
         is_made = isinstance(node, exp.Column) and len(node.parts) == 1 and node.name.casefold() in made
-        return (_value(port, node.name) or node) if is_made else node
+        return (value_of(port, node.name) or node) if is_made else node
 
     return exp.paren(condition.transform(replaced))
-
-
-def among(port: Port, only: Values) -> exp.Expr:
-    """The condition as a tree. Raises: InvalidMeasure: there is no such column, or a value is none of its kind."""
-    from sqlglot import exp
-
-    value = _value(port, only.name)
-    if value is None:
-        raise InvalidMeasure(f"{port.name} has no dimension {only.name!r}.")
-    kind = _kind(port, only.name)
-    if kind in ("integer", "number"):
-        numbers = [it.replace(",", "") for it in only.values]
-        if not all(_is_number(it) for it in numbers):
-            raise InvalidMeasure(f"{only.name} holds numbers: {', '.join(only.values)} is none.")
-        return exp.In(this=value, expressions=[exp.Literal.number(it) for it in numbers])
-    if kind in _TIMES:
-        days = [_day_literal(it) for it in only.values]
-        return exp.In(this=exp.cast(value, "date"), expressions=days)
-    texts = [exp.Lower(this=exp.Literal.string(it)) for it in only.values]
-    return exp.In(this=exp.Lower(this=exp.cast(value, "varchar")), expressions=texts)
-
-
-def _day_literal(text: str) -> exp.Expr:
-    from sqlglot import exp
-
-    try:
-        day = date.fromisoformat(text)
-    except ValueError:
-        raise InvalidMeasure(f"{text!r} is no day like 2026-03-31.") from None
-    return exp.cast(exp.Literal.string(day.isoformat()), "date")
-
-
-def _is_number(text: str) -> bool:
-    whole, _, part = text.removeprefix("-").partition(".")
-    return whole.isdecimal() and whole.isascii() and (not part or (part.isdecimal() and part.isascii()))
-
-
-def _kind(port: Port, name: str) -> str:
-    wanted = name.casefold()
-    made = next((it.logical_type for it in port.dimensions if it.name.casefold() == wanted and it.expression), None)
-    stored = next((it.logical_type or "" for it in port.columns if it.name.casefold() == wanted), "")
-    return stored if made is None else made
 
 
 def _within(value: exp.Expr, period: Interval) -> exp.Expr:
@@ -243,9 +198,9 @@ def _within(value: exp.Expr, period: Interval) -> exp.Expr:
 
     parts: list[exp.Expr] = []
     if period.start is not None:
-        parts.append(exp.GTE(this=value.copy(), expression=_day_literal(period.start.isoformat())))
+        parts.append(exp.GTE(this=value.copy(), expression=day_literal(period.start.isoformat())))
     if period.end is not None:
-        parts.append(exp.LT(this=value.copy(), expression=_day_literal(period.end.isoformat())))
+        parts.append(exp.LT(this=value.copy(), expression=day_literal(period.end.isoformat())))
     return exp.and_(*parts)
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
+from difflib import get_close_matches
 
-from mesh_core.answers.keys import singular
+from mesh_core.answers.keys import listed_values, singular
 from mesh_core.answers.terms import Word, best_matches, words_of
 from mesh_core.contract.model import Port
 
@@ -18,6 +19,8 @@ _ASKS_FIGURES = re.compile(
 )
 _EMPTY = frozenset({"no", "without", "missing", "empty", "null", "blank", "lack", "lacks", "lacking", "unknown"})
 _MOST_PORTS, _MOST_MEASURES = 3, 6
+_NEAR = 0.7
+"""How alike a word and a listed value must be, of 1, for the value to be suggested."""
 
 
 def table_hints(clauses: Sequence[str], ports: Mapping[str, Port]) -> list[str]:
@@ -39,8 +42,18 @@ def left_over(words: Sequence[Word], name: str, port: Port, dimensions: Sequence
         return f"{listed}: empty values of {', '.join(known)} cannot be asked for in words. Ask with `{sql}`."
     if known:
         value = f'{known[0]} "…"'
-        return f"{listed}: no value of {', '.join(known)} of {name} is understood there. Write it in quotes, like {value}."
-    return f"{listed}: not known to {name}. Its dimensions are {', '.join(dimensions) or 'none'}."
+        told = f"{listed}: no value of {known[0]} of {name} is understood there."
+        return f"{told}{_meant(words, port)} Write it in quotes, like {value}."
+    return f"{listed}: not known to {name}.{_meant(words, port)} Its dimensions are {', '.join(dimensions) or 'none'}."
+
+
+def _meant(words: Sequence[Word], port: Port) -> str:
+    """The values that words are nearly written like, as the contract lists them; empty for none."""
+    for column in port.columns:
+        values = {str(it).casefold(): str(it) for it in listed_values(column)}
+        if near := [values[it] for word in words for it in get_close_matches(word.folded, values, n=1, cutoff=_NEAR)]:
+            return f" Did you mean {column.name} {' or '.join(dict.fromkeys(near))}?"
+    return ""
 
 
 def _named(words: list[Word], ports: Mapping[str, Port]) -> list[str]:
@@ -56,6 +69,6 @@ def _names(name: str, synonyms: Collection[str]) -> list[str]:
 
 
 def _hint(name: str, port: Port, text: str) -> str:
-    defined = ", ".join(it.name for it in port.measures[:_MOST_MEASURES])
+    defined = ", ".join([it.name for it in port.measures if it.position >= 0][:_MOST_MEASURES])
     measures = f"its measures are {defined}" if defined else "its contract defines none"
     return f"{name} has no measure for “{text}”: {measures}. Ask with `mesh sql`, or let its owner define one."

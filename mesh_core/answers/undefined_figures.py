@@ -21,7 +21,7 @@ def undefined_figures(clauses: Sequence[tuple[str, tuple[TimeSpan, ...] | None]]
         clauses: Clauses that ask for figures which no measure is called, with the times that they name; None for fiscal ones.
         ports: What the asker may read; nothing is said if they define no measures at all.
     """
-    defined = [f"{it.name} of {name}" for name, port in ports.items() for it in port.measures][:_MOST_LISTED]
+    defined = [f"{it.name} of {name}" for name, port in ports.items() for it in port.measures if it.position >= 0][:_MOST_LISTED]
     said = []
     for text, spans in clauses if defined else ():
         period = _period(text, spans)

@@ -26,7 +26,7 @@ class Measure:
         expression: The aggregate, as SQL (DuckDB's dialect); empty if the contract gives none.
         time_dimension: The column or dimension that a period is compared with, as the contract names it; empty if it names none.
         unit: What it is counted in, like `EUR`; empty if the contract does not say.
-        position: Of its property, from 0.
+        position: Of its property, from 0; -1 for a figure that no property defines.
     """
 
     name: str

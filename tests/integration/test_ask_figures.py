@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from domain_sdk import Mesh
+from mesh_core.answers.values import written
 from tests.integration.test_measures import server  # noqa: F401 # the same shop
 
 
@@ -71,3 +72,27 @@ def test_rows_are_counted_by_a_value_and_months_are_said_as_months(server):  # n
     assert all("2026-0" in it.text and "00:00" not in it.text for it in months.sentences)
     again = olga.ask("", as_of=months.id)
     assert again.text == months.text
+
+
+@pytest.mark.parametrize(
+    ("question", "rows"),
+    [
+        ("What is the average amount?", [("37.5",)]),
+        ("What is the average net revenue per region?", [("EU", "45"), ("US", "40")]),
+        ("What is the largest order amount in January 2026?", [("20.00",)]),
+        ("How many orders are not in region EU?", [("1",)]),
+        ("How many orders have an amount above 15?", [("3",)]),
+        ("What share of orders was in region EU?", [("75",)]),
+        ("When was the latest order?", [("2026-02-02",)]),
+        ("Which region has the lowest turnover?", [("US", "40.00")]),
+        ("How many different regions in orders?", [("2",)]),
+    ],
+)
+def test_figures_in_other_words_are_what_their_sql_gives(server, question, rows):  # noqa: F811
+    olga = server.user("user:olga")
+    answer = olga.ask(question)
+    (figure,) = answer.figures
+    assert list(figure.rows) == rows
+    again = olga.sql(figure.sql)
+    assert [tuple(written(cell) for cell in row) for row in again.rows()] == rows
+    assert answer.sentences

@@ -333,8 +333,7 @@ VISITS = TableModel(
     "question",
     [
         "How many wards are there?",
-        "What is the average amount?",
-        "What is the total amount in ward A?",
+        "Which amounts are usual?",
         "Which visits were in ward B?",
     ],
 )

@@ -9,7 +9,8 @@ import pytest
 
 from governance_server.gateway.sql_query import parse_query
 from mesh_core.answers.intervals import Interval
-from mesh_core.answers.measure_sql import InvalidMeasure, MeasureQuery, Values, measure_sql
+from mesh_core.answers.measure_sql import MeasureQuery, measure_sql
+from mesh_core.answers.row_conditions import InvalidMeasure, Values
 from tests.unit.test_semantics import MONTH, NET, contract, measure
 
 NAME = "sales.orders.orders"

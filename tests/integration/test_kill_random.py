@@ -22,9 +22,9 @@ from domain_sdk import Mesh, MeshError
 from tests.integration.crash_shop import PRODUCT, orphans, publish, seen, set_up
 from tests.servers import RunningServer
 
-pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600)]
-
 RUNS = int(os.environ.get("MESH_SOAK_RUNS", "200"))
+pytestmark = [pytest.mark.soak, pytest.mark.timeout(3600 + 60 * RUNS)]
+
 CASES = os.environ.get("MESH_SOAK_CASES", f"1-{RUNS}")
 SETTINGS = {"MESH_EMBEDDER": "hashing", "MESH_PUBLICATION_TTL_SECONDS": "1"}
 
@@ -79,20 +79,22 @@ def test_a_server_killed_at_random_times_loses_nothing_acknowledged(tmp_path: Pa
     print(f"MESH_SOAK_SEED={seed}")
     server = RunningServer(tmp_path / "mesh", **SETTINGS)
     acknowledged: dict[int, str] = {}
-    with server.admin() as mesh:
-        set_up(mesh)
-        acknowledged[publish(mesh, tmp_path, "first").version] = "first"
-    for kill in kills(seed):
-        with publishing(server, tmp_path, acknowledged, kill.number):
-            time.sleep(kill.after_seconds)
-            if kill.gateway_seconds is not None:
-                os.kill(server.gateway_pid, signal.SIGKILL)
-                time.sleep(kill.gateway_seconds)
-            server.kill()
-        server.start()
-        check(server, acknowledged)
-        print(f"case {kill.number} passed, {len(acknowledged)} versions acknowledged so far", flush=True)
-    server.stop()
+    try:
+        with server.admin() as mesh:
+            set_up(mesh)
+            acknowledged[publish(mesh, tmp_path, "first").version] = "first"
+        for kill in kills(seed):
+            with publishing(server, tmp_path, acknowledged, kill.number):
+                time.sleep(kill.after_seconds)
+                if kill.gateway_seconds is not None:
+                    os.kill(server.gateway_pid, signal.SIGKILL)
+                    time.sleep(kill.gateway_seconds)
+                server.kill()
+            server.start()
+            check(server, acknowledged)
+            print(f"case {kill.number} passed, {len(acknowledged)} versions acknowledged so far", flush=True)
+    finally:
+        server.stop()
 
 
 def check(server: RunningServer, acknowledged: dict[int, str]) -> None:

@@ -24,6 +24,7 @@ from governance_server.publishing.passages import PassageIndexer
 from governance_server.publishing.port_writing import PortWriter
 from governance_server.publishing.release_history import date_ports, note_history, past_releases
 from governance_server.publishing.rescans import note_rescans
+from governance_server.publishing.rewrites import Rewrites
 from governance_server.publishing.tag_consent import carried_write
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
@@ -75,6 +76,7 @@ class Completion:
         self._gate = ContractGate(backend, parse)
         self._expectations = Expectations(backend)
         self._leases = Leases(backend.database, clock=backend.now)
+        self._rewrites = Rewrites(backend, warehouse)
 
     def complete(self, publication: publication_pb2.Publication) -> product_pb2.Release:
         """The publication is visible, or given up because it never can be: nothing of it ever was then. Raises: Conflict."""
@@ -155,7 +157,10 @@ class Completion:
         return Outcome("publication.committed", product.name, tuple(writes), release.SerializeToString())
 
     def repair(self, product: str = "") -> tuple[list[str], list[str]]:
-        """Ids of publications rolled forward and given up: COMMITTING ones, and OPEN ones past their time."""
+        """Ids of publications rolled forward and given up: COMMITTING ones, and OPEN ones past their time.
+
+        Rewrites of tables that broke off are undone.
+        """
         committed: list[str] = []
         aborted: list[str] = []
         for publication in self._unfinished(product):
@@ -166,6 +171,9 @@ class Completion:
                 elif current.state == _OPEN and current.expire_time.ToDatetime(tzinfo=UTC) <= self._backend.now():
                     self.give_up(current, "its time ran out.")
                     aborted.append(current.id)
+        for name in self._rewrites.broken_off(product):
+            with product_lease(self._leases, name, secrets.token_hex(8), patience_seconds=PATIENCE_SECONDS):
+                self.undo_rewrites(name)
         self._sweep()
         return committed, aborted
 
@@ -182,6 +190,13 @@ class Completion:
             if other.id != publication.id and other.state == _COMMITTING:
                 _LOG.warning("rolling forward publication=%s product=%s", other.id, other.product)
                 self._ends_committed(other)
+
+    def undo_rewrites(self, product: str) -> None:
+        """Tables hold what is served, and nothing that upkeep broke off. Only under the product's lease."""
+        if not self._rewrites.broken_off(product):
+            return
+        if not any(publication.state == _COMMITTING for publication in self._unfinished(product)):
+            self._rewrites.undo(product)
 
     def _ends_committed(self, publication: publication_pb2.Publication) -> bool:
         """True if the publication is visible now, False if it had to be given up; either way it stands in nobody's way."""

@@ -160,6 +160,7 @@ class Publisher:
             raise denied("commit the publication", request.id)
         with product_lease(self._leases, publication.product, secrets.token_hex(8), patience_seconds=PATIENCE_SECONDS):
             self._completion.roll_forward_others(publication)
+            self._completion.undo_rewrites(publication.product)
             publication = self.get(request.id, caller, action="write")
             if publication.state == _OPEN and request.validate_only:
                 return self._tried(publication, request, caller)

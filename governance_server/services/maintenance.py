@@ -15,6 +15,7 @@ from governance_server.services.publications import understood_storage
 from governance_server.upkeep.erasure import Eraser
 from governance_server.upkeep.upkeep import Upkeep
 from governance_server.upkeep.versions import retire
+from governance_server.warehouse.faults import fault_point
 
 __all__ = ["MaintenanceService"]
 
@@ -61,9 +62,12 @@ class MaintenanceService(maintenance_service_pb2_grpc.MaintenanceServiceServicer
             if not reason or len(reason) > _LONGEST_REASON:
                 raise Invalid(f"A reason of 1 to {_LONGEST_REASON} characters is needed: readers are told it.")
             product = read(tx, kinds.PRODUCT, request.product, product_pb2.Product)
-            return retire(tx, product, request.version, reason)
+            outcome = retire(tx, product, request.version, reason)
+            fault_point("retire.decided")
+            return outcome
 
         receipt = self._backend.submit(request, request.request_id, run)
+        fault_point("retire.recorded")
         return product_pb2.Release.FromString(receipt.reply)
 
     def EraseSubject(self, request: pb.EraseSubjectRequest, context: grpc.ServicerContext) -> pb.EraseSubjectResponse:

@@ -20,6 +20,7 @@ _ACQUIRE = (
 )
 _RENEW = "UPDATE lease SET expires_at_us = ? WHERE name = ? AND holder = ? AND expires_at_us > ?"
 _RELEASE = "DELETE FROM lease WHERE name = ? AND holder = ?"
+_LEFT = "SELECT name FROM lease WHERE name LIKE ? ESCAPE '\\' ORDER BY name"
 _HOLDER = "SELECT holder FROM lease WHERE name = ? AND expires_at_us > ?"
 
 
@@ -49,6 +50,11 @@ class Leases:
         """True if `holder` had `name`, expired or not; it is free now."""
         with self._database.write() as connection:
             return connection.execute(_RELEASE, (name, holder)).rowcount == 1
+
+    def left(self, prefix: str) -> list[str]:
+        """Names that begin so, were taken and never released, expired or not."""
+        escaped = prefix.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
+        return [str(row[0]) for row in self._database.reader().execute(_LEFT, (f"{escaped}%",))]
 
     def holder(self, name: str) -> str | None:
         """Who holds `name` now, or None."""

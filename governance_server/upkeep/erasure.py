@@ -7,32 +7,25 @@ keeps a receipt with no value. Every step may be repeated; until the receipt say
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from datetime import timedelta
-from typing import TYPE_CHECKING
 
 from domainmesh.v1 import erasure_pb2, product_pb2
 from domainmesh.v1 import maintenance_service_pb2 as pb
-from governance_server.asking.records import is_about, is_feedback_about
 from governance_server.backend import Backend, read, stamp, store
 from governance_server.caller import Caller
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.keyring import MASKS
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
-from governance_server.rules.errors import AccessDenied, Conflict, Invalid
-from governance_server.storage.answers import forget_answers
-from governance_server.storage.turns import forget_turns
+from governance_server.rules.errors import AccessDenied, Invalid
+from governance_server.upkeep.erased_releases import released_without, retired_with
 from governance_server.upkeep.journal_traces import traces, without_traces
-from governance_server.upkeep.subject_survey import Subject, Survey, SurveyedPort, nothing_tagged, survey
+from governance_server.upkeep.subject_storage import SubjectStorage
+from governance_server.upkeep.subject_survey import Subject, Survey, nothing_tagged, survey
 from governance_server.upkeep.upkeep import Upkeep
-from governance_server.upkeep.versions import kept_releases
 from governance_server.vector_access import VectorAccess
 from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.layout import Warehouse
-
-if TYPE_CHECKING:
-    from governance_server.warehouse.subject_values import SubjectRows
 
 __all__ = ["Eraser"]
 
@@ -47,6 +40,7 @@ class Eraser:
         self._warehouse = warehouse
         self._vectors = vectors
         self._upkeep = upkeep
+        self._storage = SubjectStorage(backend, warehouse, vectors)
 
     def erase(self, request: pb.EraseSubjectRequest, caller: Caller) -> pb.EraseSubjectResponse:
         """A receipt for each product, and what was searched; a preview changes nothing.
@@ -95,20 +89,16 @@ class Eraser:
         if not found.ports:
             return []
         if found.is_relevant:
-            self._begin(found, subject, said, caller)
-            self._replace_served(found, subject, said[0], caller)
-            fault_point("erase.recorded")
+            with self._upkeep.rewriting(product):
+                self._begin(found, subject, said, caller)
+                self._replace_served(found, subject, said[0], caller)
+                fault_point("erase.recorded")
         self._upkeep.clear(product, grace=timedelta())
         fault_point("erase.vacuumed")
-        for port in found.ports:
-            if port.kind == product_pb2.PORT_KIND_COLLECTION:
-                self._vectors.store.erase(port.port, subject.is_in)
-            else:
-                self._clean_log(product, port.port, subject)
-        self._clear_cache()
-        forget_answers(self._backend.database, is_about(subject.is_in))
-        forget_turns(self._backend.database, is_feedback_about(subject.is_in))
+        self._storage.clear(found, subject)
+        fault_point("erase.cleared")
         receipts = self._complete(product, subject, caller)
+        fault_point("erase.completed")
         self._backend.database.driver.forget()
         return receipts
 
@@ -142,10 +132,11 @@ class Eraser:
         contract = read(self._backend.catalog, kinds.CONTRACT, name, product_pb2.Contract)
         for port in found.ports if receipt.version else ():
             if rows := port.rows.get(found.product.version, 0):
-                written = self._write(port, subject, rows, (erasure_id, receipt.version))
+                written = self._storage.write_without(port, subject, rows, (erasure_id, receipt.version))
                 for released in [it for it in release.ports if it.port == port.port]:
                     released.delta_version, released.row_count = written, released.row_count - rows
                     released.mode = product_pb2.WRITE_MODE_OVERWRITE
+                fault_point("erase.port_written")
         fault_point("erase.written")
 
         holding = set(found.holding)
@@ -153,49 +144,13 @@ class Eraser:
         told = traces(self._backend, found.product.name, subject, kept)
 
         def run(tx: Transaction) -> Outcome:
-            writes = [*_retired(tx, found, subject, f"erasure {erasure_id}")]
+            writes = [*retired_with(tx, found, subject, f"erasure {erasure_id}")]
             if receipt.version:
-                writes += _released(tx, release, contract, (receipt.version, caller.name))
+                writes += released_without(tx, release, contract, (receipt.version, caller.name))
             writes, erases = without_traces(tx, told, writes, subject)
             return Outcome("subject.erased", found.product.name, tuple(writes), b"", erases)
 
         self._backend.journal_as(caller.name, run)
-
-    def _write(self, port: SurveyedPort, subject: Subject, rows: int, said: tuple[str, int]) -> int:
-        """The Delta version of the table without the subject's rows."""
-        from governance_server.warehouse.subject_rows import holds_version, write_without
-
-        root = self._warehouse.port_location(port.port)
-        if not holds_version(root, port.served):
-            raise Conflict(f"{port.port} holds something that is not served: publish it again, then erase.", resource=port.port)
-        held, scratch = self._rows(port, port.served, subject), self._backend.settings.scratch
-        written = write_without(root, held, erasure_id=said[0], version=said[1], scratch=scratch)
-        if left := self._rows(port, written, subject).count():
-            raise Conflict(f"{left} of {rows} rows of {port.port} were not removed: repeat the command.", resource=port.port)
-        return written
-
-    def _rows(self, port: SurveyedPort, delta_version: int, subject: Subject) -> SubjectRows:
-        from governance_server.gateway.table_source import open_table
-        from governance_server.warehouse.subject_values import SubjectRows
-
-        source = open_table(port.port, self._warehouse.port_location(port.port), delta_version)
-        return SubjectRows(source.frame, source.schema, port.columns, subject.values)
-
-    def _clean_log(self, product: str, port: str, subject: Subject) -> None:
-        """No entry of the log tells of rows that no version needs which may be read."""
-        from governance_server.warehouse.subject_rows import files_of, remove_folders, scrub_log
-
-        released = [it for release in kept_releases(self._backend.catalog, product) for it in release.ports if it.port == port]
-        kept = {it.delta_version for it in released} | {it.changes.delta_version for it in released if it.HasField("changes")}
-        root = self._warehouse.port_location(port)
-        scrub_log(root, files_of(root, sorted(kept)), subject.values)
-        remove_folders(root, subject.values)
-
-    def _clear_cache(self) -> None:
-        """No governed file is kept; they are written anew when they are asked for."""
-        from governance_server.gateway.file_cache import FileCache
-
-        FileCache(self._backend.settings.home / "files", 0).clear()
 
     def _complete(self, product: str, subject: Subject, caller: Caller) -> list[erasure_pb2.Erasure]:
         digests = set(self._hashes(subject)[1])
@@ -207,6 +162,8 @@ class Eraser:
                 is_theirs = {*receipt.subject_hashes, receipt.subject_hash} <= digests
                 if is_theirs and receipt.tag == subject.tag and not receipt.is_complete:
                     receipt.is_complete = True
+                    if receipt.version and tx.get(kinds.RELEASE, kinds.versioned_name(product, receipt.version)) is None:
+                        receipt.version = read(tx, kinds.PRODUCT, product, product_pb2.Product).version  # it broke off before
                     done.append(receipt)
             return Outcome("subject.erasure_completed", product, tuple(map(_kept, done)), b"")
 
@@ -232,60 +189,3 @@ def _checked(request: pb.EraseSubjectRequest) -> Subject:
 
 def _kept(receipt: erasure_pb2.Erasure) -> ResourceWrite:
     return store(kinds.SUBJECT_ERASURE, f"{receipt.product}/{receipt.id}", receipt)
-
-
-def _retired(tx: Transaction, found: Survey, subject: Subject, reason: str) -> list[ResourceWrite]:
-    """Releases that held the subject are retired; no release shows a sample with its value, or tells what it changed in one.
-
-    What a release changed in a retired one cannot be asked any more, and its rows may be the subject's.
-    """
-    writes = []
-    is_after_retired = False
-    for name, body in tx.list(kinds.RELEASE, prefix=f"{found.product.name}/"):
-        release = product_pb2.Release.FromString(body)
-        is_changed = _without_samples(release, subject)
-        for port in release.ports if is_after_retired else ():
-            is_changed |= port.HasField("changes")
-            port.ClearField("changes")
-        is_after_retired = release.version in found.holding or release.HasField("retire_time")
-        if release.version in found.holding and not release.HasField("retire_time"):
-            release.retire_time.CopyFrom(stamp(tx.time))
-            release.retire_reason, is_changed = reason, True
-        if is_changed:
-            writes.append(store(kinds.RELEASE, name, release))
-    return writes
-
-
-def _without_samples(release: product_pb2.Release, subject: Subject) -> bool:
-    """True if the release had samples with the subject's value; they are gone."""
-    is_changed = False
-    for result in release.quality:
-        kept = [sample for sample in result.samples if not subject.is_in(sample)]
-        if len(kept) < len(result.samples):
-            del result.samples[:]
-            result.samples.extend(kept)
-            is_changed = True
-    return is_changed
-
-
-def _released(
-    tx: Transaction, release: product_pb2.Release, contract: product_pb2.Contract, said: tuple[int, str]
-) -> Sequence[ResourceWrite]:
-    """The release that takes the place of the one served: the same but for the subject."""
-    version, principal = said
-    product = read(tx, kinds.PRODUCT, release.product, product_pb2.Product)
-    new = product_pb2.Release()
-    new.CopyFrom(release)
-    new.version, new.principal, new.publication = version, principal, ""
-    new.publish_time.CopyFrom(stamp(tx.time))
-    for result in new.quality:
-        del result.samples[:]
-    for released in new.ports:
-        released.ClearField("changes")
-    ports = {it.port: it for it in new.ports}
-    for port in product.ports:
-        port.delta_version, port.row_count = ports[port.name].delta_version, ports[port.name].row_count
-    product.version = version
-    product.update_time.CopyFrom(stamp(tx.time))
-    name = kinds.versioned_name(product.name, version)
-    return (store(kinds.PRODUCT, product.name, product), store(kinds.RELEASE, name, new), store(kinds.CONTRACT, name, contract))

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from datetime import timedelta
 
 from domainmesh.v1 import maintenance_service_pb2 as pb
@@ -17,6 +17,7 @@ from governance_server.backend import Backend, read, store
 from governance_server.contracts import parse_contract
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.publishing.lease import product_lease
+from governance_server.publishing.rewrites import Rewrites
 from governance_server.rules import kinds
 from governance_server.rules.errors import Conflict, Invalid, Unavailable
 from governance_server.rules.retention import expired, retention_of
@@ -44,6 +45,7 @@ class Upkeep:
         self._warehouse = warehouse
         self._vectors = vectors
         self._leases = Leases(backend.database, clock=backend.now)
+        self._rewrites = Rewrites(backend, warehouse)
 
     def maintain(self, product: str, principal: str = UPKEEP) -> pb.MaintainProductResponse:
         """What has expired is retired, tables are compacted, what nobody needs is gone. Raises: Conflict, StorageUnavailable."""
@@ -98,7 +100,12 @@ class Upkeep:
                 publication = read(self._backend.catalog, kinds.PUBLICATION, publication_id, publication_pb2.Publication)
                 if publication.state == _COMMITTING:
                     raise Conflict(f"{product} is being published: end that with `mesh repair {product}`.", resource=product)
+            self._rewrites.undo(product)
             yield
+
+    def rewriting(self, product: str) -> AbstractContextManager[None]:
+        """Within the block, which is within `alone`, tables are rewritten and the journal is told; else that is undone later."""
+        return self._rewrites.noted(product)
 
     def product(self, name: str) -> product_pb2.Product:
         """The product now. Raises: NotFound."""
@@ -137,13 +144,15 @@ class Upkeep:
         for table in tables:
             columns = _z_order(ports[table.name.rpartition(".")[2]], z_order)
             root, scratch = self._warehouse.port_location(table.name), self._backend.settings.scratch
-            compacted = compact(root, table.delta_version, z_order=columns, scratch=scratch)
-            fault_point("compact.written")
-            if compacted is not None and compacted.delta_version != table.delta_version:
-                self._pin(entry, table.name, compacted.delta_version, principal)
-                done.append(
-                    pb.CompactedPort(port=table.name, files_before=compacted.files_before, files_after=compacted.files_after)
-                )
+            with self.rewriting(product):
+                compacted = compact(root, table.delta_version, z_order=columns, scratch=scratch)
+                fault_point("compact.written")
+                if compacted is not None and compacted.delta_version != table.delta_version:
+                    self._pin(entry, table.name, compacted.delta_version, principal)
+                    done.append(
+                        pb.CompactedPort(port=table.name, files_before=compacted.files_before, files_after=compacted.files_after)
+                    )
+                    fault_point("compact.recorded")
         return done
 
     def _pin(self, product: product_pb2.Product, port: str, delta_version: int, principal: str) -> None:
@@ -178,14 +187,17 @@ class Upkeep:
                     if port.HasField("changes"):
                         versions.append(port.changes.delta_version)
                         changes.setdefault(port.port, set()).update(port.changes.replaced_files)
-        counts = {
-            name: vacuum(self._warehouse.port_location(name), it, grace=grace, dry_run=dry_run) for name, it in kept.items()
-        }
+        counts: dict[str, int] = {}
+        for name, versions in kept.items():
+            counts[name] = vacuum(self._warehouse.port_location(name), versions, grace=grace, dry_run=dry_run)
+            fault_point("vacuum.table")
         for name in kept:
             aside = self._warehouse.port_location(name).inside(CHANGE_FOLDER)
             counts[name] += clear_files(aside, changes.get(name, set()), now=self._backend.now(), grace=grace, dry_run=dry_run)
+            fault_point("vacuum.changes")
         for name, versions in collections.items():
             counts[name] = self._vectors.store.prune(name, versions, dry_run=dry_run)
+            fault_point("vacuum.collection")
         return [pb.VacuumedPort(port=name, count=count) for name, count in sorted(counts.items())]
 
 

@@ -137,7 +137,9 @@ def exchange_files(table: DeltaTable, table_root: Folder, change: Exchange, prop
     moment = max((action.modification_time for action in added), default=0)
     removed = _remove_actions(table, change.removed, moment, is_data_change=change.is_data_change)
     partition_by = list(table.metadata().partition_columns) or None
+    fault_point("exchange.before_log")
     table.create_write_transaction([*added, *removed], "append", table.schema(), partition_by, commit_properties=properties)
+    fault_point("exchange.after_log")
     table.update_incremental()
 
 

@@ -21,6 +21,7 @@ from deltalake import CommitProperties, DeltaTable, write_deltalake
 
 from governance_server.warehouse.delivered import VerifiedFile
 from governance_server.warehouse.delta_log import Exchange, exchange_files
+from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.folder import Folder
 from governance_server.warehouse.partitions import partition_text
 from governance_server.warehouse.row_copies import SAME_ROWS_KEY
@@ -77,16 +78,25 @@ def pack_partitions(work: Rewriting, z_order: Sequence[str]) -> None:
 def remove_rows(work: Rewriting, stays: RowTest, columns: Sequence[str], properties: CommitProperties) -> None:
     """Only rows that stay are in the table; no entry is written if all do. The test is told in `columns` what it looks at.
 
+    Each row is tested once; whole rows are read only of files from which some go out and some stay.
+
     Raises: CommitFailedError, DeltaError, ArrowException, OSError, StorageUnavailable.
     """
-    hit = [it for it in _files(work.table) if any(stays(batch).false_count for batch in _rows(work, [it], columns))]
+    hit: list[_File] = []
     added: list[VerifiedFile] = []
-    for file in hit:
-        kept = (batch.filter(stays(batch)) for batch in _rows(work, [file]))
-        added += _written(work, [file], kept, ())
+    for file in _files(work.table):
+        masks = [stays(batch) for batch in _rows(work, [file], columns)]
+        if any(mask.false_count for mask in masks):
+            hit.append(file)
+            if any(mask.true_count for mask in masks):
+                added += _written(work, [file], _kept(_rows(work, [file]), masks), ())
     if hit:
         change = Exchange([file.path for file in hit], added, is_data_change=True)
         exchange_files(work.table, work.folder, change, properties)
+
+
+def _kept(rows: Iterable[pa.RecordBatch], masks: Iterable[pa.BooleanArray]) -> Iterator[pa.RecordBatch]:
+    return (batch.filter(mask) for batch, mask in zip(rows, masks, strict=True))
 
 
 def _files(table: DeltaTable) -> list[_File]:
@@ -109,10 +119,13 @@ def _by_partition(files: Iterable[_File]) -> list[list[_File]]:
 def _packs(group: Sequence[_File], target_bytes: int) -> list[list[_File]]:
     """Files that together make one of the target size; a file that others wrote without its partition's columns may be alone."""
     packs: list[list[_File]] = []
+    held_bytes = 0
     for file in group:
-        if not packs or sum(it.size for it in packs[-1]) + file.size > target_bytes:
+        if not packs or held_bytes + file.size > target_bytes:
             packs.append([])
+            held_bytes = 0
         packs[-1].append(file)
+        held_bytes += file.size
     return [pack for pack in packs if len(pack) > 1 or "/" in pack[0].path]
 
 
@@ -151,4 +164,5 @@ def _written(
             if metadata.num_rows:
                 size, stats = source.stat().st_size, delta_statistics(metadata, work.schema)
                 work.folder.put(path, source)
+                fault_point("rewrite.file")
                 yield VerifiedFile(path, size, metadata.num_rows, stats, place)

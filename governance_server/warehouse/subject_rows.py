@@ -20,15 +20,15 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from governance_server.warehouse.delta_log import APP_ID, PUBLICATION_KEY, VERSION_KEY
 from governance_server.warehouse.errors import StorageUnavailable, VersionConflict
+from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.folder import Folder
 from governance_server.warehouse.partition_rewriting import RowTest, remove_rows
-from governance_server.warehouse.row_copies import keeps_rows
+from governance_server.warehouse.row_copies import ERASURE_KEY, keeps_rows, standing
 from governance_server.warehouse.subject_values import SubjectRows, is_subject, plain
 from governance_server.warehouse.table_care import rewriting_of
 
-__all__ = ["ERASURE_KEY", "files_of", "holds_version", "remove_folders", "scrub_log", "write_without"]
+__all__ = ["files_of", "holds_version", "remove_folders", "scrub_log", "write_without"]
 
-ERASURE_KEY = "domainMesh.erasureId"
 _ENTRY = re.compile(r"(\d{20})\.json\Z")
 _DERIVED = re.compile(r"(_last_checkpoint|\.?\d{20}\.(checkpoint.*\.parquet|(json\.)?crc))\Z")
 _ACTIONS = ("add", "remove")
@@ -89,11 +89,10 @@ def holds_version(table_root: Folder, delta_version: int) -> bool:
     """True if the newest state of the table is this version's, but for an erasure that was begun. Raises: StorageUnavailable."""
     try:
         table = DeltaTable(table_root.uri, storage_options=table_root.storage_options)
-        since = int(table.version()) - delta_version
-        entries = table.history(since) if since else []
+        entries = standing(table, delta_version)
     except (DeltaError, OSError) as error:
         raise StorageUnavailable(table_root.uri, str(error).splitlines()[0]) from error
-    return all(keeps_rows(entry) or ERASURE_KEY in entry for entry in entries)
+    return entries is not None and all(keeps_rows(entry) or ERASURE_KEY in entry for entry in entries)
 
 
 def files_of(table_root: Folder, delta_versions: Iterable[int]) -> set[str]:
@@ -129,6 +128,8 @@ def scrub_log(table_root: Folder, needed: set[str], values: Collection[str]) -> 
         after = _scrubbed(before, needed, subject, table_root)
         if after != before:
             log.replace(name, after)
+            fault_point("scrub.entry")
+    fault_point("scrub.entries")
     try:
         DeltaTable(table_root.uri, storage_options=table_root.storage_options).create_checkpoint()
     except (DeltaError, OSError) as error:

@@ -6,7 +6,7 @@ Owns what is published and how one sees, from outside and from the disk, that al
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
@@ -134,12 +134,12 @@ def assert_whole(mesh: Mesh, home: Path, released: Mapping[int, str], *, warehou
     assert orphans(home, warehouse) == []
 
 
-def orphans(home: Path, warehouse: str = "") -> list[str]:
+def orphans(home: Path, warehouse: str = "", tables: Iterable[str] = tuple(f"{PRODUCT}.{name}" for name in _ROWS)) -> list[str]:
     """What lies in the drop area, and data files or log entries of tables that no release names."""
     opened = open_warehouse(warehouse or str(home / "warehouse"), home / "drop")
     left = [name for area in (opened.drop, opened.root.inside(".incoming")) for name in _everything(area, "")]
-    for port in _ROWS:
-        root = opened.port_location(f"{PRODUCT}.{port}")
+    for port in tables:
+        root = opened.port_location(port)
         if not DeltaTable.is_deltatable(root.uri, storage_options=root.storage_options):
             continue
         table = DeltaTable(root.uri, storage_options=root.storage_options)

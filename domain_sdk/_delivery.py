@@ -18,12 +18,13 @@ import pyarrow as pa
 from domain_sdk._deleted_keys import DeletedKeys
 from domain_sdk._document_files import DocumentProblem
 from domain_sdk._document_pipeline import DocumentPipeline
+from domain_sdk._given_rows import GivenRows, given_rows, nullable, typed_if_empty
 from domain_sdk._modes import Mode
 from domain_sdk._quarantine import Quarantine
 from domain_sdk._table_files import open_table_files
 from domain_sdk._text_values import opened_from, refuse_bad_values
 from domain_sdk._unchanged import held_still, source_files
-from domain_sdk._write import ArrowStream, DeliveredFile, write_port
+from domain_sdk._write import DeliveredFile, write_port
 from domain_sdk.catalog import CollectionFacets
 from domain_sdk.collections import Documents, embedded_passages, embedder_for_publishing, is_document_paths
 from domain_sdk.errors import ContractViolated, InvalidRequest, Violation
@@ -31,11 +32,10 @@ from domain_sdk.pii import ColumnFinding, RowSample, find_personal_columns
 from domain_sdk.release import QualityResult, QualityStatus
 from mesh_core.contract import Port, PortKind
 from mesh_core.contract.quarantine import is_quarantining
-from mesh_core.quality import LIBRARY, Check, Checker, Kind, Report, frame_batches
+from mesh_core.quality import LIBRARY, Check, Checker, Kind, Report
 from mesh_core.quality.compile import compile_checks, is_personal
 from mesh_core.quality.engines import run_custom
 from mesh_core.types import UnknownType, plan_types, storage_schema
-from mesh_core.types.normalise import ProblemKind
 
 __all__ = ["Delivered", "Writing", "deliver", "not_yet_run", "whole_port_checks"]
 
@@ -68,15 +68,6 @@ class Delivered:
 
 
 @dataclass(frozen=True, slots=True)
-class _Raw:
-    """Rows as given: a schema and batches that can be read once."""
-
-    schema: pl.Schema
-    batches: Callable[[], Iterator[pl.DataFrame]]
-    total: int | None
-
-
-@dataclass(frozen=True, slots=True)
 class Writing:
     """How a port is written."""
 
@@ -88,7 +79,7 @@ class Writing:
 def deliver(
     port: Port,
     name: str,
-    given: Any,  # noqa: ANN401 # see _raw
+    given: Any,  # noqa: ANN401 # see given_rows
     *,
     folder: Path | None,
     hook: RowHook,
@@ -113,7 +104,10 @@ def deliver(
     if port.kind is PortKind.COLLECTION:
         return _deliver_passages(port, name, given, folder=folder, hook=hook)
     rows = open_table_files(given, port, name=name) if is_document_paths(given) else given
-    with held_still(name, source_files(rows)):
+    text = opened_from(rows)
+    with held_still(name, {*source_files(rows), *(text.files if text else ())}):
+        if text:
+            text.refuse_broken()
         still = rows.clone() if isinstance(rows, pl.DataFrame) else rows  # what its owner does to it meanwhile is not seen
         with _bad_values_named(name, rows):
             made = _deliver_table(port, name, still, folder=folder, hook=hook, writing=writing)
@@ -125,7 +119,7 @@ def _bad_values_named(name: str, rows: Any) -> Iterator[None]:  # noqa: ANN401 #
     """Within the block, text files with values that cannot be read are told with column, row and value."""
     try:
         yield
-    except pl.exceptions.PolarsError:
+    except (pl.exceptions.PolarsError, pa.ArrowException):
         if source := opened_from(rows):
             refuse_bad_values(source, name=name)
         raise
@@ -146,22 +140,22 @@ def _open_where_whole(port: Port, quality: tuple[QualityResult, ...]) -> tuple[Q
 def _deliver_table(
     port: Port,
     name: str,
-    given: Any,  # noqa: ANN401 # see _raw
+    given: Any,  # noqa: ANN401 # see given_rows
     *,
     folder: Path | None,
     hook: RowHook,
     writing: Writing,
 ) -> Delivered:
-    rows = _typed_if_empty(given, port)
-    raw = _raw(name, rows)
+    rows = typed_if_empty(given, port)
+    raw = given_rows(name, rows)
     deleted = None
     if writing.delete_flag is not None and writing.mode == "merge":
         deleted = DeletedKeys(port, name, flag=writing.delete_flag, folder=folder)
-        raw = _Raw(deleted.rest(raw.schema), _without(deleted, raw.batches), raw.total)
+        raw = GivenRows(deleted.rest(raw.schema), _without(deleted, raw.batches), raw.total)
         rows = None
     quarantine = Quarantine(port, name) if is_quarantining(port) and not plan_types(raw.schema, port).problems else None
     if quarantine:
-        raw, rows = _Raw(raw.schema, quarantine.without_bad(raw.batches), None), None
+        raw, rows = GivenRows(raw.schema, quarantine.without_bad(raw.batches), None), None
     partition_by = [column.name for column in port.partition_key]
     plan = plan_types(raw.schema, port)
     is_lossy = any(column.conversion.loss is not None for column in plan.columns)
@@ -216,22 +210,6 @@ class _SamplingChecker(Checker):
         return find_personal_columns(self._sample.rows(), within=name.split("."), skipped=self._tagged)
 
 
-def _typed_if_empty(given: Any, port: Port) -> Any:  # noqa: ANN401 # any kind of rows, as given
-    """What was given; of a frame without rows, text columns that the contract wants otherwise have no type of their own.
-
-    A file of text with nothing but a header says nothing about types, and there is no value that could be changed. Rows are asked
-    for only when the types alone would be refused.
-    """
-    if not isinstance(given, pl.DataFrame | pl.LazyFrame):
-        return given
-    schema = given.collect_schema()
-    problems = plan_types(schema, port).problems
-    typeless = {it.column for it in problems if it.kind is ProblemKind.TYPE and schema.get(it.column) == pl.String}
-    if not typeless or not given.lazy().head(1).collect(engine="streaming").is_empty():
-        return given
-    return pl.DataFrame(schema={name: pl.Null() if name in typeless else dtype for name, dtype in schema.items()})
-
-
 def _as_given(quality: tuple[QualityResult, ...], port: Port, schema: pl.Schema) -> tuple[QualityResult, ...]:
     """The results with what they say of the columns as they were given: the checker saw them already in storage types."""
     checker = Checker(port)
@@ -252,9 +230,9 @@ class _Watching:
         self._checker.observe(batch)
 
 
-def _checked_stream(raw: _Raw, checker: Checker, schema: pa.Schema) -> pa.RecordBatchReader:
+def _checked_stream(raw: GivenRows, checker: Checker, schema: pa.Schema) -> pa.RecordBatchReader:
     """The rows in storage types; values that do not fit are null in it and counted by the checker."""
-    target = pa.schema([field.with_nullable(True) for field in schema])
+    target = pa.schema([nullable(field) for field in schema])
     checker.observe(pl.DataFrame(schema=raw.schema))
 
     def batches() -> Iterator[pa.RecordBatch]:
@@ -265,27 +243,13 @@ def _checked_stream(raw: _Raw, checker: Checker, schema: pa.Schema) -> pa.Record
     return pa.RecordBatchReader.from_batches(target, batches())
 
 
-def _observe_all(checker: Checker, raw: _Raw, hook: RowHook) -> None:
+def _observe_all(checker: Checker, raw: GivenRows, hook: RowHook) -> None:
     checker.observe(pl.DataFrame(schema=raw.schema))
     done = 0
     for batch in raw.batches():
         checker.observe(batch)
         done += batch.height
         hook(done, raw.total)
-
-
-def _raw(name: str, given: Any) -> _Raw:  # noqa: ANN401 # any of the kinds told apart here
-    if isinstance(given, pl.DataFrame):
-        return _Raw(given.schema, lambda: given.iter_slices(131_072), given.height)
-    if isinstance(given, pl.LazyFrame):
-        return _Raw(given.collect_schema(), lambda: frame_batches(given), None)
-    if isinstance(given, ArrowStream | pa.RecordBatchReader):
-        reader = given if isinstance(given, pa.RecordBatchReader) else pa.RecordBatchReader.from_stream(given)
-        return _Raw(pl.DataFrame(reader.schema.empty_table()).schema, lambda: map(pl.DataFrame, reader), None)
-    raise InvalidRequest(
-        f"A table cannot be made from {type(given).__name__}: give a polars frame, an Arrow stream or paths of files.",
-        resource=name,
-    )
 
 
 def _storage(port: Port, name: str, frame_schema: pl.Schema) -> pa.Schema:
@@ -295,7 +259,7 @@ def _storage(port: Port, name: str, frame_schema: pl.Schema) -> pa.Schema:
         raise ContractViolated(str(error), resource=name) from error
 
 
-def _deliver_passages(port: Port, name: str, given: Any, *, folder: Path | None, hook: RowHook) -> Delivered:  # noqa: ANN401 # see _raw
+def _deliver_passages(port: Port, name: str, given: Any, *, folder: Path | None, hook: RowHook) -> Delivered:  # noqa: ANN401 # see given_rows
     from mesh_core.vectors.schema import PASSAGE_SCHEMA
 
     if not is_document_paths(given.paths if isinstance(given, Documents) else given):

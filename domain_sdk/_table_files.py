@@ -7,13 +7,17 @@ from __future__ import annotations
 
 import glob
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import polars as pl
 
-from domain_sdk._text_values import TextFiles, as_times, is_temporal, remember_files
-from domain_sdk.errors import InvalidRequest
+from domain_sdk._csv_records import refuse_broken_records
+from domain_sdk._json_problems import json_problems
+from domain_sdk._json_rows import JsonRows
+from domain_sdk._text_values import TextFiles, as_written, bad_values, is_read_as_text, remember_files
+from domain_sdk.errors import InvalidRequest, Violation
 from mesh_core.quality.compile import is_personal
 
 if TYPE_CHECKING:
@@ -32,8 +36,8 @@ TablePaths = str | Path | Sequence[str | Path]
 ENDINGS = (".parquet", ".csv", ".ndjson", ".jsonl", ".arrow", ".feather")
 
 
-def open_table_files(paths: TablePaths, port: Port | None = None, *, name: str = "") -> pl.LazyFrame:
-    """The files' rows as one lazy frame, file after file in order of their names; a list keeps its own order.
+def open_table_files(paths: TablePaths, port: Port | None = None, *, name: str = "") -> pl.LazyFrame | JsonRows:
+    """The files' rows, file after file in order of their names; a list keeps its own order.
 
     CSV and NDJSON tell no types, so columns are read as the port's contract types them: `0042` stays text where it promises text.
     Of what the contract leaves open, numbers and booleans are inferred. Times are read where they are promised, from ISO 8601
@@ -46,7 +50,7 @@ def open_table_files(paths: TablePaths, port: Port | None = None, *, name: str =
 
     Raises:
         InvalidRequest: there is no such file, they are of no kind that can be read or of several, or a CSV has no line of column
-            names.
+            names or others than the first.
     """
     files = _files(paths, name)
     endings = sorted({file.suffix for file in files})
@@ -55,17 +59,20 @@ def open_table_files(paths: TablePaths, port: Port | None = None, *, name: str =
             f"{_shown(paths)} holds files of several kinds ({', '.join(endings)}): give one kind.", resource=name
         )
     ending = endings[0]
-    types = {} if port is None or ending not in (".csv", ".ndjson", ".jsonl") else _promised(port)
+    types = {} if port is None or ending != ".csv" else _promised(port)
     unshown = frozenset(column.name for column in port.columns if is_personal(column)) if port else frozenset()
-    readers: Mapping[str, Callable[[], pl.LazyFrame]] = {
+    readers: Mapping[str, Callable[[], pl.LazyFrame | JsonRows]] = {
         ".parquet": lambda: pl.scan_parquet(files, glob=False),
         ".csv": lambda: _csv(files, types, unshown, name=name),
-        ".ndjson": lambda: _ndjson(files, types, unshown),
-        ".jsonl": lambda: _ndjson(files, types, unshown),
+        ".ndjson": lambda: _ndjson(files, port, unshown),
+        ".jsonl": lambda: _ndjson(files, port, unshown),
         ".arrow": lambda: pl.scan_ipc(files, glob=False),
         ".feather": lambda: pl.scan_ipc(files, glob=False),
     }
-    return readers[ending]()
+    try:
+        return readers[ending]()
+    except pl.exceptions.PolarsError as error:
+        raise InvalidRequest(f"{_shown(paths)} cannot be read: {str(error).splitlines()[0]}.", resource=name) from error
 
 
 def _files(paths: TablePaths, name: str) -> list[Path]:
@@ -99,36 +106,49 @@ def _shown(paths: TablePaths) -> str:
     return str(paths) if isinstance(paths, str | Path) else "The list of files"
 
 
-def _ndjson(files: list[Path], types: Mapping[str, pl.DataType], unshown: frozenset[str]) -> pl.LazyFrame:
-    """The NDJSON files; decimals are read as JSON's numbers, which polars reads as floats only."""
-    plain = {name: kind for name, kind in types.items() if not kind.is_decimal()}
-    names = pl.scan_ndjson(files).collect_schema().names()
-    known = {name: kind for name, kind in plain.items() if name in names}
-    frame = _with_times(pl.scan_ndjson(files, schema_overrides=_as_read(known)), known)
-    as_text = {name: pl.String() for name in known}
-    remember_files(frame, TextFiles(files, known, lambda file: pl.scan_ndjson(file, schema_overrides=as_text), unshown))
-    return frame
-
-
 def _csv(files: list[Path], types: Mapping[str, pl.DataType], unshown: frozenset[str], *, name: str) -> pl.LazyFrame:
     """The CSV files; where one has column names only, nothing can be inferred and every type is the contract's."""
-    heads = [_head(file, name) for file in files]
-    if all(head.height == 0 for head in heads) and types:
-        return pl.LazyFrame(schema={name: types.get(name, pl.String()) for name in heads[0].columns})
-    filled = [file for file, head in zip(files, heads, strict=True) if head.height]
-    frame = _with_times(pl.scan_csv(filled or files, schema_overrides=_as_read(types), glob=False), types)
-    remember_files(frame, TextFiles(filled, types, lambda file: pl.scan_csv(file, infer_schema=False, glob=False), unshown))
+    heads = {file: _head(file, name) for file in files}
+    columns = heads[files[0]].columns
+    for file, head in heads.items():
+        if sorted(head.columns) != sorted(columns):
+            other = sorted({*head.columns} ^ {*columns})
+            words = f"{files[0]} and {file} have not the same columns ({', '.join(other)}): give files of one kind."
+            raise InvalidRequest(words, resource=name)
+    filled = [file for file, head in heads.items() if head.height] or files
+    if heads[filled[0]].is_empty() and types:
+        frame = pl.LazyFrame(schema={name: types.get(name, pl.String()) for name in columns})
+    elif all(heads[file].columns == columns for file in filled):
+        frame = _scan_csv(filled, types)
+    else:
+        frame = pl.concat([_scan_csv([file], types).select(columns) for file in filled])
+
+    def problems(file: Path) -> list[Violation]:
+        return bad_values(file, _with_nulls(pl.scan_csv(file, infer_schema=False, glob=False), types), types, unshown)
+
+    remember_files(frame, TextFiles(files, partial(refuse_broken_records, name=name), problems))
     return frame
 
 
-def _as_read(types: Mapping[str, pl.DataType]) -> dict[str, pl.DataType]:
-    """The types that a file is read with: times as they are written."""
-    return {name: pl.String() if is_temporal(kind) else kind for name, kind in types.items()}
+def _ndjson(files: list[Path], port: Port | None, unshown: frozenset[str]) -> JsonRows:
+    rows = JsonRows(files, port)
+    remember_files(rows, TextFiles(files, lambda file: None, partial(json_problems, rows=rows, unshown=unshown)))
+    return rows
 
 
-def _with_times(frame: pl.LazyFrame, types: Mapping[str, pl.DataType]) -> pl.LazyFrame:
-    there = [name for name in frame.collect_schema().names() if name in types and is_temporal(types[name])]
-    return frame.with_columns([as_times(name, types[name]) for name in there])
+def _scan_csv(files: list[Path], types: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+    as_read = {name: pl.String() if is_read_as_text(kind) else kind for name, kind in types.items()}
+    frame = _with_nulls(pl.scan_csv(files, schema_overrides=as_read, glob=False), types)
+    return frame.with_columns([as_written(column, types[column]) for column in _read_as_text(frame, types)])
+
+
+def _with_nulls(frame: pl.LazyFrame, types: Mapping[str, pl.DataType]) -> pl.LazyFrame:
+    """The frame, where an empty text in quotes is as empty as one without, unless the contract promises text."""
+    return frame.with_columns(pl.col(column).replace("", None) for column in _read_as_text(frame, types))
+
+
+def _read_as_text(frame: pl.LazyFrame, types: Mapping[str, pl.DataType]) -> list[str]:
+    return [name for name in frame.collect_schema().names() if name in types and is_read_as_text(types[name])]
 
 
 def _head(file: Path, name: str) -> pl.DataFrame:
@@ -137,6 +157,7 @@ def _head(file: Path, name: str) -> pl.DataFrame:
     except pl.exceptions.NoDataError as error:
         raise InvalidRequest(f"{file} is empty: a CSV begins with a line of column names.", resource=name) from error
     except pl.exceptions.PolarsError as error:
+        refuse_broken_records(file, name=name)
         raise InvalidRequest(f"{file} cannot be read as CSV: {str(error).splitlines()[0]}.", resource=name) from error
 
 

@@ -20,6 +20,7 @@ from mesh_core.quality import SchemaChanged
 
 __all__ = ["held_still", "source_files"]
 
+_MOST_WORDS = 300
 _Look = tuple[int, int, int]
 
 
@@ -68,7 +69,8 @@ def _look(file: Path) -> _Look | None:
 
 
 def _words(error: BaseException) -> str:
-    return str(error).split("\n\n")[0].strip().rstrip(".") + "."
+    words = str(error).split("\n\n")[0].strip().rstrip(".")
+    return f"{words[:_MOST_WORDS]}…" if len(words) > _MOST_WORDS else f"{words}."
 
 
 def source_files(given: Any) -> list[Path]:  # noqa: ANN401 # any kind of rows
@@ -79,7 +81,7 @@ def source_files(given: Any) -> list[Path]:  # noqa: ANN401 # any kind of rows
 
     try:
         return [path for it in scanned_paths(given) if (path := _local(it)) is not None]
-    except (UnreadablePlan, pl.exceptions.PolarsError):
+    except (UnreadablePlan, pl.exceptions.PolarsError, pl.exceptions.PanicException):
         return []
 
 

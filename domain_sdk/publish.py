@@ -172,6 +172,11 @@ class Publishing:
         kept = {name for name, mode in self._modes.items() if mode == "keep"}
         wrong = [Violation(name, "nothing was given for this port.") for name in expected if name not in {*frames, *kept}]
         named = {*frames, *self._declared}
+        wrong += [
+            Violation(name, "None was given for this port: give rows, if need be a frame without any.")
+            for name in expected
+            if name in frames and frames[name] is None and name not in kept
+        ]
         wrong += [Violation(name, "the contract has no such port.") for name in sorted(named - set(expected))]
         if wrong:
             raise InvalidRequest(

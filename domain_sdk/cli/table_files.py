@@ -11,13 +11,14 @@ from domain_sdk.errors import InvalidRequest
 if TYPE_CHECKING:
     import polars as pl
 
+    from domain_sdk._json_rows import JsonRows
     from mesh_core.contract import Port
 
 __all__ = ["open_table"]
 
 
-def open_table(path: str, port: Port | None = None) -> pl.LazyFrame:
-    """The file, folder or pattern as a lazy frame, as `domain_sdk._table_files.open_table_files`.
+def open_table(path: str, port: Port | None = None) -> pl.LazyFrame | JsonRows:
+    """The rows of the file, folder or pattern, as `domain_sdk._table_files.open_table_files`.
 
     Raises:
         typer.BadParameter: there is no such file, it is of no kind that can be read, or a CSV without a line of column names.

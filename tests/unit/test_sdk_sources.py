@@ -222,3 +222,35 @@ def test_nan_and_infinities_break_a_range_and_nulls_inside_are_found(drop: Path)
     assert made["low.minimum"] == 3
     assert made["low.maximum"] == 3
     assert made["tags[].required"] == 1
+
+
+def test_a_reader_that_was_read_before_does_not_empty_the_table(drop: Path) -> None:
+    reader = FRAME.to_arrow().to_reader()
+    assert len(delivered(reader, None).quality) > 0
+    with pytest.raises(InvalidRequest, match="was read before, and gives its rows only once"):
+        delivered(reader, drop)
+
+
+def test_a_frame_without_columns_has_no_rows(drop: Path) -> None:
+    port = Port("entries", columns=(Column("code", logical_type="string"), Column("price", logical_type="number")))
+    for given in (pl.DataFrame(), pl.LazyFrame(), pa.table({})):
+        assert delivered(given, drop, port).files == ()
+
+
+def test_times_of_a_zone_that_is_an_offset_are_the_same_moments(drop: Path) -> None:
+    port = Port("entries", columns=(Column("at", logical_type="timestamp", options={"timezone": True}),))
+    made = delivered(pa.table({"at": pa.array([0], pa.timestamp("s", "+05:30"))}), drop, port)
+    assert stored(drop, made)["at"].to_list() == [dt.datetime(1970, 1, 1, tzinfo=dt.UTC)]
+
+
+def test_an_object_that_is_null_has_no_required_fields_in_a_stream_either(drop: Path) -> None:
+    inner = Column("x", logical_type="integer", required=True)
+    items = Column("", logical_type="object", columns=(inner,))
+    port = Port(
+        "entries",
+        columns=(Column("o", logical_type="object", columns=(inner,)), Column("l", logical_type="array", items=items)),
+    )
+    table = pa.table({"o": [{"x": 1}, None], "l": [[{"x": 1}, None], None]})
+    made = delivered(table.to_reader(), drop, port)
+    assert failed(made) == set()
+    assert stored(drop, made).to_dict(as_series=False) == table.to_pydict()

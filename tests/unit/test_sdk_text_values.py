@@ -64,7 +64,7 @@ def test_iso_8601_is_read_as_the_contract_types_it(tmp_path: Path, column: str, 
     file = _csv(tmp_path, f"id,{column}\n1,{written}\n2,\n")
     assert open_table_files(file, PORT).collect()[column].to_list() == [read, None]
     lines = _csv(tmp_path, f'{{"id": 1, "{column}": "{written}"}}\n{{"id": 2, "{column}": null}}\n', "ndjson")
-    assert open_table_files(lines, PORT).collect()[column].to_list() == [read, None]
+    assert pl.concat(open_table_files(lines, PORT).frames())[column].to_list() == [read, None]
 
 
 @pytest.mark.parametrize(

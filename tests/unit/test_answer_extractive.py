@@ -125,3 +125,16 @@ def test_rows_that_a_question_does_not_name_are_not_said() -> None:
     assert [it.text for it in found.sentences] == ["Junior; 25"]
     both = extract("How many days of leave do Junior and Senior get?", [table], near)
     assert {it.text for it in both.sentences} == {"Junior; 25", "Senior; 30"}
+
+
+def test_what_nothing_there_is_called_must_be_nearer() -> None:
+    near = Near({"goods": 0.5})
+    text = "Opened goods come back within ten days."
+    assert extracted("When do opened goods come back?", [citation(text, title="")], near)
+    assert extracted("What is the penalty for opened goods?", [citation(text, title="")], near) == []
+
+
+def test_of_sentences_as_near_the_one_that_says_what_a_thing_is_is_said_first() -> None:
+    near = Near({"Read more": 0.6, "wooden": 0.6})
+    text = "Read more about the pallet in the guide. A pallet is a wooden base for goods."
+    assert extracted("What is a pallet?", [citation(text)], near)[0].text == "A pallet is a wooden base for goods."

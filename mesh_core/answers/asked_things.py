@@ -1,0 +1,107 @@
+"""What a question is about by its form: the thing that it asks for, and the form of a sentence that would answer.
+
+`What is the fine for parking?` asks for a fine: where nothing is called so, parking alone is no answer. Words of amounts
+(`limit`, `price`, `share`) name no thing: a sentence answers them by its number. Words of form only, English.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from mesh_core.answers.wording import STOP_WORDS, stem
+
+__all__ = ["answers_form", "are_things_absent"]
+
+_WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*|[.,;:?!()]")
+_IS = re.compile(r"\A\W*(?:what|who)(?:['’]s|\s+(?:is|are|was|were))\s+", re.IGNORECASE)
+_WHICH = re.compile(r"\A\W*(?:(?:at|in|on|for|by|to|from|with|under|above|below|of|within)\s+)?(?:which|what)\s+", re.IGNORECASE)
+_EXISTS = re.compile(
+    r"\A\W*(?:(?:is|are) there|do (?:i|we|you) (?:get|have)(?! to\b)|"
+    r"(?:can|may|could) (?:i|we|you) (?:get|have|claim|receive))\s+"
+    r"(?=(?:an?|any|free|paid)\b)",
+    re.IGNORECASE,
+)
+_LISTED = re.compile(r"\w+")
+_STOPS = frozenset(
+    _LISTED.findall(
+        """of for in at on to by from with per into about after before during under over within without than as if when where who
+        that which is are was were am be been do does did must may might can could should shall will would has have had i we you
+        he she they it my our your his her their its the a an this these those and or"""
+    )
+)
+_LEADING = frozenset({"the", "a", "an", "any", "our", "my", "your", "their", "its", "his", "her", "this", "these", "those"})
+_AMOUNTS = frozenset(
+    stem(word)
+    for word in _LISTED.findall(
+        """amount cap cost date day deadline fee hour length level limit maximum minimum month most number percentage period price
+        rate rule share size sum threshold time total value week year way kind sort type thing process procedure policy best right
+        difference reason purpose answer steps next first last name paperwork document information details"""
+    )
+)
+"""Words that no answer needs to have."""
+_COMMON = 5
+"""Words that begin with so many of the same letters are taken for one: `insurer`, `insurance`."""
+_YES_NO = re.compile(
+    r"(?:\A|[.!?]\s+|,\s*)(?:may|can|could|must|should|shall|am i|are we|is it|do (?:i|we|you)|does|will|would|is|are)\b",
+    re.IGNORECASE,
+)
+_RULING = re.compile(
+    r"\b(?:must|may|can|cannot|should|shall|not|never|only|always|no|allowed|permitted|prohibited|forbidden|required|eligible|entitled|"
+    r"need|needs|yes)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+_RECOMMENDED = re.compile(r"[a-z,;:(] ?\b(?:[A-Z][\w-]*[A-Z\d][\w-]*|[A-Z][a-z]{2,})")
+
+
+def are_things_absent(question: str, known: frozenset[str]) -> bool:
+    """True if the question asks for a thing by name, and none of these stems is like it.
+
+    Args:
+        question: One part of what is asked.
+        known: Stems of the words of the passage and of what stands above it.
+    """
+    return any(not any(_is_like(word, other) for word in thing for other in known) for thing in _things(question))
+
+
+def _things(question: str) -> Iterator[tuple[str, ...]]:
+    """What is asked for, each as stems of which one must be there."""
+    for opening, is_last in ((_IS, True), (_WHICH, False), (_EXISTS, True)):
+        if match := opening.match(question):
+            words = _WORD.findall(question[match.end() :])
+            place, named = _phrase(words, 0)
+            if named and stem(named[-1]) not in _AMOUNTS:
+                yield _stems(named[-1:] if is_last else named)
+            if is_last and place < len(words) and words[place].lower() == "of":
+                _, whose = _phrase(words, place + 1)
+                yield _stems(whose[-1:])
+            return
+
+
+def _phrase(words: list[str], place: int) -> tuple[int, list[str]]:
+    """The words of a noun with those before it, without articles; and where the next words begin."""
+    while place < len(words) and words[place].lower() in _LEADING:
+        place += 1
+    first = place
+    while place < len(words) and words[place].lower() not in _STOPS and words[place][0].isalpha():
+        place += 1
+    return place, words[first:place]
+
+
+def _stems(words: list[str]) -> tuple[str, ...]:
+    parts = (part for word in words for part in re.split(r"[-'’]", word) if len(part) > 1)
+    return tuple(stem(part) for part in parts if part.lower() not in STOP_WORDS and stem(part) not in _AMOUNTS)
+
+
+def _is_like(one: str, other: str) -> bool:
+    return one == other or (len(one) >= _COMMON and one[:_COMMON] == other[:_COMMON])
+
+
+def answers_form(question: str, sentence: str) -> bool:
+    """True if the sentence has the form of an answer: it says what the thing is, rules on yes or no, or names which one."""
+    if match := _IS.match(question):
+        thing = re.escape(question[match.end() :].strip(" ?.").removeprefix("the ").removeprefix("a ").removeprefix("an "))
+        return re.match(rf"(?:an? |the )?{thing}(?: \([^)]*\))? (?:is|are|means|refers)\b", sentence, re.IGNORECASE) is not None
+    if _WHICH.match(question):
+        return _RECOMMENDED.search(sentence) is not None
+    return _YES_NO.search(question) is not None and _RULING.search(sentence) is not None

@@ -1,0 +1,97 @@
+"""The sentences of passages that may answer a question: each with what stands around it, nearest in words first."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice, takewhile
+
+from mesh_core.answers.answer import Citation, Span
+from mesh_core.answers.sentences import said, sentences_of
+from mesh_core.answers.wording import Wording, wording_of
+
+__all__ = ["Candidate", "are_alike", "candidates_in", "is_row", "items_behind", "nearest"]
+
+_MOST_CANDIDATES = 24
+"""So many sentences are compared by meaning: each costs a run of the model."""
+_ALIKE = 0.7
+_MOST_ITEMS = 5
+_ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s")
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A sentence of a passage."""
+
+    citation: Citation
+    span: Span
+    """In the passage's text."""
+    text: str
+    around: str
+    """The sentence with those before and behind it."""
+    wording: Wording
+    above: frozenset[str]
+    """Words of the title and the headings above it."""
+    known: frozenset[str]
+    """Words of these and of the whole passage."""
+    words: float = 0.0
+    """How much of the question's words it has, of 1."""
+
+
+def candidates_in(citation: Citation) -> Iterator[Candidate]:
+    """The sentences of the passage that say something; questions do not."""
+    above, whole = wording_of(f"{citation.title}\n{citation.section}"), wording_of(citation.text)
+    above_words = above.words | above.numbers
+    spans = sentences_of(citation.text)
+    texts = [said(citation.text[span.start : span.end]) for span in spans]
+    for place, (span, text) in enumerate(zip(spans, texts, strict=True)):
+        wording = wording_of(text)
+        around = " ".join(texts[max(0, place - 1) : place + 2])
+        if len(wording.words) + len(wording.numbers) > 1 and not text.endswith("?"):
+            known = above_words | whole.words | whole.numbers
+            yield Candidate(citation, span, text, around, wording, above_words, known)
+
+
+def items_behind(candidate: Candidate) -> Iterator[Candidate]:
+    """The items of the list that the sentence leads to."""
+    text = candidate.citation.text
+    behind = [span for span in sentences_of(text) if span.start >= candidate.span.end]
+    items = takewhile(lambda span: _ITEM.match(text, text.rfind("\n", 0, span.start) + 1), behind)
+    for span in islice(items, _MOST_ITEMS):
+        yield replace(candidate, span=span, text=said(text[span.start : span.end]))
+
+
+def nearest(question: str, candidates: Sequence[Candidate]) -> list[Candidate]:
+    """Those that share most words with the question, each with how much; a word counts more the fewer candidates have it."""
+    asked = wording_of(question)
+    wanted = asked.words | asked.numbers
+    counts = Counter(word for it in candidates for word in wanted & _all_words(it))
+    weights = {word: math.log(1 + (len(candidates) + 1) / (1 + counts[word])) for word in wanted}
+    found = [replace(it, words=_share(it, weights)) for it in candidates]
+    return sorted(found, key=lambda it: -it.words)[:_MOST_CANDIDATES]
+
+
+def _all_words(candidate: Candidate) -> frozenset[str]:
+    return candidate.wording.words | candidate.wording.numbers | candidate.above
+
+
+def _share(candidate: Candidate, weights: Mapping[str, float]) -> float:
+    """How much of the question's words it has; what stands in the headings only counts half."""
+    own = candidate.wording.words | candidate.wording.numbers
+    found = sum(weight * (1.0 if word in own else 0.5 if word in candidate.above else 0.0) for word, weight in weights.items())
+    return found / sum(weights.values()) if weights else 0.0
+
+
+def is_row(candidate: Candidate) -> bool:
+    """True if it is a row of a table."""
+    text = candidate.citation.text
+    return text[text.rfind("\n", 0, candidate.span.start) + 1 :].lstrip().startswith("|")
+
+
+def are_alike(one: Wording, other: Wording) -> bool:
+    """True if most words of the shorter one stand in the other, too."""
+    first, second = one.words | one.numbers, other.words | other.numbers
+    return len(first & second) >= _ALIKE * min(len(first), len(second))

@@ -42,8 +42,9 @@ _TEXTS: Mapping[str, str] = {
     ".text": TEXT,
 }
 _SIDECARS = (".vtt", ".srt", ".json")
-_PLAIN = frozenset({"text/vtt", "application/x-subrip", "application/json", "image/png", "image/jpeg", "image/tiff"})
+_PLAIN = frozenset({"text/vtt", "application/x-subrip", "application/json"})
 """Media types whose text has no Markdown in it."""
+_PLAIN_KINDS = frozenset({"audio", "video", "image"})
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _MOST_BYTES = 1 << 30
 _TITLE_WORD = re.compile(r"[^\W\d_]{3,}")
@@ -89,7 +90,7 @@ class Document:
     @property
     def is_plain(self) -> bool:
         """True if the text has no Markdown in it."""
-        return self.media_type in _PLAIN or self.media_type == TEXT or self.media_type.partition("/")[0] in ("audio", "video")
+        return self.media_type in _PLAIN or self.media_type == TEXT or self.media_type.partition("/")[0] in _PLAIN_KINDS
 
     @property
     def recognition(self) -> float:

@@ -73,7 +73,7 @@ def _extracted(path: Path, media_type: str, answers: IO[str]) -> Extracted:
     if media_type.startswith("image/"):
         from domain_sdk.extraction.ocr import read_image
 
-        return read_image(path)
+        return read_image(path, lambda done, total: _tell(answers, {"page": done, "pages": total}))
     if media_type == "message/rfc822":
         from domain_sdk.extraction.mail import read_mail
 

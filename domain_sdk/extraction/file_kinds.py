@@ -25,6 +25,9 @@ KINDS: Mapping[str, str] = {
     ".jpeg": "image/jpeg",
     ".tif": "image/tiff",
     ".tiff": "image/tiff",
+    ".webp": "image/webp",
+    ".gif": "image/gif",
+    ".bmp": "image/bmp",
     ".vtt": "text/vtt",
     ".srt": "application/x-subrip",
     ".json": "application/json",
@@ -42,6 +45,9 @@ _MAGIC: Mapping[str, tuple[bytes, ...]] = {
     "image/png": (b"\x89PNG\r\n\x1a\n",),
     "image/jpeg": (b"\xff\xd8\xff",),
     "image/tiff": (b"II*\0", b"MM\0*"),
+    "image/webp": (b"RIFF",),
+    "image/gif": (b"GIF8",),
+    "image/bmp": (b"BM",),
 }
 _PARTS: Mapping[str, str] = {
     KINDS[".docx"]: "word/document.xml",

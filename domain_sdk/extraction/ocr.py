@@ -5,8 +5,10 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,8 @@ from domain_sdk.extraction.extracted import Extracted, Page, Unreadable
 __all__ = ["Recognition", "is_available", "read_image", "recognise"]
 
 _FEWEST_CONFIDENCE = 30
+_SURE, _BETTER = 80, 8
+"""Less sure than this, a picture is turned and read again; what is read then must be so much surer."""
 _PAGE_SECONDS = 60
 _MOST_PIXELS = 120_000_000
 _TIP = "install the extra `ocr` (domain-mesh[ocr]) and the program tesseract to have its text recognised"
@@ -35,14 +39,51 @@ def is_available() -> bool:
 
 
 def recognise(picture: Any) -> Recognition | None:  # noqa: ANN401  (a PIL image)
-    """What stands in the picture; None if recognition is not installed or nothing was recognised."""
+    """What stands in the picture, whichever way up; None if recognition is not installed or nothing was recognised.
+
+    Raises:
+        Unreadable: the languages that are asked for are not installed.
+    """
     if not is_available():
         return None
+    found = _read(picture)
+    if found is not None and found.confidence >= _SURE:
+        return found
+    turned = (_read(picture.rotate(degrees, expand=True)) for degrees in (90, 180, 270))
+    best = found
+    for it in turned:
+        if it is not None and (best is None or it.confidence > best.confidence + _BETTER):
+            best = it
+        if best is not None and best.confidence >= _SURE:
+            break
+    return best
+
+
+def _read(picture: Any) -> Recognition | None:  # noqa: ANN401
+    """What is read in the picture as it is; nothing of one that takes too long."""
     import pytesseract
 
-    data = pytesseract.image_to_data(
+    try:
+        data = _words(pytesseract, picture)
+    except pytesseract.TesseractError as error:
+        if "language" not in str(error):
+            return None
+        raise Unreadable(
+            f"its text cannot be recognised: install tesseract's data for {_languages()}, or change MESH_OCR_LANGUAGES."
+        ) from error
+    except RuntimeError:  # too slow
+        return None
+    return _recognition(data)
+
+
+def _words(pytesseract: Any, picture: Any) -> dict[str, list[Any]]:  # noqa: ANN401
+    data: dict[str, list[Any]] = pytesseract.image_to_data(
         picture, lang=_languages(), output_type=pytesseract.Output.DICT, timeout=_PAGE_SECONDS, config="--psm 3"
     )
+    return data
+
+
+def _recognition(data: dict[str, list[Any]]) -> Recognition | None:
     paragraphs: dict[tuple[int, int], list[str]] = {}
     confidences: list[float] = []
     for word, sure, block, paragraph in zip(data["text"], data["conf"], data["block_num"], data["par_num"], strict=True):
@@ -54,10 +95,10 @@ def recognise(picture: Any) -> Recognition | None:  # noqa: ANN401  (a PIL image
     return Recognition("\n\n".join(" ".join(words) for words in paragraphs.values()), sum(confidences) / len(confidences))
 
 
-def read_image(path: Path) -> Extracted:
-    """The text of a picture. Raises: Unreadable if there is none, or nothing that could read it."""
+def read_image(path: Path, on_page: Callable[[int, int], None] = lambda done, total: None) -> Extracted:
+    """The text of a picture; `on_page` is told of each that is done. Raises: Unreadable if there is none, or no reader for it."""
     try:
-        from PIL import Image, UnidentifiedImageError
+        from PIL import Image, ImageOps, UnidentifiedImageError
     except ModuleNotFoundError as error:
         raise Unreadable(f"it is a picture: {_TIP}.") from error
     if not is_available():
@@ -67,7 +108,11 @@ def read_image(path: Path) -> Extracted:
         with Image.open(path) as image:
             if image.width * image.height > _MOST_PIXELS:
                 raise Unreadable(f"it has {image.width} × {image.height} pixels, more than is read: make it smaller.")
-            found = [recognise(frame.convert("L")) for frame in _frames(image)]
+            count = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
+            found: list[Recognition | None] = []
+            for frame in islice(_frames(image), count):
+                found.append(recognise(_on_paper(ImageOps.exif_transpose(frame))))
+                on_page(len(found), count)
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise Unreadable("it is damaged, so that no picture can be read: get it anew.") from error
     texts = [it for it in found if it is not None]
@@ -82,6 +127,18 @@ def read_image(path: Path) -> Extracted:
             text += recognition.text
     empty = tuple(number for number, it in enumerate(found, start=1) if it is None)
     return Extracted(text, tuple(pages), empty, facts={"page_count": str(len(found))}, parser="tesseract")
+
+
+def _on_paper(image: Any) -> Any:  # noqa: ANN401
+    """The picture in grey; what is transparent is white, as paper is."""
+    if not image.has_transparency_data:
+        return image.convert("L")
+    from PIL import Image
+
+    coloured = image.convert("RGBA")
+    paper = Image.new("RGBA", coloured.size, "white")
+    paper.alpha_composite(coloured)
+    return paper.convert("L")
 
 
 def _frames(image: Any) -> Any:  # noqa: ANN401

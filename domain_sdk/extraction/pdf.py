@@ -16,12 +16,16 @@ from typing import Any
 from domain_sdk.extraction.extracted import Extracted, Page, Unreadable
 from domain_sdk.extraction.ocr import Recognition, recognise
 from domain_sdk.extraction.pdf_layout import Line, page_markdown, split_lines
+from domain_sdk.extraction.pdf_places import PaperChar, placed, upright
 
 __all__ = ["read_pdf"]
 
 _SAMPLE_PAGES = 24
 _FEWEST_CHARACTERS = 12
 """A page with less text than this and a picture on it is looked at as a picture."""
+_SPARSE_CHARACTERS = 200
+"""A page with less text than this, most of which a picture covers, is a scan with a stamp: both are read."""
+_COVERED = 0.5
 _DPI = 200
 _MOST_PIXELS = 40_000_000
 _BOLD = 600
@@ -39,6 +43,7 @@ def read_pdf(path: Path, on_page: Callable[[int, int], None]) -> Extracted:
 
     try:
         document = pdfium.PdfDocument(path)
+        document.init_forms()
     except pdfium.PdfiumError as error:
         raise Unreadable(_why(str(error))) from error
     try:
@@ -62,7 +67,7 @@ def _read(document: Any, on_page: Callable[[int, int], None]) -> Extracted:  # n
     empty: list[int] = []
     length = 0
     for number in range(1, count + 1):
-        page = document[number - 1]
+        page = _shown_page(document, number - 1)
         try:
             text, found, recognition = _page_text(page, body_size, edges, is_first=number == 1)
             if not text and _shows_something(page):
@@ -91,7 +96,8 @@ def _page_text(
     if not is_first:
         lines = _without_edges(lines, edges) or lines
     text, tables = page_markdown(lines, body_size=body_size)
-    if len(text) >= _FEWEST_CHARACTERS or not _shows_something(page):
+    is_stamped = _FEWEST_CHARACTERS <= len(text) < _SPARSE_CHARACTERS and _covered(page) >= _COVERED
+    if not is_stamped and (len(text) >= _FEWEST_CHARACTERS or not _shows_something(page)):
         return text, tables, None
     recognition = recognise(_picture(page))
     if recognition is None or len(recognition.text) <= len(text):
@@ -99,15 +105,50 @@ def _page_text(
     return recognition.text, 0, recognition
 
 
+def _shown_page(document: Any, index: int) -> Any:  # noqa: ANN401
+    """The page as it is printed: with the values of its form and the notes that stand on it."""
+    import pypdfium2.raw as pdfium
+
+    page = document[index]
+    if pdfium.FPDFPage_GetAnnotCount(page.raw) and pdfium.FPDFPage_Flatten(page.raw, 0) == pdfium.FLATTEN_SUCCESS:
+        page.close()  # its text is that of before
+        page = document[index]
+    return page
+
+
+def _covered(page: Any) -> float:  # noqa: ANN401
+    """Which part of the page its largest picture covers."""
+    import pypdfium2.raw as pdfium
+
+    left, bottom, right, top = page.get_mediabox()
+    area: float = max(1.0, abs((right - left) * (top - bottom)))
+    pictures = page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=2)
+    boxes = [it.get_bounds() for it in pictures]
+    largest: float = max((abs((box[2] - box[0]) * (box[3] - box[1])) for box in boxes), default=0.0)
+    return largest / area
+
+
 def _lines(page: Any) -> list[Line]:  # noqa: ANN401
+    left, bottom, right, top = page.get_mediabox()
+    size = (right - left, top - bottom)
+    degrees = page.get_rotation()
+    chars = _read_characters(page)
+    needed = upright(chars, size, degrees)
+    if needed != degrees:  # PDFium orders lines by how the page is held
+        page.set_rotation(needed)
+        chars = _read_characters(page)
+    return split_lines(placed(chars, size, needed))
+
+
+def _read_characters(page: Any) -> list[PaperChar]:  # noqa: ANN401
     text_page = page.get_textpage()
     try:
-        return split_lines(list(_characters(text_page, page.get_height())))
+        return list(_characters(text_page))
     finally:
         text_page.close()
 
 
-def _characters(text_page: Any, height: float) -> Iterator[tuple[str, float, float, float, float, bool]]:  # noqa: ANN401
+def _characters(text_page: Any) -> Iterator[PaperChar]:  # noqa: ANN401
     import pypdfium2.raw as pdfium
 
     box = pdfium.FS_RECTF()
@@ -122,11 +163,8 @@ def _characters(text_page: Any, height: float) -> Iterator[tuple[str, float, flo
             continue
         if 0xDC00 <= code < 0xE000:
             code, high = (0x10000 + ((high - 0xD800) << 10) + (code - 0xDC00), 0) if high else (0xFFFD, 0)
-        if code in (0, 0xFFFE, 0xFFFF, 2):  # 2: a hyphen that PDFium takes for a soft one
-            if code == 2:
-                code = 0x2D
-            else:
-                continue
+        if code in (0, 0xFFFE, 0xFFFF):
+            continue
         if code in (10, 13):
             yield "\n", 0.0, 0.0, 0.0, 0.0, False
             continue
@@ -134,7 +172,7 @@ def _characters(text_page: Any, height: float) -> Iterator[tuple[str, float, flo
         size = box.top - box.bottom
         if size != previous_size or index % _BOLD_EVERY == 0:
             is_bold, previous_size = _is_bold(handle, index), size
-        yield chr(code), box.left, box.right, height - box.bottom, size, is_bold
+        yield chr(code), box.left, box.bottom, box.right, box.top, is_bold
 
 
 def _is_bold(handle: Any, index: int) -> bool:  # noqa: ANN401
@@ -153,7 +191,7 @@ def _looks(document: Any, count: int) -> tuple[float, frozenset[str]]:  # noqa: 
     edges: Counter[str] = Counter()
     sampled = sorted({round(index * (count - 1) / max(1, _SAMPLE_PAGES - 1)) for index in range(min(count, _SAMPLE_PAGES))})
     for index in sampled:
-        page = document[index]
+        page = _shown_page(document, index)
         try:
             lines = _lines(page)
         finally:

@@ -20,6 +20,8 @@ _BULLET = re.compile(r"[•●▪◦‣·○–-]\s+|\(?(?:\d{1,2}|[a-z])[.)]\s+
 _HEADING_RATIO = 1.12
 _LONGEST_HEADING = 140
 _NAMED_PART = re.compile(r"(part|chapter|item|section|article|annex|appendix)\s+[\dIVXA-Z]{1,4}\b", re.IGNORECASE)
+_SOFT_HYPHEN = "\u00ad"
+_HYPHENS = ("-", "\u2010", _SOFT_HYPHEN)
 _END = re.compile(r"[.,;:!?。！？]\Z")
 
 
@@ -193,8 +195,7 @@ def _paragraph(lines: Sequence[Line], body_size: float) -> Iterator[str]:
         return
     text = lines[0].text
     for line in lines[1:]:
-        is_hyphenated = text.endswith("-") and text[-2:-1].isalpha() and line.text[:1].islower()
-        text = text[:-1] + line.text if is_hyphenated else f"{text} {line.text}"
+        text = _continued(text, line.text)
     level = _level(lines[0], body_size)
     if level and len(lines) <= 3 and len(text) <= _LONGEST_HEADING:
         yield f"{'#' * level} {text}"
@@ -204,6 +205,13 @@ def _paragraph(lines: Sequence[Line], body_size: float) -> Iterator[str]:
                 lambda found: "- " if not found.group()[0].isalnum() and found.group()[0] != "(" else found.group(), text, count=1
             )
         )
+
+
+def _continued(text: str, line: str) -> str:
+    """The text with its next line. A hyphen at its end goes if it parted a word: before a small letter; `Anna-Maria` keeps it."""
+    if text[-1:] in _HYPHENS and text[-2:-1].isalpha() and line[:1].isalpha():
+        return f"{text[:-1]}{'' if line[:1].islower() or text[-1] == _SOFT_HYPHEN else '-'}{line}"
+    return f"{text} {line}"
 
 
 def _escaped(text: str) -> str:

@@ -1,0 +1,123 @@
+"""Pages of PDF files as they are printed: turned, filled in, stamped; written by hand, after ISO 32000."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from fpdf import FPDF
+
+from domain_sdk.documents import Document, read_documents
+from tests.document_files import picture_of
+from tests.unit.test_document_formats import needs_tesseract
+
+FONT = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
+
+
+def stream(content: bytes, entries: bytes = b"") -> bytes:
+    return b"<< /Length %d %s>>\nstream\n%s\nendstream" % (len(content), entries, content)
+
+
+def written(path: Path, content: bytes, *, page: bytes = b"", catalog: bytes = b"", more: Sequence[bytes] = ()) -> Document:
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R %s>>" % catalog,
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> %s>>"
+        % page,
+        stream(content),
+        FONT,
+        *more,
+    ]
+    body, places = b"%PDF-1.7\n", []
+    for number, it in enumerate(objects, start=1):
+        places.append(len(body))
+        body += b"%d 0 obj\n%s\nendobj\n" % (number, it)
+    table = b"".join(b"%010d 00000 n \n" % place for place in places)
+    end = b"trailer << /Size %d /Root 1 0 R >>\nstartxref\n%d\n%%%%EOF" % (len(objects) + 1, len(body))
+    path.write_bytes(body + b"xref\n0 %d\n0000000000 65535 f \n%s" % (len(objects) + 1, table) + end)
+    (document,) = read_documents(path)
+    return document
+
+
+def lines(*texts: str) -> bytes:
+    return b"BT /F1 12 Tf 14 TL 72 700 Td %s ET" % b" T* ".join(b"(%s) Tj" % text.encode("latin-1") for text in texts)
+
+
+def test_a_table_on_a_page_that_lies_on_its_side_is_a_table(tmp_path: Path) -> None:
+    rows = (("City", "Rate", "Cap"), ("Paris", "120", "300"), ("Rome", "100", "250"), ("Oslo", "140", "320"))
+    cells = [
+        b"0 1 -1 0 %d %d Tm (%s) Tj" % (100 + 20 * down, 72 + 150 * across, value.encode())
+        for down, row in enumerate(rows)
+        for across, value in enumerate(row)
+    ]
+    document = written(tmp_path / "a.pdf", b"BT /F1 12 Tf %s ET" % b" ".join(cells), page=b"/Rotate 90 ")
+    assert document.tables == 1
+    assert "| Oslo | 140 | 320 |" in document.text
+
+
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_a_page_that_was_put_in_wrong_is_read_in_order(tmp_path: Path, degrees: int) -> None:
+    content = lines("The first line of the page", "goes on in the second line", "and ends in the third.")
+    document = written(tmp_path / "a.pdf", content, page=b"/Rotate %d " % degrees)
+    assert document.text == "The first line of the page goes on in the second line and ends in the third."
+
+
+def test_a_hyphen_that_parts_a_word_goes_and_one_of_a_name_stays(tmp_path: Path) -> None:
+    document = written(tmp_path / "a.pdf", lines("The inter-", "national docu\u00ad", "ment of Anna-", "Maria is here"))
+    assert document.text == "The international document of Anna-Maria is here"
+
+
+def test_what_was_filled_into_a_form_and_written_on_the_page_is_read(tmp_path: Path) -> None:
+    field = (
+        b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (name) /V (Grace Hopper) /Rect [200 660 500 680] /DA (/Helv 12 Tf 0 g) >>"
+    )
+    note = b"<< /Type /Annot /Subtype /FreeText /Contents (Approved in May) /DA (/Helv 12 Tf 0 g) /Rect [72 500 300 520] >>"
+    form = b"/AcroForm << /Fields [6 0 R] /NeedAppearances true /DA (/Helv 12 Tf 0 g) /DR << /Font << /Helv 5 0 R >> >> >> "
+    document = written(tmp_path / "a.pdf", lines("Applicant"), page=b"/Annots [6 0 R 7 0 R] ", catalog=form, more=[field, note])
+    assert "Applicant" in document.text
+    assert "Grace Hopper" in document.text
+    assert "Approved in May" in document.text
+
+
+def test_a_scan_with_a_stamp_on_it_is_recognised_as_well(tmp_path: Path) -> None:
+    needs_tesseract()
+    pdf = FPDF()
+    pdf.set_auto_page_break(False)
+    pdf.add_page()
+    picture = io.BytesIO()
+    picture_of("THE ROOF LEAKS\nbehind the chimney", (1240, 1600)).save(picture, "PNG")
+    pdf.image(picture, 0, 0, 210, 285)
+    pdf.set_font("Helvetica", size=9)
+    pdf.set_xy(10, 288)
+    pdf.cell(0, 4, "Confidential, copy 000120 of the archive")
+    pdf.output(str(tmp_path / "a.pdf"))
+    (document,) = read_documents(tmp_path / "a.pdf")
+    assert "ROOF LEAKS" in document.text
+    assert "000120" in document.text
+    assert document.recognition > 60
+
+
+@pytest.mark.parametrize("name", ["turned.png", "camera.jpg", "a.webp", "a.gif", "a.bmp", "clear.png"])
+def test_pictures_are_read_whichever_way_up_and_of_every_usual_kind(tmp_path: Path, name: str) -> None:
+    needs_tesseract()
+    from PIL import Image
+
+    picture = picture_of("THE PUMP IS OLD\nand the valve is new")
+    turned = picture.rotate(90, expand=True)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    match name:
+        case "turned.png":
+            turned.save(tmp_path / name)
+        case "camera.jpg":
+            turned.save(tmp_path / name, exif=exif)
+        case "clear.png":
+            clear = Image.new("RGBA", picture.size, (0, 0, 0, 0))
+            clear.putalpha(picture.point(lambda value: 255 - value))
+            clear.save(tmp_path / name)
+        case _:
+            picture.save(tmp_path / name)
+    (document,) = read_documents(tmp_path)
+    assert "PUMP IS OLD" in document.text

@@ -15,7 +15,6 @@ from governance_server.storage.resources import ResourceList, Selection, get_res
 
 __all__ = ["Catalog", "CatalogSnapshot"]
 
-_DEFAULT_LIMIT = 50
 _STRETCH = 100
 """So many of a list are read at once."""
 
@@ -44,11 +43,11 @@ class Catalog:
         domain: str | None = None,
         prefix: str | None = None,
         after_name: str = "",
-        limit: int | None = _DEFAULT_LIMIT,
+        limit: int | None = None,
         as_of: int | None = None,
         is_descending: bool = False,
     ) -> ResourceList:
-        """Names and stored messages, by name in byte order; see `Selection`. A page goes on from the last name, `after_name`."""
+        """Names and stored messages, by name in byte order, all if `limit` is None; see `Selection`."""
         selection = Selection(
             domain=domain, prefix=prefix, after_name=after_name, limit=limit, as_of=as_of, is_descending=is_descending
         )

@@ -135,6 +135,20 @@ def held_files(mesh: InnerMesh, product: str, version: int) -> set[str]:
     return {Path(uri).name for version in versions for uri in DeltaTable(root.uri, version=version).file_uris()}
 
 
+def test_no_version_is_forgotten_however_many_there_are(mesh):
+    product, count = new_product(), 54
+    custom = "customProperties:\n  - {property: retainVersions, value: 2}\n  - {property: retentionDays, value: 30}\n"
+    for seed in range(count):
+        mesh.publish(OWNER, product, text_of(product, custom=custom), {"items": frame(seed, 1)})
+    mesh.call(OWNER, "VacuumProduct", pb.VacuumProductRequest(product=product, grace_hours=0))
+    assert [rows_of(mesh, product, version) for version in range(1, count + 1)] == [
+        frame(seed, 1).rows() for seed in range(count)
+    ]
+    mesh.tick(days=40)
+    done = mesh.call(OWNER, "MaintainProduct", pb.MaintainProductRequest(product=product))
+    assert list(done.retired_versions) == list(range(1, count - 1))
+
+
 def many_files(mesh: InnerMesh, product: str, monkeypatch: pytest.MonkeyPatch) -> pl.DataFrame:
     from domain_sdk import _write
 

@@ -120,11 +120,12 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         """Lists releases, newest first."""
         _, product = self._visible(request.product, 0)
         page = Page.of(request.page_size, request.page_token)
-        rows = self._backend.catalog.list(kinds.RELEASE, prefix=f"{product.name}/", limit=None)
-        newest = [body for name, body in reversed(rows) if not page.after or name < page.after]
-        releases = [seen_release(self._backend, body) for body in newest[: page.size]]
-        last = kinds.versioned_name(product.name, releases[-1].version) if releases else ""
-        return pb.ListReleasesResponse(releases=releases, next_page_token=Page.token(last) if len(newest) > page.size else "")
+        newest = self._backend.catalog.list(
+            kinds.RELEASE, prefix=f"{product.name}/", limit=page.size + 1, after_name=page.after, is_descending=True
+        )
+        releases = [seen_release(self._backend, body) for _, body in newest[: page.size]]
+        last = newest[page.size - 1][0] if len(newest) > page.size else ""
+        return pb.ListReleasesResponse(releases=releases, next_page_token=Page.token(last) if last else "")
 
     def _entry(self, name: str, body: bytes | None, as_of: int) -> product_pb2.Product:
         product = product_pb2.Product.FromString(body or b"")

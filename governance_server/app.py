@@ -260,7 +260,7 @@ def _now() -> datetime:
 
 
 def _warehouse(settings: Settings) -> Warehouse:
-    return open_warehouse(settings.warehouse, settings.drop)
+    return open_warehouse(settings.warehouse, settings.drop, settings.scratch)
 
 
 def _vectors(settings: Settings) -> VectorAccess:

@@ -21,6 +21,7 @@ from governance_server.gateway.polars_streaming import frame_from_batches
 from governance_server.gateway.scan_errors import ScanFailed
 from governance_server.warehouse.folder import Folder
 from governance_server.warehouse.local_folder import LocalFolder
+from governance_server.warehouse.windowed_table import open_version
 
 __all__ = ["RawRows", "TableSource", "open_files", "open_table"]
 
@@ -70,18 +71,15 @@ def open_table(port: str, table_root: Folder, delta_version: int) -> TableSource
     Versions on a local disk that were opened lately stay open, as long as their log entry is the same file.
     """
     try:
-        entry = _log_entry(table_root, delta_version)
-        if entry is not None:
-            return _opened_before(table_root.uri, delta_version, entry)
-        return _opened(table_root.uri, delta_version, table_root.storage_options)
+        if isinstance(table_root, LocalFolder) and (entry := _log_entry(table_root, delta_version)) is not None:
+            return _opened_before(table_root, delta_version, entry)
+        return _opened(table_root, delta_version)
     except (DeltaError, DeltaProtocolError, TableNotFoundError, pl.exceptions.PolarsError, OSError) as error:
         raise ScanFailed(port, type(error).__name__) from error
 
 
-def _log_entry(table_root: Folder, delta_version: int) -> tuple[int, ...] | None:
-    """What tells the version's log entry from any other file; None if it is elsewhere, or part of a checkpoint by now."""
-    if not isinstance(table_root, LocalFolder):
-        return None
+def _log_entry(table_root: LocalFolder, delta_version: int) -> tuple[int, ...] | None:
+    """What tells the version's log entry from any other file; None if it is part of a checkpoint by now."""
     try:
         found = (table_root.path / "_delta_log" / f"{delta_version:020}.json").stat()
     except FileNotFoundError:
@@ -90,13 +88,17 @@ def _log_entry(table_root: Folder, delta_version: int) -> tuple[int, ...] | None
 
 
 @lru_cache(maxsize=_KEPT_OPEN)
-def _opened_before(uri: str, delta_version: int, entry: tuple[int, ...]) -> TableSource:
-    return _opened(uri, delta_version, {})
+def _opened_before(folder: LocalFolder, delta_version: int, entry: tuple[int, ...]) -> TableSource:
+    return _opened(folder, delta_version)
 
 
-def _opened(uri: str, delta_version: int, options: dict[str, str]) -> TableSource:
-    table = DeltaTable(uri, version=delta_version, storage_options=options)
-    frame = _query_engine_frame(table) if _special_features(table) or _is_mixed(table) else pl.scan_delta(table)
+def _opened(folder: Folder, delta_version: int) -> TableSource:
+    table = open_version(folder, delta_version)
+    if _special_features(table) or _is_mixed(table):
+        table = DeltaTable(folder.uri, version=delta_version, storage_options=folder.storage_options)
+        frame = _query_engine_frame(table)
+    else:
+        frame = pl.scan_delta(table)
     return TableSource(table, frame, frame.collect_schema())
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from governance_server.warehouse.errors import StorageUnavailable, UnsafeName
@@ -36,16 +37,18 @@ def check_publication_id(publication_id: str) -> str:
 class Warehouse:
     """The folder of all Delta tables (`root`) and the folder publishers write to (`drop`), both in the same storage."""
 
-    def __init__(self, root: Folder, drop: Folder) -> None:
+    def __init__(self, root: Folder, drop: Folder, scratch: Path | None = None) -> None:
+        """`scratch` is a folder of this machine for what is needed for a while; the system's own if none is given."""
         self.root = root
         self.drop = drop
+        self._scratch = scratch
 
     @cached_property
     def tables(self) -> OpenTables:
         """The tables that this process has open for writing."""
         from governance_server.warehouse.open_tables import OpenTables
 
-        return OpenTables()
+        return OpenTables(self._scratch)
 
     def port_location(self, port_name: str) -> Folder:
         """The folder of the port's Delta table; it need not exist yet. Raises: InvalidName, UnsafeName, StorageUnavailable."""

@@ -126,6 +126,19 @@ class LocalFolder:
             partial.rename(target)
             sync_folder(self.path)
 
+    def create(self, name: str, source: Path) -> bool:
+        """The local file's bytes are here under `name`, whole and on the disk; False if there is such a file already.
+
+        Of several that create it at once one succeeds.
+        """
+        target = self.path / check_part(name)
+        with _told(self.path):
+            try:
+                _link(source, target)
+            except FileExistsError:
+                return False
+        return True
+
     def remove(self, name: str) -> None:
         """See Folder."""
         with _told(self.path):
@@ -197,6 +210,20 @@ def _take(source: Path, target: Path) -> None:
         return
     _copy(source, target)
     source.unlink(missing_ok=True)
+
+
+def _link(source: Path, target: Path) -> None:
+    """The file has the second name `target`. Raises: FileExistsError; OSError."""
+    if source.lstat().st_dev == target.parent.stat().st_dev:
+        sync_file(source)
+        target.hardlink_to(source)
+        return
+    near = target.with_name(f".{secrets.token_hex(8)}.partial")
+    try:
+        _copy(source, near)
+        target.hardlink_to(near)
+    finally:
+        near.unlink(missing_ok=True)
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -1,8 +1,6 @@
 """Delta tables that were opened before: brought up to date instead of read anew, so that a long log costs a look at what is new.
 
-On a local disk, looking for what is new would list the whole log, which grows with every version: there the newest entry is
-looked for by its name. Owns nothing but the handles; whoever uses one has the product's lease, or sees what an opened table sees:
-its newest state then.
+Owns nothing but the handles; whoever uses one has the product's lease, or sees what an opened table sees: its newest state then.
 """
 
 from __future__ import annotations
@@ -11,34 +9,29 @@ import threading
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from pathlib import Path
 
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from governance_server.warehouse.errors import StorageUnavailable
-from governance_server.warehouse.folder import Folder, FoundFile
+from governance_server.warehouse.folder import Folder
 from governance_server.warehouse.local_folder import LocalFolder
+from governance_server.warehouse.windowed_table import WindowedTable, open_newest
 
 __all__ = ["OpenTables"]
 
 _MOST = 64
 
 
-@dataclass(frozen=True, slots=True)
-class _Opened:
-    """A handle, and its version's log entry as it was found on the local disk."""
-
-    table: DeltaTable
-    entry: FoundFile | None
-
-
 class OpenTables:
     """Handles of the tables used last. Safe to use from several threads: a handle is one user's at a time."""
 
-    def __init__(self) -> None:
+    def __init__(self, scratch: Path | None = None) -> None:
+        """Windows on logs lie in the folder `scratch`, the system's own for temporary files if none is given."""
+        self._scratch = scratch
         self._lock = threading.Lock()
-        self._tables: OrderedDict[str, _Opened] = OrderedDict()
+        self._tables: OrderedDict[str, DeltaTable] = OrderedDict()
 
     @contextmanager
     def newest(self, folder: Folder) -> Iterator[DeltaTable | None]:
@@ -47,11 +40,10 @@ class OpenTables:
         Raises: StorageUnavailable if it cannot be opened.
         """
         table = self._opened(folder)
-        entry = _entry(folder, table.version()) if table is not None else None
         yield table
         if table is not None:
             with self._lock:
-                self._tables[folder.uri] = _Opened(table, entry)
+                self._tables[folder.uri] = table
                 while len(self._tables) > _MOST:
                     self._tables.popitem(last=False)
 
@@ -59,22 +51,22 @@ class OpenTables:
         with self._lock:
             known = self._tables.pop(folder.uri, None)
         try:
-            if known is None or known.entry != _entry(folder, known.table.version()):
-                return DeltaTable(folder.uri, storage_options=folder.storage_options)
-            if known.entry is None or _entry(folder, known.table.version() + 1) is not None:
-                known.table.update_incremental()
+            if known is not None and _followed(folder, known):
+                return known
+            return open_newest(folder, self._scratch)
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
             if known is not None:  # its log is another one than it was: look as if for the first time
                 return self._opened(folder)
             raise StorageUnavailable(folder.uri, str(error).splitlines()[0]) from error
-        return known.table
 
 
-def _entry(folder: Folder, version: int) -> FoundFile | None:
-    """The version's log entry; None if there is none, or if the table is elsewhere, where listing what is new costs no more.
-
-    Entries are numbered without a gap: where the next one is absent, so are all after it.
-    """
-    return folder.inside("_delta_log").find(f"{version:020}.json") if isinstance(folder, LocalFolder) else None
+def _followed(folder: Folder, table: DeltaTable) -> bool:
+    """True if the handle is at the newest version now. On a local disk only a window tells whether it is still the same table."""
+    if isinstance(table, WindowedTable):
+        return table.follow()
+    if isinstance(folder, LocalFolder):
+        return False
+    table.update_incremental()
+    return True

@@ -15,16 +15,16 @@ _DROP, _PROBE = ".drop", ".probe"
 """Within a bucket's warehouse; no domain's name begins with a dot."""
 
 
-def open_warehouse(location: str, drop: Path) -> Warehouse:
+def open_warehouse(location: str, drop: Path, scratch: Path | None = None) -> Warehouse:
     """The warehouse at a local path or at `s3://bucket/prefix`; it can be reached.
 
     A local one is private to its owner and has its drop area at `drop`: a drop area that had to be created is private too, an
-    existing one keeps its mode. One in a bucket has its drop area within.
+    existing one keeps its mode. One in a bucket has its drop area within. What is needed for a while only lies in `scratch`.
 
     Raises: StorageUnavailable.
     """
     if location.startswith("s3://"):
-        return _in_bucket(location)
+        return _in_bucket(location, scratch)
     root = Path(location)
     try:
         root.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -32,10 +32,10 @@ def open_warehouse(location: str, drop: Path) -> Warehouse:
         drop.mkdir(mode=0o700, parents=True, exist_ok=True)
     except OSError as error:
         raise StorageUnavailable(error.filename or root, error.strerror or str(error)) from error
-    return Warehouse(LocalFolder(root.resolve()), LocalFolder(drop.resolve()))
+    return Warehouse(LocalFolder(root.resolve()), LocalFolder(drop.resolve()), scratch)
 
 
-def _in_bucket(url: str) -> Warehouse:
+def _in_bucket(url: str, scratch: Path | None) -> Warehouse:
     try:
         from governance_server.warehouse.object_folder import Bucket, ObjectFolder
     except ModuleNotFoundError as error:
@@ -44,4 +44,4 @@ def _in_bucket(url: str) -> Warehouse:
     bucket = Bucket(parts.netloc)
     root = ObjectFolder(bucket, parts.path.strip("/"))
     bucket.check_conditional_put(f"{root.prefix}/{_PROBE}".lstrip("/"))
-    return Warehouse(root, root.inside(_DROP))
+    return Warehouse(root, root.inside(_DROP), scratch)

@@ -65,6 +65,8 @@ class ReadPlan:
     columns: tuple[ColumnPlan, ...]
     hidden_columns: tuple[str, ...]
     reasons: tuple[Reason, ...]
+    withheld_columns: tuple[str, ...] = ()
+    """Those of the hidden columns that a rule withholds; of the others no rule says anything."""
 
     @property
     def has_obligations(self) -> bool:
@@ -161,16 +163,16 @@ def build_plan(
     shares = {column.name: _shares(merge, column, conditions) for column in columns}
     shown = [c.name for c in columns if shares[c.name] and c.name in guard_masks]
     hidden = tuple(c.name for c in columns if c.name not in set(shown))
-    for column in columns:
-        if column.name in hidden and not column.denied and not column.allows:
-            merge.say("", "hidden", f"No rule gives column {column.name}.")
+    withheld = tuple(c.name for c in columns if c.name in hidden and (c.denied or c.allows))
+    for name in (name for name in hidden if name not in withheld):
+        merge.say("", "hidden", f"No rule gives column {name}.")
     if guards is None or not shown:
         return Denied(port, principal, purpose, revision, tuple(merge.reasons))
     rows = absorb(share.condition for name in shown for share in shares[name])
     branches = {same: branches_of(same, rows) for same in {shares[name] for name in shown}}
     plans = tuple(ColumnPlan(name, branches[shares[name]], guard_masks[name]) for name in shown)
     row_filter = _row_filter(guards, rows)
-    return ReadPlan(port, principal, purpose, revision, row_filter, plans, hidden, tuple(merge.reasons))
+    return ReadPlan(port, principal, purpose, revision, row_filter, plans, hidden, tuple(merge.reasons), withheld)
 
 
 def _row_filter(guards: Conjunction, rows: Disjunction) -> Expression:

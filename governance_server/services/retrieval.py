@@ -29,7 +29,7 @@ from governance_server.services.past_tags import past_tags
 from governance_server.upkeep.versions import find_release, refuse_retired
 from governance_server.vector_access import VectorAccess
 from mesh_core.expressions.binding import conjoin, disjoin
-from mesh_core.expressions.tree import TRUE
+from mesh_core.expressions.tree import TRUE, Column, Compare, Literal
 from mesh_core.masks import Mask, join_all
 from mesh_core.names import parse_port
 from mesh_core.pii.masking import masked, spans_in
@@ -90,7 +90,7 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
             tags |= past.passages
         recording.decided(plan, version=version, columns=_SHOWN)
         bound = policy.bound_tags(caller, request.port, tags, request.purpose)
-        scope = _scope(plan, bound)
+        scope = _scope(plan, bound, has_pages=port.facets.pages > 0)
         hits = self._search(request, plan, port, (version, replace(scope, filter=conjoin([scope.filter, within]))))
         columns = {column.name: column for column in plan.columns}
         passages = [self._passage(hit, columns, bound) for hit in hits]
@@ -141,10 +141,10 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
 def is_searchable(plan: ReadPlan) -> bool:
     """True if the reader sees the text as it is, of some passages at least: only then it may be searched."""
     text = next((column for column in plan.columns if column.name == "text"), None)
-    return text is not None and join_all([text.guard_mask, *(branch.mask for branch in text.branches)]) is None
+    return text is not None and _mask_of(text) is None
 
 
-def _scope(plan: ReadPlan, bound: BoundTags) -> AllowedScope:
+def _scope(plan: ReadPlan, bound: BoundTags, *, has_pages: bool) -> AllowedScope:
     """What the plan lets its reader find. Raises: AccessDenied, if the text is masked or hidden."""
     from mesh_core.vectors.store import AllowedScope
 
@@ -155,9 +155,26 @@ def _scope(plan: ReadPlan, bound: BoundTags) -> AllowedScope:
         )
     (text,) = (column for column in plan.columns if column.name == "text")
     return AllowedScope(
-        filter=conjoin([plan.row_filter, disjoin(branch.condition for branch in text.branches)]),
+        filter=conjoin(
+            [plan.row_filter, disjoin(it.condition for it in text.branches), _nothing_masked_indexed(plan, has_pages)]
+        ),
         excluded_tags=bound.every | frozenset(map(located, bound.withheld)),
     )
+
+
+def _nothing_masked_indexed(plan: ReadPlan, has_pages: bool) -> Expression:
+    """True of passages whose index holds nothing that a mask or denial keeps from the reader: what finds a passage tells of it.
+
+    Indexed with the text are title and headings, and the names of documents that have pages.
+    """
+    columns = {column.name: column for column in plan.columns}
+    indexed = ("title", "heading", "document") if has_pages else ("title", "heading")
+    kept = [n for n in indexed if n in plan.withheld_columns or (n in columns and _mask_of(columns[n]) is not None)]
+    return conjoin(Compare("=", Column(name), Literal("")) for name in kept)
+
+
+def _mask_of(column: ColumnPlan) -> Mask | None:
+    return join_all([column.guard_mask, *(branch.mask for branch in column.branches)])
 
 
 def _passage(rank: int, passage: StoredPassage, columns: dict[str, ColumnPlan]) -> pb.Passage:
@@ -193,7 +210,7 @@ def _shown(name: str, value: str, columns: dict[str, ColumnPlan]) -> str:
     given = {branch.condition for branch in column.branches}
     if TRUE not in given and not given.issuperset(branch.condition for branch in columns["text"].branches):
         return ""
-    mask = join_all([column.guard_mask, *(branch.mask for branch in column.branches)])
+    mask = _mask_of(column)
     if mask is None:
         return value
     if mask in (Mask.REPLACE_WITH_NULL, Mask.SHA_256_QUERY_LOCAL):

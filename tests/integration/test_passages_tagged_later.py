@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from domain_sdk import AccessDenied, Mesh, PortEntry
 from tests.integration.mesh_setup import contract
 from tests.servers import RunningServer
 
+_MINOR = itertools.count()
 NOTES, PAGES = "crm.notes.notes", "desk.answers.pages"
 COLLECTION = """kind: DataContract
 apiVersion: v3.2.0
@@ -47,10 +49,10 @@ def desk(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
     server.stop()
 
 
-def _publish_notes(cora: Mesh, *columns: str, version: str) -> None:
-    text = contract("crm.notes", {"notes": ["id: integer", *columns]}, version=version)
+def _publish_notes(cora: Mesh, *columns: str, product: str = "notes") -> None:
+    text = contract(f"crm.{product}", {"notes": ["id: integer", *columns]}, version=f"1.{next(_MINOR)}.0")
     rows = pl.DataFrame({"id": [1], "note": ["As Ann asked."], "plain": ["As Ann asked."]})
-    cora.domain("crm").product("notes", text).publish(notes=rows, progress=False)
+    cora.domain("crm").product(product, text).publish(notes=rows, progress=False)
 
 
 def test_a_tag_that_comes_later_leaves_passages_out_until_they_are_indexed_anew(
@@ -60,12 +62,12 @@ def test_a_tag_that_comes_later_leaves_passages_out_until_they_are_indexed_anew(
     (tmp_path / "refunds.md").write_text("# Refunds\n\nRefunds take forty days.\n")
     with desk.user("user:cora") as cora, desk.user("user:rob") as rob:
         cora.grant("user:rob", "desk")
-        _publish_notes(cora, "note: string", "plain: string", version="1.0.0")
+        _publish_notes(cora, "note: string", "plain: string")
         answers = cora.domain("desk").product("answers", COLLECTION)
         answers.publish(pages=tmp_path, lineage={"pages": {"text": [f"{NOTES}.note"]}}, progress=False)
         assert [hit.document for hit in rob.retrieve(PAGES, "refunds")] == ["refunds.md"]
 
-        _publish_notes(cora, "note: 'string', tags: [pii.name]", "plain: string", version="1.1.0")
+        _publish_notes(cora, "note: 'string', tags: [pii.name]", "plain: string")
         with pytest.raises(AccessDenied, match="masked or hidden for you"):
             rob.retrieve(PAGES, "refunds")
         assert [hit.document for hit in cora.retrieve(PAGES, "refunds")] == ["refunds.md"]
@@ -78,3 +80,44 @@ def test_a_tag_that_comes_later_leaves_passages_out_until_they_are_indexed_anew(
         assert [hit.document for hit in rob.retrieve(PAGES, "refunds")] == ["refunds.md"]
         with pytest.raises(AccessDenied):
             rob.retrieve(PAGES, "refunds", version=1)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("column", ["title", "heading"])
+def test_what_is_indexed_with_the_text_leaves_passages_out_while_it_is_masked(
+    desk: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, column: str
+) -> None:
+    """Masked only where it is shown, a title would still be told by what a question for it finds."""
+    monkeypatch.setenv("MESH_EMBEDDER", "hashing")
+    for name, word in (("one", "Zanzibar"), ("two", "Quixotic"), ("bare", "")):
+        title, heading = (word, "") if column == "title" else ("Terms", f"# {word}\n\n" if word else "")
+        (tmp_path / f"{name}.md").write_text(f"---\ntitle: {title}\n---\n\n{heading}Refunds take forty days.\n")
+    product, notes = f"answers-{column}", f"notes-{column}"
+    pages, left = f"desk.{product}.pages", ["bare.md"] if column == "heading" else []
+
+    def found(mesh: Mesh, question: str, version: int | None = None) -> list[str]:
+        return [hit.document for hit in mesh.retrieve(pages, question, version=version)]
+
+    with desk.user("user:cora") as cora, desk.user("user:rob") as rob, desk.admin() as admin:
+        cora.grant("user:rob", "desk")
+        _publish_notes(cora, "note: 'string', tags: [pii.name]", "plain: string", product=notes)
+        answers = cora.domain("desk").product(product, COLLECTION.replace("desk.answers", f"desk.{product}"))
+
+        def publish(source: str) -> int:
+            return answers.publish(
+                pages=tmp_path, lineage={"pages": {column: [f"crm.{notes}.notes.{source}"]}}, progress=False
+            ).version
+
+        tagged = publish("note")
+        assert found(rob, "Zanzibar") == found(rob, "Quixotic") == left
+        assert found(cora, "Zanzibar")[0] == "one.md"
+        publish("plain")
+        assert (found(rob, "Zanzibar")[0], found(rob, "Quixotic")[0]) == ("one.md", "two.md")
+        assert found(rob, "Zanzibar", tagged) == left
+        publish("note")
+        assert found(rob, "Zanzibar") == left
+        admin.admin.release_tag(f"crm.{notes}.notes#note", "pii.name", reason="nobody is named there")
+        _publish_notes(cora, "note: string", "plain: string", product=notes)
+        assert (found(rob, "Zanzibar")[0], found(rob, "Quixotic")[0]) == ("one.md", "two.md")
+        cora.grant("user:rob", pages, columns=[column], deny=True)
+        assert found(rob, "Zanzibar") == left

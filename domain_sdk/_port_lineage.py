@@ -19,23 +19,31 @@ from domain_sdk.read import ScanFrame, governed_scans
 from mesh_core.lineage import ColumnEdge, InputVersion, PortLineage, Subtype, Transformation
 from mesh_core.names import InvalidName, parse_port
 
-__all__ = ["DeclaredColumns", "declared_lineage", "planned_lineage"]
+__all__ = ["DeclaredColumns", "declared_lineage", "planned_lineage", "with_late_reads"]
 
 DeclaredColumns = Mapping[str, Sequence[str]]
 """Column → the source columns it is made of, like `sales.orders.orders.amount` or `sales.orders.orders#amount`."""
 
 
-def planned_lineage(given: Any, *, port: str, scans: Sequence[ScanFrame], inputs: Sequence[str]) -> PortLineage:  # noqa: ANN401 # any kind of rows
+def planned_lineage(
+    given: Any,  # noqa: ANN401 # any kind of rows
+    *,
+    port: str,
+    scans: Sequence[ScanFrame],
+    inputs: Sequence[str],
+    is_cautious: bool = False,
+) -> PortLineage:
     """The lineage of a lazy frame by its plan, of a query's result by the query; of anything else only which ports it is from.
 
     Args:
         given: What the port is made from.
         port: Three-part name of the port.
-        scans: Every source that was handed to the function that made it; found in the plan when empty.
+        scans: Every source that was handed to the function that made it; others of this SDK are found in the plan.
         inputs: Ports the publisher says it was made of besides.
+        is_cautious: True if Python functions in the plan may have read what they were not handed.
     """
     known = {scan.scan.port: scan.scan.planned().version for scan in scans}
-    found = _from_plan(given, port=port, scans=scans) if isinstance(given, pl.LazyFrame) else None
+    found = _from_plan(given, port=port, scans=scans, is_cautious=is_cautious) if isinstance(given, pl.LazyFrame) else None
     if isinstance(given, pl.DataFrame) and (made := recall(given)) is not None:
         found = replace(made, target_port=port)
     if found is None:
@@ -44,13 +52,34 @@ def planned_lineage(given: Any, *, port: str, scans: Sequence[ScanFrame], inputs
     return replace(found, unknown_inputs=tuple(sorted({*found.unknown_inputs, *inputs})))
 
 
-def _from_plan(frame: pl.LazyFrame, *, port: str, scans: Sequence[ScanFrame]) -> PortLineage | None:
+def _from_plan(frame: pl.LazyFrame, *, port: str, scans: Sequence[ScanFrame], is_cautious: bool) -> PortLineage | None:
     """None if this frame's plan cannot be read."""
     try:
-        used = list(scans) or governed_scans(frame)
-        return column_lineage(frame, target_port=port, sources=[_source(scan) for scan in used])
+        handed = {id(scan.scan) for scan in scans}
+        used = [*scans, *(scan for scan in governed_scans(frame) if id(scan.scan) not in handed)]
+        sources = [_source(scan) for scan in used]
+        return column_lineage(frame, target_port=port, sources=sources, is_cautious=is_cautious)
     except UnreadablePlan:
         return None
+
+
+def with_late_reads(
+    lineage: Sequence[PortLineage], cautious: Sequence[PortLineage], scans: Sequence[ScanFrame]
+) -> list[PortLineage]:
+    """The lineage once all rows are made; `cautious` if a source was read that no plan shows, as a Python function can."""
+    shown = {edge.source_port for found in lineage for edge in found.dataset_edges}
+    late = {it.scan.port: it.scan.planned().version for it in scans if it.scan.was_read and it.scan.port not in shown}
+    if not late:
+        return list(lineage)
+    versions = {InputVersion(port, version) for port, version in late.items()}
+    return [
+        replace(
+            found,
+            inputs=tuple(sorted({*found.inputs, *versions})),
+            unknown_inputs=tuple(sorted({*found.unknown_inputs, *late})),
+        )
+        for found in cautious
+    ]
 
 
 def _source(scan: ScanFrame) -> Source:

@@ -23,7 +23,7 @@ from domain_sdk._facet_wire import facets_to_wire
 from domain_sdk._modes import Mode, Modes, port_modes
 from domain_sdk._personal_columns import PersonalDataGate
 from domain_sdk._places import Places
-from domain_sdk._port_lineage import DeclaredColumns, declared_lineage, planned_lineage
+from domain_sdk._port_lineage import DeclaredColumns, declared_lineage, planned_lineage, with_late_reads
 from domain_sdk._progress import Progress, ProgressHook, reporting
 from domain_sdk._quarantine import Quarantine
 from domain_sdk._transport import Transport
@@ -111,13 +111,15 @@ class Publishing:
     def publish(self, frames: Mapping[str, Any], progress: Progress = None) -> Release:
         """All ports are released together, or none; see `Product.publish` for what is raised."""
         self._check_ports(frames)
-        lineage = self._lineage(frames)
+        lineage, cautious = self._lineage(frames), self._lineage(frames, is_cautious=True)
         publication = self._begin(validate_only=False)
         if publication.state == publication_pb2.PUBLICATION_STATE_COMMITTED:
             return get_release(self._transport, self._product, publication.version)
         try:
             with reporting(progress) as hook, Places(self._transport, publication) as places:
-                delivered = self._personal.judged(self._deliver(frames, places, hook), lineage)
+                written = self._deliver(frames, places, hook)
+            lineage = with_late_reads(lineage, cautious, self._scans)
+            delivered = self._personal.judged(written, lineage)
             _refuse_violations(self._product, [result for port in delivered for result in port.quality])
             return self._commit(publication.id, delivered, lineage)
         except BaseException as error:
@@ -130,7 +132,7 @@ class Publishing:
         Rules over whole ports, and what consumers expect, are judged by the server on files that go again.
         """
         self._check_ports(frames)
-        lineage = self._lineage(frames)
+        lineage, cautious = self._lineage(frames), self._lineage(frames, is_cautious=True)
         whole = [(port, check) for port in self._contract.ports for check in whole_port_checks(port)]
         theirs = [(self._name(port.name), check) for port, check in whole if check.kind is not Kind.CUSTOM]
         is_partial = any(mode != "overwrite" for mode in self._modes.values())
@@ -143,7 +145,9 @@ class Publishing:
         expected: tuple[ExpectationResult, ...] = ()
         try:
             with reporting(progress) as hook, Places(self._transport, publication) as places:
-                delivered = self._personal.judged(self._deliver(frames, places if is_trial else None, hook), lineage)
+                written = self._deliver(frames, places if is_trial else None, hook)
+            lineage = with_late_reads(lineage, cautious, self._scans)
+            delivered = self._personal.judged(written, lineage)
             quality = tuple(result for port in delivered for result in port.quality)
             if is_judged and not any(result.stops for result in quality):
                 tried = self._commit(publication.id, delivered, lineage, validate_only=True)
@@ -185,19 +189,20 @@ class Publishing:
                 violations=wrong,
             )
 
-    def _lineage(self, frames: Mapping[str, Any]) -> list[PortLineage]:
-        found = {port: self._port_lineage(port, frames[port]) for port in self.port_names() if port in frames}
+    def _lineage(self, frames: Mapping[str, Any], *, is_cautious: bool = False) -> list[PortLineage]:
+        found = {port: self._port_lineage(port, frames[port], is_cautious) for port in self.port_names() if port in frames}
         aside = [port for port in self._contract.ports if port.quarantine_of in found]
         copies = [replace(found[port.quarantine_of], target_port=self._name(port.name)) for port in aside]
         return [*found.values(), *copies]
 
-    def _port_lineage(self, port: str, given: Any) -> PortLineage:  # noqa: ANN401 # any kind of rows
+    def _port_lineage(self, port: str, given: Any, is_cautious: bool) -> PortLineage:  # noqa: ANN401 # any kind of rows
         declared = self._declared.get(port)
         if isinstance(declared, PortLineage):
             return declared
         if declared is not None:
             return declared_lineage(declared, port=self._name(port), inputs=self._inputs)
-        return planned_lineage(given, port=self._name(port), scans=self._scans, inputs=self._inputs)
+        name = self._name(port)
+        return planned_lineage(given, port=name, scans=self._scans, inputs=self._inputs, is_cautious=is_cautious)
 
     def _begin(self, *, validate_only: bool = False, is_trial: bool = False) -> publication_pb2.Publication:
         request = publication_service_pb2.BeginPublicationRequest(

@@ -162,7 +162,7 @@ class Transform:
         lineage = {port: planned_lineage(frame, port=name, scans=scans, inputs=())}
         publishing = Publishing(
             mesh._transport, product.name, product.contract(), lineage=lineage, modes="merge",
-            delete_flag=_incremental.DELETED, **terms,
+            delete_flag=_incremental.DELETED, scans=scans, **terms,
         )  # fmt: skip
         return publishing, {port: merged}
 

@@ -35,18 +35,19 @@ class Source:
     masked_columns: frozenset[str] = frozenset()
 
 
-def column_lineage(frame: pl.LazyFrame, *, target_port: str, sources: Sequence[Source]) -> PortLineage:
+def column_lineage(frame: pl.LazyFrame, *, target_port: str, sources: Sequence[Source], is_cautious: bool = False) -> PortLineage:
     """Where each column of the frame comes from, given the sources its function was handed.
 
     Edges and inputs are sorted. An expression polars does not show (a Python function, say) counts every column that polars would
-    read for its output; a step it does not show makes every port below it an unknown input.
+    read for its output; a step it does not show makes every port below it an unknown input, and so does such an expression if
+    `is_cautious`: its function may have read more than it was handed.
 
     Raises:
         UnreadablePlan: this polars has another plan interface, or a source frame is not an IO source as scanned.
     """
     walk = _PlanWalk(sources)
     result = walk.lineage(frame)
-    columns = {name: _bounded(frame, name, found, walk) for name, found in result.columns.items()}
+    columns = {name: found if is_cautious else _bounded(frame, name, found, walk) for name, found in result.columns.items()}
     unresolved = {name for name, found in columns.items() if _is_unresolved(found)}
     edges: set[ColumnEdge] = set()
     loose: set[Dependency] = set(result.rows)
@@ -101,10 +102,14 @@ class _PlanWalk:
         return self.sources.get(id(node.view.options[0])) if node.kind == "PythonScan" else None
 
     def _leaf(self, node: PlanNode) -> FrameLineage:
-        """A source's own columns; any other leaf may hold whatever was collected before."""
+        """A source's own columns; any other leaf may hold what was collected before, a Python function whatever it reads."""
         source = self.source_of(node)
         if source is None:
-            return FrameLineage(dict.fromkeys(node.names, unknown(self.collected)), frozenset(), self.collected)
+            known = self.collected
+            if node.kind == "PythonScan":
+                self.has_opaque_steps = True
+                known = frozenset(s.port for s in self.sources.values())
+            return FrameLineage(dict.fromkeys(node.names, unknown(known)), frozenset(), known)
         columns = {name: frozenset({_source_column(source, name, IDENTITY)}) for name in node.names}
         return FrameLineage(columns, frozenset(), frozenset({source.port}))
 

@@ -197,6 +197,29 @@ def test_a_keyed_hash_breaks_a_tag_and_a_hash_that_can_be_guessed_does_not(compa
     assert (ann in seen["who"].to_list(), seen["who"].n_unique()) == (True, 4)
 
 
+def test_what_a_transform_reads_on_the_side_is_in_its_lineage(company: Company) -> None:
+    """Scanned in its body without being an input, or read by a Python function while polars runs: the tag arrives."""
+    first = company.derive("first", ["key: integer", "who: string"], lambda f: f.select(key="id", who="name"))
+    scanned = company.derive(
+        "scanned", ["key: integer", "name: string"],
+        lambda f: f.select("key").join(company.analyst.scan(company.source).select("id", "name"), left_on="key", right_on="id"),
+        source=first,
+    )  # fmt: skip
+    assert company.tags(scanned) == {"key": [], "name": [TAG]}
+
+    def looked_up(people: pl.LazyFrame, keys: pl.LazyFrame) -> pl.LazyFrame:
+        def name_of(key: int) -> str:
+            return str(people.filter(pl.col("id") == key).select("name").collect().item())
+
+        return keys.select("key", name=pl.col("key").map_elements(name_of, return_dtype=pl.String))
+
+    text = contract(f"{company.lab}.looked", {"rows": ["key: integer", "name: string"]})
+    made = company.analyst.domain(company.lab).transform(inputs=[company.source, first], output="looked", contract=text)
+    made(looked_up).run(progress=False)
+    assert TAG in company.tags(f"{company.lab}.looked.rows")["name"]
+    assert company.reader.read(f"{company.lab}.looked.rows")["name"].null_count() == 4
+
+
 def test_only_deciding_about_rows_does_not_pass_a_tag_on(company: Company) -> None:
     port = company.derive(
         "adults", ["id: integer"], lambda f: f.filter((pl.col("age") > 40) & (pl.col("name") != "Dan")).sort("name").select("id")

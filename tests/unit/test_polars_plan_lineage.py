@@ -274,6 +274,15 @@ def test_values_collected_inside_the_function_make_the_port_an_unknown_input(ord
     assert (rebuilt.edges, rebuilt.unknown_inputs) == ((), (customers.name,))
 
 
+def test_a_frame_that_a_python_function_makes_later_may_hold_any_source(orders, customers):
+    later = pl.defer(lambda: customers.frame.collect(), schema=CUSTOMERS.schema)
+    lineage = _lineage(orders.frame.select("customer", "email").join(later, on="customer"), orders, customers)
+    assert lineage.unknown_inputs == (customers.name, orders.name)
+    assert ("email", "IDENTITY", "email") in _edges(lineage)
+    assert {e.target_column for e in lineage.edges} == {"customer", "email"}
+    assert (ANY_COLUMN, "JOIN") in _rows(lineage)
+
+
 def test_a_source_that_is_not_an_io_source_is_refused():
     source = Source("a.b.c", 1, pl.LazyFrame({"x": [1]}), False)
     with pytest.raises(UnreadablePlan, match=r"a\.b\.c reads 0 IO sources"):

@@ -6,6 +6,7 @@ Knows nothing of the server. Imports polars: loaded on first use.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -136,10 +137,16 @@ def _held(values: pl.DataFrame, hints: Sequence[str]) -> dict[str, int]:
             held[tag] = held.get(tag, 0) + count
     judged = values.select("value", "count").head(_MOST_JUDGED)
     for tag in hints:
-        agreeing = sum(count for value, count in judged.iter_rows() if AGREES[tag](value))
+        agreeing = sum(count for value, count in judged.iter_rows() if _agrees(tag, value))
         if agreeing:
             held[tag] = max(held.get(tag, 0), round(agreeing / judged["count"].sum() * values["count"].sum()))
     return held
+
+
+def _agrees(tag: str, value: str) -> bool:
+    """Whether a value is of the kind that its column's name says; whole numbers hold telephone numbers without the plus."""
+    is_bare = tag == "pii.phone" and re.fullmatch(r"[1-9]\d{9,14}", value) is not None
+    return AGREES[tag](value) or (is_bare and AGREES[tag](f"+{value}"))
 
 
 def _texts(column: pl.Series, *, has_hint: bool) -> pl.DataFrame:

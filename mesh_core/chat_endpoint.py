@@ -123,7 +123,7 @@ class ChatEndpoint:
                         yield text
         except EndpointFailed as error:
             raise self._failure(str(error)) from error
-        except (KeyError, IndexError, TypeError, AttributeError) as error:
+        except (KeyError, IndexError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
             raise self._failure("answered with no reply: check that it speaks OpenAI's API") from error
         if not reply.is_whole:
             raise self._failure("broke off its reply: repeat when it is well")

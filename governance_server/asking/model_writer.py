@@ -22,6 +22,10 @@ from mesh_core.chat_endpoint import ChatEndpoint, ChatUnavailable, ToolCall
 __all__ = ["ModelWriter", "marked_sentences"]
 
 _MOST_ROUNDS, _MOST_CALLS = 6, 12
+_LONGEST_TEXT = 20_000
+"""So many characters of a model are read, of a round; an answer has twenty sentences at most."""
+_ENDS = re.compile(r"[.!?…。！？\n\]]")
+"""Without one of these in what has come, no sentence is complete that was not before."""
 _SHOWN_FIRST = 8
 _MARK = re.compile(r"\s*\[(\d{1,3}(?:\s*,\s*\d{1,3})*)\]")
 _LATE_MARKS = re.compile(r"([.!?])((?:\s*\[\d{1,3}(?:\s*,\s*\d{1,3})*\])+)")
@@ -75,10 +79,17 @@ class ModelWriter:
         try:
             while True:
                 try:
-                    text += next(parts)
+                    part = next(parts)
                 except StopIteration as end:
                     calls: Sequence[ToolCall] = end.value
                     break
+                text += part
+                if len(text) > _LONGEST_TEXT:
+                    raise WriterFailed(f"The model {self.name} wrote more than any answer needs.")
+                if time.monotonic() > deadline:
+                    raise WriterFailed(f"The model {self.name} did not come to an end in time.")
+                if _ENDS.search(part) is None:
+                    continue
                 complete = marked_sentences(_OPEN_MARK.sub("", text))[:-1]  # marks may yet come behind the last one
                 yield from complete[given:]
                 given = max(given, len(complete))

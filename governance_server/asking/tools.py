@@ -110,7 +110,10 @@ def _arguments(text: str) -> Mapping[str, str]:
     """The arguments that tools know. Raises: ValueError."""
     if len(text) > 2 * _LONGEST_ARGUMENT:
         raise ValueError("they are too long.")
-    given = json.loads(text or "{}")
+    try:
+        given = json.loads(text or "{}")
+    except RecursionError:
+        raise ValueError("they are nested too deeply.") from None
     if not isinstance(given, dict) or not isinstance(given.get("query"), str) or not given["query"].strip():
         raise ValueError("send an object with a text `query`.")
     return {name: given[name][:_LONGEST_ARGUMENT] for name in ("query", "collection") if isinstance(given.get(name), str)}

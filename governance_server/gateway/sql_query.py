@@ -26,7 +26,7 @@ _TABLE_FUNCTIONS = frozenset({"Unnest", "GenerateSeries"})
 _REFUSED_FUNCTION = re.compile(
     r"(read_|parquet_|duckdb_|pragma_|pg_|sniff_|json_execute|json_serialize_sql|json_deserialize_sql|has_\w+_privilege|"
     r"query\Z|query_table\Z|glob\Z|current_setting\Z|set_config\Z|getvariable\Z|getenv\Z|which_secret\Z|write_log\Z|"
-    r"error\Z|nextval\Z|currval\Z|sleep|txid_current\Z|version\Z|current_(database|schema|schemas|catalog|user|role)\Z|sql_auto_complete|"
+    r"error\Z|nextval\Z|currval\Z|sleep|txid_current\Z|(current_)?version\Z|current_(database|schema|schemas|catalog|user|role)\Z|sql_auto_complete|"
     r"session_user\Z|current_(query|query_id|connection_id|transaction_id)\Z|get_block_size\Z|in_search_path\Z|setseed\Z|__internal)",
     re.IGNORECASE,
 )

@@ -313,6 +313,30 @@ def test_a_run_that_is_repeated_is_the_same_release_and_writes_nothing(owner: Me
     assert publish(rows(3), "append", run_id="2026-11-27").version == first.version + 1
 
 
+def test_a_run_that_is_made_twice_at_once_is_one_release_for_both(owner: Mesh, publish: Publish) -> None:
+    publish(rows(1))
+    begun = threading.Barrier(2)
+    made: list[int] = []
+
+    def slowly(late: bool) -> pl.LazyFrame:
+        def waiting(frame: pl.DataFrame) -> pl.DataFrame:
+            begun.wait(30)
+            if late:  # what the other delivered is released, and the folder of both is gone
+                first.join(60)
+            return frame
+
+        return rows(2).lazy().map_batches(waiting, schema=rows(2).schema)
+
+    def run(late: bool) -> None:
+        made.append(publish(slowly(late), "append", run_id="2026-11-26").version)
+
+    first, second = (threading.Thread(target=run, args=(late,)) for late in (False, True))
+    first.start(), second.start()
+    first.join(60), second.join(60)
+    assert made == [made[0]] * 2
+    assert read(owner, publish) == stored(rows(1, 2))
+
+
 def test_a_run_that_failed_may_be_repeated_until_it_succeeds(owner: Mesh, publish: Publish) -> None:
     publish(rows(1))
     with pytest.raises(ContractViolated):

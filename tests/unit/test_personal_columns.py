@@ -44,6 +44,12 @@ def test_values_and_name_together_are_certain(people: Faker) -> None:
     assert found([people.date_of_birth().isoformat() for _ in range(ROWS)], "DateOfBirth") == {"pii.birth_date": True}
 
 
+def test_telephone_numbers_in_whole_numbers_are_known_by_the_columns_name() -> None:
+    numbers = [int(f"4930{10_000_000 + 7919 * it}") for it in range(ROWS)]
+    assert found(numbers, "phone") == {"pii.phone": True}
+    assert found(numbers, "order_no") == {}
+
+
 def test_names_and_addresses_are_proposed_and_never_certain(people: Faker) -> None:
     assert found([people.last_name() for _ in range(ROWS)], "LastName") == {"pii.name": False}
     assert found([people.name() for _ in range(ROWS)], "name", "customers") == {"pii.name": False}

@@ -55,6 +55,7 @@ PORT = "finance.ledger.entries"
         "SELECT json_execute_serialized_sql('x')",
         "SELECT * FROM json_execute_serialized_sql('x')",
         "SELECT current_user",
+        "SELECT version()",
         "SELECT error('x')",
         "SELECT 'unclosed",
         "SELECT (((",

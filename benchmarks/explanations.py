@@ -72,7 +72,10 @@ MEANINGS: Mapping[str, str] = {
     "checks.bulk_of_100_columns_per_core": "the same for columns never asked about: each needs the plan of its port",
     "decisions.role_links_load": "50,000 role links of one domain loaded, and the first decision made",
     "decisions.memory_after_strangers": "grown by a million denials for names nobody knows, after the first hundred thousand",
-    "lineage_ingest.single": "16 KiB events over HTTP, one a request, 32 connections, each durable when it is acknowledged",
+    "lineage_ingest.single": (
+        "16 KiB events over HTTP, one a request, 32 connections, each durable when it is acknowledged; the client is one thread "
+        "over plain sockets that sends what the official client sends"
+    ),
     "lineage_ingest.batch": "the same, a hundred a request",
     "lineage_ingest.new_jobs": "the same of jobs never seen before, each with twenty new edges between columns",
     "lineage_ingest.memory": "the control server's peak memory by then",

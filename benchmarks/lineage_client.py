@@ -1,14 +1,16 @@
 """A producer of OpenLineage events in a process of its own: plain HTTP, each event acknowledged before its connection's next.
 
+One thread serves all connections: threads that take turns would need the core that the server's writer needs.
+
 Prints one JSON line: how many events were acknowledged in how many seconds.
 """
 
 from __future__ import annotations
 
 import json
+import selectors
 import socket
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -19,6 +21,11 @@ __all__ = ["event_texts"]
 
 EVENT_BYTES = 16 << 10
 _COLUMNS = 20
+_HEAD = (
+    "Host: {host}\r\nUser-Agent: python-requests/2.34.2\r\nAccept-Encoding: gzip, deflate\r\nAccept: */*\r\n"
+    "Connection: keep-alive\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n"
+)
+"""What the official client's transport sends."""
 _BASE = {"_producer": "https://bench.example/spark", "_schemaURL": "https://openlineage.io/spec/2-0-2/OpenLineage.json"}
 
 
@@ -63,22 +70,25 @@ def _event(job: int, run: str, state: str) -> bytes:
 
 def _main(arguments: list[str]) -> None:
     url, token, seconds, connections, batch, jobs, first = arguments
-    counts = [0] * int(connections)
-    failed: list[str] = []
-    begin = time.perf_counter()
-    end = begin + float(seconds)
-    shared = (url, token, end, int(batch), int(jobs))
-    threads = [
-        threading.Thread(target=_send, args=(*shared, int(first) + i * 10_000_000, counts, i, failed))
+    path = b"/api/v1/lineage/batch" if int(batch) > 1 else b"/api/v1/lineage"
+    producers = [
+        _Producer(_Connection(url, token, path), _Texts(int(first) + i * 10_000_001, int(jobs)), int(batch))
         for i in range(int(connections))
     ]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    if failed:
-        raise SystemExit(failed[0])
-    print(json.dumps({"events": sum(counts), "seconds": time.perf_counter() - begin}))
+    begin = time.perf_counter()
+    end, acknowledged = begin + float(seconds), 0
+    with selectors.DefaultSelector() as waiting:
+        for producer in producers:
+            producer.send()
+            waiting.register(producer.connection.socket, selectors.EVENT_READ, producer)
+        while waiting.get_map():
+            for key, _ in waiting.select():
+                acknowledged += key.data.receive()
+                if key.data.is_acknowledged and time.perf_counter() < end:
+                    key.data.send()
+                elif key.data.is_acknowledged:
+                    waiting.unregister(key.fileobj)
+    print(json.dumps({"events": acknowledged, "seconds": time.perf_counter() - begin}))
 
 
 class _Texts:
@@ -110,47 +120,62 @@ def _around_run(text: bytes) -> tuple[bytes, bytes]:
 class _Connection:
     """HTTP/1.1 over one kept connection: requests as any client sends them, without what a general client does besides."""
 
-    def __init__(self, url: str, token: str) -> None:
+    def __init__(self, url: str, token: str, path: bytes) -> None:
         address = urlsplit(url)
-        self._socket = socket.create_connection((str(address.hostname), int(address.port or 80)))
-        self._socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        self._head = f"Host: {address.netloc}\r\nAuthorization: Bearer {token}\r\nContent-Type: application/json\r\n".encode()
+        self.socket = socket.create_connection((str(address.hostname), int(address.port or 80)))
+        self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+        head = _HEAD.format(host=address.netloc, token=token)
+        self._body = 0
+        self._head = b"POST %b HTTP/1.1\r\n%bContent-Length: " % (path, head.encode())
+        self._answer = b""
+        self._length = 0
+        """Of the whole answer; 0 while its head is not there."""
 
-    def post(self, path: bytes, parts: list[bytes]) -> tuple[int, bytes]:
-        """Status and body of the answer, read whole."""
-        length = sum(map(len, parts))
-        head = b"POST %b HTTP/1.1\r\n%bContent-Length: %d\r\n\r\n" % (path, self._head, length)
-        self._socket.sendall(b"".join((head, *parts)))
-        answer = b""
-        while (end := answer.find(b"\r\n\r\n")) < 0:
-            answer += self._receive()
-        begin = answer[:end].lower()
-        at = begin.index(b"content-length:") + 15
-        wanted = end + 4 + int(begin[at:].partition(b"\r\n")[0])
-        while len(answer) < wanted:
-            answer += self._receive()
-        return int(answer[9:12]), answer[end + 4 :]
+    def post(self, *parts: bytes) -> None:
+        """The request is sent; nothing of its answer is there."""
+        self._answer, self._length = b"", 0
+        self.socket.sendall(b"".join((self._head, b"%d\r\n\r\n" % sum(map(len, parts)), *parts)))
 
-    def _receive(self) -> bytes:
-        received = self._socket.recv(1 << 18)
+    def receive(self) -> tuple[int, bytes] | None:
+        """Status and body of the answer, once it is there whole. Raises: ConnectionError if nothing can be received any more."""
+        received = self.socket.recv(1 << 18)
         if not received:
             raise ConnectionError("the server closed the connection")
-        return received
+        self._answer += received
+        if not self._length and (end := self._answer.find(b"\r\n\r\n")) >= 0:
+            head = self._answer[:end].lower()
+            at = head.index(b"content-length:") + 15
+            self._body, self._length = end + 4, end + 4 + int(head[at:].partition(b"\r\n")[0])
+        if not self._length or len(self._answer) < self._length:
+            return None
+        return int(self._answer[9:12]), self._answer[self._body :]
 
 
-def _send(
-    url: str, token: str, end: float, batch: int, jobs: int, first: int, counts: list[int], index: int, failed: list[str]
-) -> None:
-    connection, texts = _Connection(url, token), _Texts(first + index, jobs)
-    path = b"/api/v1/lineage/batch" if batch > 1 else b"/api/v1/lineage"
-    while time.perf_counter() < end and not failed:
-        group = [next(texts) for _ in range(batch)]
-        parts = group if batch == 1 else [b"[", b",".join(group), b"]"]
-        status, content = connection.post(path, parts)
-        if status != 200 or (batch > 1 and json.loads(content)["status"] != "success"):
-            failed.append(content.decode()[:500])
-            return
-        counts[index] += len(group)
+class _Producer:
+    """Sends the next events when the last ones are acknowledged."""
+
+    def __init__(self, connection: _Connection, texts: _Texts, batch: int) -> None:
+        self.connection = connection
+        self.is_acknowledged = True
+        self._texts = texts
+        self._batch = batch
+
+    def send(self) -> None:
+        """The next request is on its way."""
+        group = [next(self._texts) for _ in range(self._batch)]
+        self.is_acknowledged = False
+        self.connection.post(*(group if self._batch == 1 else (b"[", b",".join(group), b"]")))
+
+    def receive(self) -> int:
+        """How many events are acknowledged now that were not before. Raises: SystemExit if they are refused."""
+        answer = self.connection.receive()
+        if answer is None:
+            return 0
+        status, content = answer
+        if status != 200 or (self._batch > 1 and json.loads(content)["status"] != "success"):
+            raise SystemExit(content.decode()[:500])
+        self.is_acknowledged = True
+        return self._batch
 
 
 if __name__ == "__main__":

@@ -234,8 +234,10 @@ def _backend(settings: Settings, *, is_control: bool = False) -> tuple[Backend, 
     log = DecisionLog(database, clock=_now, log_checks=settings.log_checks)
     backend = Backend(settings, database, Catalog(database), journal, policy, _now, lambda: secrets.token_hex(8), keys, log)
     sign_in = _sign_in(settings.oidc, backend)
-    two = TwoAdministrators(policy) if is_control else (lambda _: False)  # what is unconfirmed may read
-    return backend, Authenticator(database, now=_now, keys=keys, sign_in=sign_in, has_two=two)
+    if not is_control:  # what is unconfirmed may read
+        return backend, Authenticator(database, now=_now, keys=keys, sign_in=sign_in)
+    two = TwoAdministrators(policy)
+    return backend, Authenticator(database, now=_now, keys=keys, sign_in=sign_in, has_two=two, recall_two=two.recall)
 
 
 def _sign_in(settings: OidcSettings | None, backend: Backend) -> SignIn | None:

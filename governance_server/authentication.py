@@ -93,10 +93,21 @@ class Authenticator:
         keys: Keyring,
         sign_in: SignIn | None = None,
         has_two: Callable[[int], bool] = lambda _: False,
+        recall_two: Callable[[int], bool | None] = lambda _: False,
     ) -> None:
-        """`has_two`: whether there are two administrators at this head of the journal, so that tokens are to be confirmed."""
+        """Remembers nothing yet.
+
+        Args:
+            database: Where tokens are.
+            now: The time.
+            keys: What proves a token.
+            sign_in: Resolves tokens of an identity provider.
+            has_two: Whether there are two administrators at this head of the journal, so that tokens are to be confirmed.
+            recall_two: The same at once; None if it has to be looked up.
+        """
         self._database = database
         self._has_two = has_two
+        self._recall_two = recall_two
         self._catalog = Catalog(database)
         self._now = now
         self._keys = keys
@@ -112,8 +123,15 @@ class Authenticator:
 
     def weigh(self, caller: Caller) -> Caller:
         """The caller, unconfirmed if its login's maker could else act in its name alone. Policy may have to catch up first."""
-        is_unconfirmed = bool(caller.token_makers) and not caller.confirmer and self._has_two(caller.revision)
+        is_unconfirmed = _may_be_its_maker(caller) and self._has_two(caller.revision)
         return replace(caller, is_unconfirmed=True) if is_unconfirmed else caller
+
+    def weigh_at_once(self, caller: Caller) -> Caller | None:
+        """As `weigh`, for those that others wait for; None if that has to look something up."""
+        if not _may_be_its_maker(caller):
+            return caller
+        has_two = self._recall_two(caller.revision)
+        return None if has_two is None else replace(caller, is_unconfirmed=True) if has_two else caller
 
     def identify(self, authorization: str, *, call_id: str) -> Caller:
         """The caller whose valid token is in the `authorization` header, at once; to be weighed before it does anything.
@@ -198,3 +216,7 @@ class Authenticator:
                 confirmer=chain.confirmer,
             )  # fmt: skip
         return _Proof(caller, known.is_disabled, chain)
+
+
+def _may_be_its_maker(caller: Caller) -> bool:
+    return bool(caller.token_makers) and not caller.confirmer

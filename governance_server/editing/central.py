@@ -50,17 +50,25 @@ class TwoAdministrators:
         self._policy = policy
         self._known = _Known(-1, -1, -1, False)
 
+    def recall(self, head: int) -> bool | None:
+        """As `__call__`, at once; None if something has to be looked up, which may wait for others."""
+        known = self._known
+        return known.has_two if (known.head, known.second) == (head, self._second()) else None
+
     def __call__(self, head: int) -> bool:
         """The answer of this moment; `head` is the journal's, as it was just seen."""
-        second = int(self._policy.moment.timestamp())
-        known = self._known
-        if (known.head, known.second) == (head, second):  # most calls: nothing to look up, and nobody to wait for
-            return known.has_two
+        recalled = self.recall(head)
+        if recalled is not None:  # most calls
+            return recalled
+        known, second = self._known, self._second()
         with self._policy.pinned(head) as revision:
             is_same = (known.revision, known.second) == (revision, second)
             has_two = known.has_two if is_same else len(administrators(self._policy)) > 1
         self._known = _Known(head, revision, second, has_two)
         return has_two
+
+    def _second(self) -> int:
+        return int(self._policy.moment.timestamp())
 
 
 class _Known(NamedTuple):

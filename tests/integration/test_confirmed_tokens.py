@@ -10,6 +10,7 @@ import pytest
 from domain_sdk import AccessDenied, Mesh, NotFound, WrongState
 from domain_sdk.inbox import NoticeKind
 from tests.integration.mesh_setup import contract
+from tests.integration.test_openlineage import dataset, post, run_event
 from tests.servers import RunningServer
 
 ANA, BEA, OLGA, ETL = "user:ana", "user:bea", "user:olga", "service:etl"
@@ -18,9 +19,15 @@ As = Callable[[str], Mesh]
 
 
 @pytest.fixture
-def connect(new_server: Callable[..., RunningServer]) -> Iterator[As]:
+def server(new_server: Callable[..., RunningServer]) -> RunningServer:
+    """A server of this test's own."""
+    return new_server()
+
+
+@pytest.fixture
+def connect(server: RunningServer) -> Iterator[As]:
     """Connects with a token, with the administrator's if it is empty; every connection is closed in the end."""
-    server, made = new_server(), []
+    made = []
 
     def run(token: str = "") -> Mesh:
         made.append(Mesh.connect(server.url, token or server.admin_token))
@@ -118,6 +125,16 @@ def test_a_services_token_is_confirmed_as_it_was_made(admin: Mesh, bea: Mesh, co
     assert bea.admin.confirm_token(made.token.id).makers == ("user:admin",)  # who made it may still have it
     publish(etl)
     publish(connect(etl.admin.create_token().secret))
+
+
+def test_lineage_over_http_needs_a_confirmed_token_from_the_moment_there_are_two(server: RunningServer, admin: Mesh) -> None:
+    made = admin.admin.create_token(ETL)
+    event = run_event(("mesh", "shop.load"), outputs=[dataset("mesh", ORDERS)])
+    assert [post(server, made.secret, event)[0] for _ in range(3)] == [200] * 3
+    assert admin.admin.create_token(BEA).secret
+    admin.admin.update_principal(BEA, is_administrator=True)
+    assert [post(server, made.secret, event)[0] for _ in range(3)] == [403] * 3
+    assert post(server, made.secret, [event], path="/batch")[0] == 400
 
 
 def test_two_puppets_of_one_administrator_confirm_nothing(admin: Mesh, connect: As) -> None:

@@ -1,8 +1,9 @@
 """Known people in text: values of columns, kept as keyed hashes only, found again wherever their words stand in a row.
 
-A value is its words, folded (case, compatibility forms). The matcher looks at every word of a text once: unless its hash begins
-some value, nothing more is done, so a million characters take a fraction of a second. Who has the hashes and not the key can
-neither read nor test a value. Pure: the key is an argument.
+A value is its words, folded (case, accents, apostrophes, compatibility forms), with `ae` for `ä`, too; of scripts without spaces
+each character is a word. Words that a hyphen parts at a line's end are joined. The matcher looks at every word of a text once:
+unless its hash begins some value, nothing more is done, so a million characters take a fraction of a second. Who has the hashes
+and not the key can neither read nor test a value. Pure: the key is an argument.
 """
 
 from __future__ import annotations
@@ -16,9 +17,18 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from mesh_core.pii.readable import readable
+
 __all__ = ["KnownValues", "Match", "folded_words"]
 
-_WORD = re.compile(r"[^\W_]+(?:['’][^\W_]+)*")
+_UNSPACED = "\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9d\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff"
+_MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670"
+"""Accents, and vowels of Hebrew and Arabic, that stand as characters of their own."""
+_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+(?:[{_MARKS}]+[^\W_{_UNSPACED}]*)*(?:['’](?!s\b)[^\W_{_UNSPACED}]+)*")
+_UNACCENTED = str.maketrans("øłđıħŧ", "oldiht") | str.maketrans({"æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ß": "ss"})
+_WRITTEN_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
+_UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")
+_HIDDEN = re.compile(rf"[{_MARKS}'’\u0640]")
 _MOST_WORDS = 8
 _FEWEST_LETTERS = 6
 _KNOWN_WORDS = 200_000
@@ -35,11 +45,27 @@ class Match:
 
 def folded_words(value: str) -> tuple[str, ...]:
     """The words by which a value is known."""
-    return tuple(_folded(match.group()) for match in _WORD.finditer(value))
+    return tuple(_folded(match.group()) for match in _WORD.finditer(readable(value).text))
 
 
 def _folded(word: str) -> str:
-    return word.casefold() if word.isascii() else unicodedata.normalize("NFKC", word).casefold()
+    if word.isascii():
+        return word.casefold().replace("'", "")
+    return _HIDDEN.sub("", unicodedata.normalize("NFKD", word).casefold()).translate(_UNACCENTED)
+
+
+def _spellings(value: str) -> set[tuple[str, ...]]:
+    """The words of a value as they may be spelt: `Müller` is also written `Mueller`."""
+    written_out = unicodedata.normalize("NFC", value).casefold().translate(_WRITTEN_OUT)
+    return {folded_words(value), folded_words(written_out)}
+
+
+def _is_telling(words: Sequence[str]) -> bool:
+    unspaced = sum(_UNSPACED_CHARACTER.match(word) is not None for word in words)
+    letters = sum(map(len, words)) if not unspaced else sum(2 if _UNSPACED_CHARACTER.match(word) else len(word) for word in words)
+    if letters < _FEWEST_LETTERS or len(words) - unspaced + unspaced / 4 > _MOST_WORDS:
+        return False
+    return len(words) > 1 or any(map(str.isdigit, words[0]))
 
 
 @dataclass
@@ -53,32 +79,34 @@ class KnownValues:
     _lengths: set[int] = field(default_factory=set)
     _sorted: tuple[npt.NDArray[np.uint64], npt.NDArray[np.int64]] | None = None
     _words: dict[str, bool] = field(default_factory=dict)
+    _count: int = 0
 
     def __len__(self) -> int:
         """How many values are known."""
-        return len(self._hashes)
+        return self._count
 
     def add(self, value: str, owner: int) -> bool:
         """The value is known; False if it is too short or too long to be told from other text.
 
-        Taken are values of 2 to 8 words and, of a single word, those with a digit and at least 6 characters.
+        Taken are values of 2 to 8 words and, of a single word, those with a digit; of at least 6 letters. Of scripts without
+        spaces that is 3 to 32 characters.
         """
-        words = folded_words(value)
-        is_telling = 2 <= len(words) <= _MOST_WORDS or (len(words) == 1 and any(map(str.isdigit, words[0])))
-        if not is_telling or sum(map(len, words)) < _FEWEST_LETTERS:
-            return False
-        self._first.add(self._hash(words[:1]))
-        self._hashes.append(self._hash(words))
-        self._owners.append(owner)
-        self._lengths.add(len(words))
+        spellings = [words for words in _spellings(value) if _is_telling(words)]
+        for words in spellings:
+            self._first.add(self._hash(words[:1]))
+            self._hashes.append(self._hash(words))
+            self._owners.append(owner)
+            self._lengths.add(len(words))
+        self._count += bool(spellings)
         self._sorted = None
-        return True
+        return bool(spellings)
 
     def find(self, text: str) -> Iterator[Match]:
         """The values in the text, in order, the longest where several begin; one match for each owner of a value."""
         if not self._hashes:
             return
-        spans = [(match.start(), match.end(), match.group()) for match in _WORD.finditer(text)]
+        shown = readable(text)
+        spans = [(match.start(), match.end(), match.group()) for match in _WORD.finditer(shown.text)]
         place = 0
         while place < len(spans):
             found = self._longest(spans, place) if self._begins(spans[place][2]) else None
@@ -87,7 +115,7 @@ class KnownValues:
                 continue
             length, owners = found
             for owner in owners:
-                yield Match(spans[place][0], spans[place + length - 1][1], owner)
+                yield Match(shown.origin(spans[place][0]), shown.origin(spans[place + length - 1][1]), owner)
             place += length
 
     def _begins(self, word: str) -> bool:

@@ -6,6 +6,7 @@ only) and says what it wrote and found.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
@@ -18,6 +19,7 @@ import pyarrow as pa
 from domain_sdk._deleted_keys import DeletedKeys
 from domain_sdk._document_files import DocumentProblem
 from domain_sdk._document_pipeline import DocumentPipeline
+from domain_sdk._document_record import PersonalSpans
 from domain_sdk._given_rows import GivenRows, given_rows, nullable, typed_if_empty
 from domain_sdk._modes import Mode
 from domain_sdk._quarantine import Quarantine
@@ -286,6 +288,9 @@ def _document_quality(name: str, pipeline: DocumentPipeline, passage_count: int)
     said = _left_out(problems, facets.documents + len(problems)) if problems else []
     pages = "page shows something and gave" if facets.empty_pages == 1 else "pages show something and gave"
     said += [f"{facets.empty_pages} {pages} no text"] if facets.empty_pages else []
+    hidden = sum((Counter(dict(record.hidden)) for record in pipeline.records), Counter[str]())
+    out_of_sight = ", ".join(f"{count} {what}" for what, count in sorted(hidden.items()))
+    left = [f"left out, as their authors hid them: {out_of_sight}"] if hidden else []
     again = f"{pipeline.reused} of {facets.documents} documents did not change" if pipeline.reused else ""
     result = QualityResult(
         port=name,
@@ -295,16 +300,19 @@ def _document_quality(name: str, pipeline: DocumentPipeline, passage_count: int)
         is_blocking=False,
         failing_rows=len(problems),
         total_rows=passage_count,
-        message=("\n" if said else "; ").join(filter(None, (*said, *([] if said else ["every file became passages"]), again))),
+        message=("\n" if said else "; ").join(
+            filter(None, (*said, *([] if said else ["every file became passages"]), *left, again))
+        ),
         samples=(),
     )
     return (result,)
 
 
 def _left_out(problems: Sequence[DocumentProblem], count: int) -> list[str]:
-    """How many of so many files were left out, then a line for each of the first of them."""
+    """How many of so many files were left out, then a line for each of the first; in the catalog, so without personal data."""
     files = f"{len(problems)} of {count} {'file' if count == 1 else 'files'} {'was' if len(problems) == 1 else 'were'} left out"
-    lines = [f"{problem.path.name}: {problem.reason.rstrip('.')}" for problem in problems[:_SHOWN_PROBLEMS]]
+    without = PersonalSpans("").out_of
+    lines = [without(f"{problem.path.name}: {problem.reason.rstrip('.')}") for problem in problems[:_SHOWN_PROBLEMS]]
     more = len(problems) - _SHOWN_PROBLEMS
     return [files, *lines, *([f"and {more} more"] if more > 0 else [])]
 

@@ -86,6 +86,8 @@ class Document:
     facts: Mapping[str, str] = field(default_factory=dict)
     """What the file says of itself: author, created, modified, page_count, duration_seconds, attachments."""
     parser: str = ""
+    hidden: Mapping[str, int] = field(default_factory=dict)
+    """What its author hid and is left out, in words of the plural, and how many."""
 
     @property
     def is_plain(self) -> bool:
@@ -163,7 +165,7 @@ def read_file(path: Path, name: str, extractor: Extractor, transcriber: Transcri
         return DocumentProblem(path, _why_empty(extracted))
     document = Document(
         path, name, "", extracted.text, media_type, extracted.pages, extracted.empty_pages, extracted.anchors,
-        extracted.tables, extracted.facts, extracted.parser,
+        extracted.tables, extracted.facts, extracted.parser, extracted.hidden,
     )  # fmt: skip
     return _titled(document)
 

@@ -43,6 +43,11 @@ _BLOCKS = frozenset(
         "ul",
     ]
 )
+_NEVER_DROPPED = frozenset(
+    {"html", "body", "area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"}
+)
+_UNSEEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidden|collapse))\b", re.IGNORECASE)
+_CLOSED_BY_ITSELF = frozenset({"p", "li", "td", "th", "tr", "option", "dt", "dd"})
 _HEADING = re.compile(r"h([1-6])\Z")
 _SPACE = re.compile(r"\s+")
 
@@ -53,6 +58,11 @@ def html_text(html: str) -> tuple[str, str]:
     parser.feed(html)
     parser.close()
     return parser.title, parser.text()
+
+
+def _is_unseen(attrs: list[tuple[str, str | None]]) -> bool:
+    """True for an element that its page hides by itself; what style sheets and programs hide is not known here."""
+    return any(name == "hidden" or (name == "style" and _UNSEEN.search(value or "")) for name, value in attrs)
 
 
 class _TextParser(HTMLParser):
@@ -71,7 +81,9 @@ class _TextParser(HTMLParser):
             self._in_title = True
         if tag == "body":
             self._dropped.clear()
-        if tag in _DROPPED:
+        if self._dropped and self._dropped[-1] == tag and tag in _CLOSED_BY_ITSELF:
+            self._dropped.pop()
+        if tag in _DROPPED or (tag not in _NEVER_DROPPED and (_is_unseen(attrs) or (self._dropped and tag == self._dropped[-1]))):
             self._dropped.append(tag)
         heading = _HEADING.match(tag)
         if self._rows is not None and not self._dropped:
@@ -98,6 +110,8 @@ class _TextParser(HTMLParser):
         if tag in self._dropped:
             while self._dropped.pop() != tag:
                 pass
+        if self._dropped:
+            return
         if self._rows is not None:
             if tag == "table":
                 self._end_table(is_layout=False)

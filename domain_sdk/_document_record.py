@@ -47,6 +47,8 @@ class DocumentRecord:
     amounts: Mapping[str, int] = field(default_factory=dict)
     personal: Mapping[str, int] = field(default_factory=dict)
     """Tag → how often such data occurs."""
+    hidden: Mapping[str, int] = field(default_factory=dict)
+    """What its author hid and is left out, and how many."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -146,6 +148,7 @@ def record_of(document: Document, personal: PersonalSpans) -> DocumentRecord:
         places=_most(places(text)),
         amounts=_most(amounts(text)),
         personal=dict(Counter(found.tag for found in (*personal.findings, *personal.around(document.title)))),
+        hidden=dict(document.hidden),
     )
 
 

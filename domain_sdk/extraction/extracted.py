@@ -44,6 +44,8 @@ class Extracted:
     anchors: tuple[Anchor, ...] = ()
     facts: Mapping[str, str] = field(default_factory=dict)
     parser: str = ""
+    hidden: Mapping[str, int] = field(default_factory=dict)
+    """What its author hid and is left out, in words of the plural, and how many."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -60,4 +62,5 @@ class Extracted:
             anchors=tuple(Anchor(**anchor) for anchor in value["anchors"]),
             facts={str(key): str(text) for key, text in value["facts"].items()},
             parser=str(value["parser"]),
+            hidden={str(name): int(count) for name, count in value["hidden"].items()},
         )

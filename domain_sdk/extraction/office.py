@@ -4,15 +4,21 @@ from __future__ import annotations
 
 import re
 import secrets
+import zipfile
+import zlib
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
+from xml.etree import ElementTree
 
 from domain_sdk.extraction.extracted import Extracted, Page, Unreadable
+from domain_sdk.extraction.office_parts import office_parts
 
 __all__ = ["read_office"]
 
 _TABLE = re.compile(r"^\|(?:\s*:?-+:?\s*\|)+\s*$", re.MULTILINE)
+_PICTURE = re.compile(r"\\?!\[[^\]\n]*\]\([^)\n]*\)")
+_NOTES = "Speaker notes:"
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -28,14 +34,20 @@ def read_office(path: Path, media_type: str) -> Extracted:
         pages=kreuzberg.PageConfig(insert_page_markers=True, marker_format=f"\n\n{mark}n{{page_num}}end\n\n"),
     )
     try:
-        result = kreuzberg.extract_file_sync(str(path), mime_type=media_type, config=config)
-    except kreuzberg.KreuzbergError as error:
+        parts = office_parts(path, media_type)
+        if parts.data is None:
+            result = kreuzberg.extract_file_sync(str(path), mime_type=media_type, config=config)
+        else:
+            result = kreuzberg.extract_bytes_sync(parts.data, mime_type=media_type, config=config)
+    except (kreuzberg.KreuzbergError, zipfile.BadZipFile, zlib.error, KeyError, ElementTree.ParseError) as error:
         raise Unreadable("it is damaged or encrypted, so that it cannot be read: get it anew.") from error
     text = _CONTROL.sub("", str(result.content)).replace("\r\n", "\n")
-    text, pages = _unmarked(text, re.compile(rf"\n*{mark}n(\d+)end\n*"))
+    text, pages = _with_notes(*_unmarked(text, re.compile(rf"\n*{mark}n(\d+)end\n*")), parts.notes)
     return Extracted(
         text,
         pages,
+        empty_pages=_picture_pages(text, pages),
+        hidden=parts.hidden,
         tables=len(_TABLE.findall(text)),
         facts=_facts(dict(result.metadata)),
         parser=f"kreuzberg {kreuzberg.__version__}",
@@ -55,6 +67,31 @@ def _unmarked(marked: str, mark: re.Pattern[str]) -> tuple[str, tuple[Page, ...]
         pages.append(Page(int(found.group(1)), length))
         place = found.end()
     return "".join([*parts, marked[place:]]), tuple(pages)
+
+
+def _with_notes(text: str, pages: tuple[Page, ...], notes: Mapping[int, str]) -> tuple[str, tuple[Page, ...]]:
+    """The text with each slide's notes behind what it shows, marked as such."""
+    if not notes:
+        return text, pages
+    whole = text[: pages[0].start] if pages else text
+    placed: list[Page] = []
+    for page, slide in zip(pages, _slides(text, pages), strict=True):
+        whole += "\n\n" if placed else ""
+        placed.append(Page(page.number, len(whole)))
+        noted = notes.get(page.number)
+        whole += "\n\n".join(filter(None, (slide.strip(), f"{_NOTES} {noted}" if noted else "")))
+    return whole, tuple(placed)
+
+
+def _picture_pages(text: str, pages: tuple[Page, ...]) -> tuple[int, ...]:
+    """The slides that show pictures and nothing that can be read."""
+    shown = zip(pages, _slides(text, pages), strict=True)
+    return tuple(page.number for page, slide in shown if (rest := _PICTURE.sub("", slide)) != slide and not rest.strip())
+
+
+def _slides(text: str, pages: tuple[Page, ...]) -> list[str]:
+    ends = [*(page.start for page in pages[1:]), len(text)] if pages else []
+    return [text[page.start : end] for page, end in zip(pages, ends, strict=True)]
 
 
 def _facts(metadata: Mapping[str, Any]) -> dict[str, str]:

@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
-__all__ = ["ScriptedChat", "Tool", "call", "scripted_chat"]
+__all__ = ["Raw", "ScriptedChat", "Tool", "call", "scripted_chat"]
 
 Body = Mapping[str, Any]
 
@@ -28,8 +28,15 @@ def call(name: str, **arguments: object) -> Tool:
     return Tool(name, json.dumps(arguments))
 
 
-Say = str | Sequence[Tool] | bytes
-"""What the model says: text, tools it calls, or raw bytes instead of a stream."""
+@dataclass(frozen=True)
+class Raw:
+    """Lines of the stream as they are, behind `data: `."""
+
+    lines: Sequence[str]
+
+
+Say = str | Sequence[Tool] | bytes | Raw
+"""What the model says: text, tools it calls, raw bytes instead of a stream, or a stream of its own."""
 
 
 @dataclass
@@ -57,7 +64,7 @@ def _events(said: Say) -> Iterator[Mapping[str, Any]]:
             yield {"choices": [{"index": 0, "delta": {"content": said[start : start + 7]}}]}
         yield {"choices": [{"index": 0, "delta": {}, "finish_reason": "stop"}]}
         return
-    assert not isinstance(said, bytes)
+    assert not isinstance(said, bytes | Raw)
     for index, tool in enumerate(said):
         half = len(tool.arguments) // 2
         first = {"index": index, "id": f"c{index}", "type": "function"}
@@ -86,6 +93,10 @@ def scripted_chat() -> Iterator[ScriptedChat]:
         def _send(self, said: Say) -> None:
             if isinstance(said, bytes):
                 self.wfile.write(said)
+                return
+            if isinstance(said, Raw):
+                for line in said.lines:
+                    self.wfile.write(b"data: " + line.encode() + b"\n\n")
                 return
             for number, event in enumerate(_events(said)):
                 time.sleep(chat.pause_seconds)

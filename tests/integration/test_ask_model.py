@@ -9,7 +9,7 @@ import pytest
 
 from domain_sdk import AccessDenied, Mesh
 from tests.integration.ask_mesh import HANDBOOK, ORDERS, SALARIES, SECRET, SECRETS, AskMesh
-from tests.integration.scripted_chat import Body, ScriptedChat, Tool, call
+from tests.integration.scripted_chat import Body, Raw, ScriptedChat, Tool, call
 
 QUESTION = "How long may a customer return an order?"
 SENTENCE = "A customer may return an order within 30 days of delivery and gets the full price back."
@@ -230,3 +230,56 @@ def test_access_that_ends_while_the_model_writes_ends_the_answer(ask_mesh: AskMe
 def test_what_is_asked_without_the_model_does_not_reach_it(nora: Mesh, chat: ScriptedChat) -> None:
     assert nora.ask(QUESTION, extractive=True, collections=[HANDBOOK]).writer == "extractive"
     assert chat.asked == []
+
+
+def _delta(delta: object, **choice: object) -> str:
+    return json.dumps({"choices": [{"index": 0, "delta": delta, **choice}]})
+
+
+MISBEHAVIOUR = {
+    "an index without end": ['{"choices": [{"delta": {"tool_calls": [{"index": Infinity, "function": {"name": "sql"}}]}}]}'],
+    "an index far away": [_delta({"tool_calls": [{"index": 10**9, "function": {"name": "sql"}}]})],
+    "a call that is none": [_delta({"tool_calls": ["sql"]})],
+    "content that is no text": [_delta({"content": {"text": "An order may be returned."}})],
+    "choices that are none": ['{"choices": "An order may be returned."}'],
+    "nested without end": ['{"choices": ' + "[" * 100_000],
+    "no JSON": ["An order may be returned within 400 days [1]."],
+    "a number that is an event": ["7"],
+    "an error in the middle": [_delta({"content": "An order"}), '{"error": {"message": "out of memory"}}'],
+    "text without end": [_delta({"content": "An order may be returned. " * 4})] * 4_000,
+    "a word without end": [_delta({"content": "a" * 500})] * 4_000,
+}
+
+
+@pytest.mark.parametrize("lines", MISBEHAVIOUR.values(), ids=MISBEHAVIOUR.keys())
+def test_an_endpoint_that_misbehaves_is_replaced_whatever_it_does(nora: Mesh, chat: ScriptedChat, lines: list[str]) -> None:
+    chat.script = lambda body: Raw(lines)
+    answer = nora.ask(QUESTION)
+    assert (answer.writer, answer.sentences[0].text) == ("extractive", SENTENCE)
+    (notice,) = answer.notices
+    assert "scripted-1" in notice
+    assert "400 days" not in answer.text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "[" * 7_000,
+        '{"query": ' + "9" * 6_000 + "}",
+        '{"query": "\\ud800 orders"}',
+        '{"query": "\\u0000"}',
+        "null",
+        '{"query": ["a"]}',
+        "x" * 9_000,
+    ],
+)
+def test_arguments_of_whatever_kind_end_no_answer(nora: Mesh, chat: ScriptedChat, arguments: str) -> None:
+    def script(body: Body) -> str | list[Tool]:
+        if not results(body):
+            return [Tool(name, arguments) for name in ("sql", "retrieve", "discover", "drop_tables", "")]
+        return f"An order may be returned within 30 days of delivery [{source_with(body, 'within 30 days')}]."
+
+    chat.script = script
+    answer = nora.ask(QUESTION)
+    assert answer.writer == "scripted-1"
+    assert answer.sentences[0].text == "An order may be returned within 30 days of delivery."

@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from mesh_core.answers.wording import STOP_WORDS, stem
+from mesh_core.answers.wording import STOP_WORDS, stem, wording_of
 
-__all__ = ["answers_form", "are_things_absent"]
+__all__ = ["answers_form", "are_things_absent", "is_strange"]
 
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*|[.,;:?!()]")
 _IS = re.compile(r"\A\W*(?:what|who)(?:['’]s|\s+(?:is|are|was|were))\s+", re.IGNORECASE)
@@ -40,6 +40,17 @@ _AMOUNTS = frozenset(
     )
 )
 """Words that no answer needs to have."""
+_LIGHT = frozenset(
+    stem(word)
+    for word in _LISTED.findall(
+        """give look need long keep run save spend cover end often die know use start stop bring leave become happen last take
+        find show see tell ask say pay work put hold move want try call come back soon new old still ever else someone
+        something anyone anything everyone two three one once way thing person people company agency employee staff job really
+        actually different another same next own big large small high low good well allowed possible get buy send receive
+        return turn fill hand sign change set help let what"""
+    )
+)
+"""Words that any answer may say otherwise."""
 _COMMON = 5
 """Words that begin with so many of the same letters are taken for one: `insurer`, `insurance`."""
 _YES_NO = re.compile(
@@ -62,6 +73,19 @@ def are_things_absent(question: str, known: frozenset[str]) -> bool:
         known: Stems of the words of the passage and of what stands above it.
     """
     return any(not any(_is_like(word, other) for word in thing for other in known) for thing in _things(question))
+
+
+def is_strange(question: str, known: frozenset[str]) -> bool:
+    """True if a word of the question that carries weight stands in none of the passages that were found for it.
+
+    Passages are found by their words, too: what stands in none of them hardly stands anywhere.
+
+    Args:
+        question: One part of what is asked.
+        known: Stems of the words of all passages, and of what stands above them.
+    """
+    asked = wording_of(question).words - _LIGHT - _AMOUNTS
+    return any(not any(_is_like(word, other) for other in known) for word in asked if len(word) > 2)
 
 
 def _things(question: str) -> Iterator[tuple[str, ...]]:

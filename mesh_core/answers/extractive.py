@@ -3,8 +3,9 @@
 Two things are judged apart. *Which* sentence answers a part of the question: by meaning (its vector beside the question's, alone
 and with its neighbours), by words (how much of what is asked stands in it, in its passage or in the headings above it), and by
 whether it holds the kind of thing that is asked for. *Whether* it answers at all: by its meaning, as words are shared with a page
-about the same thing, too; but where hardly a word of the question stands there, more of it is wanted. Nothing is said if no
-sentence is good enough: a wrong passage read out is worse than none.
+about the same thing, too; but where hardly a word of the question stands there, what it asks for by name does not, or a word of
+it stands in no passage at all, more of it is wanted. Nothing is said if no sentence is good enough: a wrong passage read out is
+worse than none.
 """
 
 from __future__ import annotations
@@ -16,7 +17,7 @@ from typing import TYPE_CHECKING
 
 from mesh_core.answers.answer import Citation, Sentence, Span
 from mesh_core.answers.asked_parts import answers_kind, asked_parts, parts_by_ask
-from mesh_core.answers.asked_things import answers_form, are_things_absent
+from mesh_core.answers.asked_things import answers_form, are_things_absent, is_strange
 from mesh_core.answers.candidates import Candidate, are_alike, candidates_in, is_row, items_behind, nearest
 from mesh_core.answers.passage_counts import lacks_count
 from mesh_core.answers.wording import wording_of
@@ -39,6 +40,8 @@ _UNKIND = 0.9
 """What is left of a score if the sentence holds nothing of the kind that is asked for."""
 _UNTHINGED = 0.8
 """What is left of a score if nothing there is called what the question asks for."""
+_STRANGE = 0.9
+"""What is left of a score if a word of the question stands in no passage at all."""
 _NEAR = 0.9
 """What a further sentence must reach of the best one's score."""
 _DOUBT, _SHARED = 0.35, 0.3
@@ -81,7 +84,9 @@ def extract(question: str, citations: Sequence[Citation], embedder: Embedder) ->
     Raises:
         EmbedderUnavailable: as `Embedder.embed` does.
     """
-    candidates = nearest(question, [candidate for citation in citations for candidate in candidates_in(citation)])
+    every = [candidate for citation in citations for candidate in candidates_in(citation)]
+    known = frozenset().union(*(it.known for it in every))
+    candidates = nearest(question, every)
     if not candidates:
         return Extract()
     parts = asked_parts(question)
@@ -92,8 +97,9 @@ def extract(question: str, citations: Sequence[Citation], embedder: Embedder) ->
     chosen: list[Candidate] = []
     answered: set[str] = set()
     for number, part in enumerate(parts):
+        left = _STRANGE if is_strange(part, known) else 1.0
         scored = [
-            _scored(part, candidates[place], (float(alone[place, number]) + float(around[row, number])) / 2)
+            _scored(part, candidates[place], left * (float(alone[place, number]) + float(around[row, number])) / 2)
             for row, place in enumerate(first)
         ]
         good = _good(scored)

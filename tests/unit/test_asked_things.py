@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mesh_core.answers.asked_things import answers_form, are_things_absent
+from mesh_core.answers.asked_things import answers_form, are_things_absent, is_strange
 from mesh_core.answers.wording import wording_of
 
 
@@ -63,3 +63,12 @@ def test_a_definition_a_ruling_and_a_name_have_the_form_of_an_answer(question, b
 
 def test_other_questions_ask_for_no_form():
     assert not answers_form("How much is a pass?", "A pass must be paid.")
+
+
+def test_a_word_that_stands_in_no_passage_is_strange_unless_it_carries_no_weight():
+    huts = known("Guests pay for the hut by card. Insurance covers rescues; the limit is two nights.")
+    assert is_strange("Do guests pay for acupuncture?", huts)
+    assert is_strange("May guests bring a babysitter?", huts)
+    assert not is_strange("How often may guests come back to the hut?", huts)
+    assert not is_strange("Which insurer covers rescues?", huts)
+    assert not is_strange("What's the maximum number of nights?", huts)

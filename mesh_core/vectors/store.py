@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
 
-from mesh_core.expressions.binding import is_false
+from mesh_core.expressions.binding import is_false, is_true
 from mesh_core.expressions.tree import Expression
 from mesh_core.vectors.passages import Candidate, Hit, Passage
 
@@ -78,6 +78,11 @@ class AllowedScope:
     def is_empty(self) -> bool:
         """True if nothing may be found, so that no store need be asked."""
         return is_false(self.filter)
+
+    @property
+    def allows_all(self) -> bool:
+        """True if every passage of a version may be found."""
+        return is_true(self.filter) and not self.excluded_tags
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,8 +26,7 @@ from mesh_core.vectors.weaviate_objects import insert_all
 from mesh_core.vectors.word_pairs import with_word_pairs
 
 __all__ = [
-    "RETURNED",
-    "SHOWN",
+    "READ",
     "TAG_SETS",
     "WeaviateRows",
     "attribute_property",
@@ -39,11 +38,9 @@ __all__ = [
     "tag_sets_settings",
 ]
 
-RETURNED = ("passage_id", "document", "title", "heading", "text", "start", "end", "page", "tags", "attributes")
-"""The properties a stored passage is made of."""
-
-SHOWN = ("document", "title", "page", "attributes")
-"""The properties a candidate is made of."""
+_INTERVAL = ("valid_from", "valid_to")
+READ = ("passage_id", "document", "title", "heading", "text", "start", "end", "page", "tags", "attributes", *_INTERVAL)
+"""The properties a stored passage is made of, and its interval."""
 
 TAG_SETS = "Mesh_tag_sets_by_domain"
 """The collection of all tag sets that occur in any collection; encoded names never look like it."""
@@ -51,7 +48,7 @@ TAG_SETS = "Mesh_tag_sets_by_domain"
 _EXACT_UP_TO = 40_000
 """A filter that keeps at most so many passages is answered by comparing all of them."""
 
-_ROW = ("passage_id", "digest", "valid_from", "valid_to")
+_ROW = ("passage_id", "digest", *_INTERVAL)
 _KINDS: Mapping[type, DataType] = {str: DataType.TEXT, int: DataType.INT, float: DataType.NUMBER, bool: DataType.BOOL}
 _NAMESPACE = uuid.UUID("0f0e3d9c-58f6-5f0c-8f0a-2f5d6c1b9e11")
 _PAGE = 1000
@@ -79,7 +76,7 @@ def collection_settings(*, dimensions: int, attributes: Mapping[str, type]) -> d
         index_searchable=True,
         tokenization=Tokenization.WORD,
     )
-    interval = [_filterable(name, DataType.INT, index_range_filters=True) for name in ("valid_from", "valid_to")]
+    interval = [_filterable(name, DataType.INT, index_range_filters=True) for name in _INTERVAL]
     texts = [_filterable(name, DataType.TEXT) for name in ("passage_id", "tag_set")]
     index = Configure.VectorIndex.hnsw(
         distance_metric=VectorDistances.COSINE,
@@ -120,7 +117,7 @@ def read_declaration(collection: Any) -> tuple[int, dict[str, type]]:  # noqa: A
 
 
 def stored_passage(properties: Mapping[str, Any]) -> StoredPassage:
-    """The passage that an object's `RETURNED` properties stand for."""
+    """The passage that an object's `READ` properties stand for."""
     copied = {name: properties[name] for name in ("document", "title", "heading", "text", "start", "end")}
     return StoredPassage(
         id=properties["passage_id"],
@@ -132,7 +129,7 @@ def stored_passage(properties: Mapping[str, Any]) -> StoredPassage:
 
 
 def candidate(properties: Mapping[str, Any]) -> Candidate:
-    """What an object's `SHOWN` properties say."""
+    """What is shown of an object before it is among the best."""
     return Candidate(properties["document"], properties["title"], properties.get("page"), json.loads(properties["attributes"]))
 
 

@@ -8,23 +8,17 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 import weaviate
-from weaviate.classes.aggregate import GroupByAggregate
 from weaviate.classes.init import AdditionalConfig, Auth, Timeout
 from weaviate.classes.query import Filter, HybridFusion
 from weaviate.exceptions import WeaviateBaseError
 
-from mesh_core.expressions.binding import is_true
-from mesh_core.expressions.errors import Unsupported
-from mesh_core.expressions.tree import Expression
-from mesh_core.expressions.weaviate import Everything, Nothing, to_weaviate
-from mesh_core.vectors.enumeration import enumerated
 from mesh_core.vectors.fusion import CANDIDATES
-from mesh_core.vectors.identifiers import attribute_field
 from mesh_core.vectors.passages import Hit, InvalidPassage, Passage, check_vector
-from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
+from mesh_core.vectors.scopes import check_declaration, missing_attributes
 from mesh_core.vectors.staging import check_version, erase, prune, stage, unstage
 from mesh_core.vectors.store import (
     DEFAULT_ALPHA,
@@ -36,14 +30,13 @@ from mesh_core.vectors.store import (
     StoreUnavailable,
 )
 from mesh_core.vectors.weaviate_collections import WeaviateCollections, missing
+from mesh_core.vectors.weaviate_filters import WeaviateFilters, at_version
 from mesh_core.vectors.weaviate_keywords import WeaviateScope, count_of, in_full, repeated, words_of
 from mesh_core.vectors.weaviate_rows import (
-    RETURNED,
-    SHOWN,
+    READ,
     WeaviateRows,
     attribute_property,
     candidate,
-    exact,
     read_declaration,
     stored_passage,
 )
@@ -52,6 +45,8 @@ from mesh_core.vectors.word_weights import WordWeights
 
 __all__ = ["WeaviateStore"]
 
+_COMPARED_AT_ONCE = 10_000
+"""So many passages are compared one by one as quickly as by the graph of their neighbours, and none is missed."""
 _BESIDE = 4
 """Counts of words at work at once."""
 _MOST_TAG_SETS = 10_000
@@ -63,8 +58,6 @@ class WeaviateStore:
 
     def __init__(self, host: str, *, http_port: int, grpc_port: int, secure: bool = False, api_key: str | None = None) -> None:
         self._address = f"{host}:{http_port}"
-        self._tag_sets = VersionMemory[Mapping[str, Sequence[str]]]()
-        self._values = VersionMemory[Sequence[str]]()
         self._declared: dict[str, tuple[int, dict[str, type]]] = {}
         self._beside = ThreadPoolExecutor(_BESIDE, thread_name_prefix="weaviate")
         self._weights = WordWeights(self._beside.map)
@@ -81,6 +74,7 @@ class WeaviateStore:
                 skip_init_checks=True,  # they ask a package registry for a newer client
             )
         self._collections = WeaviateCollections(self._client)
+        self._filters = WeaviateFilters(self._collections)
         if not self._client.is_ready():
             self._client.close()
             raise StoreUnavailable(f"Weaviate at {self._address} does not answer as ready: start it, or correct MESH_VECTORS.")
@@ -168,31 +162,23 @@ class WeaviateStore:
             if where is None:
                 return []
             used = self._collections.use(collection)
-            collection_query = used.query
-            words = with_word_pairs(text) if alpha < 1 else ""
-            answer = collection_query.hybrid(
-                query=self._weighed(words, collection, used, where) if words.strip() else words,
-                vector=asked,
-                alpha=alpha if text.strip() else 1,
+            words, is_all = self._weighed(with_word_pairs(text) if alpha < 1 else "", collection, used, where)
+            found = partial(
+                _found, used, query=words, vector=asked, alpha=alpha if words.strip() else 1,
                 limit=max(CANDIDATES, limit) if arrange else limit,
-                filters=where,
-                query_properties=["indexed_text"],
-                fusion_type=HybridFusion.RELATIVE_SCORE,
-                return_properties=list(SHOWN if arrange else RETURNED),
-            )
-            best = list(answer.objects)
-            if arrange:
-                chosen = [best[place].uuid for place in arrange([candidate(item.properties) for item in best])][:limit]
-                given = collection_query.fetch_objects_by_ids(chosen, limit=limit, return_properties=list(RETURNED)).objects
-                whole = {item.uuid: item for item in given}
-                best = [whole[key] for key in chosen if key in whole]
-        return [Hit(stored_passage(item.properties), rank) for rank, item in enumerate(best, start=1)]
+            )  # fmt: skip
+            best = found() if is_all and scope.allows_all else found(filters=where)
+            if not all(it["valid_from"] <= version < it["valid_to"] for it in best):
+                best = found(filters=where)  # a later version is being staged since all were counted
+        if arrange:
+            best = [best[place] for place in arrange([candidate(properties) for properties in best])]
+        return [Hit(stored_passage(properties), rank) for rank, properties in enumerate(best[:limit], start=1)]
 
     def count(self, collection: str, version: int) -> int:
         """See VectorStore."""
         check_version(version)
         with self._reported(collection):
-            found = self._collections.use(collection).aggregate.over_all(filters=_at(version), total_count=True)
+            found = self._collections.use(collection).aggregate.over_all(filters=at_version(version), total_count=True)
         return int(found.total_count or 0)
 
     def close(self) -> None:
@@ -213,72 +199,27 @@ class WeaviateStore:
             dimensions, attributes = self._declared[collection]
             try:
                 asked = check_vector(vector, dimensions=dimensions, what="the question")
-                return asked.tolist(), self._where(collection, version=version, scope=scope, attributes=attributes)
+                return asked.tolist(), self._filters.where(collection, version=version, scope=scope, attributes=attributes)
             except (InvalidPassage, CollectionMismatch):
                 if is_fresh:
                     raise
         raise AssertionError("the second turn returns or raises")
 
-    def _weighed(self, words: str, collection: str, used: Any, where: Any) -> str:  # noqa: ANN401
-        """The words, said so that each weighs what it does among the permitted passages."""
+    def _weighed(self, words: str, collection: str, used: Any, where: Any) -> tuple[str, bool]:  # noqa: ANN401
+        """The words, said so that each weighs what it does among the permitted passages.
+
+        And whether these are all there are, and so many that the graph beats comparing each: then no filter need be built.
+        """
         counts = words_of(words)
         if not counts:
-            return words
+            return words, False
         total = count_of(used)
         key = (collection, total, in_full(where))
         weights = self._weights.weights(counts, at=key, count=lambda: WeaviateScope(used, where, total))
-        return repeated(counts, weights) if weights else words
+        return (repeated(counts, weights), False) if weights else (words, total > _COMPARED_AT_ONCE)
 
     def _declaration(self, name: str) -> tuple[int, dict[str, type]]:
         return read_declaration(self._collections.existing(name))
-
-    def _where(self, collection: str, *, version: int, scope: AllowedScope, attributes: Mapping[str, type]) -> Any:  # noqa: ANN401
-        """The one pre-filter of both searches: version, permitted rows, permitted tag sets; None if no tag set is permitted."""
-        where = _at(version)
-        if not is_true(scope.filter):
-            bound = over_fields(scope.filter, collection=collection, attributes=attributes, text=exact)
-            permitted = self._compiled(bound, collection=collection, version=version, attributes=attributes)
-            if isinstance(permitted, Nothing):
-                return None
-            if not isinstance(permitted, Everything):
-                where = where & permitted
-        if scope.excluded_tags:
-            known = self._tag_sets.known(collection, version, "tags", lambda: self._read_tag_sets(collection))
-            allowed = allowed_tag_sets(known, scope.excluded_tags)
-            if not allowed:
-                return None
-            where = where & Filter.by_property("tag_set").contains_any(allowed)
-        return where
-
-    def _compiled(self, bound: Expression, *, collection: str, version: int, attributes: Mapping[str, type]) -> Any:  # noqa: ANN401
-        """The filter; where only a negation could say it, a list of the version's allowed values says it instead."""
-        texts = {attribute_field(name) for name, kind in attributes.items() if kind is str}
-
-        def values(field: str) -> Sequence[str] | None:
-            if field not in texts:
-                return None
-            return self._values.known(collection, version, field, lambda: self._read_values(collection, version, field))
-
-        try:
-            return to_weaviate(bound)
-        except Unsupported:
-            pass
-        try:
-            return to_weaviate(enumerated(bound, values))
-        except Unsupported as error:
-            raise CollectionMismatch(f"Weaviate cannot evaluate the filter on {collection}: {error}") from error
-
-    def _read_values(self, collection: str, version: int, field: str) -> Sequence[str]:
-        """Every value of a text field at the version. Raises: CollectionMismatch, if they are too many to list."""
-        aggregate = self._collections.use(collection).aggregate
-        grouping = GroupByAggregate(prop=field, limit=_MOST_VALUES + 1)
-        groups = aggregate.over_all(group_by=grouping, filters=_at(version), total_count=True).groups
-        if len(groups) > _MOST_VALUES:
-            raise CollectionMismatch(
-                f"Weaviate cannot evaluate a negative filter on {collection}: {field} has more than "
-                f"{_MOST_VALUES} values. Use = or IN."
-            )
-        return sorted(str(group.grouped_by.value) for group in groups)
 
     def _is_missing(self, collection: str) -> bool:
         try:
@@ -287,16 +228,9 @@ class WeaviateStore:
             return False
 
     def _forget(self, collection: str) -> None:
-        self._tag_sets.forget(collection)
-        self._values.forget(collection)
+        self._filters.forget(collection)
         self._weights.forget(collection)
         self._declared.pop(collection, None)
-
-    def _read_tag_sets(self, collection: str) -> Mapping[str, Sequence[str]]:
-        wanted = Filter.by_property("collection").equal(collection)
-        found = self._collections.tag_sets(collection).query.fetch_objects(filters=wanted, limit=_MOST_TAG_SETS)
-        rows: Iterator[dict[str, Any]] = (dict(item.properties) for item in found.objects)
-        return {row["tag_set"]: row.get("tags") or () for row in rows}
 
     @contextmanager
     def _reported(self, collection: str | None = None) -> Iterator[None]:
@@ -316,5 +250,9 @@ def _from(version: int) -> Any:  # noqa: ANN401
     return Filter.by_property("valid_from").equal(version)
 
 
-def _at(version: int) -> Any:  # noqa: ANN401
-    return Filter.by_property("valid_from").less_or_equal(version) & Filter.by_property("valid_to").greater_than(version)
+def _found(used: Any, **asked: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401
+    """What is stored of the best, best first: texts of all candidates, because reading a few once more would cost more."""
+    answer = used.query.hybrid(
+        **asked, query_properties=["indexed_text"], fusion_type=HybridFusion.RELATIVE_SCORE, return_properties=list(READ)
+    )
+    return [item.properties for item in answer.objects]

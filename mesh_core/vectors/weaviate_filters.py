@@ -1,0 +1,102 @@
+"""The one pre-filter of both of Weaviate's searches: version, permitted rows, permitted tag sets.
+
+Owns what must be known of a version to say it in positive operators: its tag sets, and values of fields under a negation. Loaded
+only with the Weaviate store.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from weaviate.classes.aggregate import GroupByAggregate
+from weaviate.classes.query import Filter
+
+from mesh_core.expressions.binding import is_true
+from mesh_core.expressions.errors import Unsupported
+from mesh_core.expressions.tree import Expression
+from mesh_core.expressions.weaviate import Everything, Nothing, to_weaviate
+from mesh_core.vectors.enumeration import enumerated
+from mesh_core.vectors.identifiers import attribute_field
+from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, over_fields
+from mesh_core.vectors.store import AllowedScope, CollectionMismatch
+from mesh_core.vectors.weaviate_collections import WeaviateCollections
+from mesh_core.vectors.weaviate_rows import exact
+
+__all__ = ["WeaviateFilters", "at_version"]
+
+_MOST_TAG_SETS = 10_000
+_MOST_VALUES = 1000
+
+
+def at_version(version: int) -> Any:  # noqa: ANN401
+    """The filter that keeps what readers of the version see."""
+    return Filter.by_property("valid_from").less_or_equal(version) & Filter.by_property("valid_to").greater_than(version)
+
+
+class WeaviateFilters:
+    """Makes the filter of a scope; remembers what was read of versions."""
+
+    def __init__(self, collections: WeaviateCollections) -> None:
+        self._collections = collections
+        self._tag_sets = VersionMemory[Mapping[str, Sequence[str]]]()
+        self._values = VersionMemory[Sequence[str]]()
+
+    def where(self, collection: str, *, version: int, scope: AllowedScope, attributes: Mapping[str, type]) -> Any:  # noqa: ANN401
+        """The filter; None if nothing is permitted."""
+        where = at_version(version)
+        if not is_true(scope.filter):
+            bound = over_fields(scope.filter, collection=collection, attributes=attributes, text=exact)
+            permitted = self._compiled(bound, collection=collection, version=version, attributes=attributes)
+            if isinstance(permitted, Nothing):
+                return None
+            if not isinstance(permitted, Everything):
+                where = where & permitted
+        if scope.excluded_tags:
+            known = self._tag_sets.known(collection, version, "tags", lambda: self._read_tag_sets(collection))
+            allowed = allowed_tag_sets(known, scope.excluded_tags)
+            if not allowed:
+                return None
+            where = where & Filter.by_property("tag_set").contains_any(allowed)
+        return where
+
+    def forget(self, collection: str) -> None:
+        """Nothing of the collection is remembered."""
+        self._tag_sets.forget(collection)
+        self._values.forget(collection)
+
+    def _compiled(self, bound: Expression, *, collection: str, version: int, attributes: Mapping[str, type]) -> Any:  # noqa: ANN401
+        """The filter; where only a negation could say it, a list of the version's allowed values says it instead."""
+        texts = {attribute_field(name) for name, kind in attributes.items() if kind is str}
+
+        def values(field: str) -> Sequence[str] | None:
+            if field not in texts:
+                return None
+            return self._values.known(collection, version, field, lambda: self._read_values(collection, version, field))
+
+        try:
+            return to_weaviate(bound)
+        except Unsupported:
+            pass
+        try:
+            return to_weaviate(enumerated(bound, values))
+        except Unsupported as error:
+            raise CollectionMismatch(f"Weaviate cannot evaluate the filter on {collection}: {error}") from error
+
+    def _read_values(self, collection: str, version: int, field: str) -> Sequence[str]:
+        """Every value of a text field at the version. Raises: CollectionMismatch, if they are too many to list."""
+        aggregate = self._collections.use(collection).aggregate
+        grouping = GroupByAggregate(prop=field, limit=_MOST_VALUES + 1)
+        groups = aggregate.over_all(group_by=grouping, filters=at_version(version), total_count=True).groups
+        if len(groups) > _MOST_VALUES:
+            raise CollectionMismatch(
+                f"Weaviate cannot evaluate a negative filter on {collection}: {field} has more than "
+                f"{_MOST_VALUES} values. Use = or IN."
+            )
+        return sorted(str(group.grouped_by.value) for group in groups)
+
+    def _read_tag_sets(self, collection: str) -> Mapping[str, Sequence[str]]:
+        wanted = Filter.by_property("collection").equal(collection)
+        found = self._collections.tag_sets(collection).query.fetch_objects(filters=wanted, limit=_MOST_TAG_SETS)
+        rows: Iterator[dict[str, Any]] = (dict(item.properties) for item in found.objects)
+        return {row["tag_set"]: row.get("tags") or () for row in rows}

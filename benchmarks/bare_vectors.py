@@ -32,7 +32,7 @@ class BareStore(Protocol):
         """Ids of the nearest vectors."""
 
     def hybrid(self, text: str, vector: npt.NDArray[np.float32], limit: int) -> list[str]:
-        """Ids of the best by words and vectors together, as the client fuses by default."""
+        """Ids of the best by words and vectors together, as the client fuses them: by relative scores, LanceDB by ranks."""
 
 
 class _BareLanceDb:
@@ -89,7 +89,11 @@ class _BareWeaviate:
         return [str(item.properties["key"]) for item in answer.objects]
 
     def hybrid(self, text: str, vector: npt.NDArray[np.float32], limit: int) -> list[str]:
-        answer = self._collection.query.hybrid(text, vector=vector.tolist(), limit=limit, query_properties=["text"])
+        from mesh_core.vectors.store import DEFAULT_ALPHA
+
+        answer = self._collection.query.hybrid(
+            text, vector=vector.tolist(), limit=limit, alpha=DEFAULT_ALPHA, query_properties=["text"]
+        )
         return [str(item.properties["key"]) for item in answer.objects]
 
 

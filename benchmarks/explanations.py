@@ -177,7 +177,12 @@ MEANINGS: Mapping[str, str] = {
         for what, words in (
             ("recall", "first 10 of an index of only these, by hybrid search"),
             ("p50", "`mesh.retrieve`, 10 passages, median"),
+            ("p95", "the slowest of twenty"),
         )
+    },
+    **{
+        f"governed_retrieval.{store}_first_in_scope": "the first question of a new reader of a tenth: its words are counted"
+        for store in ("lancedb", "weaviate")
     },
     "retrieval.ask_answered": "35 questions with an answer, asked with `mesh.ask` without a model: something is said",
     "retrieval.ask_from_its_page": "… and a page that holds the answer is among what is cited",
@@ -233,13 +238,6 @@ WHY_MISSED: Mapping[str, str] = {
         "Of about 15 µs the engine takes 9 and the look-up of the head 4; what lies above the bar is waiting for a core: "
         "compare `checks.engine_p99`, and run it on an idle machine."
     ),
-    **{
-        f"governed_retrieval.weaviate_recall_at_{share}": (
-            "Measured when Weaviate's BM25 weighed words by how many passages of the whole collection hold them; since then they "
-            "weigh what they weigh among the permitted, as in LanceDB."
-        )
-        for share in ("50", "10", "1", "0_1")
-    },
     "retrieval.lancedb_p50": (
         "The adapter asks LanceDB for 100 candidates of each kind, where the bare hybrid query takes 5 rows, and reads names and "
         "titles of the candidates. Most of what both spend besides is the embedding of the question."

@@ -2,11 +2,14 @@
 
 The collection is made of a real handbook's passages, each many times over with some words left out and its vector turned a
 little: near-duplicates, which are hard on graphs. Every passage stands under one of a thousand headings, at random; the policies
-are row filters on them. The oracle of a policy is a product that holds only what it permits, asked by its owner.
+are row filters on them. The oracle of a policy is a product that holds only what it permits, asked by its owner; that of the
+policy that permits all is the collection itself. Both sides of a latency embed the question, in words that nobody has used.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 import re
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -41,6 +44,7 @@ _WORDS = 90
 _TURN = 0.35
 """How far a copy's vector is turned: the length of the noise beside the unit vector."""
 _LIMIT = 10
+_Ask = Callable[[str], object]
 _ROUNDS = 3
 _REFERENCE = re.compile(r"\bref([a-z]{5})\b")
 _SHARES: Mapping[str, tuple[str, range]] = {
@@ -123,18 +127,24 @@ def governed_retrieval(bench: Bench) -> Iterator[Figure]:
 def _measured(store: str, server: MeshProcess, shelf: _Shelf, peer: AbstractContextManager[BareStore]) -> Iterator[Figure]:
     documents: list[Document] = [(str(n), text, shelf.vectors[n]) for n, text in enumerate(shelf.texts)]
     _publish(server, shelf)
+    words = f"the bare {store} client over everything: question embedded in process, its own hybrid query"
     with server.user("user:olga") as owner, peer as client, ExitStack() as readers:
         client.insert(documents)
         asked = {share: readers.enter_context(server.user(f"user:reader-{share.replace('_', '-')}")) for share in _SHARES}
         for share, reader in asked.items():
-            recall = _recall(shelf, reader, owner, oracle=f"shelf.only-{share.replace('_', '-')}.pages")
+            oracle = f"shelf.{'all' if share == '100' else f'only-{share}'.replace('_', '-')}.pages"
+            recall = _recall(shelf, reader, owner, oracle=oracle)
             yield Figure(f"governed_retrieval.{store}_recall_at_{share}", recall, "of 1", bar=Bar("≥", 0.99))
+        newcomers = zip(_newcomers(server, owner), shelf.questions, strict=False)
+        first = [_milliseconds(ask, f"{question} (first)") for ask, question in newcomers]
         ours, theirs = _latencies(shelf, asked, client)
-    words = f"the bare {store} client over everything: question embedded in process, its own hybrid query"
-    bare = percentile(theirs, 0.5)
     for share, durations in ours.items():
-        name = f"governed_retrieval.{store}_p50_at_{share}"
-        yield Figure(name, percentile(durations, 0.5), "ms", words, bare, Bar("≤", 1.2, of="ratio"))
+        bar = Bar("≤", 1.2, of="ratio") if share == "100" else None
+        for part, at in (("p50", 0.5), ("p95", 0.95)):
+            name = f"governed_retrieval.{store}_{part}_at_{share}"
+            yield Figure(name, percentile(durations, at), "ms", words, percentile(theirs, at), bar if part == "p50" else None)
+    settled = percentile(ours["10"], 0.5)
+    yield Figure(f"governed_retrieval.{store}_first_in_scope", percentile(first, 0.5), "ms", "later questions", settled)
 
 
 def _publish(server: MeshProcess, shelf: _Shelf) -> None:
@@ -142,7 +152,8 @@ def _publish(server: MeshProcess, shelf: _Shelf) -> None:
     with server.administrator() as mesh:
         mesh.admin.create_domain("shelf", owners=["user:olga"])
     with server.user("user:olga") as owner, publishing_with(_ShelfEmbedder(shelf)):
-        shelves = {"all": range(1000), **{f"only-{share.replace('_', '-')}": it for share, (_, it) in _SHARES.items()}}
+        only = {f"only-{share.replace('_', '-')}": it for share, (_, it) in _SHARES.items() if share != "100"}
+        shelves = {"all": range(1000), **only}
         for product, headings in shelves.items():
             folder = shelf.write(server.home.parent / f"{server.home.name}-{product}", headings)
             contract = folder.with_suffix(".yaml")
@@ -164,6 +175,16 @@ def _recall(shelf: _Shelf, reader: Mesh, owner: Mesh, *, oracle: str) -> float:
     return found / max(1, wanted)
 
 
+def _newcomers(server: MeshProcess, owner: Mesh) -> Iterator[_Ask]:
+    """Readers of a tenth each, none of whom has asked."""
+    for digit in range(10):
+        name = f"user:newcomer-{digit}"
+        server.token(name)
+        owner.grant(name, "shelf.all", actions=["read"], rows=f"heading like 'p_{digit}%'")
+        with server.user(name) as reader:
+            yield partial(_retrieved, reader)
+
+
 def _latencies(shelf: _Shelf, asked: Mapping[str, Mesh], client: BareStore) -> tuple[dict[str, list[float]], list[float]]:
     """Milliseconds of each question, in turns: governed by share, and bare with its embedding."""
     from mesh_core.embedding import open_embedder
@@ -179,9 +200,10 @@ def _latencies(shelf: _Shelf, asked: Mapping[str, Mesh], client: BareStore) -> t
     for number in range(_ROUNDS + 1):
         for question in shelf.questions:
             for share, reader in asked.items():
-                elapsed = _milliseconds(partial(_retrieved, reader), question, next(takes))
-                ours[share] += [elapsed] if number else []
-            elapsed = _milliseconds(bare, question, next(takes))
+                if share == "100" or number < 2:
+                    elapsed = _milliseconds(partial(_retrieved, reader), f"{question} (take {next(takes)})")
+                    ours[share] += [elapsed] if number else []
+            elapsed = _milliseconds(bare, f"{question} (take {next(takes)})")
             theirs += [elapsed] if number else []
     return ours, theirs
 
@@ -190,11 +212,9 @@ def _retrieved(reader: Mesh, question: str) -> object:
     return reader.retrieve("shelf.all.pages", question, limit=_LIMIT)
 
 
-def _milliseconds(ask: Callable[[str], object], question: str, take: int) -> float:
-    """How long an answer takes to a question in words nobody has used: the gateway keeps vectors of questions asked before."""
-    asked = f"{question} (take {take})"
+def _milliseconds(ask: _Ask, question: str) -> float:
     begin = time.perf_counter()
-    ask(asked)
+    ask(question)
     return (time.perf_counter() - begin) * 1e3
 
 
@@ -202,13 +222,12 @@ def _shelf(bench: Bench) -> _Shelf:
     import numpy as np
 
     from domain_sdk.documents import passages, read_documents
-    from mesh_core.embedding import open_embedder
 
     handbook = handbook_of(bench.folder / "handbook", most_pages=bench.scaled(246, least=12))
     read = read_documents(handbook.folder, on_problem=lambda problem: None)
     whole = [_words(text.text) for document in read for text in passages(document)]
     kept = [words for words in whole if len(words) > 20]
-    originals = open_embedder().embed([" ".join(words) for words in kept])
+    originals = _embedded([" ".join(words) for words in kept])
     random = np.random.default_rng(11)
     total = bench.scaled(_PASSAGES, least=1000)
     sources = np.arange(total) % len(kept)
@@ -220,6 +239,23 @@ def _shelf(bench: Bench) -> _Shelf:
         words = [word for word in kept[source] if random.random() > 0.15]
         texts.append(f"ref{_letters(number)} {' '.join(words)}.")
     return _Shelf(texts, [int(it) for it in random.permutation(total) % 1000], vectors, [it for it, _ in handbook.questions])
+
+
+def _embedded(texts: Sequence[str]) -> npt.NDArray[np.float32]:
+    """The vectors of the texts, kept in the user's cache: no figure here is of embedding them."""
+    import numpy as np
+
+    from mesh_core.embedding import MiniLm, open_embedder
+
+    base = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "domain-mesh" / "bench"
+    file = base / f"shelf-{hashlib.sha256(chr(0).join([MiniLm.model, *texts]).encode()).hexdigest()[:16]}.npy"
+    if not file.exists():
+        base.mkdir(parents=True, exist_ok=True)
+        made = file.with_suffix(f".{os.getpid()}.npy")
+        np.save(made, open_embedder().embed(texts))
+        made.replace(file)
+    found: npt.NDArray[np.float32] = np.load(file)
+    return found
 
 
 def _words(text: str) -> list[str]:

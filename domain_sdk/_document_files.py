@@ -9,7 +9,7 @@ import glob
 import os
 import re
 import stat
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
 from pathlib import Path, PurePath
@@ -113,19 +113,29 @@ def named_files(paths: str | Path | Sequence[Path]) -> list[tuple[Path, str]]:
     match paths:
         case str() if glob.has_magic(paths):
             fixed = _fixed_part(paths)
-            found = [Path(path) for path in glob.iglob(paths, recursive=True)]
+            found = [path for path in map(Path, glob.iglob(paths, recursive=True)) if not path.is_dir()]
         case str() | Path() if Path(paths).is_dir():
             fixed = Path(paths)
-            found = [path for path in fixed.rglob("*") if not any(part.startswith(".") for part in path.relative_to(fixed).parts)]
+            found = list(_below(fixed))
         case str() | Path():
             fixed, found = Path(paths).parent, [Path(paths)]
         case _:
-            found = [Path(path) for path in paths]
+            found = [path for path in map(Path, paths) if not path.is_dir()]
             fixed = Path(os.path.commonpath([path.parent.absolute() for path in found])) if found else Path()
             found = [path.absolute() for path in found]
-    named = [(path, path.relative_to(fixed).as_posix()) for path in found if not path.is_dir()]
+    named = [(path, path.relative_to(fixed).as_posix()) for path in found]
     heard = {path.with_suffix("") for path, _ in named if path.suffix.lower() in AUDIO}
     return sorted((it for it in named if not _is_sidecar(it[0], heard)), key=lambda it: it[1])
+
+
+def _below(folder: Path) -> Iterator[Path]:
+    """Every file below it but hidden ones; a folder that is linked to or cannot be listed stands for what is in it."""
+    closed: list[Path] = []
+    for place, folders, files in os.walk(folder, onerror=lambda error: closed.append(Path(error.filename))):
+        folders[:] = [name for name in folders if not name.startswith(".")]
+        linked = [name for name in folders if Path(place, name).is_symlink()]
+        yield from (Path(place, name) for name in (*files, *linked) if not name.startswith("."))
+    yield from closed
 
 
 def _is_sidecar(path: Path, heard: set[Path]) -> bool:
@@ -172,7 +182,12 @@ def read_file(path: Path, name: str, extractor: Extractor, transcriber: Transcri
 
 def check_file(path: Path, name: str) -> None:
     """Returns if the file can be read to an end and its name can be written down. Raises: Unreadable, OSError."""
-    if not stat.S_ISREG(path.stat().st_mode):
+    kind = path.stat().st_mode
+    if stat.S_ISDIR(kind) and path.is_symlink():
+        raise Unreadable("it is a link to a folder, which is not followed: put the folder itself there.")
+    if stat.S_ISDIR(kind):
+        raise Unreadable("it is a folder that cannot be listed, and what is in it is left out: check its permissions.")
+    if not stat.S_ISREG(kind):
         raise Unreadable("it is no ordinary file (a pipe, a device or a socket): remove it.")
     if _NO_TEXT.search(name):
         raise Unreadable("its name is not UTF-8: rename it.")

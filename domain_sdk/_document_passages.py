@@ -213,7 +213,7 @@ def _heard(document: Document, piece: _Piece) -> str:
     if not within:
         return ""
     speakers = ", ".join(dict.fromkeys(anchor.speaker for anchor in within if anchor.speaker))
-    return f"{speakers} {_clock(within[0].begin)}–{_clock(within[-1].end)}".strip()
+    return f"{speakers} {_clock(within[0].begin)}–{_clock(max(anchor.end for anchor in within))}".strip()
 
 
 def _clock(seconds: float) -> str:

@@ -141,12 +141,22 @@ class DocumentPipeline:
             is_over.set()
             reader.join(timeout=10)
 
+    def _key(self, path: Path, name: str) -> str:
+        sidecar = sidecar_of(path)
+        engine = self.transcriber.name if self.transcriber is not None and hears(path) else ""
+        return self.cache.key(name, path, *([sidecar] if sidecar else []), model=self.embedder.model, engine=engine)
+
+    def _is_still(self, key: str, path: Path, name: str) -> bool:
+        """True if the file holds what it held: else what was read of it would be kept as what it no longer is."""
+        try:
+            return self._key(path, name) == key
+        except OSError:
+            return False
+
     def _prepared(self, path: Path, name: str, extractor: Extractor) -> _Prepared | DocumentProblem:
         try:
             check_file(path, name)
-            sidecar = sidecar_of(path)
-            engine = self.transcriber.name if self.transcriber is not None and hears(path) else ""
-            key = self.cache.key(name, path, *([sidecar] if sidecar else []), model=self.embedder.model, engine=engine)
+            key = self._key(path, name)
         except Unreadable as error:
             return problem_of(path, str(error))
         except OSError as error:
@@ -158,6 +168,8 @@ class DocumentPipeline:
         document = read_file(path, name, extractor, self.transcriber)
         if isinstance(document, DocumentProblem):
             return document
+        if not self._is_still(key, path, name):
+            return DocumentProblem(path, "it changed while it was read: publish it again when nobody writes to it.")
         prepared = _prepared(document, key)
         return (
             prepared if prepared.texts else DocumentProblem(path, "it holds headings and no text below them: fill or remove it.")

@@ -23,6 +23,8 @@ _TIMING = re.compile(r"\s*((?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3})\s+-->\s+((?:\d+:)?
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
 _TAG = re.compile(r"</?[^>]*>")
 _NAMED = re.compile(r"(?:>>\s*)?(?:\[([^\]\n]{1,40})\]:?|([^\W\d_][\w.'’ -]{0,38}):)\s+(?=\S)")
+_NO_SPEECH = re.compile(r"(?:WEBVTT|NOTE|STYLE|REGION)\b|X-TIMESTAMP-MAP")
+_NUMBER_OR_TIME = re.compile(r"\s*\d+\s*\Z|.*-->")
 _NEW_PARAGRAPH_SECONDS = 30.0
 
 
@@ -74,10 +76,14 @@ def read_transcript(path: Path) -> Extracted:
 
 
 def _cues(text: str) -> Iterator[Cue]:
+    """The cues; what stands between them without a time that can be read belongs to the one before."""
+    end = -1.0
     for block in re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n").replace("\r", "\n")):
         lines = block.strip("\n").split("\n")
         place = next((number for number, line in enumerate(lines[:2]) if _TIMING.match(line)), None)
         if place is None:
+            if end >= 0 and not _NO_SPEECH.match(lines[0]):
+                yield from _spoken(" ".join(line for line in lines if not _NUMBER_OR_TIME.match(line)), end, end)
             continue
         timing = _TIMING.match(lines[place])
         assert timing is not None
@@ -117,7 +123,7 @@ def _transcribe_cues(text: str) -> list[Cue]:
                 )
                 for it in segments
             ]
-        return list(_item_cues(results))
+        return list(_item_cues(results)) or [Cue(0.0, 0.0, _words(it["transcript"])) for it in results.get("transcripts", ())]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise Unreadable(
             "it is JSON, and no transcript of Amazon Transcribe (results with items): remove or convert it."

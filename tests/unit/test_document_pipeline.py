@@ -11,6 +11,7 @@ import pyarrow as pa
 import pytest
 
 from domain_sdk._document_cache import DocumentCache
+from domain_sdk._document_files import read_file
 from domain_sdk._document_pipeline import DocumentPipeline
 from domain_sdk.documents import Cue
 from mesh_core.embedding import HashingEmbedder, Vectors
@@ -186,3 +187,21 @@ def test_names_around_a_text_are_not_in_what_is_searched(tmp_path: Path) -> None
     assert [row["tags"] for row in rows] == [["pii.name"]] * 2
     searched = " ".join(row["indexed_text"] for row in rows)
     assert not any(name in searched for name in ("Hopper", "Byron", "Katherine", "Johnson"))
+
+
+def test_a_file_that_changes_while_it_is_read_is_told_of_and_not_kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    file, cache = tmp_path / "a.md", DocumentCache(tmp_path / "cache")
+    file.write_text("# Old\n\nThe old rule holds.\n")
+
+    def read(path: Path, *others: object) -> object:
+        path.write_text("# New\n\nThe new rule holds.\n")
+        return read_file(path, *others)  # type: ignore[arg-type]
+
+    monkeypatch.setattr("domain_sdk._document_pipeline.read_file", read)
+    pipeline = DocumentPipeline(file, CountingEmbedder(), cache=cache)
+    assert list(pipeline.batches()) == []
+    assert "changed while it was read" in pipeline.problems[0].reason
+    monkeypatch.undo()
+    file.write_text("# Old\n\nThe old rule holds.\n")
+    (batch,) = DocumentPipeline(file, CountingEmbedder(), cache=cache).batches()
+    assert batch.column("text").to_pylist() == ["The old rule holds."]

@@ -15,7 +15,7 @@ from PIL import Image
 from domain_sdk._document_cache import DocumentCache
 from domain_sdk._document_pipeline import DocumentPipeline
 from domain_sdk._document_sections import plain_text
-from domain_sdk.documents import Unreadable
+from domain_sdk.documents import DocumentProblem, Unreadable, passages, read_documents
 from domain_sdk.extraction.worker import Extractor
 from mesh_core.embedding import HashingEmbedder
 
@@ -145,3 +145,37 @@ def test_marks_without_end_are_read_in_a_moment(text: str) -> None:
     begin = time.process_time()
     plain_text(text)
     assert time.process_time() - begin < 5
+
+
+def test_folders_that_cannot_be_listed_or_are_links_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("closed", "open"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "a.md").write_text("Lunch is at noon.")
+    (tmp_path / "linked").symlink_to(tmp_path / "open")
+    scandir = os.scandir
+
+    def refusing(path: str) -> object:
+        if os.fspath(path).endswith("closed"):
+            raise PermissionError(13, "Permission denied", path)
+        return scandir(path)
+
+    monkeypatch.setattr(os, "scandir", refusing)
+    problems: list[DocumentProblem] = []
+    assert [it.name for it in read_documents(tmp_path, on_problem=problems.append)] == ["open/a.md"]
+    assert {it.path.name: it.reason.partition(",")[0] for it in problems} == {
+        "closed": "it is a folder that cannot be listed",
+        "linked": "it is a link to a folder",
+    }
+
+
+def test_words_of_transcripts_are_kept_though_times_are_missing_or_overlap(tmp_path: Path) -> None:
+    (tmp_path / "a.srt").write_text("1\n00:00:01,000 --> 00:00:09,000\nfirst\n\nbehind a blank line\n\n2\nbad --> time\nlast\n")
+    (tmp_path / "b.vtt").write_text(
+        "WEBVTT Title\n\nNOTE none of it\n\n00:01.000 --> 00:09.000\n<v Ada>long\n\n00:02.000 --> 00:03.000\n<v Ada>short\n"
+    )
+    (tmp_path / "c.json").write_text('{"results": {"transcripts": [{"transcript": "only text"}], "items": []}}')
+    first, second, third = read_documents(tmp_path)
+    assert first.text == "first behind a blank line last"
+    assert second.text == "long short"
+    assert [it.heading for it in passages(second)] == ["Ada 00:00:01–00:00:09"]
+    assert third.text == "only text"

@@ -205,11 +205,14 @@ def contract_text(contract: str | Path) -> str:
     if isinstance(contract, str) and ("\n" in contract or contract.lstrip().startswith("{")):
         return contract
     try:
-        return Path(contract).read_bytes().decode("utf-8")
+        text = Path(contract).read_bytes().decode("utf-8")
     except OSError as error:
         raise InvalidContract(f"The contract file {contract} cannot be read: {error.strerror}.") from error
     except UnicodeDecodeError as error:
         raise InvalidContract(f"The contract file {contract} is not UTF-8 (byte {error.start}): save it as UTF-8.") from error
+    if not text.strip():
+        raise InvalidContract(f"The contract file {contract} is empty.")
+    return text
 
 
 def _together(frames: Mapping[str, Any] | None, ports: Mapping[str, Any]) -> dict[str, Any]:

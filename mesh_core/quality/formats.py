@@ -54,7 +54,7 @@ def matches(value: pl.Expr, pattern: str) -> pl.Expr:
 
 def _by_python(value: pl.Expr, pattern: str) -> pl.Expr:
     try:
-        compiled = re.compile(re.sub(r"\(\?<(?![=!])", "(?P<", pattern), re.ASCII)
+        compiled = re.compile(_for_python(pattern), re.ASCII)
     except re.error as error:
         raise UnknownPattern(f"the pattern cannot be read: {error}") from error
 
@@ -64,6 +64,21 @@ def _by_python(value: pl.Expr, pattern: str) -> pl.Expr:
         return series.is_in(pl.Series(found, dtype=pl.String).implode())
 
     return value.map_batches(search, return_dtype=pl.Boolean, is_elementwise=True)
+
+
+def _for_python(pattern: str) -> str:
+    """The pattern in Python's words: its `$` also stands before a line feed at the end, and it names groups otherwise."""
+    out: list[str] = []
+    in_class = False
+    for piece in re.findall(r"\\k<\w+>|\\.|\(\?<(?![=!])|.", pattern, re.DOTALL):
+        if in_class or piece == "[":
+            in_class = piece != "]"
+            out.append(piece)
+        elif piece.startswith("\\k<"):
+            out.append(f"(?P={piece[3:-1]})")
+        else:
+            out.append({"(?<": "(?P<", "$": r"\Z"}.get(piece, piece))
+    return "".join(out)
 
 
 def _rewrite(pattern: str) -> str:

@@ -150,4 +150,6 @@ def _absent(column: Column, target: Target) -> ColumnPlan | TypeProblem:
 def _unexpected(name: str, declared: set[str]) -> TypeProblem:
     similar = next((other for other in declared if other.casefold() == name.casefold()), None)
     remedy = f"rename it to {similar!r}" if similar else "drop it or declare it in the contract"
+    if name.startswith("__index_level_"):  # as pandas calls an index without a name
+        remedy = "it is the index of a pandas frame: leave it out with reset_index(drop=True)"
     return TypeProblem(ProblemKind.UNEXPECTED, name, f"the contract has no such column; {remedy}.")

@@ -89,6 +89,8 @@ TIMESTAMP = "name: a, logicalType: timestamp, logicalTypeOptions"
         (f"{{{STRING}: {{pattern: '^\\d+$'}}}}", ["12", "١", "1a"], 2),
         (f"{{{STRING}: {{pattern: '^(?!foo)'}}}}", ["bar", "food", None], 1),
         (f"{{{STRING}: {{pattern: '^(a)\\1$'}}}}", ["aa", "ab"], 1),
+        (f"{{{STRING}: {{pattern: '^(?!b)[$a]+$'}}}}", ["a$", "a\n"], 1),
+        (f"{{{STRING}: {{pattern: '^(?<y>[0-9]{{2}})-\\k<y>$'}}}}", ["20-20", "20-21"], 1),
         (f"{{{STRING}: {{pattern: '^[[&~\\w-]+$'}}}}", ["[&~a-", "é"], 1),
         (f"{{{STRING}: {{format: email}}}}", ["a.b+c@x.org", "a@b@c", "@x", "a b@x.org", "a.@x.org"], 4),
         (f"{{{STRING}: {{format: uuid}}}}", ["123e4567-e89b-12d3-a456-426614174000", "123e4567"], 1),

@@ -57,6 +57,9 @@ def test_a_contract_is_a_path_or_its_text(tmp_path: Path) -> None:
 def test_a_contract_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     with pytest.raises(InvalidContract, match=r"nowhere\.yaml cannot be read"):
         contract_text(tmp_path / "nowhere.yaml")
+    (tmp_path / "empty.yaml").write_text("\n")
+    with pytest.raises(InvalidContract, match=r"empty\.yaml is empty"):
+        contract_text(tmp_path / "empty.yaml")
     path = tmp_path / "latin.yaml"
     path.write_bytes(b"id: \xfc\n")
     with pytest.raises(InvalidContract, match="not UTF-8"):

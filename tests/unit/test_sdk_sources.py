@@ -254,3 +254,9 @@ def test_an_object_that_is_null_has_no_required_fields_in_a_stream_either(drop: 
     made = delivered(table.to_reader(), drop, port)
     assert failed(made) == set()
     assert stored(drop, made).to_dict(as_series=False) == table.to_pydict()
+
+
+def test_the_index_of_a_pandas_frame_is_called_so() -> None:
+    table = pa.table({"id": [1], "code": ["a"], "price": [None], "__index_level_0__": [5]})
+    (schema,) = [it for it in delivered(table, None).quality if it.check == "schema"]
+    assert "it is the index of a pandas frame: leave it out with reset_index(drop=True)" in schema.message

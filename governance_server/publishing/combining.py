@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING
 from domainmesh.v1 import product_pb2, publication_pb2
 from governance_server.publishing.delivery import storage_schema_of
 from governance_server.publishing.modes import KEEP, MERGE, OVERWRITE, REPLACE_PARTITIONS
+from governance_server.publishing.rewrites import Rewrites
 from governance_server.rules.errors import Conflict, ContractViolated, Precondition, Problem
 from governance_server.warehouse.layout import CHANGE_FOLDER
 from governance_server.warehouse.takeover import taken_name
@@ -49,9 +50,10 @@ class _Delivery:
 class Combiner:
     """Puts deliveries onto what tables hold."""
 
-    def __init__(self, warehouse: Warehouse, scratch: Path) -> None:
+    def __init__(self, warehouse: Warehouse, scratch: Path, rewrites: Rewrites) -> None:
         self._warehouse = warehouse
         self._scratch = scratch
+        self._rewrites = rewrites
 
     def combine(
         self,
@@ -85,7 +87,7 @@ class Combiner:
                         self._delivery(publication.id, port, found), found, publication.id, Path(scratch) / port.name
                     )
                     one.scratch.mkdir()
-                    snapshot = self._snapshot(found.port, before.delta_version)
+                    snapshot = self._snapshot(publication.product, found.port, before.delta_version)
                     problems += one.run(snapshot, [it for release in since for it in release.ports if it.port == found.port])
         if problems:
             raise ContractViolated(
@@ -94,10 +96,17 @@ class Combiner:
                 problems=problems,
             )
 
-    def _snapshot(self, port: str, delta_version: int) -> Snapshot:
+    def _snapshot(self, product: str, port: str, delta_version: int) -> Snapshot:
         from governance_server.warehouse.snapshot import open_snapshot
+        from governance_server.warehouse.table_care import flatten
 
-        return open_snapshot(self._warehouse.port_location(port), delta_version, self._warehouse.tables)
+        root = self._warehouse.port_location(port)
+        snapshot = open_snapshot(root, delta_version, self._warehouse.tables)
+        if snapshot.is_in_folders:
+            with self._rewrites.noted(product):
+                flatten(root, scratch=self._scratch)
+            snapshot = open_snapshot(root, delta_version, self._warehouse.tables)
+        return snapshot
 
     def _delivery(self, publication_id: str, port: Port, found: publication_pb2.VerifiedPort) -> _Delivery:
         from governance_server.warehouse.snapshot import StoredFile

@@ -14,6 +14,7 @@ from governance_server.caller import current_caller
 from governance_server.publishing.candidate import CandidateChecks
 from governance_server.publishing.candidate_files import candidate_of
 from governance_server.publishing.combining import Combiner
+from governance_server.publishing.rewrites import Rewrites
 from governance_server.publishing.whole_quality import Before, WholeQuality
 from governance_server.rules import kinds
 from governance_server.rules.errors import Conflict, Problem
@@ -39,7 +40,7 @@ class Judge:
         self._warehouse = warehouse
         self._checks = checks
         self._parse = parse
-        self._combiner = Combiner(warehouse, backend.settings.scratch)
+        self._combiner = Combiner(warehouse, backend.settings.scratch, Rewrites(backend, warehouse))
         self._whole = WholeQuality(warehouse)
 
     def judged(

@@ -28,7 +28,7 @@ from governance_server.warehouse.row_copies import SAME_ROWS_KEY
 from governance_server.warehouse.schemas import stored_schema
 from governance_server.warehouse.statistics import delta_statistics
 
-__all__ = ["Rewriting", "RowTest", "pack_partitions", "remove_rows"]
+__all__ = ["Rewriting", "RowTest", "leave_folders", "pack_partitions", "remove_rows"]
 
 _BATCH_ROWS = 64 * 1024
 RowTest = Callable[[pa.RecordBatch], pa.BooleanArray]
@@ -68,7 +68,20 @@ def pack_partitions(work: Rewriting, z_order: Sequence[str]) -> None:
     columns = [name for name in z_order if name not in work.table.metadata().partition_columns]
     groups = _by_partition(_files(work.table))
     packs = groups if columns else [pack for group in groups for pack in _packs(group, work.target_bytes)]
-    added = [file for pack in packs for file in _written(work, pack, _rows(work, pack), columns)]
+    _replace(work, packs, columns)
+
+
+def leave_folders(work: Rewriting) -> None:
+    """Every file has a plain name and whole rows: none is in a folder of its partition, without the partition's columns.
+
+    Raises: as `pack_partitions`.
+    """
+    _replace(work, [[file] for file in _files(work.table) if "/" in file.path], ())
+
+
+def _replace(work: Rewriting, packs: Sequence[Sequence[_File]], z_order: Sequence[str]) -> None:
+    """The rows of each pack lie in new files."""
+    added = [file for pack in packs for file in _written(work, pack, _rows(work, pack), z_order)]
     if packs:
         properties = CommitProperties(custom_metadata={SAME_ROWS_KEY: "true"}, max_commit_retries=0)
         removed = [file.path for pack in packs for file in pack]

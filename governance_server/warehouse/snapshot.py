@@ -52,6 +52,11 @@ class Snapshot:
         """Bytes of its files."""
         return int(self.actions["size_bytes"].sum())
 
+    @property
+    def is_in_folders(self) -> bool:
+        """True if a file lies in a folder of its partition, as an older release compacted: it lacks the partition's columns."""
+        return bool(self.actions["path"].str.contains("/", literal=True).any())
+
     def files(self) -> list[StoredFile]:
         """Every file, by name."""
         return self._named(self.actions)

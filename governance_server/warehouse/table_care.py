@@ -20,10 +20,10 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from governance_server.warehouse.errors import StorageUnavailable, VersionConflict
 from governance_server.warehouse.folder import Folder
-from governance_server.warehouse.partition_rewriting import Rewriting, pack_partitions
+from governance_server.warehouse.partition_rewriting import Rewriting, leave_folders, pack_partitions
 from governance_server.warehouse.row_copies import newest_copy
 
-__all__ = ["Compacted", "clear_files", "compact", "rewriting_of", "vacuum"]
+__all__ = ["Compacted", "clear_files", "compact", "flatten", "rewriting_of", "vacuum"]
 
 _TARGET_BYTES = 128 << 20
 _SPILL_BYTES = 256 << 20
@@ -51,6 +51,20 @@ def compact(
     Raises: StorageUnavailable; VersionConflict if another writer was faster.
     """
     return _told(table_root, lambda: _compact(table_root, delta_version, z_order, scratch))
+
+
+def flatten(table_root: Folder, *, scratch: Path | None = None) -> None:
+    """The newest version's rows lie in files of plain names: older releases compacted into folders of partitions.
+
+    Raises: StorageUnavailable; VersionConflict if another writer was faster.
+    """
+
+    def work() -> None:
+        table = DeltaTable(table_root.uri, storage_options=table_root.storage_options)
+        leave_folders(rewriting_of(table, table_root, scratch))
+        table_root.settle("_delta_log", f"{int(table.version()):020}.json")
+
+    _told(table_root, work)
 
 
 def rewriting_of(table: DeltaTable, table_root: Folder, scratch: Path | None) -> Rewriting:

@@ -13,6 +13,7 @@ from typing import Any
 import polars as pl
 import pyarrow.parquet as pq
 import pytest
+from deltalake import DeltaTable
 
 from domain_sdk import ContractViolated, ExpectationStatus, Mesh, MeshError, Product
 from tests.servers import RunningServer
@@ -222,3 +223,22 @@ def test_publications_begun_before_a_compaction_are_committed_after_it(shop: Sho
     assert called
     assert raised == []
     shop.assert_all_reads()
+
+
+@pytest.mark.timeout(240, func_only=True)
+@pytest.mark.parametrize("mode", ["merge", "append", "replace-partitions"])
+def test_a_table_that_an_older_release_compacted_is_published_into_at_once(owner: Mesh, server: RunningServer, mode: str) -> None:
+    """That one left delta-rs to it: files in folders of their partition, without the partition's columns."""
+    made = Shop(owner, server, f"p{next(_numbers)}")
+    first = {row(1), row(2), row(3, ODD), row(4, None)}
+    made.publish(frame(*first), first, "overwrite")
+    made.publish(frame(row(5)), first | {row(5)})
+    DeltaTable(server.home / "warehouse" / "shop" / made.name / "rows").optimize.compact()
+    assert any(path.parent.name != "rows" for path in made.stored())
+    added = {row(6), row(1, amount=9)} if mode == "merge" else {row(6)}
+    gone = {row(1)} if mode == "merge" else {row(1), row(2), row(5)} if mode == "replace-partitions" else set()
+    assert made.product.preview(rows=frame(*added), mode=mode, progress=False).is_ok
+    made.publish(frame(*added), (made.now - gone) | added, mode)
+    made.assert_all_reads()
+    made.publish(frame(row(3, ODD, 7)), (made.now - {row(3, ODD)}) | {row(3, ODD, 7)}, "merge")
+    made.assert_all_reads()

@@ -217,8 +217,9 @@ def _as_given(quality: tuple[QualityResult, ...], port: Port, schema: pl.Schema)
     checker = Checker(port)
     with closing(checker):
         checker.observe(pl.DataFrame(schema=schema))
-        said = {it.check: it.message for it in checker.finish().results if it.kind is Kind.SCHEMA}
-    return tuple(replace(it, message=said.get(it.check, it.message)) for it in quality)
+        said = {it.check: it for it in checker.finish().results if it.kind is Kind.SCHEMA}
+    found = ((it, said.get(it.check)) for it in quality)
+    return tuple(replace(it, message=own.message, filled_columns=own.filled) if own else it for it, own in found)
 
 
 class _Watching:
@@ -367,6 +368,7 @@ def _quality(name: str, report: Report) -> tuple[QualityResult, ...]:
             message=it.message,
             samples=tuple(sample.to_text() for sample in it.samples),
             measured=it.measured,
+            filled_columns=it.filled,
         )
         for it in report.results
         if it.kind not in _OF_SERVER

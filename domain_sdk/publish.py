@@ -333,4 +333,5 @@ def _quality_message(result: QualityResult) -> product_pb2.QualityResult:
         message=result.message,
         samples=result.samples,
         measured=result.measured,
+        filled_columns=result.filled_columns,
     )

@@ -16,9 +16,7 @@ if TYPE_CHECKING:
     from domain_sdk.expectations import ExpectationResult
     from mesh_core.lineage import PortLineage
 
-__all__ = ["Preview", "QualityResult", "QualityStatus", "Release", "ReleasedPort", "filled_columns"]
-
-_FILLED = "; filled with null: "
+__all__ = ["Preview", "QualityResult", "QualityStatus", "Release", "ReleasedPort"]
 
 
 class QualityStatus(StrEnum):
@@ -52,6 +50,8 @@ class QualityResult:
     """Up to 10 values or keys like `row 3: null`, the first row being row 0; masked where tagged."""
     measured: str = ""
     """What a library or sql rule measured; empty for other checks."""
+    filled_columns: tuple[str, ...] = ()
+    """Of a `schema` check, the optional columns that were not among those given and are null in the release."""
 
     @property
     def is_violation(self) -> bool:
@@ -68,12 +68,6 @@ def proposed_tags(results: Iterable[QualityResult]) -> dict[str, str]:
     """Column → the tag that a check for personal data proposes, accepted or not; nothing for columns that inherit one."""
     found = [it for it in results if is_personal_tag(it.check) and it.status is not QualityStatus.PASSED]
     return {f"{it.port}.{it.column}": it.check for it in reversed(found)}
-
-
-def filled_columns(result: QualityResult) -> tuple[str, ...]:
-    """The optional columns that were not among those given and are null in the release; known of a `schema` check only."""
-    _, found, names = result.message.partition(_FILLED) if result.check == "schema" else ("", "", "")
-    return tuple(names.split(", ")) if found else ()
 
 
 @dataclass(frozen=True, slots=True)

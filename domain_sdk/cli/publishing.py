@@ -160,8 +160,6 @@ def _preview(preview: Preview) -> RenderableType:
 def _quality(results: Sequence[QualityResult]) -> RenderableType:
     from rich.console import Group
 
-    from domain_sdk.release import filled_columns
-
     passed = sum(result.status == "passed" for result in results)
     rows = [
         (result.port, result.column, result.check, cell(result.status, _STATUS_STYLES.get(result.status, "dim")), result.message)
@@ -171,7 +169,7 @@ def _quality(results: Sequence[QualityResult]) -> RenderableType:
     left_out = [it.message.splitlines()[0] for it in results if it.check == "documents" and it.failing_rows and it.message]
     summary = "; ".join((f"{passed} of {len(results)} checks passed", *left_out))
     shown = table(("port", "column", "check", "status", "finding"), rows, title=summary) if rows else cell(summary, "green")
-    absent = [(it.port, names) for it in results if (names := filled_columns(it))]
+    absent = [(it.port, it.filled_columns) for it in results if it.filled_columns]
     return Group(shown, *(cell(_absent_words(port, names), "yellow") for port, names in absent)) if absent else shown
 
 

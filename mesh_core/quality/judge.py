@@ -62,7 +62,8 @@ def _schema(check: Check, total_rows: int, plan: TypePlan | None) -> CheckResult
     if problems:
         return _result(check, Outcome.FAILED, 0, total_rows, message=" ".join(problems))
     filled = f"; filled with null: {', '.join(plan.filled)}" if plan.filled else ""
-    return _result(check, Outcome.PASSED, 0, total_rows, message=check.description + filled)
+    found = _result(check, Outcome.PASSED, 0, total_rows, message=check.description + filled)
+    return replace(found, filled=tuple(plan.filled))
 
 
 def _type(check: Check, rows: int, total_rows: int, samples: tuple[Sample, ...], plan: TypePlan | None) -> CheckResult:

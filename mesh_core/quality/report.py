@@ -54,6 +54,7 @@ class CheckResult:
         samples: At most ten of the rows at fault; empty unless the check failed.
         message: What was promised and what was found, or why it was not evaluated.
         measured: What a library rule counted, in its unit; empty for other checks.
+        filled: Of the schema's check, optional columns that were not given and are stored as null.
     """
 
     check: str
@@ -66,6 +67,7 @@ class CheckResult:
     samples: tuple[Sample, ...]
     message: str
     measured: str = ""
+    filled: tuple[str, ...] = ()
 
     def to_text(self) -> str:
         """One line, with up to three samples when the check failed."""

@@ -979,6 +979,7 @@ class QualityResult(_message.Message):
     MESSAGE_FIELD_NUMBER: _builtins.int
     SAMPLES_FIELD_NUMBER: _builtins.int
     MEASURED_FIELD_NUMBER: _builtins.int
+    FILLED_COLUMNS_FIELD_NUMBER: _builtins.int
     port: _builtins.str
     """The port it was run on."""
     column: _builtins.str
@@ -1001,6 +1002,12 @@ class QualityResult(_message.Message):
     def samples(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Up to 10 sample values or keys; masked where tagged."""
 
+    @_builtins.property
+    def filled_columns(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Of a `schema` check, the optional columns that were not among those given and are null in the release. Empty in
+        results that were made before there was this field: their message tells them.
+        """
+
     def __init__(
         self,
         *,
@@ -1014,10 +1021,11 @@ class QualityResult(_message.Message):
         message: _builtins.str = ...,
         samples: _abc.Iterable[_builtins.str] | None = ...,
         measured: _builtins.str = ...,
+        filled_columns: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["check", b"check", "column", b"column", "failing_rows", b"failing_rows", "is_blocking", b"is_blocking", "measured", b"measured", "message", b"message", "port", b"port", "samples", b"samples", "status", b"status", "total_rows", b"total_rows"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["check", b"check", "column", b"column", "failing_rows", b"failing_rows", "filled_columns", b"filled_columns", "is_blocking", b"is_blocking", "measured", b"measured", "message", b"message", "port", b"port", "samples", b"samples", "status", b"status", "total_rows", b"total_rows"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -165,6 +165,7 @@ def to_quality(message: product_pb2.QualityResult) -> QualityResult:
         message=message.message,
         samples=tuple(message.samples),
         measured=message.measured,
+        filled_columns=tuple(message.filled_columns),
     )
 
 
@@ -251,4 +252,5 @@ def _hit(message: product_service_pb2.DiscoverHit) -> Hit:
         tags=tuple(message.tags),
         is_readable=message.is_readable,
         update_time=from_timestamp(message, "update_time"),
+        is_only_registered=message.is_only_registered,
     )

@@ -51,6 +51,7 @@ def get_status(transport: Transport) -> ServerStatus:
         shadow_check_count=info.shadow_check_count,
         shadow_mismatch_count=info.shadow_mismatch_count,
         token_makers=tuple(info.token_makers),
+        registered_product_count=info.registered_product_count,
     )
 
 

@@ -238,3 +238,5 @@ class Hit:
     is_readable: bool
     """True if the caller may read it now without stating a purpose."""
     update_time: datetime | None
+    is_only_registered: bool = False
+    """True if only a contract is registered: nothing of it is published yet."""

@@ -98,3 +98,5 @@ class ServerStatus:
     """Those of them it answered differently; more than none is a defect."""
     token_makers: tuple[str, ...] = ()
     """Who else may have seen the secret of the token of this call; none if it is the caller's own."""
+    registered_product_count: int = 0
+    """More products the caller may discover of which only a contract is registered: nothing of them is published yet."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import grpc
@@ -58,6 +59,7 @@ from governance_server.services.products import ProductService
 from governance_server.services.publications import PublicationService
 from governance_server.services.quality import QualityService
 from governance_server.services.questions import QuestionService
+from governance_server.services.registered_contracts import drafts
 from governance_server.services.server_info import ServerService
 from governance_server.services.tags import TagService
 from governance_server.services.tokens import TokenService
@@ -92,7 +94,7 @@ def control_services(parts: ControlParts) -> list[Registration]:
         (add_DomainServiceServicer_to_server, DomainService(backend)),
         (add_PrincipalServiceServicer_to_server, PrincipalService(backend)),
         (add_TokenServiceServicer_to_server, TokenService(backend)),
-        (add_ProductServiceServicer_to_server, ProductService(backend, SearchIndex(backend.policy))),
+        (add_ProductServiceServicer_to_server, ProductService(backend, SearchIndex(backend.policy, partial(drafts, backend)))),
         (add_GrantServiceServicer_to_server, GrantService(backend)),
         (add_GuardrailServiceServicer_to_server, GuardrailService(backend)),
         (add_ChangeSetServiceServicer_to_server, ChangeSetService(backend)),

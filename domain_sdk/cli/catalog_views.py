@@ -29,17 +29,23 @@ __all__ = [
 ]
 
 
+_UNPUBLISHED = "registered, not yet published"
+
+
 def hits_view(hits: Sequence[Hit], query: str, *, tag: str = "", domain: str = "") -> RenderableType:
     """What was found, best first."""
     if not hits:
         asked = (repr(query) if query else "", f"the tag {tag!r}" if tag else "", f"the domain {domain!r}" if domain else "")
         wanted = " and ".join(filter(None, asked))
         return cell(f"Nothing that you may discover matches {wanted}." if wanted else "There is nothing that you may discover.")
-    rows = [
-        (cell(hit.name, "bold"), hit.kind, hit.description, hit.tags, cell("yes", "green") if hit.is_readable else "ask for it")
-        for hit in hits
-    ]
+    rows = [(cell(hit.name, "bold"), hit.kind, hit.description, hit.tags, _readable(hit)) for hit in hits]
     return table(("name", "kind", "description", "tags", "readable"), rows)
+
+
+def _readable(hit: Hit) -> RenderableType:
+    if hit.is_only_registered:
+        return cell(_UNPUBLISHED, "yellow")
+    return cell("yes", "green") if hit.is_readable else "ask for it"
 
 
 def shown_view(
@@ -51,9 +57,8 @@ def shown_view(
     from rich.console import Group
 
     if isinstance(found, DomainEntry):
-        listed = table(
-            ("product", "title", "version", "ports"), [(it.name, it.title, it.version, len(it.ports)) for it in products]
-        )
+        rows = [(it.name, it.title, it.version or _UNPUBLISHED, len(it.ports)) for it in products]
+        listed = table(("product", "title", "version", "ports"), rows)
         facts = {"title": found.title, "description": found.description, "owners": found.owners, "members": found.members}
         return Group(details({**facts, "roles": found.roles}, title=found.name), "", listed)
     if isinstance(found, ProductEntry):

@@ -113,6 +113,10 @@ def status(ctx: typer.Context, as_json: Json = False) -> None:
     answer(shown, lambda: _status_and_warnings(found, warnings, profile_words(ctx)), as_json=as_json)
 
 
+def _registered(count: int) -> str:
+    return f", {count} more registered, not yet published" if count else ""
+
+
 def _status_and_warnings(found: ServerStatus, warnings: Sequence[QualityWarning], profile: str) -> RenderableType:
     from rich.console import Group
 
@@ -155,7 +159,7 @@ def _status(found: ServerStatus, profile: str) -> RenderableType:
             "token": f"made by {', '.join(found.token_makers)}, who may act as you: mesh token activate"
             if found.token_makers
             else "",
-            "products": f"{found.product_count} that you may discover",
+            "products": f"{found.product_count} that you may discover{_registered(found.registered_product_count)}",
             "requests": f"{waiting_count} wait for your decision: mesh requests"
             if waiting_count
             else "none wait for your decision",

@@ -8,8 +8,9 @@ anything is ranked.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from operator import is_
 
 from google.protobuf.timestamp_pb2 import Timestamp
 
@@ -35,6 +36,7 @@ class SearchHit:
     matched: tuple[str, ...]
     tags: tuple[str, ...]
     update_time: Timestamp
+    is_only_registered: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,6 +54,7 @@ class _Entry:
     update_time: Timestamp
     sources: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Of a product: itself and its ports, each with the tags that it brings."""
+    is_only_registered: bool = False
 
 
 def words(text: str) -> frozenset[str]:
@@ -63,8 +66,11 @@ def words(text: str) -> frozenset[str]:
 class SearchIndex:
     """Finds things in the catalog as it is at the journal's head."""
 
-    def __init__(self, policy: PolicyProjection) -> None:
+    def __init__(self, policy: PolicyProjection, drafts: Callable[[], Sequence[product_pb2.Product]] = tuple) -> None:
+        """`drafts` gives the products of which only a contract is registered; the same objects while nothing changes."""
         self._policy = policy
+        self._drafts = drafts
+        self._drafted: tuple[Sequence[product_pb2.Product], tuple[_Entry, ...]] = ((), ())
         # One reference, so that the revision and its entries always belong together.
         self._built: tuple[int, tuple[_Entry, ...]] = (-1, ())
 
@@ -72,7 +78,7 @@ class SearchIndex:
         """At most `limit` hits, best first; everything discoverable by name when the query is empty."""
         wanted = words(query)
         scored = []
-        for entry in self._caught_up():
+        for entry in (*self._caught_up(), *self._registered()):
             if domain and not (entry.name + ".").startswith(domain + "."):
                 continue
             if not (_has(entry, tag) and _score(entry, query.strip(), wanted)[0] and visible.allows(entry.name)):
@@ -82,7 +88,15 @@ class SearchIndex:
             if score and _has(shown, tag):
                 scored.append((-score, entry.name, shown, matched))
         scored.sort(key=lambda row: row[:2])
-        return [SearchHit(e.name, e.kind, e.description, matched, e.tags, e.update_time) for _, _, e, matched in scored[:limit]]
+        return [_hit(entry, matched) for _, _, entry, matched in scored[:limit]]
+
+    def _registered(self) -> tuple[_Entry, ...]:
+        drafts = self._drafts()
+        known, entries = self._drafted
+        if len(known) != len(drafts) or not all(map(is_, known, drafts)):
+            entries = tuple(replace(entry, is_only_registered=True) for product in drafts for entry in _entries(product, {}))
+            self._drafted = (drafts, entries)
+        return entries
 
     def _caught_up(self) -> tuple[_Entry, ...]:
         with self._policy.pinned() as revision:
@@ -130,6 +144,10 @@ def _text_words(port: product_pb2.Port, title: str) -> frozenset[str]:
     told = [it.description for parts in (port.columns, port.measures, port.measure_dimensions) for it in parts]
     named = [word for it in port.measure_dimensions for word in (it.name, it.title, *it.synonyms)]
     return words(" ".join([port.description, title, *port.synonyms, *told, *named, *about]))
+
+
+def _hit(entry: _Entry, matched: tuple[str, ...]) -> SearchHit:
+    return SearchHit(entry.name, entry.kind, entry.description, matched, entry.tags, entry.update_time, entry.is_only_registered)
 
 
 def _shown(entry: _Entry, visible: Visibility) -> _Entry:

@@ -69,7 +69,8 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         hits = [
             pb.DiscoverHit(
                 name=hit.name, kind=hit.kind, description=hit.description, matched=hit.matched, tags=hit.tags,
-                is_readable=readable(hit.name), update_time=hit.update_time,
+                is_readable=not hit.is_only_registered and readable(hit.name), update_time=hit.update_time,
+                is_only_registered=hit.is_only_registered,
             )
             for hit in found[start : start + page.size]
         ]  # fmt: skip

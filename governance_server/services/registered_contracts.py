@@ -25,10 +25,11 @@ from mesh_core.names import parse_product
 if TYPE_CHECKING:
     from mesh_core.contract import Contract
 
-__all__ = ["pending", "register", "with_pending"]
+__all__ = ["drafts", "pending", "register", "with_pending"]
 
 _KEPT = 64
 """Parsed contracts, for lists of products."""
+_KEPT_DRAFTS = 10_000
 
 
 def register(backend: Backend, request: pb.RegisterContractRequest) -> pb.RegisterContractResponse:
@@ -71,6 +72,18 @@ def _judged(request: pb.RegisterContractRequest) -> pb.RegisterContractResponse:
 @lru_cache(maxsize=_KEPT)
 def _parsed(text: str) -> Contract:
     return parse_contract(text)
+
+
+@lru_cache(maxsize=_KEPT_DRAFTS)
+def _draft(body: bytes) -> product_pb2.Product:
+    contract = product_pb2.Contract.FromString(body)
+    return with_pending(product_pb2.Product(name=contract.product), contract)
+
+
+def drafts(backend: Backend) -> list[product_pb2.Product]:
+    """The products of which only a contract is registered, as that describes them; not to be changed."""
+    published = {name for name, product in backend.policy.facts().products.items() if product.version}
+    return [_draft(body) for name, body in backend.catalog.list(kinds.REGISTERED_CONTRACT, limit=None) if name not in published]
 
 
 def pending(reader: Reader, product: product_pb2.Product, *, as_of: int = 0) -> product_pb2.Contract | None:

@@ -12,6 +12,7 @@ from domainmesh.v1 import server_service_pb2_grpc
 from governance_server.backend import Backend
 from governance_server.caller import current_caller
 from governance_server.services.access_requests import pending_for
+from governance_server.services.registered_contracts import drafts
 
 __all__ = ["ServerService"]
 
@@ -42,4 +43,5 @@ class ServerService(server_service_pb2_grpc.ServerServiceServicer):
             pending_request_count=pending_for(self._backend, caller),
             shadow_check_count=shadow.checked if shadow else 0, shadow_mismatch_count=shadow.different if shadow else 0,
             token_makers=sorted(caller.token_makers),
+            registered_product_count=sum(visible.allows(it.name) for it in drafts(self._backend)),
         )  # fmt: skip

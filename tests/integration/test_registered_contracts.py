@@ -134,3 +134,35 @@ def test_a_folder_with_an_invalid_contract_is_not_applied_and_says_where(tmp_pat
     with pytest.raises(InvalidRequest) as caught:
         read_folder(root)
     assert [it.path for it in caught.value.violations] == ["wrong/contract.odcs.yaml:8"]
+
+
+def test_what_is_only_registered_is_found_by_who_may_discover_it_and_marked_until_it_is_published(
+    olga: Mesh, server: RunningServer
+) -> None:
+    def hits(mesh: Mesh, query: str) -> dict[str, bool]:
+        return {hit.name: hit.is_only_registered for hit in mesh.discover(query) if hit.name.startswith("kept.walrus")}
+
+    contract = TABLE.format("walrus").replace("schema:", "tags: [fauna.sea]\nschema:")
+    before = olga.status().registered_product_count
+    olga.domain("kept").product("walrus", contract).register()
+    both = {"kept.walrus": True, "kept.walrus.rows": True}
+    for query in ("kept.walrus", "walrus"):
+        assert hits(olga, query) == both
+    assert hits(olga, "fauna") == {"kept.walrus": True}
+    assert olga.status().registered_product_count == before + 1
+    assert not any(hit.is_readable for hit in olga.discover("kept.walrus") if hit.is_only_registered)
+    with server.user("user:nobody") as nobody, server.user("user:finder") as finder, server.user("user:barred") as barred:
+        for mesh in (nobody, finder):
+            assert (hits(mesh, "walrus"), hits(mesh, "")) == ({}, {})
+        assert (nobody.status().registered_product_count, nobody.products("kept")) == (0, [])
+        olga.grant("user:finder", "kept.walrus", actions=["discover"])
+        assert (hits(finder, "walrus"), finder.status().registered_product_count) == (both, 1)
+        olga.grant("user:barred", "kept.walrus", actions=["discover"])
+        olga.grant("user:barred", "kept.walrus.rows", actions=["discover"], deny=True)
+        assert hits(barred, "walrus") == {"kept.walrus": True}
+        with pytest.raises(AccessDenied):
+            barred.domain("kept").product("walrus").contract()
+        olga.domain("kept").product("walrus").publish(rows=pl.DataFrame({"a": [1]}), progress=False)
+        assert hits(olga, "walrus") == hits(finder, "walrus") == dict.fromkeys(both, False)
+        assert hits(barred, "walrus") == {"kept.walrus": False}
+    assert olga.status().registered_product_count == before

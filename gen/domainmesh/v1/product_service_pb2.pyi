@@ -187,6 +187,7 @@ class DiscoverHit(_message.Message):
     TAGS_FIELD_NUMBER: _builtins.int
     IS_READABLE_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
+    IS_ONLY_REGISTERED_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The product's or port's name."""
     kind: _builtins.str
@@ -195,6 +196,8 @@ class DiscoverHit(_message.Message):
     """Its description."""
     is_readable: _builtins.bool
     """True if the caller may read it now without stating a purpose."""
+    is_only_registered: _builtins.bool
+    """True if only a contract is registered: nothing of it is published yet."""
     @_builtins.property
     def matched(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Why it matched, like `name` or `column email`."""
@@ -217,10 +220,11 @@ class DiscoverHit(_message.Message):
         tags: _abc.Iterable[_builtins.str] | None = ...,
         is_readable: _builtins.bool = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
+        is_only_registered: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "is_readable", b"is_readable", "kind", b"kind", "matched", b"matched", "name", b"name", "tags", b"tags", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "is_only_registered", b"is_only_registered", "is_readable", b"is_readable", "kind", b"kind", "matched", b"matched", "name", b"name", "tags", b"tags", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"domainmesh/v1/server_service.proto\x12\rdomainmesh.v1\"\x15\n\x13GetLoginInfoRequest\"[\n\x14GetLoginInfoResponse\x12\x0e\n\x06issuer\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x01(\t\x12\x10\n\x08resource\x18\x04 \x01(\t\"\x16\n\x14GetServerInfoRequest\"\xe5\x01\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0f\n\x07gateway\x18\x03 \x01(\t\x12\x11\n\tprincipal\x18\x04 \x01(\t\x12\x15\n\rproduct_count\x18\x05 \x01(\x04\x12\x1d\n\x15pending_request_count\x18\x06 \x01(\x04\x12\x1a\n\x12shadow_check_count\x18\x07 \x01(\x04\x12\x1d\n\x15shadow_mismatch_count\x18\x08 \x01(\x04\x12\x14\n\x0ctoken_makers\x18\t \x03(\t2\xc4\x01\n\rServerService\x12Z\n\rGetServerInfo\x12#.domainmesh.v1.GetServerInfoRequest\x1a$.domainmesh.v1.GetServerInfoResponse\x12W\n\x0cGetLoginInfo\x12\".domainmesh.v1.GetLoginInfoRequest\x1a#.domainmesh.v1.GetLoginInfoResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\"domainmesh/v1/server_service.proto\x12\rdomainmesh.v1\"\x15\n\x13GetLoginInfoRequest\"[\n\x14GetLoginInfoResponse\x12\x0e\n\x06issuer\x18\x01 \x01(\t\x12\x11\n\tclient_id\x18\x02 \x01(\t\x12\x0e\n\x06scopes\x18\x03 \x01(\t\x12\x10\n\x08resource\x18\x04 \x01(\t\"\x16\n\x14GetServerInfoRequest\"\x87\x02\n\x15GetServerInfoResponse\x12\x0f\n\x07version\x18\x01 \x01(\t\x12\x10\n\x08revision\x18\x02 \x01(\x04\x12\x0f\n\x07gateway\x18\x03 \x01(\t\x12\x11\n\tprincipal\x18\x04 \x01(\t\x12\x15\n\rproduct_count\x18\x05 \x01(\x04\x12\x1d\n\x15pending_request_count\x18\x06 \x01(\x04\x12\x1a\n\x12shadow_check_count\x18\x07 \x01(\x04\x12\x1d\n\x15shadow_mismatch_count\x18\x08 \x01(\x04\x12\x14\n\x0ctoken_makers\x18\t \x03(\t\x12 \n\x18registered_product_count\x18\n \x01(\x04\x32\xc4\x01\n\rServerService\x12Z\n\rGetServerInfo\x12#.domainmesh.v1.GetServerInfoRequest\x1a$.domainmesh.v1.GetServerInfoResponse\x12W\n\x0cGetLoginInfo\x12\".domainmesh.v1.GetLoginInfoRequest\x1a#.domainmesh.v1.GetLoginInfoResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -38,7 +38,7 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GETSERVERINFOREQUEST']._serialized_start=169
   _globals['_GETSERVERINFOREQUEST']._serialized_end=191
   _globals['_GETSERVERINFORESPONSE']._serialized_start=194
-  _globals['_GETSERVERINFORESPONSE']._serialized_end=423
-  _globals['_SERVERSERVICE']._serialized_start=426
-  _globals['_SERVERSERVICE']._serialized_end=622
+  _globals['_GETSERVERINFORESPONSE']._serialized_end=457
+  _globals['_SERVERSERVICE']._serialized_start=460
+  _globals['_SERVERSERVICE']._serialized_end=656
 # @@protoc_insertion_point(module_scope)

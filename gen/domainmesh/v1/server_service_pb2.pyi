@@ -101,6 +101,7 @@ class GetServerInfoResponse(_message.Message):
     SHADOW_CHECK_COUNT_FIELD_NUMBER: _builtins.int
     SHADOW_MISMATCH_COUNT_FIELD_NUMBER: _builtins.int
     TOKEN_MAKERS_FIELD_NUMBER: _builtins.int
+    REGISTERED_PRODUCT_COUNT_FIELD_NUMBER: _builtins.int
     version: _builtins.str
     """The server's version."""
     revision: _builtins.int
@@ -117,6 +118,8 @@ class GetServerInfoResponse(_message.Message):
     """Decisions of this server that were also asked of stock casbin since it started; see MESH_SHADOW_CHECK."""
     shadow_mismatch_count: _builtins.int
     """Those of them that casbin answered differently: a defect, always to be reported."""
+    registered_product_count: _builtins.int
+    """How many more products the caller may discover of which only a contract is registered: nothing of them is published yet."""
     @_builtins.property
     def token_makers(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Who else may have seen the secret of the token of this call; none if it is the caller's own. See `Token.makers`."""
@@ -133,10 +136,11 @@ class GetServerInfoResponse(_message.Message):
         shadow_check_count: _builtins.int = ...,
         shadow_mismatch_count: _builtins.int = ...,
         token_makers: _abc.Iterable[_builtins.str] | None = ...,
+        registered_product_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["gateway", b"gateway", "pending_request_count", b"pending_request_count", "principal", b"principal", "product_count", b"product_count", "revision", b"revision", "shadow_check_count", b"shadow_check_count", "shadow_mismatch_count", b"shadow_mismatch_count", "token_makers", b"token_makers", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["gateway", b"gateway", "pending_request_count", b"pending_request_count", "principal", b"principal", "product_count", b"product_count", "registered_product_count", b"registered_product_count", "revision", b"revision", "shadow_check_count", b"shadow_check_count", "shadow_mismatch_count", b"shadow_mismatch_count", "token_makers", b"token_makers", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -67,9 +67,9 @@ def age_chart(entries: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     if not sizes:
         return
     yield "## Growth with the number of versions\n"
-    yield "Microseconds of one publication (overwrite) and of one read, a thousand rows; the bars are logarithmic, to a second.\n"
+    yield "Microseconds of one publication (overwrite) and of first and later reads, a thousand rows; logarithmic, to a second.\n"
     yield "```text"
-    for what in ("publish", "read"):
-        yield f"{what}:"
+    for what in ("publish", "first_read", "read"):
+        yield f"{what.replace('_', ' ')}:"
         yield from (_bar(f"{size:,}", values[f"growth.{what}_at_{size}"] * 1e3) for size in sizes)
     yield "```\n"

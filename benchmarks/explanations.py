@@ -46,9 +46,16 @@ MEANINGS: Mapping[str, str] = {
     "publish_large.reader_peak_memory": "the same rows read back in batches: the reader's peak memory",
     "publish_large.gateway_peak_memory": "the gateway's peak memory by then",
     **{
-        f"growth.{what}_at_{size}": f"{words}, when its product has {size:,} versions"
-        for what, words in (("publish", "1,000 rows published (overwrite)"), ("read", "1,000 rows read"))
-        for size in (1, 10, 100, 1000, 10_000)
+        f"growth.{what}_at_{size}": f"{words}, when its product has {size:,} versions{made}"
+        for what, words in (
+            ("publish", "1,000 rows published (overwrite)"),
+            ("first_read", "1,000 rows of a version read for the first time"),
+            ("read", "1,000 rows read again"),
+        )
+        for size, made in (
+            (1, ""),
+            *((more, ", the older ones made by the protocol's calls with one file") for more in (100, 1000, 5000, 10_000)),
+        )
     },
     "reads.files": "whole table as governed files",
     "reads.streamed": "whole table as a gRPC stream of Arrow batches",

@@ -1,13 +1,15 @@
-"""What a product's age costs: publishing to and reading of a small table after one version, ten, a hundred … ten thousand.
+"""What a product's age costs: publishing to and reading of a small table after one version, a hundred … ten thousand.
 
-What is measured goes through the SDK. The releases in between go by the protocol's own calls, with one file that was written and
-judged once. Not among the benchmarks that run by themselves: ten thousand releases take several minutes.
+What is measured goes through the SDK, in turns with a young product on a server of its own: both meet the same neighbours.
+The releases in between go by the protocol's own calls, with one file that was written and judged once. Not among the benchmarks
+that run by themselves: ten thousand releases take some minutes.
 """
 
 from __future__ import annotations
 
 import shutil
 import statistics
+from collections import defaultdict
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,45 +23,66 @@ from domainmesh.v1.publication_service_pb2_grpc import PublicationServiceStub
 
 __all__ = ["growth"]
 
-_MOST_VERSIONS = 10_000
+_SIZES = (1, 100, 1_000, 5_000, 10_000)
 _SAMPLES = 20
+_PEER = "the same of a product with few versions on a server of its own, in turns"
 
 
 def growth(bench: Bench) -> Iterator[Figure]:
-    """Milliseconds of an overwrite and of a read of the version served, medians of twenty, beside those at a hundred versions."""
-    server = bench.server()
+    """Milliseconds of an overwrite, of the first read of the version that it made and of the next, medians of twenty."""
+    most = bench.scaled(_SIZES[-1], least=100)
+    with _owner(bench, "aged") as owner, _owner(bench, "young") as young:
+        ageing = _Ageing(owner, bench.folder / "written")
+        subjects = _Subject(owner), _Subject(young)
+        for size in (size for size in _SIZES if size <= most):
+            while subjects[0].version < size - 1:
+                subjects[0].version = ageing.publish()
+            aged, peer = _in_turns(*subjects)
+            for what in aged:
+                bar = Bar("≤", 1.2, of="ratio") if size == most else None
+                yield Figure(f"growth.{what}_at_{size}", aged[what] * 1e3, "ms", _PEER, peer[what] * 1e3, bar)
+
+
+def _owner(bench: Bench, name: str) -> Mesh:
+    """Who publishes on a new server and may read there."""
+    server = bench.server(name)
     with server.administrator() as admin:
         admin.admin.create_domain("bench", owners=["user:olga", "user:otto"])
-    with server.user("user:olga") as owner, server.user("user:otto") as otto:
+    with server.user("user:otto") as otto:
+        server.token("user:olga")
         otto.grant("user:olga", "bench", actions=["read"])
-        product = owner.domain("bench").product("small", contract=CONTRACT)
-        ageing = _Ageing(owner, bench.folder / "written")
-
-        def publish(number: int) -> float:
-            return seconds_of(lambda: product.publish(rows=rows(number), progress=False))
-
-        found: dict[int, tuple[float, float]] = {}
-        version = 0
-        for size in _sizes(bench.scaled(_MOST_VERSIONS, least=100)):
-            while version < size - 1:
-                version = ageing.publish()
-            published = [publish(size + number) for number in range(_SAMPLES)]
-            version += _SAMPLES
-            reads = [seconds_of(lambda: owner.read(PORT, via="stream")) for _ in range(_SAMPLES)]
-            found[size] = statistics.median(published), statistics.median(reads)
-    first = found[min(size for size in found if size >= 100)]
-    for size, (publish, read) in found.items():
-        is_last = size == max(found)
-        bar = Bar("≤", 2, of="ratio") if is_last else None
-        yield Figure(f"growth.publish_at_{size}", publish * 1e3, "ms", "the same at a hundred versions", first[0] * 1e3, bar)
-        yield Figure(f"growth.read_at_{size}", read * 1e3, "ms", "the same at a hundred versions", first[1] * 1e3, bar)
+    return server.user("user:olga")
 
 
-def _sizes(most: int) -> Iterator[int]:
-    size = 1
-    while size <= most:
-        yield size
-        size *= 10
+class _Subject:
+    """A product that is published and read."""
+
+    def __init__(self, owner: Mesh) -> None:
+        self.version = 0
+        self._owner = owner
+        self._product = owner.domain("bench").product("small", contract=CONTRACT)
+
+    def once(self) -> dict[str, float]:
+        """Seconds of a publication, of the first read of its version and of the second."""
+        frame = rows(self.version)
+
+        def publish() -> None:
+            self.version = self._product.publish(rows=frame, progress=False).version
+
+        def read() -> None:
+            self._owner.read(PORT, via="stream")
+
+        return {"publish": seconds_of(publish), "first_read": seconds_of(read), "read": seconds_of(read)}
+
+
+def _in_turns(*subjects: _Subject) -> list[dict[str, float]]:
+    """Medians of each subject's seconds."""
+    found: list[defaultdict[str, list[float]]] = [defaultdict(list) for _ in subjects]
+    for _ in range(_SAMPLES):
+        for subject, times in zip(subjects, found, strict=True):
+            for what, seconds in subject.once().items():
+                times[what].append(seconds)
+    return [{what: statistics.median(seconds) for what, seconds in times.items()} for times in found]
 
 
 class _Ageing:

@@ -6,6 +6,7 @@ Source: delta-rs 1.6, where `history` of a handle that is not the newest counts 
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,10 @@ from governance_server.warehouse.local_folder import LocalFolder
 from governance_server.warehouse.log_window import LogWindow
 
 __all__ = ["WindowedTable", "open_newest", "open_version"]
+
+
+_MEMORY = Path("/dev/shm")
+"""Where a window lies that is needed for one opening: on a disk, making and removing its links waits for whoever writes there."""
 
 
 class WindowedTable(DeltaTable):
@@ -89,7 +94,8 @@ def open_newest(folder: Folder, scratch: Path | None = None) -> DeltaTable:
 
 def open_version(folder: Folder, version: int) -> DeltaTable:
     """The table at a version, to be read only. Raises: TableNotFoundError, DeltaError, OSError, StorageUnavailable."""
-    window = LogWindow.of_version(folder, version) if isinstance(folder, LocalFolder) else None
+    memory = _MEMORY if os.access(_MEMORY, os.W_OK | os.X_OK) else None
+    window = LogWindow.of_version(folder, version, memory) if isinstance(folder, LocalFolder) else None
     if window is None or not isinstance(folder, LocalFolder):
         return DeltaTable(folder.uri, version=version, storage_options=folder.storage_options)
     return WindowedTable(folder, window).close()

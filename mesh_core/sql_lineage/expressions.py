@@ -88,8 +88,7 @@ class Expressions:
             yield from ((node.args[key], TRANSFORMATION) for key in ("true", "false") if node.args.get(key) is not None)
         elif isinstance(node, exp.Window):
             yield node.this, IDENTITY if isinstance(node.this, exp.AggFunc) else TRANSFORMATION
-            window = [*(node.args.get("partition_by") or ()), node.args.get("order"), node.args.get("spec")]
-            yield from ((part, Transformation.of(Subtype.WINDOW)) for part in window if isinstance(part, exp.Expr))
+            yield from ((part, Transformation.of(Subtype.WINDOW)) for part in _window_parts(node))
         elif isinstance(node, exp.Filter):
             yield node.this, IDENTITY
             yield node.expression, Transformation.of(Subtype.FILTER)
@@ -103,6 +102,18 @@ class Expressions:
             yield from ((child, IDENTITY) for child in node.iter_expressions())
         else:
             yield from ((child, TRANSFORMATION) for child in node.iter_expressions())
+
+
+def _window_parts(node: exp.Window) -> Iterator[exp.Expr]:
+    """What partitions, orders and bounds a window, also where it has that from windows named in the clause WINDOW."""
+    select = node.find_ancestor(exp.Select)
+    named = {it.name.casefold(): it for it in (select.args.get("windows") or () if select is not None else ())}
+    window: exp.Expr | None = node
+    while window is not None:
+        parts = [*(window.args.get("partition_by") or ()), window.args.get("order"), window.args.get("spec")]
+        yield from (part for part in parts if isinstance(part, exp.Expr))
+        alias = window.args.get("alias")
+        window = named.pop(alias.name.casefold(), None) if alias is not None else None
 
 
 def _is_keyed_hash(node: exp.Expr) -> bool:

@@ -139,13 +139,22 @@ class _Walk:
         return both
 
     def _limited(self, node: exp.Expr, found: Relation, outer: Scope | None) -> Relation:
-        """With its ORDER BY, which may name its own columns."""
+        """With its ORDER BY, which may name its own columns, and its LIMIT."""
         order = node.args.get("order")
-        if order is None:
-            return found
         scope = Scope(outer, {"": found})
-        keys = frozenset(d for key in order.expressions for d in self._key(key.this, found, scope))
-        return replace(found, rows=found.rows | indirect(Subtype.SORT, keys))
+        keys = frozenset(d for key in (order.expressions if order is not None else ()) for d in self._key(key.this, found, scope))
+        rows = indirect(Subtype.SORT, keys) | self._counted(node, scope)
+        return replace(found, rows=found.rows | rows, ports=found.ports | {d.port for d in rows})
+
+    def _counted(self, node: exp.Expr, scope: Scope) -> Dependencies:
+        """What LIMIT and OFFSET depend on, where queries say them."""
+        counts = [
+            inner
+            for name in ("limit", "offset")
+            if (clause := node.args.get(name)) is not None
+            for inner in clause.iter_expressions()
+        ]
+        return frozenset(d for count in counts for d in indirect(Subtype.FILTER, self._expressions.dependencies(count, scope)))
 
     def _values(self, node: exp.Values, scope: Scope) -> Relation:
         rows = [row.expressions if isinstance(row, exp.Tuple) else [row] for row in node.expressions]
@@ -176,7 +185,7 @@ class _Walk:
         for name, subtype in (("having", Subtype.FILTER), ("qualify", Subtype.FILTER)):
             if node.args.get(name) is not None:
                 rows |= indirect(subtype, read(node.args[name].this, scope))
-        rows |= self._ordered(node, result, scope) | self._exploded(node, scope)
+        rows |= self._ordered(node, result, scope) | self._exploded(node, scope) | self._counted(node, scope)
         below = frozenset(d.port for d in rows) | frozenset(d.port for d in _all(result))
         return Relation(result.columns, rows, result.ports | below)
 

@@ -42,6 +42,28 @@ def _words(transformation) -> str:
 
 
 @pytest.mark.parametrize(
+    "over",
+    ["w", "(w)", "(w rows between 1 preceding and current row)", "v", "(plain order by id)", "(PARTITION BY person ORDER BY id)"],
+)
+def test_a_named_window_decides_like_one_written_out(over: str) -> None:
+    windows = "window W as (partition by person order by id), plain as (partition by person), v as (plain order by id)"
+    found = _edges(f"select sum(amount) over {over} s from orders {windows}")
+    assert found == {("s", "orders.amount", "AGGREGATION sum"), ("s", "orders.person", "WINDOW"), ("s", "orders.id", "WINDOW")}
+
+
+@pytest.mark.parametrize("sql", ["select id from people {}", "select id from people union all select id from people {}"])
+@pytest.mark.parametrize("clause", ["limit (select max(amount) from orders)", "limit 3 offset (select max(amount) from orders)"])
+def test_a_query_that_says_how_many_rows_there_are_decides_about_rows(sql: str, clause: str) -> None:
+    assert {("id", "people.id", "IDENTITY"), ("*", "orders.amount", "FILTER")} == _edges(sql.format(clause))
+
+
+def test_windows_that_name_each_other_in_a_ring_end() -> None:
+    assert _edges("select sum(id) over v s from people window w as (v order by id), v as (w)") == {
+        ("s", "people.id", "AGGREGATION sum"), ("s", "people.id", "WINDOW"),
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize(
     ("sql", "expected"),
     [
         ("select id, name as who from people", {("id", "people.id", "IDENTITY"), ("who", "people.name", "IDENTITY")}),

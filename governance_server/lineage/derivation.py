@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import Any
 
 from governance_server.lineage.inference import inferred_lineage
-from governance_server.lineage.run_state import JOB, DatasetState, RunState, target_of
+from governance_server.lineage.run_state import JOB, NAMES, DatasetState, RunState, target_of
 from mesh_core.dataset_names import dataset_node, is_outside, job_node
 from mesh_core.lineage import (
     ANY_COLUMN,
@@ -48,16 +48,24 @@ def lineages_of(state: RunState) -> dict[str, PortLineage]:
     else:
         found = {target: lineage for target in state.outputs if (lineage := _of_output(state, target)) is not None}
     told = {target: lineage for target, lineage in found.items() if lineage.dataset_edges or lineage.basis is Basis.EXPLICIT}
-    return {**dict(_names(state)), **told}
+    return {**_names(state), **told}
 
 
-def _names(state: RunState) -> Iterator[tuple[str, PortLineage]]:
-    """Other names of the outputs. One that is itself an output of the run is no mere name."""
+def _names(state: RunState) -> dict[str, PortLineage]:
+    """Other names of inputs and outputs. One that is itself an output of the run, or another of its inputs, is no mere name."""
+    said: dict[str, set[str]] = {}
     for target, facets in state.outputs.items():
         for namespace, name in _value(facets, "symlinks") or ():
-            other = dataset_node(namespace, name)
-            if other not in state.outputs and is_outside(other):
-                yield other, PortLineage(other, (InputVersion(target, 0),), (), basis=Basis.SYMLINK)
+            said.setdefault(dataset_node(namespace, name), set()).add(target)
+    for node, facets in state.inputs.items():
+        for name, of in _value(facets, NAMES) or ():
+            if name == node or name not in state.inputs:
+                said.setdefault(name, set()).add(of)
+    return {
+        name: PortLineage(name, tuple(InputVersion(it, 0) for it in sorted(datasets)), (), basis=Basis.SYMLINK)
+        for name, datasets in said.items()
+        if name not in state.outputs and is_outside(name)
+    }
 
 
 def digest_of(lineage: PortLineage) -> str:

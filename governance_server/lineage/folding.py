@@ -16,7 +16,7 @@ from governance_server.lineage.derivation import REPLACING, digest_of, lineages_
 from governance_server.lineage.judging import AcceptedEvent
 from governance_server.lineage.receipt import Sources, sources_of
 from governance_server.lineage.received import ReceivedEvent
-from governance_server.lineage.run_state import CATALOG, RunState, canonical, joined, state_of
+from governance_server.lineage.run_state import CATALOG, NAMES, RunState, canonical, joined, state_of
 from governance_server.storage import lineage_runs as rows
 from governance_server.storage.drivers import Connection
 from mesh_core.dataset_names import job_node
@@ -132,7 +132,7 @@ class Folding:
         known = group.runs.get(key)
         before = self._find(group, key) if known is None else None
         known = known or before
-        told = state_of(accepted.event, accepted.schemas, accepted.claimed)
+        told = state_of(accepted.event, accepted.schemas, accepted.claimed, accepted.names)
         state = joined(known.state if known is not None else None, told)
         if known is not None and state == known.state:
             return Folded(None, known.lineages, known.derivation.sources)
@@ -182,7 +182,8 @@ class Folding:
         (namespace, job), run_id = _named(run.state, accepted.event), accepted.event.run_id
         created: dict[str, None] = {}
         if known is None:
-            created[f"run {run_id}" if run_id else f"declaration of {accepted.event.kind.value} {job}"] = None
+            declared = job or accepted.event.content.get("dataset", {}).get("name")
+            created[f"run {run_id}" if run_id else f"declaration of {accepted.event.kind.value} {declared}"] = None
             if job and self._is_new_job(group.connection, namespace, job):
                 created[f"job {namespace} {job}"] = None
         before = {} if known is None else _io(key, known.state)
@@ -297,7 +298,8 @@ def read_lineage(body: bytes, due: rows.Due, digest: str) -> bytes:
 def _relevant(state: RunState) -> bytes:
     """A digest of all that lineages follow from."""
     facets = {node: {name: told[name].value for name in _TELLING if name in told} for node, told in state.outputs.items()}
-    relevant: list[object] = [sorted(state.inputs), facets, sorted(state.entries), state.has_entries, state.is_declared]
+    names = {node: told[NAMES].value for node, told in state.inputs.items() if NAMES in told}
+    relevant: list[object] = [sorted(state.inputs), facets, names, sorted(state.entries), state.has_entries, state.is_declared]
     if state.sql is not None and state.sql.value is not None:
         named = ("schema", "symlinks", CATALOG)
         inputs = {node: {name: told[name].value for name in named if name in told} for node, told in state.inputs.items()}

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from governance_server.caller import Caller
 from governance_server.lineage.derivation import job_as_node
 from governance_server.lineage.received import EventKind, ReceivedEvent
-from governance_server.lineage.run_state import CatalogSchema
+from governance_server.lineage.run_state import CatalogSchema, InputName
 from governance_server.policy.projection import Facts, PolicyProjection
 from governance_server.rules.errors import AccessDenied, Problem
 from mesh_core.dataset_names import DatasetName, dataset_node, is_outside, parse_node
@@ -32,6 +32,7 @@ class AcceptedEvent:
         claimed: Nodes of others' of which it tells something: kept, and without effect.
         tells: False if nothing of its lineage counts: a claim, or a publication of the mesh, whose lineage the journal has.
         schemas: Of inputs that are ports and whose columns the event does not tell, what the sender may know of them.
+        names: Other names of inputs, as far as the sender may say so; `disputed` are those it may not.
     """
 
     event: ReceivedEvent
@@ -40,6 +41,8 @@ class AcceptedEvent:
     claimed: frozenset[str] = frozenset()
     tells: bool = True
     schemas: tuple[CatalogSchema, ...] = ()
+    names: tuple[InputName, ...] = ()
+    disputed: frozenset[str] = frozenset()
 
 
 class EventJudge:
@@ -72,7 +75,8 @@ class EventJudge:
         if problems:
             raise AccessDenied(f"This event is not yours to send: {problems[0].message}", problems=problems)
         claims, schemas = frozenset(self._claims(event, caller, facts)), tuple(self._schemas(event, caller, facts))
-        return AcceptedEvent(event, caller.name, owner, claims, schemas=schemas)
+        names, disputed = self._names(event, caller, facts)
+        return AcceptedEvent(event, caller.name, owner, claims, schemas=schemas, names=names, disputed=disputed)
 
     def _schemas(self, event: ReceivedEvent, caller: Caller, facts: Facts) -> Iterator[CatalogSchema]:
         """Columns for queries to be read with; none of a port of which the caller may not discover every column."""
@@ -89,6 +93,28 @@ class EventJudge:
     def _discovers(self, caller: Caller, port: str, columns: Sequence[str]) -> bool:
         objects = (port, *(column_object(port, column) for column in columns))
         return all(self._policy.check(caller, "discover", obj).allowed for obj in objects)
+
+    def _names(self, event: ReceivedEvent, caller: Caller, facts: Facts) -> tuple[tuple[InputName, ...], frozenset[str]]:
+        """Which names of inputs are one dataset, as far as the sender may say so, and the names of which it may not.
+
+        Nobody renames what is another's: one of the names must be the sender's own, and those that nobody owns are names of that.
+        """
+        names: list[InputName] = []
+        disputed: set[str] = set()
+        for given in event.datasets("inputs"):
+            facet = given.get("facets", {}).get("symlinks", {})
+            told = facet.get("identifiers")
+            if not told or facet.get("_deleted"):
+                continue
+            node = dataset_node(given["namespace"], given["name"])
+            nodes = [node, *sorted({dataset_node(it["namespace"], it["name"]) for it in told} - {node})]
+            owned = {it: _owner(facts, parse_node(it)) for it in nodes}
+            known = [it for it in nodes if owned[it][1]]
+            anchor = next((it for it in known or [node] if self._owns(caller, *owned[it])), None)
+            ours = [it for it in nodes if anchor is not None and owned[it][1] in ("", owned[anchor][1])]
+            names += [InputName(node, it, anchor) for it in ours if anchor is not None and it != anchor]
+            disputed.update(it for it in nodes if it not in ours and it != node)
+        return tuple(names), frozenset(disputed)
 
     def _claims(self, event: ReceivedEvent, caller: Caller, facts: Facts) -> Iterator[str]:
         """Targets of explicit lineage, and other names of the outputs, that are others'."""

@@ -97,7 +97,7 @@ def receipt_of(
         more_edges=max(0, len(edges) - MOST_EDGES),
         uninterpreted=tuple(it for it in _uninterpreted(accepted) if it != _SQL or not inferred),
         stubs=tuple(sorted(node for node in nodes if is_outside(port_of(node)))),
-        claims=tuple(sorted(accepted.claimed)),
+        claims=tuple(sorted(accepted.claimed | accepted.disputed)),
         notes=(*_notes(accepted), *_notes_on_query(accepted, inferred, lineages)),
     )
 

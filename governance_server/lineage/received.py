@@ -24,6 +24,7 @@ _TIME = re.compile(
 )
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _LONGEST_NAME = 8192
+_MOST_NS = 2**63 - 1
 
 
 class EventKind(StrEnum):
@@ -41,7 +42,7 @@ class ReceivedEvent:
     Attributes:
         body: The bytes as received.
         digest: Of the bytes: an event that is sent again has the same.
-        time_ns: The event's own time, nanoseconds since 1970-01-01 UTC.
+        time_ns: The event's own time, nanoseconds since 1970-01-01 UTC, of 64 bits.
         has_zone: False if the time named no zone; it is then taken for UTC.
         content: The parsed JSON; not to be changed.
         job: The job's namespace and name; None for an event about a dataset.
@@ -89,10 +90,14 @@ def parse_event(body: bytes, parsed: Any = None) -> ReceivedEvent:  # noqa: ANN4
     if moment is None or not _is_usable(content):
         problems = problems or _unusable(content)
         raise Invalid(f"This is no OpenLineage event: {problems[0].path}: {problems[0].message}.", problems=problems)
+    time_ns, has_zone = moment
+    if not -_MOST_NS <= time_ns <= _MOST_NS:
+        time_ns = max(-_MOST_NS, min(_MOST_NS, time_ns))
+        notes.append("$.eventTime counts as the nearest time between 1678 and 2262: nanoseconds reach no further.")
     kind = EventKind.RUN if "run" in content else EventKind.JOB if "job" in content else EventKind.DATASET
     job = content.get("job")
     named = None if job is None else DatasetName(job["namespace"], job["name"])
-    return ReceivedEvent(body, hashlib.sha256(body).hexdigest(), kind, *moment, content, named, tuple(notes))
+    return ReceivedEvent(body, hashlib.sha256(body).hexdigest(), kind, time_ns, has_zone, content, named, tuple(notes))
 
 
 def _json(body: bytes) -> Any:  # noqa: ANN401  # any JSON

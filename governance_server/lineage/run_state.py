@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Set
 from dataclasses import dataclass, field
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from governance_server.lineage.received import EventKind, ReceivedEvent
@@ -18,9 +19,11 @@ __all__ = [
     "CATALOG",
     "JOB",
     "LONGEST_QUERY",
+    "NAMES",
     "CatalogSchema",
     "DatasetState",
     "Held",
+    "InputName",
     "RunState",
     "canonical",
     "joined",
@@ -33,6 +36,8 @@ JOB = "job:"
 """How the node of a job begins, where one stands in the graph."""
 LONGEST_QUERY = 20_000
 """Characters of a query that is read; longer ones stay in the event's bytes."""
+_DEEPEST = 20
+"""Objects and arrays within each other; those that lineage follows from are not nearly as many."""
 _ENDED = frozenset({"COMPLETE", "ABORT", "FAIL"})
 _FACETS = ("columnLineage", "lineage", "lifecycleStateChange", "version", "schema", "symlinks")
 """Facets of a dataset that say something of lineage; the others stay in the event's bytes."""
@@ -57,6 +62,21 @@ class CatalogSchema(NamedTuple):
     """The dataset as the event names it."""
     version: int
     columns: tuple[str, ...]
+
+
+NAMES = "names"
+"""Where an input's other names stand as far as its sender may say so: `[[name, of], …]`, sorted."""
+
+
+class InputName(NamedTuple):
+    """That an input and what its `symlinks` say are one dataset."""
+
+    node: str
+    """The input as the event names it."""
+    name: str
+    """The other name, or the input itself."""
+    of: str
+    """Of which dataset that is a name."""
 
 
 DatasetState = dict[str, Held]
@@ -105,16 +125,37 @@ class RunState:
 
 
 def canonical(value: object) -> str:
-    """The value as JSON text, equal for equal values."""
+    """The value as JSON text, equal for equal values; of what is nested without end only what the mesh reads."""
     import orjson
 
-    return orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=list).decode()
+    try:
+        return orjson.dumps(value, option=orjson.OPT_SORT_KEYS, default=list).decode()
+    except orjson.JSONEncodeError:  # it writes fewer levels than it reads
+        return orjson.dumps(_shallow(value, _DEEPEST), option=orjson.OPT_SORT_KEYS, default=list).decode()
 
 
-def state_of(event: ReceivedEvent, schemas: Iterable[CatalogSchema] = (), claimed: Set[str] = frozenset()) -> RunState:
-    """What this one event tells, with the schemas that the catalog has of inputs whose own it does not bring.
+def _shallow(value: Any, depth: int) -> Any:  # noqa: ANN401  # JSON
+    """The value, null where it is nested deeper."""
+    if isinstance(value, dict):
+        return {key: _shallow(part, depth - 1) for key, part in value.items()} if depth else None
+    if isinstance(value, list):
+        return [_shallow(part, depth - 1) for part in value] if depth else None
+    return value
 
-    What it says of the nodes that are `claimed` is no part of it, and so of nothing that is ever derived from its run.
+
+def state_of(
+    event: ReceivedEvent,
+    schemas: Iterable[CatalogSchema] = (),
+    claimed: Set[str] = frozenset(),
+    names: Iterable[InputName] = (),
+) -> RunState:
+    """What this one event tells.
+
+    Args:
+        event: The event.
+        schemas: What the catalog has of inputs whose own schema it does not bring.
+        claimed: What it says of these nodes is no part of it, and so of nothing that is ever derived from its run.
+        names: Of inputs, as far as its sender may say so.
     """
 
     def held(value: object) -> Held:
@@ -132,7 +173,7 @@ def state_of(event: ReceivedEvent, schemas: Iterable[CatalogSchema] = (), claime
         last=held(event.state),
         end=held(event.state) if event.state in _ENDED else None,
         parent=held(_parent(parent)) if (parent := parent_facet(run_facets)) is not None else None,
-        inputs=_with_schemas(_datasets(event.datasets("inputs"), held), schemas),
+        inputs=_with_names(_with_schemas(_datasets(event.datasets("inputs"), held), schemas), names, held),
         outputs=_datasets(datasets, held, claimed),
         entries={canonical(entry): True for entry in (lineage or {}).get("entries", []) if target_of(entry) not in claimed},
         has_entries=lineage is not None and not lineage.get("_deleted", False),
@@ -204,6 +245,18 @@ def _with_schemas(inputs: dict[str, DatasetState], schemas: Iterable[CatalogSche
     for schema in schemas:
         text = canonical(schema.columns)
         inputs[schema.node] = {**inputs[schema.node], CATALOG: Held(schema.version, text, text)}
+    return inputs
+
+
+def _with_names(
+    inputs: dict[str, DatasetState], names: Iterable[InputName], held: Callable[[object], Held]
+) -> dict[str, DatasetState]:
+    """The inputs with those names; one whose `symlinks` give it none has none any more."""
+    found: dict[str, list[list[str]]] = {node: [] for node, facets in inputs.items() if "symlinks" in facets}
+    for it in names:
+        found[it.node].append([it.name, it.of])
+    for node, pairs in found.items():
+        inputs[node] = {**inputs[node], NAMES: held([pair for pair, _ in groupby(sorted(pairs))])}
     return inputs
 
 

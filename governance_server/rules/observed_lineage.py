@@ -101,19 +101,23 @@ class ObservedLineage:
     def port_of(self, node: str) -> str:
         """The port that the dataset backs, or the dataset it is another name of, or itself.
 
-        What an owner says goes before what others claim; where several say different things nobody can tell.
+        What an owner says goes before what others claim; where several say different things nobody can tell. Of datasets that
+        are said to be each other it is the first by name.
         """
-        seen = {node}
-        while True:
-            said = self._said.get(node)
-            if not said:
-                return node
-            owned = {it.port for it in said if it.is_owned}
-            ports = owned or {it.port for it in said}
-            if len(ports) != 1 or (following := next(iter(ports))) in seen:
-                return node
-            node = following
-            seen.add(node)
+        if node not in self._said:
+            return node
+        way = [node]
+        while (following := self._following(way[-1])) is not None:
+            if following in way:
+                return min(way[way.index(following) :])
+            way.append(following)
+        return way[-1]
+
+    def _following(self, node: str) -> str | None:
+        """What the dataset is said to be, if it is one thing."""
+        said = self._said.get(node, ())
+        ports = {it.port for it in said if it.is_owned} or {it.port for it in said}
+        return next(iter(ports)) if len(ports) == 1 else None
 
     def datasets_of(self, port: str) -> list[str]:
         """The datasets that are the port (or dataset) under other names."""

@@ -8,6 +8,7 @@ import socket
 import threading
 import uuid
 from collections.abc import Iterator
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
@@ -164,6 +165,46 @@ def test_times_are_read_to_the_nanosecond_and_without_zone_as_utc(
     assert bool(receipt["notes"]) == (text[-1].isdigit() and "+" not in text and "-0000" not in text)
     with Mesh.connect(server.url, token) as mesh:
         assert mesh.runs(namespace="odd", job=job)[0].start_time.isoformat() == start
+
+
+@pytest.mark.parametrize(
+    ("text", "start"),
+    [
+        ("9999-12-31T23:59:59.999999999-14:00", "2262-04-11T23:47:16.854775+00:00"),
+        ("9999-12-31T00:00:00Z", "2262-04-11T23:47:16.854775+00:00"),
+        ("0001-01-01T00:00:00Z", "1677-09-21T00:12:43.145224+00:00"),
+        ("0001-01-01T00:00:00+14:00", "1677-09-21T00:12:43.145224+00:00"),
+    ],
+)
+def test_times_that_nanoseconds_do_not_reach_count_as_the_nearest(
+    server: RunningServer, token: str, text: str, start: str
+) -> None:
+    status, receipt = post(server, token, run_event(("odd", f"far-{text}"), time=text))
+    assert status == 200
+    assert "$.eventTime counts as the nearest time between 1678 and 2262" in receipt["notes"][0]
+    with Mesh.connect(server.url, token) as mesh:
+        assert mesh.runs(namespace="odd", job=f"far-{text}")[0].start_time.isoformat() == start
+
+
+@pytest.mark.parametrize("levels", [200, 253, 254, 500, 1000])
+def test_a_facet_that_is_nested_without_end_tells_its_edges(server: RunningServer, token: str, levels: int) -> None:
+    told = columns(x=("odd", "deep-source", "y"))
+    told["fields"]["x"]["inputFields"][0]["more"] = "HERE"
+    output: dict[str, Any] = {
+        "namespace": "odd",
+        "name": f"deep-{levels}",
+        "type": "DATASET",
+        "fields": {"z": {"inputs": []}},
+        "more": "HERE",
+    }
+    output["fields"]["z"]["inputs"].append({"namespace": "odd", "name": "v", "field": "w", "type": "DATASET"})
+    deep = b'{"a":' * levels + b"1" + b"}" * levels
+    event = run_event(("odd", "deep"), outputs=[dataset("odd", f"deep-{levels}", columnLineage=told)])
+    explicit = run_event(("odd", "deep"))
+    explicit["job"]["facets"] = {"lineage": {"_producer": "p", "_schemaURL": "s", "entries": [output]}}
+    for sent, source in ((event, "odd|deep-source"), (explicit, "odd|v")):
+        status, receipt = post(server, token, json.dumps(sent).encode().replace(b'"HERE"', deep))
+        assert (status, [it["source"] for it in receipt["edges"]]) == (200, [source])
 
 
 def test_unicode_names_come_back_as_they_were(server: RunningServer, token: str) -> None:

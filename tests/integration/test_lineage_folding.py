@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from governance_server.lineage.folding import Folding, counting, run_key
 from governance_server.lineage.judging import AcceptedEvent
 from governance_server.lineage.received import parse_event
-from governance_server.lineage.run_state import RunState, joined, state_of
+from governance_server.lineage.run_state import InputName, RunState, joined, state_of
 from governance_server.storage import lineage_runs as rows
 from governance_server.storage.engine import Database, open_database
 from tests.integration.journal_databases import sqlite_url
@@ -26,6 +26,12 @@ STATES = ("START", "RUNNING", "COMPLETE", "FAIL", "ABORT", "OTHER")
 DATASETS = st.sampled_from("abc")
 LIFECYCLE = st.sampled_from(["", "CREATE", "OVERWRITE", "ALTER"])
 NUMBER = count()
+
+
+@st.composite
+def links(draw: st.DrawFn) -> Any:
+    named = draw(st.lists(st.sampled_from("abde"), max_size=2))
+    return {"identifiers": [{"namespace": "n", "name": it, "type": "TABLE"} for it in named]}
 
 
 @st.composite
@@ -39,6 +45,8 @@ def outputs(draw: st.DrawFn) -> list[Any]:
             facets["schema"] = {"fields": [{"name": it} for it in draw(st.lists(st.sampled_from("xyz"), unique=True))]}
         if change := draw(LIFECYCLE):
             facets["lifecycleStateChange"] = {"lifecycleStateChange": change}
+        if draw(st.booleans()):
+            facets["symlinks"] = draw(links())
         made.append(dataset("n", name, **facets))
     return made
 
@@ -56,7 +64,8 @@ def events(draw: st.DrawFn) -> dict[str, Any]:
     inputs = []
     for name in draw(st.lists(DATASETS, max_size=2, unique=True)):
         schema = {"fields": [{"name": it} for it in draw(st.lists(st.sampled_from("xyz"), min_size=1, unique=True))]}
-        inputs.append(dataset("n", name, **({"schema": schema} if draw(st.booleans()) else {})))
+        told = {"schema": schema, "symlinks": draw(links())}
+        inputs.append(dataset("n", name, **{key: facet for key, facet in told.items() if draw(st.booleans())}))
     return {
         **PRODUCER, "eventType": draw(st.sampled_from(STATES)), "job": job,
         "eventTime": f"2026-01-01T00:0{draw(st.integers(0, 3))}:00{draw(st.sampled_from(['Z', '+01:00', '']))}",
@@ -69,7 +78,13 @@ def accepted(event: Any, namespace: str) -> AcceptedEvent:
     """The event under the namespace, which has no part in which of two events of one time counts: so runs can be compared."""
     digest = parse_event(json.dumps(event).encode()).digest
     body = json.dumps({**event, "job": {**event["job"], "namespace": namespace}}).encode()
-    return AcceptedEvent(replace(parse_event(body), digest=digest), "service:x", "shop")
+    names = tuple(
+        InputName(f"n|{it['name']}", f"n|{other['name']}", f"n|{it['name']}")
+        for it in event["inputs"]
+        for other in it["facets"].get("symlinks", {"identifiers": ()})["identifiers"]
+        if other["name"] != it["name"]
+    )
+    return AcceptedEvent(replace(parse_event(body), digest=digest), "service:x", "shop", names=names)
 
 
 @settings(deadline=None)
@@ -80,7 +95,7 @@ def test_a_run_is_the_same_in_every_order(told: Sequence[Any], data: st.DataObje
         for event in given:
             received = accepted(event, "NS")
             key = run_key(received)
-            runs[key] = joined(runs.get(key), state_of(received.event))
+            runs[key] = joined(runs.get(key), state_of(received.event, names=received.names))
         return {key: state.to_text() for key, state in runs.items()}
 
     other = data.draw(st.permutations([*told, *data.draw(st.lists(st.sampled_from(told), max_size=4))]))
@@ -138,6 +153,6 @@ def test_what_is_not_marked_as_due_has_not_changed(database: Database, told: Seq
                 folding.counted(it[:3], lineages)
                 known[it[:3]] = counting(lineages)
             folding.due.clear()
-            for target in "abc":
+            for target in "abcde":
                 place = (namespace, "job", f"n|{target}")
                 assert known.get(place, []) == counting(rows.told_of(connection, *place))

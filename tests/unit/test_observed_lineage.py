@@ -42,6 +42,22 @@ def test_what_is_no_longer_backed_is_a_dataset_again() -> None:
     assert _read(known) == TOLD
 
 
+def test_datasets_that_are_said_to_be_each_other_are_one_in_either_order() -> None:
+    steps = [
+        lambda known: known.put("told", lineage_to_wire(TOLD)),
+        lambda known: known.put("a", lineage_to_wire(PortLineage(RAW, (InputVersion("hive|b", 0),), (), basis=Basis.SYMLINK))),
+        lambda known: known.put("b", lineage_to_wire(PortLineage("hive|b", (InputVersion(RAW, 0),), (), basis=Basis.SYMLINK))),
+        lambda known: known.put("c", lineage_to_wire(PortLineage("hive|c", (InputVersion(RAW, 0),), (), basis=Basis.SYMLINK))),
+    ]
+    for order in permutations(steps):
+        known = ObservedLineage()
+        for step in order:
+            step(known)
+        assert {known.port_of(it) for it in (RAW, "hive|b", "hive|c")} == {"hive|b"}
+        assert known.datasets_of("hive|b") == ["hive|c", RAW]
+        assert _read(known).edges == (ColumnEdge("hive|b", "mail", "email", IDENTITY),)
+
+
 def test_a_dataset_that_two_ports_claim_is_neither() -> None:
     known = ObservedLineage()
     known.put("told", lineage_to_wire(TOLD))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 import grpc
 
@@ -97,11 +98,7 @@ class OpenLineageService(open_lineage_service_pb2_grpc.OpenLineageServiceService
         page = Page.of(request.page_size, request.page_token)
         sights = self._sights(request.as_of)
         found = self._found(request, sights, RunPage(page.after, page.size + 1, self._through(request.as_of)))
-        shown = [
-            _run(run, sights)
-            for run in found[: page.size]
-            if all(sight.sees_job(DatasetName(run.namespace, run.job)) for sight in sights)
-        ]
+        shown = [_run(run, sights) for run in found[: page.size]]
         more = Page.token(found[page.size - 1].position) if len(found) > page.size else ""
         response = pb.ListRunsResponse(runs=shown, next_page_token=more)
         if request.job and not page.after:
@@ -130,7 +127,7 @@ class OpenLineageService(open_lineage_service_pb2_grpc.OpenLineageServiceService
             node = sights[0].port_of(_node(request.dataset))
             for sight in sights:
                 sight.require(node)
-            return runs_of_dataset(reader, [node, *sights[0].datasets_of(node)], page)
+            return runs_of_dataset(reader, [node, *sights[0].datasets_of(node)], page, is_shown=partial(_is_shown, sights))
         for sight in sights:
             sight.require_job(DatasetName(request.namespace, request.job))
         return runs_of_job(reader, request.namespace, request.job, page)
@@ -138,6 +135,10 @@ class OpenLineageService(open_lineage_service_pb2_grpc.OpenLineageServiceService
 
 def _node(text: str) -> str:
     return dataset_node(*parse_node(text)) if "|" in text else str(parse_port(text))
+
+
+def _is_shown(sights: Sequence[LineageSight], run: FoundRun) -> bool:
+    return all(sight.sees_job(DatasetName(run.namespace, run.job)) for sight in sights)
 
 
 def _result(taken: LineageReceipt | GovernanceError, call_id: str) -> open_lineage_pb2.EventResult:
@@ -167,9 +168,10 @@ def _run(run: FoundRun, sights: Sequence[LineageSight]) -> open_lineage_pb2.Line
             for port, version in ((sights[0].port_of(node), version) for node, version in given)
         ]
 
+    parent = run.parent if all(sight.sees_job(parse_node(run.parent)) for sight in sights) else ""
     message = open_lineage_pb2.LineageRun(
         run_id=run.run_id, namespace=run.namespace, job=run.job, state=run.state, job_version=run.job_version,
-        parent=run.parent, inputs=datasets(run.inputs), outputs=datasets(run.outputs), owner=run.owner,
+        parent=parent, inputs=datasets(run.inputs), outputs=datasets(run.outputs), owner=run.owner,
     )  # fmt: skip
     for field, time_us in ((message.start_time, run.first_us), (message.last_time, run.last_us)):
         field.FromDatetime(from_microseconds(time_us))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -20,6 +20,7 @@ _THEN = (
     "FROM lineage_run r JOIN lineage_run_past p ON p.key = r.key WHERE {condition} AND r.last_sequence > ? "
     "AND p.sequence = (SELECT max(q.sequence) FROM lineage_run_past q WHERE q.key = r.key AND q.sequence <= ?)"
 )
+_MOST_AT_ONCE = 500
 _Io = tuple[tuple[str, str], ...]
 
 
@@ -62,18 +63,20 @@ def runs_of_job(connection: Connection, namespace: str, job: str, page: RunPage)
     return _runs(connection, "r.kind = 'run' AND r.namespace = ? AND r.job = ?", [namespace, job], page)
 
 
-def runs_of_dataset(connection: Connection, nodes: Sequence[str], page: RunPage) -> list[FoundRun]:
-    """The runs that read or wrote any of the nodes. Raises: Invalid if `after` is no position."""
+def runs_of_dataset(
+    connection: Connection, nodes: Sequence[str], page: RunPage, *, is_shown: Callable[[FoundRun], bool]
+) -> list[FoundRun]:
+    """The runs that read or wrote any of the nodes and are shown. Raises: Invalid if `after` is no position."""
     marks = ", ".join("?" * len(nodes))
     condition = f"r.kind = 'run' AND r.key IN (SELECT key FROM lineage_io WHERE node IN ({marks}))"
     found: list[FoundRun] = []
-    after = page.after
+    after, limit = page.after, page.limit
     while True:  # a run that had not named the dataset by then is none of them
-        part = _runs(connection, condition, list(nodes), RunPage(after, page.limit, page.through))
-        found += [run for run in part if page.through is None or _has(run, nodes)]
-        if len(part) < page.limit or len(found) >= page.limit:
+        part = _runs(connection, condition, list(nodes), RunPage(after, limit, page.through))
+        found += [run for run in part if (page.through is None or _has(run, nodes)) and is_shown(run)]
+        if len(part) < limit or len(found) >= page.limit:
             return found[: page.limit]
-        after = part[-1].position
+        after, limit = part[-1].position, _MOST_AT_ONCE
 
 
 def _has(run: FoundRun, nodes: Collection[str]) -> bool:

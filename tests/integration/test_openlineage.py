@@ -15,6 +15,8 @@ import polars as pl
 import pytest
 
 from domain_sdk import AccessDenied, Mesh
+from domainmesh.v1.open_lineage_service_pb2 import ListRunsRequest
+from domainmesh.v1.open_lineage_service_pb2_grpc import OpenLineageServiceStub
 from tests.integration.journal_databases import postgres_url
 from tests.integration.mesh_setup import contract, token_of
 from tests.servers import RunningServer
@@ -203,6 +205,81 @@ def test_runs_are_found_by_job_and_by_dataset(server: RunningServer, tokens: dic
     assert [(it.dataset, it.version) for it in (*run.inputs, *run.outputs)] == [("", ""), ("s3://risk-lake|found", "")]
     with Mesh.connect(server.url, tokens["sales"]) as mesh, pytest.raises(AccessDenied):
         mesh.runs("s3://risk-lake|found")
+
+
+def test_pages_of_a_datasets_runs_are_full_of_what_the_caller_may_know(server: RunningServer, tokens: dict[str, str]) -> None:
+    for number in range(12):
+        name, job = ("risk", "spark-risk") if number % 4 else ("sales", "s3://sales-lake")
+        read, time = [dataset("s3://sales-lake", "paged")], f"2026-01-{number + 1:02}T00:00:00Z"
+        assert post(server, tokens[name], run_event((job, "paged"), run=f"page-{number}", time=time, inputs=read))[0] == 200
+    pages: list[list[str]] = []
+    with Mesh.connect(server.url, tokens["sales"]) as mesh:
+        stub, token = mesh._transport.control(OpenLineageServiceStub), ""
+        while token or not pages:
+            request = ListRunsRequest(dataset="s3://sales-lake|paged", page_size=2, page_token=token)
+            answer = mesh._transport.call(stub.ListRuns, request)
+            pages.append([it.run_id for it in answer.runs])
+            token = answer.next_page_token
+    assert pages == [["page-8", "page-4"], ["page-0"]]
+
+
+def test_a_parent_that_is_anothers_job_is_not_named(server: RunningServer, tokens: dict[str, str]) -> None:
+    told = {"_producer": "p", "_schemaURL": "s", "job": {"namespace": "spark-risk", "name": "secret"}, "run": {"runId": "r"}}
+    child = run_event(("s3://sales-lake", "child"), run="child")
+    child["run"]["facets"] = {"parent": told}
+    assert post(server, tokens["sales"], child)[0] == 200
+    parents = []
+    for name in ("sales", "admin"):
+        with Mesh.connect(server.url, tokens[name]) as mesh:
+            parents += [it.parent for it in mesh.runs(namespace="s3://sales-lake", job="child")]
+    assert parents == ["", "spark-risk|secret|r"]
+
+
+@pytest.mark.parametrize("is_named_first", [True, False])
+def test_another_name_of_an_input_is_that_dataset_if_the_sender_owns_one_and_nobody_the_other(
+    server: RunningServer, tokens: dict[str, str], is_named_first: bool
+) -> None:
+    own, free = f"own{is_named_first}", f"free{is_named_first}"
+    link = {"identifiers": [{"namespace": "hive://meta", "name": f"db.{own}", "type": "TABLE"}]}
+    back = {"identifiers": [{"namespace": "s3://risk-lake", "name": free, "type": "LOCATION"}]}
+    given = [dataset("s3://risk-lake", own, symlinks=link), dataset("hive://meta", f"db.{free}", symlinks=back)]
+    naming = run_event(("spark-risk", "naming"), inputs=given, outputs=[dataset("s3://risk-lake", f"a{own}")])
+    reading = [
+        run_event(
+            ("spark-risk", node), inputs=[dataset("hive://meta", f"db.{node}")], outputs=[dataset("s3://risk-lake", f"b{node}")]
+        )
+        for node in (own, free)
+    ]
+    sent = [naming, *reading] if is_named_first else [*reading, naming]
+    assert [post(server, tokens["risk"], event)[1]["claims"] for event in sent] == [[], [], []]
+    with server.admin() as mesh:
+        for node in (own, free):
+            found = {it.id for it in mesh.lineage(f"s3://risk-lake|{node}", direction="downstream").nodes}
+            assert found == {f"s3://risk-lake|{it}" for it in (node, f"a{own}", f"b{node}")}
+
+
+def test_names_of_what_is_anothers_or_nobodys_are_claims(server: RunningServer, tokens: dict[str, str]) -> None:
+    for node, other in (
+        (("s3://sales-lake", "foreign"), ("hive://meta", "db.foreign")),
+        (("hive://meta", "db.nobodys"), ("file", "/nobodys")),
+        (("s3://risk-lake", "ours"), ("s3://sales-lake", "renamed")),
+        (("hive://meta", "db.stub"), ("s3://sales-lake", "stub")),
+    ):
+        link = {"identifiers": [{"namespace": other[0], "name": other[1], "type": "TABLE"}]}
+        event = run_event(
+            ("spark-risk", "claims"), inputs=[dataset(*node, symlinks=link)], outputs=[dataset("s3://risk-lake", "o")]
+        )
+        assert post(server, tokens["risk"], event)[1]["claims"] == ["|".join(other)]
+        with server.admin() as mesh:
+            assert mesh.lineage("|".join(other)).root.id == "|".join(other)
+            assert mesh.lineage("|".join(node)).root.id == "|".join(node)
+    event["inputs"] = [
+        dataset("hive://meta", "db.centre", symlinks=link | {"identifiers": [{"namespace": "file", "name": "/c", "type": "L"}]})
+    ]
+    event["job"], event["outputs"] = {"namespace": "central", "name": "j"}, []
+    assert post(server, tokens["admin"], event)[1]["claims"] == []
+    with server.admin() as mesh:
+        assert mesh.lineage("file|/c").root.id == "hive://meta|db.centre"
 
 
 def test_what_is_said_of_anothers_dataset_is_a_claim(server: RunningServer, tokens: dict[str, str]) -> None:

@@ -180,7 +180,7 @@ class LineageRun(_message.Message):
     job_version: _builtins.str
     """Changes when the job reads or writes other datasets."""
     parent: _builtins.str
-    """The parent run: `namespace|job|run id`; empty if there is none."""
+    """The parent run: `namespace|job|run id`; empty if there is none, or its job may not be known."""
     owner: _builtins.str
     """The domain that owns the job; empty if nobody does."""
     @_builtins.property

@@ -24,7 +24,8 @@ __all__ = ["KnownValues", "Match", "folded_words"]
 _UNSPACED = "\u2e80-\u9fff\uac00-\ud7a3\uf900-\ufaff\uff66-\uff9d\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff"
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u0610-\u061a\u064b-\u065f\u0670"
 """Accents, and vowels of Hebrew and Arabic, that stand as characters of their own."""
-_WORD = re.compile(rf"[{_UNSPACED}]|[^\W_{_UNSPACED}]+(?:[{_MARKS}]+[^\W_{_UNSPACED}]*)*(?:['’](?!s\b)[^\W_{_UNSPACED}]+)*")
+_LETTERS = rf"[^\W_{_UNSPACED}]+"
+_WORD = re.compile(rf"[{_UNSPACED}]|{_LETTERS}(?:[{_MARKS}]{{1,8}}{_LETTERS})*(?:[{_MARKS}]{{1,8}})?(?:['’](?!s\b){_LETTERS})*")
 _UNACCENTED = str.maketrans("øłđıħŧ", "oldiht") | str.maketrans({"æ": "ae", "œ": "oe", "þ": "th", "ð": "d", "ß": "ss"})
 _WRITTEN_OUT = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe"})
 _UNSPACED_CHARACTER = re.compile(f"[{_UNSPACED}]")

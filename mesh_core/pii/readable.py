@@ -25,7 +25,7 @@ _WRAPPED = re.compile(r"(?<=[^\n]{40})\n(?=[^\s>|#*+])")
 """The end of a line that is full: what stands there goes on in the next one."""
 _SPECIAL = re.compile(
     rf"(?<=[^\W\d_])[-\u00ad\u2010]\n(?=[^\W\d_])|[{INVISIBLE}]+|[{_SPACES}]|[{_DASHES}]|[\uff01-\uff5e]|[^\x00-\x7f](?<=\d)"
-    r"|[^\W\d_][\u0300-\u036f]+"
+    r"|[^\W\d_][\u0300-\u036f]{1,8}"
 )
 
 

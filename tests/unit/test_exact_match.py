@@ -103,3 +103,9 @@ def test_a_million_characters_are_searched_in_a_second_for_a_hundred_thousand_pe
     matches = found(people, text)
     assert names[7] in {match for match, _ in matches}
     assert len(text) / (time.process_time() - begin) > 1_000_000
+
+
+def test_letters_under_marks_without_end_are_read_in_a_moment() -> None:
+    begin = time.process_time()
+    assert found(known("Ada Lovelace"), "e" + "\u0300\u0316" * 300_000 + " Ada Lovelace") == [("Ada Lovelace", 0)]
+    assert time.process_time() - begin < 10

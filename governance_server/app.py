@@ -71,6 +71,7 @@ from governance_server.storage.engine import open_database
 from governance_server.storage.events import EventLog
 from governance_server.storage.leases import Leases
 from governance_server.upkeep.erasure import Eraser
+from governance_server.upkeep.old_turns import OldTurns
 from governance_server.upkeep.tasks import upkeep_tasks
 from governance_server.upkeep.upkeep import Upkeep
 from governance_server.vector_access import VectorAccess
@@ -180,7 +181,7 @@ def build_control(settings: Settings, *, gateway: Callable[[], str]) -> Control:
     names = register(control_services(parts), server)
     port = _open(server, settings, "MESH_PORT", names)
     maintenance = _maintenance(backend, checkpoints)
-    maintenance.register(upkeep_tasks(backend, upkeep))
+    maintenance.register(upkeep_tasks(backend, upkeep, OldTurns(backend, warehouse, upkeep)))
     maintenance.register(lineage_tasks(settings, backend.database, events, backend.now))
     maintenance.start()
     http.start()

@@ -9,12 +9,15 @@ from collections.abc import Callable
 from governance_server.backend import Backend
 from governance_server.maintenance import Task
 from governance_server.rules.errors import Conflict, Overloaded
+from governance_server.upkeep.old_turns import OldTurns
 from governance_server.upkeep.upkeep import Upkeep
 from governance_server.warehouse.errors import VersionConflict
 
-__all__ = ["UpkeepRounds", "upkeep_tasks"]
+__all__ = ["OldTurnRounds", "UpkeepRounds", "upkeep_tasks"]
 
 _LOG = logging.getLogger(__name__)
+_OLD_TURN_SECONDS = 300.0
+"""From one product of conversations to the next."""
 
 
 class UpkeepRounds:
@@ -54,7 +57,31 @@ class UpkeepRounds:
         )  # fmt: skip
 
 
-def upkeep_tasks(backend: Backend, upkeep: Upkeep) -> list[Task]:
-    """What the maintenance loop does for the upkeep; nothing without the setting."""
+class OldTurnRounds:
+    """Removes the turns of one product whose time is over, each time it is run, in turns."""
+
+    def __init__(self, old_turns: OldTurns) -> None:
+        self._old_turns = old_turns
+        self._last = ""
+
+    def run(self) -> None:
+        """The product that follows has none left. Raises: what removing raises; the next run takes the next one."""
+        products = self._old_turns.products()
+        following = [it for it in products if it > self._last] or products
+        if not following:
+            return
+        self._last = following[0]
+        try:
+            removed = self._old_turns.remove(self._last)
+        except (Conflict, Overloaded, VersionConflict):
+            _LOG.info("old turns put off product=%s: it is being published", self._last)
+            return
+        if removed:
+            _LOG.info("old turns removed product=%s count=%d", self._last, removed)
+
+
+def upkeep_tasks(backend: Backend, upkeep: Upkeep, old_turns: OldTurns) -> list[Task]:
+    """What the maintenance loop does for the upkeep: what contracts of conversations promise always, all else by the setting."""
     hours = backend.settings.upkeep_hours
-    return [Task("upkeep", UpkeepRounds(backend, upkeep, every_seconds=hours * 3600.0).run)] if hours else []
+    rounds = [Task("upkeep", UpkeepRounds(backend, upkeep, every_seconds=hours * 3600.0).run)] if hours else []
+    return [*rounds, Task("old_turns", OldTurnRounds(old_turns).run, every_seconds=_OLD_TURN_SECONDS)]

@@ -27,7 +27,7 @@ from governance_server.rules.token_chain import TokenChain, find_chain
 from governance_server.storage.catalog import Catalog
 from governance_server.storage.engine import Database
 
-__all__ = ["Authenticator", "MintedToken", "mint_token"]
+__all__ = ["Authenticator", "MintedToken", "mint_token", "presents_own_token"]
 
 _LOG = logging.getLogger(__name__)
 _TOKEN = re.compile(r"mesh_([a-z0-9]{16})_([A-Za-z0-9_-]{43})\Z")
@@ -138,9 +138,9 @@ class Authenticator:
 
         Raises: Unauthenticated, UnusableKeys, Unavailable while the identity provider gives no keys.
         """
-        scheme, _, token = authorization.partition(" ")
+        token = _presented(authorization)
         found = _TOKEN.match(token)
-        if scheme != "Bearer" or (not found and self._sign_in is None):
+        if not token or (not found and self._sign_in is None):
             raise Unauthenticated(_REFUSED)
         caller = self._by_own_token(found[1], found[2], call_id) if found else self._by_access_token(token, call_id)
         if caller is None:
@@ -216,6 +216,17 @@ class Authenticator:
                 confirmer=chain.confirmer,
             )  # fmt: skip
         return _Proof(caller, known.is_disabled, chain)
+
+
+def presents_own_token(authorization: str) -> bool:
+    """True if the `authorization` header may carry a token of the mesh: whose it is can be told at once."""
+    return _presented(authorization).startswith("mesh_")
+
+
+def _presented(authorization: str) -> str:
+    """The token in the header, empty if there is none. The scheme's case and the spaces after it say nothing: RFC 9110, 11.4."""
+    scheme, _, token = authorization.partition(" ")
+    return token.lstrip(" ") if scheme.lower() == "bearer" else ""
 
 
 def _may_be_its_maker(caller: Caller) -> bool:

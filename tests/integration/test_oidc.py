@@ -82,11 +82,13 @@ def test_somebody_without_the_group_is_known_and_may_nothing(server: RunningServ
             mesh.read(PORT)
 
 
-def test_bearer_must_be_written_so(server: RunningServer, provider: OidcProvider) -> None:
+def test_the_scheme_is_bearer_in_any_case_and_no_other(server: RunningServer, provider: OidcProvider) -> None:
     good = signed(provider.claims(), provider.keys[0])
     with raw_mesh(server, "") as mesh:
         call = mesh.control(PrincipalServiceStub).GetPrincipal
-        for header in (good, f"bearer {good}", f"DPoP {good}", f"Bearer  {good}", f"Bearer {good} {good}", "Bearer ", "Bearer"):
+        for header in (f"bearer {good}", f"BEARER {good}", f"Bearer  {good}"):  # RFC 9110 section 11.4
+            call(GetPrincipalRequest(), metadata=(("authorization", header),))
+        for header in (good, f"bearer{good}", f"DPoP {good}", f"Bearer {good} {good}", "Bearer ", "Bearer"):
             with pytest.raises(grpc.RpcError) as caught:
                 call(GetPrincipalRequest(), metadata=(("authorization", header),), timeout=10)
             assert caught.value.code() is grpc.StatusCode.UNAUTHENTICATED

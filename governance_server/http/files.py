@@ -8,14 +8,13 @@ import threading
 from aiohttp import web
 
 from governance_server.gateway.tickets import Tickets
+from governance_server.http.door import Door, application
 from governance_server.listening import listening_socket
-from governance_server.rules.errors import Unavailable
+from governance_server.rules.errors import AccessDenied
 
 __all__ = ["FilesServer"]
 
 _HOST = "127.0.0.1"
-_FINISH_SECONDS = 2.0
-"""What a download that runs may take when the gateway ends."""
 _STOP_SECONDS = 5.0
 
 
@@ -46,22 +45,18 @@ class FilesServer:
 
     def _run(self) -> None:
         asyncio.set_event_loop(self._loop)
-        application = web.Application()
-        application.router.add_get("/files/{secret}/{name}", self._serve)
-        runner = web.AppRunner(application, access_log=None, shutdown_timeout=_FINISH_SECONDS)
-        self._loop.run_until_complete(runner.setup())
-        self._loop.run_until_complete(web.SockSite(runner, self._socket).start())
+        served = application()
+        served.router.add_get("/files/{secret}/{name}", self._serve)
+        door = Door(served, self._socket)
+        self._loop.run_until_complete(door.open())
         self._loop.run_forever()
-        self._loop.run_until_complete(runner.cleanup())
+        self._loop.run_until_complete(door.close())
         self._loop.close()
 
     async def _serve(self, request: web.Request) -> web.StreamResponse:
-        try:
-            path, logged = self._tickets.resolve(request.match_info["secret"], request.match_info["name"])
-            if logged is not None:
-                await asyncio.wrap_future(logged)
-        except Unavailable as error:
-            raise web.HTTPServiceUnavailable(text=error.message) from error
+        path, logged = self._tickets.resolve(request.match_info["secret"], request.match_info["name"])
+        if logged is not None:
+            await asyncio.wrap_future(logged)
         if path is None or not path.is_file():
-            raise web.HTTPForbidden(text="This file is not, or no longer, yours to read: ask for it again.")
+            raise AccessDenied("This file is not, or no longer, yours to read: ask for it again.")
         return web.FileResponse(path, headers={"Content-Type": "application/vnd.apache.parquet", "Cache-Control": "no-store"})

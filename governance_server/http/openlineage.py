@@ -12,13 +12,14 @@ from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 from governance_server.caller import Caller
-from governance_server.http.server import Identify, refusal
+from governance_server.http.refusals import refusal
+from governance_server.http.server import Identify
 from governance_server.lineage.intake import LineageIntake, take_all
 from governance_server.lineage.json_parts import Part, array_parts
 from governance_server.lineage.judging import AcceptedEvent
 from governance_server.lineage.receipt import LineageReceipt
 from governance_server.lineage.taking import Taking
-from governance_server.rules.errors import GovernanceError, Invalid, TooLarge
+from governance_server.rules.errors import GovernanceError, TooLarge
 
 if TYPE_CHECKING:
     from aiohttp import web
@@ -45,7 +46,7 @@ class OpenLineageApi:
 
     async def _one(self, request: web.Request) -> web.Response:
         caller = await self._identify(request)
-        part = Part(await _body(request))
+        part = Part(await request.read())
         if len(part.text) <= _INLINE_BYTES:
             accepted = self._intake.judge(part, caller)
         else:
@@ -54,7 +55,7 @@ class OpenLineageApi:
 
     async def _many(self, request: web.Request) -> web.Response:
         caller = await self._identify(request)
-        body = await _body(request)
+        body = await request.read()
         results = await asyncio.to_thread(self._take_all, body, caller)
         answered: list[dict[str, Any]] = [
             {"index": index, "status": "refused", **refusal(result)}
@@ -115,16 +116,6 @@ def _arrive(waiting: Sequence[asyncio.Future[LineageReceipt]], taking: Taking) -
         else:
             assert answer is not None, "it is called when all are answered"
             future.set_exception(answer)
-
-
-async def _body(request: web.Request) -> bytes:
-    from aiohttp import ClientError, web
-    from aiohttp.http_exceptions import HttpProcessingError
-
-    try:
-        return await request.read()
-    except (web.HTTPBadRequest, web.RequestPayloadError, ClientError, HttpProcessingError) as error:
-        raise Invalid("The body cannot be read: it is not what its Content-Encoding says.") from error
 
 
 def _answer(content: object, status: int = 200) -> web.Response:

@@ -80,11 +80,16 @@ class _Records:
         data = np.frombuffer(chunk, dtype=np.uint8)
         quotes = np.flatnonzero(data == _QUOTE)
         separators = np.flatnonzero((data == _COMMA) | (data == _LINE))
+        returns = np.flatnonzero(data == _RETURN)
         if self._is_open or len(quotes):
             is_odd = np.bitwise_xor.accumulate((data == _QUOTE).view(np.uint8)).view(np.bool_)
             separators = separators[is_odd[separators] == self._is_open]
+            returns = returns[is_odd[returns] == self._is_open]
         ends = np.flatnonzero(data[separators] == _LINE)
-        self._check_quotes(data, quotes, separators[ends])
+        lone = self._lone(data, returns)
+        self._check_quotes(data[: lone + 1], quotes[quotes <= lone], separators[ends])
+        if lone < len(data):
+            self._refuse_return(lone, separators[ends])
         self._check_records(data, separators, ends)
         self._is_open ^= bool(len(quotes) % 2)
         self._last = int(data[-1])
@@ -93,8 +98,23 @@ class _Records:
         """Nothing follows."""
         if self._is_open:
             raise _Broken(self._opened_in, 'opens a quote (") that is never closed.')
+        if self._last == _RETURN:
+            self._refuse_return(0, np.array([], dtype=np.intp))
         if self._bytes:
             self._check_values(self._commas + 1)
+
+    def _lone(self, data: np.ndarray[Any, Any], returns: np.ndarray[Any, Any]) -> int:
+        """Where the first carriage return outside quotes is without its line feed; the length if each has one."""
+        if self._last == _RETURN and not self._is_open and data[0] != _LINE:
+            return -1
+        followed = returns[returns < len(data) - 1]
+        lone = followed[data[followed + 1] != _LINE]
+        return int(lone[0]) if len(lone) else len(data)
+
+    def _refuse_return(self, at: int, ends: np.ndarray[Any, Any]) -> None:
+        record = self._record + int(np.searchsorted(ends, at))
+        words = "has a carriage return without a line feed: end lines with line feeds, and put values with line ends in quotes."
+        raise _Broken(record, words)
 
     def _check_quotes(self, data: np.ndarray[Any, Any], quotes: np.ndarray[Any, Any], ends: np.ndarray[Any, Any]) -> None:
         if self._last == _QUOTE and not self._is_open and data[0] not in _AFTER_CLOSING:
@@ -131,7 +151,9 @@ class _Records:
             self._record += int(wrong[0])
             at = int(separators[ends[wrong[0]]])
             before = int(separators[ends[wrong[0] - 1]]) if wrong[0] else -1 - self._bytes
-            self._refuse_values(int(values[wrong[0]]), is_empty=at - before <= 1 + (at > 0 and data[at - 1] == _RETURN))
+            self._refuse_values(
+                int(values[wrong[0]]), is_empty=at - before <= 1 + ((data[at - 1] if at else self._last) == _RETURN)
+            )
         self._record += len(ends)
         self._commas = len(separators) - int(ends[-1]) - 1
         self._bytes = len(data) - int(separators[ends[-1]]) - 1

@@ -153,12 +153,26 @@ def _read_as_text(frame: pl.LazyFrame, types: Mapping[str, pl.DataType]) -> list
 
 def _head(file: Path, name: str) -> pl.DataFrame:
     try:
+        named = pl.read_csv(file, n_rows=1, has_header=False, infer_schema=False, glob=False)
+        _check_names(file, [it or "" for it in named.row(0)], name=name)
         return pl.read_csv(file, n_rows=1, infer_schema=False, glob=False)
     except pl.exceptions.NoDataError as error:
         raise InvalidRequest(f"{file} is empty: a CSV begins with a line of column names.", resource=name) from error
     except pl.exceptions.PolarsError as error:
         refuse_broken_records(file, name=name)
         raise InvalidRequest(f"{file} cannot be read as CSV: {str(error).splitlines()[0]}.", resource=name) from error
+
+
+def _check_names(file: Path, names: list[str], *, name: str) -> None:
+    """Each column has a name of its own; polars makes names up where there are none. Raises: InvalidRequest."""
+    if "" not in names and len(set(names)) == len(names):
+        return
+    refuse_broken_records(file, name=name)
+    if "" in names:
+        words = f"names no column {names.index('') + 1}: name it, or remove the comma at the end of every line."
+    else:
+        words = f"names {next(it for it in names if names.count(it) > 1)!r} twice."
+    raise InvalidRequest(f"{file} cannot be read as CSV: the line of column names {words}", resource=name)
 
 
 def _promised(port: Port) -> dict[str, pl.DataType]:

@@ -80,6 +80,14 @@ def refused(tmp_path: Path, drop: Path, text: str | bytes, ending: str = "csv") 
         ('id,note\n1,"a\nb"\n2,"c",d\n', "row 2 has 3 values, and there are 2 column names."),
         ("id,note\n1,a\n2", "row 2 has 1 value, and there are 2 column names."),
         ("id,note\n1,a\n\n2,b\n", "row 2 is an empty line: remove it."),
+        ("id,note\n1,a\n2,b\n\n\n", "row 3 is an empty line: remove it."),
+        ("id,note\r\n1,a\r\n\r\n", "row 2 is an empty line: remove it."),
+        ("id,note\n1,a,\n2,b,\n", "row 1 has 3 values, and there are 2 column names."),
+        ("id,note\n1,a\r2,b\n", "row 1 has a carriage return"),
+        ("id,note\n1,a\rb\n", "row 1 has a carriage return"),
+        ('id,note\n1,a\r"2",b\n', "row 1 has a carriage return"),
+        ('id,note\n1,"a"\n2,"b"\r', "row 2 has a carriage return"),
+        ('id,note\n1,5" pipe\n2,"a\rb"\n', 'row 1 has a quote (") inside a value'),
     ],
 )
 @pytest.mark.parametrize("chunk", [1, 3, 4 << 20])
@@ -88,6 +96,35 @@ def test_a_csv_that_is_cut_off_or_wrongly_quoted_is_refused_with_its_row(
 ) -> None:
     monkeypatch.setattr(_csv_records, "_CHUNK_BYTES", chunk)
     assert said in refused(tmp_path, drop, text)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("id,note\r1,a\r2,b\r", "the line of column names has a carriage return"),
+        ('id,note\r1,"a\rb"', "the line of column names has a carriage return"),
+        ("id\r1\r1\r", "the line of column names has a carriage return"),
+        (
+            "id,note,\n1,a,\n2,b,\n",
+            "the line of column names names no column 3: name it, or remove the comma at the end of every line.",
+        ),
+        ('id,"",note\n1,,a\n', "the line of column names names no column 2: name it"),
+        ("id,,\n1,,\n", "the line of column names names no column 2"),
+        ("id,note,id\n1,a,2\n", "the line of column names names 'id' twice."),
+        ("id,note,id\n", "the line of column names names 'id' twice."),
+    ],
+)
+def test_a_csv_without_a_line_of_column_names_of_its_own_is_refused(tmp_path: Path, drop: Path, text: str, said: str) -> None:
+    assert said in refused(tmp_path, drop, text)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n"])
+@pytest.mark.parametrize("last", ["", "end"])
+def test_line_ends_and_the_last_one_change_no_row(tmp_path: Path, drop: Path, end: str, last: str) -> None:
+    text = end.join(["note,id", "a,1", '"b\rc",2', 'd,""']) + (end if last else "")
+    assert read(tmp_path, drop, text.replace('""', "3")) == {"note": ["a", "b\rc", "d"], "id": [1, 2, 3]}
+    text = end.join(["id,note", "1,a", '2,""']) + (end if last else "")
+    assert read(tmp_path, drop, text) == {"id": [1, 2], "note": ["a", ""]}
 
 
 def test_a_csv_with_quotes_line_ends_and_a_mark_as_rfc_4180_has_them_is_read(tmp_path: Path, drop: Path) -> None:

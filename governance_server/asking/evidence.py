@@ -128,6 +128,8 @@ class Evidence:
         if already := [figure for it, figure in self.looked_up if it.sql == query.sql]:
             return already[0]
         sql, rows = self.rows(query.sql, most_rows=query.most_rows)
+        if query.top and len(rows.rows) > query.top:
+            self.notices.append(_shared_place(query.top, len(rows.rows), is_cut=rows.is_cut))
         if rows.is_cut:
             self.crowded.add(query.sql)
         if query.look_up is not None and (rows.is_cut or not rows.rows):
@@ -223,6 +225,13 @@ def compute_all(evidence: Evidence, queries: Sequence[FigureQuery]) -> None:
         except Overloaded:
             evidence.notices.append("Figures are missing: too many queries ran at once. Ask again.")
             return
+
+
+def _shared_place(top: int, rows: int, *, is_cut: bool) -> str:
+    which = "first place" if top == 1 else f"last of the {top} places"
+    if is_cut:
+        return f"The {which} is shared by more than can be told: ask for figures by fewer groups, or of some of them."
+    return f"The {which} is shared: {rows} are told, as the last of them are equal."
 
 
 def _citation(port: str, version: int, passage: retrieval_service_pb2.Passage) -> Citation:

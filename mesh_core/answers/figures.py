@@ -76,7 +76,8 @@ def _figure(asked: AskedMeasures, table: TableModel) -> FigureQuery:
     scope = ", ".join(filter(None, (asked.port, asked.limits)))
     which = "".join(f"{name.replace('_', ' ')} {{{name}}}, " for name in groups)
     text = f"{which}{values} of {f'the rows that you may read of {scope}' if table.is_filtered else scope}."
-    return FigureQuery(sql, (text[:1].upper() + text[1:],), asked.words, most_rows=_MOST_GROUPS if groups else 1)
+    most = _MOST_GROUPS if groups else 1
+    return FigureQuery(sql, (text[:1].upper() + text[1:],), asked.words, most_rows=most, top=query.top)
 
 
 def _said(measure: Measure, share: Values | None) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
+from itertools import pairwise
 
 from mesh_core.answers.clauses import Clause
 from mesh_core.answers.keys import Given, nouns_of
@@ -12,7 +13,7 @@ from mesh_core.answers.measure_sql import GRAINS
 from mesh_core.answers.terms import best_matches, names_of
 from mesh_core.contract.model import Port
 
-__all__ = ["GROUPING", "compared", "groups_of", "take_names"]
+__all__ = ["GROUPING", "both", "compared", "groups_of", "take_names"]
 
 GROUPING = frozenset({"by", "per", "each", "every"})
 _COMPARED = re.compile(
@@ -51,6 +52,18 @@ def compared(clause: Clause, given: Sequence[Given]) -> tuple[str, ...]:
     for match in matches:
         clause.take_text(*match.span())
     return tuple(several)
+
+
+def both(clause: Clause, given: Sequence[Given]) -> tuple[str, ...]:
+    """The column of which values are joined by `and` (`EMEA and APAC`): each may be meant, or all together; none if none are."""
+    for column in dict.fromkeys(it.column for it in given):
+        same = sorted((it for it in given if it.column == column and not it.is_excluded), key=lambda it: it.first)
+        spans = [(it.first, it.last) for it in same if len(it.values) > 1]
+        spans += [(one.last, two.first) for one, two in pairwise(same) if one.values != two.values]
+        if any(word.folded == "and" for first, last in spans for word in clause.words[first:last]):
+            clause.used.update(at for at, word in enumerate(clause.words) if word.folded == "both")
+            return (column,)
+    return ()
 
 
 def _is_grouping(clause: Clause, first: int, found: Mapping[str, None]) -> bool:

@@ -18,7 +18,7 @@ from mesh_core.answers.intervals import Interval, intervals_in
 from mesh_core.answers.keys import Given, listed_values
 from mesh_core.answers.measure_choice import ASKING, asks_clearly, asks_perhaps, chosen, measure_matches
 from mesh_core.answers.measure_filters import asked_columns, bounds_in, given_in, merged
-from mesh_core.answers.measure_groups import compared, groups_of, take_names
+from mesh_core.answers.measure_groups import both, compared, groups_of, take_names
 from mesh_core.answers.measure_sql import MeasureQuery
 from mesh_core.answers.rankings import ranking_in
 from mesh_core.answers.row_conditions import Values
@@ -130,6 +130,7 @@ def _figures(clause: Clause, name: str, measures: Sequence[Measure]) -> None:
     for it in given:
         clause.take(it.first, it.last)
     query = _limited(clause, port, measures, given)
+    apart = both(clause, given) if not query.by and query.share is None else ()
     take_names(clause, name, port)
     _take_times(clause, port, measures)
     if left := clause.left():
@@ -137,7 +138,8 @@ def _figures(clause: Clause, name: str, measures: Sequence[Measure]) -> None:
         return
     periods: list[Interval | None] = [it.interval for it in clause.spans]
     for period in periods or [None]:
-        clause.found.append(AskedMeasures(name, replace(query, period=period), _named_time(port, measures)))
+        for by in (apart, ()) if apart else (query.by,):
+            clause.found.append(AskedMeasures(name, replace(query, by=by, period=period), _named_time(port, measures)))
 
 
 def _known_elsewhere(clause: Clause, name: str, given: Sequence[Given]) -> list[Given]:

@@ -38,7 +38,8 @@ class MeasureQuery:
         where: An SQL condition over the port's columns and dimensions; empty for none.
         only: Conditions that must all hold.
         period: What the time dimension of each measure lies in.
-        top: Only so many rows, with the greatest values of the first measure first; 0 for all, by group.
+        top: Only so many rows, with the greatest values of the first measure first, and those that equal the last of them; 0 for
+            all, by group.
         is_lowest: The least values come first instead.
         share: The measure is told in percent: of the rows that this holds for, of what it is of all.
         version: Of the product; 0 for the one now served.
@@ -85,13 +86,23 @@ def measure_sql(name: str, port: Port, query: MeasureQuery, *, is_said: bool = F
     built = built.where(*conditions) if conditions else built
     if groups:
         places = [exp.Literal.number(place) for place in range(1, len(groups) + 1)]
-        best = (
-            [exp.Ordered(this=exp.Literal.number(len(groups) + 1), desc=not query.is_lowest, nulls_first=False)]
-            if query.top
-            else []
-        )
+        best = [_ordered(exp.Literal.number(len(groups) + 1), query)] if query.top else []
         built = built.group_by(*places).order_by(*best, *[it.copy() for it in places])
-    return (built.limit(query.top) if query.top else built).sql(dialect=DIALECT)
+    return (built.qualify(_ranked(values[0][1], query)) if query.top else built).sql(dialect=DIALECT)
+
+
+def _ordered(value: exp.Expr, query: MeasureQuery) -> exp.Ordered:
+    from sqlglot import exp
+
+    return exp.Ordered(this=value, desc=not query.is_lowest, nulls_first=False)
+
+
+def _ranked(value: exp.Expr, query: MeasureQuery) -> exp.Expr:
+    """True for the rows that come first; those that share the last place all do."""
+    from sqlglot import exp
+
+    order = exp.Order(expressions=[_ordered(value.copy(), query)])
+    return exp.LTE(this=exp.Window(this=exp.func("RANK", dialect=DIALECT), order=order), expression=exp.Literal.number(query.top))
 
 
 def _measure(port: Port, name: str) -> Measure:

@@ -65,6 +65,8 @@ class FigureQuery:
     """So many rows are said; further ones make the figure incomplete, and it is not used."""
     look_up: LookUp | None = None
     """Of a query that gives rows as they are stored."""
+    top: int = 0
+    """How many rows a ranking asks for; there are more if the last place is shared. 0: it is none."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -96,3 +96,22 @@ def test_figures_in_other_words_are_what_their_sql_gives(server, question, rows)
     again = olga.sql(figure.sql)
     assert [tuple(written(cell) for cell in row) for row in again.rows()] == rows
     assert answer.sentences
+
+
+def test_a_ranking_whose_last_place_is_shared_tells_all_who_share_it(server):  # noqa: F811
+    olga = server.user("user:olga")
+    shared = olga.ask("Top 2 days by order count")
+    assert [row[1] for row in shared.figures[0].rows] == ["1"] * 4
+    assert "The last of the 2 places is shared: 4 are told, as the last of them are equal." in shared.notices
+    assert olga.ask("", as_of=shared.id).figures == shared.figures
+    first = olga.ask("Which region has the most orders?")
+    assert first.figures[0].rows == (("EU", "3"),)
+    assert not any("shared" in it for it in first.notices)
+
+
+def test_values_joined_by_and_are_told_each_and_together(server):  # noqa: F811
+    answer = server.user("user:olga").ask("What was the net revenue of region EU and US in 2026?")
+    assert [it.rows for it in answer.figures] == [(("EU", "90.00"), ("US", "40.00")), (("130.00",),)]
+    assert [it.text for it in answer.sentences][2:] == [
+        "Net revenue 130.00 EUR of shop.orders.orders, 2026-01-01 to 2026-12-31, region EU or US."
+    ]

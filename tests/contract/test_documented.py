@@ -6,6 +6,8 @@ import dataclasses
 import re
 from importlib import import_module
 
+import pytest
+
 from domainmesh.v1 import error_reason_pb2
 from governance_server import config
 from tests.shared_data import ROOT
@@ -39,3 +41,9 @@ def test_every_setting_is_in_the_operations_guide() -> None:
     assert len(settings) >= len(dataclasses.fields(config.Settings)) - 1
     text = (ROOT / "docs" / "operations.md").read_text()
     assert [name for name in settings if f"`{name}`" not in text] == []
+
+
+@pytest.mark.parametrize("started_by", ["tests/integration/weaviate_server.py", "benchmarks/weaviate_process.py"])
+def test_weaviate_is_started_as_operations_says_it_must_be(started_by: str) -> None:
+    [(name, value)] = re.findall(r"Start Weaviate with `(\w+)=(\d+)`", (ROOT / "docs/operations.md").read_text())
+    assert f'"{name}": "{value}"' in (ROOT / started_by).read_text()

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import itertools
 import threading
+import time
 import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -622,15 +624,25 @@ def test_a_scope_answers_as_an_index_of_only_what_it_permits(store: VectorStore,
     store.ensure_collection(oracle, dimensions=8, attributes={"score": float, "region": str})
     store.stage(collection, 1, offered)
     store.stage(oracle, 1, [it for it, rank in zip(offered, ranks, strict=True) if rank < 1000 * share])
-    dense = hybrid = wanted = 0
-    for number in range(20):
-        asked = {"vector": list(random.normal(size=8)), "version": 1, "limit": 10}
-        for text in ("", " ".join(random.choice(words, 2))):
-            right = {hit.passage.id for hit in store.search(oracle, text=text, scope=EVERYTHING, **asked)}
-            got = {hit.passage.id for hit in store.search(collection, text=text, scope=scope, **asked)}
-            assert len(got) == len(right) == 10, number
-            dense, hybrid = dense + len(right & got) * (not text), hybrid + len(right & got) * bool(text)
-        wanted += 10
+    asked = [(list(random.normal(size=8)), " ".join(random.choice(words, 2))) for _ in range(20)]
+
+    def shared(*, by_words: bool) -> int:
+        """How many of two hundred passages are found in both."""
+        found = 0
+        for vector, text in asked:
+            how: dict[str, Any] = {"text": text if by_words else "", "vector": vector, "version": 1, "limit": 10}
+            right = {hit.passage.id for hit in store.search(oracle, scope=EVERYTHING, **how)}
+            got = {hit.passage.id for hit in store.search(collection, scope=scope, **how)}
+            assert len(got) == len(right) == 10
+            found += len(right & got)
+        return found
+
+    dense, hybrid = shared(by_words=False), shared(by_words=True)
+    for _ in range(10):  # Weaviate ranks by words wrongly what it still has in memory: docs/operations.md
+        if hybrid >= 198:
+            break
+        time.sleep(2)
+        hybrid = shared(by_words=True)
     store.drop_collection(oracle)
-    assert dense == wanted
-    assert hybrid >= 0.99 * wanted
+    assert dense == 200
+    assert hybrid >= 198

@@ -101,6 +101,7 @@ def _environment(data: Path, ports: Mapping[str, int]) -> dict[str, str]:
         "RAFT_INTERNAL_RPC_PORT": str(ports["raft_rpc"]),
         "RAFT_BOOTSTRAP_EXPECT": "1",
         "GRPC_PORT": str(ports["grpc"]),
+        "PERSISTENCE_MEMTABLES_FLUSH_DIRTY_AFTER_SECONDS": "5",  # until then keyword ranks are wrong: docs/operations.md
         "GO_PROFILING_DISABLE": "true",
         "DISABLE_TELEMETRY": "true",
         "LOG_LEVEL": "warning",

@@ -123,6 +123,8 @@ class Publishing:
             _refuse_violations(self._product, [result for port in delivered for result in port.quality])
             return self._commit(publication.id, delivered, lineage)
         except BaseException as error:
+            if isinstance(error, MeshError) and (made := self._made_by_another(publication.id)):
+                return made
             self._abort(publication.id, error.reason if isinstance(error, MeshError) else type(error).__name__)  # no data values
             raise
 
@@ -272,6 +274,23 @@ class Publishing:
                 if time.monotonic() > deadline:
                     raise
                 time.sleep(random.uniform(0.1, _BUSY_PAUSE_SECONDS))
+
+    def _made_by_another(self, id: str) -> Release | None:
+        """The release, if this run is being made twice at once and the other has come first; None otherwise.
+
+        Both deliver to one publication, and the files of who comes last are in nobody's folder any more.
+        """
+        request = publication_service_pb2.GetPublicationRequest(id=id)
+        deadline = time.monotonic() + _COMMIT_SECONDS
+        with contextlib.suppress(MeshError):
+            while self._run_id and time.monotonic() < deadline:
+                found = self._transport.call(self._transport.control(PublicationServiceStub).GetPublication, request)
+                if found.state == publication_pb2.PUBLICATION_STATE_COMMITTED:
+                    return get_release(self._transport, self._product, found.version)
+                if found.state != publication_pb2.PUBLICATION_STATE_COMMITTING:
+                    return None
+                time.sleep(_BUSY_PAUSE_SECONDS / 4)
+        return None
 
     def _abort(self, id: str, reason: str) -> None:
         """The publication is given up if the server can be told; else it expires there."""

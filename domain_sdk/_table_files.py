@@ -126,7 +126,13 @@ def _csv(files: list[Path], types: Mapping[str, pl.DataType], unshown: frozenset
     def problems(file: Path) -> list[Violation]:
         return bad_values(file, _with_nulls(pl.scan_csv(file, infer_schema=False, glob=False), types), types, unshown)
 
-    remember_files(frame, TextFiles(files, partial(refuse_broken_records, name=name), problems))
+    def rest(found: Sequence[Violation]) -> tuple[pl.LazyFrame, frozenset[str]]:
+        told = {violation.path for violation in found}
+        unread = frozenset(column for column in types if told & {f"{file}: {column}" for file in files})
+        as_text = {**types, **dict.fromkeys(unread, pl.String())}
+        return _csv(files, as_text, unshown, name=name).drop(unread), unread
+
+    remember_files(frame, TextFiles(files, partial(refuse_broken_records, name=name), problems, rest))
     return frame
 
 

@@ -15,7 +15,7 @@ from typing import Any
 
 import polars as pl
 
-from domain_sdk.errors import InvalidRequest, Violation
+from domain_sdk.errors import Violation
 
 __all__ = [
     "TextFiles",
@@ -23,7 +23,6 @@ __all__ = [
     "bad_values",
     "is_read_as_text",
     "opened_from",
-    "refuse_bad_values",
     "remember_files",
     "told",
 ]
@@ -52,6 +51,8 @@ class TextFiles:
     """Refuses a file that does not hold together, before its rows are read."""
     problems: Callable[[Path], Sequence[Violation]]
     """What of a file that could not be read is not as the contract promises; nothing if that was not it."""
+    rest: Callable[[Sequence[Violation]], tuple[pl.LazyFrame, frozenset[str]]] | None = None
+    """The rows without the columns that these problems are in, and those columns; None if the reader needs all of them."""
 
     def refuse_broken(self) -> None:
         """Every file holds together. Raises: InvalidRequest."""
@@ -127,20 +128,6 @@ def _as_times(column: str, kind: pl.DataType, *, is_strict: bool = True) -> pl.E
 def _marked(value: pl.Expr, pattern: str, normal: pl.Expr) -> pl.Expr:
     """The normal writing, and what no parser takes where the value does not match."""
     return pl.when(value.str.contains(pattern)).then(normal).otherwise(pl.lit("not ISO 8601: ") + value)
-
-
-def refuse_bad_values(source: TextFiles, *, name: str) -> None:
-    """Every promised value of the files can be read.
-
-    Raises:
-        InvalidRequest: some cannot; each column of each file is told with its first such rows, counted from 1 without the header.
-    """
-    found = [violation for file in source.files for violation in source.problems(file)]
-    if found:
-        files = sorted({str(violation.path).rsplit(": ", 1)[0] for violation in found})
-        raise InvalidRequest(
-            f"{', '.join(files[:3])}: values are not of the types that the contract promises.", resource=name, violations=found
-        )
 
 
 def bad_values(file: Path, text: pl.LazyFrame, types: Mapping[str, pl.DataType], unshown: frozenset[str]) -> list[Violation]:

@@ -27,6 +27,7 @@ from domain_sdk._port_lineage import DeclaredColumns, declared_lineage, planned_
 from domain_sdk._progress import Progress, ProgressHook, reporting
 from domain_sdk._quarantine import Quarantine
 from domain_sdk._transport import Transport
+from domain_sdk._unread_values import broken_check
 from domain_sdk._write import DeliveredFile
 from domain_sdk.errors import ContractViolated, InvalidContract, InvalidRequest, MeshError, Overloaded, Violation
 from domain_sdk.expectations import ExpectationResult
@@ -219,19 +220,29 @@ class Publishing:
         return self._transport.call(self._transport.control(PublicationServiceStub).BeginPublication, request)
 
     def _deliver(self, frames: Mapping[str, Any], places: Places | None, hook: ProgressHook) -> list[Delivered]:
-        """Every port in order; bad rows of a port, which come before it, are what its quarantine is made from."""
+        """Every port in order; bad rows of a port, which come before it, are what its quarantine is made from.
+
+        One that nothing can be made of does not hide what is wrong with the others.
+        """
         delivered: list[Delivered] = []
+        refused: list[MeshError] = []
         aside: dict[str, Quarantine] = {}
         try:
             for port in self._contract.ports:
                 given = aside[port.quarantine_of].frame() if port.quarantine_of in aside else frames.get(port.name)
-                made = self._deliver_port(port, given, places, hook)
+                try:
+                    made = self._deliver_port(port, given, None if refused else places, hook)
+                except (InvalidRequest, ContractViolated) as error:
+                    refused.append(error)
+                    continue
                 if made.quarantine:
                     aside[port.name] = made.quarantine
                 delivered.append(made)
         finally:
             for quarantine in aside.values():
                 quarantine.close()
+        if refused:
+            raise _refused(self._product, refused, delivered)
         return delivered
 
     def _deliver_port(self, port: Port, given: Any, places: Places | None, hook: ProgressHook) -> Delivered:  # noqa: ANN401 # any rows
@@ -320,9 +331,18 @@ def _refuse_violations(product: str, quality: Sequence[QualityResult]) -> None:
         )
 
 
+def _refused(product: str, errors: Sequence[MeshError], delivered: Sequence[Delivered]) -> MeshError:
+    """What could not be made of some ports, and what else the data breaks; the error alone if that is all."""
+    broken = [_violation(result) for port in delivered for result in port.quality if result.stops]
+    if len(errors) == 1 and not broken:
+        return errors[0]
+    told = [it for error in errors for it in error.violations or [Violation(error.resource, error.message)]]
+    kind = InvalidRequest if any(isinstance(error, InvalidRequest) for error in errors) else ContractViolated
+    return kind(" ".join(error.message for error in errors), resource=product, violations=[*told, *broken])
+
+
 def _violation(result: QualityResult) -> Violation:
-    shown = f" ({', '.join(result.samples[:3])}; the first row is row 0)" if result.samples else ""
-    return Violation(f"{result.port}: {result.check}", f"{result.message}{shown}")
+    return broken_check(result.port, result.check, result.message, result.samples)
 
 
 def _delivered_message(delivered: Delivered) -> publication_pb2.DeliveredPort:

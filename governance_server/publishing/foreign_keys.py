@@ -72,7 +72,8 @@ class ForeignKeys:
         is_shown = not check.is_personal and (not is_elsewhere or self._others.shows(caller, key.target, columns))
         samples = tuple(_sample(row[1:], len(key.columns)) for row in rows) if is_shown else ()
         count = int(rows[0][0])
-        return Found(False, f"{count} rows refer to what is not in {key.target}", count, samples=samples)
+        rows_refer = "1 row refers" if count == 1 else f"{count} rows refer"
+        return Found(False, f"{rows_refer} to what is not in {key.target}", count, samples=samples)
 
     def _query(self, key: ForeignKey, candidate: Candidate, known: WholeTable) -> CheckQuery:
         """Gives the number of rows without a partner with each of the first of them: row number, values, own primary key."""

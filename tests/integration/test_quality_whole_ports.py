@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import polars as pl
 import pytest
 
-from domain_sdk import ContractViolated, Mesh
+from domain_sdk import ContractViolated, InvalidRequest, Mesh
 from domain_sdk.release import QualityResult, QualityStatus
 from tests.servers import RunningServer
 
@@ -138,7 +139,7 @@ def test_every_value_must_be_in_the_column_referred_to_and_null_refers_to_nothin
     product = mia.domain("sales").product("keys", orders(refers="{to: crm.base.customers.id}"))
     found = results(product.preview(orders=ORDERS, progress=False).quality)["orders:customer.relationships[0]"]
     assert (found.status, found.failing_rows, found.samples, found.is_blocking) == (QualityStatus.FAILED, 1, (), True)
-    with pytest.raises(ContractViolated, match="1 rows refer to what is not in"):
+    with pytest.raises(ContractViolated, match="1 row refers to what is not in"):
         product.publish(orders=ORDERS, progress=False)
     release = product.publish(orders=ORDERS.filter(pl.col("customer").is_null() | (pl.col("customer") < 9)), progress=False)
     assert results(release.quality)["orders:customer.relationships[0]"].status is QualityStatus.PASSED
@@ -152,6 +153,22 @@ def test_a_key_within_the_contract_is_held_to_what_is_published_with_it(mia: Mes
     assert (found.status, found.failing_rows, found.samples) == (QualityStatus.FAILED, 1, ("row 2, key 12: 9",))
     more = pl.DataFrame({"id": [1, 9, 2], "secret": ["a", "b", "c"]})
     assert mia.domain("sales").product("within", text).preview(orders=ORDERS, customers=more, progress=False).is_ok
+
+
+def test_a_value_that_cannot_be_read_hides_nothing_that_is_wrong_with_other_columns_and_ports(mia: Mesh, tmp_path: Path) -> None:
+    text = orders(refers="{to: customers.id}") + CUSTOMERS.removeprefix("schema:\n")
+    product = mia.domain("sales").product("files", text)
+    (tmp_path / "orders.csv").write_text("id,customer,amount\n1,1,dear\n1,2,3.5\n")
+    (tmp_path / "customers.ndjson").write_text('{"id": 1, "secret": "a"}\n{"id": 1, "secret": "b"}\n')
+    given = {"orders": tmp_path / "orders.csv", "customers": tmp_path / "customers.ndjson"}
+    for run in (product.preview, product.publish):
+        with pytest.raises(InvalidRequest, match="not of the types that the contract promises") as caught:
+            run(**given, progress=False)
+        assert {violation.path.removeprefix(f"{tmp_path}/") for violation in caught.value.violations} == {
+            "orders.csv: amount",
+            "sales.files.orders: primaryKey",
+            "sales.files.customers: primaryKey",
+        }
 
 
 @pytest.mark.parametrize(

@@ -41,6 +41,7 @@ from mesh_core.contract.coverage import not_enforced
 from mesh_core.lineage import PortLineage
 from mesh_core.lineage_wire import lineage_to_wire
 from mesh_core.quality.check import Kind
+from mesh_core.quality.compile import compile_checks
 
 __all__ = ["DeclaredLineage", "Publishing"]
 
@@ -49,6 +50,8 @@ _LOG = logging.getLogger(__name__)
 _COMMIT_SECONDS = 1800.0
 _ABORT_SECONDS = 5.0
 _BUSY_PAUSE_SECONDS = 1.0
+_NO_TABLE = frozenset({Kind.SCHEMA, Kind.TYPE, Kind.REQUIRED})
+"""Without these there is no table that other rules could be judged on."""
 _MODES: Mapping[Mode, product_pb2.WriteMode.ValueType] = {
     "overwrite": product_pb2.WRITE_MODE_OVERWRITE,
     "append": product_pb2.WRITE_MODE_APPEND,
@@ -121,7 +124,7 @@ class Publishing:
                 written = self._deliver(frames, places, hook)
             lineage = with_late_reads(lineage, cautious, self._scans)
             delivered = self._personal.judged(written, lineage)
-            _refuse_violations(self._product, [result for port in delivered for result in port.quality])
+            _refuse_violations(self._product, self._found(publication.id, delivered, lineage))
             return self._commit(publication.id, delivered, lineage)
         except BaseException as error:
             if isinstance(error, MeshError) and (made := self._made_by_another(publication.id)):
@@ -152,7 +155,7 @@ class Publishing:
             lineage = with_late_reads(lineage, cautious, self._scans)
             delivered = self._personal.judged(written, lineage)
             quality = tuple(result for port in delivered for result in port.quality)
-            if is_judged and not any(result.stops for result in quality):
+            if is_judged and self._can_be_judged(delivered):
                 tried = self._commit(publication.id, delivered, lineage, validate_only=True)
                 quality, expected = tried.quality, tried.expectations
             elif theirs:
@@ -163,6 +166,23 @@ class Publishing:
         recorded = (*not_enforced(self._contract.document), *self._contract.uncomputed)
         impact = to_impact(publication.contract_impact)
         return Preview(self._product, quality, tuple(lineage), recorded, impact, expected)
+
+    def _found(self, id: str, delivered: Sequence[Delivered], lineage: Sequence[PortLineage]) -> Sequence[QualityResult]:
+        """What was found; if that stops the publication already, with what the server finds over whole ports."""
+        quality = [result for port in delivered for result in port.quality]
+        has_more = any(check.kind is not Kind.CUSTOM for port in self._contract.ports for check in whole_port_checks(port))
+        if has_more and any(result.stops for result in quality) and self._can_be_judged(delivered):
+            with contextlib.suppress(MeshError):  # it is refused anyway, for what is known
+                return self._commit(id, delivered, lineage, validate_only=True).quality
+        return quality
+
+    def _can_be_judged(self, delivered: Sequence[Delivered]) -> bool:
+        """True if what was delivered can be tables at all, whatever other rules it breaks."""
+        kinds = {
+            (self._name(port.name), check.name): check.kind for port in self._contract.ports for check in compile_checks(port)
+        }
+        broken = (result for port in delivered for result in port.quality if result.stops)
+        return all(kinds.get((it.port, it.check)) not in _NO_TABLE for it in broken)
 
     def _name(self, port: str) -> str:
         return f"{self._product}.{port}"

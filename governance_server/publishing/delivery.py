@@ -217,7 +217,7 @@ def verified_files(files: Iterable[publication_pb2.VerifiedFile], port: Port) ->
 def check_quality(product: str, results: Iterable[product_pb2.QualityResult]) -> None:
     """Returns if no blocking check failed. Raises: ContractViolated with every failed one."""
     failed = [
-        Problem(f"{r.port}.{r.column}".rstrip("."), r.message)
+        Problem(f"{r.port}.{r.column}".rstrip("."), f"{r.message}{_shown(r.samples)}")
         for r in results
         if r.is_blocking and r.status in (product_pb2.QUALITY_STATUS_FAILED, product_pb2.QUALITY_STATUS_NOT_RUN)
     ]
@@ -225,6 +225,11 @@ def check_quality(product: str, results: Iterable[product_pb2.QualityResult]) ->
         raise ContractViolated(
             f"The data breaks the contract of {product}: mend it and publish again.", resource=product, problems=failed
         )
+
+
+def _shown(samples: Sequence[str]) -> str:
+    """The first rows at fault; there are samples only where the publisher may see their values."""
+    return f" ({', '.join(samples[:3])}; the first row is row 0)" if samples else ""
 
 
 def sources_of(lineages: Iterable[lineage_pb2.PortLineage]) -> list[str]:

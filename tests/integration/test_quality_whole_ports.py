@@ -171,6 +171,25 @@ def test_a_value_that_cannot_be_read_hides_nothing_that_is_wrong_with_other_colu
         }
 
 
+def test_foreign_keys_are_told_with_the_other_broken_promises_and_with_their_rows(mia: Mesh) -> None:
+    text = orders(refers="{to: customers.id}") + CUSTOMERS.removeprefix("schema:\n")
+    customers = pl.DataFrame({"id": [1, 2], "secret": ["a", "b"]})
+    product = mia.domain("sales").product("told", text)
+    twice = ORDERS.with_columns(id=pl.Series([10, 10, 12, 13]))
+    with pytest.raises(ContractViolated) as both:
+        product.publish(orders=twice, customers=customers, progress=False)
+    assert {it.path for it in both.value.violations} == {
+        "sales.told.orders: primaryKey",
+        "sales.told.orders: customer.relationships[0]",
+    }
+    found = results(product.preview(orders=twice, customers=customers, progress=False).quality)
+    assert {it for it in found if found[it].stops} == {"orders:primaryKey", "orders:customer.relationships[0]"}
+    with pytest.raises(ContractViolated) as alone:
+        product.publish(orders=ORDERS, customers=customers, progress=False)
+    (told,) = alone.value.violations
+    assert "1 row refers to what is not in customers (row 2, key 12: 9; the first row is row 0)" in told.message
+
+
 @pytest.mark.parametrize(
     "to", ["crm.dark.hidden.id", "crm.none.such.id", "nowhere.id", "crm.base.customers.secret", "/schema/a/b/c"]
 )

@@ -31,9 +31,11 @@ _MOST_PASSAGES = 50
 def recommended(evidence: Evidence) -> Recommendation | None:
     """What rules say of the case that the question is about; None if it is about none, or no rule speaks of it."""
     asking, backend = evidence.asking, evidence.readers.backend
-    if not evidence.looked_up or not asks_for_recommendation(asking.question):
+    if not evidence.looked_up:
         return None
     facts = list(_facts(evidence))
+    if not asks_for_recommendation(asking.question, evidence.sources.citations, facts):
+        return None
     evidence.notices += states_reached(asking.question, facts)
     columns = {
         it.name

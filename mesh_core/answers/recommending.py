@@ -22,7 +22,9 @@ from mesh_core.answers.wording import STOP_WORDS, stem, wording_of
 __all__ = ["asks_for_recommendation", "recommend", "relevant_documents", "states_reached"]
 
 _ASKS = re.compile(
-    r"\b(?:may|can|could|should|must|shall|allowed|entitled|eligible|owed|owe|resolve|decide|recommend|approve|accept|grant)\b",
+    r"\b(?:may|can|could|should|must|shall|allowed|permit(?:ted|s)?|permission|permissible|entitled|eligible|owed|owe|obliged|ought|"
+    r"ha(?:ve|s) to|right to|resolve|decide|decision|recommend|approve|accept|grant|yes or no|what (?:do|now|to do)|"
+    r"(?:is|are|was|be) (?:\S+ ){0,4}due|do (?:we|i|they) (?!know\b|have (?!to\b))\w+)\b",
     re.IGNORECASE,
 )
 _RULES = re.compile(
@@ -39,6 +41,7 @@ _QUALIFIED = re.compile(
 )
 _GENERIC = frozenset(map(stem, ("goods", "items", "products", "things", "cases", "customers")))
 """Words for whatever a case is about."""
+_TIMES = frozenset(map(stem, ("day", "week", "month", "year", "date", "time")))
 _MOST_OPEN = 6
 
 
@@ -67,9 +70,26 @@ class _Reading:
     demands: list[_Rule] = field(default_factory=list)
 
 
-def asks_for_recommendation(question: str) -> bool:
-    """True if the question is about what may or should be done."""
-    return bool(_ASKS.search(question))
+def asks_for_recommendation(question: str, citations: Sequence[Citation], facts: Sequence[Fact]) -> bool:
+    """True if the question is about what may or should be done, or about a matter on which a rule of the passages speaks.
+
+    The matter are its words that neither say what the looked-up rows are called, nor name a column of them: who asks for a
+    column wants its value.
+    """
+    if _ASKS.search(question):
+        return True
+    known = {word for fact in facts for word in fact.rows} | _TIMES | _GENERIC
+    known |= {stem(word) for fact in facts if fact.is_own for word in fact.name.split("_")}
+    matter = wording_of(question).words - known
+    return any(matter & wording_of(text).words for it in citations for text in _sentences(it) if _is_rule(text))
+
+
+def _sentences(citation: Citation) -> Iterator[str]:
+    return (said(citation.text[span.start : span.end]) for span in sentences_of(citation.text))
+
+
+def _is_rule(text: str) -> bool:
+    return bool(_RULES.search(text)) and len(text.split()) >= 3
 
 
 def states_reached(question: str, facts: Sequence[Fact]) -> list[str]:
@@ -102,7 +122,7 @@ def recommend(
         today: What ages are told from.
         missing: What could not be looked up, in sentences.
     """
-    if not facts or not asks_for_recommendation(question):
+    if not facts or not asks_for_recommendation(question, citations, facts):
         return None
     reading = _Reading(Case(question, tuple(facts), tuple(quantities_in(question)), today))
     for place, document in enumerate(relevant_documents(question, citations)):
@@ -126,9 +146,8 @@ def _read(citations: Sequence[Citation], reading: _Reading, *, is_best: bool) ->
     anchor: frozenset[str] = frozenset()
     seen: set[str] = set()
     for citation in sorted(citations, key=lambda it: it.span.start):
-        for span in sentences_of(citation.text):
-            text = said(citation.text[span.start : span.end])
-            if text in seen or not _RULES.search(text) or len(text.split()) < 3:
+        for text in _sentences(citation):
+            if text in seen or not _is_rule(text):
                 continue
             seen.add(text)
             near = bool(asked & wording_of(f"{citation.title} {citation.section} {text}").words)

@@ -137,6 +137,24 @@ def test_a_delivery_of_the_past_and_one_without_proof_decide_otherwise(story: Ru
     assert "For goods that arrived broken the period is 90 days" in rules(broken, "applies")
 
 
+def test_the_same_case_is_recommended_alike_in_any_wording(story: RunningServer) -> None:
+    carl = story.user("user:carl")
+    wordings = (
+        "Is a refund of O-000711 permitted?", "O-000711: refund yes or no?", "Please check whether a refund is due on O-000711",
+        "Do we have to pay back order O-000711?",
+        "Customer wants his money back for order O-000711, they received it in April. What do we do?",
+    )  # fmt: skip
+    plain = carl.ask("May we refund order O-000711?", purpose=DESK).recommendation
+    for wording in wordings:
+        found = carl.ask(wording, purpose=DESK).recommendation
+        assert rules(found, "applies") == rules(plain, "applies") != "", wording
+    broken = carl.ask("May we refund order O-000595? The goods arrived broken.", purpose=DESK).recommendation
+    stated = carl.ask("The goods of order O-000595 arrived broken and it is day 33. Do we refund?", purpose=DESK).recommendation
+    assert rules(stated, "applies") == rules(broken, "applies") != ""
+    assert "For goods that arrived broken the period is 90 days" in rules(stated, "applies")
+    assert carl.ask("What is the amount of order O-000711?", purpose=DESK).recommendation is None
+
+
 def test_no_other_row_stands_for_an_order_that_is_one_of_several_not_named_or_not_there(story: RunningServer) -> None:
     carl = story.user("user:carl")
     for question in ("May we refund orders O-000711 and O-004711?", "May we refund customer C-0009?"):

@@ -201,6 +201,31 @@ def test_without_a_case_or_a_question_of_what_may_be_done_there_is_no_recommenda
     assert recommend("May we pay claim 17?", passages("Claims are a burden."), facts(), today=TODAY) is None
 
 
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Is a payment of claim 17 permitted?",
+        "Claim 17: compensation yes or no?",
+        "Please check whether a payment is due on claim 17",
+        "Do we have to settle claim 17?",
+        "The driver wants his money for claim 17. What do we do?",
+        "Do we pay claim 17?",
+        "Claim 17 arrived today, to be paid?",
+    ],
+)
+def test_a_record_and_a_matter_that_rules_speak_of_ask_for_a_recommendation_in_any_wording(question):
+    found = recommended("Claims may be paid within 60 days of the accident.", question=question)
+    assert [it.verdict for it in found.findings] == [Verdict.APPLIES]
+
+
+@pytest.mark.parametrize(
+    "question", ["What is the damage of claim 17?", "On which day was the accident of claim 17?", "Show claim 17", "Who drove?"]
+)
+def test_who_asks_for_a_value_on_record_gets_no_recommendation(question):
+    rules = passages("Claims may be paid within 60 days of the accident.", "Damage above 500 USD may be refused.")
+    assert recommend(question, rules, facts(), today=TODAY) is None
+
+
 DRIVERS = port(
     "drivers",
     [

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field, replace
 from governance_server.asking.evidence import Asking, Evidence, Readers, compute_all
 from governance_server.asking.personal import known_about
 from governance_server.asking.recommending import recommended
-from governance_server.asking.scope import find_scope
+from governance_server.asking.scope import Scope, find_scope
 from governance_server.asking.writing import EXTRACTIVE, Writer, WriterFailed
 from mesh_core.answers.answer import Answer, Citation, Figure, Sentence, Stage
 from mesh_core.answers.sources import Cited
@@ -97,9 +97,7 @@ class Answering:
             )
             evidence = Evidence(self.readers, asking, scope)
             if as_of:
-                evidence.notices.append(
-                    f"The data is as of revision {as_of}; what you may read is as of revision {scope.revision}."
-                )
+                evidence.notices.append(_as_of(scope, as_of))
         yield timing.stage("planning")
         yield Begun("retrieving")
         with timing.spent("retrieving"):
@@ -171,6 +169,12 @@ class Answering:
             yield shown
         timing.seconds.setdefault("verifying", 0.0)
         return dropped
+
+
+def _as_of(scope: Scope, revision: int) -> str:
+    if not (scope.collections or scope.tables):
+        return f"At revision {revision} there was no data of what you may read now: ask as of a later one."
+    return f"The data is as of revision {revision}; what you may read is as of revision {scope.revision}."
 
 
 def _compute(evidence: Evidence) -> None:

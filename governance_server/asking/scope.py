@@ -18,6 +18,7 @@ from governance_server.contracts import parse_contract
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.errors import AccessDenied, Invalid, InvalidContractText, PurposeNotHeld
+from governance_server.rules.near_names import did_you_mean
 from governance_server.rules.personalisation import permits_personalisation
 from governance_server.rules.policy_rows import ANY, domain_of
 from governance_server.rules.read_plans import ReadPlan
@@ -81,15 +82,24 @@ def find_scope(backend: Backend, caller: Caller, question: str, *, purpose: str,
     candidates = _candidates(backend, caller, purpose, products)
     ranked = sorted(candidates, key=lambda port: (port.name not in collections, -len(asked & _words(port)), port.name))
     found = _looked_at(backend, caller, ranked, purpose=purpose, as_of=as_of)
-    holds = not purpose or bool(policy.wider_purposes(purpose) & caller.purposes) or any(it.purpose for it in found)
-    if not holds:
-        raise PurposeNotHeld(
-            f"You do not hold the purpose {purpose!r} for anything that you may read: leave it out, or ask for it."
-        )
+    now = _looked_at(backend, caller, ranked, purpose=purpose, as_of=0) if as_of and purpose else found  # rights are of now
+    _check_held(backend, caller, purpose, now)
     shelves, tables = ([it for it in found if it.port.kind == kind] for kind in _MOST)
     if collections:
         shelves = [_named(name, shelves, tables) for name in dict.fromkeys(collections)]
     return Scope(tuple(shelves), tuple(tables), revision)
+
+
+def _check_held(backend: Backend, caller: Caller, purpose: str, found: Sequence[Looked]) -> None:
+    """Returns if the caller holds the purpose, by itself or for something that it may read. Raises: PurposeNotHeld."""
+    policy = backend.policy
+    if not purpose or policy.wider_purposes(purpose) & caller.purposes or any(it.purpose for it in found):
+        return
+    known = policy.facts().purposes
+    if purpose not in known:
+        hint = did_you_mean(purpose, known, otherwise="list them with `mesh admin list purposes`.")
+        raise PurposeNotHeld(f"There is no purpose {purpose!r}: {hint}")
+    raise PurposeNotHeld(f"You do not hold the purpose {purpose!r} for anything that you may read: leave it out, or ask for it.")
 
 
 def _looked_at(backend: Backend, caller: Caller, ports: Sequence[product_pb2.Port], *, purpose: str, as_of: int) -> list[Looked]:

@@ -116,6 +116,11 @@ def test_a_purpose_counts_where_it_is_held(ask_mesh: AskMesh) -> None:
         assert (answer.purpose, answer.is_found) == ("service", True)
         with pytest.raises(PurposeNotHeld):
             emil.ask(QUESTION, purpose="forecasting")
+        with pytest.raises(PurposeNotHeld, match="There is no purpose 'servic': did you mean service"):
+            emil.ask(QUESTION, purpose="servic")
+        early = emil.ask(QUESTION, purpose="service", as_of=1, extractive=True)
+        assert early.ports == ()
+        assert early.notices[0].startswith("At revision 1 there was no data")
 
 
 def test_a_guardrail_masks_data_in_answers_and_in_those_given_again(ask_mesh: AskMesh, tmp_path: Path) -> None:

@@ -11,6 +11,12 @@ import sys
 
 __all__ = ["main"]
 
+_AS_JSON = (
+    b'{"error": {"reason": "INTERRUPTED", "title": "Interrupted", "message": "Interrupted.", "resource": "", "violations": [], '
+    b'"next_step": "", "request_id": "", "exit_status": 130}}\n'
+)
+"""As `domain_sdk.cli.failures` writes it, which may not be there yet."""
+
 
 def main() -> int:
     """The exit status after the command ran, as `domain_sdk.cli.main`."""
@@ -34,5 +40,5 @@ def main() -> int:
 
 
 def _end(*_: object) -> None:
-    os.write(sys.stderr.fileno() if sys.stderr else 2, b"Interrupted.\n")
+    os.write(sys.stderr.fileno() if sys.stderr else 2, _AS_JSON if "--json" in sys.argv else b"Interrupted.\n")
     os._exit(130)

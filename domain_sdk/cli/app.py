@@ -114,9 +114,9 @@ def run(arguments: Sequence[str]) -> int:
         command = typer.main.get_command(build())
         status = command.main(list(arguments) or ["--help"], prog_name="mesh", standalone_mode=False)
         sys.stdout.flush()
-        return _interrupted() if status == failures.INTERRUPTED else int(status or 0)
+        return _interrupted(as_json) if status == failures.INTERRUPTED else int(status or 0)
     except (KeyboardInterrupt, typer.Abort):
-        return _interrupted()
+        return _interrupted(as_json)
     except BrokenPipeError:
         return _reader_left()
     except Exception as error:  # the edge: nothing above it would tell the reader
@@ -135,8 +135,10 @@ def _failure(error: Exception) -> failures.Failure:
     return failures.from_defect(error)
 
 
-def _interrupted() -> int:
+def _interrupted(as_json: bool) -> int:
     with contextlib.suppress(OSError):
+        if as_json:
+            return failures.report(failures.from_interruption(), as_json=True)
         print("Interrupted.", file=sys.stderr)
     return failures.INTERRUPTED
 

@@ -18,6 +18,7 @@ __all__ = [
     "WRONG_USAGE",
     "Failure",
     "from_defect",
+    "from_interruption",
     "from_mesh_error",
     "from_system",
     "from_usage",
@@ -85,6 +86,11 @@ def from_defect(error: BaseException) -> Failure:
         FAILED,
         next_step="this is a defect of mesh: run it again with MESH_DEBUG=1 and report what it prints.",
     )
+
+
+def from_interruption() -> Failure:
+    """The end by Ctrl-C."""
+    return Failure("Interrupted", "INTERRUPTED", "Interrupted.", INTERRUPTED)
 
 
 def report(failure: Failure, *, as_json: bool) -> int:

@@ -71,7 +71,7 @@ def gateway(
 
 def rebuild(home: Home = None, as_json: Json = False) -> None:
     """Replay the journal into fresh tables and put them in place of the live ones. Stop the server first."""
-    process = ServerProcess("rebuild", settings=_settings(home, None, {}))
+    process = ServerProcess("rebuild", settings=_settings(home, None, {}), is_heard=as_json)
     try:
         with waiting("Replaying the journal …"):
             said = _ready(process, as_json=as_json)
@@ -87,7 +87,7 @@ def rebuild(home: Home = None, as_json: Json = False) -> None:
 
 def recover_administrator(home: Home = None, as_json: Json = False) -> None:
     """Give the first administrator its seat and a new token, on the server's machine. The journal and the log show it."""
-    process = ServerProcess("recover-administrator", settings=_settings(home, None, {}))
+    process = ServerProcess("recover-administrator", settings=_settings(home, None, {}), is_heard=as_json)
     try:
         said = _ready(process, as_json=as_json)
         status = process.wait()
@@ -110,7 +110,7 @@ def _settings(home: Path | None, host: str | None, ports: Mapping[str, int | Non
 
 def _run(role: Role, settings: Mapping[str, str], render: Callable[[dict[str, Any]], RenderableType], *, as_json: bool) -> None:
     """The server ran until a signal or its own end, of which the exit status tells."""
-    process = ServerProcess(role, settings=settings)
+    process = ServerProcess(role, settings=settings, is_heard=as_json)
     with forwarded_signals(process) as received:
         try:
             with waiting("Starting …"):

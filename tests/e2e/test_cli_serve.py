@@ -114,6 +114,15 @@ def test_a_server_that_cannot_start_says_why(start: Start, tmp_path: Path) -> No
     assert "Traceback" not in err
 
 
+def test_a_server_that_cannot_start_says_why_in_one_json_object(start: Start, tmp_path: Path) -> None:
+    process = start("serve", "--home", str(tmp_path / "home"), "--host", "0.0.0.0", *FREE_PORTS, "--json")
+    out, err = process.communicate(timeout=60)
+    assert (process.returncode, out) == (2, "")
+    told = json.loads(err)["error"]
+    assert "TLS is off" in told["message"]
+    assert told["exit_status"] == 2
+
+
 def test_rebuild_replays_the_journal_of_a_stopped_server(start: Start, tmp_path: Path) -> None:
     home = str(tmp_path / "home")
     server = start("serve", "--home", home, *FREE_PORTS, "--json")

@@ -168,6 +168,18 @@ def test_ctrl_c_while_the_command_is_still_loading_exits_with_130_without_a_trac
     assert (told.returncode, told.stdout, told.stderr) == (130, "", "Interrupted.\n")
 
 
+def test_ctrl_c_is_told_as_json_to_who_asked_for_it_whenever_it_comes(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing(monkeypatch, KeyboardInterrupt())
+    assert main(["status", "--json"]) == 130
+    told = capsys.readouterr().err
+    assert json.loads(told)["error"]["reason"] == "INTERRUPTED"
+    script = "import sys, mesh_command; mesh_command._end()"
+    early = subprocess.run([sys.executable, "-c", script, "--json"], capture_output=True, text=True, timeout=50, check=False)
+    assert (early.returncode, early.stderr) == (130, told)
+
+
 def test_the_console_script_is_what_ends_so() -> None:
     (script,) = entry_points(group="console_scripts", name="mesh")
     assert script.value == "mesh_command:main"

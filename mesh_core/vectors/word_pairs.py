@@ -23,10 +23,20 @@ _SAYING_NOTHING = frozenset({
 
 
 def with_word_pairs(text: str) -> str:
-    """The text, and on a line of its own each pair of neighbours among the words that say something, without their endings."""
-    words = [_stem(word) for word in _WORD.findall(text.casefold()) if word not in _SAYING_NOTHING]
-    pairs = [one + other for one, other in pairwise(words) if len(one) + len(other) <= _LONGEST]
+    """The text, and on a line of its own each pair of neighbours among the words that say something, without their endings.
+
+    Neighbours stand on one line, which in a table is a row. Two numbers are none: amounts side by side, and the parts of one
+    (`1,452.4`), would make a table's passage twice as long and nobody asks for them.
+    """
+    lines = (
+        [_stem(word) for word in _WORD.findall(line) if word not in _SAYING_NOTHING] for line in text.casefold().splitlines()
+    )
+    pairs = [one + other for words in lines for one, other in pairwise(words) if _is_pair(one, other)]
     return f"{text}\n{' '.join(pairs)}" if pairs else text
+
+
+def _is_pair(one: str, other: str) -> bool:
+    return len(one) + len(other) <= _LONGEST and not (one[0].isdigit() and other[0].isdigit())
 
 
 def _stem(word: str) -> str:

@@ -23,6 +23,16 @@ def test_the_text_itself_stays_as_it_is_before_its_pairs() -> None:
     assert with_word_pairs("") == ""
 
 
+def test_amounts_side_by_side_make_no_pairs_and_a_number_beside_a_word_does() -> None:
+    assert pairs("Other sales 44.1 56.7 1,036.9") == {"othersal", "sal44"}
+    assert pairs("Form 10-K, Level 3") == {"form10", "10k", "klevel", "level3"}
+    assert with_word_pairs("2019 2018 2017") == "2019 2018 2017"
+
+
+def test_the_rows_of_a_table_share_no_pair() -> None:
+    assert pairs("Raw materials\nFinished goods") == {"rawmaterial", "finishgood"}
+
+
 def test_words_too_long_for_an_index_make_no_pair() -> None:
     assert max(map(len, pairs("x" * 30 + " " + "w" * 30 + " ab cd"))) <= 40
 

@@ -21,6 +21,7 @@ from governance_server.gateway.polars_streaming import frame_from_batches
 from governance_server.gateway.scan_errors import ScanFailed
 from governance_server.warehouse.folder import Folder
 from governance_server.warehouse.local_folder import LocalFolder
+from governance_server.warehouse.log_entries import LOG_FOLDER, entry_name
 from governance_server.warehouse.windowed_table import open_version
 
 __all__ = ["RawRows", "TableSource", "open_files", "open_table"]
@@ -81,7 +82,7 @@ def open_table(port: str, table_root: Folder, delta_version: int) -> TableSource
 def _log_entry(table_root: LocalFolder, delta_version: int) -> tuple[int, ...] | None:
     """What tells the version's log entry from any other file; None if it is part of a checkpoint by now."""
     try:
-        found = (table_root.path / "_delta_log" / f"{delta_version:020}.json").stat()
+        found = (table_root.path / LOG_FOLDER / entry_name(delta_version)).stat()
     except FileNotFoundError:
         return None
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns

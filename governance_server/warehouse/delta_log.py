@@ -21,6 +21,7 @@ from governance_server.warehouse.delivered import VerifiedFile
 from governance_server.warehouse.errors import StorageUnavailable, VersionConflict
 from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.folder import Folder
+from governance_server.warehouse.log_entries import settle_entry
 from governance_server.warehouse.open_tables import OpenTables
 from governance_server.warehouse.partitions import partition_text
 from governance_server.warehouse.row_copies import newest_copy
@@ -95,7 +96,7 @@ def commit_version(
         existing = _find(table, publication_id, version)
         if existing is None:
             return _committed(table, table_root, change, publication_id=publication_id, version=version)
-    table_root.settle(*_log_entry(existing))
+    settle_entry(table_root, existing)
     return existing
 
 
@@ -114,7 +115,7 @@ def _committed(table: DeltaTable | None, table_root: Folder, change: TableChange
             raise _commit_error(table_root, version, error) from error
         delta_version = overtaken_by
     fault_point("commit_version.after_log")
-    table_root.settle(*_log_entry(delta_version))
+    settle_entry(table_root, delta_version)
     return delta_version
 
 
@@ -296,7 +297,3 @@ def _add_action(table_root: Folder, file: VerifiedFile, *, is_data_change: bool 
         data_change=is_data_change,
         stats=file.stats_json,
     )
-
-
-def _log_entry(delta_version: int) -> tuple[str, str]:
-    return "_delta_log", f"{delta_version:020}.json"

@@ -19,19 +19,14 @@ from pathlib import Path
 from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.folder import FoundFile
 from governance_server.warehouse.local_folder import LocalFolder
+from governance_server.warehouse.log_entries import LOG_FOLDER, entry_name
 
-__all__ = ["LogWindow", "entry_name"]
+__all__ = ["LogWindow"]
 
-_LOG = "_delta_log"
 _LAST = "_last_checkpoint"
 _NAME = re.compile(r"(\d{20})\.(json|checkpoint\.parquet)\Z")
 _MOST_ENTRIES = 100
 """Of a window that grows with the table; and how far back a checkpoint is looked for by name. Ours lie 20 entries apart."""
-
-
-def entry_name(version: int) -> str:
-    """The name of a version's log entry."""
-    return f"{version:020}.json"
 
 
 def _checkpoint_name(version: int) -> str:
@@ -46,12 +41,12 @@ class LogWindow:
 
     def __init__(self, table_root: LocalFolder, first: int, newest: int, scratch: Path | None) -> None:
         """The entries from `first`, with its checkpoint if there is one, to `newest`. Use `of_newest` or `of_version`."""
-        self._log = table_root.inside(_LOG)
+        self._log = table_root.inside(LOG_FOLDER)
         self._first = first
         self._newest = first - 1
         self.path = Path(tempfile.mkdtemp(prefix="mesh-log-", dir=scratch))
         self.close = weakref.finalize(self, shutil.rmtree, self.path, ignore_errors=True)
-        self._window = self.path / _LOG
+        self._window = self.path / LOG_FOLDER
         self._window.mkdir()
         self._base = self._log.find(_checkpoint_name(first))
         if self._base is not None:
@@ -62,7 +57,7 @@ class LogWindow:
     @classmethod
     def of_newest(cls, table_root: LocalFolder, scratch: Path | None = None) -> LogWindow | None:
         """A window from the newest checkpoint to the newest entry; None if the log has other kinds of files instead."""
-        entries, checkpoints = _listed(table_root.inside(_LOG))
+        entries, checkpoints = _listed(table_root.inside(LOG_FOLDER))
         newest = max(entries, default=-1)
         first = max((it for it in checkpoints if it <= newest), default=0)
         if not entries.issuperset(range(first, newest + 1)) or not entries:
@@ -72,7 +67,7 @@ class LogWindow:
     @classmethod
     def of_version(cls, table_root: LocalFolder, version: int, scratch: Path | None = None) -> LogWindow | None:
         """A window that ends with the version; None if no checkpoint of a plain name is near."""
-        log = table_root.inside(_LOG)
+        log = table_root.inside(LOG_FOLDER)
         nearest = range(version, max(-1, version - _MOST_ENTRIES), -1)
         first = next((it for it in nearest if log.find(_checkpoint_name(it)) is not None), 0)
         needed = range(first, version + 1)

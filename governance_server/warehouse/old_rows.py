@@ -7,14 +7,11 @@ from pathlib import Path
 
 import polars as pl
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake import CommitProperties, DeltaTable
 
-from governance_server.warehouse.delta_log import APP_ID, PUBLICATION_KEY, VERSION_KEY
-from governance_server.warehouse.errors import StorageUnavailable, VersionConflict
 from governance_server.warehouse.folder import Folder
 from governance_server.warehouse.partition_rewriting import RowTest, remove_rows
-from governance_server.warehouse.row_copies import ERASURE_KEY
+from governance_server.warehouse.row_removal import newest_without
 from governance_server.warehouse.table_care import rewriting_of
 
 __all__ = ["count_before", "write_from"]
@@ -36,24 +33,14 @@ def write_from(
 
     Raises: StorageUnavailable, VersionConflict.
     """
-    properties = CommitProperties(
-        custom_metadata={ERASURE_KEY: removal, PUBLICATION_KEY: removal, VERSION_KEY: version},
-        app_transactions=[Transaction(APP_ID, version)],
-        max_commit_retries=0,
-    )
-    try:
-        table = DeltaTable(table_root.uri, storage_options=table_root.storage_options)
+
+    def remove(table: DeltaTable, properties: CommitProperties) -> None:
         if table.metadata().partition_columns:
             remove_rows(rewriting_of(table, table_root, scratch), _stays(column, moment), (column,), properties)
         else:
             table.delete(f'cast("{column}" as bigint) < {_micros(moment)}', commit_properties=properties)
-        found = int(DeltaTable(table_root.uri, storage_options=table_root.storage_options).version())
-    except CommitFailedError as error:
-        raise VersionConflict(f"Another writer changed {table_root.uri} meanwhile: try again.") from error
-    except (DeltaError, pa.ArrowException, OSError) as error:
-        raise StorageUnavailable(table_root.uri, type(error).__name__) from None
-    table_root.settle("_delta_log", f"{found:020}.json")
-    return found
+
+    return newest_without(table_root, remove, removal=removal, version=version)
 
 
 def _micros(moment: datetime) -> int:

@@ -15,21 +15,21 @@ from urllib.parse import unquote
 
 import polars as pl
 import pyarrow as pa
-from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError
+from deltalake import CommitProperties, DeltaTable, write_deltalake
+from deltalake.exceptions import DeltaError
 
-from governance_server.warehouse.delta_log import APP_ID, PUBLICATION_KEY, VERSION_KEY
-from governance_server.warehouse.errors import StorageUnavailable, VersionConflict
+from governance_server.warehouse.errors import StorageUnavailable
 from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.folder import Folder
+from governance_server.warehouse.log_entries import LOG_FOLDER, all_entries
 from governance_server.warehouse.partition_rewriting import RowTest, remove_rows
 from governance_server.warehouse.row_copies import ERASURE_KEY, keeps_rows, standing
+from governance_server.warehouse.row_removal import newest_without
 from governance_server.warehouse.subject_values import SubjectRows, is_subject, plain
 from governance_server.warehouse.table_care import rewriting_of
 
 __all__ = ["files_of", "holds_version", "remove_folders", "scrub_log", "write_without"]
 
-_ENTRY = re.compile(r"(\d{20})\.json\Z")
 _DERIVED = re.compile(r"(_last_checkpoint|\.?\d{20}\.(checkpoint.*\.parquet|(json\.)?crc))\Z")
 _ACTIONS = ("add", "remove")
 _BATCH_ROWS = 64 * 1024
@@ -41,26 +41,16 @@ def write_without(table_root: Folder, rows: SubjectRows, *, erasure_id: str, ver
     Only files with such rows are written anew, or all if the values lie where no predicate of Delta looks. The log has a value in
     its newest entry until `scrub_log` was run.
     """
-    properties = CommitProperties(
-        custom_metadata={ERASURE_KEY: erasure_id, PUBLICATION_KEY: erasure_id, VERSION_KEY: version},
-        app_transactions=[Transaction(APP_ID, version)],
-        max_commit_retries=0,
-    )
-    try:
-        table = DeltaTable(table_root.uri, storage_options=table_root.storage_options)
+
+    def remove(table: DeltaTable, properties: CommitProperties) -> None:
         if table.metadata().partition_columns:
             remove_rows(rewriting_of(table, table_root, scratch), _stays(rows), rows.columns, properties)
         elif rows.is_deep:
             write_deltalake(table, _batches(table, rows), mode="overwrite", commit_properties=properties)
         else:
             table.delete(_predicate(rows), commit_properties=properties)
-        found = int(DeltaTable(table_root.uri, storage_options=table_root.storage_options).version())
-    except CommitFailedError as error:
-        raise VersionConflict(f"Another writer changed {table_root.uri} meanwhile: try again.") from error
-    except (DeltaError, pa.ArrowException, OSError) as error:
-        raise StorageUnavailable(table_root.uri, type(error).__name__) from None  # its text holds the value
-    table_root.settle("_delta_log", f"{found:020}.json")
-    return found
+
+    return newest_without(table_root, remove, removal=erasure_id, version=version)
 
 
 def _stays(rows: SubjectRows) -> RowTest:
@@ -115,13 +105,12 @@ def scrub_log(table_root: Folder, needed: set[str], values: Collection[str]) -> 
     Raises: StorageUnavailable.
     """
     subject = frozenset(plain(value) for value in values)
-    log = table_root.inside("_delta_log")
-    names = sorted(file.name for file in log.files())
-    entries = [name for name in names if _ENTRY.match(name)]
-    if [int(name[:20]) for name in entries] != list(range(len(entries))):
+    log = table_root.inside(LOG_FOLDER)
+    entries = all_entries(log)
+    if entries is None:
         raise StorageUnavailable(log.uri, "entries of the log are missing, so its checkpoints cannot be made anew")
-    for name in (name for name in names if _DERIVED.match(name)):
-        log.remove(name)
+    for file in [it for it in log.files() if _DERIVED.match(it.name)]:
+        log.remove(file.name)
     for name in entries:
         with log.open(name) as source:
             before = source.read()

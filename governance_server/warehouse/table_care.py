@@ -20,6 +20,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 
 from governance_server.warehouse.errors import StorageUnavailable, VersionConflict
 from governance_server.warehouse.folder import Folder
+from governance_server.warehouse.log_entries import settle_entry
 from governance_server.warehouse.partition_rewriting import Rewriting, leave_folders, pack_partitions
 from governance_server.warehouse.row_copies import newest_copy
 
@@ -62,7 +63,7 @@ def flatten(table_root: Folder, *, scratch: Path | None = None) -> None:
     def work() -> None:
         table = DeltaTable(table_root.uri, storage_options=table_root.storage_options)
         leave_folders(rewriting_of(table, table_root, scratch))
-        table_root.settle("_delta_log", f"{int(table.version()):020}.json")
+        settle_entry(table_root, int(table.version()))
 
     _told(table_root, work)
 
@@ -90,7 +91,7 @@ def _compact(table_root: Folder, delta_version: int, z_order: Sequence[str], scr
     if rows != same_rows:
         raise StorageUnavailable(table_root.uri, f"compaction found {same_rows} rows where there are {rows}")
     version = int(table.version())
-    table_root.settle("_delta_log", f"{version:020}.json")
+    settle_entry(table_root, version)
     return Compacted(version, before, after)
 
 

@@ -7,7 +7,6 @@ to the table. Source: Delta protocol, "Delta Log Entries", "Action Reconciliatio
 from __future__ import annotations
 
 import json
-import re
 from urllib.parse import unquote
 
 from deltalake import CommitProperties, DeltaTable
@@ -15,11 +14,10 @@ from deltalake.exceptions import DeltaError
 
 from governance_server.warehouse.errors import StorageUnavailable
 from governance_server.warehouse.folder import Folder
+from governance_server.warehouse.log_entries import LOG_FOLDER, all_entries, settle_entry
 from governance_server.warehouse.row_copies import ERASURE_KEY, RESTORED_KEY, keeps_rows, newest_copy, standing
 
 __all__ = ["undo_rewrite"]
-
-_ENTRY = re.compile(r"(\d{20})\.json\Z")
 
 
 def undo_rewrite(table_root: Folder, delta_version: int) -> None:
@@ -34,7 +32,7 @@ def undo_rewrite(table_root: Folder, delta_version: int) -> None:
         if newest_copy(table, delta_version) is None and _is_only_erased(table, delta_version):
             properties = CommitProperties(custom_metadata={RESTORED_KEY: str(delta_version)}, max_commit_retries=0)
             table.restore(delta_version, commit_properties=properties)
-            table_root.settle("_delta_log", f"{int(table.version()):020}.json")
+            settle_entry(table_root, int(table.version()))
     except (DeltaError, OSError) as error:
         raise StorageUnavailable(table_root.uri, str(error).splitlines()[0]) from error
     named = _named(table_root)
@@ -51,9 +49,9 @@ def _is_only_erased(table: DeltaTable, delta_version: int) -> bool:
 
 def _named(table_root: Folder) -> set[str] | None:
     """The files that entries name, whether they still are the table's or not; None if entries are missing."""
-    log = table_root.inside("_delta_log")
-    entries = sorted(file.name for file in log.files() if _ENTRY.match(file.name))
-    if [int(name[:20]) for name in entries] != list(range(len(entries))):
+    log = table_root.inside(LOG_FOLDER)
+    entries = all_entries(log)
+    if entries is None:
         return None
     named: set[str] = set()
     for name in entries:

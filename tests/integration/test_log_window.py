@@ -18,7 +18,8 @@ from governance_server.gateway.table_source import open_table
 from governance_server.warehouse.delta_log import Exchange, TableChange, commit_version, exchange_files
 from governance_server.warehouse.errors import VersionConflict
 from governance_server.warehouse.local_folder import LocalFolder
-from governance_server.warehouse.log_window import LogWindow, entry_name
+from governance_server.warehouse.log_entries import entry_name
+from governance_server.warehouse.log_window import LogWindow
 from governance_server.warehouse.open_tables import OpenTables
 from governance_server.warehouse.row_copies import SAME_ROWS_KEY
 from governance_server.warehouse.snapshot import open_snapshot

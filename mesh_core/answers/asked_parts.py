@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from mesh_core.answers.number_words import COUNT, MONTH
+
 __all__ = ["answers_kind", "asked_parts", "parts_by_ask"]
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
@@ -19,28 +21,21 @@ _LEAD = r"\A\W*(?:(?:and|or|so|but|also|then|if so|(?:if|when|once|after|before)
 _BEFORE = r"(?:(?:for|in|at|on|to|after|from|by|within|until|till|since|above|below|over|under|up to|with|as of)\s+)?"
 _LEAST_WORDS = 4
 _MOST_PARTS = 5
-_NUMBER = (
-    r"(?:\d[\d,.]*|\b(?:one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|fifteen|twenty|thirty|forty|fifty|sixty|"
-    r"ninety|half|once|twice|no|none|zero|hundred|thousand|million)\b)"
-)
 _UNIT = r"(?:day|week|month|year|hour|minute|quarter)s?\b"
 _REPEATED = r"\b(?:every|each|daily|weekly|monthly|quarterly|annual\w*|yearly|always|never)\b"
 _SUMS = r"price|cost|rate|fee|cap|limit|amount|salary|allowance|budget|percentage|share|value|sum|threshold|maximum|minimum"
-_DAYS = (
-    r"\b(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)(?:[a-z]*|\.)(?!\w)|"
-    r"\b(?:mon|tues|wednes|thurs|fri|satur|sun)day"
-)
+_DAYS = rf"\b(?:(?:{MONTH})|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b"
 _MOMENTS = r"\b(?:before|after|until|once|when|soon|beginning|end|start|within|prior|during|upon|immediately)\b"
 _SOMEBODY = r"\b(?:you|anyone|everyone|people|staff|team|\w+(?:er|or|ors|ers|ee|ees|ist|ian|ant|ent))\b"
 _KINDS = (
     (
         rf"how (?:long|old|soon|fast|quickly|late|early)\b|(?:how many|what number of) {_UNIT}",
-        rf"(?i){_NUMBER}[\s-]+(?:\w+[\s-]+){{0,2}}{_UNIT}",
+        rf"(?i){COUNT}[\s-]+(?:\w+[\s-]+){{0,2}}{_UNIT}",
     ),
-    (r"how (?:many|often)\b", rf"(?i){_NUMBER}|{_REPEATED}"),
+    (r"how (?:many|often)\b", rf"(?i){COUNT}|{_REPEATED}"),
     (
         rf"how (?:much|large|big|high)\b|(?:what|which)(?:['’]s)?(?: \w+){{0,3}}? (?:{_SUMS})\b",
-        rf"(?i){_NUMBER}|%|\b(?:percent|free|nothing)\b",
+        rf"(?i){COUNT}|%|\b(?:percent|free|nothing)\b",
     ),
     (r"when\b|(?:what|which) (?:date|day|month|months|year|time)\b", rf"(?i)\d|{_DAYS}|{_MOMENTS}|{_REPEATED}"),
     (r"who(?:m|se)?\b", rf"(?<=[a-z,;:(] )[A-Z][a-z]+|\b[A-Z]{{2,}}\b|@|{_SOMEBODY}"),

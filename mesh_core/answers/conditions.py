@@ -11,17 +11,12 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from decimal import Decimal
 
+from mesh_core.answers.number_words import SPELT
 from mesh_core.answers.wording import wording_of
 
 __all__ = ["Condition", "Quantity", "conditions_in", "quantities_in"]
 
-_COUNTED = (
-    "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen",
-    "fifteen",
-)  # fmt: skip
-_TENS = {"twenty": 20, "thirty": 30, "forty": 40, "fifty": 50, "sixty": 60, "seventy": 70, "eighty": 80, "ninety": 90}
-_WORDS = {word: number for number, word in enumerate(_COUNTED, start=1)} | _TENS
-_NUMBER = rf"(?:\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?|{'|'.join(_WORDS)})"
+_NUMBER = rf"(?:\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?|{'|'.join(SPELT)})"
 _CURRENCIES = {
     "€": "EUR", "eur": "EUR", "euro": "EUR", "euros": "EUR", "$": "USD", "usd": "USD", "dollar": "USD", "dollars": "USD",
     "£": "GBP", "gbp": "GBP", "pound": "GBP", "pounds": "GBP", "chf": "CHF", "franc": "CHF", "francs": "CHF",
@@ -166,4 +161,4 @@ def _quantity(match: re.Match[str]) -> Quantity | None:
 
 
 def _value(text: str) -> Decimal:
-    return Decimal(_WORDS.get(text.lower(), 0)) or Decimal(text.replace(",", ""))
+    return Decimal(SPELT.get(text.lower(), 0)) or Decimal(text.replace(",", ""))

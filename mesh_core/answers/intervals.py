@@ -11,14 +11,11 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from mesh_core.answers.number_words import MONTH, MONTHS
 from mesh_core.retrieval.periods import periods_in
 
 __all__ = ["Interval", "TimeSpan", "intervals_in", "unread_in"]
 
-_MONTHS = (
-    "january", "february", "march", "april", "may", "june", "july", "august", "september", "october", "november", "december",
-)  # fmt: skip
-_MONTH = "|".join([*_MONTHS, *(f"{name[:3]}" for name in _MONTHS), "sept"])
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _UNIT = "day|week|month|quarter|year"
 _LINK = "(?:to|until|till|through|and|or|-|–)"
@@ -31,12 +28,12 @@ _PARTS = tuple(
     (kind, re.compile(pattern, re.IGNORECASE))
     for kind, pattern in (
         ("day", rf"\b{_DAY}\b"),
-        ("day", rf"\b{_ORDINAL}\.? (?:of )?(?:{_MONTH})\.? \d{{4}}\b"),
-        ("day", rf"\b(?:{_MONTH})\.? {_ORDINAL},? \d{{4}}\b"),
-        ("month", rf"\b(?:{_MONTH})\.?,? (?:of )?{_YEARS}\b"),
+        ("day", rf"\b{_ORDINAL}\.? (?:of )?(?:{MONTH})\.? \d{{4}}\b"),
+        ("day", rf"\b(?:{MONTH})\.? {_ORDINAL},? \d{{4}}\b"),
+        ("month", rf"\b(?:{MONTH})\.?,? (?:of )?{_YEARS}\b"),
         ("month", rf"\b{_YEARS}-(?:0[1-9]|1[0-2])\b(?!-)"),
         ("month", rf"\b(?:0[1-9]|1[0-2])/{_YEARS}\b"),
-        ("month", rf"\b(?:{_MONTH})\b(?= {_LINK} (?:{_MONTH})\.? {_YEARS})"),
+        ("month", rf"\b(?:{MONTH})\b(?= {_LINK} (?:{MONTH})\.? {_YEARS})"),
         ("quarter", rf"\bQ[1-4]\b(?= {_LINK} Q[1-4],? {_YEARS})"),
         ("half", rf"\bH[12][ ,]?(?:of )?{_YEARS}\b|\b(?:first|second) half of {_YEARS}\b"),
         ("quarter", rf"\b(?:Q[1-4]|[1-4]Q|{_NAMED_QUARTER}),?[ '’]?(?:of )?{_YEARS}\b"),
@@ -188,7 +185,7 @@ def _day(words: str) -> date:
 
 
 def _month(word: str) -> int:
-    return next(place for place, name in enumerate(_MONTHS, start=1) if name.startswith(word[:3]))
+    return MONTHS[word[:3]]
 
 
 def _months(year: int, month: int, count: int) -> Interval:

@@ -9,6 +9,7 @@ from decimal import Decimal
 
 from mesh_core.answers.clauses import Clause
 from mesh_core.answers.keys import Given, given_values, listed_values, nouns_of
+from mesh_core.answers.number_words import SCALES
 from mesh_core.answers.row_conditions import Bound, Values
 from mesh_core.answers.terms import Match, best_matches
 from mesh_core.contract.model import Column, Port
@@ -27,14 +28,13 @@ _SIGNS = (
     (">", r"(?:more|greater|higher|larger|bigger) than|over|above|exceeding"),
     ("<", r"(?:less|fewer|lower|smaller|cheaper) than|under|below"),
 )
-_AMOUNT = r"[€$£]?\s?\d[\d,]*(?:\.\d+)?\s?(?:(?:k|m|bn|thousand|million|billion)\b)?"
+_AMOUNT = rf"[€$£]?\s?\d[\d,]*(?:\.\d+)?\s?(?:(?:{'|'.join(SCALES)})\b)?"
 _BOUND = re.compile(
     "|".join(rf"(?P<sign{place}>\b(?:{words}))" for place, (_, words) in enumerate(_SIGNS))
     + rf"|\bbetween (?P<from>{_AMOUNT})\s?and",
     re.IGNORECASE,
 )
 _NUMBER = re.compile(rf"\s*(?P<amount>{_AMOUNT})\s?(?P<unit>%|[^\W\d_]+)?", re.IGNORECASE)
-_SCALES = {"k": 1_000, "thousand": 1_000, "m": 1_000_000, "million": 1_000_000, "bn": 10**9, "billion": 10**9}
 _UNITS = {"€": "eur", "euro": "eur", "$": "usd", "dollar": "usd", "£": "gbp", "pound": "gbp", "franc": "chf", "%": "percent"}
 _OF_COLUMN = frozenset({"of", "is", "was", "were", "are", "a", "an", "the", "with"})
 
@@ -148,4 +148,4 @@ def _plain(amount: str) -> str:
     """The number in digits: of `€1,000` and `1k`, `1000`."""
     digits = re.sub(r"[^\d.]", "", amount)
     scale = re.search(r"[a-z]+", amount.lower())
-    return f"{(Decimal(digits) * (_SCALES[scale[0]] if scale else 1)).normalize():f}"
+    return f"{(Decimal(digits) * (SCALES[scale[0]] if scale else 1)).normalize():f}"

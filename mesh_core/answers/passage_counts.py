@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 
+from mesh_core.answers.number_words import COUNT, MONTH
 from mesh_core.answers.wording import STOP_WORDS, stem
 
 __all__ = ["lacks_count"]
@@ -18,19 +19,15 @@ _HOW_MANY = re.compile(
     re.IGNORECASE,
 )
 _UNIT = re.compile(r"(?:business |working |calendar )?(?:day|week|month|year|hour|minute|quarter)s?\b", re.IGNORECASE)
-_MONTH = r"(?:jan|feb|mar|apr|may|june?|july?|aug|sept?|oct|nov|dec)[a-z]*\.?"
 _NO_COUNT = re.compile(
     rf"\b\d{{1,2}}[:.]\d\d\b(?:\s?[ap]\.?m\b\.?)?|\b\d{{1,2}}\s?[ap]\.?m\b\.?|\b\d{{1,2}}\s?o['’]clock\b|"
     rf"\b\d{{4}}-\d\d-\d\d\b|\b\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}\b|"
-    rf"\b\d{{1,2}}(?:st|nd|rd|th)?(?: of)? {_MONTH}(?!\w)(?:,? \d{{4}})?|\b{_MONTH} \d{{1,2}}(?:st|nd|rd|th)?\b(?:,? \d{{4}})?|"
+    rf"\b\d{{1,2}}(?:st|nd|rd|th)?(?: of)? (?:{MONTH})\b\.?(?:,? \d{{4}})?|"
+    rf"\b(?:{MONTH})\.? \d{{1,2}}(?:st|nd|rd|th)?\b(?:,? \d{{4}})?|"
     rf"\b(?:in|of|since|until|by) (?:19|20)\d\d\b",
     re.IGNORECASE,
 )
-_NUMBER = re.compile(
-    r"\d[\d,.]*|one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|thirteen|fourteen|fifteen|sixteen|seventeen|"
-    r"eighteen|nineteen|(?:twen|thir|for|fif|six|seven|eigh|nine)ty(?:-\w+)?|no|none|zero|half|dozen|hundred|thousand|million",
-    re.IGNORECASE,
-)
+_NUMBER = re.compile(COUNT, re.IGNORECASE)
 _WORD = re.compile(r"\d[\d,.]*|[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 _BESIDE = 4
 """A number is beside a thing if there are at most so many words from the one to the other."""

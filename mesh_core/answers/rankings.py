@@ -5,12 +5,14 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
+from mesh_core.answers.number_words import SPELT
+
 __all__ = ["Ranking", "ranking_in"]
 
 _HIGHEST = ("most", "highest", "largest", "greatest", "biggest", "top")
 _LOWEST = ("least", "lowest", "smallest", "fewest", "bottom")
 _WORD = rf"(?P<word>{'|'.join((*_HIGHEST, *_LOWEST))})"
-_SPELT = ("two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_SPELT = {word: number for word, number in SPELT.items() if number > 1}
 _COUNT = rf"(?P<count>\d{{1,3}}|{'|'.join(_SPELT)})"
 _FORMS = tuple(
     re.compile(form, re.IGNORECASE)
@@ -48,4 +50,4 @@ def ranking_in(text: str) -> Ranking | None:
 
 
 def _number(word: str) -> int:
-    return int(word) if word.isdecimal() else _SPELT.index(word.lower()) + 2
+    return int(word) if word.isdecimal() else _SPELT[word.lower()]

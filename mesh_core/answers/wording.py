@@ -12,6 +12,8 @@ from dataclasses import dataclass
 from datetime import date
 from decimal import Decimal, InvalidOperation
 
+from mesh_core.answers.number_words import MONTH, MONTHS, SCALES, SPELT
+
 __all__ = ["STOP_WORDS", "Wording", "stem", "wording_of"]
 
 _LISTED = re.compile(r"\w+")
@@ -33,35 +35,16 @@ _TURNING = frozenset(
     )
 )
 """Words that change what a sentence claims without being content: a claim may use one only if its source does."""
-_MONTHS = {
-    name: number
-    for number, names in enumerate(
-        ("january jan", "february feb", "march mar", "april apr", "may", "june jun", "july jul", "august aug",
-         "september sept sep", "october oct", "november nov", "december dec"), start=1,
-    )
-    for name in names.split()
-}  # fmt: skip
-_UNITS = (
-    "two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen sixteen seventeen eighteen nineteen"
-)
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety"
-_SPELT = {
-    word: step * number
-    for words, first, step in ((_UNITS, 2, 1), (_TENS, 2, 10))
-    for number, word in enumerate(_LISTED.findall(words), start=first)
-}
-_SCALES = {"thousand": 1_000, "million": 1_000_000, "billion": 1_000_000_000, "k": 1_000, "m": 1_000_000, "bn": 1_000_000_000}
-_MONTH = "|".join(sorted(_MONTHS, key=len, reverse=True))
 _DATE = re.compile(
     rf"\b(?:(?P<iso>\d{{4}}-\d\d-\d\d)(?!\d)|(?P<us>\d{{1,2}}/\d{{1,2}}/\d{{4}})(?!\d)"
-    rf"|(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<month>{_MONTH})\.?,? (?P<year>\d{{4}})"
-    rf"|(?P<month2>{_MONTH})\.? (?P<day2>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<year2>\d{{4}}))\b",
+    rf"|(?P<day>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<month>{MONTH})\.?,? (?P<year>\d{{4}})"
+    rf"|(?P<month2>{MONTH})\.? (?P<day2>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<year2>\d{{4}}))\b",
     re.IGNORECASE,
 )
 _IDENTIFIER = re.compile(r"\b(?=[\w-]*\d)(?=[\w-]*[A-Za-z])[A-Za-z\d]+(?:[-_][A-Za-z\d]+)*\b")
 _ORDINAL = re.compile(r"\d+(?:st|nd|rd|th)", re.IGNORECASE)
 _SCALED = re.compile(r"\d+(?:k|m|bn)", re.IGNORECASE)
-_NUMBER = re.compile(r"(?<![\w.])-?\d+(?:,\d{3})*(?:\.\d+)?(?: ?(?P<scale>thousand|million|billion|k|m|bn)\b)?", re.IGNORECASE)
+_NUMBER = re.compile(rf"(?<![\w.])-?\d+(?:,\d{{3}})*(?:\.\d+)?(?: ?(?P<scale>{'|'.join(SCALES)})\b)?", re.IGNORECASE)
 _WORD = re.compile(r"[^\W\d_]+(?:['’][^\W\d_]+)?")
 _ENDINGS = ("ations", "ation", "ments", "ment", "ings", "ing", "ied", "ies", "edly", "ed", "ers", "er", "ly", "es", "s", "e")
 
@@ -92,8 +75,8 @@ def wording_of(text: str) -> Wording:
             is_negated = True
         elif lowered in _TURNING:
             turning.add(stem(lowered))
-        elif lowered in _SPELT:
-            numbers.add(str(_SPELT[lowered]))
+        elif lowered in SPELT and lowered != "one":  # which also stands for a thing that was named
+            numbers.add(str(SPELT[lowered]))
         elif is_name and lowered not in STOP_WORDS:
             names.add(stem(lowered))
             words.add(stem(lowered))
@@ -154,7 +137,7 @@ def _day(match: re.Match[str]) -> str | None:
         if parts["us"]:
             month, day, year = map(int, parts["us"].split("/"))
         else:
-            month = _MONTHS[(parts["month"] or parts["month2"]).lower()]
+            month = MONTHS[(parts["month"] or parts["month2"]).lower()]
             day, year = int(parts["day"] or parts["day2"]), int(parts["year"] or parts["year2"])
         return date(year, month, day).isoformat()
     except ValueError:
@@ -165,7 +148,7 @@ def _number(match: re.Match[str]) -> str:
     scale = match.group("scale")
     text = match.group()[: match.start("scale") - match.start()] if scale else match.group()
     try:
-        value = Decimal(text.replace(",", "").strip()) * _SCALES.get((scale or "").lower(), 1)
+        value = Decimal(text.replace(",", "").strip()) * SCALES.get((scale or "").lower(), 1)
     except InvalidOperation:
         return text
     return f"{value.normalize():f}"

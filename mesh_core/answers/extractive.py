@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mesh_core.answers.answer import Citation, Sentence, Span
-from mesh_core.answers.asked_parts import answers_kind, asked_parts, parts_by_ask
+from mesh_core.answers.answer_kinds import answers_kind, lacks_count
+from mesh_core.answers.asked_parts import asked_parts, parts_by_ask
 from mesh_core.answers.asked_things import answers_form, are_things_absent, is_strange
 from mesh_core.answers.candidates import Candidate, are_alike, candidates_in, is_row, items_behind, nearest
-from mesh_core.answers.passage_counts import lacks_count
 from mesh_core.answers.wording import wording_of
 
 if TYPE_CHECKING:

@@ -1,0 +1,107 @@
+"""Whether a sentence holds the kind of thing that a question asks for: a time, a number of something, a sum, a date, somebody.
+
+Words of form only, English. `How many visits` is answered by a number of visits, not by whatever else has digits: times of the
+day, dates and years are no counts. Lengths of time (`how many days`) are not of this kind: they are said in other units, too.
+"""
+
+from __future__ import annotations
+
+import re
+
+from mesh_core.answers.number_words import COUNT, MONTH
+from mesh_core.answers.wording import STOP_WORDS, stem
+
+__all__ = ["answers_kind", "lacks_count"]
+
+_SENTENCE = re.compile(r"(?<=[.!?])\s+")
+_LEAD = r"\A\W*(?:(?:and|or|so|but|also|then|if so|(?:if|when|once|after|before)\b[^,?]*,)\s*)*"
+_BEFORE = r"(?:(?:for|in|at|on|to|after|from|by|within|until|till|since|above|below|over|under|up to|with|as of)\s+)?"
+_UNIT = r"(?:day|week|month|year|hour|minute|quarter)s?\b"
+_REPEATED = r"\b(?:every|each|daily|weekly|monthly|quarterly|annual\w*|yearly|always|never)\b"
+_SUMS = r"price|cost|rate|fee|cap|limit|amount|salary|allowance|budget|percentage|share|value|sum|threshold|maximum|minimum"
+_DAYS = rf"\b(?:(?:{MONTH})|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b"
+_MOMENTS = r"\b(?:before|after|until|once|when|soon|beginning|end|start|within|prior|during|upon|immediately)\b"
+_SOMEBODY = r"\b(?:you|anyone|everyone|people|staff|team|\w+(?:er|or|ors|ers|ee|ees|ist|ian|ant|ent))\b"
+_KINDS = (
+    (
+        rf"how (?:long|old|soon|fast|quickly|late|early)\b|(?:how many|what number of) {_UNIT}",
+        rf"(?i){COUNT}[\s-]+(?:\w+[\s-]+){{0,2}}{_UNIT}",
+    ),
+    (r"how (?:many|often)\b", rf"(?i){COUNT}|{_REPEATED}"),
+    (
+        rf"how (?:much|large|big|high)\b|(?:what|which)(?:['’]s)?(?: \w+){{0,3}}? (?:{_SUMS})\b",
+        rf"(?i){COUNT}|%|\b(?:percent|free|nothing)\b",
+    ),
+    (r"when\b|(?:what|which) (?:date|day|month|months|year|time)\b", rf"(?i)\d|{_DAYS}|{_MOMENTS}|{_REPEATED}"),
+    (r"who(?:m|se)?\b", rf"(?<=[a-z,;:(] )[A-Z][a-z]+|\b[A-Z]{{2,}}\b|@|{_SOMEBODY}"),
+)
+"""What is asked, and what the sentence must have."""
+_COMPILED = tuple((re.compile(_LEAD + _BEFORE + asks, re.IGNORECASE), re.compile(has)) for asks, has in _KINDS)
+_HOW_MANY = re.compile(
+    r"\A\W*(?:(?:and|or|so|but|also|then)\s+)*(?:(?:in|for|at|on|to|from|with)\s+)?"
+    r"(?:how many|what(?:['’]s| is| was)? the number of|what number of)\s+(?P<thing>[^?,;]*)",
+    re.IGNORECASE,
+)
+_LENGTH = re.compile(rf"(?:business |working |calendar )?{_UNIT}", re.IGNORECASE)
+_NO_COUNT = re.compile(
+    rf"\b\d{{1,2}}[:.]\d\d\b(?:\s?[ap]\.?m\b\.?)?|\b\d{{1,2}}\s?[ap]\.?m\b\.?|\b\d{{1,2}}\s?o['’]clock\b|"
+    rf"\b\d{{4}}-\d\d-\d\d\b|\b\d{{1,2}}[./]\d{{1,2}}[./]\d{{2,4}}\b|"
+    rf"\b\d{{1,2}}(?:st|nd|rd|th)?(?: of)? (?:{MONTH})\b\.?(?:,? \d{{4}})?|"
+    rf"\b(?:{MONTH})\.? \d{{1,2}}(?:st|nd|rd|th)?\b(?:,? \d{{4}})?|"
+    rf"\b(?:in|of|since|until|by) (?:19|20)\d\d\b",
+    re.IGNORECASE,
+)
+_NUMBER = re.compile(COUNT, re.IGNORECASE)
+_WORD = re.compile(r"\d[\d,.]*|[^\W\d_]+(?:[-'’][^\W\d_]+)*")
+_BESIDE = 4
+"""A number is beside a thing if there are at most so many words from the one to the other."""
+
+
+def answers_kind(question: str, sentence: str) -> bool:
+    """True if the sentence holds the kind of thing that the question asks for: a time, a number, a sum, a date, somebody.
+
+    Also if the question asks for none of these.
+    """
+    last = _last(question)
+    for asks, has in _COMPILED:
+        if asks.search(last):
+            return has.search(sentence) is not None
+    return True
+
+
+def lacks_count(question: str, sentence: str, around: str = "") -> bool:
+    """True if the question asks how many of something there are, and the sentence holds no number beside it.
+
+    Args:
+        question: One part of what is asked.
+        sentence: As it is said.
+        around: What a row of a table stands under, whose headings name the thing; empty for other sentences.
+    """
+    asked = _HOW_MANY.match(_last(question))
+    if asked is None or _LENGTH.match(asked["thing"]):
+        return False
+    things = _things(asked["thing"])
+    words = _WORD.findall(_NO_COUNT.sub(" ; ", sentence))
+    numbers = [place for place, word in enumerate(words) if _NUMBER.fullmatch(word)]
+    if not things or not numbers:
+        return not numbers
+    named = [place for place, word in enumerate(words) if stem(word) in things]
+    if around and things & {stem(word) for word in _WORD.findall(around)}:
+        return False
+    return not any(abs(number - place) <= _BESIDE for number in numbers for place in named)
+
+
+def _things(text: str) -> set[str]:
+    """The stems of the words up to the first that is only of form: of `visits are there`, `visit`."""
+    found: set[str] = set()
+    for word in _WORD.findall(text):
+        if word.lower() in STOP_WORDS and found:
+            break
+        if word.lower() not in STOP_WORDS:
+            found.add(stem(word))
+    return found
+
+
+def _last(question: str) -> str:
+    """The sentence that asks; what is told stands before it."""
+    return _SENTENCE.split(question.strip())[-1]

@@ -1,0 +1,42 @@
+"""Whether a sentence holds the kind of thing that a question asks for."""
+
+from __future__ import annotations
+
+import pytest
+
+from mesh_core.answers.answer_kinds import answers_kind, lacks_count
+
+
+@pytest.mark.parametrize(
+    "sentence", ["It is due in March.", "It is due on Monday.", "Send it before you leave.", "Due 2026-03-31."]
+)
+def test_when_is_answered_by_a_day_a_month_or_a_moment(sentence):
+    assert answers_kind("When is the form due?", sentence)
+
+
+@pytest.mark.parametrize("sentence", ["A decision is final.", "The market is open to all.", "Novel forms are marked blue."])
+def test_words_that_only_begin_like_a_month_are_no_date(sentence):
+    assert not answers_kind("When is the form due?", sentence)
+
+
+@pytest.mark.parametrize("number", ["17", "seventeen", "twenty-one", "no", "a dozen"])
+def test_a_number_in_words_is_a_number(number):
+    assert answers_kind("How many seats are there?", f"There are {number} seats.")
+    assert not lacks_count("How many seats are there?", f"There are {number} seats.")
+
+
+@pytest.mark.parametrize(
+    "sentence", ["Seats are given out at 9:30.", "Since 2019 all seats are free of charge.", "Seats were bought on March 3."]
+)
+def test_times_dates_and_years_are_no_count(sentence):
+    assert lacks_count("How many seats are there?", sentence)
+
+
+def test_a_count_is_asked_for_behind_what_is_told_too():
+    told = "I sit in the third row. How many seats are there?"
+    assert lacks_count(told, "Seats are given out at 9:30.")
+    assert not lacks_count(told, "There are 40 seats.")
+
+
+def test_a_word_that_begins_like_a_month_beside_a_number_is_no_date():
+    assert not lacks_count("How many stalls are there?", "Behind the market 12 stalls are open.")

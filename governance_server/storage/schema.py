@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 __all__ = ["PACKAGED_HEAD", "SQLITE_SCRIPT", "alembic_config", "ensure_schema", "run_migrations", "sqlite_script"]
 
-PACKAGED_HEAD = "0010"
+PACKAGED_HEAD = "0011"
 """The newest migration in `migrations/versions`; a test keeps the two equal."""
 
 

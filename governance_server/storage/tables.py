@@ -43,6 +43,8 @@ _BYTEWISE: Any = sa.Text().with_variant(postgresql.TEXT(collation="C"), "postgre
 _INTEGER: Any = sa.BigInteger
 _ORDINAL: Any = sa.BigInteger().with_variant(sa.Integer(), "sqlite")  # there only INTEGER PRIMARY KEY is the row's address
 _VALID = sa.text("to_revision IS NULL")
+_BY_KEY_ALONE: Any = {"sqlite_with_rowid": False}
+"""For small rows that are written often: SQLite keeps one tree of them, not one of keys beside one of row numbers."""
 
 
 class HeadRow(SQLModel, table=True):
@@ -189,6 +191,7 @@ class LineageRunPastRow(SQLModel, table=True):
     """What a run was by the event of this sequence, before later events changed it."""
 
     __tablename__ = "lineage_run_past"
+    __table_args__ = _BY_KEY_ALONE
     key: str = Field(primary_key=True, sa_type=_BYTEWISE)
     sequence: int = Field(primary_key=True, sa_type=_INTEGER)
     state: str = Field(sa_type=_BYTEWISE)
@@ -203,7 +206,7 @@ class LineageIoRow(SQLModel, table=True):
     """A dataset that a run read or wrote, and its version."""
 
     __tablename__ = "lineage_io"
-    __table_args__ = (sa.Index("lineage_io_node", "node", "side"),)
+    __table_args__ = (sa.Index("lineage_io_node", "node", "side"), _BY_KEY_ALONE)
     key: str = Field(primary_key=True, sa_type=_BYTEWISE)
     side: str = Field(primary_key=True, sa_type=_BYTEWISE)
     node: str = Field(primary_key=True, sa_type=_BYTEWISE)
@@ -214,7 +217,10 @@ class LineageOutputRow(SQLModel, table=True):
     """Which lineage of a target a run tells, and how much that counts."""
 
     __tablename__ = "lineage_output"
-    __table_args__ = (sa.Index("lineage_output_job", "namespace", "job", "target", "weight", "digest"),)
+    __table_args__ = (
+        sa.Index("lineage_output_job", "namespace", "job", "target", "weight", "digest"),
+        _BY_KEY_ALONE,
+    )
     key: str = Field(primary_key=True, sa_type=_BYTEWISE)
     target: str = Field(primary_key=True, sa_type=_BYTEWISE)
     namespace: str = Field(sa_type=_BYTEWISE)

@@ -265,3 +265,33 @@ def test_a_decision_log_of_an_older_release_is_found_by_the_new_index(empty_url:
     topics = database.reader().execute("SELECT sequence, topics FROM decision_topics").fetchall()
     assert [tuple(row) for row in topics] == [(1, " sales.orders. sales.orders.lines.")]
     database.close()
+
+
+def test_lineage_of_an_older_release_is_kept_when_its_tables_are_made_anew(empty_url: str) -> None:
+    from alembic import command
+    from sqlalchemy import create_engine
+
+    rows: dict[str, tuple[object, ...]] = {
+        "lineage_io": ("run 1", "input", "s3://b/ä", ""),
+        "lineage_output": ("run 1", "s3://b/t", "airflow", "load", "ab", 2, 1, 9_007_199_254_740_993),
+        "lineage_run_past": ("run 1", 4, "START", 5, 6, "", "v1", '[["input", "s3://b/ä", ""]]'),
+    }
+    engine = create_engine(empty_url.replace("postgresql://", "postgresql+psycopg://"))
+    config = alembic_config()
+    with engine.connect() as connection:
+        config.attributes["connection"] = connection
+        command.upgrade(config, "0010")
+        for table, row in rows.items():
+            connection.exec_driver_sql(f"INSERT INTO {table} VALUES ({', '.join(map(repr, row))})")
+        connection.commit()
+    engine.dispose()
+    database = open_database(empty_url)
+    for table, row in rows.items():
+        assert [tuple(it) for it in database.reader().execute(f"SELECT * FROM {table}").fetchall()] == [row]
+    left = (
+        database.reader().execute("SELECT tbl_name FROM sqlite_master WHERE name LIKE '%_old'")
+        if database.url.startswith("sqlite")
+        else None
+    )
+    assert left is None or left.fetchall() == []
+    database.close()

@@ -314,3 +314,64 @@ CREATE TABLE lineage_run_past (
 );
 
 UPDATE alembic_version SET version_num='0010' WHERE alembic_version.version_num = '0009';
+
+-- Running upgrade 0010 -> 0011
+
+ALTER TABLE lineage_io RENAME TO lineage_io_old;
+
+CREATE TABLE lineage_io (
+    "key" TEXT NOT NULL,
+    side TEXT NOT NULL,
+    node TEXT NOT NULL,
+    version TEXT NOT NULL,
+    PRIMARY KEY ("key", side, node)
+)
+ WITHOUT ROWID;
+
+INSERT INTO lineage_io ("key", "side", "node", "version") SELECT "key", "side", "node", "version" FROM lineage_io_old;
+
+DROP TABLE lineage_io_old;
+
+CREATE INDEX lineage_io_node ON lineage_io (node, side);
+
+ALTER TABLE lineage_output RENAME TO lineage_output_old;
+
+CREATE TABLE lineage_output (
+    "key" TEXT NOT NULL,
+    target TEXT NOT NULL,
+    namespace TEXT NOT NULL,
+    job TEXT NOT NULL,
+    digest TEXT NOT NULL,
+    weight BIGINT NOT NULL,
+    replaces BIGINT NOT NULL,
+    first_ns BIGINT NOT NULL,
+    PRIMARY KEY ("key", target)
+)
+ WITHOUT ROWID;
+
+INSERT INTO lineage_output ("key", "target", "namespace", "job", "digest", "weight", "replaces", "first_ns") SELECT "key", "target", "namespace", "job", "digest", "weight", "replaces", "first_ns" FROM lineage_output_old;
+
+DROP TABLE lineage_output_old;
+
+CREATE INDEX lineage_output_job ON lineage_output (namespace, job, target, weight, digest);
+
+ALTER TABLE lineage_run_past RENAME TO lineage_run_past_old;
+
+CREATE TABLE lineage_run_past (
+    "key" TEXT NOT NULL,
+    sequence BIGINT NOT NULL,
+    state TEXT NOT NULL,
+    first_us BIGINT NOT NULL,
+    last_us BIGINT NOT NULL,
+    parent TEXT NOT NULL,
+    job_version TEXT NOT NULL,
+    io TEXT NOT NULL,
+    PRIMARY KEY ("key", sequence)
+)
+ WITHOUT ROWID;
+
+INSERT INTO lineage_run_past ("key", "sequence", "state", "first_us", "last_us", "parent", "job_version", "io") SELECT "key", "sequence", "state", "first_us", "last_us", "parent", "job_version", "io" FROM lineage_run_past_old;
+
+DROP TABLE lineage_run_past_old;
+
+UPDATE alembic_version SET version_num='0011' WHERE alembic_version.version_num = '0010';

@@ -52,7 +52,7 @@ def _in_process(server: MeshProcess, sample: PolicySample, questions: Sequence[Q
     try:
         seed(database, sample)
         policy = PolicyProjection(database, now=lambda: datetime.now(UTC))
-        asking = [(Caller(principal), *rest) for principal, *rest in questions]
+        asking = [(Caller(principal), action, obj, purpose) for principal, action, obj, purpose in questions]
         begin = time.perf_counter()
         policy.check(*asking[0])
         load_seconds = time.perf_counter() - begin

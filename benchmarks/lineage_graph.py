@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 from benchmarks.bench import Bench
 from benchmarks.figures import Bar, Figure
@@ -19,6 +20,10 @@ from benchmarks.lineage_sample import LAYERS, LineageSample
 from benchmarks.machine import memory_bytes
 from benchmarks.policy_sample import seed
 from benchmarks.timing import percentile
+
+if TYPE_CHECKING:
+    from governance_server.rules.lineage_graph import Graph
+    from governance_server.rules.tag_flow import TagFlow
 
 __all__ = ["SIZES", "lineage_graph"]
 
@@ -111,25 +116,19 @@ def _measured(edges: int) -> dict[str, float]:
     }  # fmt: skip
 
 
-def _loaded(graph: object, messages: list[bytes]) -> object:
+def _loaded(graph: Graph, messages: list[bytes]) -> Graph:
     from domainmesh.v1 import lineage_pb2
-    from governance_server.rules.lineage_graph import Graph
 
-    assert isinstance(graph, Graph)
     for message in messages:
         graph.put(lineage_pb2.PortLineage.FromString(message))
     graph.layout()
     return graph
 
 
-def _tagged(flow: object, sample: LineageSample, graph: object) -> tuple[float, float, int]:
+def _tagged(flow: TagFlow, sample: LineageSample, graph: Graph) -> tuple[float, float, int]:
     """Milliseconds until one tag has reached ten thousand columns or all there are to reach, and until it is gone again."""
-    from governance_server.rules.lineage_graph import Graph
     from governance_server.rules.lineage_walk import Direction, reach
-    from governance_server.rules.tag_flow import TagFlow
 
-    assert isinstance(graph, Graph)
-    assert isinstance(flow, TagFlow)
     layer = 0
     while layer < LAYERS - 1:  # as near to ten thousand descendants as a start of some layer gives
         start = graph.nodes.column(graph.nodes.port(sample.port(layer, 0)), "column0")
@@ -151,14 +150,10 @@ def _tagged(flow: object, sample: LineageSample, graph: object) -> tuple[float, 
     return given * 1e3, taken * 1e3, tagged
 
 
-def _release(flow: object, graph: object, messages: list[bytes]) -> float:
+def _release(flow: TagFlow, graph: Graph, messages: list[bytes]) -> float:
     """Milliseconds of one port's new lineage, tags brought up to date; the median of fifty."""
     from domainmesh.v1 import lineage_pb2
-    from governance_server.rules.lineage_graph import Graph
-    from governance_server.rules.tag_flow import TagFlow
 
-    assert isinstance(graph, Graph)
-    assert isinstance(flow, TagFlow)
     durations = []
     for number in range(50):
         lineage = lineage_pb2.PortLineage.FromString(messages[(number * 37) % len(messages)])

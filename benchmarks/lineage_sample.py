@@ -68,7 +68,10 @@ class LineageSample:
             yield store(kinds.DOMAIN, f"layer{layer}", domain_pb2.Domain(name=f"layer{layer}", owners=["user:owner"]))
             for first in range(0, self.ports_of_layer, _PORTS_OF_PRODUCT):
                 numbers = range(first, min(first + _PORTS_OF_PRODUCT, self.ports_of_layer))
-                ports = [product_pb2.Port(name=self.port(layer, number), kind=1, columns=columns) for number in numbers]
+                ports = [
+                    product_pb2.Port(name=self.port(layer, number), kind=product_pb2.PORT_KIND_TABLE, columns=columns)
+                    for number in numbers
+                ]
                 name = ports[0].name.rpartition(".")[0]
                 yield store(kinds.PRODUCT, name, product_pb2.Product(name=name, version=1, ports=ports))
         for lineage in self.lineages():

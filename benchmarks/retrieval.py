@@ -110,7 +110,11 @@ def _latencies(
         return client.hybrid(question, embedder.embed([question])[0], _LIMIT)
 
     vectors = dict(zip((q for q, _ in handbook.questions), embedder.embed([q for q, _ in handbook.questions]), strict=True))
-    ways = (governed, bare, lambda question: client.dense(vectors[question], _LIMIT))
+
+    def dense(question: str) -> object:
+        return client.dense(vectors[question], _LIMIT)
+
+    ways = (governed, bare, dense)
     durations: tuple[list[float], list[float], list[float]] = ([], [], [])
     for number in range(_ROUNDS + 1):
         for question, _ in handbook.questions:

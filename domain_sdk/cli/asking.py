@@ -81,22 +81,26 @@ def _plain(found: Answer) -> dict[str, object]:
 
 
 def answer_view(found: Answer) -> RenderableType:
-    """The text, then what its numbers stand for, then what it was made from."""
+    """The caveats and the text, then what their numbers stand for, then what it was made from."""
     from rich.console import Group
     from rich.text import Text
 
     text = Text()
+    for caveat in found.caveats:
+        text.append_text(cell(caveat.text, "bold yellow")).append(" ")
+        text.append("".join(f"[{number}]" for number in caveat.sources), style="cyan").append("\n")
     rules = {it.rule for it in found.recommendation.findings} if found.recommendation else set()
     for sentence in found.sentences:
         if sentence.text in rules:
             continue  # it is shown with how it stands to the case
         text.append_text(cell(sentence.text)).append(" ")
         text.append("".join(f"[{number}]" for number in sentence.sources), style="cyan").append("\n")
-    blocks: list[RenderableType] = [text if found.is_found else cell(found.text, "yellow")]
+    blocks: list[RenderableType] = [text] if text else []
+    blocks += [] if found.is_found else [cell(found.text, "yellow")]
     blocks += _recommendation(found.recommendation) if found.recommendation else []
+    blocks += [cell(notice, "yellow") for notice in found.notices]
     for number in sorted([*(it.number for it in found.citations), *(it.number for it in found.figures)]):
         blocks += [_source(found, number)]
-    blocks += [cell(notice, "yellow") for notice in found.notices]
     return Group(*blocks, *_footer(found))
 
 

@@ -51,6 +51,12 @@ def answer_again(readers: Readers, asking: Asking, kept: answer_pb2.Answer) -> I
     yield timing.stage("computing")
     yield Begun("verifying")
     cited = Cited(evidence.sources)
+    caveats = []
+    for sentence in kept.caveats:
+        if (told := _sentence(evidence, sentence, numbers)) is not None:
+            fresh, shown = cited.caveat(told)
+            yield from fresh
+            caveats.append(shown)
     for sentence in kept.sentences:
         with timing.spent("verifying"):
             again = _sentence(evidence, sentence, numbers)
@@ -64,12 +70,14 @@ def answer_again(readers: Readers, asking: Asking, kept: answer_pb2.Answer) -> I
     if recommendation is not None:
         fresh, recommendation = cited.recommended(recommendation)
         yield from fresh
-    is_less = len(cited.sentences) < len(kept.sentences) or (recommendation is None and kept.HasField("recommendation"))
+    is_less = (len(cited.sentences), len(caveats)) != (len(kept.sentences), len(kept.caveats))
+    is_less = is_less or (recommendation is None and kept.HasField("recommendation"))
     notices = tuple(kept.notices) + ((GONE,) if is_less else ())
     yield Answer(
         id=kept.id, question=kept.question, purpose=kept.purpose, sentences=tuple(cited.sentences), citations=cited.citations,
         figures=cited.figures, ports=tuple(evidence.used[key] for key in sorted(evidence.used)), revision=kept.revision,
         writer=kept.writer, notices=notices, stages=timing.stages(), recommendation=recommendation,
+        caveats=tuple(caveats),
     )  # fmt: skip
 
 

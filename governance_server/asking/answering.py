@@ -110,6 +110,7 @@ class Answering:
         yield timing.stage("computing")
         yield Begun("writing")
         cited = Cited(evidence.sources)
+        caveats = yield from _caveats(evidence, cited)
         writer = yield from self._written(evidence, cited, timing, is_extractive=is_extractive)
         if not cited.sentences and evidence.recommendation is None:
             evidence.notices += evidence.hints
@@ -124,7 +125,7 @@ class Answering:
             id=f"a-{self.new_id()}", question=asking.question, purpose=asking.purpose, sentences=tuple(cited.sentences),
             citations=cited.citations, figures=cited.figures, ports=tuple(evidence.used[key] for key in sorted(evidence.used)),
             revision=scope.revision, writer=writer, notices=tuple(evidence.notices), stages=timing.stages(),
-            recommendation=recommendation,
+            recommendation=recommendation, caveats=caveats,
         )  # fmt: skip
 
     def _written(self, evidence: Evidence, cited: Cited, timing: Timing, *, is_extractive: bool) -> Generator[Part, None, str]:
@@ -169,6 +170,18 @@ class Answering:
             yield shown
         timing.seconds.setdefault("verifying", 0.0)
         return dropped
+
+
+def _caveats(evidence: Evidence, cited: Cited) -> Generator[Part, None, tuple[Sentence, ...]]:
+    """The caveats as the reader is given them, behind the sources that they are the first to cite."""
+    told: list[Sentence] = []
+    if evidence.caveats:
+        evidence.check()
+    for it in evidence.caveats:
+        fresh, shown = cited.caveat(it)
+        yield from fresh
+        told.append(shown)
+    return tuple(told)
 
 
 def _as_of(scope: Scope, revision: int) -> str:

@@ -7,12 +7,12 @@ purpose, versions and identity are bound here, not stated by who asks.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
-from typing import TYPE_CHECKING
 
 from domainmesh.v1 import retrieval_service_pb2
+from governance_server.asking.found import citation_of, figure_of, shared_place, used_of
 from governance_server.asking.scope import Looked, Scope
 from governance_server.backend import Backend
 from governance_server.caller import Caller
@@ -20,15 +20,11 @@ from governance_server.policy.passage_tags import BoundTags
 from governance_server.rules.errors import AccessDenied, GovernanceError, Invalid, Overloaded, Precondition, Unavailable
 from governance_server.services.queries import QueriedRows, RowsAsked, SqlService
 from governance_server.services.retrieval import RetrievalService
-from mesh_core.answers.answer import Citation, Figure, Recommendation, Span, UsedPort
+from mesh_core.answers.answer import Citation, Figure, Recommendation, Sentence, UsedPort
 from mesh_core.answers.sources import Sources, source_of
 from mesh_core.answers.tables import FigureQuery, filled
-from mesh_core.answers.values import written
 from mesh_core.answers.wording import wording_of
 from mesh_core.expressions.tree import TRUE, Expression
-
-if TYPE_CHECKING:
-    from domainmesh.v1.sql_service_pb2 import QueriedPort
 
 __all__ = ["Asking", "Evidence", "Readers", "compute_all"]
 
@@ -70,6 +66,8 @@ class Evidence:
     sources: Sources = field(default_factory=Sources)
     used: dict[tuple[str, int], UsedPort] = field(default_factory=dict)
     notices: list[str] = field(default_factory=list)
+    caveats: list[Sentence] = field(default_factory=list)
+    """What must be known before anything else; in this evidence's numbers."""
     said: dict[int, tuple[str, ...]] = field(default_factory=dict)
     """How figures' rows are said, by the figure's number."""
     looked_up: list[tuple[FigureQuery, Figure | None]] = field(default_factory=list)
@@ -113,7 +111,7 @@ class Evidence:
         )
         response = self.readers.retrieval.find(request, within=within)
         self._note(shelf, UsedPort(shelf.port.name, response.version))
-        return [self.sources.add_passage(_citation(shelf.port.name, response.version, it)) for it in response.passages]
+        return [self.sources.add_passage(citation_of(shelf.port.name, response.version, it)) for it in response.passages]
 
     def compute(self, query: FigureQuery) -> Figure | None:
         """The query's figure, with a sentence for each row; None if it has no rows, or more than can be said.
@@ -129,14 +127,14 @@ class Evidence:
             return already[0]
         sql, rows = self.rows(query.sql, most_rows=query.most_rows)
         if query.top and len(rows.rows) > query.top:
-            self.notices.append(_shared_place(query.top, len(rows.rows), is_cut=rows.is_cut))
+            self.notices.append(shared_place(query.top, len(rows.rows), is_cut=rows.is_cut))
         if rows.is_cut:
             self.crowded.add(query.sql)
         if query.look_up is not None and (rows.is_cut or not rows.rows):
             self.looked_up.append((query, None))
         if rows.is_cut or not rows.rows:
             return None
-        figure = _figure(sql, query.basis, rows)
+        figure = figure_of(sql, query.basis, rows)
         if same := self._same_rows(query, figure):
             return same
         known = source_of(figure)
@@ -159,12 +157,12 @@ class Evidence:
     def look_up(self, sql: str, *, most_rows: int) -> tuple[Figure, bool]:
         """The result of a query that somebody wrote, and whether rows were left out. Raises: GovernanceError."""
         run, rows = self.rows(sql, most_rows=most_rows)
-        return self.sources.add_figure(_figure(run, "a query", rows)), rows.is_cut
+        return self.sources.add_figure(figure_of(run, "a query", rows)), rows.is_cut
 
     def recompute(self, sql: str, basis: str) -> Figure:
         """A figure of an earlier answer, computed anew. Raises: GovernanceError."""
         run, rows = self.rows(sql, most_rows=_MOST_AGAIN)
-        return self.sources.add_figure(_figure(run, basis, rows))
+        return self.sources.add_figure(figure_of(run, basis, rows))
 
     def rows(self, sql: str, *, most_rows: int) -> tuple[str, QueriedRows]:
         """The query as it was run, its ports pinned to the versions in scope, and its rows.
@@ -189,7 +187,7 @@ class Evidence:
         rows = self.readers.sql.rows(asked)
         tables = {table.port.name: table for table in self.scope.tables}
         for port in rows.ports:
-            self._note(tables[port.plan.port], _used(port))
+            self._note(tables[port.plan.port], used_of(port))
         return run, rows
 
     def check(self) -> None:
@@ -225,27 +223,3 @@ def compute_all(evidence: Evidence, queries: Sequence[FigureQuery]) -> None:
         except Overloaded:
             evidence.notices.append("Figures are missing: too many queries ran at once. Ask again.")
             return
-
-
-def _shared_place(top: int, rows: int, *, is_cut: bool) -> str:
-    which = "first place" if top == 1 else f"last of the {top} places"
-    if is_cut:
-        return f"The {which} is shared by more than can be told: ask for figures by fewer groups, or of some of them."
-    return f"The {which} is shared: {rows} are told, as the last of them are equal."
-
-
-def _citation(port: str, version: int, passage: retrieval_service_pb2.Passage) -> Citation:
-    return Citation(
-        number=0, port=port, version=version, passage=passage.id, document=passage.document, title=passage.title,
-        section=passage.heading, page=passage.page or None, span=Span(passage.start, passage.end), text=passage.text,
-    )  # fmt: skip
-
-
-def _figure(sql: str, basis: str, rows: QueriedRows) -> Figure:
-    said = tuple(tuple(map(written, row)) for row in rows.rows)
-    return Figure(0, sql, basis, rows.columns, said, tuple(map(_used, rows.ports)))
-
-
-def _used(port: QueriedPort) -> UsedPort:
-    masks: Mapping[str, bool] = {column.name: bool(column.mask) for column in port.plan.columns}
-    return UsedPort(port.plan.port, port.version, tuple(port.columns), tuple(it for it in port.columns if masks.get(it)))

@@ -36,7 +36,7 @@ def recommended(evidence: Evidence) -> Recommendation | None:
     facts = list(_facts(evidence))
     if not asks_for_recommendation(asking.question, evidence.sources.citations, facts):
         return None
-    evidence.notices += states_reached(asking.question, facts)
+    evidence.caveats += states_reached(asking.question, facts)
     columns = {
         it.name
         for query, _ in evidence.looked_up

@@ -90,7 +90,7 @@ def is_about(is_in: Callable[[str], bool]) -> Callable[[bytes], bool]:
 
     def check(body: bytes) -> bool:
         kept = answer_pb2.Answer.FromString(body)
-        texts = [kept.question, *(it.text for it in kept.sentences), *(it.document for it in kept.citations)]
+        texts = [kept.question, *(it.text for it in (*kept.caveats, *kept.sentences)), *(it.document for it in kept.citations)]
         texts += kept.recommendation.missing
         texts += [text for it in kept.recommendation.findings for text in (it.rule, it.because)]
         return any(map(is_in, [*texts, *(text for it in kept.figures for text in (it.sql, it.basis))]))

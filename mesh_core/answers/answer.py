@@ -196,6 +196,9 @@ class Answer:
     stages: tuple[Stage, ...] = ()
     recommendation: Recommendation | None = None
     """Of a question about a case that rules speak of."""
+    caveats: tuple[Sentence, ...] = ()
+    """What must be known before anything else: that what is asked for is done already, or that things which the question names
+    together are not of each other. Told by comparing; the sources are the rows that were compared."""
 
     @property
     def is_found(self) -> bool:
@@ -204,8 +207,8 @@ class Answer:
 
     @property
     def text(self) -> str:
-        """The sentences with their marks, or that nothing was found."""
-        return " ".join(map(str, self.sentences)) or NOT_FOUND
+        """The caveats and the sentences with their marks, or that nothing was found."""
+        return " ".join(map(str, (*self.caveats, *self.sentences))) if self.sentences else NOT_FOUND
 
 
 def text_digest(text: str) -> str:

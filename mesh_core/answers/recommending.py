@@ -12,7 +12,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
-from mesh_core.answers.answer import Citation, Finding, Recommendation, Verdict
+from mesh_core.answers.answer import Citation, Finding, Recommendation, Sentence, Verdict
 from mesh_core.answers.comparing import Case, Compared, Standing, compare
 from mesh_core.answers.conditions import Condition, conditions_in, quantities_in
 from mesh_core.answers.facts import Fact
@@ -92,11 +92,12 @@ def _is_rule(text: str) -> bool:
     return bool(_RULES.search(text)) and len(text.split()) >= 3
 
 
-def states_reached(question: str, facts: Sequence[Fact]) -> list[str]:
+def states_reached(question: str, facts: Sequence[Fact]) -> list[Sentence]:
     """What the question asks for and its row is already, by a value that the contract lists: `status is already refunded`."""
     asked = wording_of(question).words
     reached = [it for it in facts if it.is_own and it.text and it.choices and not (it.is_masked or it.is_several)]
-    return [f"{it.row}: {it.name.replace('_', ' ')} is already {it.text}." for it in reached if stem(it.text) in asked]
+    said = [(it, f"{it.row}: {it.name.replace('_', ' ')} is already {it.text}.") for it in reached if stem(it.text) in asked]
+    return [Sentence(f"{text[:1].upper()}{text[1:]}", (it.figure,)) for it, text in said]
 
 
 def relevant_documents(question: str, citations: Sequence[Citation]) -> list[tuple[str, str]]:

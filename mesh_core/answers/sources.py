@@ -6,7 +6,7 @@ from 1 in the order in which they are first cited.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 from mesh_core.answers.answer import Citation, Figure, Recommendation, Sentence, Span
@@ -77,23 +77,24 @@ class Cited:
     def add(self, sentence: Sentence, support: Support) -> tuple[list[Citation | Figure], Sentence]:
         """The sentence in the reader's numbers, and the sources that it is the first to cite."""
         numbers = sorted(support.places)
-        fresh = [number for number in numbers if number not in self._numbers]
-        for number in fresh:
-            self._numbers[number] = len(self._numbers) + 1
+        fresh = self._numbered(numbers)
         for number, place in support.places.items():
             self._quote(number, place)
         shown = replace(sentence, sources=tuple(self._numbers[number] for number in numbers))
         self.sentences.append(shown)
         return [self._shown(number) for number in fresh], shown
 
+    def caveat(self, sentence: Sentence) -> tuple[list[Citation | Figure], Sentence]:
+        """The caveat in the reader's numbers, and the sources that it is the first to cite."""
+        fresh = self._numbered(sentence.sources)
+        shown = replace(sentence, sources=tuple(self._numbers[number] for number in sentence.sources))
+        return [self._shown(number) for number in fresh], shown
+
     def recommended(self, recommendation: Recommendation) -> tuple[list[Citation | Figure], Recommendation]:
         """The recommendation in the reader's numbers, and the sources that it is the first to cite."""
         fresh: list[int] = []
         for finding in recommendation.findings:
-            for number in (finding.source, *finding.figures):
-                if number not in self._numbers:
-                    fresh.append(number)
-                    self._numbers[number] = len(self._numbers) + 1
+            fresh += self._numbered((finding.source, *finding.figures))
             found = supported(finding.rule, {finding.source: self.sources.texts[finding.source]})
             for number, place in found.places.items() if found else ():
                 self._quote(number, place)
@@ -116,6 +117,13 @@ class Cited:
     def support_of(self, sentence: Sentence) -> Mapping[int, Source]:
         """What the writer's numbers in the sentence stand for, as far as there is such a source."""
         return {number: self.sources.texts[number] for number in sentence.sources if number in self.sources.texts}
+
+    def _numbered(self, numbers: Sequence[int]) -> list[int]:
+        """Those of the sources that had no number for the reader; now they have."""
+        fresh = list(dict.fromkeys(number for number in numbers if number not in self._numbers))
+        for number in fresh:
+            self._numbers[number] = len(self._numbers) + 1
+        return fresh
 
     def _quote(self, number: int, place: Span) -> None:
         found = self.sources.found[number]

@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from mesh_core.answers.answer import Citation, Figure, Recommendation, Span, Verdict
+from mesh_core.answers.answer import Citation, Figure, Recommendation, Sentence, Span, Verdict
 from mesh_core.answers.conditions import conditions_in
 from mesh_core.answers.facts import Fact, facts_of, unknown_choices
 from mesh_core.answers.recommending import recommend, states_reached
@@ -301,6 +301,6 @@ def test_times_beyond_the_calendar_are_no_failure():
 
 def test_what_is_asked_for_and_done_already_is_told():
     told = states_reached("May we give claim 17 full cover?", facts(cover="full"))
-    assert told == ["claims 17: cover is already full."]
+    assert told == [Sentence("Claims 17: cover is already full.", (1,))]
     assert states_reached("May we give claim 17 full cover?", facts()) == []
     assert states_reached("May we give claim 17 full cover?", facts(cover="full", masked=frozenset({"cover"}))) == []

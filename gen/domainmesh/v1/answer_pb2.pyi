@@ -67,6 +67,7 @@ class Answer(_message.Message):
     NOTICES_FIELD_NUMBER: _builtins.int
     STAGES_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
+    CAVEATS_FIELD_NUMBER: _builtins.int
     RECOMMENDATION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id; asks for the same answer again."""
@@ -107,6 +108,12 @@ class Answer(_message.Message):
         """When it was answered."""
 
     @_builtins.property
+    def caveats(self) -> _containers.RepeatedCompositeFieldContainer[Global___AnswerSentence]:
+        """What must be known before anything else of it: that what is asked for is done already, or that things which the question
+        names together are not of each other. Told by comparing, in sentences; the sources are the rows that were compared.
+        """
+
+    @_builtins.property
     def recommendation(self) -> Global___AnswerRecommendation:
         """Of a question about a case that rules speak of."""
 
@@ -125,11 +132,12 @@ class Answer(_message.Message):
         notices: _abc.Iterable[_builtins.str] | None = ...,
         stages: _abc.Iterable[Global___AnswerStage] | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
+        caveats: _abc.Iterable[Global___AnswerSentence] | None = ...,
         recommendation: Global___AnswerRecommendation | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "recommendation", b"recommendation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["citations", b"citations", "create_time", b"create_time", "figures", b"figures", "id", b"id", "notices", b"notices", "ports", b"ports", "purpose", b"purpose", "question", b"question", "recommendation", b"recommendation", "revision", b"revision", "sentences", b"sentences", "stages", b"stages", "writer", b"writer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caveats", b"caveats", "citations", b"citations", "create_time", b"create_time", "figures", b"figures", "id", b"id", "notices", b"notices", "ports", b"ports", "purpose", b"purpose", "question", b"question", "recommendation", b"recommendation", "revision", b"revision", "sentences", b"sentences", "stages", b"stages", "writer", b"writer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

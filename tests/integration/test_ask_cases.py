@@ -1,0 +1,117 @@
+"""Cases in answers: rules held against rows of several tables, and what their asker must know first. No sample's domain."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+import pytest
+
+from domain_sdk import Mesh
+from domain_sdk.cli.asking import answer_view
+from tests.integration.ask_mesh import publish_pages
+from tests.servers import RunningServer
+
+RULES = """# Returns
+
+## When a parcel may go back
+A parcel may be returned to its sender within 20 days of posting. Gold senders have 200 days.
+"""
+TODAY = datetime.now(UTC).date()
+PARCELS = pl.DataFrame(
+    {
+        "parcel_no": ["P-0001", "P-0002", "P-0003"],
+        "sender_id": ["S-001", "S-002", None],
+        "posted_on": [TODAY - timedelta(days=days) for days in (5, 50, 50)],
+        "state": ["moving", "moving", "returned"],
+    }
+)
+SENDERS = pl.DataFrame({"sender_id": ["S-001", "S-002"], "tier": ["gold", "basic"]})
+
+
+def column(name: str, kind: str = "string", **more: Any) -> dict[str, Any]:
+    return {"name": name, "logicalType": kind, **more}
+
+
+def listed(*values: str) -> list[dict[str, str]]:
+    return [{"value": value} for value in values]
+
+
+def contract(product: str, **ports: list[dict[str, Any]]) -> str:
+    schema = [
+        {"name": name, "logicalType": "object", "physicalType": "table", "properties": columns} for name, columns in ports.items()
+    ]
+    return json.dumps(
+        {
+            "kind": "DataContract", "apiVersion": "v3.2.0", "id": product, "name": product, "version": "1.0.0", "status": "active",
+            "schema": schema,
+        }
+    )  # fmt: skip
+
+
+def keyed(name: str, pattern: str, **more: Any) -> dict[str, Any]:
+    return column(name, primaryKey=True, required=True, logicalTypeOptions={"pattern": pattern}, **more)
+
+
+@pytest.fixture(scope="module")
+def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
+    root: Path = tmp_path_factory.mktemp("cases")
+    running = RunningServer(root / "home")
+    with running.admin() as admin:
+        admin.admin.create_domain("post", owners=["user:pia"])
+        admin.admin.create_purpose("counter")
+    (root / "rules").mkdir()
+    (root / "rules" / "returns.md").write_text(RULES)
+    with running.user("user:pia") as pia:
+        publish_pages(pia, "post.rules", root / "rules")
+        senders = contract(
+            "post.people", senders=[keyed("sender_id", "^S-[0-9]{3}$"), column("tier", enum=listed("basic", "gold"))]
+        )
+        pia.domain("post").product("people", senders).publish(senders=SENDERS, progress=False)
+        parcels = [
+            keyed("parcel_no", "^P-[0-9]{4}$"), column("sender_id", relationships=[{"to": "people.senders.sender_id"}]),
+            column("posted_on", "date", synonyms=[{"synonym": "posting"}]), column("state", enum=listed("moving", "returned")),
+        ]  # fmt: skip
+        pia.domain("post").product("log", contract("post.log", parcels=parcels)).publish(parcels=PARCELS, progress=False)
+        yield running
+    running.stop()
+
+
+@pytest.fixture(scope="module")
+def pia(server: RunningServer) -> Mesh:
+    return server.user("user:pia")
+
+
+def shown(answer: Any) -> str:
+    from rich.console import Console
+
+    console = Console(width=400)
+    with console.capture() as kept:
+        console.print(answer_view(answer))
+    return kept.get()
+
+
+def test_what_is_done_already_is_told_before_any_rule_and_with_its_source(pia: Mesh) -> None:
+    answer = pia.ask("May parcel P-0003 be returned?", extractive=True)
+    (caveat,) = answer.caveats
+    assert caveat.text == "Parcels P-0003: state is already returned."
+    (row,) = [it for it in answer.figures if it.number in caveat.sources]
+    assert "P-0003" in row.rows[0]
+    assert answer.text.startswith(str(caveat))
+    text = shown(answer)
+    assert text.index(caveat.text) < text.index("A parcel may be returned")
+    assert pia.ask(as_of=answer.id).caveats == answer.caveats
+
+
+def test_a_caveat_is_not_given_again_to_who_may_not_read_its_row_any_more(server: RunningServer, pia: Mesh) -> None:
+    with server.user("user:gus") as gus:
+        given = [pia.grant("user:gus", it) for it in ("post.rules", "post.log")]
+        first = gus.ask("May parcel P-0003 be returned?", extractive=True)
+        assert first.caveats
+        pia.revoke(given[1].id)
+        again = gus.ask(as_of=first.id)
+        assert (again.caveats, "already" in str(again)) == ((), False)

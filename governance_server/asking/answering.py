@@ -194,6 +194,7 @@ def _compute(evidence: Evidence) -> None:
     """The figures that the question asks for are computed, or the reader is told what was not clear."""
     from mesh_core.answers.figures import plan_figures
     from mesh_core.answers.look_ups import values_without_rows
+    from mesh_core.answers.mismatches import without_mismatches
 
     backend, tables = evidence.readers.backend, evidence.scope.models(evidence.readers.backend)
     plan = plan_figures(evidence.asking.question, tables, today=backend.now().date())
@@ -203,3 +204,6 @@ def _compute(evidence: Evidence) -> None:
     compute_all(evidence, queries)
     unfound = values_without_rows(queries, evidence.looked_up, evidence.crowded)
     evidence.notices += [f"No row that you may read has {it}." for it in unfound]
+    matched = without_mismatches(evidence.looked_up)
+    evidence.caveats += matched.told
+    evidence.leave_out(matched.dropped)

@@ -21,6 +21,7 @@ from governance_server.rules.errors import AccessDenied, GovernanceError, Invali
 from governance_server.services.queries import QueriedRows, RowsAsked, SqlService
 from governance_server.services.retrieval import RetrievalService
 from mesh_core.answers.answer import Citation, Figure, Recommendation, Sentence, UsedPort
+from mesh_core.answers.mismatches import LookedUp
 from mesh_core.answers.sources import Sources, source_of
 from mesh_core.answers.tables import FigureQuery, filled
 from mesh_core.answers.wording import wording_of
@@ -70,7 +71,7 @@ class Evidence:
     """What must be known before anything else; in this evidence's numbers."""
     said: dict[int, tuple[str, ...]] = field(default_factory=dict)
     """How figures' rows are said, by the figure's number."""
-    looked_up: list[tuple[FigureQuery, Figure | None]] = field(default_factory=list)
+    looked_up: list[LookedUp] = field(default_factory=list)
     """The look-ups that were run, with their rows if there were any, and not too many."""
     crowded: set[str] = field(default_factory=set)
     """The SQL of look-ups that have too many rows to be said."""
@@ -136,6 +137,7 @@ class Evidence:
             return None
         figure = figure_of(sql, query.basis, rows)
         if same := self._same_rows(query, figure):
+            self.looked_up.append((query, same))
             return same
         known = source_of(figure)
         values = wording_of(f"{known.text}\n{known.context}")
@@ -147,6 +149,15 @@ class Evidence:
         if query.look_up is not None:
             self.looked_up.append((query, kept))
         return kept
+
+    def leave_out(self, dropped: Sequence[LookedUp]) -> None:
+        """The look-ups decide nothing any more; of their rows only those that the question names are still said."""
+        gone = {query.sql for query, _ in dropped}
+        self.looked_up = [it for it in self.looked_up if it[0].sql not in gone]
+        kept = {figure.number for _, figure in self.looked_up if figure}
+        for query, figure in dropped:
+            if figure and query.look_up and not query.look_up.is_own and figure.number not in kept:
+                self.said.pop(figure.number, None)
 
     def _same_rows(self, query: FigureQuery, figure: Figure) -> Figure | None:
         """The figure of the same rows of the same table."""

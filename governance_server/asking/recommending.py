@@ -56,10 +56,12 @@ def recommended(evidence: Evidence) -> Recommendation | None:
 
 
 def _facts(evidence: Evidence) -> Iterator[Fact]:
-    """What the looked-up rows say."""
-    for query, figure in evidence.looked_up:
+    """What the looked-up rows say; rows that were found in two ways say it once, as their own key found them."""
+    seen: set[int] = set()
+    for query, figure in sorted(evidence.looked_up, key=lambda it: not (it[0].look_up and it[0].look_up.is_own)):
         if query.look_up is not None and figure is not None:
-            yield from facts_of(figure, query.look_up)
+            yield from facts_of(figure, query.look_up) if figure.number not in seen else ()
+            seen.add(figure.number)
         elif query.look_up is not None and query.sql in evidence.crowded:
             yield from facts_of_some(query.look_up)
 

@@ -14,7 +14,7 @@ from typing import Any
 from mesh_core.answers.terms import Word, best_matches, term_words
 from mesh_core.contract.model import Column, Port
 
-__all__ = ["Given", "KeyShape", "given_values", "is_key", "nouns_of", "shape_of", "singular"]
+__all__ = ["Given", "KeyShape", "given_values", "is_key", "key_noun", "nouns_of", "plain_key", "shape_of", "singular"]
 
 _SHAPE = re.compile(r"\^?(?P<prefix>(?:[A-Za-z0-9 _#-]|\\[-./])*?)(?:\\d|\[0-9\])(?:\{(?P<digits>\d{1,2})\}|(?P<many>\+))\$?\Z")
 _KEY_WORDS = frozenset({"id", "ids", "no", "nr", "number", "key", "code"})
@@ -84,6 +84,13 @@ def nouns_of(port: Port, column: Column) -> list[str]:
     short = [" ".join(words[:-1]) for name in names if len(words := term_words(name)) > 1 and words[-1] in _KEY_WORDS]
     own = [it for name in (port.name, *port.synonyms) for it in (name, singular(name))] if is_key(port, column) else []
     return list(dict.fromkeys([*names, *short, *own]))
+
+
+def key_noun(port: Port, column: Column) -> str:
+    """What the thing is called that a value of the column stands for: of `customer_id`, `customer`; of a key `no`, its row."""
+    words = term_words(column.name)
+    short = words[:-1] if words and words[-1] in _KEY_WORDS else words
+    return " ".join(short) or " ".join(term_words(singular(port.name)))
 
 
 def given_values(text: str, words: Sequence[Word], port: Port, column: Column) -> Iterator[Given]:
@@ -159,6 +166,11 @@ def _is_letter(word: str, *, is_last: bool) -> bool:
 def _fits(value: str, column: Column) -> bool:
     """True if the column can hold it."""
     return column.logical_type == "string" or (column.logical_type == "integer" and value.isascii() and value.isdecimal())
+
+
+def plain_key(value: str) -> str:
+    """The value as keys are compared: without regard to case, and a number without leading zeros."""
+    return str(int(value)) if value.isascii() and value.isdecimal() else value.casefold()
 
 
 def singular(name: str) -> str:

@@ -7,13 +7,14 @@ its age in days, so that rules about time can be held against it.
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date
 from typing import TYPE_CHECKING
 
 from mesh_core.answers.answer import Figure
-from mesh_core.answers.keys import Given, given_values, is_key, singular
+from mesh_core.answers.keys import Given, given_values, is_key, plain_key, singular
 from mesh_core.answers.measure_sql import table_of
+from mesh_core.answers.references import identities, targets
 from mesh_core.answers.row_conditions import InvalidMeasure, Values, among
 from mesh_core.answers.tables import FigureQuery, LookUp, TableModel
 from mesh_core.answers.terms import term_words, words_of
@@ -45,9 +46,15 @@ class _Found:
     def only(self) -> Values:
         return Values(self.column.name, self.given.values)
 
-    def look_up(self, *, is_own: bool) -> LookUp:
+    @property
+    def is_own(self) -> bool:
+        """A value of the column is of one row."""
+        return is_key(self.table.definition, self.column)
+
+    @property
+    def look_up(self) -> LookUp:
         table = self.table
-        return LookUp(table.port, table.definition, table.masked, is_own, self.column.name, self.given.values)
+        return LookUp(table.port, table.definition, table.masked, self.is_own, self.column.name, self.given.values)
 
     @property
     def words(self) -> str:
@@ -55,14 +62,18 @@ class _Found:
 
 
 def look_ups(question: str, tables: Mapping[str, TableModel], *, today: date) -> list[FigureQuery]:
-    """The queries: rows of the keys that are given first, then what those refer to, then what refers to them."""
+    """The queries: rows of the keys that are given first, then what those refer to, then what refers to them.
+
+    Rows of a table that refer to a given key are looked up unless the question names rows of that table by their own.
+    """
     found = list(_found(question, tables))
-    own = [it for it in found if is_key(it.table.definition, it.column)]
-    referring = [it for it in found if not is_key(it.table.definition, it.column)]
+    own = [it for it in found if it.is_own]
+    named = {it.table.port for it in own}
+    referring = [it for it in found if not it.is_own and it.table.port not in named]
     given = {(it.table.port, it.column.name, it.given.values) for it in own}
-    made = [_query(it.table, _condition(it), it.words, today, of=it.look_up(is_own=True)) for it in own]
+    made = [_query(it.table, _condition(it), it.words, today, of=_own(it, found)) for it in own]
     made += [query for it in own for query in _referred(it, given, tables, today)]
-    made += [_query(it.table, _condition(it), it.words, today, of=it.look_up(is_own=False)) for it in referring]
+    made += [_query(it.table, _condition(it), it.words, today, of=it.look_up) for it in referring]
     return list({it.sql: it for it in made}.values())
 
 
@@ -80,7 +91,7 @@ def values_without_rows(
     run = {it.sql for it, _ in found}
     looked = [it.look_up for it in asked if it.look_up and it.look_up.by and it.sql in run]
     wanted = [(it.by, value) for it in looked for value in it.values if any(letter.isdigit() for letter in value)]
-    return list(dict.fromkeys(f"{by.replace('_', ' ')} {value}" for by, value in wanted if (by, _plain(value)) not in known))
+    return list(dict.fromkeys(f"{by.replace('_', ' ')} {value}" for by, value in wanted if (by, plain_key(value)) not in known))
 
 
 def _values_of(query: FigureQuery, figure: Figure | None, crowded: Collection[str]) -> Iterator[str]:
@@ -89,15 +100,10 @@ def _values_of(query: FigureQuery, figure: Figure | None, crowded: Collection[st
     if look_up is None or not look_up.by:
         return
     if query.sql in crowded:
-        yield from map(_plain, look_up.values)
+        yield from map(plain_key, look_up.values)
     elif figure is not None and look_up.by in figure.columns:
         place = figure.columns.index(look_up.by)
-        yield from (_plain(row[place]) for row in figure.rows)
-
-
-def _plain(value: str) -> str:
-    """The value as it is compared: without regard to case, and a number without leading zeros."""
-    return str(int(value)) if value.isascii() and value.isdecimal() else value.casefold()
+        yield from (plain_key(row[place]) for row in figure.rows)
 
 
 def matching_ports(question: str, ports: Mapping[str, Port]) -> list[str]:
@@ -117,6 +123,13 @@ def _found(question: str, tables: Mapping[str, TableModel]) -> Iterator[_Found]:
                 yield _Found(table, column, given)
 
 
+def _own(found: _Found, others: Sequence[_Found]) -> LookUp:
+    """With what the question says of the same rows beside their key."""
+    same = [it for it in others if it.table.port == found.table.port and it.column.name != found.column.name]
+    beside = tuple(dict.fromkeys((it.column.name, it.given.values) for it in same))
+    return replace(found.look_up, beside=beside)
+
+
 def _condition(found: _Found) -> exp.Expr:
     return among(found.table.definition, found.only)
 
@@ -131,11 +144,12 @@ def _referred(
     from sqlglot import exp
 
     for column in found.table.definition.columns:
-        targets = _targets(column, found.table.port) if column.name not in found.table.masked else ()
-        for table in tables.values() if targets else ():
+        referred = targets(column, found.table.port) if column.name not in found.table.masked else []
+        for table in tables.values() if referred else ():
             for key in table.definition.columns:
-                names = {f"{table.port}.{key.name}", *_targets(key, table.port)}
-                if not names & set(targets) or key.name in table.masked or not is_key(table.definition, key):
+                if key.name in table.masked or not is_key(table.definition, key):
+                    continue
+                if identities(key, table.port).isdisjoint(referred):
                     continue
                 if column is found.column and (table.port, key.name, found.given.values) in given:
                     continue
@@ -143,15 +157,8 @@ def _referred(
                 inner = exp.select(named).from_(table_of(found.table.port, 0)).where(_condition(found))
                 condition = exp.In(this=exp.column(exp.to_identifier(key.name, quoted=True)), query=exp.Subquery(this=inner))
                 words = f"{table.port} that {found.words} refers to by {column.name}"
-                yield _query(table, condition, words, today, of=LookUp(table.port, table.definition, table.masked, is_own=False))
-
-
-def _targets(column: Column, port: str) -> list[str]:
-    """The columns that a column refers to, in four parts; what is written shorter is of its own product, or domain."""
-    domain, product, _ = port.split(".")
-    own = {2: [domain, product], 3: [domain], 4: []}
-    parts = [str(it["to"]).split(".") for it in column.relationships if isinstance(it.get("to"), str)]
-    return [".".join([*own[len(it)], *it]) for it in parts if len(it) in own]
+                of = LookUp(table.port, table.definition, table.masked, is_own=False, referred_by=found.words)
+                yield _query(table, condition, words, today, of=of)
 
 
 def _query(table: TableModel, condition: exp.Expr, words: str, today: date, *, of: LookUp) -> FigureQuery:

@@ -48,6 +48,10 @@ class LookUp:
     by: str = ""
     """The column whose values are given; empty for rows that are referred to."""
     values: tuple[str, ...] = ()
+    beside: tuple[tuple[str, tuple[str, ...]], ...] = ()
+    """What the question says of the same rows beside that, by column: `order O-7 of customer C-3` is looked up by the order."""
+    referred_by: str = ""
+    """Of rows that others refer to: the basis of the look-up of those."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -47,8 +47,8 @@ def contract(product: str, **ports: list[dict[str, Any]]) -> str:
     ]
     return json.dumps(
         {
-            "kind": "DataContract", "apiVersion": "v3.2.0", "id": product, "name": product, "version": "1.0.0", "status": "active",
-            "schema": schema,
+            "kind": "DataContract", "apiVersion": "v3.2.0", "id": product, "name": product, "version": "1.0.0",
+            "status": "active", "schema": schema,
         }
     )  # fmt: skip
 
@@ -115,3 +115,30 @@ def test_a_caveat_is_not_given_again_to_who_may_not_read_its_row_any_more(server
         pia.revoke(given[1].id)
         again = gus.ask(as_of=first.id)
         assert (again.caveats, "already" in str(again)) == ((), False)
+
+
+def verdicts(answer: Any) -> dict[str, str]:
+    return {it.rule: str(it.verdict) for it in answer.recommendation.findings}
+
+
+def test_no_rule_is_held_against_a_row_that_the_case_is_not_of(pia: Mesh) -> None:
+    gold = "Gold senders have 200 days."
+    other = pia.ask("May parcel P-0002 of sender S-001 be returned?", extractive=True)
+    assert verdicts(other)[gold] == "does not apply"
+    told = "Parcel P-0002 is of another sender than S-001: what is on record of S-001 decides nothing here."
+    assert [it.text for it in other.caveats] == [told]
+    assert "tier of senders S-001" not in str(other.recommendation)
+    same = pia.ask("May parcel P-0001 of sender S-001 be returned?", extractive=True)
+    assert (same.caveats, verdicts(same)[gold]) == ((), "applies")
+
+
+def test_whose_a_row_is_is_not_told_to_who_sees_it_masked(server: RunningServer, pia: Mesh) -> None:
+    with server.user("user:mae") as mae:
+        for name in ("post.rules", "post.people"):
+            pia.grant("user:mae", name)
+        pia.grant("user:mae", "post.log", masks={"sender_id": "mask-alphanum"})
+        answers = [mae.ask(f"May parcel P-000{it} of sender S-001 be returned?", extractive=True) for it in (1, 2)]
+    for answer in answers:
+        assert "cannot be told from what you may read" in answer.caveats[0].text
+        assert verdicts(answer)["Gold senders have 200 days."] == "open"
+    assert answers[0].caveats[0].text == answers[1].caveats[0].text.replace("P-0002", "P-0001")

@@ -34,4 +34,4 @@ def test_the_same_rows_of_a_table_are_one_figure_however_they_were_looked_up():
     )
     compute_all(evidence, [by_key, by_reference, by_key, other])
     assert [it.basis for it in evidence.sources.figures] == ["a", "c"]
-    assert len(evidence.looked_up) == 2
+    assert [(it.sql, figure and figure.basis) for it, figure in evidence.looked_up] == [("a", "a"), ("b", "a"), ("c", "c")]

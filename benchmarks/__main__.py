@@ -84,27 +84,32 @@ def main(arguments: Sequence[str]) -> int:
     asked = _parsed(arguments)
     names = asked.names or list(BENCHMARKS)
     fresh: list[dict[str, Any]] = []
-    done: list[str] = []
     not_run: dict[str, str] = {}
     for name in names:
         begin = time.perf_counter()
         print(f"{name} …", file=sys.stderr, flush=True)
         try:
-            fresh += _entries({**BENCHMARKS, **LONG}[name], asked.scale)
-            done.append(name)
+            found = list(_entries({**BENCHMARKS, **LONG}[name], asked.scale))
         except NotRun as reason:
             not_run[name] = str(reason)
+        else:
+            fresh += found
+            if asked.scale == 1:
+                _keep(name, found)
         print(f"{name}: {time.perf_counter() - begin:.0f} s", file=sys.stderr, flush=True)
     print_table(fresh)
     for name, missing in not_run.items():
         print(f"{name} was not run: {missing}")
-    if asked.scale == 1:
-        entries = merged(load_entries(_RESULTS), fresh, benchmarks=done)
-        store_entries(_RESULTS, entries)
-        _PAGE.write_text(markdown(entries), encoding="utf-8")
-    else:
+    if asked.scale != 1:
         print(f"Nothing is stored: the bars are set for scale 1, this was scale {asked.scale:g}.")
     return 1 if not_run else 0
+
+
+def _keep(name: str, found: Sequence[Mapping[str, Any]]) -> None:
+    """What this benchmark found is stored and on the page at once: a run that is ended later has not been in vain."""
+    entries = merged(load_entries(_RESULTS), found, benchmarks=[name])
+    store_entries(_RESULTS, entries)
+    _PAGE.write_text(markdown(entries), encoding="utf-8")
 
 
 def _parsed(arguments: Sequence[str]) -> argparse.Namespace:
@@ -119,13 +124,13 @@ def _names() -> str:
 
 
 def _entries(benchmark: Benchmark, scale: float) -> Iterator[dict[str, Any]]:
-    described = machine.describe()
+    described, code = machine.describe(), machine.code(_ROOT)
     with tempfile.TemporaryDirectory(prefix="mesh-bench-") as folder:
         bench = Bench(scale, Path(folder))
         with bench.cleanup:
             for figure in benchmark(bench):
                 measured_at = datetime.now(UTC).isoformat(timespec="seconds")
-                yield entry_of(figure, measured_at=measured_at, machine=described)
+                yield entry_of(figure, measured_at=measured_at, code=code, machine=described)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ How to read it. Everything is measured on a real server in processes of its own,
 machine that also runs the client. The peer does the same job without the mesh, in the same run, in turns with it. `ratio` is
 value ÷ peer value: for rates more is better, for times and memory less is. Values are medians of several repetitions; absolute
 ones move with the machine and its neighbours (the load average when a benchmark began is stated), ratios much less. Caches are
-warm. A figure is of the code of the day stated at the end: where that day is past, the code has moved on.
+warm. A figure is of the commit stated at the end (`+`: with changes that were not committed).
 """
 
 NOT_BUILT = """## Not measured

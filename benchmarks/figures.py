@@ -14,7 +14,7 @@ from typing import Any, Literal
 
 __all__ = ["FIELDS", "Bar", "Figure", "entry_of", "load_entries", "merged", "store_entries"]
 
-FIELDS = ("name", "value", "unit", "peer", "peer_value", "ratio", "bar", "is_met", "measured_at", "machine")
+FIELDS = ("name", "value", "unit", "peer", "peer_value", "ratio", "bar", "is_met", "measured_at", "code", "machine")
 """The keys of an entry of `results.json`, in order."""
 
 _DIGITS = 4
@@ -56,8 +56,8 @@ class Figure:
         return self.value / self.peer_value if self.peer_value else None
 
 
-def entry_of(figure: Figure, *, measured_at: str, machine: str) -> dict[str, Any]:
-    """The figure as an entry of `results.json`, with four significant digits."""
+def entry_of(figure: Figure, *, measured_at: str, code: str, machine: str) -> dict[str, Any]:
+    """The figure as an entry of `results.json`, with four significant digits; `code` is the commit that was measured."""
     return {
         "name": figure.name,
         "value": _rounded(figure.value),
@@ -68,6 +68,7 @@ def entry_of(figure: Figure, *, measured_at: str, machine: str) -> dict[str, Any
         "bar": figure.bar.text(figure.unit) if figure.bar else None,
         "is_met": figure.bar.is_met_by(figure) if figure.bar else None,
         "measured_at": measured_at,
+        "code": code,
         "machine": machine,
     }
 

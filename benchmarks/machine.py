@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 import platform
 import re
+import subprocess
 from pathlib import Path
 
-__all__ = ["children", "describe", "memory_bytes", "peak_memory_bytes", "processor_seconds"]
+__all__ = ["children", "code", "describe", "memory_bytes", "peak_memory_bytes", "processor_seconds"]
 
 
 def describe() -> str:
@@ -18,6 +19,16 @@ def describe() -> str:
         f"{os.cpu_count()} cores, {gib:.0f} GiB, Python {platform.python_version()}, "
         f"{platform.system()} {platform.machine()}, load {os.getloadavg()[0]:.1f}"
     )
+
+
+def code(root: Path) -> str:
+    """The commit that is checked out at `root`, with a `+` if files that are no figures differ from it; empty without git."""
+    measured = (".", ":!benchmarks/results.json", ":!docs/benchmarks.md")
+    try:
+        commit = _git(root, "rev-parse", "--short", "HEAD")
+        return commit + ("+" if _git(root, "status", "--porcelain", "--", *measured) else "")
+    except (OSError, subprocess.CalledProcessError):
+        return ""
 
 
 def memory_bytes(pid: int) -> int:
@@ -39,6 +50,11 @@ def processor_seconds(pid: int) -> float:
     """The processor time that the process has taken so far, in all its threads."""
     fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def _git(root: Path, *arguments: str) -> str:
+    done = subprocess.run(["git", "-C", str(root), *arguments], check=True, capture_output=True, text=True)
+    return done.stdout.strip()
 
 
 def _status(pid: int | str, field: str) -> int:

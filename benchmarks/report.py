@@ -76,10 +76,15 @@ def _missed(entries: Sequence[Entry]) -> Iterator[str]:
 
 def _machines(entries: Sequence[Entry]) -> Iterator[str]:
     yield "## Measured on\n"
-    for text in dict.fromkeys(f"{entry['measured_at'][:10]}: {entry['machine']}" for entry in entries):
-        names = sorted({e["name"].partition(".")[0] for e in entries if f"{e['measured_at'][:10]}: {e['machine']}" == text})
+    for text in dict.fromkeys(map(_measured_on, entries)):
+        names = sorted({entry["name"].partition(".")[0] for entry in entries if _measured_on(entry) == text})
         yield f"- {text} ({', '.join(names)})"
     yield ""
+
+
+def _measured_on(entry: Entry) -> str:
+    code = f", code `{entry['code']}`" if entry["code"] else ""
+    return f"{entry['measured_at'][:10]}{code}: {entry['machine']}"
 
 
 def _value(entry: Entry) -> str:

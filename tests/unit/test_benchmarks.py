@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from pathlib import Path
 
 import pytest
 
+from benchmarks import machine
 from benchmarks.__main__ import BENCHMARKS, LONG
 from benchmarks.bm25 import Bm25
 from benchmarks.explanations import MEANINGS, WHY_MISSED
@@ -17,7 +19,7 @@ from benchmarks.timing import percentile
 from domain_sdk._document_cache import DocumentCache
 
 RESULTS = Path(__file__).resolve().parents[2] / "benchmarks" / "results.json"
-STAMP = {"measured_at": "2026-11-23T18:00:00+00:00", "machine": "2 cores"}
+STAMP = {"measured_at": "2026-11-23T18:00:00+00:00", "code": "0a1b2c3", "machine": "2 cores"}
 FILES = Figure("reads.files", 300.0, "rows/s", "bare polars", 500.0, Bar("≥", 0.7, of="ratio"))
 
 
@@ -61,7 +63,27 @@ def test_the_page_says_by_how_much_a_bar_is_missed() -> None:
     page = markdown([entry])
     assert "`reads.files`: 0.60× instead of ≥ 0.7×" in page
     assert "| `reads.files` |" in page
-    assert "2 cores" in page
+    assert "code `0a1b2c3`: 2 cores" in page
+
+
+def test_a_figure_names_the_commit_and_whether_the_code_was_changed_since(tmp_path: Path) -> None:
+    def git(*arguments: str) -> str:
+        identity = ("-c", "user.name=a", "-c", "user.email=a@b")
+        done = subprocess.run(["git", "-C", str(tmp_path), *identity, *arguments], check=True, capture_output=True, text=True)
+        return done.stdout.strip()
+
+    assert machine.code(tmp_path) == ""
+    git("init", "-q")
+    (tmp_path / "benchmarks").mkdir()
+    (tmp_path / "benchmarks" / "results.json").write_text("[]")
+    (tmp_path / "a.py").write_text("1")
+    git("add", "-A")
+    git("commit", "-qm", "one")
+    head = git("rev-parse", "--short", "HEAD")
+    (tmp_path / "benchmarks" / "results.json").write_text("[1]")
+    assert machine.code(tmp_path) == head
+    (tmp_path / "a.py").write_text("2")
+    assert machine.code(tmp_path) == f"{head}+"
 
 
 def test_the_stored_results_have_the_agreed_form() -> None:

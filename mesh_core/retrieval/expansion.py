@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["expanded"]
+__all__ = ["expanded", "implied"]
 
 _STATEMENTS = {
     "balance": "consolidated balance sheets total assets liabilities equity",
@@ -84,8 +84,13 @@ _PATTERNS = tuple(
 )
 
 
+def implied(question: str) -> list[str]:
+    """The words of every concept that the question names, a text a concept."""
+    plain = question.replace("cashflow", "cash flow")
+    return [added for pattern, added in _PATTERNS if pattern.search(plain)]
+
+
 def expanded(question: str) -> str:
     """The question, followed by the words of every concept that it names; itself if it names none."""
-    plain = question.replace("cashflow", "cash flow")
-    words = [added for pattern, added in _PATTERNS if pattern.search(plain)]
+    words = implied(question)
     return " ".join([question, *dict.fromkeys(" ".join(words).split())]) if words else question

@@ -7,6 +7,7 @@ import pytest
 from mesh_core.retrieval.arranging import arranged, named_documents
 from mesh_core.retrieval.expansion import expanded
 from mesh_core.retrieval.periods import periods_in
+from mesh_core.retrieval.statements import statement_of, statements_asked
 from mesh_core.vectors.passages import Candidate
 
 
@@ -95,3 +96,47 @@ def test_a_ratio_implies_the_lines_it_is_made_of_and_other_questions_stay_as_the
     assert "research" in expanded("What was R&D in 2020?")
     assert expanded("Who approves my leave?") == "Who approves my leave?"
     assert expanded("What about prices?") == "What about prices?"
+
+
+@pytest.mark.parametrize(
+    ("heading", "statement"),
+    [
+        ("PART II > Item 8 > Northwind, Inc. Consolidated Balance Sheets (in millions)", "balance sheet"),
+        ("CONSOLIDATED STATEMENTS OF FINANCIAL POSITION", "balance sheet"),
+        ("Statement of Consolidated Operations", "statements of income"),
+        ("Consolidated Statements of Operations and Comprehensive Loss", "statements of income"),
+        ("INCOME STATEMENTS > Year ended June 30, 2023 2022", "statements of income"),
+        ("Statement of Consolidated Cash Flows > (Millions) 2018 2017", "cash flows"),
+        ("Consolidated Statements of Comprehensive Income", ""),
+        ("Analysis of the Consolidated Statements of Income", ""),
+        ("Notes to Consolidated Balance Sheets", ""),
+        ("Consolidated Balance Sheets > Note 4. Leases > Lessor > Terms", ""),
+        ("", ""),
+    ],
+)
+def test_a_heading_tells_which_statement_stands_under_it(heading: str, statement: str) -> None:
+    assert statement_of(heading) == statement
+
+
+@pytest.mark.parametrize(
+    ("question", "statements"),
+    [
+        ("Has Northwind's quick ratio improved?", {"balance sheet"}),
+        ("What is its gross margin by the P&L?", {"statements of income"}),
+        ("What was capex in 2021, by the statement of cash flows?", {"cash flows"}),
+        ("How many days payable outstanding has Contoso?", {"balance sheet", "statements of income"}),
+        ("Who approves my leave?", set()),
+    ],
+)
+def test_a_question_asks_for_the_statements_that_hold_its_lines(question: str, statements: set[str]) -> None:
+    assert statements_asked(question) == statements
+
+
+def test_a_statement_that_holds_what_is_asked_goes_before_what_is_said_of_it() -> None:
+    about = [Candidate("NORTHWIND_2021_10K.pdf", "", page, {"heading": f"Outlook {page}"}) for page in range(1, 6)]
+    statement = Candidate("NORTHWIND_2021_10K.pdf", "", 60, {"heading": "Consolidated Balance Sheets"})
+    other = Candidate("CONTOSO_2021_10K.pdf", "", 50, {"heading": "Consolidated Balance Sheets"})
+    found = [*about, other, statement, *candidates("FABRIKAM_2021_10K.pdf")]
+    assert arranged("What is Northwind's quick ratio?", found)[0] == 6
+    assert arranged("What does Northwind expect?", found)[0] == 0
+    assert arranged("What is the quick ratio?", found) == list(range(8))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from dataclasses import dataclass
 
 __all__ = ["WORDS", "Finding", "is_personal_tag", "without_overlaps"]
@@ -45,8 +46,11 @@ def is_personal_tag(tag: str) -> bool:
 
 def without_overlaps(findings: list[Finding]) -> list[Finding]:
     """The findings in order of their start; of those that overlap the checked, then the longest, then the first."""
-    kept: list[Finding] = []
+    kept: list[Finding] = []  # ordered, apart from each other
     for found in sorted(findings, key=lambda it: (not it.is_checked, it.start - it.end, it.start, it.tag)):
-        if all(found.end <= other.start or other.end <= found.start for other in kept):
-            kept.append(found)
-    return sorted(kept, key=lambda it: it.start)
+        place = bisect_left(kept, found.start, key=lambda it: it.end)
+        while place < len(kept) and kept[place].end <= found.start:  # an empty one
+            place += 1
+        if place == len(kept) or found.end <= kept[place].start:
+            kept.insert(place, found)
+    return kept

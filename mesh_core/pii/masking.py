@@ -8,12 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from itertools import accumulate
 
 from mesh_core.pii.findings import WORDS, Finding, is_personal_tag
 from mesh_core.pii.readable import readable
 from mesh_core.pii.text import find_personal_data
+from mesh_core.pii.word_rows import WordRow, folded_text
 
 __all__ = ["MalformedSpans", "PersonalValues", "masked", "spans_in", "spans_text", "tags_around", "words_for"]
 
@@ -70,18 +70,12 @@ def spans_in(text: str, *, length: int) -> list[Finding]:
     return found
 
 
-@dataclass(frozen=True, slots=True)
-class _Value:
-    tag: str
-    pattern: re.Pattern[str]
-
-
 class PersonalValues:
     """The values that findings have in a text, to be found again there and in what is shown with it."""
 
     def __init__(self, text: str, findings: Sequence[Finding]) -> None:
         values = dict.fromkeys((it.tag, text[it.start : it.end]) for it in findings)
-        self._values = [found for tag, value in values for found in _patterns(tag, value)]
+        self._values = [(tag, words) for tag, value in values for words in _word_rows(tag, value)]
 
     @classmethod
     def of_people(cls, names: Sequence[str]) -> PersonalValues:
@@ -96,10 +90,11 @@ class PersonalValues:
         if not self._values:
             return []
         shown = readable(text)
+        folded = folded_text(shown.text)
         places = [
-            shown.original(Finding(value.tag, match.start(), match.end(), is_checked=False))
-            for value in self._values
-            for match in value.pattern.finditer(shown.text)
+            shown.original(Finding(tag, start, end, is_checked=False))
+            for tag, row in self._values
+            for start, end in row.places(shown.text, folded)
         ]
         return sorted(places, key=lambda it: (it.start, it.end, it.tag))
 
@@ -112,14 +107,11 @@ class PersonalValues:
         return masked(text, [*find_personal_data(text), *self.again_in(text)]) if text else text
 
 
-def _patterns(tag: str, value: str) -> Iterator[_Value]:
-    """The value's words in a row, in any case and however parted; of a name each word that is written like one as well."""
+def _word_rows(tag: str, value: str) -> Iterator[WordRow]:
+    """The value's words in a row, in any case; of a name each word that is written like one as well."""
     words = _WORD.findall(readable(value).text)
     if not words:
         return
-    row = r"[\W_]{0,3}".join(map(re.escape, words))
-    yield _Value(tag, re.compile(rf"(?<!\w){row}(?!\w)", re.IGNORECASE))
+    yield WordRow.of(words)
     if tag == _NAME:
-        for word in words:
-            if len(word) >= _FEWEST_LETTERS and word[0].isupper():
-                yield _Value(tag, re.compile(rf"(?<!\w){re.escape(word)}(?!\w)"))
+        yield from (WordRow((word,), is_exact=True) for word in words if len(word) >= _FEWEST_LETTERS and word[0].isupper())

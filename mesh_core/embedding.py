@@ -100,8 +100,12 @@ class MiniLm:
     dimensions = 384
     model = f"all-MiniLM-L6-v2@sha256:{_WEIGHTS_SHA256[:12]}"
 
-    def __init__(self) -> None:
+    def __init__(self, *, threads: int | None = None) -> None:
+        """`threads` embed at a time, by default as many as BLAS would use: all cores, or what OPENBLAS_NUM_THREADS says."""
+        from mesh_core.core_threads import CoreThreads
+
         folder = _model_folder(_PACKAGE)
+        self._threads = CoreThreads(threads)
         self._weights = _checked_weights(folder / "model.safetensors")
         self._shape = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         self._tokenizer = _tokenizer(folder / "tokenizer.json")
@@ -110,8 +114,12 @@ class MiniLm:
         """One row per text; texts beyond 256 tokens are cut. Batches hold texts of similar length, so little is padded."""
         vectors = np.empty((len(texts), self.dimensions), dtype=np.float32)
         tokens = [encoding.ids for encoding in self._tokenizer.encode_batch(list(texts))]
-        for rows in _batches([len(ids) for ids in tokens]):
+
+        def embed_rows(rows: Sequence[int]) -> None:
             vectors[rows] = self._forward([tokens[row] for row in rows])
+
+        batches = list(_batches([len(ids) for ids in tokens]))
+        self._threads.each(embed_rows, batches[::-1])  # the largest first, so that all end together
         return _normalised(vectors)
 
     def _forward(self, batch: Sequence[Sequence[int]]) -> Vectors:

@@ -46,6 +46,12 @@ def test_a_text_has_the_same_vector_alone_and_among_others(minilm: MiniLm, monke
     np.testing.assert_allclose(np.linalg.norm(together, axis=1), 1, atol=1e-5)
 
 
+def test_several_threads_make_the_vectors_that_one_makes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedding, "_BATCH_TOKENS", 64)
+    texts = [f"memo {number} " * (1 + number % 7) for number in range(40)]
+    np.testing.assert_allclose(MiniLm(threads=3).embed(texts), MiniLm(threads=1).embed(texts), atol=2e-6)
+
+
 def test_what_lies_beyond_256_tokens_does_not_count(minilm: MiniLm) -> None:
     start = "word " * 254
     cut, whole, within = minilm.embed([start + "travel", start, "word " * 253 + "travel"])

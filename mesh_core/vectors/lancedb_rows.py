@@ -14,10 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mesh_core.vectors.identifiers import attribute_field
-from mesh_core.vectors.passages import StoredPassage, indexed_text, tag_set
+from mesh_core.vectors.passages import StoredPassage, keyword_text, tag_set
 from mesh_core.vectors.staging import NewRow, Row
 from mesh_core.vectors.store import OPEN
-from mesh_core.vectors.word_pairs import with_word_pairs
 
 __all__ = ["RETURNED", "LanceRows", "attribute_arrow_field", "keys_in", "stored_passage", "table_schema"]
 
@@ -160,7 +159,7 @@ def _record(row: NewRow) -> dict[str, Any]:
     return {
         **{name: getattr(passage, name) for name in copied},
         "key": row.key,
-        "indexed_text": with_word_pairs(passage.indexed_text or indexed_text(passage.title, passage.heading, passage.text)),
+        "indexed_text": keyword_text(passage),
         "tags": sorted(set(passage.tags)),
         "tag_set": tag_set(passage.tags),
         "attributes": json.dumps(dict(passage.attributes)),

@@ -13,6 +13,8 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
+from mesh_core.vectors.word_pairs import with_word_pairs
+
 __all__ = [
     "AttributeValue",
     "Candidate",
@@ -24,6 +26,7 @@ __all__ = [
     "check_vector",
     "content_digest",
     "indexed_text",
+    "keyword_text",
     "tag_set",
 ]
 
@@ -100,6 +103,11 @@ def indexed_text(title: str, heading: str, text: str) -> str:
     return "\n".join(part for part in (title, heading, text) if part)
 
 
+def keyword_text(passage: Passage) -> str:
+    """What a store's keyword index is given for a passage: its indexed text with pairs of words."""
+    return with_word_pairs(passage.indexed_text or indexed_text(passage.title, passage.heading, passage.text))
+
+
 def tag_set(tags: Sequence[str]) -> str:
     """The identity of a set of tags, the same for any order and repetition: 32 hexadecimal digits."""
     return hashlib.sha256("\0".join(sorted(set(tags))).encode()).hexdigest()[:32]
@@ -151,14 +159,17 @@ def check_passage(passage: Passage, *, dimensions: int, attributes: Mapping[str,
 
 
 def content_digest(passage: Passage) -> str:
-    """A digest of all of a passage but its vector: 32 hexadecimal digits, equal only for equal contents."""
+    """A digest of all that a store holds of a passage but its vector: 32 hexadecimal digits, equal only for equal contents.
+
+    What the keyword index is given is part of it: under another rule for that (`keyword_text`) a passage is another one.
+    """
     content = [
         passage.id,
         passage.document,
         passage.title,
         passage.heading,
         passage.text,
-        passage.indexed_text,
+        keyword_text(passage),
         passage.start,
         passage.end,
         passage.page,

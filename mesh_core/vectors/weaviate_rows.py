@@ -19,11 +19,10 @@ from weaviate.classes.data import DataObject
 from weaviate.classes.query import Filter
 
 from mesh_core.vectors.identifiers import attribute_field
-from mesh_core.vectors.passages import Candidate, StoredPassage, indexed_text, tag_set
+from mesh_core.vectors.passages import Candidate, StoredPassage, keyword_text, tag_set
 from mesh_core.vectors.staging import NewRow, Row
 from mesh_core.vectors.store import OPEN, StoreUnavailable
 from mesh_core.vectors.weaviate_objects import insert_all
-from mesh_core.vectors.word_pairs import with_word_pairs
 
 __all__ = [
     "READ",
@@ -217,7 +216,7 @@ class WeaviateRows:
             "tags": sorted(set(passage.tags)),
             "tag_set": tag_set(passage.tags),
             "attributes": json.dumps(dict(passage.attributes)),
-            "indexed_text": with_word_pairs(passage.indexed_text or indexed_text(passage.title, passage.heading, passage.text)),
+            "indexed_text": keyword_text(passage),
             "digest": row.digest,
             "valid_from": row.valid_from,
             "valid_to": OPEN,

@@ -9,6 +9,7 @@ import zlib
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -166,6 +167,18 @@ def test_vectors_that_differ_by_rounding_are_unchanged(store: VectorStore, colle
     store.stage(collection, 1, [before])
     after = replace(before, vector=np.asarray(before.vector) * np.float32(1.0000002))
     assert store.stage(collection, 2, [after]) == StageResult(added=0, kept=1, closed=0)
+
+
+def test_a_passage_is_indexed_anew_when_the_rule_of_what_is_indexed_changed(
+    store: VectorStore, collection: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = [passage("a", text="alpha"), passage("b", text="beta")]
+    assert store.stage(collection, 1, given).added == 2
+    with monkeypatch.context() as other:
+        other.setattr("mesh_core.vectors.passages.with_word_pairs", lambda text: f"{text}\nzebra" if "beta" in text else text)
+        assert store.stage(collection, 2, given) == StageResult(added=1, kept=1, closed=1)
+    asked = partial(store.search, collection, text="zebra", vector=unit(1), scope=EVERYTHING, limit=5, alpha=0)
+    assert [[hit.passage.id for hit in asked(version=version)] for version in (1, 2)] == [[], ["b"]]
 
 
 def test_staging_again_changes_nothing_and_says_the_same(store: VectorStore, collection: str) -> None:

@@ -253,4 +253,5 @@ def _hit(message: product_service_pb2.DiscoverHit) -> Hit:
         is_readable=message.is_readable,
         update_time=from_timestamp(message, "update_time"),
         is_only_registered=message.is_only_registered,
+        readable_purposes=tuple(message.readable_purposes),
     )

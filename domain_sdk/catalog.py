@@ -240,3 +240,5 @@ class Hit:
     update_time: datetime | None
     is_only_registered: bool = False
     """True if only a contract is registered: nothing of it is published yet."""
+    readable_purposes: tuple[str, ...] = ()
+    """Purposes that the caller may state to read it now, where it may not read it without one."""

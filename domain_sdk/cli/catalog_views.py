@@ -45,6 +45,8 @@ def hits_view(hits: Sequence[Hit], query: str, *, tag: str = "", domain: str = "
 def _readable(hit: Hit) -> RenderableType:
     if hit.is_only_registered:
         return cell(_UNPUBLISHED, "yellow")
+    if hit.readable_purposes:
+        return cell(f"with --purpose {' or '.join(hit.readable_purposes)}", "green")
     return cell("yes", "green") if hit.is_readable else "ask for it"
 
 

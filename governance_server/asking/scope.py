@@ -17,13 +17,13 @@ from governance_server.caller import Caller
 from governance_server.contracts import parse_contract
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
+from governance_server.rules.collection_plans import gives_something
 from governance_server.rules.errors import AccessDenied, Invalid, InvalidContractText, PurposeNotHeld
 from governance_server.rules.near_names import did_you_mean
 from governance_server.rules.personalisation import permits_personalisation
 from governance_server.rules.policy_rows import ANY, domain_of
 from governance_server.rules.read_plans import ReadPlan
 from governance_server.search.index import words
-from governance_server.services.retrieval import is_searchable
 from mesh_core.answers.tables import TableModel
 from mesh_core.expressions.tree import TRUE
 from mesh_core.names import column_object, parse_port
@@ -111,7 +111,7 @@ def _looked_at(backend: Backend, caller: Caller, ports: Sequence[product_pb2.Por
         with backend.policy.pinned():  # rights and version belong together
             looked = look(backend, caller, port.name, purpose)
         served = _served(backend, looked, as_of) if looked else None
-        if served and (port.kind == product_pb2.PORT_KIND_TABLE or is_searchable(served.plan)):
+        if served and gives_something(port, served.plan):
             found[port.kind].append(served)
     return [it for kind in found.values() for it in kind]
 

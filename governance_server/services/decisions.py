@@ -14,6 +14,7 @@ from governance_server.audit.recording import Question
 from governance_server.backend import Backend
 from governance_server.caller import Caller, current_caller
 from governance_server.policy.projection import PolicyProjection, denied
+from governance_server.rules.collection_plans import UNSEARCHABLE, gives_something
 from governance_server.rules.errors import AccessDenied, Invalid, PurposeNotHeld, TooLarge
 from governance_server.rules.policy_rows import ACTIONS
 from governance_server.rules.read_plans import Denied, ReadPlan
@@ -135,10 +136,12 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
         elif outcome is not None:
             plan = plan_to_wire(outcome, shows_filter=may_grant)
             response.plan.CopyFrom(plan)
-            response.is_allowed = True
+            port = policy.find_port(request.port)
+            response.is_allowed = port is not None and gives_something(port, outcome)
+            response.reasons.extend([] if response.is_allowed else [UNSEARCHABLE])
             response.reasons.extend(plan.reasons)
         complete_read(response, self._backend, policy, subject, request=request, outcome=outcome, may_grant=may_grant)
-        if isinstance(outcome, Denied):
+        if outcome is not None and not response.is_allowed:
             response.next_step = (
                 response.ways[0].words if response.ways else f"mesh request {request.port} --purpose … --reason …"
             )
@@ -173,7 +176,10 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
         return _Answer(allowed, [f"{rule.rid}: {rule.value}" for rule in rules], revision, [rule.rid for rule in rules])
 
     def _check_read(self, policy: PolicyProjection, subject: Caller, wanted: tuple[str, str], purpose: str) -> _Answer:
-        """A port may be read if at least one of its columns may; a column, if a read for this purpose would show it."""
+        """A table may be read if one of its columns may, a collection if its text may be searched.
+
+        A column may, if a read for this purpose would show it.
+        """
         port, column = wanted
         try:
             outcome = policy.explain(subject, port, purpose)
@@ -186,6 +192,9 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
         if column and column not in {shown.name for shown in outcome.columns}:
             return _Answer(False, ["no rule gives this column"], outcome.revision, _rules(outcome))
         reasons = [f"{r.rule}: {r.text}" for r in outcome.reasons]
+        found = policy.find_port(port)
+        if not column and found is not None and not gives_something(found, outcome):
+            return _Answer(False, [UNSEARCHABLE, *reasons], outcome.revision, _rules(outcome))
         return _Answer(True, reasons, outcome.revision, _rules(outcome))
 
     def _subject(self, asking: _Asking, principal: str, resource: str) -> Caller:

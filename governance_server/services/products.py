@@ -14,9 +14,10 @@ from governance_server.caller import current_caller
 from governance_server.contracts import parse_contract, unservable
 from governance_server.policy.engine import Visibility
 from governance_server.policy.projection import PolicyProjection, denied
+from governance_server.policy.readable import Readable
 from governance_server.rules import kinds
 from governance_server.rules.errors import NotFound
-from governance_server.search.index import SearchIndex
+from governance_server.search.index import SearchHit, SearchIndex
 from governance_server.services import registered_contracts
 from governance_server.services.seen_releases import seen_release
 from mesh_core.contract.coverage import not_enforced
@@ -61,19 +62,12 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         page = Page.of(request.page_size, request.page_token)
         caller = current_caller()
         visible = self._backend.policy.visibility(caller)
-        readable = self._backend.policy.readable(caller)
+        readable = Readable(self._backend.policy.snapshot(), caller)
         start = page.position
         found = self._search.find(
             request.query, visible=visible, tag=request.tag, domain=request.domain, limit=start + page.size + 1
         )
-        hits = [
-            pb.DiscoverHit(
-                name=hit.name, kind=hit.kind, description=hit.description, matched=hit.matched, tags=hit.tags,
-                is_readable=not hit.is_only_registered and readable(hit.name), update_time=hit.update_time,
-                is_only_registered=hit.is_only_registered,
-            )
-            for hit in found[start : start + page.size]
-        ]  # fmt: skip
+        hits = [_hit(hit, readable) for hit in found[start : start + page.size]]
         more = Page.token(str(start + page.size)) if len(found) > start + page.size else ""
         return pb.DiscoverResponse(hits=hits, next_page_token=more)
 
@@ -177,6 +171,15 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         if not product.version and registered_contracts.pending(self._backend.catalog, product, as_of=as_of) is None:
             raise denied("discover", name)
         return policy, product
+
+
+def _hit(hit: SearchHit, readable: Readable) -> pb.DiscoverHit:
+    is_readable = not hit.is_only_registered and readable.now(hit.name)
+    return pb.DiscoverHit(
+        name=hit.name, kind=hit.kind, description=hit.description, matched=hit.matched, tags=hit.tags, is_readable=is_readable,
+        update_time=hit.update_time, is_only_registered=hit.is_only_registered,
+        readable_purposes=[] if is_readable or hit.is_only_registered else readable.purposes(hit.name),
+    )  # fmt: skip
 
 
 def _seen(product: product_pb2.Product, sights: Sequence[Visibility]) -> product_pb2.Product | None:

@@ -23,6 +23,7 @@ from governance_server.passage_search import Question, find_passages
 from governance_server.policy.passage_tags import BoundTags
 from governance_server.policy.projection import denied
 from governance_server.publishing.located_data import PERSONAL, is_located, located, plain_tag
+from governance_server.rules.collection_plans import is_searchable, strictest_mask
 from governance_server.rules.errors import AccessDenied, Invalid, Precondition, Unavailable
 from governance_server.rules.read_plans import ColumnPlan, ReadPlan
 from governance_server.services.past_tags import past_tags
@@ -30,7 +31,7 @@ from governance_server.upkeep.versions import find_release, refuse_retired
 from governance_server.vector_access import VectorAccess
 from mesh_core.expressions.binding import conjoin, disjoin
 from mesh_core.expressions.tree import TRUE, Column, Compare, Literal
-from mesh_core.masks import Mask, join_all
+from mesh_core.masks import Mask
 from mesh_core.names import parse_port
 from mesh_core.pii.masking import masked, spans_in
 
@@ -39,7 +40,7 @@ if TYPE_CHECKING:
     from mesh_core.vectors.passages import Hit, StoredPassage
     from mesh_core.vectors.store import AllowedScope
 
-__all__ = ["RetrievalService", "is_searchable"]
+__all__ = ["RetrievalService"]
 
 _SHOWN = ("text", "document", "title", "heading")
 _UNMASKED = "Report 10-K of 2022"
@@ -138,19 +139,14 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         return shown
 
 
-def is_searchable(plan: ReadPlan) -> bool:
-    """True if the reader sees the text as it is, of some passages at least: only then it may be searched."""
-    text = next((column for column in plan.columns if column.name == "text"), None)
-    return text is not None and _mask_of(text) is None
-
-
 def _scope(plan: ReadPlan, bound: BoundTags, *, has_pages: bool) -> AllowedScope:
     """What the plan lets its reader find. Raises: AccessDenied, if the text is masked or hidden."""
     from mesh_core.vectors.store import AllowedScope
 
     if not is_searchable(plan):
         raise AccessDenied(
-            f"The text of {plan.port} is masked or hidden for you, so it cannot be searched: request access to its text.",
+            f"The text of {plan.port} is masked or hidden for you, so it cannot be searched: "
+            f"`mesh explain {plan.port}` says by which rule, and what would change it.",
             resource=plan.port,
         )
     (text,) = (column for column in plan.columns if column.name == "text")
@@ -169,12 +165,8 @@ def _nothing_masked_indexed(plan: ReadPlan, has_pages: bool) -> Expression:
     """
     columns = {column.name: column for column in plan.columns}
     indexed = ("title", "heading", "document") if has_pages else ("title", "heading")
-    kept = [n for n in indexed if n in plan.withheld_columns or (n in columns and _mask_of(columns[n]) is not None)]
+    kept = [n for n in indexed if n in plan.withheld_columns or (n in columns and strictest_mask(columns[n]) is not None)]
     return conjoin(Compare("=", Column(name), Literal("")) for name in kept)
-
-
-def _mask_of(column: ColumnPlan) -> Mask | None:
-    return join_all([column.guard_mask, *(branch.mask for branch in column.branches)])
 
 
 def _passage(rank: int, passage: StoredPassage, columns: dict[str, ColumnPlan]) -> pb.Passage:
@@ -210,7 +202,7 @@ def _shown(name: str, value: str, columns: dict[str, ColumnPlan]) -> str:
     given = {branch.condition for branch in column.branches}
     if TRUE not in given and not given.issuperset(branch.condition for branch in columns["text"].branches):
         return ""
-    mask = _mask_of(column)
+    mask = strictest_mask(column)
     if mask is None:
         return value
     if mask in (Mask.REPLACE_WITH_NULL, Mask.SHA_256_QUERY_LOCAL):

@@ -55,6 +55,7 @@ def _publish_notes(cora: Mesh, *columns: str, product: str = "notes") -> None:
     cora.domain("crm").product(product, text).publish(notes=rows, progress=False)
 
 
+@pytest.mark.timeout(180)
 def test_a_tag_that_comes_later_leaves_passages_out_until_they_are_indexed_anew(
     desk: RunningServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -70,6 +71,13 @@ def test_a_tag_that_comes_later_leaves_passages_out_until_they_are_indexed_anew(
         _publish_notes(cora, "note: 'string', tags: [pii.name]", "plain: string")
         with pytest.raises(AccessDenied, match="masked or hidden for you"):
             rob.retrieve(PAGES, "refunds")
+        told = rob.explain(PAGES)
+        assert (told.is_allowed, told.reasons[0]) == (False, "Its text is masked or hidden, so it cannot be searched.")
+        assert "no-names" in told.next_step
+        assert not rob.check("read", PAGES).is_allowed
+        assert not any(hit.is_readable for hit in rob.discover("answers"))
+        assert cora.explain(PAGES).is_allowed
+        assert all(hit.is_readable for hit in cora.discover("answers"))
         assert [hit.document for hit in cora.retrieve(PAGES, "refunds")] == ["refunds.md"]
         shown = cora.show(PAGES)
         assert isinstance(shown, PortEntry)

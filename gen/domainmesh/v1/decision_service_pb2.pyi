@@ -246,7 +246,7 @@ class ExplainResponse(_message.Message):
     APPROVERS_FIELD_NUMBER: _builtins.int
     REQUEST_COMMAND_FIELD_NUMBER: _builtins.int
     is_allowed: _builtins.bool
-    """True if at least one column is visible."""
+    """True if at least one column is visible and, of a collection, its text can be searched."""
     next_step: _builtins.str
     """What could be done about a denial, in words."""
     revision: _builtins.int

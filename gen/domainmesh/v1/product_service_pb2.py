@@ -26,7 +26,7 @@ from domainmesh.v1 import product_pb2 as domainmesh_dot_v1_dot_product__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#domainmesh/v1/product_service.proto\x12\rdomainmesh.v1\x1a\x1b\x64omainmesh/v1/product.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"0\n\x11GetProductRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x61s_of\x18\x02 \x01(\x04\"[\n\x13ListProductsRequest\x12\x0e\n\x06\x64omain\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\r\n\x05\x61s_of\x18\x04 \x01(\x04\"Y\n\x14ListProductsResponse\x12(\n\x08products\x18\x01 \x03(\x0b\x32\x16.domainmesh.v1.Product\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"d\n\x0f\x44iscoverRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0b\n\x03tag\x18\x04 \x01(\t\x12\x0e\n\x06\x64omain\x18\x05 \x01(\t\"U\n\x10\x44iscoverResponse\x12(\n\x04hits\x18\x01 \x03(\x0b\x32\x1a.domainmesh.v1.DiscoverHit\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xbf\x01\n\x0b\x44iscoverHit\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07matched\x18\x04 \x03(\t\x12\x0c\n\x04tags\x18\x05 \x03(\t\x12\x13\n\x0bis_readable\x18\x06 \x01(\x08\x12/\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12is_only_registered\x18\x08 \x01(\x08\"`\n\x12GetContractRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\r\n\x05\x61s_of\x18\x03 \x01(\x04\x12\x19\n\x11prefer_registered\x18\x04 \x01(\x08\"c\n\x17RegisterContractRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"r\n\x18RegisterContractResponse\x12)\n\x08\x63ontract\x18\x01 \x01(\x0b\x32\x17.domainmesh.v1.Contract\x12\x15\n\rrecorded_only\x18\x02 \x03(\t\x12\x14\n\x0cnot_servable\x18\x03 \x03(\t\"\'\n\x17ValidateContractRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\"y\n\x18ValidateContractResponse\x12\x13\n\x0b\x61pi_version\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x15\n\rrecorded_only\x18\x04 \x03(\t\x12\x14\n\x0cnot_servable\x18\x05 \x03(\t\"5\n\x11GetReleaseRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\"M\n\x13ListReleasesRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Y\n\x14ListReleasesResponse\x12(\n\x08releases\x18\x01 \x03(\x0b\x32\x16.domainmesh.v1.Release\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xb4\x05\n\x0eProductService\x12\x46\n\nGetProduct\x12 .domainmesh.v1.GetProductRequest\x1a\x16.domainmesh.v1.Product\x12W\n\x0cListProducts\x12\".domainmesh.v1.ListProductsRequest\x1a#.domainmesh.v1.ListProductsResponse\x12K\n\x08\x44iscover\x12\x1e.domainmesh.v1.DiscoverRequest\x1a\x1f.domainmesh.v1.DiscoverResponse\x12I\n\x0bGetContract\x12!.domainmesh.v1.GetContractRequest\x1a\x17.domainmesh.v1.Contract\x12\x63\n\x10RegisterContract\x12&.domainmesh.v1.RegisterContractRequest\x1a\'.domainmesh.v1.RegisterContractResponse\x12\x63\n\x10ValidateContract\x12&.domainmesh.v1.ValidateContractRequest\x1a\'.domainmesh.v1.ValidateContractResponse\x12\x46\n\nGetRelease\x12 .domainmesh.v1.GetReleaseRequest\x1a\x16.domainmesh.v1.Release\x12W\n\x0cListReleases\x12\".domainmesh.v1.ListReleasesRequest\x1a#.domainmesh.v1.ListReleasesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n#domainmesh/v1/product_service.proto\x12\rdomainmesh.v1\x1a\x1b\x64omainmesh/v1/product.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"0\n\x11GetProductRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05\x61s_of\x18\x02 \x01(\x04\"[\n\x13ListProductsRequest\x12\x0e\n\x06\x64omain\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\r\n\x05\x61s_of\x18\x04 \x01(\x04\"Y\n\x14ListProductsResponse\x12(\n\x08products\x18\x01 \x03(\x0b\x32\x16.domainmesh.v1.Product\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"d\n\x0f\x44iscoverRequest\x12\r\n\x05query\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\x12\x0b\n\x03tag\x18\x04 \x01(\t\x12\x0e\n\x06\x64omain\x18\x05 \x01(\t\"U\n\x10\x44iscoverResponse\x12(\n\x04hits\x18\x01 \x03(\x0b\x32\x1a.domainmesh.v1.DiscoverHit\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t\"\xda\x01\n\x0b\x44iscoverHit\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0c\n\x04kind\x18\x02 \x01(\t\x12\x13\n\x0b\x64\x65scription\x18\x03 \x01(\t\x12\x0f\n\x07matched\x18\x04 \x03(\t\x12\x0c\n\x04tags\x18\x05 \x03(\t\x12\x13\n\x0bis_readable\x18\x06 \x01(\x08\x12/\n\x0bupdate_time\x18\x07 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x1a\n\x12is_only_registered\x18\x08 \x01(\x08\x12\x19\n\x11readable_purposes\x18\t \x03(\t\"`\n\x12GetContractRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\r\n\x05\x61s_of\x18\x03 \x01(\x04\x12\x19\n\x11prefer_registered\x18\x04 \x01(\x08\"c\n\x17RegisterContractRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x12\n\nrequest_id\x18\x03 \x01(\t\x12\x15\n\rvalidate_only\x18\x04 \x01(\x08\"r\n\x18RegisterContractResponse\x12)\n\x08\x63ontract\x18\x01 \x01(\x0b\x32\x17.domainmesh.v1.Contract\x12\x15\n\rrecorded_only\x18\x02 \x03(\t\x12\x14\n\x0cnot_servable\x18\x03 \x03(\t\"\'\n\x17ValidateContractRequest\x12\x0c\n\x04text\x18\x01 \x01(\t\"y\n\x18ValidateContractResponse\x12\x13\n\x0b\x61pi_version\x18\x01 \x01(\t\x12\n\n\x02id\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\t\x12\x15\n\rrecorded_only\x18\x04 \x03(\t\x12\x14\n\x0cnot_servable\x18\x05 \x03(\t\"5\n\x11GetReleaseRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\"M\n\x13ListReleasesRequest\x12\x0f\n\x07product\x18\x01 \x01(\t\x12\x11\n\tpage_size\x18\x02 \x01(\x05\x12\x12\n\npage_token\x18\x03 \x01(\t\"Y\n\x14ListReleasesResponse\x12(\n\x08releases\x18\x01 \x03(\x0b\x32\x16.domainmesh.v1.Release\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2\xb4\x05\n\x0eProductService\x12\x46\n\nGetProduct\x12 .domainmesh.v1.GetProductRequest\x1a\x16.domainmesh.v1.Product\x12W\n\x0cListProducts\x12\".domainmesh.v1.ListProductsRequest\x1a#.domainmesh.v1.ListProductsResponse\x12K\n\x08\x44iscover\x12\x1e.domainmesh.v1.DiscoverRequest\x1a\x1f.domainmesh.v1.DiscoverResponse\x12I\n\x0bGetContract\x12!.domainmesh.v1.GetContractRequest\x1a\x17.domainmesh.v1.Contract\x12\x63\n\x10RegisterContract\x12&.domainmesh.v1.RegisterContractRequest\x1a\'.domainmesh.v1.RegisterContractResponse\x12\x63\n\x10ValidateContract\x12&.domainmesh.v1.ValidateContractRequest\x1a\'.domainmesh.v1.ValidateContractResponse\x12\x46\n\nGetRelease\x12 .domainmesh.v1.GetReleaseRequest\x1a\x16.domainmesh.v1.Release\x12W\n\x0cListReleases\x12\".domainmesh.v1.ListReleasesRequest\x1a#.domainmesh.v1.ListReleasesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -44,23 +44,23 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_DISCOVERRESPONSE']._serialized_start=452
   _globals['_DISCOVERRESPONSE']._serialized_end=537
   _globals['_DISCOVERHIT']._serialized_start=540
-  _globals['_DISCOVERHIT']._serialized_end=731
-  _globals['_GETCONTRACTREQUEST']._serialized_start=733
-  _globals['_GETCONTRACTREQUEST']._serialized_end=829
-  _globals['_REGISTERCONTRACTREQUEST']._serialized_start=831
-  _globals['_REGISTERCONTRACTREQUEST']._serialized_end=930
-  _globals['_REGISTERCONTRACTRESPONSE']._serialized_start=932
-  _globals['_REGISTERCONTRACTRESPONSE']._serialized_end=1046
-  _globals['_VALIDATECONTRACTREQUEST']._serialized_start=1048
-  _globals['_VALIDATECONTRACTREQUEST']._serialized_end=1087
-  _globals['_VALIDATECONTRACTRESPONSE']._serialized_start=1089
-  _globals['_VALIDATECONTRACTRESPONSE']._serialized_end=1210
-  _globals['_GETRELEASEREQUEST']._serialized_start=1212
-  _globals['_GETRELEASEREQUEST']._serialized_end=1265
-  _globals['_LISTRELEASESREQUEST']._serialized_start=1267
-  _globals['_LISTRELEASESREQUEST']._serialized_end=1344
-  _globals['_LISTRELEASESRESPONSE']._serialized_start=1346
-  _globals['_LISTRELEASESRESPONSE']._serialized_end=1435
-  _globals['_PRODUCTSERVICE']._serialized_start=1438
-  _globals['_PRODUCTSERVICE']._serialized_end=2130
+  _globals['_DISCOVERHIT']._serialized_end=758
+  _globals['_GETCONTRACTREQUEST']._serialized_start=760
+  _globals['_GETCONTRACTREQUEST']._serialized_end=856
+  _globals['_REGISTERCONTRACTREQUEST']._serialized_start=858
+  _globals['_REGISTERCONTRACTREQUEST']._serialized_end=957
+  _globals['_REGISTERCONTRACTRESPONSE']._serialized_start=959
+  _globals['_REGISTERCONTRACTRESPONSE']._serialized_end=1073
+  _globals['_VALIDATECONTRACTREQUEST']._serialized_start=1075
+  _globals['_VALIDATECONTRACTREQUEST']._serialized_end=1114
+  _globals['_VALIDATECONTRACTRESPONSE']._serialized_start=1116
+  _globals['_VALIDATECONTRACTRESPONSE']._serialized_end=1237
+  _globals['_GETRELEASEREQUEST']._serialized_start=1239
+  _globals['_GETRELEASEREQUEST']._serialized_end=1292
+  _globals['_LISTRELEASESREQUEST']._serialized_start=1294
+  _globals['_LISTRELEASESREQUEST']._serialized_end=1371
+  _globals['_LISTRELEASESRESPONSE']._serialized_start=1373
+  _globals['_LISTRELEASESRESPONSE']._serialized_end=1462
+  _globals['_PRODUCTSERVICE']._serialized_start=1465
+  _globals['_PRODUCTSERVICE']._serialized_end=2157
 # @@protoc_insertion_point(module_scope)

@@ -188,6 +188,7 @@ class DiscoverHit(_message.Message):
     IS_READABLE_FIELD_NUMBER: _builtins.int
     UPDATE_TIME_FIELD_NUMBER: _builtins.int
     IS_ONLY_REGISTERED_FIELD_NUMBER: _builtins.int
+    READABLE_PURPOSES_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """The product's or port's name."""
     kind: _builtins.str
@@ -210,6 +211,10 @@ class DiscoverHit(_message.Message):
     def update_time(self) -> _timestamp_pb2.Timestamp:
         """When its served version was published."""
 
+    @_builtins.property
+    def readable_purposes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Purposes that the caller may state to read it now, where it may not read it without one."""
+
     def __init__(
         self,
         *,
@@ -221,10 +226,11 @@ class DiscoverHit(_message.Message):
         is_readable: _builtins.bool = ...,
         update_time: _timestamp_pb2.Timestamp | None = ...,
         is_only_registered: _builtins.bool = ...,
+        readable_purposes: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["update_time", b"update_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "is_only_registered", b"is_only_registered", "is_readable", b"is_readable", "kind", b"kind", "matched", b"matched", "name", b"name", "tags", b"tags", "update_time", b"update_time"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["description", b"description", "is_only_registered", b"is_only_registered", "is_readable", b"is_readable", "kind", b"kind", "matched", b"matched", "name", b"name", "readable_purposes", b"readable_purposes", "tags", b"tags", "update_time", b"update_time"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

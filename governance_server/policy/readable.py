@@ -1,0 +1,50 @@
+"""Which products and ports a caller may read now, and for which purposes: what the catalog says of each thing that is found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from domainmesh.v1 import product_pb2
+from governance_server.caller import Caller
+from governance_server.policy.projection import PolicyProjection
+from governance_server.rules.collection_plans import gives_something
+from governance_server.rules.errors import AccessDenied
+from governance_server.rules.policy_rows import ANY
+from mesh_core.names import column_object
+
+__all__ = ["Readable"]
+
+
+class Readable:
+    """One caller's answers, of one state of the policy: a snapshot."""
+
+    def __init__(self, policy: PolicyProjection, caller: Caller) -> None:
+        self._policy, self._caller = policy, caller
+        self._is_visible = policy.readable(caller)
+
+    def now(self, name: str) -> bool:
+        """True if the caller may read some of the product or port without stating a purpose."""
+        return any(self._is_visible(port.name) and self._gives(port, "") for port in self._ports(name))
+
+    def purposes(self, name: str) -> list[str]:
+        """Purposes of grants that the caller may state to read some of the product or port, by name."""
+        found = {purpose for port in self._ports(name) for purpose in self._named(port) if self._gives(port, purpose)}
+        return sorted(found)
+
+    def _ports(self, name: str) -> Iterator[product_pb2.Port]:
+        product = self._policy.product_of(name)
+        return (port for port in product.ports if name in (port.name, product.name)) if product else iter(())
+
+    def _named(self, port: product_pb2.Port) -> set[str]:
+        """The purposes that grants on the port are for, whoever they are given to."""
+        objects = [port.name, *(column_object(port.name, column.name) for column in port.columns)]
+        rules = self._policy.engine.rules_on_any(objects, "read")
+        return {rule.purpose for rule in rules if rule.section == "p" and rule.value == "allow"} - {ANY}
+
+    def _gives(self, port: product_pb2.Port, purpose: str) -> bool:
+        if not purpose and port.kind == product_pb2.PORT_KIND_TABLE:
+            return True  # what is visible of a table is readable; a page of tables is told without a plan for each
+        try:
+            return gives_something(port, self._policy.explain(self._caller, port.name, purpose))
+        except AccessDenied:
+            return False

@@ -211,8 +211,8 @@ def find_connection(
 def _named(name: str, *, url: str | None, token: str | None, environ: Mapping[str, str]) -> Profile:
     saved = load_profiles(environ).by_name
     if name not in saved:
-        known = ", ".join(sorted(saved)) or "none"
-        raise NotConfigured(f"There is no profile {name!r} (saved: {known}).")
+        known = f"; saved are {', '.join(sorted(saved))}" if saved else ""
+        raise NotConfigured(f"There is no profile {name!r}: save it with `mesh login --profile {name}`{known}.")
     if url not in (None, saved[name].url):
         raise InvalidRequest(f"Profile {name!r} is for {saved[name].url}, not {url}: give the URL or the profile, not both.")
     return Profile(saved[name].url, token) if token else saved[name]

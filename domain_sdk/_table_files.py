@@ -33,6 +33,10 @@ _READ = (
 TablePaths = str | Path | Sequence[str | Path]
 """A file, a folder, a glob pattern, or several files; all of one ending."""
 
+_TEXTS = (".csv", ".ndjson", ".jsonl")
+_OTHER_MARKS = (b"\xff\xfe", b"\xfe\xff")
+"""What files in UTF-16 begin with, as spreadsheets save “Unicode text”; in UTF-32, too."""
+
 ENDINGS = (".parquet", ".csv", ".ndjson", ".jsonl", ".arrow", ".feather")
 
 
@@ -49,8 +53,8 @@ def open_table_files(paths: TablePaths, port: Port | None = None, *, name: str =
         name: The port's three-part name, for messages.
 
     Raises:
-        InvalidRequest: there is no such file, they are of no kind that can be read or of several, or a CSV has no line of column
-            names or others than the first.
+        InvalidRequest: there is no such file, they are of no kind that can be read or of several, a text is not in UTF-8, or a
+            CSV has no line of column names or others than the first.
     """
     files = _files(paths, name)
     endings = sorted({file.suffix for file in files})
@@ -59,6 +63,8 @@ def open_table_files(paths: TablePaths, port: Port | None = None, *, name: str =
             f"{_shown(paths)} holds files of several kinds ({', '.join(endings)}): give one kind.", resource=name
         )
     ending = endings[0]
+    for file in files if ending in _TEXTS else ():
+        _refuse_other_encodings(file, name)
     types = {} if port is None or ending != ".csv" else _promised(port)
     unshown = frozenset(column.name for column in port.columns if is_personal(column)) if port else frozenset()
     readers: Mapping[str, Callable[[], pl.LazyFrame | JsonRows]] = {
@@ -85,6 +91,12 @@ def _files(paths: TablePaths, name: str) -> list[Path]:
         if file.suffix not in ENDINGS:
             raise InvalidRequest(f"{file} is none of {', '.join(ENDINGS)}.", resource=name)
     return found
+
+
+def _refuse_other_encodings(file: Path, name: str) -> None:
+    with file.open("rb") as opened:
+        if opened.read(2) in _OTHER_MARKS:
+            raise InvalidRequest(f"{file} is in UTF-16, as its first bytes say: save it as UTF-8.", resource=name)
 
 
 def _found(paths: TablePaths) -> list[Path]:

@@ -16,7 +16,6 @@ from domain_sdk.cli.options import Json
 from domain_sdk.cli.output import answer, details, waiting
 from domain_sdk.cli.server_process import ServerProcess
 from domain_sdk.cli.session import connect
-from domain_sdk.errors import WrongState
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -160,16 +159,14 @@ def _keys(path: Path) -> dict[str, bytes]:
 
 
 def _verify_home(home: Path, *, chain_only: bool, checkpoints: Path | None, keys: Path | None) -> AuditProof:
-    """The proof by the server's own program on the database itself; ends the command if that cannot be."""
+    """The proof by the server's own program on the database itself. Raises: WrongState: it cannot be, and why."""
     settings = {"MESH_HOME": str(home), "MESH_VERIFY_CHAIN_ONLY": "1" if chain_only else ""}
     settings["MESH_VERIFY_CHECKPOINTS"] = str(checkpoints or "")
     settings["MESH_VERIFY_KEYS"] = str(keys or "")
-    process = ServerProcess("verify", settings=settings)
+    process = ServerProcess("verify", settings=settings, is_heard=True)
     try:
         with waiting("Recomputing every hash …"):
             said = process.ready()
-    except WrongState:
-        raise typer.Exit(FAILED) from None  # its own message was enough
     finally:
         process.stop()
     return _proof(said)

@@ -45,7 +45,16 @@ def changes(
     limit: Annotated[int, typer.Option("--limit", min=1, help="How many at most.")] = 50,
     as_json: Json = False,
 ) -> None:
-    """List change sets, newest first; or show one. Proposals wait for a second administrator."""
+    """List change sets, newest first; or show one. Proposals wait for a second administrator.
+
+    What changed in a table's rows is read with `mesh read PORT --changes-since VERSION`.
+    """
+    if "." in id:
+        raise typer.BadParameter(
+            f"{id} is no change set. What changed in its rows since a version: `mesh read {id} --changes-since VERSION`; "
+            f"its releases: `mesh show {'.'.join(id.split('.')[:2])}`.",
+            param_hint="ID",
+        )
     with connect(ctx) as mesh:
         if id:
             one = mesh.changes.get(id)

@@ -8,6 +8,9 @@ from governance_server.rules.errors import AccessDenied
 
 __all__ = ["denied", "out_of_scope", "unconfirmed"]
 
+_GIVEN_BY_GRANT = frozenset({"request", "write", "grant", "administer"})
+"""Actions that no access request gives: a request is for reading."""
+
 
 def denied(action: str, obj: str, *, purposes: Sequence[str] = ()) -> AccessDenied:
     """The one refusal, whether the thing is forbidden or does not exist; `purposes` are the caller's own that would do."""
@@ -15,7 +18,9 @@ def denied(action: str, obj: str, *, purposes: Sequence[str] = ()) -> AccessDeni
     if purposes:
         held = ", ".join(purposes)
         return AccessDenied(f"You may not {action} {obj} without a purpose: you hold {held}; state one.", resource=obj)
-    if "." in resource and " " not in action:
+    if "." in resource and action in _GIVEN_BY_GRANT:
+        step = f"and ask its owner for a grant: `mesh grant … {resource} --actions {action}`"
+    elif "." in resource and " " not in action:
         step = f"and ask for access with `mesh request {resource} --purpose … --reason …`"
     else:
         step = "and ask its owner or the governance team"

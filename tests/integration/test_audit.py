@@ -245,3 +245,10 @@ def test_the_proof_works_on_a_stopped_server_with_what_was_kept_elsewhere(new_se
     status, proof = verified()
     assert (status, proof["is_intact"]) == (1, False)
     assert {"stream": "decisions", "sequence": 2, "text": "event 2 of decisions is not what was received"} in proof["problems"]  # type: ignore[operator]
+
+
+def test_a_database_that_cannot_be_verified_is_told_as_json_where_json_was_asked_for(tmp_path: Path) -> None:
+    command = [MESH, "audit", "verify", "--home", tmp_path / "none", "--json"]
+    ended = subprocess.run(list(map(str, command)), capture_output=True, text=True, check=False)
+    assert (ended.returncode, ended.stdout) == (1, "")
+    assert str(tmp_path / "none") in json.loads(ended.stderr)["error"]["message"]

@@ -107,6 +107,7 @@ def test_nobody_logged_in_is_told_what_to_do(capsys: pytest.CaptureFixture[str])
         (["admin", "create-guardrail", "g", "tag:pii"], "exactly one"),
         (["admin", "create-principal", "user:bea", "--administrator"], "then `mesh token create user:bea`"),
         (["admin", "update-principal", "user:ana"], "Nothing to change"),
+        (["changes", "finance.ledger.entries"], "`mesh read finance.ledger.entries --changes-since VERSION`"),
         (["--token", "a", "--token-file", "b", "status"], "not both"),
         (["--token-file", "no-such-file", "--url", "http://127.0.0.1:1", "status"], "cannot be read"),
     ],

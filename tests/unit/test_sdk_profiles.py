@@ -59,7 +59,7 @@ def test_profiles_are_named_and_the_last_saved_is_used_unasked(env: dict[str, st
     save_profile(Profile(B, "two"), name="dev", environ=env)
     assert find_connection(environ=env) == Profile(B, "two")
     assert find_connection(profile="prod", environ={**env, "MESH_URL": B, "MESH_TOKEN": "env"}) == Profile(A, "one")
-    with pytest.raises(NotConfigured, match=r"no profile 'test' \(saved: dev, prod\)"):
+    with pytest.raises(NotConfigured, match=r"no profile 'test': save it with `mesh login --profile test`; saved are dev, prod"):
         find_connection(profile="test", environ=env)
     with pytest.raises(InvalidRequest, match="not both"):
         find_connection(B, profile="prod", environ=env)

@@ -226,3 +226,11 @@ def test_json_with_a_mark_without_a_last_line_end_and_without_lines_is_read(tmp_
     file = tmp_path / "none.ndjson"
     file.write_bytes(b"\n")
     assert delivered(file, drop).files == ()
+
+
+@pytest.mark.parametrize("encoding", ["utf-16-le", "utf-16-be", "utf-32-le"])
+@pytest.mark.parametrize(("name", "text"), [("orders.csv", "id,note\n1,a\n"), ("orders.ndjson", '{"id": 1}\n')])
+def test_a_file_in_another_encoding_is_told_as_such(tmp_path: Path, drop: Path, encoding: str, name: str, text: str) -> None:
+    (tmp_path / name).write_bytes(f"\ufeff{text}".encode(encoding))
+    with pytest.raises(InvalidRequest, match=rf"{name} is in UTF-16, as its first bytes say: save it as UTF-8"):
+        delivered(tmp_path / name, drop)

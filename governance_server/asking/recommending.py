@@ -13,7 +13,7 @@ from governance_server.asking.evidence import Evidence
 from governance_server.asking.scope import unread_tables
 from governance_server.rules.errors import GovernanceError
 from mesh_core.answers.answer import Citation, Recommendation
-from mesh_core.answers.facts import Fact, facts_of, facts_of_some, unknown_choices
+from mesh_core.answers.facts import Fact, facts_of_all, facts_of_some, unknown_choices
 from mesh_core.answers.recommending import asks_for_recommendation, recommend, relevant_documents, states_reached
 from mesh_core.expressions.tree import Column, Compare, Literal
 
@@ -56,13 +56,10 @@ def recommended(evidence: Evidence) -> Recommendation | None:
 
 
 def _facts(evidence: Evidence) -> Iterator[Fact]:
-    """What the looked-up rows say; rows that were found in two ways say it once, as their own key found them."""
-    seen: set[int] = set()
-    for query, figure in sorted(evidence.looked_up, key=lambda it: not (it[0].look_up and it[0].look_up.is_own)):
-        if query.look_up is not None and figure is not None:
-            yield from facts_of(figure, query.look_up) if figure.number not in seen else ()
-            seen.add(figure.number)
-        elif query.look_up is not None and query.sql in evidence.crowded:
+    """What the looked-up rows say."""
+    yield from facts_of_all([(it.look_up, figure) for it, figure in evidence.looked_up if it.look_up and figure])
+    for query, figure in evidence.looked_up:
+        if figure is None and query.look_up is not None and query.sql in evidence.crowded:
             yield from facts_of_some(query.look_up)
 
 

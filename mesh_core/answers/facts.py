@@ -17,7 +17,7 @@ from mesh_core.answers.terms import term_words
 from mesh_core.answers.wording import STOP_WORDS, stem
 from mesh_core.contract.model import Column, Port
 
-__all__ = ["Fact", "facts_of", "facts_of_some", "row_nouns", "unknown_choices"]
+__all__ = ["Fact", "facts_of", "facts_of_all", "facts_of_some", "row_nouns", "unknown_choices"]
 
 _TIME_WORDS = frozenset({"on", "at", "date", "day", "time", "when", "timestamp"})
 
@@ -67,6 +67,25 @@ def facts_of(figure: Figure, look_up: LookUp) -> list[Fact]:
     keys = " ".join(values.get(it.name, "") for it in port.primary_key)
     row = f"{' '.join(term_words(port.name))} {keys}".strip()
     return [_fact(figure.number, row, port, it, look_up, values[it.name]) for it in port.columns if it.name in values]
+
+
+def facts_of_all(found: Sequence[tuple[LookUp, Figure]]) -> list[Fact]:
+    """The facts of the rows of several look-ups; of a table of which several rows are the case, only that there are several.
+
+    A row is the case's if its own key is given, or if a row of another table refers to it: two orders, or the customers of two
+    orders, are never taken for one case. Rows that were found in two ways say it once, as their own key found them.
+    """
+    ordered = sorted(found, key=lambda it: not it[0].is_own)
+    once = list({figure.number: (look_up, figure) for look_up, figure in reversed(ordered)}.values())[::-1]
+    cases: dict[str, dict[str, None]] = {}
+    for look_up, figure in once:
+        if look_up.is_own or look_up.referred_by.partition(" ")[0] not in ("", look_up.port):
+            keys = (" ".join(key) for key in _keys(figure, look_up.definition))
+            cases.setdefault(look_up.port, {}).update(dict.fromkeys(keys))
+    several = {port: list(keys) for port, keys in cases.items() if len(keys) > 1}
+    first = {look_up.port: look_up for look_up, _ in reversed(once)}
+    told = [fact for look_up, figure in once if look_up.port not in several for fact in facts_of(figure, look_up)]
+    return told + [fact for port, keys in several.items() for fact in facts_of_some(first[port], keys)]
 
 
 def facts_of_some(look_up: LookUp, keys: Sequence[str] = ()) -> list[Fact]:

@@ -157,7 +157,8 @@ def test_the_same_case_is_recommended_alike_in_any_wording(story: RunningServer)
 
 def test_no_other_row_stands_for_an_order_that_is_one_of_several_not_named_or_not_there(story: RunningServer) -> None:
     carl = story.user("user:carl")
-    for question in ("May we refund orders O-000711 and O-004711?", "May we refund customer C-0009?"):
+    apart = "May order O-000711 be refunded, and what about order O-004711?"
+    for question in ("May we refund orders O-000711 and O-004711?", apart, "May we refund customer C-0009?"):
         several = carl.ask(question, purpose=DESK).recommendation
         assert "Refunds above 1,000 euro" in rules(several, "open")
         assert rules(several, "applies") == ""

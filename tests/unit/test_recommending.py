@@ -11,7 +11,7 @@ import pytest
 
 from mesh_core.answers.answer import Citation, Figure, Recommendation, Sentence, Span, Verdict
 from mesh_core.answers.conditions import conditions_in
-from mesh_core.answers.facts import Fact, facts_of, unknown_choices
+from mesh_core.answers.facts import Fact, facts_of, facts_of_all, unknown_choices
 from mesh_core.answers.recommending import recommend, states_reached
 from mesh_core.answers.tables import LookUp
 from mesh_core.contract import Port, load_contract
@@ -268,6 +268,45 @@ def test_no_other_row_stands_for_one_of_several(rule, are_claims_named):
 def test_one_of_several_rows_must_be_named():
     found = recommended("Damage above 1,000 dollars needs a survey.", question="May we pay claims 17 and 18?", given=several())
     assert "Which of several claims 17 or 18: their damage is held against" in found.missing[0]
+
+
+def looked_up(number: int, definition: Port, key: str, **look_up: Any) -> tuple[LookUp, Figure]:
+    columns = tuple(it.name for it in definition.columns)
+    row = (key, *("" for _ in columns[1:])) if definition is DRIVERS else (key, "2026-10-05", "2026-10-01", "1800.00", "full")
+    return LookUp(f"car.policies.{definition.name}", definition, **look_up), Figure(number, "", "", columns, (row,), ())
+
+
+OTHER_DRIVER = looked_up(3, DRIVERS, "6", is_own=False, referred_by="car.policies.claims where claim_no is 17")
+
+
+@pytest.mark.parametrize(
+    ("found", "told"),
+    [
+        ([looked_up(1, CLAIMS, "17"), looked_up(2, CLAIMS, "18")], {"claims 17 or 18"}),
+        ([looked_up(1, CLAIMS, "17"), looked_up(2, CLAIMS, "17")], set()),
+        ([looked_up(1, CLAIMS, "17"), looked_up(2, DRIVERS, "5"), OTHER_DRIVER], {"drivers 5 or 6"}),
+        (
+            [
+                looked_up(1, CLAIMS, "17"),
+                looked_up(2, CLAIMS, "9", is_own=False, referred_by="car.policies.claims where claim_no is 17"),
+            ],
+            set(),
+        ),
+        ([looked_up(1, CLAIMS, "17"), looked_up(2, CLAIMS, "9", is_own=False)], set()),
+    ],
+)
+def test_rows_of_one_table_that_are_named_apart_are_several_and_never_one_case(found, told):
+    given = facts_of_all(found)
+    assert {it.row for it in given if it.is_several} == told
+    assert all(not it.text for it in given if it.is_several)
+
+
+def test_a_question_about_two_rows_is_answered_for_neither_and_asks_for_one():
+    given = facts_of_all([looked_up(1, CLAIMS, "17"), looked_up(2, CLAIMS, "18")])
+    rules = "Damage above 1,000 dollars needs a survey.", "For full cover claims damage is paid within 90 days of the accident."
+    found = recommended(*rules, question="May we pay claim 17, and what of claim 18?", given=given)
+    assert {it.verdict for it in found.findings} == {Verdict.OPEN}
+    assert all("17 or 18" in it for it in found.missing[:2])
 
 
 def test_a_rule_that_names_a_sum_of_a_related_row_is_held_against_it():

@@ -26,7 +26,7 @@ from mesh_core.vectors.lancedb_keywords import keyword_query
 from mesh_core.vectors.lancedb_rows import RETURNED, LanceRows, attribute_arrow_field, stored_passage, table_schema
 from mesh_core.vectors.passages import Candidate, Hit, Passage, check_vector
 from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
-from mesh_core.vectors.staging import check_version, erase, prune, stage, unstage
+from mesh_core.vectors.staging import check_version, keys_about, reopen, stage, unseen
 from mesh_core.vectors.store import DEFAULT_ALPHA, AllowedScope, Arrange, CollectionMissing, StageResult
 from mesh_core.vectors.word_weights import WordWeights
 
@@ -87,26 +87,31 @@ class LanceDbStore:
 
     def unstage(self, collection: str, version: int) -> None:
         """See VectorStore."""
-        unstage(self._rows(collection), collection=collection, version=version)
+        rows = self._rows(collection)
+        rows.delete(reopen(rows, collection=collection, version=version))
         self._table(collection).optimize(cleanup_older_than=_KEEP_FILES)
 
     def prune(self, collection: str, keep: Collection[int], *, dry_run: bool = False) -> int:
         """See VectorStore."""
         try:
-            count = prune(self._rows(collection), keep, dry_run=dry_run)
+            rows = self._rows(collection)
         except CollectionMissing:
             return 0
-        if count and not dry_run:
+        found = unseen(rows, keep)
+        if found and not dry_run:
+            rows.delete(found)
             self._table(collection).optimize(cleanup_older_than=_KEEP_FILES)
-        return count
+        return len(found)
 
     def erase(self, collection: str, is_about: Callable[[str], bool], *, dry_run: bool = False) -> int:
         """See VectorStore. What is deleted stays in old fragments and in the index until both are made anew."""
         try:
-            count = erase(self._rows(collection), is_about, dry_run=dry_run)
+            rows = self._rows(collection)
         except CollectionMissing:
             return 0
+        found = keys_about(rows, is_about)
         if not dry_run:
+            rows.delete(found)
             table = self._table(collection)
             table.create_index("indexed_text", config=FTS(with_position=False), replace=True)
             for _ in range(
@@ -114,7 +119,7 @@ class LanceDbStore:
             ):  # what the first compaction replaces goes with the second; a search that runs may have to be repeated
                 time.sleep(2 * _AT_ONCE.total_seconds())
                 table.optimize(cleanup_older_than=_AT_ONCE, delete_unverified=True)
-        return count
+        return len(found)
 
     def search(
         self,

@@ -21,7 +21,7 @@ from mesh_core.vectors.passages import Passage, check_passage, content_digest
 from mesh_core.vectors.store import FIRST_VERSION, OPEN, StageResult, StagingConflict
 from mesh_core.vectors.writers import Writers
 
-__all__ = ["NewRow", "Row", "Rows", "check_version", "erase", "prune", "stage", "unstage"]
+__all__ = ["NewRow", "Row", "Rows", "check_version", "keys_about", "reopen", "stage", "unseen"]
 
 _BATCH = 1000
 _SAME_VECTOR = 1 - 1e-4
@@ -113,33 +113,27 @@ def stage(rows: Rows, *, collection: str, version: int, passages: Iterable[Passa
     return StageResult(added=len(seen) - len(kept), kept=len(kept), closed=len(closed))
 
 
-def unstage(rows: Rows, *, collection: str, version: int) -> None:
-    """Rows from `version` are gone and rows closed by it are open. See VectorStore.unstage."""
+def reopen(rows: Rows, *, collection: str, version: int) -> list[str]:
+    """The keys that `version` has added, which are to be removed; what it closed is open again. See VectorStore.unstage."""
     check_version(version)
     before, mine = _split(rows, collection=collection, version=version)
     rows.set_valid_to([row.key for row in before.values() if row.valid_to == version], OPEN)
-    rows.delete([row.key for row in mine.values()])
+    return [row.key for row in mine.values()]
 
 
-def prune(rows: Rows, keep: Collection[int], *, dry_run: bool = False) -> int:
-    """How many rows are gone, or would be: closed ones that no version in `keep` sees. See VectorStore.prune."""
+def unseen(rows: Rows, keep: Collection[int]) -> list[str]:
+    """The keys of closed rows that no version in `keep` sees. See VectorStore.prune."""
     versions = sorted(keep)
-    unseen = [
+    return [
         row.key
         for row in rows.since(FIRST_VERSION)
         if row.valid_to < OPEN and bisect_left(versions, row.valid_from) == bisect_left(versions, row.valid_to)
     ]
-    if not dry_run:
-        rows.delete(unseen)
-    return len(unseen)
 
 
-def erase(rows: Rows, is_about: Callable[[str], bool], *, dry_run: bool = False) -> int:
-    """How many rows are gone, or would be, at every version: those of whose texts `is_about` is true. See VectorStore.erase."""
-    found = [key for key, text in rows.texts() if is_about(text)]
-    if not dry_run:
-        rows.delete(found)
-    return len(found)
+def keys_about(rows: Rows, is_about: Callable[[str], bool]) -> list[str]:
+    """The keys of the rows, of every version, of whose texts `is_about` is true. See VectorStore.erase."""
+    return [key for key, text in rows.texts() if is_about(text)]
 
 
 def _split(rows: Rows, *, collection: str, version: int) -> tuple[dict[str, Row], dict[str, Row]]:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import hashlib
 import re
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from itertools import islice
 from typing import Any
 
@@ -86,8 +86,13 @@ class WeaviateCollections:
         if self._has_tag_sets(name):
             self.tag_sets(name).data.delete_many(where=Filter.by_property("collection").equal(name))
 
-    def rebuild(self, name: str) -> int:
-        """How many objects the collection holds, now that it is built anew. Raises: CollectionMissing, StoreUnavailable."""
+    def rebuild(self, name: str, *, without: Collection[str] = ()) -> int:
+        """How many objects the collection holds, now that it is built anew, but for those of the ids in `without`.
+
+        Raises:
+            CollectionMissing: there is none.
+            StoreUnavailable: not all came over; the old one is in use.
+        """
         source, target = self.existing(name), str(self._target(name))
         for left in self._made(name):
             if left != target:
@@ -96,10 +101,10 @@ class WeaviateCollections:
         number = int(target.rpartition("__")[2]) + 1
         made = self._create(name, number, dimensions=dimensions, attributes=attributes)
         copy = self._client.collections.use(made).with_tenant(tenant_of(name))
-        objects = _objects(source)
+        objects = (it for it in _objects(source) if str(it.uuid) not in without)
         while batch := list(islice(objects, _PAGE)):
             insert_all(copy, batch, what=f"passages of {name}", named="passage_id")
-        wanted, found = _count(source), _count(copy)
+        wanted, found = _count(source) - len(without), _count(copy)
         if wanted != found:
             raise StoreUnavailable(f"{name} could not be built anew: {found} of {wanted} passages came over. Repeat it.")
         self._client.alias.update(alias_name=collection_identifier(name), new_target_collection=made)

@@ -19,13 +19,12 @@ from weaviate.exceptions import WeaviateBaseError
 from mesh_core.vectors.fusion import CANDIDATES
 from mesh_core.vectors.passages import Hit, InvalidPassage, Passage, check_vector
 from mesh_core.vectors.scopes import check_declaration, missing_attributes
-from mesh_core.vectors.staging import check_version, erase, prune, stage, unstage
+from mesh_core.vectors.staging import check_version, keys_about, reopen, stage, unseen
 from mesh_core.vectors.store import (
     DEFAULT_ALPHA,
     AllowedScope,
     Arrange,
     CollectionMismatch,
-    CollectionMissing,
     StageResult,
     StoreUnavailable,
 )
@@ -123,23 +122,23 @@ class WeaviateStore:
     def unstage(self, collection: str, version: int) -> None:
         """See VectorStore."""
         with self._reported():
-            unstage(self._rows(collection), collection=collection, version=version)
+            self._remove(collection, reopen(self._rows(collection), collection=collection, version=version))
 
     def prune(self, collection: str, keep: Collection[int], *, dry_run: bool = False) -> int:
         """See VectorStore."""
         with self._reported():
-            try:
-                return prune(self._rows(collection), keep, dry_run=dry_run)
-            except CollectionMissing:
+            if not self._collections.exists(collection):
                 return 0
+            found = unseen(self._rows(collection), keep)
+            return len(found) if dry_run else self._remove(collection, found)
 
     def erase(self, collection: str, is_about: Callable[[str], bool], *, dry_run: bool = False) -> int:
         """See VectorStore."""
         with self._reported():
-            try:
-                return erase(self._rows(collection), is_about, dry_run=dry_run)
-            except CollectionMissing:
+            if not self._collections.exists(collection):
                 return 0
+            found = keys_about(self._rows(collection), is_about)
+            return len(found) if dry_run else self._remove(collection, found)
 
     def search(
         self,
@@ -185,6 +184,17 @@ class WeaviateStore:
         """See VectorStore."""
         self._beside.shutdown()
         self._client.close()
+
+    def _remove(self, collection: str, keys: Sequence[str]) -> int:
+        """How many passages these are, now that the collection is built anew without them.
+
+        Deleting them would leave their words in Weaviate's files until it merges these, and spoil keyword search: with 1.35.2 the
+        mean length of passages is no number once deletions alone are written to disk, and long passages come first.
+        """
+        if keys:
+            self._collections.rebuild(collection, without=frozenset(keys))
+            self._forget(collection)
+        return len(keys)
 
     def _rows(self, name: str) -> WeaviateRows:
         return WeaviateRows(self._collections.existing(name), self._collections.tag_sets(name), name)

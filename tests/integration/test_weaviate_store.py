@@ -8,6 +8,7 @@ import os
 import subprocess
 import sys
 import textwrap
+import time
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -237,3 +238,24 @@ def test_a_module_of_weaviate_embeds_passages_and_questions(tmp_path: Path) -> N
     endpoint.server.shutdown()
     with pytest.raises(EmbedderUnavailable, match="state address, module, model and dimension"):
         open_embedder("weaviate://127.0.0.1:1?grpc_port=2")
+
+
+@pytest.mark.parametrize("removed_by", ["erase", "prune", "unstage"])
+def test_short_passages_come_before_long_ones_after_others_were_removed(store: Any, removed_by: str) -> None:
+    long, short = (f"voucher {' '.join('paper' for _ in range(n))}" for n in (80, 4))
+    offered = [passage(f"p{n:03}", text=long if n % 2 else short) for n in range(60)]
+    gone = [passage(f"gone-{n}", text="a secret voucher") for n in range(20)]
+    asked: dict[str, Any] = {"text": "voucher", "vector": unit(1), "scope": EVERYTHING, "limit": 30, "alpha": 0}
+    store.stage(PAGES, 1, [*offered, *(gone if removed_by != "unstage" else ())])
+    store.stage(PAGES, 2, offered if removed_by != "unstage" else [*offered, *gone])
+    time.sleep(12)  # Weaviate has written to disk what there is: tests have it do so after 5 s
+    if removed_by == "erase":
+        assert store.erase(PAGES, lambda text: "secret" in text) == 20
+    elif removed_by == "prune":
+        assert store.prune(PAGES, [2]) == 20
+    else:
+        store.unstage(PAGES, 2)
+    time.sleep(12)
+    found = [hit.passage for hit in store.search(PAGES, version=2, **asked)]
+    assert {it.text for it in found} == {short}
+    assert store.count(PAGES, 2) == 60

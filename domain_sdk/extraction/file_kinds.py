@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import zipfile
 from collections.abc import Mapping
 from pathlib import Path
@@ -59,6 +60,8 @@ _PARTS: Mapping[str, str] = {
 _NAMED = {b"%PDF-": "a PDF", b"PK\x03\x04": "a ZIP archive", b"\x89PNG": "a PNG image", b"\xff\xd8\xff": "a JPEG image",
           b"\xd0\xcf\x11\xe0": "an encrypted or old Office file", b"<!DOC": "HTML", b"<html": "HTML", b"GIF8": "a GIF image",
           b"\x1f\x8b": "a gzip archive", b"II*\0": "a TIFF image", b"\x7fELF": "a program", b"{\\rtf": "RTF"}  # fmt: skip
+_NUMBER = re.compile(r"\d*(?=\.xml\Z)")
+"""Some programs call the main part `document2.xml`."""
 _HEAD = 1024
 _MOST_UNPACKED = 512 << 20
 _MOST_RATIO, _FREE_BYTES = 200, 16 << 20
@@ -107,5 +110,5 @@ def _check_archive(path: Path, head: bytes, part: str) -> None:
         )
     if any(it.flag_bits & 1 for it in entries):
         raise Unreadable("it is encrypted: save it anew without a password.")
-    if part not in {it.filename for it in entries}:
+    if part not in {_NUMBER.sub("", it.filename) for it in entries}:
         raise Unreadable(f"its name says {path.suffix} and it is another ZIP archive (no {part}): name it as what it is.")

@@ -18,7 +18,6 @@ __all__ = ["read_office"]
 
 _TABLE = re.compile(r"^\|(?:\s*:?-+:?\s*\|)+\s*$", re.MULTILINE)
 _PICTURE = re.compile(r"\\?!\[[^\]\n]*\]\([^)\n]*\)")
-_NOTES = "Speaker notes:"
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -70,7 +69,7 @@ def _unmarked(marked: str, mark: re.Pattern[str]) -> tuple[str, tuple[Page, ...]
 
 
 def _with_notes(text: str, pages: tuple[Page, ...], notes: Mapping[int, str]) -> tuple[str, tuple[Page, ...]]:
-    """The text with each slide's notes behind what it shows, marked as such."""
+    """The text with what goes with each slide behind what it shows."""
     if not notes:
         return text, pages
     whole = text[: pages[0].start] if pages else text
@@ -79,7 +78,7 @@ def _with_notes(text: str, pages: tuple[Page, ...], notes: Mapping[int, str]) ->
         whole += "\n\n" if placed else ""
         placed.append(Page(page.number, len(whole)))
         noted = notes.get(page.number)
-        whole += "\n\n".join(filter(None, (slide.strip(), f"{_NOTES} {noted}" if noted else "")))
+        whole += "\n\n".join(filter(None, (slide.strip(), noted or "")))
     return whole, tuple(placed)
 
 

@@ -1,31 +1,25 @@
-"""What an Office file hides, taken out of it before it is read, and the notes of its slides, which no reader of it gives.
+"""What an Office file hides, taken out of it before it is read, and what its parser would not see of it, put where it does.
 
 Sheets, rows, columns and slides that their author hid, and text with the attribute `hidden`, are content that somebody took out
-of sight: it is not published, and counted. Source: ECMA-376 (SpreadsheetML, PresentationML, WordprocessingML).
+of sight: it is not published, and counted. Source: ECMA-376 (SpreadsheetML; slides and Word's text have modules of their own).
 """
 
 from __future__ import annotations
 
 import io
-import posixpath
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from itertools import zip_longest
 from pathlib import Path
-from xml.etree import ElementTree
 
 from domain_sdk.extraction.file_kinds import KINDS
+from domain_sdk.extraction.slide_parts import shown_slides
+from domain_sdk.extraction.word_parts import whole_text
 
 __all__ = ["OfficeParts", "office_parts"]
 
-_A = "{http://schemas.openxmlformats.org/drawingml/2006/main}"
-_P = "{http://schemas.openxmlformats.org/presentationml/2006/main}"
-_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
-_R = "{http://schemas.openxmlformats.org/officeDocument/2006/relationships}"
-_OFF = frozenset({"0", "false", "off"})
 _SHEET = re.compile(rb"<(?:\w+:)?sheet\b[^>]*?\bstate=[\"'](?:hidden|veryHidden)[\"'][^>]*?(?:/>|>\s*</(?:\w+:)?sheet>)")
 _HIDDEN = re.compile(rb"\bhidden=[\"'](?:1|true)[\"']")
 _ROW = re.compile(rb"<(?:\w+:)?row\b([^>]*?)(?:/>|>.*?</(?:\w+:)?row>)", re.DOTALL)
@@ -33,13 +27,12 @@ _COLUMN = re.compile(rb"<(?:\w+:)?col\b([^>]*)>")
 _SPAN = re.compile(rb"\b(min|max)=[\"'](\d+)[\"']")
 _CELL = re.compile(rb"<(?:\w+:)?c\b[^>]*?\br=[\"']([A-Z]+)\d+[\"'][^>]*?(?:/>|>.*?</(?:\w+:)?c>)", re.DOTALL)
 _SHEET_PART = re.compile(r"xl/worksheets/[^/]+\.xml\Z")
-_WORD_PART = re.compile(r"word/(?:document|header\d*|footer\d*|footnotes|endnotes)\.xml\Z")
 _WIDEST = 16_384
 
 
 @dataclass(frozen=True, slots=True)
 class OfficeParts:
-    """`data` is the file without what it hides, None if it hides nothing; `notes` are by the number of the slide."""
+    """`data` is the file as it is to be read, None for as it is; `notes` are paragraphs that go with a slide, by its number."""
 
     data: bytes | None = None
     hidden: Mapping[str, int] = field(default_factory=dict)
@@ -49,7 +42,7 @@ class OfficeParts:
 
 def office_parts(path: Path, media_type: str) -> OfficeParts:
     """What there is to know of the file before it is read. Raises: what zipfile and ElementTree do for damaged files."""
-    parts = {KINDS[".xlsx"]: _sheets, KINDS[".pptx"]: _slides, KINDS[".docx"]: _words}.get(media_type)
+    parts = {KINDS[".xlsx"]: _sheets, KINDS[".pptx"]: shown_slides, KINDS[".docx"]: whole_text}.get(media_type)
     if parts is None:
         return OfficeParts()
     with zipfile.ZipFile(path) as archive:
@@ -119,94 +112,3 @@ def _column_number(letters: bytes) -> int:
     for letter in letters:
         number = number * 26 + letter - 64
     return number
-
-
-def _slides(archive: zipfile.ZipFile, changed: dict[str, bytes], hidden: Counter[str]) -> dict[int, str]:
-    """The notes; the parts that are called slides hold them in the order in which they are shown, hidden ones are empty."""
-    root = "ppt/presentation.xml"
-    targets = _relations(archive, root)
-    listed = [targets.get(it.get(f"{_R}id", ""), "") for it in ElementTree.fromstring(archive.read(root)).iter(f"{_P}sldId")]
-    shown = [part for part in listed if part in archive.NameToInfo]
-    parts = sorted(filter(_SLIDE_PART.match, archive.namelist()), key=lambda it: (len(it), it))
-    contents = [archive.read(part) for part in shown]
-    notes: dict[int, str] = {}
-    for number, part in enumerate(shown, start=1):
-        if ElementTree.fromstring(contents[number - 1]).get("show", "1") in _OFF:
-            contents[number - 1] = _EMPTY_SLIDE
-            hidden["hidden slides"] += 1
-            continue
-        noted = next((it for it in _relations(archive, part).values() if it.startswith("ppt/notesSlides/")), "")
-        if noted in archive.NameToInfo and (text := _noted(archive.read(noted))):
-            notes[number] = text
-    if shown != parts or hidden:  # readers take the parts by their names, whatever the order is
-        for name, part, content in zip_longest(parts, shown, contents):
-            if name is None:
-                break
-            changed[name] = content or _EMPTY_SLIDE
-            relations = archive.NameToInfo.get(_relations_of(part or ""))
-            changed[_relations_of(name)] = archive.read(relations) if relations else _NO_RELATIONS
-    return notes
-
-
-_SLIDE_PART = re.compile(r"ppt/slides/slide\d+\.xml\Z")
-_EMPTY_SLIDE = b'<p:sld xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main"><p:cSld><p:spTree/></p:cSld></p:sld>'
-_NO_RELATIONS = b'<Relationships xmlns="http://schemas.openxmlformats.org/package/2006/relationships"/>'
-
-
-def _noted(part: bytes) -> str:
-    """The paragraphs of the notes' body: not the picture of the slide, nor its number."""
-    lines = [
-        "".join(text.text or "" for text in paragraph.iter(f"{_A}t")).strip()
-        for shape in ElementTree.fromstring(part).iter(f"{_P}sp")
-        if any(it.get("type", "") == "body" for it in shape.iter(f"{_P}ph"))
-        for paragraph in shape.iter(f"{_A}p")
-    ]
-    return "\n\n".join(filter(None, lines))
-
-
-def _relations(archive: zipfile.ZipFile, part: str) -> dict[str, str]:
-    """What a part refers to: id → part."""
-    folder, path = posixpath.dirname(part), _relations_of(part)
-    if path not in archive.NameToInfo:
-        return {}
-    return {
-        it.get("Id", ""): posixpath.normpath(posixpath.join("/", folder, it.get("Target", ""))).lstrip("/")
-        for it in ElementTree.fromstring(archive.read(path))
-    }
-
-
-def _relations_of(part: str) -> str:
-    folder, name = posixpath.split(part)
-    return f"{folder}/_rels/{name}.rels"
-
-
-def _words(archive: zipfile.ZipFile, changed: dict[str, bytes], hidden: Counter[str]) -> dict[int, str]:
-    for name in filter(_WORD_PART.match, archive.namelist()):
-        part = archive.read(name)
-        if b"vanish" not in part:
-            continue
-        for _, (prefix, uri) in ElementTree.iterparse(io.BytesIO(part), events=("start-ns",)):
-            if not re.fullmatch(r"ns\d+", prefix):
-                ElementTree.register_namespace(prefix, uri)
-        tree = ElementTree.fromstring(part)
-        count = sum(_take_out(parent, run) for parent, run in list(_hidden_runs(tree)))
-        if count:
-            changed[name], hidden["hidden pieces of text"] = (
-                ElementTree.tostring(tree, "utf-8"),
-                hidden["hidden pieces of text"] + count,
-            )
-    return {}
-
-
-def _hidden_runs(tree: ElementTree.Element) -> Iterator[tuple[ElementTree.Element, ElementTree.Element]]:
-    for parent in tree.iter():
-        for run in parent.findall(f"{_W}r"):
-            mark = run.find(f"{_W}rPr/{_W}vanish")
-            if mark is not None and mark.get(f"{_W}val", "1") not in _OFF:
-                yield parent, run
-
-
-def _take_out(parent: ElementTree.Element, run: ElementTree.Element) -> int:
-    says_something = any((it.text or "").strip() for it in run.iter(f"{_W}t"))
-    parent.remove(run)
-    return int(says_something)

@@ -1,0 +1,195 @@
+"""A Word document as its reader sees it, for a parser that knows less: notes, comments, headers, charts stand in the text.
+
+What Word shows beside the text becomes paragraphs of it that say what they are. Text with the attribute `hidden`, and what was
+moved away under change tracking, is taken out. Source: ECMA-376, WordprocessingML.
+"""
+
+from __future__ import annotations
+
+import zipfile
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from xml.etree import ElementTree
+
+from domain_sdk.extraction.drawn_texts import chart_rows, chart_title, diagram_lines
+from domain_sdk.extraction.office_relations import R, main_part, parsed, related, relations, relations_of
+
+__all__ = ["WORD_PART", "whole_text"]
+
+WORD_PART = "word/document.xml"
+_W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}chart"
+_DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}relIds"
+_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
+_OFF = frozenset({"0", "false", "off"})
+_BETWEEN = {f"{_W}tab": " ", f"{_W}cr": " ", f"{_W}ptab": " ", f"{_W}noBreakHyphen": "-"}
+"""What parts words, or is a character, and is no text in the file."""
+_NOTES = {"footnote": ("footnotes", "Footnote"), "endnote": ("endnotes", "Endnote"), "comment": ("comments", "Comment")}
+_NO_NOTE = frozenset({"separator", "continuationSeparator", "continuationNotice"})
+_GONE = frozenset({f"{_W}del", f"{_W}moveFrom", _FALLBACK})
+_Element = ElementTree.Element
+
+
+@dataclass(slots=True)
+class _Beside:
+    """What stands beside the text: (kind, id) → paragraph; and charts and diagrams by the id of their part."""
+
+    notes: dict[tuple[str, str], str] = field(default_factory=dict)
+    drawn: dict[str, list[_Element]] = field(default_factory=dict)
+
+
+def whole_text(archive: zipfile.ZipFile, changed: dict[str, bytes], hidden: Counter[str]) -> dict[int, str]:
+    """`changed` holds the document with all that is read of it in its body; `hidden` counts what was taken out."""
+    name = main_part(archive, WORD_PART)
+    root = parsed(archive.read(name))
+    ElementTree.register_namespace("w", _W[1:-1])
+    _take_out(root, hidden)
+    _put_between(root)
+    beside = _Beside()
+    for kind, (part_kind, word) in _NOTES.items():
+        for part in related(archive, name, part_kind):
+            notes = ElementTree.fromstring(archive.read(part))
+            beside.notes.update(((kind, key), text) for key, text in _noted(notes, kind, word))
+            if kind != "comment":
+                changed[part] = ElementTree.tostring(_Element(notes.tag), "utf-8")  # they stand in the text
+    targets = relations(archive, name)
+    beside.drawn = {
+        key: _drawn(ElementTree.fromstring(archive.read(it))) for key, it in targets.items() if _is_drawn(archive, it)
+    }
+    _put_beside(root, beside)
+    _put_around(
+        root, {key: _text(ElementTree.fromstring(archive.read(it))) for key, it in targets.items() if _is_edge(archive, it)}
+    )
+    changed[WORD_PART] = ElementTree.tostring(root, "utf-8")
+    if name != WORD_PART and relations_of(name) in archive.NameToInfo:
+        changed[relations_of(WORD_PART)] = archive.read(relations_of(name))
+    return {}
+
+
+def _is_drawn(archive: zipfile.ZipFile, part: str) -> bool:
+    return part in archive.NameToInfo and part.endswith(".xml") and part.startswith(("word/charts/chart", "word/diagrams/data"))
+
+
+def _is_edge(archive: zipfile.ZipFile, part: str) -> bool:
+    return part in archive.NameToInfo and part.endswith(".xml") and part.startswith(("word/header", "word/footer"))
+
+
+def _take_out(root: _Element, hidden: Counter[str]) -> None:
+    """What is hidden, and what was moved, is not in the tree."""
+    for parent in list(root.iter()):
+        for child in list(parent):
+            if child.tag == f"{_W}moveFrom":
+                parent.remove(child)
+            elif child.tag == f"{_W}r" and _is_hidden(child):
+                hidden["hidden pieces of text"] += any((it.text or "").strip() for it in child.iter(f"{_W}t"))
+                parent.remove(child)
+    for name in [name for name, count in hidden.items() if not count]:
+        del hidden[name]
+
+
+def _is_hidden(run: _Element) -> bool:
+    mark = run.find(f"{_W}rPr/{_W}vanish")
+    return mark is not None and mark.get(f"{_W}val", "1") not in _OFF
+
+
+def _put_between(root: _Element) -> None:
+    for run in root.iter(f"{_W}r"):
+        for child in run:
+            if child.tag in _BETWEEN:
+                child.text, child.tag = _BETWEEN[child.tag], f"{_W}t"
+                child.attrib = {"{http://www.w3.org/XML/1998/namespace}space": "preserve"}
+
+
+def _noted(notes: _Element, kind: str, word: str) -> Iterator[tuple[str, str]]:
+    for note in notes.iter(f"{_W}{kind}"):
+        text = _text(note)
+        if text and note.get(f"{_W}type", "") not in _NO_NOTE:
+            author = note.get(f"{_W}author", "").strip()
+            yield note.get(f"{_W}id", ""), f"{word} by {author}: {text}" if author else f"{word}: {text}"
+
+
+def _text(element: _Element) -> str:
+    """What a reader sees of it, on one line."""
+    return " ".join(" ".join("".join(_words(it)) for it in element.iter(f"{_W}p")).split())
+
+
+def _words(element: _Element) -> Iterator[str]:
+    for child in element:
+        if child.tag in _GONE or child.tag == f"{_W}p" or (child.tag == f"{_W}r" and _is_hidden(child)):
+            continue
+        if child.tag == f"{_W}t":
+            yield child.text or ""
+        elif child.tag == f"{_W}br":
+            yield " "
+        elif child.tag in _BETWEEN and element.tag == f"{_W}r":
+            yield _BETWEEN[child.tag]
+        else:
+            yield from _words(child)
+
+
+def _put_beside(root: _Element, beside: _Beside) -> None:
+    """Notes, comments and what drawings say stand behind the paragraph they belong to."""
+    for parent in list(root.iter()):
+        if parent.tag == _FALLBACK:
+            continue
+        children: list[_Element] = []
+        for child in parent:
+            children.append(child)
+            if child.tag == f"{_W}p":
+                children.extend(_belonging(child, beside))
+        if len(children) > len(parent):
+            parent[:] = children
+
+
+def _belonging(element: _Element, beside: _Beside) -> Iterator[_Element]:
+    for child in list(element):
+        if child.tag in (f"{_W}p", _FALLBACK):
+            continue
+        kind = child.tag.removeprefix(_W).removesuffix("Reference")
+        if kind in _NOTES and child.tag != f"{_W}{kind}":
+            element.remove(child)
+            if note := beside.notes.pop((kind, child.get(f"{_W}id", "")), ""):
+                yield _paragraph(note)
+        elif child.tag == _CHART:
+            yield from beside.drawn.pop(child.get(f"{R}id", ""), ())
+        elif child.tag == _DIAGRAM:
+            yield from beside.drawn.pop(child.get(f"{R}dm", ""), ())
+        else:
+            yield from _belonging(child, beside)
+
+
+def _drawn(part: _Element) -> list[_Element]:
+    rows = chart_rows(part)
+    if not rows:
+        return [_paragraph(line) for line in diagram_lines(part)]
+    return [_paragraph(f"Chart: {chart_title(part)}".strip()), _table(rows), _paragraph("")]
+
+
+def _put_around(root: _Element, edges: Mapping[str, str]) -> None:
+    """Headers stand before the body, footers behind it, each once; those of numbers alone are left out."""
+    body = root.find(f"{_W}body")
+    if body is None:
+        return
+    for kind, word in (("header", "Header"), ("footer", "Footer")):
+        used = [edges.get(it.get(f"{R}id", ""), "") for it in root.iter(f"{_W}{kind}Reference")]
+        said = [text for text in dict.fromkeys(used) if any(map(str.isalpha, text))]
+        is_last = len(body) > 0 and body[-1].tag == f"{_W}sectPr"
+        place = 0 if kind == "header" else len(body) - is_last
+        body[place:place] = [_paragraph(f"{word}: {text}") for text in said]
+
+
+def _paragraph(text: str) -> _Element:
+    paragraph = _Element(f"{_W}p")
+    run = ElementTree.SubElement(paragraph, f"{_W}r")
+    ElementTree.SubElement(run, f"{_W}t").text = text
+    return paragraph
+
+
+def _table(rows: list[list[str]]) -> _Element:
+    table = _Element(f"{_W}tbl")
+    for row in rows:
+        line = ElementTree.SubElement(table, f"{_W}tr")
+        for text in row:
+            ElementTree.SubElement(line, f"{_W}tc").append(_paragraph(text))
+    return table

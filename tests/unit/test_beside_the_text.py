@@ -1,0 +1,191 @@
+"""What Office files show beside their text is read, once, and says what it is: notes, comments, headers, charts, diagrams."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Mapping
+from pathlib import Path
+
+import docx
+import pptx
+import pytest
+from docx.enum.text import WD_BREAK
+from pptx.chart.data import CategoryChartData
+from pptx.enum.chart import XL_CHART_TYPE
+from pptx.util import Inches
+
+from domain_sdk.documents import Document, read_documents
+
+W = 'xmlns:w="http://schemas.openxmlformats.org/wordprocessingml/2006/main"'
+R = "http://schemas.openxmlformats.org/officeDocument/2006/relationships"
+
+
+def read(path: Path) -> Document:
+    (document,) = read_documents(path)
+    return document
+
+
+def rewritten(path: Path, parts: Mapping[str, str], *, replace: tuple[str, str, str] = ("", "", "")) -> Path:
+    """The archive with these parts beside its own, and one replacement in one of its own."""
+    target = path.with_name(f"new-{path.name}")
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(target, "w") as new:
+        for entry in old.infolist():
+            content = old.read(entry)
+            if entry.filename == replace[0]:
+                assert replace[1].encode() in content
+                content = content.replace(replace[1].encode(), replace[2].encode())
+            new.writestr(entry.filename, content)
+        for name, text in parts.items():
+            new.writestr(name, text)
+    return target
+
+
+def test_words_between_tabs_stay_apart(tmp_path: Path) -> None:
+    made = docx.Document()
+    run = made.add_paragraph().add_run("Section 1\tIntroduction\t2")
+    run.add_break(WD_BREAK.LINE)
+    run.add_text("Page two")
+    made.save(str(tmp_path / "a.docx"))
+    assert read(tmp_path / "a.docx").text.split() == ["Section", "1", "Introduction", "2", "Page", "two"]
+
+
+def test_comments_and_headers_of_word_are_read_once_and_marked(tmp_path: Path) -> None:
+    made = docx.Document()
+    section = made.sections[0]
+    section.header.paragraphs[0].text = "Contract 4711\tInternal"
+    section.footer.paragraphs[0].text = "Harbour Street 5, Bergen"
+    first = made.add_paragraph("The price is fixed.")
+    made.add_paragraph("It ends in May.")
+    made.add_comment(first.runs, text="Really until May?", author="Ana Pérez")
+    made.add_section()
+    made.save(str(tmp_path / "a.docx"))
+    lines = [line for line in read(tmp_path / "a.docx").text.split("\n") if line.strip()]
+    assert lines == [
+        "Header: Contract 4711 Internal",
+        "The price is fixed.",
+        "Comment by Ana Pérez: Really until May?",
+        "It ends in May.",
+        "Footer: Harbour Street 5, Bergen",
+    ]
+
+
+def test_footnotes_and_endnotes_stand_behind_their_paragraph(tmp_path: Path) -> None:
+    made = docx.Document()
+    made.add_paragraph("Rates rose.FOOT")
+    made.add_paragraph("Costs fell.END")
+    made.save(str(tmp_path / "a.docx"))
+    path = tmp_path / "a.docx"
+    for mark, kind, words in (("FOOT", "footnote", "By a tenth."), ("END", "endnote", "In all regions.")):
+        reference = f'</w:t></w:r><w:r><w:{kind}Reference w:id="2"/></w:r><w:r><w:t>'
+        path = rewritten(path, {}, replace=("word/document.xml", mark, reference))
+        relation = f'<Relationship Id="rId9{kind}" Type="{R}/{kind}s" Target="{kind}s.xml"/></Relationships>'
+        part = (
+            f'<w:{kind}s {W}><w:{kind} w:type="separator" w:id="0"><w:p><w:r><w:t>line</w:t></w:r></w:p></w:{kind}>'
+            f'<w:{kind} w:id="2"><w:p><w:hyperlink><w:r><w:t>{words}</w:t></w:r></w:hyperlink></w:p></w:{kind}></w:{kind}s>'
+        )
+        path = rewritten(
+            path, {f"word/{kind}s.xml": part}, replace=("word/_rels/document.xml.rels", "</Relationships>", relation)
+        )
+    assert [line for line in read(path).text.split("\n") if line.strip()] == [
+        "Rates rose.",
+        "Footnote: By a tenth.",
+        "Costs fell.",
+        "Endnote: In all regions.",
+    ]
+
+
+def test_text_that_was_moved_away_is_not_read_twice(tmp_path: Path) -> None:
+    made = docx.Document()
+    made.add_paragraph("HERE")
+    made.save(str(tmp_path / "a.docx"))
+    moved = "</w:t></w:r>" + "".join(
+        f'<w:{kind} w:id="{number}" w:author="A"><w:r><w:t>{words}</w:t></w:r></w:{kind}>'
+        for number, (kind, words) in enumerate((("moveFrom", "old place "), ("ins", "new place "), ("moveTo", "kept")))
+    ) + "<w:r><w:t>"  # fmt: skip
+    path = rewritten(tmp_path / "a.docx", {}, replace=("word/document.xml", "HERE", moved))
+    assert read(path).text.strip() == "new place kept"
+
+
+def test_the_document_may_be_called_otherwise(tmp_path: Path) -> None:
+    made = docx.Document()
+    made.add_paragraph("Written in a browser.")
+    made.save(str(tmp_path / "a.docx"))
+    path = rewritten(tmp_path / "a.docx", {}, replace=("_rels/.rels", "word/document.xml", "word/document2.xml"))
+    target = tmp_path / "b.docx"
+    with zipfile.ZipFile(path) as old, zipfile.ZipFile(target, "w") as new:
+        for entry in old.infolist():
+            name = entry.filename.replace("document.xml", "document2.xml")
+            new.writestr(name, old.read(entry).replace(b"/word/document.xml", b"/word/document2.xml"))
+    assert read(target).text.strip() == "Written in a browser."
+
+
+@pytest.fixture
+def deck(tmp_path: Path) -> Path:
+    made = pptx.Presentation()
+    slide = made.slides.add_slide(made.slide_layouts[5])
+    slide.shapes.title.text = "Sales"
+    data = CategoryChartData()
+    data.categories = ["North", "South"]
+    data.add_series("2024", (7, 8.5))
+    data.add_series("2025", (9, 11))
+    slide.shapes.add_chart(XL_CHART_TYPE.BAR_CLUSTERED, Inches(1), Inches(2), Inches(4), Inches(3), data)
+    made.save(str(tmp_path / "deck.pptx"))
+    return tmp_path / "deck.pptx"
+
+
+def test_a_chart_is_read_as_the_table_it_was_drawn_from(deck: Path) -> None:
+    document = read(deck)
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in document.text.split("\n") if line.startswith("|")]
+    assert [rows[0], *rows[2:]] == [["Chart:", "2024", "2025"], ["North", "7", "9"], ["South", "8.5", "11"]]
+    assert document.tables == 1
+
+
+def test_comments_on_slides_are_read_with_their_slide(deck: Path) -> None:
+    parts = {
+        "ppt/comments/comment1.xml": '<p:cmLst xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main">'
+        '<p:cm authorId="0" idx="1"><p:pos x="1" y="1"/><p:text>Check the south.</p:text></p:cm></p:cmLst>',
+        "ppt/commentAuthors.xml": '<p:cmAuthorLst xmlns:p="http://schemas.openxmlformats.org/presentationml/2006/main">'
+        '<p:cmAuthor id="0" name="Bo Li" initials="B"/></p:cmAuthorLst>',
+    }
+    closing = "</Relationships>"
+    comment = f'<Relationship Id="rId77" Type="{R}/comments" Target="../comments/comment1.xml"/>{closing}'
+    author = f'<Relationship Id="rId78" Type="{R}/commentAuthors" Target="commentAuthors.xml"/>{closing}'
+    path = rewritten(deck, parts, replace=("ppt/slides/_rels/slide1.xml.rels", closing, comment))
+    path = rewritten(path, {}, replace=("ppt/_rels/presentation.xml.rels", closing, author))
+    assert "Comment by Bo Li: Check the south." in read(path).text
+
+
+def test_words_are_whole_whatever_pieces_a_slide_has_them_in(tmp_path: Path) -> None:
+    made = pptx.Presentation()
+    slide = made.slides.add_slide(made.slide_layouts[5])
+    paragraph = slide.shapes.title.text_frame.paragraphs[0]
+    for piece in ("High", "light", "ed te", "xt"):
+        paragraph.add_run().text = piece
+    paragraph.add_line_break()
+    paragraph.add_run().text = "below"
+    made.save(str(tmp_path / "deck.pptx"))
+    assert read(tmp_path / "deck.pptx").title == "Highlighted text below"
+
+
+def test_a_diagram_is_read_as_its_words(deck: Path) -> None:
+    dgm = "http://schemas.openxmlformats.org/drawingml/2006/diagram"
+    words = "".join(
+        f'<dgm:pt modelId="{n}"{kind}><dgm:t><a:p><a:r><a:t>{word}</a:t></a:r></a:p></dgm:t></dgm:pt>'
+        for n, (word, kind) in enumerate((("Plan", ""), ("Build", ' type="asst"'), ("ghost", ' type="pres"')))
+    )
+    part = (
+        f'<dgm:dataModel xmlns:dgm="{dgm}" xmlns:a="http://schemas.openxmlformats.org/drawingml/2006/main">'
+        f"<dgm:ptLst>{words}</dgm:ptLst></dgm:dataModel>"
+    )
+    with zipfile.ZipFile(deck) as archive:
+        slide = archive.read("ppt/slides/slide1.xml").decode()
+    start = slide.index("<c:chart ")
+    chart = slide[start : slide.index("/>", start) + 2]
+    diagram = f'<dgm:relIds xmlns:dgm="{dgm}" xmlns:r="{R}" r:dm="rId88"/>'
+    path = rewritten(deck, {"ppt/diagrams/data1.xml": part}, replace=("ppt/slides/slide1.xml", chart, diagram))
+    relation = f'<Relationship Id="rId88" Type="{R}/diagramData" Target="../diagrams/data1.xml"/></Relationships>'
+    path = rewritten(path, {}, replace=("ppt/slides/_rels/slide1.xml.rels", "</Relationships>", relation))
+    text = read(path).text
+    assert "Plan" in text
+    assert "Build" in text
+    assert "ghost" not in text

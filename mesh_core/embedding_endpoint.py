@@ -7,7 +7,8 @@ Named by a URL with model and dimension, which both are part of what a collectio
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -19,16 +20,32 @@ __all__ = ["EndpointEmbedder"]
 
 _BATCH = 128
 _MOST_BYTES = 256 << 20
+_ATTEMPTS = 5
+_FIRST_PAUSE_SECONDS = 0.5
 
 
 class EndpointEmbedder:
     """Texts become vectors at an endpoint. `model` names endpoint model and dimension, never the address or the key.
 
+    Args:
+        url: Like `https://host/v1?model=NAME&dimensions=1536`.
+        api_key: Sent as a bearer token, if there is one.
+        timeout_seconds: How long each answer may take, and how long is waited in all, for one part of the texts, while the
+            endpoint is too busy or not well (429, 5xx): as it asks (Retry-After), else twice as long each time.
+        pause: Waits so many seconds.
+
     Raises:
         EmbedderUnavailable: the URL does not say model and dimension.
     """
 
-    def __init__(self, url: str, *, api_key: str | None = None, timeout_seconds: float = 30) -> None:
+    def __init__(
+        self,
+        url: str,
+        *,
+        api_key: str | None = None,
+        timeout_seconds: float = 30,
+        pause: Callable[[float], None] = time.sleep,
+    ) -> None:
         found = endpoint_address(url)
         options = found[2] if found else {}
         name, dimensions = options.get("model", ""), options.get("dimensions", "")
@@ -44,6 +61,7 @@ class EndpointEmbedder:
         self._shown = found[1]
         self._api_key = api_key
         self._timeout = timeout_seconds
+        self._pause = pause
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One L2-normalised row per text, in the order given.
@@ -56,21 +74,34 @@ class EndpointEmbedder:
 
     def _asked(self, texts: Sequence[str]) -> Vectors:
         body = {"model": self._name, "input": list(texts), "encoding_format": "float"}
-        try:
-            with posted(
-                self._address, body, api_key=self._api_key, key_setting="MESH_EMBEDDER_API_KEY", timeout_seconds=self._timeout
-            ) as answer:
-                found = json.loads(answer.read(_MOST_BYTES))
-        except EndpointFailed as error:
-            raise self._failure(str(error)) from error
-        return self._checked(found, len(texts))
+        patience, wait = self._timeout, _FIRST_PAUSE_SECONDS
+        for attempt in range(1, _ATTEMPTS + 1):
+            try:
+                return self._checked(self._posted(body), len(texts))
+            except EndpointFailed as error:
+                asked = wait if error.wait_seconds is None else error.wait_seconds
+                if not error.is_passing or attempt == _ATTEMPTS or asked > patience:
+                    raise self._failure(str(error)) from error
+            self._pause(asked)
+            patience, wait = patience - asked, 2 * wait
+        raise AssertionError("the last attempt returns or raises")
+
+    def _posted(self, body: Mapping[str, Any]) -> Any:  # noqa: ANN401  (what an endpoint says)
+        """What the endpoint says. Raises: EndpointFailed."""
+        with posted(
+            self._address, body, api_key=self._api_key, key_setting="MESH_EMBEDDER_API_KEY", timeout_seconds=self._timeout
+        ) as answer:
+            try:
+                return json.loads(answer.read(_MOST_BYTES))
+            except RecursionError as error:
+                raise EndpointFailed("answered with JSON that nests without end: check its address") from error
 
     def _checked(self, found: Any, count: int) -> Vectors:  # noqa: ANN401  (what an endpoint says)
         try:
             ordered = sorted(found["data"], key=lambda item: int(item["index"]))
-            rows = [np.asarray(item["embedding"], dtype=np.float32) for item in ordered]
+            rows = [np.asarray(item["embedding"], dtype=np.float64) for item in ordered]
             places = [int(item["index"]) for item in ordered]
-        except (KeyError, TypeError, ValueError) as error:
+        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
             raise self._failure("answered with no embeddings: check that it speaks OpenAI's API") from error
         if places != list(range(count)):
             raise self._failure(f"answered {len(rows)} vectors for {count} texts: repeat, or use another endpoint")
@@ -78,8 +109,9 @@ class EndpointEmbedder:
         if wrong is not None:
             raise self._failure(f"made a vector of shape {wrong}, not of {self.dimensions} dimensions: correct `dimensions`")
         matrix = np.stack(rows)
-        lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
-        if not np.isfinite(matrix).all() or not lengths.all():
+        with np.errstate(over="ignore"):
+            lengths = np.linalg.norm(matrix, axis=1, keepdims=True)
+        if not np.isfinite(lengths).all() or not lengths.all():
             raise self._failure("made a vector with NaN or infinite numbers, or of zeros only: use another model")
         scaled: Vectors = (matrix / lengths).astype(np.float32, copy=False)
         return scaled

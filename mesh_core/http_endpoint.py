@@ -10,6 +10,8 @@ import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from email.message import Message
+from email.utils import parsedate_to_datetime
 from http.client import HTTPException, HTTPResponse
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -20,8 +22,19 @@ EndpointAddress = tuple[str, str, Mapping[str, str]]
 """The URL without options, the host to name in messages, and the options."""
 
 
+_PASSING = frozenset({408, 429, 500, 502, 503, 504})
+"""Statuses of failures that may be over soon."""
+
+
 class EndpointFailed(Exception):
     """What went wrong, as a phrase that follows the endpoint's name: `did not answer within 30 s: …`."""
+
+    def __init__(self, what: str, *, is_passing: bool = False, wait_seconds: float | None = None) -> None:
+        super().__init__(what)
+        self.is_passing = is_passing
+        """True if the endpoint refused for now: the same call may be answered later."""
+        self.wait_seconds = wait_seconds
+        """How long it asks to wait before that; None if it does not say."""
 
 
 class _NoRedirects(urllib.request.HTTPRedirectHandler):
@@ -57,7 +70,7 @@ def posted(
             yield answer
     except urllib.error.HTTPError as error:
         error.close()
-        raise EndpointFailed(f"refused with status {error.code}: check the model's name and {key_setting}") from error
+        raise _refusal(error, key_setting) from error
     except TimeoutError as error:
         raise EndpointFailed(f"did not answer within {timeout_seconds:g} s: repeat when it is well") from error
     except urllib.error.URLError as error:
@@ -66,3 +79,27 @@ def posted(
         raise EndpointFailed(f"{what}: repeat when it is well") from error
     except (ValueError, OSError, HTTPException) as error:
         raise EndpointFailed("answered with no JSON: check its address") from error
+
+
+def _refusal(error: urllib.error.HTTPError, key_setting: str) -> EndpointFailed:
+    if error.code not in _PASSING:
+        return EndpointFailed(f"refused with status {error.code}: check the model's name and {key_setting}")
+    wait = _retry_after(error.headers)
+    asked = "" if wait is None else f" and asks to wait {wait:g} s"
+    return EndpointFailed(
+        f"is too busy or not well (status {error.code}){asked}: repeat later", is_passing=True, wait_seconds=wait
+    )
+
+
+def _retry_after(headers: Message) -> float | None:
+    """The seconds that `Retry-After` says, by number or by a date, which is compared with the answer's own.
+
+    Source: RFC 9110 §10.2.3.
+    """
+    said = headers.get("Retry-After", "").strip()
+    if said.isascii() and said.isdecimal():
+        return float(said[:9])
+    try:
+        return max(0.0, (parsedate_to_datetime(said) - parsedate_to_datetime(headers.get("Date", ""))).total_seconds())
+    except (ValueError, TypeError):
+        return None

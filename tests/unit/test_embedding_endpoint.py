@@ -26,6 +26,8 @@ class Endpoint:
         self.asked: list[tuple[str, dict[str, Any], str | None]] = []
         self.answer: Answer = lambda texts: {"data": [{"index": n, "embedding": [3, 4]} for n in range(len(texts))]}
         self.status = 200
+        self.refusals: list[tuple[int, dict[str, str]]] = []
+        """Statuses and headers of the first answers."""
         endpoint = self
 
         class Handler(BaseHTTPRequestHandler):
@@ -34,7 +36,10 @@ class Endpoint:
                 endpoint.asked.append((self.path, body, self.headers.get("Authorization")))
                 said = endpoint.answer(body["input"])
                 content = said if isinstance(said, bytes) else json.dumps(said).encode()
-                self.send_response(endpoint.status)
+                status, headers = endpoint.refusals.pop(0) if endpoint.refusals else (endpoint.status, {})
+                self.send_response_only(status)
+                for name, value in headers.items():
+                    self.send_header(name, value)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
                 self.wfile.write(content)
@@ -91,6 +96,9 @@ def test_many_texts_are_asked_in_parts(endpoint: Endpoint) -> None:
         ({"data": [{"index": 0, "embedding": [1, 1]}, {"index": 0, "embedding": [1, 1]}]}, "2 vectors for 1 texts"),
         ({"error": "no"}, "no embeddings"),
         ({"data": [{"index": 0, "embedding": "abc"}]}, "no embeddings"),
+        ({"data": [{"index": math.inf, "embedding": [1, 1]}]}, "no embeddings"),
+        ({"data": [{"index": 0, "embedding": [1e200, 1e200]}]}, "infinite"),
+        (b"[" * 200_000, "nests without end"),
         (b"<html>", "no JSON"),
     ],
 )
@@ -105,6 +113,39 @@ def test_a_refusal_names_the_status_and_not_the_key(endpoint: Endpoint) -> None:
     with pytest.raises(EmbedderUnavailable, match="401") as caught:
         open_embedder(endpoint.url(), api_key="k-secret").embed(["x"])
     assert "k-secret" not in str(caught.value)
+
+
+def test_an_endpoint_that_is_busy_is_asked_again_when_it_says(endpoint: Endpoint) -> None:
+    waited: list[float] = []
+    day = "Fri, 27 Nov 2026 10:00:{:02} GMT"
+    endpoint.refusals = [
+        (429, {"Retry-After": "2"}),
+        (503, {"Retry-After": day.format(7), "Date": day.format(4)}),
+        (500, {}),
+        (429, {"Retry-After": "soon"}),
+    ]
+    assert EndpointEmbedder(endpoint.url(), pause=waited.append).embed(["x"]).shape == (1, 2)
+    assert waited == [2, 3, 2, 4]
+    assert len(endpoint.asked) == 5
+
+
+@pytest.mark.parametrize(
+    ("refusals", "waits", "words"),
+    [
+        ([(429, {"Retry-After": "86400"})], [], "asks to wait 86400 s"),
+        ([(503, {})] * 9, [0.5, 1, 2, 4], "status 503"),
+        ([(429, {"Retry-After": "20"})] * 3, [20], "status 429"),
+        ([(401, {"Retry-After": "1"})], [], "status 401"),
+    ],
+)
+def test_patience_with_an_endpoint_has_an_end(
+    endpoint: Endpoint, refusals: list[tuple[int, dict[str, str]]], waits: list[float], words: str
+) -> None:
+    waited: list[float] = []
+    endpoint.refusals = refusals
+    with pytest.raises(EmbedderUnavailable, match=words):
+        EndpointEmbedder(endpoint.url(), pause=waited.append).embed(["x"])
+    assert waited == waits
 
 
 def test_an_endpoint_that_stands_still_is_given_up(endpoint: Endpoint) -> None:

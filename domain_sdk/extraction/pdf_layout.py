@@ -11,6 +11,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from statistics import median
 
+from domain_sdk.extraction.pdf_directions import has_leftward, mirrored, runs_leftward, word_boxes
+from domain_sdk.extraction.pdf_places import PlacedChar
+
 __all__ = ["Cell", "Line", "page_markdown", "split_lines"]
 
 _GAP = 1.1
@@ -27,7 +30,7 @@ _END = re.compile(r"[.,;:!?。！？]\Z")
 
 @dataclass(slots=True)
 class Cell:
-    """Text between two gaps of a line; x grows to the right."""
+    """Text between two gaps of a line; x grows in the direction of reading."""
 
     text: str
     left: float
@@ -68,11 +71,12 @@ class _Builder:
     top: float = 0.0
 
 
-def split_lines(chars: Sequence[tuple[str, float, float, float, float, bool]]) -> list[Line]:
+def split_lines(chars: Sequence[PlacedChar]) -> list[Line]:
     """The lines of a page in reading order. A character is (text, left, right, top, size, is_bold); a line feed ends a line."""
     lines: list[Line] = []
-    run: list[tuple[str, float, float, float, float, bool]] = []
-    for char in (*chars, ("\n", 0.0, 0.0, 0.0, 0.0, False)):
+    run: list[PlacedChar] = []
+    read = mirrored(chars) if runs_leftward(chars) else chars
+    for char in (*read, ("\n", 0.0, 0.0, 0.0, 0.0, False)):
         if char[0] in "\r\n":
             if any(not it[0].isspace() for it in run):
                 lines.append(_line(run))
@@ -82,9 +86,16 @@ def split_lines(chars: Sequence[tuple[str, float, float, float, float, bool]]) -
     return _joined(lines)
 
 
-def _line(run: Sequence[tuple[str, float, float, float, float, bool]]) -> Line:
+def _line(run: Sequence[PlacedChar]) -> Line:
     sizes = [char[4] for char in run if not char[0].isspace()]
     size = median(sizes) or 1.0
+    cells = [Cell(*box) for box in word_boxes(run, gap=size * _GAP)] if has_leftward(run) else _cells(run, size)
+    bold = sum(char[5] for char in run if not char[0].isspace()) * 2 > len(sizes)
+    return Line(_merged(cells, size), median(char[3] for char in run if not char[0].isspace()), size, bold)
+
+
+def _cells(run: Sequence[PlacedChar], size: float) -> list[Cell]:
+    """The pieces of a line between its gaps."""
     cells: list[Cell] = []
     for text, left, right, _, _, _ in run:
         if text.isspace():
@@ -98,8 +109,7 @@ def _line(run: Sequence[tuple[str, float, float, float, float, bool]]) -> Line:
             cells.append(Cell(text, left, right))
     for cell in cells:
         cell.text = cell.text.strip()
-    bold = sum(char[5] for char in run if not char[0].isspace()) * 2 > len(sizes)
-    return Line(_merged(cells, size), median(char[3] for char in run if not char[0].isspace()), size, bold)
+    return cells
 
 
 def _merged(cells: list[Cell], size: float) -> list[Cell]:

@@ -1,0 +1,71 @@
+"""Scripts that run from right to left, on a PDF page: its lines in the direction in which they are read. Pure.
+
+Characters come in the order of reading; where they stand tells what belongs together. In Arabic and Hebrew each stands left
+of the one before, and words of other scripts and numbers run the other way inside.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import groupby
+from unicodedata import bidirectional
+
+from domain_sdk.extraction.pdf_places import PlacedChar
+
+__all__ = ["WordBox", "has_leftward", "mirrored", "runs_leftward", "word_boxes"]
+
+_LEFTWARD = frozenset({"R", "AL"})
+WordBox = tuple[str, float, float]
+"""Text, least and greatest x."""
+
+
+def has_leftward(chars: Iterable[PlacedChar]) -> bool:
+    """True if some of it is written from right to left."""
+    return any(bidirectional(char[0]) in _LEFTWARD for char in chars)
+
+
+def runs_leftward(chars: Sequence[PlacedChar]) -> bool:
+    """True if most of it is written from right to left."""
+    directions = [bidirectional(char[0]) for char in chars if char[0].isalpha()]
+    return sum(it in _LEFTWARD for it in directions) * 2 > len(directions)
+
+
+def mirrored(chars: Iterable[PlacedChar]) -> list[PlacedChar]:
+    """The characters as in a mirror: what is read first is left."""
+    return [(text, -right, -left, top, size, is_bold) for text, left, right, top, size, is_bold in chars]
+
+
+def word_boxes(run: Iterable[PlacedChar], *, gap: float) -> list[WordBox]:
+    """The run in pieces that stand at most `gap` apart, whichever way the words of each script run."""
+    words = _words(run, gap)
+    turns = groupby(words, key=lambda word: any(bidirectional(char) in _LEFTWARD for char in word[0]))
+    return _near([box for _, some in turns for box in _near(some, gap)], gap)
+
+
+def _words(run: Iterable[PlacedChar], gap: float) -> list[WordBox]:
+    """What stands between spaces, or between gaps that have none."""
+    words: list[WordBox] = []
+    before: PlacedChar | None = None
+    for char in run:
+        text, left, right = char[:3]
+        if text.isspace():
+            before = None
+            continue
+        if before is not None and max(left - before[2], before[1] - right) <= gap:
+            last = words[-1]
+            words[-1] = last[0] + text, min(last[1], left), max(last[2], right)
+        else:
+            words.append((text, left, right))
+        before = char
+    return words
+
+
+def _near(words: Iterable[WordBox], gap: float) -> list[WordBox]:
+    near: list[WordBox] = []
+    for text, left, right in words:
+        before = near[-1] if near else None
+        if before is not None and max(left - before[2], before[1] - right) <= gap:
+            near[-1] = f"{before[0]} {text}", min(before[1], left), max(before[2], right)
+        else:
+            near.append((text, left, right))
+    return near

@@ -260,7 +260,7 @@ def _deliver_passages(port: Port, name: str, given: Any, *, folder: Path | None,
             f"A collection cannot be made from {type(given).__name__}: give a pattern, folder, paths or Documents.", resource=name
         )
     embedder = embedder_for_publishing()
-    _check_dimensions(port, name, embedder.dimensions, embedder.model)
+    _check_embedding(port, name, embedder.dimensions, embedder.model)
     documents = embedded_passages(given, embedder, port=name, hook=hook)
     pipeline = documents.pipeline
     files: list[DeliveredFile] = []
@@ -282,7 +282,7 @@ def _document_quality(name: str, pipeline: DocumentPipeline, passage_count: int)
     hidden = sum((Counter(dict(record.hidden)) for record in pipeline.records), Counter[str]())
     out_of_sight = ", ".join(f"{count} {what}" for what, count in sorted(hidden.items()))
     left = [f"left out, as their authors hid them: {out_of_sight}"] if hidden else []
-    again = f"{pipeline.reused} of {facets.documents} documents did not change" if pipeline.reused else ""
+    again = f"{pipeline.reused} of {facets.documents} documents are as they were read before" if pipeline.reused else ""
     result = QualityResult(
         port=name,
         column="",
@@ -308,12 +308,22 @@ def _left_out(problems: Sequence[DocumentProblem], count: int) -> list[str]:
     return [files, *lines, *([f"and {more} more"] if more > 0 else [])]
 
 
-def _check_dimensions(port: Port, name: str, dimensions: int, model: str) -> None:
-    for column in port.columns:
-        promised = column.options.get("dimensions")
-        if column.logical_type == "vector" and promised is not None and promised != dimensions:
-            wrong = Violation(column.name, f"the contract promises {promised} dimensions, {model} makes {dimensions}.")
-            raise ContractViolated("The embedding does not fit the contract.", resource=name, violations=[wrong])
+def _check_embedding(port: Port, name: str, dimensions: int, model: str) -> None:
+    """Returns if vectors of the model are what the contract promises. Raises: ContractViolated."""
+    from mesh_core.model_names import is_model
+
+    wrong: list[Violation] = []
+    for column in (it for it in port.columns if it.logical_type == "vector"):
+        promised, named = column.options.get("dimensions"), column.options.get("embeddingModel")
+        if promised is not None and promised != dimensions:
+            wrong.append(Violation(column.name, f"the contract promises {promised} dimensions, {model} makes {dimensions}."))
+        if named and not is_model(str(named), model):
+            words = (
+                f"the contract promises vectors of {named}, this publisher embeds with {model}: set MESH_EMBEDDER, or change it."
+            )
+            wrong.append(Violation(column.name, words))
+    if wrong:
+        raise ContractViolated("The embedding does not fit the contract.", resource=name, violations=wrong)
 
 
 def _row_progress(hook: RowHook, total: int | None) -> Callable[[int], None]:

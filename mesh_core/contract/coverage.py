@@ -84,8 +84,8 @@ COVERAGE: Mapping[Part, Mapping[str, Treatment]] = {
     ),
     Part.OPTIONS: _fields(
         "minLength maxLength pattern format minimum maximum exclusiveMinimum exclusiveMaximum multipleOf timezone "
-        "minProperties maxProperties required minItems maxItems uniqueItems dimensions elementType normalized",
-        "distanceMetric embeddingModel embeddingModelVersion defaultTimezone",
+        "minProperties maxProperties required minItems maxItems uniqueItems dimensions elementType normalized embeddingModel",
+        "distanceMetric embeddingModelVersion defaultTimezone",
     ),
     Part.MAP: _fields("key value"),
     Part.ENUM: _fields("value", "label description", "id customProperties authoritativeDefinitions tags"),
@@ -145,7 +145,7 @@ _PROMISES = frozenset(
     {
         *((Part.CONTRACT, field) for field in ("servers", "team", "price", "support")),
         *((Part.PROPERTY, field) for field in ("encryptedName", "criticalDataElement")),
-        *((Part.OPTIONS, field) for field in ("distanceMetric", "embeddingModel", "embeddingModelVersion", "defaultTimezone")),
+        *((Part.OPTIONS, field) for field in ("distanceMetric", "embeddingModelVersion", "defaultTimezone")),
         *((Part.SLA, field) for field in ("valueExt", "driver", "schedule")),
     }
 )

@@ -170,6 +170,19 @@ def test_an_embedding_of_the_wrong_size_is_refused_before_any_document_is_read(t
         _deliver(memos, tmp_path, port)
 
 
+@pytest.mark.parametrize(("named", "is_taken"), [("hashing", True), ("all-MiniLM-L6-v2", False)])
+def test_the_model_that_the_contract_names_is_the_one_that_embeds(
+    tmp_path: Path, memos: Path, named: str, is_taken: bool
+) -> None:
+    options = {"dimensions": 256, "embeddingModel": named}
+    port = Port(name="pages", kind=PortKind.COLLECTION, columns=(Column("e", logical_type="vector", options=options),))
+    if is_taken:
+        assert _deliver(memos, tmp_path, port).embedding_model == "hashing-256"
+        return
+    with pytest.raises(ContractViolated, match="promises vectors of all-MiniLM-L6-v2, this publisher embeds with hashing-256"):
+        _deliver(memos, tmp_path, port)
+
+
 def test_a_frame_is_no_collection(tmp_path: Path) -> None:
     with pytest.raises(InvalidRequest, match="collection cannot be made from DataFrame"):
         _deliver(FRAME, tmp_path, PAGES)

@@ -117,6 +117,8 @@ def run(arguments: Sequence[str]) -> int:
         return _interrupted(as_json) if status == failures.INTERRUPTED else int(status or 0)
     except (KeyboardInterrupt, typer.Abort):
         return _interrupted(as_json)
+    except failures.Interruption as stopped:
+        return _interrupted(as_json, next_step=str(stopped))
     except BrokenPipeError:
         return _reader_left()
     except Exception as error:  # the edge: nothing above it would tell the reader
@@ -135,11 +137,11 @@ def _failure(error: Exception) -> failures.Failure:
     return failures.from_defect(error)
 
 
-def _interrupted(as_json: bool) -> int:
+def _interrupted(as_json: bool, *, next_step: str = "") -> int:
     with contextlib.suppress(OSError):
         if as_json:
-            return failures.report(failures.from_interruption(), as_json=True)
-        print("Interrupted.", file=sys.stderr)
+            return failures.report(failures.from_interruption(next_step), as_json=True)
+        print(f"Interrupted. {next_step}".rstrip(), file=sys.stderr)
     return failures.INTERRUPTED
 
 

@@ -37,7 +37,10 @@ def hits_view(hits: Sequence[Hit], query: str, *, tag: str = "", domain: str = "
     if not hits:
         asked = (repr(query) if query else "", f"the tag {tag!r}" if tag else "", f"the domain {domain!r}" if domain else "")
         wanted = " and ".join(filter(None, asked))
-        return cell(f"Nothing that you may discover matches {wanted}." if wanted else "There is nothing that you may discover.")
+        if not wanted:
+            return cell("There is nothing that you may discover.")
+        hint = " This searches the catalog; what documents say is asked with `mesh ask`." if query else ""
+        return cell(f"Nothing that you may discover matches {wanted}.{hint}")
     rows = [(cell(hit.name, "bold"), hit.kind, hit.description, hit.tags, _readable(hit)) for hit in hits]
     return table(("name", "kind", "description", "tags", "readable"), rows)
 

@@ -13,16 +13,16 @@ _MOST = 8
 
 def facet_facts(facets: CollectionFacets) -> dict[str, object]:
     """Label → words, without what is empty."""
-    lost = [f"{facets.failed_documents} files gave none"] if facets.failed_documents else []
-    lost += [f"{facets.empty_pages} pages gave no text"] if facets.empty_pages else []
-    if facets.recognised_documents:
-        lost.append(f"{facets.recognised_documents} recognised from pictures, least sure {facets.lowest_recognition:.0f} %")
-    size = [f"{facets.documents:,}"] + ([f"{facets.pages:,} pages"] if facets.pages else [])
-    size += [f"{facets.tables:,} tables"] if facets.tables else []
-    size += [f"{facets.seconds / 60:.0f} minutes heard"] if facets.seconds else []
+    lost = [_many(facets.failed_documents, "file")] if facets.failed_documents else []
+    lost += [f"the text of {_many(facets.empty_pages, 'page')}"] if facets.empty_pages else []
+    read = f"{facets.recognised_documents} (OCR, the least sure {facets.lowest_recognition:.0f} %)"
+    size = [f"{facets.documents:,}"] + ([_many(facets.pages, "page")] if facets.pages else [])
+    size += [_many(facets.tables, "table")] if facets.tables else []
+    size += [f"{_length(facets.seconds)} of speech"] if facets.seconds else []
     facts = {
         "documents": ", ".join(size),
-        "lost": "; ".join(lost),
+        "could not be read": "; ".join(lost),
+        "read from pictures": read if facets.recognised_documents else "",
         "from, to": " to ".join(dict.fromkeys(filter(None, (facets.first_day, facets.last_day)))),
         "languages": _counted(facets.languages),
         "organisations": _counted(facets.organisations),
@@ -35,6 +35,14 @@ def facet_facts(facets: CollectionFacets) -> dict[str, object]:
         "not looked for": "; ".join(facets.not_covered),
     }
     return {name: words for name, words in facts.items() if words}
+
+
+def _many(count: int, what: str) -> str:
+    return f"{count:,} {what}{'' if count == 1 else 's'}"
+
+
+def _length(seconds: float) -> str:
+    return _many(round(seconds), "second") if seconds < 60 else _many(round(seconds / 60), "minute")
 
 
 def _counted(counts: Mapping[str, int]) -> str:

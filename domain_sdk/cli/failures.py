@@ -17,6 +17,7 @@ __all__ = [
     "INTERRUPTED",
     "WRONG_USAGE",
     "Failure",
+    "Interruption",
     "from_defect",
     "from_interruption",
     "from_mesh_error",
@@ -29,6 +30,10 @@ FAILED = 1
 WRONG_USAGE = 2
 INTERRUPTED = 130
 _GLOBAL_OPTIONS = ("--url", "--token", "--token-file", "--profile")
+
+
+class Interruption(Exception):
+    """Ctrl-C in a command that can say what to do about what it left behind: its text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +93,9 @@ def from_defect(error: BaseException) -> Failure:
     )
 
 
-def from_interruption() -> Failure:
-    """The end by Ctrl-C."""
-    return Failure("Interrupted", "INTERRUPTED", "Interrupted.", INTERRUPTED)
+def from_interruption(next_step: str = "") -> Failure:
+    """The end by Ctrl-C, and what to do about what it left behind."""
+    return Failure("Interrupted", "INTERRUPTED", "Interrupted.", INTERRUPTED, next_step=next_step)
 
 
 def report(failure: Failure, *, as_json: bool) -> int:

@@ -14,7 +14,7 @@ from domain_sdk.cli.command import Command
 from domain_sdk.cli.contract_changes import impact_view
 from domain_sdk.cli.contract_views import not_enforced_view
 from domain_sdk.cli.expectations import results_table
-from domain_sdk.cli.failures import FAILED
+from domain_sdk.cli.failures import FAILED, Interruption
 from domain_sdk.cli.options import Json, parse_pairs
 from domain_sdk.cli.output import answer, cell, table
 from domain_sdk.cli.session import connect
@@ -83,7 +83,12 @@ def publish(
             preview = handle.preview(given, **how)
             answer(preview, lambda: _preview(preview), as_json=as_json)
             raise typer.Exit(0 if preview.is_ok else FAILED)
-        release = handle.publish(given, run_id=run_id, **how)
+        try:
+            release = handle.publish(given, run_id=run_id, **how)
+        except KeyboardInterrupt:
+            raise Interruption(
+                f"`mesh show {product}` says which version is served; run it again: documents that were read are not read again."
+            ) from None
     answer(release, lambda: _release(release), as_json=as_json)
 
 
@@ -167,7 +172,8 @@ def _quality(results: Sequence[QualityResult]) -> RenderableType:
         if result.status != "passed"
     ]
     left_out = [it.message.splitlines()[0] for it in results if it.check == "documents" and it.failing_rows and it.message]
-    summary = "; ".join((f"{passed} of {len(results)} checks passed", *left_out))
+    whole = [it.message for it in results if it.check == "documents" and it.status == "passed" and it.message]
+    summary = "; ".join((f"{passed} of {len(results)} checks passed", *left_out, *whole))
     shown = table(("port", "column", "check", "status", "finding"), rows, title=summary) if rows else cell(summary, "green")
     absent = [(it.port, it.filled_columns) for it in results if it.filled_columns]
     return Group(shown, *(cell(_absent_words(port, names), "yellow") for port, names in absent)) if absent else shown

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from domain_sdk.cli import main, output
-from domain_sdk.cli.failures import from_mesh_error, report
+from domain_sdk.cli.failures import Interruption, from_mesh_error, report
 from domain_sdk.errors import ContractViolated, MeshError, Violation
 from domain_sdk.mesh import Mesh
 
@@ -143,6 +143,16 @@ def test_mesh_debug_lets_errors_through(monkeypatch: pytest.MonkeyPatch) -> None
     monkeypatch.setenv("MESH_DEBUG", "1")
     with pytest.raises(MeshError, match="oops"):
         main(["status"])
+
+
+def test_ctrl_c_says_what_to_do_where_the_command_knows(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    failing(monkeypatch, Interruption("Run it again."))
+    assert main(["status"]) == 130
+    assert capsys.readouterr().err == "Interrupted. Run it again.\n"
+    assert main(["status", "--json"]) == 130
+    assert json.loads(capsys.readouterr().err)["error"]["next_step"] == "Run it again."
 
 
 def test_ctrl_c_exits_with_130(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:

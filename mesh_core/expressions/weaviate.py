@@ -36,7 +36,7 @@ from mesh_core.expressions.tree import (
 )
 from mesh_core.expressions.values import FLIPPED, NEGATED, as_utc
 
-__all__ = ["Everything", "Nothing", "to_weaviate"]
+__all__ = ["Everything", "Nothing", "all_of", "any_of", "to_weaviate"]
 
 _PROPERTY = re.compile(r"[_A-Za-z][_0-9A-Za-z]{0,230}\Z")
 
@@ -77,7 +77,7 @@ def _compile(node: Expression, *, negated: bool) -> _Compiled:
             return _compile(operand, negated=not negated)
         case And(operands) | Or(operands):
             parts = [_compile(operand, negated=negated) for operand in operands]
-            return _all_of(parts) if isinstance(node, And) is not negated else _any_of(parts)
+            return all_of(parts) if isinstance(node, And) is not negated else any_of(parts)
         case Column(name):
             return _property(name).equal(not negated)
         case Compare(operator, Column(left), Column(right)) if left == right:
@@ -93,7 +93,8 @@ def _compile(node: Expression, *, negated: bool) -> _Compiled:
     raise _unsupported(node)
 
 
-def _all_of(parts: list[_Compiled]) -> _Compiled:
+def all_of(parts: list[_Compiled]) -> _Compiled:
+    """The filter that keeps what all of them keep."""
     if Nothing.NOTHING in parts:
         return Nothing.NOTHING
     filters = [part for part in parts if not isinstance(part, Everything | Nothing)]
@@ -102,7 +103,8 @@ def _all_of(parts: list[_Compiled]) -> _Compiled:
     return filters[0] if len(filters) == 1 else Filter.all_of(filters)
 
 
-def _any_of(parts: list[_Compiled]) -> _Compiled:
+def any_of(parts: list[_Compiled]) -> _Compiled:
+    """The filter that keeps what any of them keeps."""
     if Everything.EVERYTHING in parts:
         return Everything.EVERYTHING
     filters = [part for part in parts if not isinstance(part, Everything | Nothing)]
@@ -145,8 +147,8 @@ def _membership(name: str, values: list[Scalar], *, negated: bool) -> _Compiled:
         known = [value for value in values if value is not None]
         if known and all(isinstance(value, str) for value in known):
             return _property(name).contains_any([str(_value(value)) for value in known])
-        return _any_of([_comparison("=", name, value) for value in known])
-    return _all_of([_comparison("!=", name, value) for value in values])
+        return any_of([_comparison("=", name, value) for value in known])
+    return all_of([_comparison("!=", name, value) for value in values])
 
 
 def _self_comparison(operator: CompareOperator, name: str, *, negated: bool) -> _Compiled:

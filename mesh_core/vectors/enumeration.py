@@ -31,7 +31,7 @@ def _positive(node: Expression, values: Callable[[str], Sequence[str] | None], *
         case And(operands) | Or(operands):
             parts = tuple(_positive(operand, values, negated=negated) for operand in operands)
             return And(parts) if isinstance(node, And) is not negated else Or(parts)
-        case Compare("=", Column(), Literal(str())) | In() | Like() if not negated:
+        case Compare("=", Column(), Literal(str())) | In() if not negated:
             return node
         case Compare(_, Column(left), Column(right)) if left == right:
             return _listed(node, left, values, negated=negated)

@@ -12,7 +12,7 @@ from typing import Any
 from weaviate.classes.aggregate import GroupByAggregate
 from weaviate.classes.query import Filter
 
-from mesh_core.expressions.binding import is_true
+from mesh_core.expressions.binding import is_true, simplify
 from mesh_core.expressions.errors import Unsupported
 from mesh_core.expressions.tree import Expression
 from mesh_core.expressions.weaviate import Everything, Nothing, to_weaviate
@@ -21,7 +21,8 @@ from mesh_core.vectors.identifiers import attribute_field
 from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, over_fields
 from mesh_core.vectors.store import AllowedScope, CollectionMismatch
 from mesh_core.vectors.weaviate_collections import WeaviateCollections
-from mesh_core.vectors.weaviate_rows import exact
+from mesh_core.vectors.weaviate_negations import with_negations
+from mesh_core.vectors.weaviate_rows import TEXT_BEGINS, exact
 
 __all__ = ["WeaviateFilters", "at_version"]
 
@@ -32,6 +33,10 @@ _MOST_VALUES = 1000
 def at_version(version: int) -> Any:  # noqa: ANN401
     """The filter that keeps what readers of the version see."""
     return Filter.by_property("valid_from").less_or_equal(version) & Filter.by_property("valid_to").greater_than(version)
+
+
+class _TooManyValues(Exception):
+    """A field has more values than are listed."""
 
 
 class WeaviateFilters:
@@ -66,7 +71,7 @@ class WeaviateFilters:
         self._values.forget(collection)
 
     def _compiled(self, bound: Expression, *, collection: str, version: int, attributes: Mapping[str, type]) -> Any:  # noqa: ANN401
-        """The filter; where only a negation could say it, a list of the version's allowed values says it instead."""
+        """The filter; what only a negation could say is said by the version's allowed values, if they are not too many."""
         texts = {attribute_field(name) for name, kind in attributes.items() if kind is str}
 
         def values(field: str) -> Sequence[str] | None:
@@ -79,20 +84,20 @@ class WeaviateFilters:
         except Unsupported:
             pass
         try:
-            return to_weaviate(enumerated(bound, values))
+            try:
+                return to_weaviate(enumerated(bound, values))
+            except _TooManyValues:
+                return with_negations(simplify(bound), texts=texts, prefix=TEXT_BEGINS)
         except Unsupported as error:
             raise CollectionMismatch(f"Weaviate cannot evaluate the filter on {collection}: {error}") from error
 
     def _read_values(self, collection: str, version: int, field: str) -> Sequence[str]:
-        """Every value of a text field at the version. Raises: CollectionMismatch, if they are too many to list."""
+        """Every value of a text field at the version. Raises: _TooManyValues, if they are too many to list."""
         aggregate = self._collections.use(collection).aggregate
         grouping = GroupByAggregate(prop=field, limit=_MOST_VALUES + 1)
         groups = aggregate.over_all(group_by=grouping, filters=at_version(version), total_count=True).groups
         if len(groups) > _MOST_VALUES:
-            raise CollectionMismatch(
-                f"Weaviate cannot evaluate a negative filter on {collection}: {field} has more than "
-                f"{_MOST_VALUES} values. Use = or IN."
-            )
+            raise _TooManyValues
         return sorted(str(group.grouped_by.value) for group in groups)
 
     def _read_tag_sets(self, collection: str) -> Mapping[str, Sequence[str]]:

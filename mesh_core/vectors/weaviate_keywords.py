@@ -12,7 +12,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from weaviate.classes.query import Filter
-from weaviate.collections.classes.filters import _FilterAnd, _FilterOr, _FilterValue
+from weaviate.collections.classes.filters import _FilterAnd, _FilterNot, _FilterOr, _FilterValue
 
 from mesh_core.vectors.word_weights import Weight
 
@@ -52,6 +52,8 @@ def in_full(where: Any) -> str:  # noqa: ANN401
     match where:
         case _FilterAnd() | _FilterOr():
             return f"{type(where).__name__}({', '.join(map(in_full, where.filters))})"
+        case _FilterNot():
+            return f"_FilterNot({in_full(where.filters[0])})"
         case _FilterValue():
             return repr(where)
     raise TypeError(f"{type(where).__name__} is no filter that this store makes.")

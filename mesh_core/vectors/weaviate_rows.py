@@ -27,6 +27,7 @@ from mesh_core.vectors.weaviate_objects import insert_all
 __all__ = [
     "READ",
     "TAG_SETS",
+    "TEXT_BEGINS",
     "WeaviateRows",
     "attribute_property",
     "candidate",
@@ -54,9 +55,13 @@ _PAGE = 1000
 _WRITERS = 8
 
 
+TEXT_BEGINS = "\x01"
+"""What every text that is stored for filtering begins with."""
+
+
 def exact(text: str) -> str:
     """A text as it is stored for filtering: enclosed in U+0001, because field tokenisation trims white space off both ends."""
-    return f"\x01{text}\x01"
+    return f"{TEXT_BEGINS}{text}\x01"
 
 
 def attribute_property(name: str, kind: type) -> Property:

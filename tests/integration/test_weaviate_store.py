@@ -18,8 +18,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mesh_core.expressions.tree import And, Column, Compare, Expression, In, IsNull, Like, Literal, Not, Or
 from mesh_core.vectors.identifiers import collection_identifier
-from mesh_core.vectors.store import StoreUnavailable, open_store
+from mesh_core.vectors.store import AllowedScope, CollectionMismatch, StoreUnavailable, open_store
 from tests.integration.test_vector_stores import EVERYTHING, passage, unit
 from tests.integration.weaviate_server import running_weaviate, weaviate_binary
 
@@ -259,3 +260,37 @@ def test_short_passages_come_before_long_ones_after_others_were_removed(store: A
     found = [hit.passage for hit in store.search(PAGES, version=2, **asked)]
     assert {it.text for it in found} == {short}
     assert store.count(PAGES, 2) == 60
+
+
+@pytest.mark.parametrize("is_cut", [False, True])
+def test_negations_over_many_values_are_exact_and_leave_out_what_has_none(store: Any, is_cut: bool) -> None:
+    values = [f"r{n:04}" for n in range(1100)]
+    some = {"none": None, "star": "a*b", "blank": " ", "line": "r0\n1"}
+    store.ensure_collection(PAGES, dimensions=8, attributes={"region": str, "size": int})
+    offered = [passage(value, region=value, size=n) for n, value in enumerate(values if is_cut else values[:50])]
+    offered += [passage(name, size=2000, **({} if value is None else {"region": value})) for name, value in some.items()]
+    store.stage(PAGES, 1, offered)
+    region, last = Column("region"), Compare(">=", Column("size"), Literal(45))
+
+    def kept(expression: Expression) -> set[str]:
+        scope = AllowedScope(And((expression, last)))
+        return {it.passage.id for it in store.search(PAGES, text="", vector=unit(1), version=1, scope=scope, limit=2000)}
+
+    regions = {it.id: it.attributes.get("region") for it in offered if int(it.attributes["size"]) >= 45}
+    there = {name: value for name, value in regions.items() if value is not None}
+    assert kept(Compare("!=", region, Literal("r0047"))) == there.keys() - {"r0047"}
+    assert kept(Not(In(region, (Literal("r0047"), Literal(" "))))) == there.keys() - {"r0047", "blank"}
+    assert kept(Not(In(region, (Literal("r0047"), Literal(None))))) == set()
+    if is_cut:
+        with pytest.raises(CollectionMismatch, match="NOT LIKE"):
+            kept(Not(Like(region, "r004%")))
+    else:
+        assert kept(Not(Like(region, "r0%1"))) == there.keys() - {name for name in there if name[:2] + name[-1:] == "r01"} - {
+            "line"
+        }
+        assert kept(Like(region, "a*%")) == {"star"}
+    assert kept(Not(IsNull(region))) == there.keys()
+    assert kept(Not(Or((Compare("=", region, Literal("r0047")), Compare("=", region, Literal("a*b")))))) == (
+        there.keys() - {"r0047", "star"}
+    )
+    assert kept(Or((Compare("!=", region, Literal("r0047")), Compare("=", Column("size"), Literal(47))))) == there.keys()

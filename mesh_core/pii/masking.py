@@ -7,10 +7,12 @@ the other. So the values found in a passage are looked for again in all that is 
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Collection, Iterable, Iterator, Sequence
 from itertools import accumulate
 
 from mesh_core.pii.findings import WORDS, Finding, is_personal_tag
+from mesh_core.pii.number_ends import Digits, end_places
 from mesh_core.pii.readable import readable
 from mesh_core.pii.text import find_personal_data
 from mesh_core.pii.word_rows import WordRow, folded_text
@@ -20,6 +22,10 @@ __all__ = ["MalformedSpans", "PersonalValues", "masked", "spans_in", "spans_text
 _NAME = "pii.name"
 _WORD = re.compile(r"\w+")
 _FEWEST_LETTERS = 3
+_NUMBERED = frozenset({"pii.card", "pii.iban", "pii.phone"})
+_WRITTEN_OUT = str.maketrans({
+    "ä": "ae", "ö": "oe", "ü": "ue", "å": "aa", "ø": "oe", "Ä": "Ae", "Ö": "Oe", "Ü": "Ue", "Å": "Aa", "Ø": "Oe", "ß": "ss",
+})  # fmt: skip
 _SPAN = re.compile(r"(\d{1,9})-(\d{1,9}):([A-Za-z0-9_.-]{1,200})")
 _AROUND = re.compile(r"around:([A-Za-z0-9_.-]{1,200})")
 
@@ -76,6 +82,7 @@ class PersonalValues:
     def __init__(self, text: str, findings: Sequence[Finding]) -> None:
         values = dict.fromkeys((it.tag, text[it.start : it.end]) for it in findings)
         self._values = [(tag, words) for tag, value in values for words in _word_rows(tag, value)]
+        self._numbers = [(tag, readable(value).text) for tag, value in values if tag in _NUMBERED]
 
     @classmethod
     def of_people(cls, names: Sequence[str]) -> PersonalValues:
@@ -96,7 +103,14 @@ class PersonalValues:
             for tag, row in self._values
             for start, end in row.places(shown.text, folded)
         ]
-        return sorted(places, key=lambda it: (it.start, it.end, it.tag))
+        if self._numbers:
+            said = Digits.of(shown.text)
+            places += [
+                shown.original(Finding(tag, start, end, is_checked=False))
+                for tag, number in self._numbers
+                for start, end in end_places(number, shown.text, said)
+            ]
+        return sorted(set(places), key=lambda it: (it.start, it.end, it.tag))
 
     def again_out_of(self, text: str) -> str:
         """The text without these values."""
@@ -114,4 +128,16 @@ def _word_rows(tag: str, value: str) -> Iterator[WordRow]:
         return
     yield WordRow.of(words)
     if tag == _NAME:
-        yield from (WordRow((word,), is_exact=True) for word in words if len(word) >= _FEWEST_LETTERS and word[0].isupper())
+        names = [word for word in words if len(word) >= _FEWEST_LETTERS and word[0].isupper()]
+        yield from (WordRow((form,), is_exact=True) for word in names for form in _forms(word))
+
+
+def _forms(word: str) -> Iterator[str]:
+    """A word of a name as it is also written: in capitals, with an s, `ue` for `ü`, without accents.
+
+    Never in small letters: `will` and `may` are words.
+    """
+    spelt = unicodedata.normalize("NFC", word)
+    plain = "".join(it for it in unicodedata.normalize("NFKD", word) if not unicodedata.combining(it))
+    for form in dict.fromkeys((word, spelt, plain, spelt.translate(_WRITTEN_OUT))):
+        yield from dict.fromkeys((form, f"{form}s", form.upper(), f"{form.upper()}S"))

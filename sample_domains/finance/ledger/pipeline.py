@@ -22,7 +22,7 @@ def entries() -> pl.DataFrame:
     """Two entries per order booked, which add up to zero."""
     number = pl.int_range(BOOKINGS, eager=True)
     amount = ((number * 104_729 % 90_000 + 990).cast(pl.Decimal(14, 0)) / 100).cast(pl.Decimal(14, 2))
-    day = pl.select(pl.lit(date(2026, 1, 1)) + pl.duration(days=number % 300)).to_series().cast(pl.Date)
+    day = pl.select(pl.lit(date(2026, 1, 1)) + pl.duration(days=pl.lit(number % 300))).to_series().cast(pl.Date)
     order = "O-" + number.cast(pl.String).str.zfill(6)
     booked = {"order_id": order, "booked_on": day}
     debit = pl.DataFrame({"entry_id": number * 2, "account": "1200", **booked, "amount": amount})

@@ -25,7 +25,7 @@ def customers() -> pl.DataFrame:
             "customer_id": "C-" + number.cast(pl.String).str.zfill(4),
             "name": first + " " + last,
             "email": "customer" + number.cast(pl.String) + "@example.com",
-            "birth_date": pl.select(pl.lit(date(1950, 1, 1)) + pl.duration(days=number * 37)).to_series().cast(pl.Date),
+            "birth_date": pl.select(pl.lit(date(1950, 1, 1)) + pl.duration(days=pl.lit(number * 37))).to_series().cast(pl.Date),
             "region": pl.Series(["EMEA", "AMER", "APAC"]).gather(number % 3),
         }
     )

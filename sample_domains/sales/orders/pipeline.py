@@ -27,7 +27,7 @@ def orders() -> pl.DataFrame:
             "email": "customer" + customer.cast(pl.String) + "@example.com",
             "region": region,
             "amount": (cents.cast(pl.Decimal(12, 0)) / 100).cast(pl.Decimal(12, 2)),
-            "ordered_on": pl.select(pl.lit(date(2026, 1, 1)) + pl.duration(days=number % 300)).to_series().cast(pl.Date),
+            "ordered_on": pl.select(pl.lit(date(2026, 1, 1)) + pl.duration(days=pl.lit(number % 300))).to_series().cast(pl.Date),
             "delivered_on": delivered(number),
             "status": pl.select(pl.when(number % 23 == 0).then(pl.lit("refunded")).otherwise(pl.lit("placed"))).to_series(),
         }
@@ -36,7 +36,7 @@ def orders() -> pl.DataFrame:
 
 def delivered(number: pl.Series) -> pl.Series:
     """Three days after the order; of every 50th nobody has a proof."""
-    day = pl.select(pl.lit(date(2026, 1, 4)) + pl.duration(days=number % 300)).to_series().cast(pl.Date)
+    day = pl.select(pl.lit(date(2026, 1, 4)) + pl.duration(days=pl.lit(number % 300))).to_series().cast(pl.Date)
     return pl.select(pl.when(number % 50 == 49).then(None).otherwise(day)).to_series()
 
 

@@ -72,7 +72,7 @@ def _column(column: Column) -> product_pb2.Column:
         name=column.name, logical_type=column.logical_type or "", physical_type=column.physical_type or "",
         description=column.description or "", is_required=column.required,
         primary_key_position=column.primary_key_position or 0, tags=dict.fromkeys(_all_tags(column)),
-        synonyms=column.synonyms, unit=str(column.custom_properties.get("unit") or ""), is_unique=column.unique,
+        synonyms=column.synonyms, unit=column.unit, is_unique=column.unique,
         allowed_values=[str(value) for value in column.enum], pattern=str(column.options.get("pattern") or ""),
     )  # fmt: skip
 

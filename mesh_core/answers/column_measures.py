@@ -33,7 +33,6 @@ _ENDS = {
     "latest": ("MAX({0})", ("latest", "newest", "most recent", "last")),
     "earliest": ("MIN({0})", ("earliest", "oldest", "first")),
 }
-_TIMES = ("date", "timestamp")
 
 
 def with_column_measures(question: str, ports: Mapping[str, Port]) -> dict[str, Port]:
@@ -106,7 +105,7 @@ def _distinct(port: Port, said: set[str]) -> Iterator[Measure]:
 
 def _ends(port: Port, said: set[str]) -> Iterator[Measure]:
     time = port.time_dimension(Measure("", ""))
-    for column in (it for it in port.columns if it.logical_type in _TIMES):
+    for column in (it for it in port.columns if it.is_dated):
         own = [it for name in (port.name, *port.synonyms) for it in (name, singular(name))] if column.name == time else []
         for name, (form, words) in _ENDS.items():
             asked = [it for it in words if set(it.split()) <= said]
@@ -117,7 +116,7 @@ def _ends(port: Port, said: set[str]) -> Iterator[Measure]:
 
 def _measure(name: str, port: Port, column: Column, form: str, *, phrases: Iterable[str], unit: str | None = None) -> Measure:
     quoted = '"' + column.name.replace('"', '""') + '"'
-    counted = str(column.custom_properties.get("unit") or "") if unit is None else unit
+    counted = column.unit if unit is None else unit
     time = port.time_dimension(Measure("", ""))
     expression = form.format(quoted)
     return Measure(f"{name}_{column.name}", expression, synonyms=tuple(phrases), unit=counted, time_dimension=time)

@@ -10,6 +10,7 @@ from decimal import Decimal
 
 from mesh_core.answers.conditions import Condition, Quantity
 from mesh_core.answers.facts import Fact
+from mesh_core.contract.model import DATED
 
 __all__ = ["Case", "Compared", "Standing", "compare"]
 
@@ -69,7 +70,7 @@ def _compare_time(condition: Condition, case: Case, standing: Standing) -> Compa
     if stated and standing.is_expected:
         began = _moved(case.today, stated[0], -1)
         return Compared(_holds_time(condition, began, case.today), f"{stated[0]} as asked, against “{condition.words}”")
-    dated = [it for it in case.facts if it.kind in ("date", "timestamp")]
+    dated = [it for it in case.facts if it.kind in DATED]
     found = _meant(about, dated) if about else dated if standing.shares_words else []
     if which := _which(found, condition):
         return which

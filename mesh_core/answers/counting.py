@@ -48,6 +48,6 @@ def _counted(port: Port, words: Collection[str]) -> Port:
 
 def _named_time(port: Port, words: Collection[str]) -> str:
     """The date that the words name by its first word (`delivered` of `delivered_on`); empty for none or several."""
-    dates = [it.name for it in port.columns if it.logical_type in ("date", "timestamp")]
+    dates = [it.name for it in port.columns if it.is_dated]
     named = [it for it in dates if term_words(it)[:1] and term_words(it)[0] in words]
     return named[0] if len(named) == 1 else ""

@@ -30,7 +30,6 @@ AGE = "days_since_"
 """What the age of a date column is called in a look-up."""
 _MOST_ROWS = 5
 _MOST_COLUMNS = 40
-_TIMES = ("date", "timestamp")
 _SIMPLE = ("string", "integer", "number", "boolean", "date", "timestamp", "time")
 
 
@@ -181,7 +180,7 @@ def _query(table: TableModel, condition: exp.Expr, words: str, today: date, *, o
 
 
 def _has_age(table: TableModel, column: Column) -> bool:
-    return column.logical_type in _TIMES and column.name not in table.masked
+    return column.is_dated and column.name not in table.masked
 
 
 def _sentences(table: TableModel, columns: list[Column]) -> Iterator[str]:
@@ -197,6 +196,6 @@ def _sentences(table: TableModel, columns: list[Column]) -> Iterator[str]:
 
 
 def _said(table: TableModel, column: Column) -> str:
-    unit = str(column.custom_properties.get("unit") or "")
+    unit = column.unit
     age = f", {{{AGE}{column.name}}} days ago" if _has_age(table, column) else ""
     return f"{column.name.replace('_', ' ')} {{{column.name}}}{f' {unit}' if unit else ''}{age}"

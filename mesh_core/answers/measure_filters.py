@@ -136,7 +136,7 @@ def numeric_columns(port: Port) -> list[Column]:
 
 def unit_of(column: Column) -> str:
     """What the column is counted in, in lower case; empty if the contract does not say."""
-    return str(column.custom_properties.get("unit") or "").casefold()
+    return column.unit.casefold()
 
 
 def _unit(word: str) -> str:

@@ -191,6 +191,6 @@ def _take_times(clause: Clause, port: Port, measures: Sequence[Measure]) -> None
 
 def _named_time(port: Port, measures: Sequence[Measure]) -> str:
     """What a period is compared with, in words, if the port has several dates; empty if it has one, or measures differ."""
-    dates = [it for it in port.columns if it.logical_type in ("date", "timestamp")]
+    dates = [it for it in port.columns if it.is_dated]
     times = {port.time_dimension(it) for it in measures}
     return times.pop().replace("_", " ") if len(dates) > 1 and len(times) == 1 else ""

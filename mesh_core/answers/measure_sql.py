@@ -24,7 +24,6 @@ __all__ = ["GRAINS", "MeasureQuery", "measure_sql", "table_of"]
 
 GRAINS = ("day", "week", "month", "quarter", "year")
 """What a time dimension can be cut to, beside the dimensions that a port names."""
-_TIMES = ("date", "timestamp")
 _SAID = {"day": "%Y-%m-%d", "week": "%Y-%m-%d", "month": "%Y-%m", "quarter": "%Y", "year": "%Y"}
 
 

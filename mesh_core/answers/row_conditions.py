@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import date
 from typing import TYPE_CHECKING
 
-from mesh_core.contract.model import Port
+from mesh_core.contract.model import DATED, Port
 from mesh_core.contract.semantic_check import DIALECT, columns_in
 from mesh_core.sql_text import parsed_expression
 
@@ -18,7 +18,6 @@ if TYPE_CHECKING:
 
 __all__ = ["Bound", "InvalidMeasure", "Values", "among", "beyond", "day_literal", "own", "value_of"]
 
-_TIMES = ("date", "timestamp")
 _NUMBERS = ("integer", "number")
 
 
@@ -110,14 +109,14 @@ def _comparable(port: Port, name: str, value: exp.Expr) -> exp.Expr:
     kind = _kind(port, name)
     if kind in _NUMBERS:
         return value.copy()
-    return exp.cast(value.copy(), "date") if kind in _TIMES else exp.Lower(this=exp.cast(value.copy(), "varchar"))
+    return exp.cast(value.copy(), "date") if kind in DATED else exp.Lower(this=exp.cast(value.copy(), "varchar"))
 
 
 def _literals(port: Port, only: Values) -> list[exp.Expr]:
     from sqlglot import exp
 
     kind = _kind(port, only.name)
-    if kind in _TIMES:
+    if kind in DATED:
         return [day_literal(it) for it in only.values]
     if kind not in _NUMBERS:
         return [exp.Lower(this=exp.Literal.string(it)) for it in only.values]

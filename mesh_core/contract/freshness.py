@@ -22,7 +22,6 @@ _SECONDS = {
     )
     for name in names.split()
 }  # fmt: skip
-_DATED = frozenset({"date", "timestamp"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,7 +59,7 @@ def _limits(contract: Contract, entry: Mapping[str, Any]) -> Iterator[AgeLimit]:
         name, _, column = element.partition(".")
         port = next((port for port in contract.ports if port.name == name), None)
         if port is not None:
-            dated = any(it.name == column and it.logical_type in _DATED for it in port.columns)
+            dated = any(it.name == column and it.is_dated for it in port.columns)
             yield AgeLimit(port.name, column if dated else "", seconds, words)
 
 

@@ -18,6 +18,8 @@ __all__ = ["Column", "Contract", "InvalidContract", "Port", "PortKind", "Rule", 
 
 NON_BLOCKING = frozenset({"info", "warning", "warn", "low", "minor", "trivial"})
 """Severities of rules that only warn."""
+DATED = frozenset({"date", "timestamp"})
+"""Logical types of days and moments."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +127,16 @@ class Column:
     relationships: tuple[Mapping[str, Any], ...] = ()
     synonyms: tuple[str, ...] = ()
 
+    @property
+    def is_dated(self) -> bool:
+        """True if its values are days or moments; times of the day are neither."""
+        return self.logical_type in DATED
+
+    @property
+    def unit(self) -> str:
+        """What its numbers are counted in, as the contract's custom property `unit` says; empty if it does not."""
+        return str(self.custom_properties.get("unit") or "")
+
 
 @dataclass(frozen=True, slots=True)
 class Port:
@@ -165,9 +177,8 @@ class Port:
 
         Empty if that is unclear.
         """
-        kinds = ("date", "timestamp")
-        named = [it.name for it in self.dimensions if it.logical_type in kinds and not it.expression]
-        every = [it.name for it in self.columns if it.logical_type in kinds]
+        named = [it.name for it in self.dimensions if it.logical_type in DATED and not it.expression]
+        every = [it.name for it in self.columns if it.is_dated]
         return measure.time_dimension or (named[0] if len(named) == 1 else every[0] if len(every) == 1 else "")
 
     def column(self, name: str) -> Column:

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
-from mesh_core.contract.model import Port, PortKind, Violation
+from mesh_core.contract.model import DATED, Port, PortKind, Violation
 from mesh_core.contract.semantics import Dimension, Measure
 from mesh_core.names import InvalidName, check_column
 from mesh_core.sql_text import SqlNotUnderstood, parsed_expression
@@ -22,7 +22,6 @@ __all__ = ["DIALECT", "columns_in", "computable", "semantic_problems"]
 
 DIALECT = "duckdb"
 """What expressions are written in: the dialect of governed SQL."""
-_TIMES = frozenset({"date", "timestamp"})
 
 
 def semantic_problems(port: Port, path: str) -> Iterator[Violation]:
@@ -167,4 +166,4 @@ def _time_problem(measure: Measure, port: Port) -> str:
     kinds = {it.name: it.logical_type for it in port.dimensions} | {it.name: it.logical_type or "" for it in port.columns}
     if wanted not in kinds:
         return f"timeDimension of measure {measure.name!r} is {wanted!r}, which is neither a column nor a dimension."
-    return "" if kinds[wanted] in _TIMES else f"timeDimension of measure {measure.name!r}: {wanted!r} is no date or timestamp."
+    return "" if kinds[wanted] in DATED else f"timeDimension of measure {measure.name!r}: {wanted!r} is no date or timestamp."

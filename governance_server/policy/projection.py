@@ -290,6 +290,13 @@ class PolicyProjection(LivePolicy):
             purposes = dict.fromkeys((NO_PURPOSE, purpose or NO_PURPOSE))
             return tuple(self._engine.visible_objects(caller.name, "read", it, self._time()) for it in purposes)
 
+    def purposes_on(self, objects: Sequence[str], action: str) -> frozenset[str]:
+        """The purposes that grants of the action on one of the objects are for, whoever they are given to."""
+        with self._lock:
+            self._catch_up()
+            rules = self._engine.rules_on_any(objects, action)
+        return frozenset(rule.purpose for rule in rules if rule.section == "p" and rule.value == "allow") - {ANY}
+
     def facts(self) -> Facts:
         """The facts at the head; a caller must not change them."""
         with self._lock:

@@ -9,14 +9,13 @@ from governance_server.caller import Caller
 from governance_server.policy.projection import PolicyProjection
 from governance_server.rules.collection_plans import gives_something
 from governance_server.rules.errors import AccessDenied
-from governance_server.rules.policy_rows import ANY
 from mesh_core.names import column_object
 
 __all__ = ["Readable"]
 
 
 class Readable:
-    """One caller's answers, of one state of the policy: a snapshot."""
+    """One caller's answers."""
 
     def __init__(self, policy: PolicyProjection, caller: Caller) -> None:
         self._policy, self._caller = policy, caller
@@ -35,11 +34,9 @@ class Readable:
         product = self._policy.product_of(name)
         return (port for port in product.ports if name in (port.name, product.name)) if product else iter(())
 
-    def _named(self, port: product_pb2.Port) -> set[str]:
-        """The purposes that grants on the port are for, whoever they are given to."""
+    def _named(self, port: product_pb2.Port) -> frozenset[str]:
         objects = [port.name, *(column_object(port.name, column.name) for column in port.columns)]
-        rules = self._policy.engine.rules_on_any(objects, "read")
-        return {rule.purpose for rule in rules if rule.section == "p" and rule.value == "allow"} - {ANY}
+        return self._policy.purposes_on(objects, "read")
 
     def _gives(self, port: product_pb2.Port, purpose: str) -> bool:
         if not purpose and port.kind == product_pb2.PORT_KIND_TABLE:

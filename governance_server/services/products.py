@@ -62,7 +62,7 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         page = Page.of(request.page_size, request.page_token)
         caller = current_caller()
         visible = self._backend.policy.visibility(caller)
-        readable = Readable(self._backend.policy.snapshot(), caller)
+        readable = Readable(self._backend.policy, caller)
         start = page.position
         found = self._search.find(
             request.query, visible=visible, tag=request.tag, domain=request.domain, limit=start + page.size + 1

@@ -1,6 +1,7 @@
 """PDF files page by page, through PDFium: text with its layout where there is some, recognition where a page is a picture.
 
-Memory holds one page's characters at a time, whatever the number of pages. Loaded in the child process only.
+Memory holds one page's characters and the lines of the sampled ones, whatever the number of pages. Loaded in the child process
+only.
 """
 
 from __future__ import annotations
@@ -60,7 +61,7 @@ def _why(message: str) -> str:
 
 def _read(document: Any, on_page: Callable[[int, int], None]) -> Extracted:  # noqa: ANN401  (pypdfium2 ships no types)
     count = len(document)
-    body_size, edges = _looks(document, count)
+    body_size, edges, looked_at = _looks(document, count)
     text, tables = "", 0
     parts: list[str] = []
     pages: list[Page] = []
@@ -69,7 +70,8 @@ def _read(document: Any, on_page: Callable[[int, int], None]) -> Extracted:  # n
     for number in range(1, count + 1):
         page = _shown_page(document, number - 1)
         try:
-            text, found, recognition = _page_text(page, body_size, edges, is_first=number == 1)
+            lines = looked_at.pop(number - 1, None) or _lines(page)
+            text, found, recognition = _page_text(page, lines, body_size, edges if number > 1 else None)
             if not text and _shows_something(page):
                 empty.append(number)
         finally:
@@ -87,15 +89,13 @@ def _read(document: Any, on_page: Callable[[int, int], None]) -> Extracted:  # n
 
 def _page_text(
     page: Any,  # noqa: ANN401
+    lines: list[Line],
     body_size: float,
-    edges: frozenset[str],
-    *,
-    is_first: bool,
+    edges: frozenset[str] | None,
 ) -> tuple[str, int, Recognition | None]:
-    lines = _lines(page)
-    if not is_first:
-        lines = _without_edges(lines, edges) or lines
-    text, tables = page_markdown(lines, body_size=body_size)
+    """The page's text, its tables, and what was recognised in its picture. Without `edges` all of its lines count."""
+    inner = lines if edges is None else _without_edges(lines, edges) or lines
+    text, tables = page_markdown(inner, body_size=body_size)
     is_stamped = _FEWEST_CHARACTERS <= len(text) < _SPARSE_CHARACTERS and _covered(page) >= _COVERED
     if not is_stamped and (len(text) >= _FEWEST_CHARACTERS or not _shows_something(page)):
         return text, tables, None
@@ -154,6 +154,7 @@ def _characters(text_page: Any) -> Iterator[PaperChar]:  # noqa: ANN401
     box = pdfium.FS_RECTF()
     pointer = ctypes.byref(box)
     handle = text_page.raw
+    name = ctypes.create_string_buffer(96)
     high = 0
     is_bold, previous_size = False, -1.0
     for index in range(text_page.count_chars()):
@@ -171,36 +172,39 @@ def _characters(text_page: Any) -> Iterator[PaperChar]:  # noqa: ANN401
         pdfium.FPDFText_GetLooseCharBox(handle, index, pointer)
         size = box.top - box.bottom
         if size != previous_size or index % _BOLD_EVERY == 0:
-            is_bold, previous_size = _is_bold(handle, index), size
+            is_bold, previous_size = _is_bold(handle, index, name), size
         yield chr(code), box.left, box.bottom, box.right, box.top, is_bold
 
 
-def _is_bold(handle: Any, index: int) -> bool:  # noqa: ANN401
+def _is_bold(handle: Any, index: int, name: ctypes.Array[ctypes.c_char]) -> bool:  # noqa: ANN401
+    """True by the font's weight or its name, which is written into `name`."""
     import pypdfium2.raw as pdfium
 
     if pdfium.FPDFText_GetFontWeight(handle, index) >= _BOLD:
         return True
-    name = ctypes.create_string_buffer(96)
-    pdfium.FPDFText_GetFontInfo(handle, index, name, len(name), ctypes.byref(ctypes.c_int()))
+    length = pdfium.FPDFText_GetFontInfo(handle, index, name, len(name), None)
+    if not 0 < length <= len(name):  # nothing was written
+        return False
     return b"bold" in name.value.lower() or b"black" in name.value.lower()
 
 
-def _looks(document: Any, count: int) -> tuple[float, frozenset[str]]:  # noqa: ANN401
-    """The height of running text, and the lines at the edges of pages that come again and again."""
+def _looks(document: Any, count: int) -> tuple[float, frozenset[str], dict[int, list[Line]]]:  # noqa: ANN401
+    """The height of running text, the lines at the edges of pages that come again and again, the lines of the sampled pages."""
     sizes: Counter[float] = Counter()
     edges: Counter[str] = Counter()
+    looked_at: dict[int, list[Line]] = {}
     sampled = sorted({round(index * (count - 1) / max(1, _SAMPLE_PAGES - 1)) for index in range(min(count, _SAMPLE_PAGES))})
     for index in sampled:
         page = _shown_page(document, index)
         try:
-            lines = _lines(page)
+            lines = looked_at[index] = _lines(page)
         finally:
             page.close()
         for line in lines:
             sizes[round(line.size, 1)] += len(line.text)
         edges.update({_signature(line) for line in (*lines[:_EDGE_LINES], *lines[-_EDGE_LINES:])})
     repeated = frozenset(text for text, times in edges.items() if times >= max(3, len(sampled) // 2))
-    return max(sizes, key=lambda size: sizes[size]) if sizes else median([10.0]), repeated
+    return max(sizes, key=lambda size: sizes[size]) if sizes else median([10.0]), repeated, looked_at
 
 
 def _without_edges(lines: list[Line], edges: frozenset[str]) -> list[Line]:

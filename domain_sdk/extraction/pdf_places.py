@@ -33,6 +33,9 @@ def upright(chars: Sequence[PaperChar], size: tuple[float, float], degrees: int)
     """By how many degrees the sheet is to be turned to be read; `degrees`, if its characters do not tell."""
     turns = _turns(size)
     sample = chars[:_LOOKED_AT]
+    neighbours = sum(not (one[0].isspace() or other[0].isspace()) for one, other in pairwise(sample))
+    if _steps_to_the_right(sample, turns[degrees]) > neighbours / 2:
+        return degrees  # most are: no other way to hold it need be tried
     return max((degrees, *(it for it in turns if it != degrees)), key=lambda it: _steps_to_the_right(sample, turns[it]))
 
 

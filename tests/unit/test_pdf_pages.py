@@ -10,6 +10,9 @@ import pytest
 from fpdf import FPDF
 
 from domain_sdk.documents import Document, read_documents
+from domain_sdk.extraction import pdf
+from domain_sdk.extraction.pdf_layout import Line, split_lines
+from domain_sdk.extraction.pdf_places import PlacedChar
 from tests.document_files import picture_of
 from tests.unit.test_document_formats import needs_tesseract
 
@@ -62,6 +65,24 @@ def test_a_page_that_was_put_in_wrong_is_read_in_order(tmp_path: Path, degrees: 
     content = lines("The first line of the page", "goes on in the second line", "and ends in the third.")
     document = written(tmp_path / "a.pdf", content, page=b"/Rotate %d " % degrees)
     assert document.text == "The first line of the page goes on in the second line and ends in the third."
+
+
+def test_a_page_is_laid_out_once_though_it_is_looked_at_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    laid_out: list[int] = []
+
+    def lay_out(chars: Sequence[PlacedChar]) -> list[Line]:
+        laid_out.append(len(chars))
+        return split_lines(chars)
+
+    monkeypatch.setattr(pdf, "split_lines", lay_out)
+    book = FPDF()
+    book.set_font("Helvetica")
+    for number in range(3):
+        book.add_page()
+        book.cell(text=f"Page of chapter {number}")
+    book.output(str(tmp_path / "a.pdf"))
+    assert pdf.read_pdf(tmp_path / "a.pdf", lambda done, total: None).text.count("chapter") == 3
+    assert len(laid_out) == 3
 
 
 def test_a_hyphen_that_parts_a_word_goes_and_one_of_a_name_stays(tmp_path: Path) -> None:

@@ -20,6 +20,11 @@ _SHAPE = re.compile(r"\^?(?P<prefix>(?:[A-Za-z0-9 _#-]|\\[-./])*?)(?:\\d|\[0-9\]
 _KEY_WORDS = frozenset({"id", "ids", "no", "nr", "number", "key", "code"})
 _LINKS = frozenset({"no", "nr", "number", "id", "called", "named", "is", "with", "the", "key", "code"})
 _QUOTED = re.compile("\"([^\"]{1,200})\"|“([^”]{1,200})”|‘([^’]{1,200})’|«([^»]{1,200})»|'([^']{1,200})'(?!\\w)")
+_FORMATS = {
+    "email": re.compile(r"[^@\s]+@[^@\s]+"), "uuid": re.compile(r"[0-9a-fA-F]{8}(?:-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}"),
+    "uri": re.compile(r"[A-Za-z][\w+.-]*:\S+"), "ipv4": re.compile(r"\d{1,3}(?:\.\d{1,3}){3}"),
+}  # fmt: skip
+"""What values of a format (`logicalTypeOptions.format`) look like at least."""
 _AND = frozenset({"and", "or", "und"})
 
 
@@ -82,8 +87,12 @@ def nouns_of(port: Port, column: Column) -> list[str]:
     """What a value of the column may be called: the column's names, also without `id`, and its port's if it is the key."""
     names = [column.name, *column.synonyms]
     short = [" ".join(words[:-1]) for name in names if len(words := term_words(name)) > 1 and words[-1] in _KEY_WORDS]
-    own = [it for name in (port.name, *port.synonyms) for it in (name, singular(name))] if is_key(port, column) else []
+    own = _row_nouns(port) if is_key(port, column) else []
     return list(dict.fromkeys([*names, *short, *own]))
+
+
+def _row_nouns(port: Port) -> list[str]:
+    return [it for name in (port.name, *port.synonyms) for it in (name, singular(name))]
 
 
 def key_noun(port: Port, column: Column) -> str:
@@ -100,13 +109,22 @@ def given_values(text: str, words: Sequence[Word], port: Port, column: Column) -
     taken: list[Given] = []
     for match in best_matches(list(words), nouns_of(port, column)):
         found = _after(text, words, match.first, match.last, column, shape, listed)
-        if found is not None:
+        if found is not None and not _is_another_key(found, match.name, port, column):
             taken.append(found)
     for place, word in enumerate(words):
         value = listed.get(word.folded) or (word.text if shape and shape.is_whole(word.text) else "")
         if value and not any(it.first <= place < it.last for it in taken):
             taken.append(Given(column.name, (shape.completed(value) if shape and not listed else value,), place, place + 1))
     yield from sorted(taken, key=lambda it: it.first)
+
+
+def _is_another_key(given: Given, noun: str, port: Port, column: Column) -> bool:
+    """True if the values only follow what a row is called and are what the primary key holds: no e-mail of `customer C-7`."""
+    key = port.primary_key[0] if len(port.primary_key) == 1 else column
+    if key is column or noun not in _row_nouns(port):
+        return False
+    shape = shape_of(key)
+    return all(shape.completed(it) if shape else key.logical_type == "integer" and it.isdecimal() for it in given.values)
 
 
 def _after(
@@ -140,6 +158,8 @@ def _value(
         text_given = next(filter(None, quoted.groups())).strip()
         return (text_given if _fits(text_given, column) else ""), after
     bare = re.sub(r"['’]s\Z", "", word.text)
+    if (form := _FORMATS.get(str(column.options.get("format")))) is not None:
+        return (bare if form.fullmatch(bare) else ""), place + 1
     if listed:
         return listed.get(bare.casefold(), ""), place + 1
     if shape is not None:

@@ -378,3 +378,27 @@ def test_one_small_letter_is_a_value_behind_its_column():
     assert "LOWER('b')" in query.sql
     assert "2026-11-25" in query.sql
     assert "GROUP BY" in plan_figures("How many visits by ward and day?", [VISITS], today=TODAY).queries[0].sql
+
+
+@pytest.mark.parametrize(
+    ("question", "looked_up"),
+    [
+        ("What of member M-42?", ["member_no"]),
+        ("What of member 42?", ["member_no"]),
+        ("What of member jo@example.org?", ["email"]),
+        ("What of member with card 42?", ["card"]),
+        ("What of the member with email M-0042?", ["member_no"]),
+        ("What of member X77?", ["card"]),
+    ],
+)
+def test_a_value_behind_the_name_of_a_row_is_its_key_and_no_other_unique_column_s(question, looked_up):
+    members = port(
+        "members",
+        [
+            {"name": "member_no", "logicalType": "string", "primaryKey": True, "logicalTypeOptions": {"pattern": "^M-[0-9]{4}$"}},
+            {"name": "email", "logicalType": "string", "unique": True, "logicalTypeOptions": {"format": "email"}},
+            {"name": "card", "logicalType": "string", "unique": True},
+        ],
+    )
+    found = plan_figures(question, [TableModel("club.people.members", 1, members)], today=TODAY)
+    assert [it.look_up and it.look_up.by for it in found.queries] == looked_up

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -13,6 +13,7 @@ from mesh_core.answers.terms import Match, Word
 from mesh_core.contract.model import Port
 
 if TYPE_CHECKING:
+    from mesh_core.answers.joins import Join
     from mesh_core.answers.measure_questions import AskedMeasures
 
 __all__ = ["FILLERS", "Clause", "clauses_of"]
@@ -41,6 +42,8 @@ class Clause:
     spans: tuple[TimeSpan, ...] | None
     """The times that it names; None if one of them is fiscal."""
     ports: Mapping[str, Port]
+    joins: Mapping[str, Sequence[Join]] = field(default_factory=dict)
+    """What the ports refer to, and have columns of."""
     used: set[int] = field(default_factory=set)
     figures: set[int] = field(default_factory=set)
     """The words that name measures."""
@@ -48,6 +51,8 @@ class Clause:
     """Keys and listed values that are named, by the port whose they are."""
     found: list[AskedMeasures] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
+    tables: set[int] = field(default_factory=set)
+    """The words that name tables, of columns of which something is said."""
 
     def take(self, first: int, last: int) -> None:
         """The words have a meaning."""

@@ -13,11 +13,13 @@ from datetime import date
 
 from mesh_core.answers.column_measures import with_column_measures
 from mesh_core.answers.counting import with_counts
+from mesh_core.answers.joins import Join, joins_of, used_joins, with_joined
 from mesh_core.answers.look_ups import look_ups
 from mesh_core.answers.measure_questions import AskedMeasures, asked_measures
 from mesh_core.answers.measure_sql import measure_sql
 from mesh_core.answers.row_conditions import InvalidMeasure, Values
 from mesh_core.answers.tables import FigurePlan, FigureQuery, TableModel
+from mesh_core.answers.totals import with_totals
 from mesh_core.contract.model import Port, PortKind
 from mesh_core.contract.semantic_check import DIALECT, columns_in
 from mesh_core.contract.semantics import Measure
@@ -38,14 +40,17 @@ def plan_figures(question: str, tables: Sequence[TableModel], *, today: date) ->
     """
     known = {it.port: it for it in sorted(tables, key=lambda it: it.port) if _is_plain(it.definition)}
     rows = look_ups(question, known, today=today)
-    counted = with_column_measures(question, with_counts(question, {name: it.definition for name, it in known.items()}))
-    known = {name: replace(it, definition=counted[name]) for name, it in known.items()}
-    asked = asked_measures(question, counted, today=today)
+    defined = {name: it.definition for name, it in known.items()}
+    counted = with_column_measures(question, with_counts(question, with_totals(question, defined)))
+    joins = {name: joins_of(it, known) for name, it in known.items()}
+    joined = {name: with_joined(counted[name], joins[name], counted) for name in known}
+    known = {name: replace(it, definition=joined[name]) for name, it in known.items()}
+    asked = asked_measures(question, joined, today=today, joins=joins)
     problems = [*asked.unclear, *asked.undefined]
     figures = []
     for it in asked.found:
         try:
-            figures.append(_figure(it, known[it.port]))
+            figures.append(_figure(it, known[it.port], joins[it.port]))
         except (InvalidMeasure, SqlNotUnderstood) as error:
             problems.append(str(error))
     hints = () if rows else asked.hints
@@ -56,7 +61,7 @@ def _is_plain(port: Port) -> bool:
     return port.kind is PortKind.TABLE and not port.quarantine_of
 
 
-def _figure(asked: AskedMeasures, table: TableModel) -> FigureQuery:
+def _figure(asked: AskedMeasures, table: TableModel, joins: Sequence[Join]) -> FigureQuery:
     """Raises: InvalidMeasure: it is computed of what the asker sees masked, or not at all."""
     port = table.definition
     measures = [it for it in port.measures if it.name in asked.query.measures]
@@ -68,16 +73,20 @@ def _figure(asked: AskedMeasures, table: TableModel) -> FigureQuery:
             raise InvalidMeasure(f"{it.name} of {asked.port} is computed of {', '.join(masked)}, which you see masked.")
     query = asked.query
     compared = {it.name for it in (*query.only, *([query.share] if query.share else []))} | set(query.by)
-    if masked := sorted(compared & table.masked):
+    used = used_joins(joins, compared)
+    hidden = {join.hidden[name] for join in used for name in compared & join.hidden.keys()}
+    if masked := sorted((compared & table.masked) | hidden):
         raise InvalidMeasure(f"{asked.port} cannot be told apart by {', '.join(masked)}, which you see masked.")
-    sql = measure_sql(asked.port, port, asked.query, is_said=True)
+    sql = measure_sql(asked.port, port, asked.query, is_said=True, joins=used)
     groups = [name for name in asked.query.by if name.isidentifier()]
     values = ", ".join(_said(it, query.share) for it in measures if it.name.isidentifier())
-    scope = ", ".join(filter(None, (asked.port, asked.limits)))
+    scope = ", ".join(filter(None, (" ".join([asked.port, *(it.words for it in used)]), asked.limits)))
+    is_filtered = table.is_filtered or any(it.is_filtered for it in used)
     which = "".join(f"{name.replace('_', ' ')} {{{name}}}, " for name in groups)
-    text = f"{which}{values} of {f'the rows that you may read of {scope}' if table.is_filtered else scope}."
+    text = f"{which}{values} of {f'the rows that you may read of {scope}' if is_filtered else scope}."
     most = _MOST_GROUPS if groups else 1
-    return FigureQuery(sql, (text[:1].upper() + text[1:],), asked.words, most_rows=most, top=query.top)
+    basis = ", ".join([asked.words, *(it.words for it in used)])
+    return FigureQuery(sql, (text[:1].upper() + text[1:],), basis, most_rows=most, top=query.top)
 
 
 def _said(measure: Measure, share: Values | None) -> str:

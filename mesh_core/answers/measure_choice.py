@@ -38,12 +38,17 @@ def measure_matches(clause: Clause) -> list[Match]:
     ports = clause.ports.values()
     counted = {it for port in ports if any(map(counts_rows, port.measures)) for it in names_of(port.name, port.synonyms)}
     found = best_matches(clause.words, sorted({other for port in ports for it in port.measures for other in _names(it)}))
-    kept = [it for it in found if it.name not in counted or _is_counted(clause, it)]
+    kept = [it for it in found if it.name not in counted or _is_counted(clause, it, found)]
     return kept or found
 
 
-def _is_counted(clause: Clause, match: Match) -> bool:
-    return bool(_COUNTED.search(clause.text[: clause.words[match.first].begin])) and clause.before(match.first) not in GROUPING
+def _is_counted(clause: Clause, match: Match, others: Sequence[Match]) -> bool:
+    """True if the name stands behind `how many`, and no other name between, but one that it is joined to by `and`."""
+    asking = _COUNTED.search(clause.text[: clause.words[match.first].begin])
+    if asking is None or clause.before(match.first) in GROUPING:
+        return False
+    between = [it for it in others if asking.start() < clause.words[it.first].begin and it.last <= match.first]
+    return not between or clause.before(match.first) in ("and", "or")
 
 
 def _names(measure: Measure) -> list[str]:

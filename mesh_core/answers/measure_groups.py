@@ -76,8 +76,8 @@ def _is_grouping(clause: Clause, first: int, found: Mapping[str, None]) -> bool:
     return bool(found) and (place - 1) in clause.used and (before in ("and", "or") or "," in between)
 
 
-def take_names(clause: Clause, name: str, port: Port) -> None:
-    """Names of the port itself mean nothing more than it."""
-    for match in best_matches(clause.words, [*name.split("."), *port.synonyms]):
+def take_names(clause: Clause, names: Sequence[str]) -> None:
+    """Names of the port itself, and of what is joined with it, mean nothing more than it."""
+    for match in best_matches(clause.words, list(names)):
         if clause.is_free(match):
             clause.take(match.first, match.last)

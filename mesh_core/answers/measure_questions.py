@@ -15,6 +15,7 @@ from datetime import date
 from mesh_core.answers.clauses import Clause, clauses_of
 from mesh_core.answers.counting import counts_rows
 from mesh_core.answers.intervals import Interval, intervals_in
+from mesh_core.answers.joins import Join, used_joins, why_not_joined, without_doubles
 from mesh_core.answers.keys import Given, listed_values
 from mesh_core.answers.measure_choice import ASKING, asks_clearly, asks_perhaps, chosen, measure_matches
 from mesh_core.answers.measure_filters import asked_columns, bounds_in, given_in, merged
@@ -71,10 +72,19 @@ class AskedFigures:
     """Why tables that the question may be about give no figure; for those who find nothing else."""
 
 
-def asked_measures(question: str, ports: Mapping[str, Port], *, today: date) -> AskedFigures:
-    """Each figure that is asked for, and what is not clear."""
+def asked_measures(
+    question: str, ports: Mapping[str, Port], *, today: date, joins: Mapping[str, Sequence[Join]] | None = None
+) -> AskedFigures:
+    """Each figure that is asked for, and what is not clear.
+
+    Args:
+        question: As it was asked.
+        ports: What there is, by three-part names, each with the columns of its `joins`.
+        today: What `last month` is told from.
+        joins: The tables that each of the ports refers to.
+    """
     texts = [it for it in clauses_of(question) if it]
-    clauses = [Clause(text, words_of(text), intervals_in(text, today), ports) for text in texts]
+    clauses = [Clause(text, words_of(text), intervals_in(text, today), ports, joins or {}) for text in texts]
     sure = [_read(clause) for clause in clauses]
     found = tuple(it for clause in clauses for it in clause.found)
     unclear = tuple(it for clause in clauses for it in clause.unclear)
@@ -98,6 +108,11 @@ def _read(clause: Clause) -> bool:
         for it in clause.given[name]:
             clause.take(it.first, it.last)
     free = [it for it in matches if clause.is_free(it)]
+    before = set(clause.used)
+    for join in (it for name, joins in clause.joins.items() for it in used_joins(joins, {g.column for g in clause.given[name]})):
+        take_names(clause, join.names)
+    clause.tables = clause.used - before - {place for it in free for place in range(it.first, it.last)}
+    clause.used = before | clause.tables
     is_sure = bool(free) and asks_clearly(clause, free)
     if not is_sure and not (free and asks_perhaps(clause, free)):
         return False
@@ -116,7 +131,7 @@ def _figures(clause: Clause, name: str, measures: Sequence[Measure]) -> None:
     """A query for each period; or what is not clear."""
     for it in (it for others in clause.given.values() for it in others):  # of another port: no filter of this one
         clause.used.difference_update(range(it.first, it.last))
-    clause.used |= clause.figures
+    clause.used = (clause.used - clause.tables) | clause.figures
     if clause.spans is None:
         clause.unclear.append(f"{name} is by calendar: it does not say when a fiscal year begins. Name the months.")
         return
@@ -127,14 +142,19 @@ def _figures(clause: Clause, name: str, measures: Sequence[Measure]) -> None:
     matches = measure_matches(clause)
     given = [it for column in asked_columns(port) for it in given_in(clause, port, column, matches)]
     given += _known_elsewhere(clause, name, given)
+    joins = clause.joins.get(name, ())
+    given = without_doubles(given, joins)
     for it in given:
         clause.take(it.first, it.last)
     query = _limited(clause, port, measures, given)
     apart = both(clause, given) if not query.by and query.share is None else ()
-    take_names(clause, name, port)
+    take_names(clause, [*name.split("."), *port.synonyms])
+    compared = {it.name for it in (*query.only, *([query.share] if query.share else []))} | set(query.by)
+    take_names(clause, [it for join in used_joins(joins, compared) for it in join.names])
     _take_times(clause, port, measures)
     if left := clause.left():
-        clause.unclear.append(left_over(left, name, port, [it.name for it in port.dimensions or port.columns]))
+        why = why_not_joined(left, name, clause.ports, joins)
+        clause.unclear.append(why or left_over(left, name, port, [it.name for it in port.dimensions or port.columns]))
         return
     periods: list[Interval | None] = [it.interval for it in clause.spans]
     for period in periods or [None]:

@@ -7,10 +7,12 @@ Source: ODCS 3.2 `semanticType`; time grains as in the dbt semantic layer.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mesh_core.answers.intervals import Interval
+from mesh_core.answers.joins import Join, joined_table
 from mesh_core.answers.row_conditions import Bound, InvalidMeasure, Values, among, beyond, day_literal, own, value_of
 from mesh_core.contract.model import Port
 from mesh_core.contract.semantic_check import DIALECT
@@ -55,7 +57,7 @@ class MeasureQuery:
     version: int = 0
 
 
-def measure_sql(name: str, port: Port, query: MeasureQuery, *, is_said: bool = False) -> str:
+def measure_sql(name: str, port: Port, query: MeasureQuery, *, is_said: bool = False, joins: Sequence[Join] = ()) -> str:
     """The SELECT that answers the query, in the dialect of governed SQL: the groups' columns, then one for each measure.
 
     Args:
@@ -63,6 +65,7 @@ def measure_sql(name: str, port: Port, query: MeasureQuery, *, is_said: bool = F
         port: What its contract says of it.
         query: What is asked.
         is_said: Times that are cut to a grain come as they are said: a month as `2026-03`, a quarter as `2026-Q1`.
+        joins: Tables whose columns the port has been given (`joins.with_joined`); read are those that the query names.
 
     Raises:
         InvalidMeasure: the port has no such measure or dimension, or the condition cannot be understood.
@@ -82,6 +85,9 @@ def measure_sql(name: str, port: Port, query: MeasureQuery, *, is_said: bool = F
     if query.period is not None:
         conditions += [_within(it, query.period) for it in _times(port, measures)]
     built = exp.select(*columns).from_(table_of(name, query.version))
+    compared = {it.name for it in (*query.only, *([query.share] if query.share else []))}
+    for join in joins:
+        built = joined_table(built, join, compared=compared, grouped=query.by)
     built = built.where(*conditions) if conditions else built
     if groups:
         places = [exp.Literal.number(place) for place in range(1, len(groups) + 1)]

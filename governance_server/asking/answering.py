@@ -16,6 +16,7 @@ from governance_server.asking.evidence import Asking, Evidence, Readers, compute
 from governance_server.asking.personal import known_about
 from governance_server.asking.recommending import recommended
 from governance_server.asking.scope import Scope, find_scope
+from governance_server.asking.withheld import opened_by_purposes
 from governance_server.asking.writing import EXTRACTIVE, Writer, WriterFailed
 from mesh_core.answers.answer import Answer, Citation, Figure, Sentence, Stage
 from mesh_core.answers.sources import Cited
@@ -107,6 +108,7 @@ class Answering:
         with timing.spent("computing"):
             _compute(evidence)
             evidence.recommendation = recommended(evidence)
+            evidence.notices += opened_by_purposes(evidence) if evidence.recommendation is None else []
         yield timing.stage("computing")
         yield Begun("writing")
         cited = Cited(evidence.sources)

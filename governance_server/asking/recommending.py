@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from governance_server.asking.evidence import Evidence
 from governance_server.asking.scope import unread_tables
+from governance_server.asking.withheld import how_to_read
 from governance_server.rules.errors import GovernanceError
 from mesh_core.answers.answer import Citation, Recommendation
 from mesh_core.answers.facts import Fact, facts_of_all, facts_of_some, unknown_choices
@@ -87,5 +88,4 @@ def _missing(evidence: Evidence, unread: Mapping[str, Port]) -> Iterator[str]:
     asking = evidence.asking
     purpose = f" for the purpose {asking.purpose}" if asking.purpose else " without a purpose"
     for words in matching_ports(asking.question, unread):
-        product = ".".join(words.split(" ")[0].split(".")[:2])
-        yield f"{words}: you may not read it{purpose}. Ask for it: mesh request {product}"
+        yield f"{words}: you may not read it{purpose}. {how_to_read(evidence, words.split(' ')[0])}"

@@ -9,6 +9,7 @@ from collections.abc import Collection, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from functools import lru_cache
+from itertools import islice
 from typing import TYPE_CHECKING
 
 from domainmesh.v1 import product_pb2
@@ -155,23 +156,29 @@ def _is_for(backend: Backend, product: product_pb2.Product, purpose: str) -> boo
     return contract is None or permits_personalisation(contract.custom_properties, purposes)
 
 
-def unread_tables(backend: Backend, caller: Caller, scope: Scope, *, purpose: str, columns: Collection[str]) -> dict[str, Port]:
+def unread_tables(
+    backend: Backend, caller: Caller, scope: Scope, *, purpose: str, columns: Collection[str] = (), question: str = ""
+) -> dict[str, Port]:
     """What contracts say of the tables that the caller may know of, and may read neither for the purpose nor for none.
 
-    Only tables that have one of the columns, and so many: a large mesh has contracts by the thousand.
+    Only tables that have one of the columns, if any are named, and so many of those that share most words with the question: a
+    large mesh has contracts by the thousand.
     """
-    policy, readable = backend.policy, scope.versions()
+    policy, readable, asked = backend.policy, scope.versions(), words(question)
     with policy.pinned():
         visible = policy.visibility(caller)
         known = [
-            (port.name, product.version)
+            (port, product.version)
             for product in policy.facts().products.values()
             for port in (product.ports if product.version else ())
             if port.kind == product_pb2.PORT_KIND_TABLE and not port.is_quarantine and port.name not in readable
-            if any(column.name in columns for column in port.columns) and visible.allows(port.name)
-            if look(backend, caller, port.name, purpose) is None
-        ][:_MOST_UNREAD]
-    found = ((name, _defined(backend, name, version)) for name, version in known)
+            if not columns or any(column.name in columns for column in port.columns)
+            if visible.allows(port.name)
+        ]
+        known.sort(key=lambda it: (-len(asked & _words(it[0])), it[0].name))
+        unread = (it for it in known if look(backend, caller, it[0].name, purpose) is None)
+        withheld = list(islice(unread, _MOST_UNREAD))
+    found = ((port.name, _defined(backend, port.name, version)) for port, version in withheld)
     return {name: defined[1] for name, defined in found if defined is not None}
 
 

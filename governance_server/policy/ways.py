@@ -19,7 +19,7 @@ from governance_server.rules.policy_rows import ANY, Rule, domain_of
 from governance_server.rules.sights import Sight, compare
 from mesh_core.names import column_object
 
-__all__ = ["Way", "WayKind", "column_reasons", "ways_of"]
+__all__ = ["Way", "WayKind", "column_reasons", "purpose_to_state", "ways_of"]
 
 _MOST_PURPOSES = 20
 
@@ -63,6 +63,11 @@ def ways_of(audience: Audience, name: str, port: str, purpose: str) -> list[Way]
     return list(_Ways(audience, name, port, purpose).find())
 
 
+def purpose_to_state(audience: Audience, name: str, port: str, purpose: str) -> Way | None:
+    """The first purpose that the principal may state to see more of the port; None if there is none."""
+    return next(_Ways(audience, name, port, purpose).to_state(), None)
+
+
 class _Ways:
     """One principal at one port, for one purpose."""
 
@@ -75,7 +80,7 @@ class _Ways:
         self._mine = [rule for rule in self._rules.rules if rule.sub in subjects]
 
     def find(self) -> Iterator[Way]:
-        stated = {way.purpose: way for way in self._to_state()}
+        stated = {way.purpose: way for way in self.to_state()}
         yield from stated.values()
         yield from (way for way in self._to_be_assigned() if way.purpose not in stated)
         yield from self._in_time()
@@ -88,7 +93,8 @@ class _Ways:
             return None
         return tuple(change.name for change in difference.columns if change.gain > 0)
 
-    def _to_state(self) -> Iterator[Way]:
+    def to_state(self) -> Iterator[Way]:
+        """Purposes that it may state."""
         for view in self._audience.views(self._name, self._port, self._audience.purposes(self._name)):
             if self._purpose in view.purposes or (columns := self._more(view.sight)) is None:
                 continue

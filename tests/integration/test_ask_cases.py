@@ -77,6 +77,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
             column("posted_on", "date", synonyms=[{"synonym": "posting"}]), column("state", enum=listed("moving", "returned")),
         ]  # fmt: skip
         pia.domain("post").product("log", contract("post.log", parcels=parcels)).publish(parcels=PARCELS, progress=False)
+        pia.sql(
+            "SELECT count(*) FROM post.log.parcels", timeout_seconds=50
+        )  # the engine is loaded, so that no answer waits for it
         yield running
     running.stop()
 
@@ -117,6 +120,12 @@ def test_a_caveat_is_not_given_again_to_who_may_not_read_its_row_any_more(server
         assert (again.caveats, "already" in str(again)) == ((), False)
 
 
+def missing(answer: Any) -> tuple[str, ...]:
+    recommendation = answer.recommendation
+    assert recommendation is not None
+    return tuple(recommendation.missing)
+
+
 def verdicts(answer: Any) -> dict[str, str]:
     return {it.rule: str(it.verdict) for it in answer.recommendation.findings}
 
@@ -142,3 +151,39 @@ def test_whose_a_row_is_is_not_told_to_who_sees_it_masked(server: RunningServer,
         assert "cannot be told from what you may read" in answer.caveats[0].text
         assert verdicts(answer)["Gold senders have 200 days."] == "open"
     assert answers[0].caveats[0].text == answers[1].caveats[0].text.replace("P-0002", "P-0001")
+
+
+def test_a_purpose_that_is_held_and_opens_what_is_withheld_is_named(server: RunningServer, pia: Mesh) -> None:
+    case, figure = "May parcel P-0001 be returned?", "How many parcels have the state moving?"
+    with server.user("user:una") as una:
+        pia.grant("user:una", "post.rules")
+        pia.grant("user:una", "post.log", actions=["discover"])
+        for question in (case, figure):
+            assert not any("counter" in it for it in una.ask(question, extractive=True).notices)  # held by nobody
+        pia.grant("user:una", "post.log", actions=["read"], purpose="counter")
+        held = "State the purpose counter, which is held: `--purpose counter`."
+        assert una.ask(case, extractive=True).notices == (
+            f"Withheld without a purpose: post.log.parcels where parcel_no is P-0001. {held}",
+        )
+        (notice,) = [it for it in una.ask(figure, extractive=True).notices if "Withheld" in it]
+        assert "of post.log.parcels, state moving" in notice
+        assert una.ask(case, purpose="counter", extractive=True).notices == ()
+    with server.user("user:vic") as vic:  # may read it for the purpose, and not know of it otherwise
+        pia.grant("user:vic", "post.rules")
+        pia.grant("user:vic", "post.log", actions=["read"], purpose="counter")
+        for question in (case, figure):
+            assert "Withheld" not in str(vic.ask(question, extractive=True).notices)
+
+
+def test_what_is_missing_names_the_purpose_that_opens_it(server: RunningServer, pia: Mesh) -> None:
+    with server.user("user:wes") as wes:
+        for name in ("post.rules", "post.log"):
+            pia.grant("user:wes", name)
+        pia.grant("user:wes", "post.people", actions=["discover"])
+        question = "May parcel P-0001 of sender S-001 be returned?"
+        without = missing(wes.ask(question, extractive=True))
+        told = "post.people.senders where sender_id is S-001: you may not read it without a purpose."
+        assert f"{told} Ask for it: mesh request post.people" in without
+        pia.grant("user:wes", "post.people", actions=["read"], purpose="counter")
+        held = missing(wes.ask(question, extractive=True))
+        assert f"{told} State the purpose counter, which is held: `--purpose counter`" in held

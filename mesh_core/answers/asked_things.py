@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from mesh_core.answers.wording import STOP_WORDS, stem, wording_of
 
-__all__ = ["answers_form", "are_things_absent", "is_strange"]
+__all__ = ["answers_form", "are_things_absent", "is_strange", "strange_stems"]
 
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*|[.,;:?!()]")
 _IS = re.compile(r"\A\W*(?:what|who)(?:['’]s|\s+(?:is|are|was|were))\s+", re.IGNORECASE)
@@ -84,8 +84,13 @@ def is_strange(question: str, known: frozenset[str]) -> bool:
         question: One part of what is asked.
         known: Stems of the words of all passages, and of what stands above them.
     """
+    return bool(strange_stems(question, known))
+
+
+def strange_stems(question: str, known: frozenset[str]) -> frozenset[str]:
+    """The stems of the question's words that carry weight and are like none of these stems."""
     asked = wording_of(question).words - _LIGHT - _AMOUNTS
-    return any(not any(_is_like(word, other) for other in known) for word in asked if len(word) > 2)
+    return frozenset(word for word in asked if len(word) > 2 and not any(_is_like(word, other) for other in known))
 
 
 def _things(question: str) -> Iterator[tuple[str, ...]]:

@@ -16,6 +16,7 @@ from mesh_core.answers.answer import Citation, Finding, Recommendation, Sentence
 from mesh_core.answers.comparing import Case, Compared, Standing, compare
 from mesh_core.answers.conditions import Condition, conditions_in, quantities_in
 from mesh_core.answers.facts import Fact
+from mesh_core.answers.lacking import lacking
 from mesh_core.answers.sentences import said, sentences_of
 from mesh_core.answers.wording import STOP_WORDS, stem, wording_of
 
@@ -136,7 +137,7 @@ def recommend(
     alive = {it.rule.citation.document for it in judged if it.finding.verdict is not Verdict.FAILS}
     demands = [it.text for it in reading.demands if it.citation.document in alive]
     open_demands = [f"Not on record, to be checked: “{text}”" for text in demands]
-    told = [*missing, *wanting, *open_demands[:_MOST_OPEN]]
+    told = [*missing, *lacking(reading.case, citations), *wanting, *open_demands[:_MOST_OPEN]]
     return Recommendation(tuple(it.finding for it in judged), tuple(dict.fromkeys(told)))
 
 

@@ -343,3 +343,26 @@ def test_what_is_asked_for_and_done_already_is_told():
     assert told == [Sentence("Claims 17: cover is already full.", (1,))]
     assert states_reached("May we give claim 17 full cover?", facts()) == []
     assert states_reached("May we give claim 17 full cover?", facts(cover="full", masked=frozenset({"cover"}))) == []
+
+
+@pytest.mark.parametrize(
+    ("question", "unknown"),
+    [
+        ("The insurer wants a subrogation for claim 17. May we pay?", ["insurer", "subrogation"]),
+        ("May we pay claim 17?", []),
+        ("May we pay claim 17 after 20 days, please?", []),
+        ("Is a settlement of claim 17 allowed within the accident period?", ["settlement"]),
+    ],
+)
+def test_words_of_the_question_of_which_no_rule_and_no_row_speaks_are_named(question, unknown):
+    found = recommended("Claims may be paid within 60 days of the accident. Every payment is booked.", question=question)
+    told = [it for it in found.missing if it.startswith("No rule that was found speaks of")]
+    listed = ", ".join(f"“{it}”" for it in unknown)
+    assert told == ([f"No rule that was found speaks of {listed}: whether that changes the case is not told."] if unknown else [])
+
+
+def test_a_sum_in_a_currency_that_is_on_no_record_is_named():
+    rule = "Damage up to USD 800 may be paid without a survey."
+    found = recommended(rule, question="May we pay 300 euro for claim 17?")
+    assert "300 EUR as asked: the sums on record are in USD, and no rate is known between them." in found.missing
+    assert not any("rate" in it for it in recommended(rule, question="May we pay 300 dollars for claim 17?").missing)

@@ -17,7 +17,7 @@ from governance_server.asking.scope import Looked, Scope
 from governance_server.backend import Backend
 from governance_server.caller import Caller
 from governance_server.policy.passage_tags import BoundTags
-from governance_server.rules.errors import AccessDenied, GovernanceError, Invalid, Overloaded, Precondition, Unavailable
+from governance_server.rules.errors import AccessDenied, GovernanceError, Invalid, Overloaded, Precondition, TimeOver, Unavailable
 from governance_server.services.queries import QueriedRows, RowsAsked, SqlService
 from governance_server.services.retrieval import RetrievalService
 from mesh_core.answers.answer import Citation, Figure, Recommendation, Sentence, UsedPort
@@ -231,6 +231,9 @@ def compute_all(evidence: Evidence, queries: Sequence[FigureQuery]) -> None:
             evidence.compute(query)
         except (AccessDenied, Invalid, Precondition) as error:
             _LOG.info("figure left out basis=%s reason=%s", query.basis, type(error).__name__)
+        except TimeOver:
+            evidence.notices.append("Figures are missing: a query took too long. Ask again.")
+            return
         except Overloaded:
             evidence.notices.append("Figures are missing: too many queries ran at once. Ask again.")
             return

@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.util
 import os
 import shutil
+import time
 from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
@@ -20,6 +21,8 @@ _FEWEST_CONFIDENCE = 30
 _SURE, _BETTER = 80, 8
 """Less sure than this, a picture is turned and read again; what is read then must be so much surer."""
 _PAGE_SECONDS = 60
+_TURNING_SECONDS = 30
+"""A picture is turned no more when it took this long: all of it must end before its reader is taken to stand still."""
 _MOST_PIXELS = 120_000_000
 _TIP = "install the extra `ocr` (domain-mesh[ocr]) and the program tesseract to have its text recognised"
 
@@ -38,7 +41,7 @@ def is_available() -> bool:
     return importlib.util.find_spec("pytesseract") is not None and shutil.which("tesseract") is not None
 
 
-def recognise(picture: Any) -> Recognition | None:  # noqa: ANN401  (a PIL image)
+def recognise(picture: Any, *, clock: Callable[[], float] = time.monotonic) -> Recognition | None:  # noqa: ANN401  (a PIL image)
     """What stands in the picture, whichever way up; None if recognition is not installed or nothing was recognised.
 
     Raises:
@@ -46,16 +49,14 @@ def recognise(picture: Any) -> Recognition | None:  # noqa: ANN401  (a PIL image
     """
     if not is_available():
         return None
-    found = _read(picture)
-    if found is not None and found.confidence >= _SURE:
-        return found
-    turned = (_read(picture.rotate(degrees, expand=True)) for degrees in (90, 180, 270))
-    best = found
-    for it in turned:
+    until = clock() + _TURNING_SECONDS
+    best = _read(picture)
+    for degrees in (90, 180, 270):
+        if clock() >= until or (best is not None and best.confidence >= _SURE):
+            break
+        it = _read(picture.rotate(degrees, expand=True))
         if it is not None and (best is None or it.confidence > best.confidence + _BETTER):
             best = it
-        if best is not None and best.confidence >= _SURE:
-            break
     return best
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from domain_sdk.extraction.extracted import Extracted, Page, Unreadable
 from domain_sdk.extraction.ocr import Recognition, recognise
+from domain_sdk.extraction.pdf_comments import read_comments
 from domain_sdk.extraction.pdf_layout import Line, page_markdown, split_lines
 from domain_sdk.extraction.pdf_places import PaperChar, placed, upright
 
@@ -61,14 +62,15 @@ def _why(message: str) -> str:
 
 def _read(document: Any, on_page: Callable[[int, int], None]) -> Extracted:  # noqa: ANN401  (pypdfium2 ships no types)
     count = len(document)
-    body_size, edges, looked_at = _looks(document, count)
+    comments: dict[int, list[str]] = {}
+    body_size, edges, looked_at = _looks(document, count, comments)
     text, tables = "", 0
     parts: list[str] = []
     pages: list[Page] = []
     empty: list[int] = []
     length = 0
     for number in range(1, count + 1):
-        page = _shown_page(document, number - 1)
+        page = _shown_page(document, number - 1, comments)
         try:
             lines = looked_at.pop(number - 1, None) or _lines(page)
             text, found, recognition = _page_text(page, lines, body_size, edges if number > 1 else None)
@@ -76,6 +78,7 @@ def _read(document: Any, on_page: Callable[[int, int], None]) -> Extracted:  # n
                 empty.append(number)
         finally:
             page.close()
+        text = "\n\n".join(filter(None, (text, *comments.get(number - 1, ()))))
         if parts and text:
             parts.append("\n\n")
             length += 2
@@ -105,12 +108,15 @@ def _page_text(
     return recognition.text, 0, recognition
 
 
-def _shown_page(document: Any, index: int) -> Any:  # noqa: ANN401
-    """The page as it is printed: with the values of its form and the notes that stand on it."""
+def _shown_page(document: Any, index: int, comments: dict[int, list[str]]) -> Any:  # noqa: ANN401
+    """The page as it is printed: with the values of its form and the notes that stand on it; `comments` has what does not."""
     import pypdfium2.raw as pdfium
 
     page = document[index]
-    if pdfium.FPDFPage_GetAnnotCount(page.raw) and pdfium.FPDFPage_Flatten(page.raw, 0) == pdfium.FLATTEN_SUCCESS:
+    if not pdfium.FPDFPage_GetAnnotCount(page.raw):
+        return page
+    comments.setdefault(index, read_comments(page))  # a flat page has none
+    if pdfium.FPDFPage_Flatten(page.raw, 0) == pdfium.FLATTEN_SUCCESS:
         page.close()  # its text is that of before
         page = document[index]
     return page
@@ -188,14 +194,18 @@ def _is_bold(handle: Any, index: int, name: ctypes.Array[ctypes.c_char]) -> bool
     return b"bold" in name.value.lower() or b"black" in name.value.lower()
 
 
-def _looks(document: Any, count: int) -> tuple[float, frozenset[str], dict[int, list[Line]]]:  # noqa: ANN401
+def _looks(
+    document: Any,  # noqa: ANN401
+    count: int,
+    comments: dict[int, list[str]],
+) -> tuple[float, frozenset[str], dict[int, list[Line]]]:
     """The height of running text, the lines at the edges of pages that come again and again, the lines of the sampled pages."""
     sizes: Counter[float] = Counter()
     edges: Counter[str] = Counter()
     looked_at: dict[int, list[Line]] = {}
     sampled = sorted({round(index * (count - 1) / max(1, _SAMPLE_PAGES - 1)) for index in range(min(count, _SAMPLE_PAGES))})
     for index in sampled:
-        page = _shown_page(document, index)
+        page = _shown_page(document, index, comments)
         try:
             lines = looked_at[index] = _lines(page)
         finally:

@@ -142,3 +142,24 @@ def test_pictures_are_read_whichever_way_up_and_of_every_usual_kind(tmp_path: Pa
             picture.save(tmp_path / name)
     (document,) = read_documents(tmp_path)
     assert "PUMP IS OLD" in document.text
+
+
+def test_comments_on_a_page_are_read_and_marked(tmp_path: Path) -> None:
+    notes = (
+        b"<< /Type /Annot /Subtype /Text /Rect [10 10 30 30] /T (Ana) /Contents (Is this\n still right?) >>",
+        b"<< /Type /Annot /Subtype /Highlight /Rect [72 700 200 712] /Contents <FEFF004F2019004B> "
+        b"/QuadPoints [72 712 200 712 72 700 200 700] >>",
+        b"<< /Type /Annot /Subtype /Text /Rect [50 10 70 30] /F 2 /Contents (nobody sees it) >>",
+        b"<< /Type /Annot /Subtype /Link /Rect [72 700 200 712] /Contents (a link) >>",
+    )
+    document = written(
+        tmp_path / "a.pdf",
+        b"BT /F1 12 Tf 72 700 Td (The rate is fixed at three percent.) Tj ET",
+        page=b"/Annots [6 0 R 7 0 R 8 0 R 9 0 R] ",
+        more=notes,
+    )
+    assert document.text.split("\n\n") == [
+        "The rate is fixed at three percent.",
+        "Comment by Ana: Is this still right?",
+        "Comment: O\u2019K",
+    ]

@@ -17,7 +17,7 @@ from mesh_core.vectors.fusion import fused_order
 from mesh_core.vectors.identifiers import attribute_field, collection_identifier
 from mesh_core.vectors.passages import Passage, tag_set
 from mesh_core.vectors.scopes import allowed_tag_sets
-from mesh_core.vectors.staging import NewRow, Row, stage, unstage
+from mesh_core.vectors.staging import NewRow, Row, reopen, stage
 from mesh_core.vectors.store import OPEN, AllowedScope, StageResult, StagingConflict
 
 
@@ -88,7 +88,7 @@ def test_every_version_stays_what_was_staged_whatever_crashed_in_between(
             rows.budget = 10**9
             assert all(_texts(rows, earlier) == content for earlier, content in history.items())
         if event == "repair":
-            unstage(rows, collection="c", version=version)
+            rows.delete(reopen(rows, collection="c", version=version))
             assert version == 1 or _texts(rows, version) == history[version - 1]
         staged = [stage(rows, collection="c", version=version, passages=[passage(*i) for i in wanted.items()]) for _ in range(2)]
         previous = history.get(version - 1, {})

@@ -87,7 +87,7 @@ def publish(
             release = handle.publish(given, run_id=run_id, **how)
         except KeyboardInterrupt:
             raise Interruption(
-                f"`mesh show {product}` says which version is served; run it again: documents that were read are not read again."
+                f"`mesh show {product}` says which version is served; run it again: documents that were embedded are kept."
             ) from None
     answer(release, lambda: _release(release), as_json=as_json)
 

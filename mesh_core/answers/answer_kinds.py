@@ -7,36 +7,55 @@ day, dates and years are no counts. Lengths of time (`how many days`) are not of
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 
 from mesh_core.answers.number_words import COUNT, MONTH
 from mesh_core.answers.wording import STOP_WORDS, stem
 
-__all__ = ["answers_kind", "lacks_count"]
+__all__ = ["answers_kind", "lacks_amount", "lacks_count"]
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _LEAD = r"\A\W*(?:(?:and|or|so|but|also|then|if so|(?:if|when|once|after|before)\b[^,?]*,)\s*)*"
 _BEFORE = r"(?:(?:for|in|at|on|to|after|from|by|within|until|till|since|above|below|over|under|up to|with|as of)\s+)?"
 _UNIT = r"(?:day|week|month|year|hour|minute|quarter)s?\b"
 _REPEATED = r"\b(?:every|each|daily|weekly|monthly|quarterly|annual\w*|yearly|always|never)\b"
-_SUMS = r"price|cost|rate|fee|cap|limit|amount|salary|allowance|budget|percentage|share|value|sum|threshold|maximum|minimum"
+_SUMS = (
+    r"(?:price|cost|rate|fee|cap|limit|amount|salary|allowance|budget|percentage|share|value|sum|threshold|maximum|minimum|pay|wage|"
+    r"bonus|rent|turnover|revenue|deposit|discount|fine|penalty|excess|surcharge)\b"
+    r"(?=\s*\W*\Z|,|\s+(?:of|for|per|in|on|at|to|from|with|by|when|if|that|which|who|a|an|each|every|we|i|you|is|are|was|were|do|does|can)\b)"
+)
+"""What is counted in money or percent, where it is asked for itself and not for something about it: no `salary review`."""
 _DAYS = rf"\b(?:(?:{MONTH})|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b"
 _MOMENTS = r"\b(?:before|after|until|once|when|soon|beginning|end|start|within|prior|during|upon|immediately)\b"
 _SOMEBODY = r"\b(?:you|anyone|everyone|people|staff|team|\w+(?:er|or|ors|ers|ee|ees|ist|ian|ant|ent))\b"
-_KINDS = (
+_CLOCK = r"\d{1,2}[:.]\d\d|\d\s?[ap]\.?m\b|\b(?:noon|midnight|o['’]clock)\b"
+_AMOUNTS = (
     (
-        rf"how (?:long|old|soon|fast|quickly|late|early)\b|(?:how many|what number of) {_UNIT}",
-        rf"(?i){COUNT}[\s-]+(?:\w+[\s-]+){{0,2}}{_UNIT}",
+        rf"how (?:long|old|soon|fast|quickly|late|early)\b|(?:how many|what number of) {_UNIT}|"
+        r"(?:what|which)(?:['’]s)?(?: \w+){0,4}? (?:period|length|duration)\b",
+        rf"(?i)(?:{COUNT}[\s-]+(?:\w+(?:['’]s)?[\s-]+){{0,2}}|\ban? )[(\[]?{_UNIT}|{_CLOCK}|"
+        r"\b(?:until|till|as long as|immediately)\b",
     ),
     (r"how (?:many|often)\b", rf"(?i){COUNT}|{_REPEATED}"),
     (
-        rf"how (?:much|large|big|high)\b|(?:what|which)(?:['’]s)?(?: \w+){{0,3}}? (?:{_SUMS})\b",
-        rf"(?i){COUNT}|%|\b(?:percent|free|nothing)\b",
+        rf"how (?:much|large|big|high)\b|(?:what|which)(?:['’]s)?(?: \w+){{0,3}}? {_SUMS}",
+        rf"(?i){COUNT}|%|\b(?:percent|free|nothing|all|full)\b|\ban? {_UNIT}",
     ),
+    (r"(?:what|which) time\b", rf"(?i){_CLOCK}|{_MOMENTS}"),
+)
+_KINDS = (
+    *_AMOUNTS,
     (r"when\b|(?:what|which) (?:date|day|month|months|year|time)\b", rf"(?i)\d|{_DAYS}|{_MOMENTS}|{_REPEATED}"),
     (r"who(?:m|se)?\b", rf"(?<=[a-z,;:(] )[A-Z][a-z]+|\b[A-Z]{{2,}}\b|@|{_SOMEBODY}"),
 )
 """What is asked, and what the sentence must have."""
 _COMPILED = tuple((re.compile(_LEAD + _BEFORE + asks, re.IGNORECASE), re.compile(has)) for asks, has in _KINDS)
+_PLACES = re.compile(
+    r"\b(?:day|week|month|year|step|page|section|clause|chapter|grade|level|version|part|phase|band|no\.) \d+\b|"
+    r"\bonce (?!an?\b|per\b|every\b|in\b)",
+    re.IGNORECASE,
+)
+"""Numbers that say which, and not how much; and `once` where it is no number."""
 _HOW_MANY = re.compile(
     r"\A\W*(?:(?:and|or|so|but|also|then)\s+)*(?:(?:in|for|at|on|to|from|with)\s+)?"
     r"(?:how many|what(?:['’]s| is| was)? the number of|what number of)\s+(?P<thing>[^?,;]*)",
@@ -62,11 +81,18 @@ def answers_kind(question: str, sentence: str) -> bool:
 
     Also if the question asks for none of these.
     """
+    return _has(question, sentence, _COMPILED)
+
+
+def lacks_amount(question: str, sentence: str) -> bool:
+    """True if the question asks for a time, a number or a sum, and the sentence, with the items that it leads to, holds none."""
+    return not _has(question, sentence, _COMPILED[: len(_AMOUNTS)])
+
+
+def _has(question: str, sentence: str, kinds: Sequence[tuple[re.Pattern[str], re.Pattern[str]]]) -> bool:
     last = _last(question)
-    for asks, has in _COMPILED:
-        if asks.search(last):
-            return has.search(sentence) is not None
-    return True
+    has = next((has for asks, has in kinds if asks.search(last)), None)
+    return has is None or has.search(_PLACES.sub(" ", sentence)) is not None
 
 
 def lacks_count(question: str, sentence: str, around: str = "") -> bool:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["asked_parts", "parts_by_ask"]
+__all__ = ["asked_parts", "parts_by_ask", "told_and_asked"]
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _ASKS = (
@@ -47,3 +47,9 @@ def parts_by_ask(question: str) -> dict[str, list[str]]:
 def _with(before: str, part: str) -> list[str]:
     alone = [part] if len(part.split()) >= _LEAST_WORDS else []
     return [f"{before} {part}", *alone] if before else alone
+
+
+def told_and_asked(part: str) -> tuple[str, str]:
+    """What the part tells first, empty if nothing, and the sentence that asks."""
+    *told, asks = _SENTENCE.split(part.strip())
+    return " ".join(told), asks

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 
 from mesh_core.answers.wording import STOP_WORDS, stem, wording_of
 
-__all__ = ["answers_form", "are_things_absent", "is_strange", "strange_stems"]
+__all__ = ["answers_form", "are_things_absent", "is_word_absent", "strange_stems"]
 
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*|[.,;:?!()]")
 _IS = re.compile(r"\A\W*(?:what|who)(?:['’]s|\s+(?:is|are|was|were))\s+", re.IGNORECASE)
@@ -36,7 +36,8 @@ _AMOUNTS = frozenset(
     for word in _LISTED.findall(
         """amount cap cost date day deadline fee hour length level limit maximum minimum month most number percentage period price
         rate rule share size sum threshold time total value week year way kind sort type thing process procedure policy best right
-        difference reason purpose answer steps next first last name paperwork document information details"""
+        difference reason purpose answer tool app application
+        software system platform website site steps next first last name paperwork document information details"""
     )
 )
 """Words that no answer needs to have."""
@@ -47,10 +48,18 @@ _LIGHT = frozenset(
         find show see tell ask say pay work put hold move want try call come back soon new old still ever else someone
         something anyone anything everyone two three one once way thing person people company agency employee staff job really
         actually different another same next own big large small high low good well allowed possible get buy send receive
-        return turn fill hand sign change set help let what"""
+        return turn fill hand sign change set help let what during whether hear wait happen join mean quickly early late advance
+        normally usually exactly offer provide count exist involve rather instead elsewhere longer"""
     )
 )
 """Words that any answer may say otherwise."""
+_FORMS = """pay paid, send sent, lose lost, win won, hold held, keep kept, give gave given, take took taken, begin began begun,
+    buy bought, bring brought, choose chose chosen, come came, drive drove driven, fly flew flown, get got gotten, leave left,
+    lend lent, make made, meet met, sell sold, speak spoke spoken, spend spent, steal stole stolen, teach taught, tell told,
+    think thought, write wrote written, break broke broken, child children, person people"""
+_IRREGULAR = {stem(form): stem(every.split()[0]) for every in _FORMS.split(",") for form in every.split()[1:]}
+"""Forms of words by the one form that they are compared in."""
+_YEAR = re.compile(r"(?:19|20)\d\d")
 _COMMON = 5
 """Words that begin with so many of the same letters are taken for one: `insurer`, `insurance`."""
 _YES_NO = re.compile(
@@ -75,22 +84,24 @@ def are_things_absent(question: str, known: frozenset[str]) -> bool:
     return any(not any(_is_like(word, other) for word in thing for other in known) for thing in _things(question))
 
 
-def is_strange(question: str, known: frozenset[str]) -> bool:
-    """True if a word of the question that carries weight stands in none of the passages that were found for it.
+def is_word_absent(question: str, known: frozenset[str]) -> bool:
+    """True if a word of the question that carries weight, or a year, is called nothing like it in the passage.
 
-    Passages are found by their words, too: what stands in none of them hardly stands anywhere.
+    Passages about the same thing answer `how many days of leave` and not how many a contractor has.
 
     Args:
-        question: One part of what is asked.
-        known: Stems of the words of all passages, and of what stands above them.
+        question: One part of what is asked, or what is told before it.
+        known: Stems of the words of the passage and of what stands above it, and its numbers.
     """
-    return bool(strange_stems(question, known))
+    years = {it for it in wording_of(question).numbers if _YEAR.fullmatch(it)}
+    return not years <= known or bool(strange_stems(question, known))
 
 
 def strange_stems(question: str, known: frozenset[str]) -> frozenset[str]:
     """The stems of the question's words that carry weight and are like none of these stems."""
-    asked = wording_of(question).words - _LIGHT - _AMOUNTS
-    return frozenset(word for word in asked if len(word) > 2 and not any(_is_like(word, other) for other in known))
+    asked = {word for word in wording_of(question).words if len(word) > 2 and "'" not in word}
+    weighty = {word for word in asked if _IRREGULAR.get(word, word) not in _LIGHT | _AMOUNTS}
+    return frozenset(word for word in weighty if not any(_is_like(word, other) for other in known))
 
 
 def _things(question: str) -> Iterator[tuple[str, ...]]:
@@ -123,6 +134,7 @@ def _stems(words: list[str]) -> tuple[str, ...]:
 
 
 def _is_like(one: str, other: str) -> bool:
+    one, other = _IRREGULAR.get(one, one), _IRREGULAR.get(other, other)
     return one == other or (len(one) >= _COMMON and one[:_COMMON] == other[:_COMMON])
 
 

@@ -13,13 +13,18 @@ from mesh_core.answers.answer import Citation, Span
 from mesh_core.answers.sentences import said, sentences_of
 from mesh_core.answers.wording import Wording, wording_of
 
-__all__ = ["Candidate", "are_alike", "candidates_in", "is_row", "items_behind", "nearest"]
+__all__ = ["Candidate", "are_alike", "candidates_in", "in_context", "is_row", "items_behind", "nearest"]
 
 _MOST_CANDIDATES = 24
 """So many sentences are compared by meaning: each costs a run of the model."""
 _ALIKE = 0.7
 _MOST_ITEMS = 5
 _ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s")
+_POINTS_BACK = re.compile(
+    r"(?:this|these|those|they|it|he|she|such|for (?:example|instance)|however|otherwise|in (?:this|that|such|these|those)|"
+    r"then|also|after that|if (?:so|not))\b",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,13 +60,46 @@ def candidates_in(citation: Citation) -> Iterator[Candidate]:
             yield Candidate(citation, span, text, around, wording, above_words, known)
 
 
-def items_behind(candidate: Candidate) -> Iterator[Candidate]:
-    """The items of the list that the sentence leads to."""
+def items_behind(candidate: Candidate) -> list[Candidate]:
+    """The items of the list that the sentence leads to, at most five; none if it leads to none."""
+    if not candidate.text.endswith(":"):
+        return []
     text = candidate.citation.text
     behind = [span for span in sentences_of(text) if span.start >= candidate.span.end]
-    items = takewhile(lambda span: _ITEM.match(text, text.rfind("\n", 0, span.start) + 1), behind)
-    for span in islice(items, _MOST_ITEMS):
-        yield replace(candidate, span=span, text=said(text[span.start : span.end]))
+    items = takewhile(lambda span: _is_item(text, span), behind)
+    return [_at(candidate, span) for span in islice(items, _MOST_ITEMS)]
+
+
+def in_context(candidate: Candidate) -> list[Candidate]:
+    """The sentence with what it cannot be understood without, in order.
+
+    That are the items that it leads to, what its list hangs on, with the other items if there are few, or what it points back to
+    (`These are …`, `For example …`).
+    """
+    if items := items_behind(candidate):
+        return [candidate, *items]
+    text, spans = candidate.citation.text, sentences_of(candidate.citation.text)
+    place = spans.index(candidate.span)
+    if _ITEM.match(text, candidate.span.start):
+        first = place
+        while first and _is_item(text, spans[first]):
+            first -= 1
+        lead = _at(candidate, spans[first])
+        items = items_behind(lead)
+        return [lead, *items] if candidate.span in [it.span for it in items] else [lead, candidate] if items else [candidate]
+    before = spans[place - 1] if place else candidate.span
+    if place and _POINTS_BACK.match(candidate.text) and not re.search(r"\n\s*\n", text[before.end : candidate.span.start]):
+        return [_at(candidate, before), candidate]
+    return [candidate]
+
+
+def _at(candidate: Candidate, span: Span) -> Candidate:
+    """Another sentence of its passage."""
+    return replace(candidate, span=span, text=said(candidate.citation.text[span.start : span.end]))
+
+
+def _is_item(text: str, span: Span) -> bool:
+    return _ITEM.match(text, text.rfind("\n", 0, span.start) + 1) is not None
 
 
 def nearest(question: str, candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -3,9 +3,9 @@
 Two things are judged apart. *Which* sentence answers a part of the question: by meaning (its vector beside the question's, alone
 and with its neighbours), by words (how much of what is asked stands in it, in its passage or in the headings above it), and by
 whether it holds the kind of thing that is asked for. *Whether* it answers at all: by its meaning, as words are shared with a page
-about the same thing, too; but where hardly a word of the question stands there, what it asks for by name does not, or a word of
-it stands in no passage at all, more of it is wanted. Nothing is said if no sentence is good enough: a wrong passage read out is
-worse than none.
+about the same thing, too; but where hardly a word of the question stands there, a word with weight or what it asks for by name
+does not, or the time, number or sum that is asked for is missing, much more is wanted. Nothing is said if no sentence is good
+enough: a wrong passage read out is worse than none. What is said comes with what it cannot be understood without.
 """
 
 from __future__ import annotations
@@ -16,10 +16,10 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from mesh_core.answers.answer import Citation, Sentence, Span
-from mesh_core.answers.answer_kinds import answers_kind, lacks_count
-from mesh_core.answers.asked_parts import asked_parts, parts_by_ask
-from mesh_core.answers.asked_things import answers_form, are_things_absent, is_strange
-from mesh_core.answers.candidates import Candidate, are_alike, candidates_in, is_row, items_behind, nearest
+from mesh_core.answers.answer_kinds import answers_kind, lacks_amount, lacks_count
+from mesh_core.answers.asked_parts import asked_parts, parts_by_ask, told_and_asked
+from mesh_core.answers.asked_things import answers_form, are_things_absent, is_word_absent
+from mesh_core.answers.candidates import Candidate, are_alike, candidates_in, in_context, is_row, items_behind, nearest
 from mesh_core.answers.wording import wording_of
 
 if TYPE_CHECKING:
@@ -40,8 +40,10 @@ _UNKIND = 0.9
 """What is left of a score if the sentence holds nothing of the kind that is asked for."""
 _UNTHINGED = 0.8
 """What is left of a score if nothing there is called what the question asks for."""
-_STRANGE = 0.9
-"""What is left of a score if a word of the question stands in no passage at all."""
+_UNAMOUNTED = 0.65
+"""What is left of a score if a time, a number or a sum is asked for, and there is none."""
+_ABSENT, _UNTOLD = 0.65, 0.8
+"""What is left of a score if a word that carries weight is not in the passage: one of what is asked, one that is told first."""
 _NEAR = 0.9
 """What a further sentence must reach of the best one's score."""
 _DOUBT, _SHARED = 0.35, 0.3
@@ -85,7 +87,6 @@ def extract(question: str, citations: Sequence[Citation], embedder: Embedder) ->
         EmbedderUnavailable: as `Embedder.embed` does.
     """
     every = [candidate for citation in citations for candidate in candidates_in(citation)]
-    known = frozenset().union(*(it.known for it in every))
     candidates = nearest(question, every)
     if not candidates:
         return Extract()
@@ -97,9 +98,8 @@ def extract(question: str, citations: Sequence[Citation], embedder: Embedder) ->
     chosen: list[Candidate] = []
     answered: set[str] = set()
     for number, part in enumerate(parts):
-        left = _STRANGE if is_strange(part, known) else 1.0
         scored = [
-            _scored(part, candidates[place], left * (float(alone[place, number]) + float(around[row, number])) / 2)
+            _scored(part, candidates[place], (float(alone[place, number]) + float(around[row, number])) / 2)
             for row, place in enumerate(first)
         ]
         good = _good(scored)
@@ -108,17 +108,10 @@ def extract(question: str, citations: Sequence[Citation], embedder: Embedder) ->
             if len(chosen) < _MOST_SENTENCES and not any(are_alike(it.wording, other.wording) for other in chosen):
                 chosen.append(it)
     chosen = _without_other_rows(question, chosen)
-    said_once = {(it.citation.number, it.span) for it in chosen}
-    items = [
-        item
-        for it in chosen
-        if it.text.endswith(":")
-        for item in items_behind(it)
-        if (item.citation.number, item.span) not in said_once
-    ]
+    told = {(it.citation.number, it.span): it for one in chosen for it in in_context(one)}
     asks = parts_by_ask(question).items()
     unanswered = tuple(ask.rstrip("?") for ask, looked_for in asks if looked_for and answered.isdisjoint(looked_for))
-    return Extract(tuple(_sentence(it) for it in (*chosen, *items)), unanswered)
+    return Extract(tuple(map(_sentence, told.values())), unanswered)
 
 
 def _without_other_rows(question: str, chosen: Sequence[Candidate]) -> list[Candidate]:
@@ -144,6 +137,7 @@ def _best_places(alone: Vectors, candidates: Sequence[Candidate]) -> list[int]:
 def _scored(part: str, candidate: Candidate, near: float) -> _Scored:
     if lacks_count(part, candidate.text, f"{candidate.citation.section} {candidate.citation.text}" if is_row(candidate) else ""):
         return _Scored(candidate, 0.0, 0.0)
+    told, asks = told_and_asked(part)
     is_kind = answers_kind(part, candidate.text)
     asked = wording_of(part)
     wanted = asked.words | asked.numbers
@@ -153,7 +147,10 @@ def _scored(part: str, candidate: Candidate, near: float) -> _Scored:
     lacks = (
         (not _is_named(_names_in(part), candidate), _UNNAMED),
         (not is_kind, _UNKIND),
+        (lacks_amount(part, " ".join(it.text for it in (candidate, *items_behind(candidate)))), _UNAMOUNTED),
         (are_things_absent(part, candidate.known), _UNTHINGED),
+        (is_word_absent(asks, candidate.known), _ABSENT),
+        (is_word_absent(told, candidate.known), _UNTOLD),
     )
     meaning = (near - doubt + trust) * math.prod(left for is_lacking, left in lacks if is_lacking)
     form = _FORM * answers_form(part, candidate.text)

@@ -248,7 +248,14 @@ def test_questions_are_answered_from_their_pages_or_declined(handbook: Handbook)
     lines = [json.loads(line) for line in shared_data("handbook_questions.jsonl").read_text().splitlines()]
     told = [(handbook.owner.ask(it["question"]), it["evidence"]) for it in lines]
     unanswerable = [answer for answer, evidence in told if not evidence]
-    answered = [answer for answer, evidence in told if evidence and answer.is_found]
+    answered = [(answer, evidence) for answer, evidence in told if evidence and answer.is_found]
+    right_pages = [
+        answer
+        for answer, evidence in answered
+        if {f"pages/{it.document}" for it in answer.citations} & {it["document"] for it in evidence}
+    ]
     assert sum(not it.is_found for it in unanswerable) >= 0.9 * len(unanswerable)
-    assert len(answered) >= 0.25 * (len(lines) - len(unanswerable))  # by extraction only: many ask in none of the page's words
-    assert all(sentence.sources for answer in answered for sentence in answer.sentences)
+    # by extraction only: nearly all ask in none of the page's words, and a wrong passage read out is worse than none
+    assert len(answered) >= 0.2 * (len(lines) - len(unanswerable))
+    assert len(right_pages) >= 0.5 * len(answered)
+    assert all(sentence.sources for answer, _ in answered for sentence in answer.sentences)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mesh_core.answers.answer_kinds import answers_kind, lacks_count
+from mesh_core.answers.answer_kinds import answers_kind, lacks_amount, lacks_count
 
 
 @pytest.mark.parametrize(
@@ -40,3 +40,35 @@ def test_a_count_is_asked_for_behind_what_is_told_too():
 
 def test_a_word_that_begins_like_a_month_beside_a_number_is_no_date():
     assert not lacks_count("How many stalls are there?", "Behind the market 12 stalls are open.")
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("How much is the budget for a desk?", "You get a budget for a desk from day 1."),
+        ("What is the price of a bicycle?", "Bicycles are sold once you have a card."),
+        ("What is the notice period?", "Your last day follows from your notice period."),
+        ("What time does the hall close?", "The hall stands in 370 Market Road."),
+        ("How long is a visit?", "Visits are quiet."),
+    ],
+)
+def test_a_sentence_without_a_time_a_number_or_a_sum_lacks_the_amount(question, sentence):
+    assert lacks_amount(question, sentence)
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("How much is the budget for a desk?", "The budget is 300 euro from day 1."),
+        ("How much does a card cost?", "Cards are free."),
+        ("How much notice do I give?", "Give a week's notice."),
+        ("What is the notice period?", "It is three months."),
+        ("How long is a visit?", "A visit is an hour long."),
+        ("How long may I stay?", "You may stay until the hall closes."),
+        ("What time does the hall close?", "It closes at 6pm."),
+        ("What is the salary review process?", "Reviews are held in spring."),
+        ("Who closes the hall?", "The porter does."),
+    ],
+)
+def test_an_amount_in_any_form_and_what_asks_for_none_lack_no_amount(question, sentence):
+    assert not lacks_amount(question, sentence)

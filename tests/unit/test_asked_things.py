@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from mesh_core.answers.asked_things import answers_form, are_things_absent, is_strange
+from mesh_core.answers.asked_things import answers_form, are_things_absent, is_word_absent
 from mesh_core.answers.wording import wording_of
 
 
 def known(text: str) -> frozenset[str]:
     found = wording_of(text)
     return found.words | found.numbers
+
+
+HUTS = known("Guests pay for the hut by card. Insurance covers rescues; the limit is two nights since 2024.")
 
 
 @pytest.mark.parametrize(
@@ -65,10 +68,31 @@ def test_other_questions_ask_for_no_form():
     assert not answers_form("How much is a pass?", "A pass must be paid.")
 
 
-def test_a_word_that_stands_in_no_passage_is_strange_unless_it_carries_no_weight():
-    huts = known("Guests pay for the hut by card. Insurance covers rescues; the limit is two nights.")
-    assert is_strange("Do guests pay for acupuncture?", huts)
-    assert is_strange("May guests bring a babysitter?", huts)
-    assert not is_strange("How often may guests come back to the hut?", huts)
-    assert not is_strange("Which insurer covers rescues?", huts)
-    assert not is_strange("What's the maximum number of nights?", huts)
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Do guests pay for acupuncture?",
+        "May guests bring a babysitter?",
+        "How many nights may porters stay in the hut?",
+        "What did guests pay for the hut in 2019?",
+        "Is there a discount on the hut for pensioners?",
+    ],
+)
+def test_a_word_with_weight_or_a_year_that_a_passage_does_not_have_is_absent(question):
+    assert is_word_absent(question, HUTS)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How often may guests come back to the hut?",
+        "Which insurer covers rescues?",
+        "What's the maximum number of nights?",
+        "How long do I have to wait for the hut?",
+        "Is the hut paid by card?",
+        "What did guests pay in 2024?",
+        "Guests' cards: which ones may we keep?",
+    ],
+)
+def test_words_of_form_other_forms_of_words_and_what_is_there_are_not_absent(question):
+    assert not is_word_absent(question, HUTS)

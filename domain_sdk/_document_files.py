@@ -48,6 +48,8 @@ _PLAIN_KINDS = frozenset({"audio", "video", "image"})
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _MOST_BYTES = 1 << 30
 _TITLE_WORD = re.compile(r"[^\W\d_]{3,}")
+_PROGRAM_TITLE = re.compile(r"untitled|(?:microsoft )?powerpoint[ -]\w+|\w+ powerpoint", re.IGNORECASE)
+"""What a program calls a file of which nobody said what it is: `PowerPoint Presentation`, `Présentation PowerPoint`."""
 _NO_TEXT = re.compile("[\ud800-\udfff\0]")
 """Halves of characters, and NUL: what no store and no message can hold."""
 _SHORT = 2000
@@ -299,7 +301,10 @@ def _titled(document: Document) -> Document:
     is_paged = document.media_type == KINDS[".pdf"]
     if is_paged and (len(_TITLE_WORD.findall(stated)) < 2 or PurePath(stated).suffix):  # what made the file, not what it is
         stated = ""
-    if not stated and not document.is_plain and not is_paged:
+    if _PROGRAM_TITLE.fullmatch(stated):
+        stated = ""
+    is_book = document.media_type == KINDS[".xlsx"]  # its headings are the names of sheets
+    if not stated and not document.is_plain and not is_paged and not is_book:
         stated = next((section.path[-1] for section in sections(document.text) if section.path), "")
     fallback = PurePath(document.name).stem.replace("-", " ").replace("_", " ")
     return replace(document, title=stated or fallback)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import docx
+import openpyxl
 import pptx
 import pytest
 from docx.enum.text import WD_BREAK
@@ -189,3 +190,20 @@ def test_a_diagram_is_read_as_its_words(deck: Path) -> None:
     assert "Plan" in text
     assert "Build" in text
     assert "ghost" not in text
+
+
+@pytest.mark.parametrize("stated", ["PowerPoint Presentation", "PowerPoint-Präsentation", "Présentation PowerPoint", "Untitled"])
+def test_what_a_program_calls_every_file_is_no_title(tmp_path: Path, stated: str) -> None:
+    made = pptx.Presentation()
+    made.core_properties.title = stated
+    made.slides.add_slide(made.slide_layouts[5]).shapes.title.text = "Harbour dues"
+    made.save(str(tmp_path / "deck.pptx"))
+    assert read(tmp_path / "deck.pptx").title == "Harbour dues"
+
+
+def test_a_workbook_is_not_called_as_its_first_sheet(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(("Port", "Dues"))
+    book.active.append(("Bergen", 12))
+    book.save(tmp_path / "harbour-dues.xlsx")
+    assert read(tmp_path / "harbour-dues.xlsx").title == "harbour dues"

@@ -45,13 +45,15 @@ if TYPE_CHECKING:
 __all__ = ["DocumentPipeline"]
 
 _EMBED_PASSAGES = 256
+_EMBED_DOCUMENTS = 32
+"""So many short documents are embedded at once, lest a crash cost many of them."""
 _AHEAD = 4
 _HEADINGS = 2
 """How many of the innermost headings are indexed with a passage: the outer ones say the same of all."""
 _INVISIBLE = re.compile(f"[{INVISIBLE}]+")
 _HEADING_MARK = re.compile(r"^#{1,6} ", re.MULTILINE)
 DocumentHook = Callable[[int, int], None]
-"""Called with the documents done and all there are."""
+"""Called with the documents done (read and embedded, or reported) and all there are."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,17 +94,19 @@ class DocumentPipeline:
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The passages with their vectors in the passage schema, in the order of their documents."""
         waiting: list[_Prepared] = []
-        for done, (prepared, total) in enumerate(self._read_ahead(), start=1):
+        total = 0
+        for looked_at, (prepared, total) in enumerate(self._read_ahead(), start=1):
             if isinstance(prepared, DocumentProblem):
                 self.problems.append(prepared)
             else:
                 self.records.append(prepared.record)
                 waiting.append(prepared)
-                if sum(len(it.texts) for it in waiting) >= _EMBED_PASSAGES or prepared.kept is not None:
+                if _is_enough(waiting):
                     yield from self._embedded(waiting)
                     waiting = []
-            self.hook(done, total)
+            self.hook(looked_at - len(waiting), total)
         yield from self._embedded(waiting)
+        self.hook(total, total)
         self.cache.prune()
 
     def _read_ahead(self) -> Iterator[tuple[_Prepared | DocumentProblem, int]]:
@@ -190,6 +194,12 @@ class DocumentPipeline:
             place += len(document.texts)
             self.cache.keep(document.key, batch, document.record.to_json())
             yield batch
+
+
+def _is_enough(waiting: Sequence[_Prepared]) -> bool:
+    """True if these are to be embedded now; those that were kept wait for none after them."""
+    is_full = len(waiting) >= _EMBED_DOCUMENTS or sum(len(it.texts) for it in waiting) >= _EMBED_PASSAGES
+    return is_full or waiting[-1].kept is not None
 
 
 def _prepared(document: Document, key: str) -> _Prepared:

@@ -13,7 +13,7 @@ __all__ = ["arranged", "named_documents"]
 
 _PLACES_OF_AGREEMENT = 20
 """How many places a full agreement of the period is worth."""
-_PLACES_OF_STATEMENT = 15
+_PLACES_OF_STATEMENT = 20
 """How many places a financial statement goes up that holds what is asked."""
 _PLACES_OF_REPETITION = 10
 """How many places each further passage of a document without pages is put back."""

@@ -37,7 +37,7 @@ _TERMS: tuple[tuple[str, str], ...] = (
     ("ebit|ebitda|ebitdar", "earnings before interest taxes depreciation amortization reconciliation operating income"),
     ("dividend|payout", "cash dividends declared per share paid"),
     ("buyback|repurchase|stock repurchase|share repurchase", "repurchase of common stock treasury shares repurchase program"),
-    ("effective tax rate|tax rate", "provision for income taxes income before income taxes"),
+    ("effective tax rate|tax rate", "provision for income taxes income before income taxes statements of income"),
     ("goodwill|intangible", "goodwill and intangible assets net balance sheet"),
     ("deferred revenue", "unearned revenue contract liabilities"),
     ("headcount|employees|workforce", "number of employees human capital"),
@@ -74,9 +74,9 @@ _TERMS: tuple[tuple[str, str], ...] = (
     ("asset turnover", "net sales revenue total assets property plant and equipment"),
     ("return on assets|roa", "net income total assets balance sheet statements of income"),
     ("return on equity|roe", "net income total stockholders shareholders equity"),
-    ("interest coverage", "interest expense operating income earnings before interest"),
+    ("interest coverage", "interest expense operating income earnings before interest statements of income"),
     ("debt to equity|leverage|gearing", "total debt long-term debt stockholders shareholders equity balance sheet"),
-    ("retention ratio", "dividends net income retained earnings"),
+    ("retention ratio", "dividends net income retained earnings statements of income cash flows"),
 )
 _PATTERNS = tuple(
     (re.compile(rf"(?<![\w&])(?:{terms.replace(' ', '[ -]?')})(?:s|es)?(?![\w&])", re.IGNORECASE), added)

@@ -13,7 +13,7 @@ _QUARTER = re.compile(
     r"(?<![A-Za-z\d])Q([1-4])(?=\W|\d|\Z)|(?<![A-Za-z\d.])([1-4])Q(?=\W|\d|\Z)|(?:19|20)\d\dQ([1-4])", re.IGNORECASE
 )
 _WORDS = {"first": 1, "second": 2, "third": 3, "fourth": 4}
-_QUARTER_WORD = re.compile(r"\b(first|second|third|fourth)[ -]quarter\b", re.IGNORECASE)
+_QUARTER_WORD = re.compile(r"\b(first|second|third|fourth)[ -](?:fiscal[ -])?quarter\b", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import math
 import re
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import pairwise
@@ -64,11 +63,11 @@ def label_of(document: str, *, title: str, about: str) -> Label:
 def route(question: str, labels: Mapping[str, Label]) -> Route:
     """The documents, of those labelled, that the question names by what tells them apart from the others."""
     asked = _asked(question)
-    weights = _weights(labels)
-    names = {
-        document: max((weights.get(key, 0.0) for key in label.names if _is_named(key, asked)), default=0.0)
-        for document, label in labels.items()
-    }
+    names = dict.fromkeys(labels, 0.0)
+    for word in asked:
+        called = [document for document, label in labels.items() if any(_is_named(key, word) for key in label.names)]
+        for document in called:
+            names[document] = max(names[document], _weight(len(called), len(labels)))
     best = max(names.values(), default=0.0)
     named = {document for document, weight in names.items() if weight >= _CLOSE * best}
     periods, forms = periods_in(question), {_key(word) for word in re.findall(r"\b\w+-\w+\b|\w+", question)}
@@ -76,14 +75,9 @@ def route(question: str, labels: Mapping[str, Label]) -> Route:
     return Route(agreement if best or len(set(agreement.values())) > 1 else {})
 
 
-def _weights(labels: Mapping[str, Label]) -> dict[str, float]:
-    """What each name is worth that tells the documents apart: the more, the fewer carry it."""
-    counts = Counter(key for label in labels.values() for key in label.names)
-    return {
-        key: math.log(1 + (len(labels) - count + 0.5) / (count + 0.5))
-        for key, count in counts.items()
-        if count <= _RARE * len(labels)
-    }
+def _weight(called: int, documents: int) -> float:
+    """What a word of the question is worth that so many of the documents are called by: the more, the fewer they are."""
+    return math.log(1 + (documents - called + 0.5) / (called + 0.5)) if called <= _RARE * documents else 0.0
 
 
 def _agreement(label: Label, asked: Periods, forms: set[str]) -> float:
@@ -109,8 +103,8 @@ def _looks_like_name(word: str) -> bool:
     return word.lower() not in _COMMON and any(c.isupper() for c in word) and not word.isdigit() and not periods_in(word).years
 
 
-def _is_named(key: str, asked: set[str]) -> bool:
-    return key in asked or any(len(word) >= 3 and len(key) >= len(word) + 3 and key.startswith(word) for word in asked)
+def _is_named(key: str, word: str) -> bool:
+    return key == word or (len(word) >= 3 and len(key) >= len(word) + 3 and key.startswith(word))
 
 
 def _keys(text: str) -> set[str]:

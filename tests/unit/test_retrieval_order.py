@@ -22,6 +22,7 @@ from mesh_core.vectors.passages import Candidate
         ("4Q22", {2022}, {4}),
         ("ACME_2023Q4_EARNINGS", {2023}, {4}),
         ("the fourth quarter of 2019", {2019}, {4}),
+        ("the second fiscal quarter of 2023", {2023}, {2}),
         ("as of August 30, 2023.", {2023}, set()),
         ("a fee of $2,022 in 22 cases", set(), set()),
     ],
@@ -49,6 +50,14 @@ def test_nothing_is_dropped_when_a_document_is_named() -> None:
 
 def test_a_question_that_names_nothing_keeps_the_order_of_the_search() -> None:
     assert arranged("who pays for taxis?", REPORTS) == [0, 1, 2, 3]
+
+
+def test_a_word_names_all_documents_alike_that_begin_with_it() -> None:
+    reports = candidates("BLUEYONDER_2021_10K.pdf", "BLUEYONDER_2022_10K.pdf", "BLUEYONDER_2023Q2_10Q.pdf")
+    others = candidates(*(f"CONTOSO_{year}_10K.pdf" for year in range(2010, 2014)))
+    order = arranged("What did Blue pay in FY2021?", [*reports[::-1], *others])
+    assert set(named_documents("What did Blue pay?", [*reports, *others]).agreement) == {it.document for it in reports}
+    assert order[0] == 2
 
 
 @pytest.mark.parametrize("name", ["Blue Yonder", "BlueYonder", "blueYonder's"])
@@ -124,6 +133,7 @@ def test_a_heading_tells_which_statement_stands_under_it(heading: str, statement
         ("Has Northwind's quick ratio improved?", {"balance sheet"}),
         ("What is its gross margin by the P&L?", {"statements of income"}),
         ("What was capex in 2021, by the statement of cash flows?", {"cash flows"}),
+        ("What is Contoso's effective tax rate?", {"statements of income"}),
         ("How many days payable outstanding has Contoso?", {"balance sheet", "statements of income"}),
         ("Who approves my leave?", set()),
     ],

@@ -34,6 +34,7 @@ if TYPE_CHECKING:
 __all__ = ["PassageText", "passages"]
 
 _LONGEST_HEAD = 200
+_LONGEST_CAPTION = 25
 _TABLES_ON_PAGES = 3
 """How many times `max_words` a piece of a table may weigh where pages are filled: a statement stays whole."""
 
@@ -114,17 +115,35 @@ def passages(document: Document, *, max_words: int = 120, overlap_words: int = 2
 
 
 def _page_passages(document: Document, max_words: int) -> Iterator[PassageText]:
-    """Neighbouring pieces of one page, filled up to `max_words`."""
+    """Neighbouring pieces of one page, filled up to `max_words`; a table is not parted from its caption."""
     gathered: list[tuple[Section, _Piece]] = []
-    for section in sections(document.text, has_headings=not document.is_plain):
+    for section in sections(document.text, has_headings=not document.is_plain, are_looks=True):
         for part in _by_page(document, section):
+            caption: list[_Piece] = []
             for piece in _pieces(document, part, max_words, most_rows=_TABLES_ON_PAGES):
                 if gathered and not _fits(document, gathered[0][1], piece, max_words):
-                    yield _joined(document, gathered)
-                    gathered = []
-                gathered.append((section, piece))
+                    kept = gathered[max(0, len(gathered) - len(caption)) :] if piece.is_table else []
+                    if whole := gathered[: len(gathered) - len(kept)]:
+                        yield _joined(document, whole)
+                    gathered = kept
+                gathered.append((_captioned(document, section, caption) if piece.is_table else section, piece))
+                caption = [] if piece.is_table else _caption(document, [*caption, piece])
     if gathered:
         yield _joined(document, gathered)
+
+
+def _caption(document: Document, lines: list[_Piece]) -> list[_Piece]:
+    """The last of these neighbours that may be the caption of a table which follows: few words, no sentence."""
+    while lines and count_words(document.text[lines[0].start : lines[-1].end]) > _LONGEST_CAPTION:
+        lines = lines[1:]
+    is_sentence = lines and document.text[lines[-1].end - 1] in ".!?;"
+    return [] if is_sentence else lines
+
+
+def _captioned(document: Document, section: Section, caption: Sequence[_Piece]) -> Section:
+    """The section with the caption as its innermost heading."""
+    title = " ".join(plain_text(document.text[line.start : line.end]) for line in caption)
+    return Section((*section.path, " ".join(title.split())), section.span) if title else section
 
 
 def _fits(document: Document, first: _Piece, last: _Piece, max_words: int) -> bool:

@@ -40,6 +40,7 @@ _YEAR = re.compile(r"(?:19|20)\d\d\Z")
 _LINK = re.compile(r"!?\[([^\]\[]*)\](?:\([^()\s]*(?:\([^()]*\)[^()\s]*)*(?:\s+\"[^\"]*\")?\)|\[[^\]]*\])")
 _TEMPLATE_LINK = re.compile(r"!?\[([^\]\[]*)\]\(\{%.{0,500}?%\}[^)]{0,500}\)", re.DOTALL)
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_LONGEST_HEADING = 160
 _EMPHASIS = re.compile(r"(\*\*|__|\*|(?<!`)`{1,3}(?!`))(?=\S)(.{1,1000}?)(?<=\S)\1")
 
 
@@ -70,15 +71,20 @@ class _Line:
         return self.start + len(self.text)
 
 
-def sections(text: str, *, has_headings: bool = True) -> Iterator[Section]:
-    """The sections in order; together they cover everything but the heading lines. Without headings the text is one section."""
+def sections(text: str, *, has_headings: bool = True, are_looks: bool = False) -> Iterator[Section]:
+    """The sections in order; together they cover everything but the heading lines. Without headings the text is one section.
+
+    Where looks make the headings, those of one level with nothing between are the lines of one: `BALANCE SHEETS (In millions)`.
+    """
     path: list[tuple[int, str]] = []
     start = 0
     if has_headings:
         for line, level, title in _headings(_lines(text)):
             yield Section(tuple(title for _, title in path), Span(start, line.start))
+            is_next_line = are_looks and path and path[-1][0] == level and not text[start : line.start].strip()
+            joined = f"{path[-1][1]} {title}" if is_next_line else ""
             path = [(above, name) for above, name in path if above < level]
-            path.append((level, title))
+            path.append((level, joined if joined and len(joined) <= _LONGEST_HEADING else title))
             start = line.end
     yield Section(tuple(title for _, title in path), Span(start, len(text)))
 

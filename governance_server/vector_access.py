@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -17,6 +18,8 @@ __all__ = ["VectorAccess", "attribute_types", "modules_in_use"]
 
 
 _REMEMBERED = 32
+_EMBEDDING = 8
+"""Questions that are embedded at once; others wait."""
 
 
 def attribute_types() -> dict[str, type]:
@@ -43,7 +46,8 @@ class VectorAccess:
         self._lock = threading.Lock()
         self._store: VectorStore | None = None
         self._embedder: Embedder | None = None
-        self._questions: OrderedDict[str, Sequence[float]] = OrderedDict()
+        self._embedding = ThreadPoolExecutor(_EMBEDDING, thread_name_prefix="embedding")
+        self._questions: OrderedDict[str, Future[Sequence[float]]] = OrderedDict()
 
     @property
     def store(self) -> VectorStore:
@@ -65,17 +69,21 @@ class VectorAccess:
                 self._embedder = open_embedder(self._embedder_name, api_key=self._embedder_api_key)
             return self._embedder
 
-    def question_vector(self, text: str) -> Sequence[float]:
-        """The vector of a question; one that is put to several collections is embedded once. Raises: EmbedderUnavailable."""
+    def question_vector(self, text: str) -> Future[Sequence[float]]:
+        """The promise of a question's vector; a question that is put to several collections is embedded once.
+
+        It fails with EmbedderUnavailable.
+        """
         with self._lock:
             known = self._questions.get(text)
-        if known is None:
-            known = [float(number) for number in self.embedder.embed([text])[0]]
-            with self._lock:
-                self._questions[text] = known
+            if known is None or (known.done() and known.exception() is not None):
+                known = self._questions[text] = self._embedding.submit(self._embedded, text)
                 while len(self._questions) > _REMEMBERED:
                     self._questions.popitem(last=False)
-        return known
+            return known
+
+    def _embedded(self, text: str) -> Sequence[float]:
+        return [float(number) for number in self.embedder.embed([text])[0]]
 
     @property
     def model(self) -> str:
@@ -89,6 +97,7 @@ class VectorAccess:
 
     def close(self) -> None:
         """Connections are released."""
+        self._embedding.shutdown()
         with self._lock:
             if self._store is not None:
                 self._store.close()

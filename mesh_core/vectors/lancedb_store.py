@@ -27,7 +27,7 @@ from mesh_core.vectors.lancedb_rows import RETURNED, LanceRows, attribute_arrow_
 from mesh_core.vectors.passages import Candidate, Hit, Passage, check_vector
 from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
 from mesh_core.vectors.staging import check_version, keys_about, reopen, stage, unseen
-from mesh_core.vectors.store import DEFAULT_ALPHA, AllowedScope, Arrange, CollectionMissing, StageResult
+from mesh_core.vectors.store import DEFAULT_ALPHA, AllowedScope, Arrange, AskedVector, CollectionMissing, StageResult, awaited
 from mesh_core.vectors.word_weights import WordWeights
 
 __all__ = ["LanceDbStore"]
@@ -36,7 +36,7 @@ _SHOWN = ("document", "title", "page", "attributes")
 """What is fetched of every candidate that is to be arranged: texts only of those that are given."""
 _Found = dict[str, Mapping[str, Any]]
 _BESIDE = 4
-"""Searches at work beside those of callers' own threads; others wait."""
+"""Searches for words at work beside those for vectors, in callers' own threads; others wait. As many counts of words."""
 _KEEP_FILES = timedelta(hours=1)
 _AT_ONCE = timedelta(milliseconds=5)
 
@@ -49,7 +49,8 @@ class LanceDbStore:
         self._tag_sets = VersionMemory[Mapping[str, Sequence[str]]]()
         self._whole: dict[str, tuple[int, int, bool]] = {}
         self._beside = ThreadPoolExecutor(_BESIDE, thread_name_prefix="lancedb")  # a thread a search would cost more
-        self._weights = WordWeights(self._beside.map)
+        self._counting = ThreadPoolExecutor(_BESIDE, thread_name_prefix="counting")  # the searches wait for its results
+        self._weights = WordWeights(self._counting.map)
 
     def ensure_collection(self, name: str, *, dimensions: int, attributes: Mapping[str, type]) -> None:
         """See VectorStore."""
@@ -126,7 +127,7 @@ class LanceDbStore:
         collection: str,
         *,
         text: str,
-        vector: Sequence[float],
+        vector: AskedVector,
         version: int,
         scope: AllowedScope,
         limit: int,
@@ -140,21 +141,23 @@ class LanceDbStore:
         commit = table.version
         table.checkout(commit)  # one commit for all that follows: row ids mean something within it only
         rows = LanceRows(table, None)
-        asked = check_vector(vector, dimensions=rows.dimensions, what="the question")
         where = self._where(collection, rows, version=version, scope=scope)
         if not self._is_whole(collection, table, commit=commit, version=version):
             where.append(_at(version))
         ranked = partial(_ranked, columns=_SHOWN if arrange else (), where=where, limit=max(CANDIDATES, limit))
         has_words = bool(alpha < 1 and text.strip())
-        nearest = table.search(asked, query_type="vector", vector_column_name="vector").distance_type("cosine")
-        nearest = nearest.bypass_vector_index()
-        beside = self._beside.submit(ranked, nearest, score="_distance") if alpha > 0 or not has_words else None
-        sparse: _Found = {}
-        if has_words:  # the two searches leave Python, so they run at the same time
+
+        def words_found() -> _Found:  # leaves Python, so it runs at the same time
             query = keyword_query(text, collection=collection, table=table, where=where, weights=self._weights)
-            sparse = ranked(table.search(query, query_type="fts"), score="_score")
-        dense = beside.result() if beside is not None else {}
-        best = _fused(dense, sparse, alpha=alpha)
+            return ranked(table.search(query, query_type="fts"), score="_score")
+
+        beside = self._beside.submit(words_found) if has_words else None
+        asked = check_vector(awaited(vector), dimensions=rows.dimensions, what="the question")
+        dense: _Found = {}
+        if alpha > 0 or not has_words:
+            nearest = table.search(asked, query_type="vector", vector_column_name="vector").distance_type("cosine")
+            dense = ranked(nearest.bypass_vector_index(), score="_distance")
+        best = _fused(dense, beside.result() if beside else {}, alpha=alpha)
         if arrange:
             best = [best[place] for place in arrange([_candidate(row) for row in best])]
         row_ids = [row["_rowid"] for row in best[:limit]]
@@ -169,6 +172,7 @@ class LanceDbStore:
     def close(self) -> None:
         """See VectorStore. LanceDB holds no connection; its files are closed as they are collected."""
         self._beside.shutdown()
+        self._counting.shutdown()
         self._tag_sets.clear()
 
     def _create(self, name: str, schema: pa.Schema) -> None:

@@ -7,6 +7,7 @@ this module imports neither until a store is opened.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -21,6 +22,7 @@ __all__ = [
     "OPEN",
     "AllowedScope",
     "Arrange",
+    "AskedVector",
     "CollectionMismatch",
     "CollectionMissing",
     "StageResult",
@@ -28,6 +30,7 @@ __all__ = [
     "StoreUnavailable",
     "VectorStore",
     "VectorStoreError",
+    "awaited",
     "open_store",
 ]
 
@@ -41,6 +44,10 @@ DEFAULT_ALPHA = 0.75
 
 Arrange = Callable[[Sequence[Candidate]], Sequence[int]]
 """Puts candidates, given best first, into another order: the positions of those wanted, best first."""
+
+
+AskedVector = Sequence[float] | Future[Sequence[float]]
+"""A question's vector, or the promise of it: what asks for words alone is done while the vector is made."""
 
 
 class VectorStoreError(Exception):
@@ -159,7 +166,7 @@ class VectorStore(Protocol):
         collection: str,
         *,
         text: str,
-        vector: Sequence[float],
+        vector: AskedVector,
         version: int,
         scope: AllowedScope,
         limit: int,
@@ -172,7 +179,8 @@ class VectorStore(Protocol):
 
         BM25 over the indexed text and cosine over the vectors, each scaled to [0, 1] over its best candidates and added with
         weights 1 - alpha and alpha. Version and scope restrict both searches before they rank; equal scores keep one fixed order.
-        Words weigh what they weigh among the permitted passages of the version, whatever else the collection holds.
+        Words weigh what they weigh among the permitted passages of the version, whatever else the collection holds. A promised
+        `vector` is awaited only when nothing else is left to do; what it fails with is raised.
 
         Raises:
             InvalidPassage: the vector has other dimensions or is not finite.
@@ -185,6 +193,11 @@ class VectorStore(Protocol):
 
     def close(self) -> None:
         """Connections are released; the store cannot be used any more."""
+
+
+def awaited(vector: AskedVector) -> Sequence[float]:
+    """The vector, once it is made. Raises: what making it failed with."""
+    return vector.result() if isinstance(vector, Future) else vector
 
 
 def open_store(url: str, *, api_key: str | None = None) -> VectorStore:

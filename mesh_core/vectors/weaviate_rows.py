@@ -25,6 +25,7 @@ from mesh_core.vectors.store import OPEN, StoreUnavailable
 from mesh_core.vectors.weaviate_objects import insert_all
 
 __all__ = [
+    "LABEL",
     "READ",
     "TAG_SETS",
     "TEXT_BEGINS",
@@ -41,6 +42,9 @@ __all__ = [
 _INTERVAL = ("valid_from", "valid_to")
 READ = ("passage_id", "document", "title", "heading", "text", "start", "end", "page", "tags", "attributes", *_INTERVAL)
 """The properties a stored passage is made of, and its interval."""
+
+LABEL = ("document", "title", "page", "attributes", "valid_from")
+"""The properties a candidate is made of, and the version it is from."""
 
 TAG_SETS = "Mesh_tag_sets_by_domain"
 """The collection of all tag sets that occur in any collection; encoded names never look like it."""

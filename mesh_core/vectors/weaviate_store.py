@@ -8,15 +8,13 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import weaviate
 from weaviate.classes.init import AdditionalConfig, Auth, Timeout
-from weaviate.classes.query import Filter, HybridFusion
+from weaviate.classes.query import Filter
 from weaviate.exceptions import WeaviateBaseError
 
-from mesh_core.vectors.fusion import CANDIDATES
 from mesh_core.vectors.passages import Hit, InvalidPassage, Passage, check_vector
 from mesh_core.vectors.scopes import check_declaration, missing_attributes
 from mesh_core.vectors.staging import check_version, keys_about, reopen, stage, unseen
@@ -24,21 +22,18 @@ from mesh_core.vectors.store import (
     DEFAULT_ALPHA,
     AllowedScope,
     Arrange,
+    AskedVector,
     CollectionMismatch,
     StageResult,
     StoreUnavailable,
+    awaited,
 )
 from mesh_core.vectors.weaviate_collections import WeaviateCollections, missing
 from mesh_core.vectors.weaviate_filters import WeaviateFilters, at_version
 from mesh_core.vectors.weaviate_keywords import WeaviateScope, count_of, in_full, repeated, words_of
-from mesh_core.vectors.weaviate_rows import (
-    READ,
-    WeaviateRows,
-    attribute_property,
-    candidate,
-    read_declaration,
-    stored_passage,
-)
+from mesh_core.vectors.weaviate_labels import WeaviateLabels
+from mesh_core.vectors.weaviate_rows import WeaviateRows, attribute_property, read_declaration, stored_passage
+from mesh_core.vectors.weaviate_search import HybridQuery, best_of
 from mesh_core.vectors.word_pairs import with_word_pairs
 from mesh_core.vectors.word_weights import WordWeights
 
@@ -48,8 +43,19 @@ _COMPARED_AT_ONCE = 10_000
 """So many passages are compared one by one as quickly as by the graph of their neighbours, and none is missed."""
 _BESIDE = 4
 """Counts of words at work at once."""
-_MOST_TAG_SETS = 10_000
-_MOST_VALUES = 1000
+
+
+class _Asked(NamedTuple):
+    """A question as the server understands it."""
+
+    words: str
+    vector: list[float]
+    where: Any
+    """The pre-filter; None: nothing is allowed."""
+    total: int
+    """How many objects the collection holds."""
+    is_all: bool
+    """Whether the filter keeps all, and so many that the graph beats comparing each: then no filter need be built."""
 
 
 class WeaviateStore:
@@ -60,6 +66,7 @@ class WeaviateStore:
         self._declared: dict[str, tuple[int, dict[str, type]]] = {}
         self._beside = ThreadPoolExecutor(_BESIDE, thread_name_prefix="weaviate")
         self._weights = WordWeights(self._beside.map)
+        self._labels = WeaviateLabels()
         with self._reported():
             self._client = weaviate.connect_to_custom(
                 http_host=host,
@@ -145,7 +152,7 @@ class WeaviateStore:
         collection: str,
         *,
         text: str,
-        vector: Sequence[float],
+        vector: AskedVector,
         version: int,
         scope: AllowedScope,
         limit: int,
@@ -157,21 +164,16 @@ class WeaviateStore:
             return []
         check_version(version)
         with self._reported(collection):
-            asked, where = self._question(collection, vector=vector, version=version, scope=scope)
-            if where is None:
+            words = with_word_pairs(text) if alpha < 1 else ""
+            asked = self._question(collection, words, vector=vector, version=version, scope=scope)
+            if asked.where is None:
                 return []
-            used = self._collections.use(collection)
-            words, is_all = self._weighed(with_word_pairs(text) if alpha < 1 else "", collection, used, where)
-            found = partial(
-                _found, used, query=words, vector=asked, alpha=alpha if words.strip() else 1,
-                limit=max(CANDIDATES, limit) if arrange else limit,
+            query = HybridQuery(
+                collection, self._collections.use(collection), asked.words, asked.vector,
+                alpha if asked.words.strip() else 1, asked.where, version, asked.total, limit,
             )  # fmt: skip
-            best = found() if is_all and scope.allows_all else found(filters=where)
-            if not all(it["valid_from"] <= version < it["valid_to"] for it in best):
-                best = found(filters=where)  # a later version is being staged since all were counted
-        if arrange:
-            best = [best[place] for place in arrange([candidate(properties) for properties in best])]
-        return [Hit(stored_passage(properties), rank) for rank, properties in enumerate(best[:limit], start=1)]
+            best = best_of(query, self._labels, arrange, needs_filter=not (asked.is_all and scope.allows_all))
+        return [Hit(stored_passage(properties), rank) for rank, properties in enumerate(best, start=1)]
 
     def count(self, collection: str, version: int) -> int:
         """See VectorStore."""
@@ -199,34 +201,31 @@ class WeaviateStore:
     def _rows(self, name: str) -> WeaviateRows:
         return WeaviateRows(self._collections.existing(name), self._collections.tag_sets(name), name)
 
-    def _question(
-        self, collection: str, *, vector: Sequence[float], version: int, scope: AllowedScope
-    ) -> tuple[list[float], Any]:
-        """The checked vector and the pre-filter (None: nothing is allowed); a stale declaration is refreshed once."""
+    def _question(self, collection: str, words: str, *, vector: AskedVector, version: int, scope: AllowedScope) -> _Asked:
+        """The question, its vector awaited last of all; a stale declaration is refreshed once."""
         for is_fresh in (collection not in self._declared, True):
             if is_fresh:
                 self._declared[collection] = self._declaration(collection)
             dimensions, attributes = self._declared[collection]
             try:
-                asked = check_vector(vector, dimensions=dimensions, what="the question")
-                return asked.tolist(), self._filters.where(collection, version=version, scope=scope, attributes=attributes)
+                where = self._filters.where(collection, version=version, scope=scope, attributes=attributes)
+                weighed, total, is_all = (words, 0, False) if where is None else self._weighed(words, collection, where)
+                asked = check_vector(awaited(vector), dimensions=dimensions, what="the question").tolist()
+                return _Asked(weighed, asked, where, total, is_all)
             except (InvalidPassage, CollectionMismatch):
                 if is_fresh:
                     raise
         raise AssertionError("the second turn returns or raises")
 
-    def _weighed(self, words: str, collection: str, used: Any, where: Any) -> tuple[str, bool]:  # noqa: ANN401
-        """The words, said so that each weighs what it does among the permitted passages.
-
-        And whether these are all there are, and so many that the graph beats comparing each: then no filter need be built.
-        """
-        counts = words_of(words)
+    def _weighed(self, words: str, collection: str, where: Any) -> tuple[str, int, bool]:  # noqa: ANN401
+        """The words, said so that each weighs what it does among the permitted passages; `total` and `is_all` of the question."""
+        used = self._collections.use(collection)
+        counts, total = words_of(words), count_of(used)
         if not counts:
-            return words, False
-        total = count_of(used)
+            return words, total, False
         key = (collection, total, in_full(where))
         weights = self._weights.weights(counts, at=key, count=lambda: WeaviateScope(used, where, total))
-        return (repeated(counts, weights), False) if weights else (words, total > _COMPARED_AT_ONCE)
+        return (repeated(counts, weights), total, False) if weights else (words, total, total > _COMPARED_AT_ONCE)
 
     def _declaration(self, name: str) -> tuple[int, dict[str, type]]:
         return read_declaration(self._collections.existing(name))
@@ -240,6 +239,7 @@ class WeaviateStore:
     def _forget(self, collection: str) -> None:
         self._filters.forget(collection)
         self._weights.forget(collection)
+        self._labels.forget(collection)
         self._declared.pop(collection, None)
 
     @contextmanager
@@ -258,11 +258,3 @@ class WeaviateStore:
 
 def _from(version: int) -> Any:  # noqa: ANN401
     return Filter.by_property("valid_from").equal(version)
-
-
-def _found(used: Any, **asked: Any) -> list[Mapping[str, Any]]:  # noqa: ANN401
-    """What is stored of the best, best first: texts of all candidates, because reading a few once more would cost more."""
-    answer = used.query.hybrid(
-        **asked, query_properties=["indexed_text"], fusion_type=HybridFusion.RELATIVE_SCORE, return_properties=list(READ)
-    )
-    return [item.properties for item in answer.objects]

@@ -30,9 +30,11 @@ from mesh_core.expressions.tree import (
     Or,
     Subject,
 )
-from mesh_core.vectors.passages import Candidate, InvalidPassage, Passage
+from mesh_core.vectors.passages import Candidate, Hit, InvalidPassage, Passage
 from mesh_core.vectors.store import (
     AllowedScope,
+    Arrange,
+    AskedVector,
     CollectionMismatch,
     CollectionMissing,
     StageResult,
@@ -474,6 +476,51 @@ def test_only_permitted_candidates_are_arranged_and_in_the_order_asked_for(store
     assert [hit.passage.document for hit in hits] == shown[:-5:-1]
     assert [hit.rank for hit in hits] == [1, 2, 3, 4]
     assert hits[0].passage.text == "common"
+
+
+def test_an_order_that_changes_nothing_gives_what_is_found_without_one(store: VectorStore, collection: str) -> None:
+    """Asked twice: what is remembered of candidates shows them as they are read, at every version, and nothing erased."""
+    first = [passage(f"p{n}", text=f"common word{n % 7}", region="EU" if n % 3 else "US") for n in range(40)]
+    second = [replace(it, title="Other", document=f"other-{it.document}") if n % 2 else it for n, it in enumerate(first)]
+    store.stage(collection, 1, first)
+    scope = AllowedScope(Compare("=", REGION, Literal("EU")))
+    shown: list[Candidate] = []
+
+    def as_they_are(candidates: Sequence[Candidate]) -> Sequence[int]:
+        shown[:] = candidates
+        return range(len(candidates))
+
+    def hits(version: int, arrange: Arrange | None) -> list[Hit]:
+        return store.search(
+            collection, text="common word3", vector=unit(1, 1), version=version, scope=scope, limit=9, arrange=arrange
+        )
+
+    def agree(version: int, passages: Sequence[Passage]) -> None:
+        for _ in range(2):
+            assert hits(version, as_they_are) == hits(version, None)
+            wanted = {(it.document, it.title) for it in passages if it.attributes["region"] == "EU"}
+            assert {(it.document, it.title) for it in shown} == wanted
+
+    agree(1, first)
+    store.stage(collection, 2, second)
+    agree(1, first)
+    agree(2, second)
+    store.erase(collection, lambda text: "p1.md" in text)
+    agree(1, [it for it in first if it.id != "p1"])
+    agree(2, [it for it in second if it.id != "p1"])
+
+
+def test_a_promised_vector_finds_what_the_vector_finds_and_its_failure_is_raised(store: VectorStore, collection: str) -> None:
+    store.stage(collection, 1, [passage(f"p{n}", text="common", vector=unit(1, n)) for n in range(30)])
+
+    def asked(vector: AskedVector) -> list[Hit]:
+        return store.search(collection, text="common", vector=vector, version=1, scope=EVERYTHING, limit=5)
+
+    with ThreadPoolExecutor(1) as pool:
+        promised = pool.submit(lambda: threading.Event().wait(0.1) or unit(1, 2))
+        assert asked(promised) == asked(unit(1, 2))
+        with pytest.raises(ZeroDivisionError):
+            asked(pool.submit(lambda: [1 / 0]))
 
 
 def test_words_and_meaning_both_count(store: VectorStore, collection: str) -> None:

@@ -1,0 +1,45 @@
+"""A question is embedded once for all collections it is put to, also while that is not done; a failure is not remembered."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from threading import Event
+
+import numpy as np
+import pytest
+
+from governance_server.vector_access import VectorAccess
+from mesh_core.embedding import EmbedderUnavailable, Vectors
+
+
+class _Embedder:
+    model, dimensions = "slow", 2
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.may_go_on, self.fails = Event(), False
+
+    def embed(self, texts: Sequence[str]) -> Vectors:
+        self.asked += texts
+        self.may_go_on.wait(10)
+        if self.fails:
+            raise EmbedderUnavailable("out of order")
+        return np.array([[3, 4]], dtype=np.float32)
+
+
+def test_a_question_is_embedded_once_and_again_after_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder = _Embedder()
+    monkeypatch.setattr("mesh_core.embedding.open_embedder", lambda name, *, api_key: embedder)
+    with closing(VectorAccess(f"lancedb://{tmp_path}", "slow", api_key=None)) as vectors:
+        promises = [vectors.question_vector("what?") for _ in range(3)]
+        assert not any(it.done() for it in promises)
+        embedder.may_go_on.set()
+        assert [it.result() for it in promises] == [[3.0, 4.0]] * 3
+        assert embedder.asked == ["what?"]
+        embedder.fails = True
+        with pytest.raises(EmbedderUnavailable):
+            vectors.question_vector("why?").result()
+        embedder.fails = False
+        assert vectors.question_vector("why?").result() == [3.0, 4.0]

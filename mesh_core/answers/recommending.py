@@ -9,16 +9,18 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 
-from mesh_core.answers.answer import Citation, Finding, Recommendation, Sentence, Verdict
-from mesh_core.answers.comparing import Case, Compared, Standing, compare
-from mesh_core.answers.conditions import Condition, conditions_in, quantities_in
+from mesh_core.answers.answer import Citation, Recommendation, Sentence, Verdict
+from mesh_core.answers.comparing import Case, Standing
+from mesh_core.answers.conditions import conditions_in, quantities_in
 from mesh_core.answers.facts import Fact
+from mesh_core.answers.judging import Judged, Rule, judged
 from mesh_core.answers.lacking import lacking
 from mesh_core.answers.sentences import said, sentences_of
-from mesh_core.answers.wording import STOP_WORDS, stem, wording_of
+from mesh_core.answers.special_rules import GENERIC, goes_first
+from mesh_core.answers.wording import stem, wording_of
 
 __all__ = ["asks_for_recommendation", "recommend", "relevant_documents", "states_reached"]
 
@@ -33,42 +35,16 @@ _RULES = re.compile(
     r"granted|refused|refunded|paid|nothing|not|never|only|gets?|have|has|period is|limit is|deadline is|is due|are due)\b",
     re.IGNORECASE,
 )
-_DEMANDS = re.compile(r"\b(?:must|only|needs?|requires?|required|not|never|nothing|no|unless|except)\b", re.IGNORECASE)
-_UNLESS = re.compile(r"\b(?:unless|except)\b[^.;]*", re.IGNORECASE)
-_QUALIFIED = re.compile(
-    r"(?:\A|,\s)(?:for|if|when|where|in case of|once)\s+(?P<what>.+?)(?=,|\s(?:the|a)\s(?:period|limit|deadline|window|term)\b|"
-    r"\s(?:may|can|must|we|have|has|gets?)\b|\Z)",
-    re.IGNORECASE,
-)
-_GENERIC = frozenset(map(stem, ("goods", "items", "products", "things", "cases", "customers")))
-"""Words for whatever a case is about."""
+_DEMANDS = re.compile(r"\b(?:must|only|needs?|requires?|required|not|never|nothing|no|cannot|unless|except)\b", re.IGNORECASE)
 _TIMES = frozenset(map(stem, ("day", "week", "month", "year", "date", "time")))
 _MOST_OPEN = 6
 
 
 @dataclass(slots=True)
-class _Rule:
-    """A sentence that may be a rule, with its conditions."""
-
-    text: str
-    citation: Citation
-    conditions: list[Condition]
-    standing: Standing
-
-
-@dataclass(slots=True)
-class _Judged:
-    rule: _Rule
-    finding: Finding
-    missing: list[str]
-    is_special: bool = False
-
-
-@dataclass(slots=True)
 class _Reading:
     case: Case
-    judged: list[_Judged] = field(default_factory=list)
-    demands: list[_Rule] = field(default_factory=list)
+    judged: list[Judged] = field(default_factory=list)
+    demands: list[Rule] = field(default_factory=list)
 
 
 def asks_for_recommendation(question: str, citations: Sequence[Citation], facts: Sequence[Fact]) -> bool:
@@ -79,7 +55,7 @@ def asks_for_recommendation(question: str, citations: Sequence[Citation], facts:
     """
     if _ASKS.search(question):
         return True
-    known = {word for fact in facts for word in fact.rows} | _TIMES | _GENERIC
+    known = {word for fact in facts for word in fact.rows} | _TIMES | GENERIC
     known |= {stem(word) for fact in facts if fact.is_own for word in fact.name.split("_")}
     matter = wording_of(question).words - known
     return any(matter & wording_of(text).words for it in citations for text in _sentences(it) if _is_rule(text))
@@ -132,13 +108,14 @@ def recommend(
     if not reading.judged:
         return None
     order = {Verdict.APPLIES: 0, Verdict.OPEN: 1, Verdict.FAILS: 2}
-    judged = sorted(reading.judged, key=lambda it: (order[it.finding.verdict], not it.is_special))
-    wanting = [text for it in judged if it.finding.verdict is not Verdict.FAILS for text in it.missing]
-    alive = {it.rule.citation.document for it in judged if it.finding.verdict is not Verdict.FAILS}
+    _put_first(reading)
+    ordered = sorted(reading.judged, key=lambda it: (order[it.finding.verdict], -it.rank))
+    wanting = [text for it in ordered if it.finding.verdict is not Verdict.FAILS for text in it.missing]
+    alive = {it.rule.citation.document for it in ordered if it.finding.verdict is not Verdict.FAILS}
     demands = [it.text for it in reading.demands if it.citation.document in alive]
     open_demands = [f"Not on record, to be checked: “{text}”" for text in demands]
     told = [*missing, *lacking(reading.case, citations), *wanting, *open_demands[:_MOST_OPEN]]
-    return Recommendation(tuple(it.finding for it in judged), tuple(dict.fromkeys(told)))
+    return Recommendation(tuple(it.finding for it in ordered), tuple(dict.fromkeys(told)))
 
 
 def _read(citations: Sequence[Citation], reading: _Reading, *, is_best: bool) -> None:
@@ -153,72 +130,33 @@ def _read(citations: Sequence[Citation], reading: _Reading, *, is_best: bool) ->
                 continue
             seen.add(text)
             near = bool(asked & wording_of(f"{citation.title} {citation.section} {text}").words)
-            rule = _Rule(text, citation, conditions_in(text), Standing(near, near or is_best, anchor))
-            judged = _judged(rule, reading.case)
-            if judged is not None:
-                reading.judged.append(judged)
+            rule = Rule(text, citation, conditions_in(text), Standing(near, near or is_best, anchor))
+            found = judged(rule, reading.case)
+            if found is not None:
+                reading.judged.append(found)
             elif rule.standing.is_expected and _DEMANDS.search(text) and not rule.conditions:
                 reading.demands.append(rule)
             anchor = next((it.about for it in rule.conditions if it.about and it.bound.is_time), anchor)
 
 
-def _judged(rule: _Rule, case: Case) -> _Judged | None:
-    """How the rule stands to the case; None if it has no condition that the case could be held against."""
-    compared = [compare(it, case, rule.standing) for it in rule.conditions]
-    compared += _choices(rule, case)
-    if not compared or not any(it.holds is not None or it.is_wanting for it in compared):
-        return None
-    open_words = _unmet_words(rule, case)
-    missing = [it.text for it in compared if it.is_wanting]
-    if open_words:
-        missing.append(f"Whether this is a case of “{open_words}”: then “{rule.text}”")
-    if exception := _UNLESS.search(rule.text):
-        missing.append(f"Whether the exception of “{rule.text}” holds: “{exception[0].strip()}”.")
-    if any(it.holds is False for it in compared):
-        verdict = Verdict.FAILS
-    elif open_words or any(it.holds is None for it in compared):
-        verdict = Verdict.OPEN
-    else:
-        verdict = Verdict.APPLIES
-    because = "; ".join(it.text for it in compared if it.text and not it.is_wanting) or "it cannot be compared"
-    figures = tuple(sorted({it.figure for it in compared if it.figure}))
-    is_special = bool(_qualifier(rule.text)) or any(it.is_choice for it in compared)
-    return _Judged(rule, Finding(rule.text, rule.citation.number, verdict, because, figures), missing, is_special)
+def _put_first(reading: _Reading) -> None:
+    """General rules that a more special one goes before are no more told to apply, but that they would."""
+    nouns = frozenset(noun for fact in reading.case.facts for noun in fact.rows)
+    firsts = [it for it in reading.judged if (it.is_its_case or it.rank > 1) and it.finding.verdict is not Verdict.OPEN]
+    for it in reading.judged:
+        other = next((first for first in firsts if it.finding.verdict is Verdict.APPLIES and _is_before(first, it, nouns)), None)
+        if other is not None:
+            how = "goes first" if other.finding.verdict is Verdict.APPLIES else "is for this case, and does not hold"
+            because = f"would apply, but “{other.rule.text}” {how} ({it.finding.because})"
+            it.finding = replace(it.finding, verdict=Verdict.OPEN, because=because)
 
 
-def _choices(rule: _Rule, case: Case) -> Iterator[Compared]:
-    """Values of a contract's list that the rule is about: one stands right beside what has it (`gold customers`, `tier gold`)."""
-    words = [word.casefold() for word in re.findall(r"[\w-]+", rule.text)]
-    for fact in case.facts:
-        nouns = fact.rows | fact.about
-        beside = {
-            word
-            for place, word in enumerate(words)
-            if any(stem(other) in nouns for other in (words[place - 1] if place else "", *words[place + 1 : place + 2]))
-        }
-        named = [it for it in fact.choices if it.casefold() in beside]
-        if not named:
-            continue
-        name = f"{fact.name.replace('_', ' ')} of {fact.row}"
-        if fact.is_several:
-            yield Compared(None, f"Which of several {fact.row}: “{rule.text}” is about “{named[0]}”.", is_wanting=True)
-        elif not fact.text or fact.is_masked:
-            yield Compared(None, f"The {name} is not known, and “{rule.text}” is about “{named[0]}”.", is_wanting=True)
-        else:
-            yield Compared(fact.text in named, f"the {name} is {fact.text}", fact.figure, is_choice=True)
-
-
-def _unmet_words(rule: _Rule, case: Case) -> str:
-    """The words of the rule's own case that neither the question nor a fact says; empty if all are said."""
-    qualifier = _qualifier(rule.text)
-    if not qualifier or conditions_in(qualifier):
-        return ""
-    known = wording_of(case.question).words | {stem(word) for fact in case.facts for word in fact.text.split()}
-    known |= {noun for fact in case.facts for noun in (*fact.rows, *fact.about)} | _GENERIC
-    wanted = {stem(word) for word in re.findall(r"[A-Za-z]+", qualifier.lower()) if word not in STOP_WORDS}
-    return qualifier if wanted - known else ""
-
-
-def _qualifier(text: str) -> str:
-    found = _QUALIFIED.search(text)
-    return found["what"].strip() if found else ""
+def _is_before(first: Judged, other: Judged, nouns: frozenset[str]) -> bool:
+    one, two = first.rule, other.rule
+    if first.rank <= other.rank or one.citation.document != two.citation.document:
+        return False
+    if first.finding.verdict is Verdict.FAILS:  # by its own bounds, of the kind that the other has
+        kinds = [{it.bound.is_time for it in rule.conditions} for rule in (one, two)]
+        if not first.is_its_case or not kinds[0] & kinds[1]:
+            return False
+    return goes_first(one.text, two.text, nouns, in_one_section=one.citation.section == two.citation.section)

@@ -366,3 +366,63 @@ def test_a_sum_in_a_currency_that_is_on_no_record_is_named():
     found = recommended(rule, question="May we pay 300 euro for claim 17?")
     assert "300 EUR as asked: the sums on record are in USD, and no rate is known between them." in found.missing
     assert not any("rate" in it for it in recommended(rule, question="May we pay 300 dollars for claim 17?").missing)
+
+
+GENERAL = "Claims may be paid within 60 days of the accident."
+
+
+@pytest.mark.parametrize(
+    ("special", "question"),
+    [
+        ("Hailed claims may be paid within 90 days of the accident.", "The car was hailed. May we pay claim 17?"),
+        ("Hailed claims are never paid.", "May we pay claim 17, which is hailed?"),
+        ("Hail damage at home is not paid for rusty cars.", "May we pay claim 17? The cars were rusty."),
+        ("Claims that were filed twice cannot be paid.", "Claim 17 was filed twice. May we pay?"),
+        ("Full cover claims may be paid within 90 days of the accident.", "May we pay claim 17?"),
+        ("If the driver fled, claims are paid within 90 days of the accident.", "The driver fled. May we pay claim 17?"),
+        ("Claims with damage of 500 USD or more are paid within 70 days of the accident instead.", "May we pay claim 17?"),
+    ],
+)
+def test_a_rule_for_the_case_of_the_question_goes_before_the_general_one_which_is_still_told(special, question):
+    found = recommended(GENERAL, special, question=question, given=facts(cover="full"))
+    assert [(it.rule, it.verdict) for it in found.findings] == [(special, Verdict.APPLIES), (GENERAL, Verdict.OPEN)]
+    assert found.findings[1].because.startswith(f"would apply, but “{special}” goes first")
+    assert found.text == f"{special} [3]"
+
+
+def test_a_rule_for_the_case_that_does_not_hold_leaves_the_general_one_open():
+    special = "Hailed claims may be paid within 20 days of the accident."
+    found = recommended(GENERAL, special, question="The car was hailed. May we pay claim 17?")
+    assert {it.rule: it.verdict for it in found.findings} == {GENERAL: Verdict.OPEN, special: Verdict.FAILS}
+    assert found.findings[0].because.startswith(f"would apply, but “{special}” is for this case, and does not hold")
+
+
+@pytest.mark.parametrize(
+    ("special", "verdict"),
+    [
+        ("Hailed claims may be paid within 90 days of the accident.", Verdict.OPEN),  # nobody says that it is one
+        ("Full cover claims may be paid within 90 days of the accident.", Verdict.FAILS),
+        ("Damage above 500 USD needs a survey before a claim is paid.", Verdict.APPLIES),  # demands something more
+    ],
+)
+def test_a_rule_for_another_case_and_one_that_demands_more_leave_the_general_one_as_it_is(special, verdict):
+    found = recommended(GENERAL, special)
+    assert {it.rule: it.verdict for it in found.findings} == {GENERAL: Verdict.APPLIES, special: verdict}
+
+
+def test_an_exclusion_that_the_question_states_applies_and_is_not_to_be_checked():
+    rule = "Borrowed cars cannot be insured for a claim."
+    stated = recommended(GENERAL, rule, question="May we pay claim 17? The cars were borrowed.")
+    assert stated.findings[0].rule == rule
+    assert stated.findings[0].verdict is Verdict.APPLIES
+    assert not any(rule in it for it in stated.missing)
+    denied = recommended(GENERAL, rule, question="May we pay claim 17? The cars were not borrowed.")
+    assert {it.rule: it.verdict for it in denied.findings} == {GENERAL: Verdict.APPLIES, rule: Verdict.FAILS}
+    assert f"Not on record, to be checked: “{rule}”" in recommended(GENERAL, rule).missing
+
+
+def test_an_exception_that_the_question_states_holds():
+    rule = "Claims may be paid within 60 days of the accident unless the driver was drunk."
+    drunk = recommended(rule, question="The driver was drunk. May we pay claim 17?")
+    assert [it.verdict for it in drunk.findings] == [Verdict.FAILS]
+    assert not any("exception" in it for it in drunk.missing)

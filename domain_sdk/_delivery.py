@@ -310,18 +310,9 @@ def _left_out(problems: Sequence[DocumentProblem], count: int) -> list[str]:
 
 def _check_embedding(port: Port, name: str, dimensions: int, model: str) -> None:
     """Returns if vectors of the model are what the contract promises. Raises: ContractViolated."""
-    from mesh_core.model_names import is_model
+    from mesh_core.model_names import broken_embeddings
 
-    wrong: list[Violation] = []
-    for column in (it for it in port.columns if it.logical_type == "vector"):
-        promised, named = column.options.get("dimensions"), column.options.get("embeddingModel")
-        if promised is not None and promised != dimensions:
-            wrong.append(Violation(column.name, f"the contract promises {promised} dimensions, {model} makes {dimensions}."))
-        if named and not is_model(str(named), model):
-            words = (
-                f"the contract promises vectors of {named}, this publisher embeds with {model}: set MESH_EMBEDDER, or change it."
-            )
-            wrong.append(Violation(column.name, words))
+    wrong = [Violation(column, why) for column, why in broken_embeddings(port, model=model, dimensions=dimensions)]
     if wrong:
         raise ContractViolated("The embedding does not fit the contract.", resource=name, violations=wrong)
 

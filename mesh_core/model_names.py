@@ -1,10 +1,12 @@
-"""Names of embedding models: whether the one that a contract writes (ODCS `embeddingModel`) is the one that made the vectors."""
+"""What a contract promises of vectors: the model that it writes (ODCS `embeddingModel`) made them, in the dimensions it says."""
 
 from __future__ import annotations
 
 import re
 
-__all__ = ["is_model"]
+from mesh_core.contract.model import Port
+
+__all__ = ["broken_embeddings", "is_model"]
 
 _TAIL = re.compile(r"(?:-\d+)?\Z")
 
@@ -20,6 +22,27 @@ def is_model(written: str, model: str) -> bool:
         return True
     named, known = _bare(written), _bare(model)
     return named == known or (known.startswith("hashing") and named == _TAIL.sub("", known))
+
+
+def broken_embeddings(port: Port, *, model: str, dimensions: int) -> list[tuple[str, str]]:
+    """The vector columns whose contract promises other vectors than those of the model, and in words why; none if all is kept.
+
+    Args:
+        port: As the contract has it; what it leaves open is no promise.
+        model: What the embedder calls its model.
+        dimensions: How many numbers its vectors have.
+
+    Source: ODCS 3.2 `logicalTypeOptions` of `vector`.
+    """
+    broken: list[tuple[str, str]] = []
+    for column in (it for it in port.columns if it.logical_type == "vector"):
+        promised, named = column.options.get("dimensions"), column.options.get("embeddingModel")
+        if promised is not None and promised != dimensions:
+            broken.append((column.name, f"the contract promises {promised} dimensions, {model} makes {dimensions}."))
+        if named and not is_model(str(named), model):
+            why = f"the contract promises vectors of {named}, these are of {model}: set MESH_EMBEDDER, or change the contract."
+            broken.append((column.name, why))
+    return broken
 
 
 def _bare(name: str) -> str:

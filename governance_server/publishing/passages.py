@@ -19,6 +19,7 @@ from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.layout import Warehouse
 
 if TYPE_CHECKING:
+    from mesh_core.contract.model import Contract, Port
     from mesh_core.vectors.passages import Passage
 
 __all__ = ["PassageIndexer"]
@@ -36,15 +37,18 @@ class PassageIndexer:
         self._warehouse = warehouse
         self._people = people
 
-    def check(self, publication_id: str, verified: Sequence[publication_pb2.VerifiedPort]) -> None:
+    def check(self, publication_id: str, contract: Contract, verified: Sequence[publication_pb2.VerifiedPort]) -> None:
         """Returns if every passage of every collection can be indexed and searched here. Raises: ContractViolated.
+
+        `verified` has the ports of the contract, in its order.
 
         Whatever could stop the indexing must be found here: after the intent there is no way back.
         """
         problems: list[Problem] = []
-        for port in verified:
+        for promised, port in zip(contract.ports, verified, strict=True):
             if _is_delivered(port):
-                problems.extend(self._model_problems(port) or _passage_problems(port, self._files(publication_id, port)))
+                wrong = self._model_problems(port) or _promise_problems(promised, port)
+                problems.extend(wrong or _passage_problems(port, self._files(publication_id, port)))
         if problems:
             self._warehouse.discard_incoming(publication_id)
             raise ContractViolated("A collection cannot be searched as it was delivered: mend what is listed.", problems=problems)
@@ -150,6 +154,14 @@ class PassageIndexer:
 def _is_delivered(port: publication_pb2.VerifiedPort) -> bool:
     """True for a collection that the publication writes."""
     return port.kind == product_pb2.PORT_KIND_COLLECTION and port.mode != KEEP
+
+
+def _promise_problems(promised: Port, port: publication_pb2.VerifiedPort) -> list[Problem]:
+    """Where the vectors are not those that the contract promises."""
+    from mesh_core.model_names import broken_embeddings
+
+    broken = broken_embeddings(promised, model=port.embedding_model, dimensions=port.dimensions)
+    return [Problem(f"{port.port}.{column}", why) for column, why in broken]
 
 
 def _passage_problems(port: publication_pb2.VerifiedPort, files: Sequence[_Opener]) -> list[Problem]:

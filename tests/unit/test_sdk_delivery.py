@@ -179,7 +179,7 @@ def test_the_model_that_the_contract_names_is_the_one_that_embeds(
     if is_taken:
         assert _deliver(memos, tmp_path, port).embedding_model == "hashing-256"
         return
-    with pytest.raises(ContractViolated, match="promises vectors of all-MiniLM-L6-v2, this publisher embeds with hashing-256"):
+    with pytest.raises(ContractViolated, match="promises vectors of all-MiniLM-L6-v2, these are of hashing-256"):
         _deliver(memos, tmp_path, port)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from calendar import monthrange
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -10,9 +11,17 @@ from decimal import Decimal
 
 from mesh_core.answers.conditions import Condition, Quantity
 from mesh_core.answers.facts import Fact
+from mesh_core.answers.wording import STOP_WORDS, stem, wording_of
 from mesh_core.contract.model import DATED
 
 __all__ = ["Case", "Compared", "Standing", "compare"]
+
+_SUM_OF = re.compile(r"\b(?P<what>[^\W\d_]+)\s+(?:(?:of|over|for|worth|at|about)\s+)?\Z")
+_SUM_ON = re.compile(r"\s+(?:(?:of|as|in)\s+)?(?:(?:a|an|the)\s+)?(?P<what>[^\W\d_]+)")
+_LIGHT = frozenset(
+    map(stem, ("pay", "paid", "payment", "approve", "grant", "offer", "allow", "decide", "sign", "clerk", "sum", "total"))
+)
+"""What is done with any sum."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,11 +42,13 @@ class Standing:
         shares_words: It, or what stands above it, shares words with the question: the only fact of its kind may be meant.
         is_expected: It does, or stands in the document that fits the question best: what it wants for is missing.
         anchor: Stems of what its document counts time from, for a condition that does not say it.
+        words: Stems of what it says.
     """
 
     shares_words: bool
     is_expected: bool
     anchor: frozenset[str] = frozenset()
+    words: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +104,7 @@ def _compare_time(condition: Condition, case: Case, standing: Standing) -> Compa
 def _compare_money(condition: Condition, case: Case, standing: Standing) -> Compared:
     unit = condition.bound.unit
     stated = [it for it in case.stated if it.unit == unit]
-    if stated and standing.shares_words:
+    if stated and _is_sum_of(condition, stated[0], case, standing):
         return Compared(_holds(condition, stated[0].value), f"{stated[0]} as asked, against “{condition.words}”")
     sums = [it for it in case.facts if it.unit == unit and it.kind in ("number", "integer")]
     found = _meant(condition.about, sums)
@@ -115,6 +126,21 @@ def _compare_money(condition: Condition, case: Case, standing: Standing) -> Comp
         how = "is masked for you" if found[0].is_masked else "has no value"
         return Compared(None, f"{_named(found[0])} {how}, to hold against “{condition.words}”.", is_wanting=True)
     return Compared(None, f"No sum in {unit} on record to hold against “{condition.words}”.", is_wanting=True)
+
+
+def _is_sum_of(condition: Condition, stated: Quantity, case: Case, standing: Standing) -> bool:
+    """True if the condition is of what the question states the sum of: `goodwill of 1,200 euro`, `1,200 euro goodwill`.
+
+    Where it does not say of what, the question must name what the condition is of.
+    """
+    question = case.question
+    before, behind = _SUM_OF.search(question[: stated.begin]), _SUM_ON.match(question, stated.finish)
+    own = {stem(it["what"]) for it in (before, behind) if it and it["what"].lower() not in STOP_WORDS} - _LIGHT
+    nouns = frozenset(noun for fact in case.facts for noun in fact.rows)
+    about = condition.about - nouns - _LIGHT
+    if own and not own <= nouns:
+        return _meet(frozenset(own), about or standing.words)
+    return _meet(wording_of(question).words, about) if about else standing.shares_words
 
 
 def _meant(about: frozenset[str], facts: Sequence[Fact]) -> list[Fact]:

@@ -12,15 +12,17 @@ from dataclasses import dataclass
 from decimal import Decimal
 
 from mesh_core.answers.number_words import SPELT
-from mesh_core.answers.wording import wording_of
+from mesh_core.answers.wording import stem, wording_of
 
-__all__ = ["Condition", "Quantity", "conditions_in", "quantities_in"]
+__all__ = ["CURRENCY_WORDS", "Condition", "Quantity", "conditions_in", "quantities_in"]
 
 _NUMBER = rf"(?:\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?|{'|'.join(SPELT)})"
 _CURRENCIES = {
     "€": "EUR", "eur": "EUR", "euro": "EUR", "euros": "EUR", "$": "USD", "usd": "USD", "dollar": "USD", "dollars": "USD",
     "£": "GBP", "gbp": "GBP", "pound": "GBP", "pounds": "GBP", "chf": "CHF", "franc": "CHF", "francs": "CHF",
 }  # fmt: skip
+CURRENCY_WORDS = frozenset(map(stem, (*_CURRENCIES, "money")))
+"""Stems of words for currencies, which say nothing of what a sum is of."""
 _MONEY_WORD = "|".join(re.escape(word) for word in sorted(_CURRENCIES, key=len, reverse=True))
 _QUANTITY = re.compile(
     rf"(?<![\w.])(?<![\s(][-−])(?:(?P<unit>day|week|month|year) (?P<place>{_NUMBER})"

@@ -14,7 +14,7 @@ from datetime import date
 
 from mesh_core.answers.answer import Citation, Recommendation, Sentence, Verdict
 from mesh_core.answers.comparing import Case, Standing
-from mesh_core.answers.conditions import conditions_in, quantities_in
+from mesh_core.answers.conditions import CURRENCY_WORDS, conditions_in, quantities_in
 from mesh_core.answers.facts import Fact
 from mesh_core.answers.judging import Judged, Rule, judged
 from mesh_core.answers.lacking import lacking
@@ -22,7 +22,7 @@ from mesh_core.answers.sentences import said, sentences_of
 from mesh_core.answers.special_rules import GENERIC, goes_first
 from mesh_core.answers.wording import stem, wording_of
 
-__all__ = ["asks_for_recommendation", "recommend", "relevant_documents", "states_reached"]
+__all__ = ["asks_for_recommendation", "asks_of_several", "recommend", "relevant_documents", "states_reached"]
 
 _ASKS = re.compile(
     r"\b(?:may|can|could|should|must|shall|allowed|permit(?:ted|s)?|permission|permissible|entitled|eligible|owed|owe|obliged|ought|"
@@ -77,6 +77,13 @@ def states_reached(question: str, facts: Sequence[Fact]) -> list[Sentence]:
     return [Sentence(f"{text[:1].upper()}{text[1:]}", (it.figure,)) for it, text in said]
 
 
+def asks_of_several(facts: Sequence[Fact]) -> list[Sentence]:
+    """That the question names several rows of a table, which are no case together."""
+    several = dict.fromkeys(re.split(r"\s(?=\S*\d)", it.row)[0] for it in facts if it.is_several and it.is_own)
+    told = (f"This asks about several {it}: rules are held against one at a time, so ask for each by itself." for it in several)
+    return [Sentence(text, ()) for text in told]
+
+
 def relevant_documents(question: str, citations: Sequence[Citation]) -> list[tuple[str, str]]:
     """Port and name of the documents whose rules may decide: the best, and those whose headings share words with the question."""
     asked = wording_of(question).words
@@ -121,7 +128,7 @@ def recommend(
 def _read(citations: Sequence[Citation], reading: _Reading, *, is_best: bool) -> None:
     """The rules of one document, from its beginning: what a time is counted from holds until another is named."""
     nouns = frozenset(noun for fact in reading.case.facts for noun in fact.rows)
-    asked = wording_of(reading.case.question).words - nouns
+    asked = wording_of(reading.case.question).words - nouns - CURRENCY_WORDS
     anchor: frozenset[str] = frozenset()
     seen: set[str] = set()
     for citation in sorted(citations, key=lambda it: it.span.start):
@@ -130,7 +137,7 @@ def _read(citations: Sequence[Citation], reading: _Reading, *, is_best: bool) ->
                 continue
             seen.add(text)
             near = bool(asked & wording_of(f"{citation.title} {citation.section} {text}").words)
-            rule = Rule(text, citation, conditions_in(text), Standing(near, near or is_best, anchor))
+            rule = Rule(text, citation, conditions_in(text), Standing(near, near or is_best, anchor, wording_of(text).words))
             found = judged(rule, reading.case)
             if found is not None:
                 reading.judged.append(found)

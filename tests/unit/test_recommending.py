@@ -426,3 +426,18 @@ def test_an_exception_that_the_question_states_holds():
     drunk = recommended(rule, question="The driver was drunk. May we pay claim 17?")
     assert [it.verdict for it in drunk.findings] == [Verdict.FAILS]
     assert not any("exception" in it for it in drunk.missing)
+
+
+@pytest.mark.parametrize(
+    ("question", "because"),
+    [
+        ("May we give a courtesy of 1,200 dollars on claim 17?", "claims 17: damage"),
+        ("May we give 1,200 dollars courtesy on claim 17?", "claims 17: damage"),
+        ("Claim 17 has damage of 1,200 dollars. May we pay?", "1,200 USD as asked"),
+        ("May we pay 1,200 dollars of damage for claim 17?", "1,200 USD as asked"),
+        ("Is 1,200 dollars for the damage of claim 17 allowed?", "1,200 USD as asked"),
+    ],
+)
+def test_a_stated_sum_is_held_against_conditions_on_what_it_is_of(question, because):
+    (finding,) = recommended("Damage above 1,000 dollars needs a survey.", question=question).findings
+    assert finding.because.startswith(because)

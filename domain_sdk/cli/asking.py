@@ -85,6 +85,8 @@ def answer_view(found: Answer) -> RenderableType:
     from rich.console import Group
     from rich.text import Text
 
+    from mesh_core.answers.answer import NOT_FOUND
+
     text = Text()
     for caveat in found.caveats:
         text.append_text(cell(caveat.text, "bold yellow")).append(" ")
@@ -96,7 +98,7 @@ def answer_view(found: Answer) -> RenderableType:
         text.append_text(cell(sentence.text)).append(" ")
         text.append("".join(f"[{number}]" for number in sentence.sources), style="cyan").append("\n")
     blocks: list[RenderableType] = [text] if text else []
-    blocks += [] if found.is_found else [cell(found.text, "yellow")]
+    blocks += [] if found.is_found else [cell(NOT_FOUND, "yellow")]
     blocks += _recommendation(found.recommendation) if found.recommendation else []
     blocks += [cell(notice, "yellow") for notice in found.notices]
     for number in sorted([*(it.number for it in found.citations), *(it.number for it in found.figures)]):

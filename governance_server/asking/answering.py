@@ -27,6 +27,7 @@ __all__ = ["Answering", "Begun", "Part", "Timing"]
 _LOG = logging.getLogger(__name__)
 _MOST_FIGURES = 8
 _MOST_SENTENCES = 20
+_MOST_UNBORN = 3
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,6 +100,7 @@ class Answering:
             evidence = Evidence(self.readers, asking, scope)
             if as_of:
                 evidence.notices.append(_as_of(scope, as_of))
+                evidence.caveats += _unborn(scope, as_of)
         yield timing.stage("planning")
         yield Begun("retrieving")
         with timing.spent("retrieving"):
@@ -192,6 +194,14 @@ def _as_of(scope: Scope, revision: int) -> str:
     return f"The data is as of revision {revision}; what you may read is as of revision {scope.revision}."
 
 
+def _unborn(scope: Scope, revision: int) -> list[Sentence]:
+    """That documents which may be read now were not published then, so that no rule of theirs is told."""
+    if not scope.unborn:
+        return []
+    names = ", ".join(scope.unborn[:_MOST_UNBORN])
+    return [Sentence(f"At revision {revision} nothing was published yet in {names}: no rules of theirs are told.", ())]
+
+
 def _compute(evidence: Evidence) -> None:
     """The figures that the question asks for are computed, or the reader is told what was not clear."""
     from mesh_core.answers.figures import plan_figures
@@ -205,7 +215,7 @@ def _compute(evidence: Evidence) -> None:
     queries = plan.queries[:_MOST_FIGURES]
     compute_all(evidence, queries)
     unfound = values_without_rows(queries, evidence.looked_up, evidence.crowded)
-    evidence.notices += [f"No row that you may read has {it}." for it in unfound]
+    evidence.caveats += [Sentence(f"No row that you may read has {it}.", ()) for it in unfound]
     matched = without_mismatches(evidence.looked_up)
     evidence.caveats += matched.told
     evidence.leave_out(matched.dropped)

@@ -15,7 +15,7 @@ from governance_server.asking.withheld import how_to_read
 from governance_server.rules.errors import GovernanceError
 from mesh_core.answers.answer import Citation, Recommendation
 from mesh_core.answers.facts import Fact, facts_of_all, facts_of_some, unknown_choices
-from mesh_core.answers.recommending import asks_for_recommendation, recommend, relevant_documents, states_reached
+from mesh_core.answers.recommending import asks_for_recommendation, asks_of_several, recommend, relevant_documents, states_reached
 from mesh_core.expressions.tree import Column, Compare, Literal
 
 if TYPE_CHECKING:
@@ -37,7 +37,7 @@ def recommended(evidence: Evidence) -> Recommendation | None:
     facts = list(_facts(evidence))
     if not asks_for_recommendation(asking.question, evidence.sources.citations, facts):
         return None
-    evidence.caveats += states_reached(asking.question, facts)
+    evidence.caveats += [*asks_of_several(facts), *states_reached(asking.question, facts)]
     columns = {
         it.name
         for query, _ in evidence.looked_up

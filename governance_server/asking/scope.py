@@ -57,6 +57,8 @@ class Scope:
     collections: tuple[Looked, ...]
     tables: tuple[Looked, ...]
     revision: int
+    unborn: tuple[str, ...] = ()
+    """Collections that may be read now, and of which nothing was published at the revision that is asked for."""
 
     def models(self, backend: Backend) -> list[TableModel]:
         """The tables as planners of figures know them."""
@@ -83,12 +85,15 @@ def find_scope(backend: Backend, caller: Caller, question: str, *, purpose: str,
     candidates = _candidates(backend, caller, purpose, products)
     ranked = sorted(candidates, key=lambda port: (port.name not in collections, -len(asked & _words(port)), port.name))
     found = _looked_at(backend, caller, ranked, purpose=purpose, as_of=as_of)
-    now = _looked_at(backend, caller, ranked, purpose=purpose, as_of=0) if as_of and purpose else found  # rights are of now
+    now = _looked_at(backend, caller, ranked, purpose=purpose, as_of=0) if as_of else found  # rights are of now
     _check_held(backend, caller, purpose, now)
     shelves, tables = ([it for it in found if it.port.kind == kind] for kind in _MOST)
+    then = {it.port.name for it in shelves}
+    unborn = [it.port.name for it in now if it.port.kind == product_pb2.PORT_KIND_COLLECTION and it.port.name not in then]
     if collections:
-        shelves = [_named(name, shelves, tables) for name in dict.fromkeys(collections)]
-    return Scope(tuple(shelves), tuple(tables), revision)
+        unborn = [name for name in unborn if name in collections]
+        shelves = [_named(name, shelves, tables) for name in dict.fromkeys(collections) if name not in unborn]
+    return Scope(tuple(shelves), tuple(tables), revision, tuple(unborn))
 
 
 def _check_held(backend: Backend, caller: Caller, purpose: str, found: Sequence[Looked]) -> None:

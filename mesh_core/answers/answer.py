@@ -111,7 +111,7 @@ class Figure:
 
 @dataclass(frozen=True, slots=True)
 class Sentence:
-    """One sentence, without its marks, and the numbers of what it rests on: never none."""
+    """One sentence, without its marks, and the numbers of what it rests on: none only if it tells what is not there."""
 
     text: str
     sources: tuple[int, ...]
@@ -120,7 +120,7 @@ class Sentence:
 
     def __str__(self) -> str:
         """The sentence with its marks."""
-        return f"{self.text} {''.join(f'[{number}]' for number in self.sources)}"
+        return f"{self.text} {''.join(f'[{number}]' for number in self.sources)}".rstrip()
 
 
 class Verdict(StrEnum):
@@ -197,8 +197,9 @@ class Answer:
     recommendation: Recommendation | None = None
     """Of a question about a case that rules speak of."""
     caveats: tuple[Sentence, ...] = ()
-    """What must be known before anything else: that what is asked for is done already, or that things which the question names
-    together are not of each other. Told by comparing; the sources are the rows that were compared."""
+    """What must be known before anything else: that what is asked for is done already, that things which the question names
+    together are not of each other, that a record is not found, that several are asked about, or that documents did not exist yet.
+    Told by comparing; the sources are the rows that were compared, if there are any."""
 
     @property
     def is_found(self) -> bool:
@@ -208,7 +209,7 @@ class Answer:
     @property
     def text(self) -> str:
         """The caveats and the sentences with their marks, or that nothing was found."""
-        return " ".join(map(str, (*self.caveats, *self.sentences))) if self.sentences else NOT_FOUND
+        return " ".join([*map(str, self.caveats), *(map(str, self.sentences) if self.sentences else (NOT_FOUND,))])
 
 
 def text_digest(text: str) -> str:

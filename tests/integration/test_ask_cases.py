@@ -61,27 +61,30 @@ def keyed(name: str, pattern: str, **more: Any) -> dict[str, Any]:
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningServer]:
     root: Path = tmp_path_factory.mktemp("cases")
     running = RunningServer(root / "home")
-    with running.admin() as admin:
-        admin.admin.create_domain("post", owners=["user:pia"])
-        admin.admin.create_purpose("counter")
-    (root / "rules").mkdir()
-    (root / "rules" / "returns.md").write_text(RULES)
-    with running.user("user:pia") as pia:
-        publish_pages(pia, "post.rules", root / "rules")
-        senders = contract(
-            "post.people", senders=[keyed("sender_id", "^S-[0-9]{3}$"), column("tier", enum=listed("basic", "gold"))]
-        )
-        pia.domain("post").product("people", senders).publish(senders=SENDERS, progress=False)
-        parcels = [
-            keyed("parcel_no", "^P-[0-9]{4}$"), column("sender_id", relationships=[{"to": "people.senders.sender_id"}]),
-            column("posted_on", "date", synonyms=[{"synonym": "posting"}]), column("state", enum=listed("moving", "returned")),
-        ]  # fmt: skip
-        pia.domain("post").product("log", contract("post.log", parcels=parcels)).publish(parcels=PARCELS, progress=False)
-        pia.sql(
-            "SELECT count(*) FROM post.log.parcels", timeout_seconds=50
-        )  # the engine is loaded, so that no answer waits for it
-        yield running
-    running.stop()
+    try:
+        with running.admin() as admin:
+            admin.admin.create_domain("post", owners=["user:pia"])
+            admin.admin.create_purpose("counter")
+        (root / "rules").mkdir()
+        (root / "rules" / "returns.md").write_text(RULES)
+        with running.user("user:pia") as pia:
+            publish_pages(pia, "post.rules", root / "rules")
+            senders = contract(
+                "post.people", senders=[keyed("sender_id", "^S-[0-9]{3}$"), column("tier", enum=listed("basic", "gold"))]
+            )
+            pia.domain("post").product("people", senders).publish(senders=SENDERS, progress=False)
+            parcels = [
+                keyed("parcel_no", "^P-[0-9]{4}$"), column("sender_id", relationships=[{"to": "people.senders.sender_id"}]),
+                column("posted_on", "date", synonyms=[{"synonym": "posting"}]),
+                column("state", enum=listed("moving", "returned")),
+            ]  # fmt: skip
+            pia.domain("post").product("log", contract("post.log", parcels=parcels)).publish(parcels=PARCELS, progress=False)
+            pia.sql(
+                "SELECT count(*) FROM post.log.parcels", timeout_seconds=50
+            )  # the engine is loaded, so that no answer waits for it
+            yield running
+    finally:
+        running.stop()
 
 
 @pytest.fixture(scope="module")
@@ -187,3 +190,24 @@ def test_what_is_missing_names_the_purpose_that_opens_it(server: RunningServer, 
         pia.grant("user:wes", "post.people", actions=["read"], purpose="counter")
         held = missing(wes.ask(question, extractive=True))
         assert f"{told} State the purpose counter, which is held: `--purpose counter`" in held
+
+
+def test_a_record_that_is_not_found_is_told_before_any_rule(pia: Mesh) -> None:
+    answer = pia.ask("May parcel P-0999 be returned?", extractive=True)
+    told = "No row that you may read has parcel no P-0999."
+    assert answer.text.startswith(told)
+    assert not any(told in it for it in answer.notices)
+    assert shown(answer).startswith(told)
+    assert pia.ask(as_of=answer.id).text.startswith(told)
+
+
+def test_a_question_about_two_rows_says_first_to_ask_for_one(pia: Mesh) -> None:
+    answer = pia.ask("May parcel P-0001 be returned, and what about parcel P-0002?", extractive=True)
+    assert answer.text.startswith("This asks about several parcels: rules are held against one at a time")
+
+
+def test_as_of_before_the_rules_were_published_says_so_first(pia: Mesh) -> None:
+    for collections in ((), ("post.rules.pages",)):
+        answer = pia.ask("May parcel P-0001 be returned?", as_of=1, collections=collections, extractive=True)
+        told = "At revision 1 nothing was published yet in post.rules.pages: no rules of theirs are told."
+        assert answer.text == f"{told} Not found in what you may read."

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from mesh_core.answers.answer import Citation, Finding, Verdict
 from mesh_core.answers.comparing import Case, Compared, Standing, compare
 from mesh_core.answers.conditions import Condition, conditions_in
+from mesh_core.answers.promises import is_time_asked_for
 from mesh_core.answers.special_rules import GENERIC, are_stated, own_case, says_it_goes_first
 from mesh_core.answers.wording import STOP_WORDS, stem, wording_of
 
@@ -50,7 +51,13 @@ class Judged:
 
 def judged(rule: Rule, case: Case) -> Judged | None:
     """How the rule stands to the case; None if it has no condition that the case could be held against."""
-    bounds = [compare(it, case, rule.standing) for it in rule.conditions]
+    is_asked = is_time_asked_for(rule.text, case.question, case.facts)
+    bounds = [
+        Compared(True, f"“{it.words}” is the time that is asked for")
+        if is_asked and it.bound.is_time
+        else compare(it, case, rule.standing)
+        for it in rule.conditions
+    ]
     choices = list(_choices(rule, case))
     compared, is_its_case = [*bounds, *choices], bool(choices) and all(it.holds for it in choices)
     own = own_case(rule.text, case.question, case.facts)

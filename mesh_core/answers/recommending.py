@@ -18,6 +18,7 @@ from mesh_core.answers.conditions import CURRENCY_WORDS, conditions_in, quantiti
 from mesh_core.answers.facts import Fact
 from mesh_core.answers.judging import Judged, Rule, judged
 from mesh_core.answers.lacking import lacking
+from mesh_core.answers.promises import is_time_asked_for
 from mesh_core.answers.sentences import said, sentences_of
 from mesh_core.answers.special_rules import GENERIC, goes_first
 from mesh_core.answers.wording import stem, wording_of
@@ -53,7 +54,7 @@ def asks_for_recommendation(question: str, citations: Sequence[Citation], facts:
     The matter are its words that neither say what the looked-up rows are called, nor name a column of them: who asks for a
     column wants its value.
     """
-    if _ASKS.search(question):
+    if _ASKS.search(question) or any(is_time_asked_for(text, question, facts) for it in citations for text in _sentences(it)):
         return True
     known = {word for fact in facts for word in fact.rows} | _TIMES | GENERIC
     known |= {stem(word) for fact in facts if fact.is_own for word in fact.name.split("_")}

@@ -441,3 +441,27 @@ def test_an_exception_that_the_question_states_holds():
 def test_a_stated_sum_is_held_against_conditions_on_what_it_is_of(question, because):
     (finding,) = recommended("Damage above 1,000 dollars needs a survey.", question=question).findings
     assert finding.because.startswith(because)
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "When will the driver get his money for claim 17?",
+        "How long does the payment of claim 17 take?",
+        "Claim 17: how soon can he be paid?",
+    ],
+)
+def test_who_asks_when_is_told_the_rule_that_states_the_time(question):
+    rule = "Compensation is paid within five working days of the decision."
+    (finding,) = recommended(rule, question=question).findings
+    assert (finding.rule, finding.verdict) == (rule, Verdict.APPLIES)
+    assert finding.because == "“Compensation is paid within five working days of the decision” is the time that is asked for"
+
+
+@pytest.mark.parametrize(
+    "question", ["When was the accident of claim 17?", "May we pay claim 17?", "When will the survey of claim 17 begin?"]
+)
+def test_a_time_that_is_not_asked_for_answers_nothing(question):
+    rule = "Compensation is paid within five working days of the decision."
+    found = recommend(question, passages(rule), facts(), today=TODAY)
+    assert found is None or [it.verdict for it in found.findings] == [Verdict.OPEN]

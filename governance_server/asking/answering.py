@@ -108,7 +108,7 @@ class Answering:
         yield timing.stage("retrieving")
         yield Begun("computing")
         with timing.spent("computing"):
-            _compute(evidence)
+            _compute(evidence, has_model=self.model is not None and not is_extractive)
             evidence.recommendation = recommended(evidence)
             evidence.notices += opened_by_purposes(evidence) if evidence.recommendation is None else []
         yield timing.stage("computing")
@@ -202,8 +202,11 @@ def _unborn(scope: Scope, revision: int) -> list[Sentence]:
     return [Sentence(f"At revision {revision} nothing was published yet in {names}: no rules of theirs are told.", ())]
 
 
-def _compute(evidence: Evidence) -> None:
-    """The figures that the question asks for are computed, or the reader is told what was not clear."""
+def _compute(evidence: Evidence, *, has_model: bool) -> None:
+    """The figures that the question asks for are computed, or the reader is told what was not clear.
+
+    A model that looks rows up itself may find what was not found (`order 4711` under `O-4711`): then that is a mere notice.
+    """
     from mesh_core.answers.figures import plan_figures
     from mesh_core.answers.look_ups import values_without_rows
     from mesh_core.answers.mismatches import without_mismatches
@@ -214,8 +217,10 @@ def _compute(evidence: Evidence) -> None:
     evidence.is_of_figures, evidence.hints = plan.is_whole, plan.hints
     queries = plan.queries[:_MOST_FIGURES]
     compute_all(evidence, queries)
-    unfound = values_without_rows(queries, evidence.looked_up, evidence.crowded)
-    evidence.caveats += [Sentence(f"No row that you may read has {it}.", ()) for it in unfound]
+    found_no = values_without_rows(queries, evidence.looked_up, evidence.crowded)
+    unfound = [f"No row that you may read has {it}." for it in found_no]
+    evidence.notices += unfound if has_model else []
+    evidence.caveats += [Sentence(text, ()) for text in unfound if not has_model]
     matched = without_mismatches(evidence.looked_up)
     evidence.caveats += matched.told
     evidence.leave_out(matched.dropped)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
@@ -22,6 +22,7 @@ from mesh_core.expressions.binding import is_true
 from mesh_core.expressions.sql import to_sql
 from mesh_core.vectors.fusion import CANDIDATES, fused_order
 from mesh_core.vectors.identifiers import collection_identifier
+from mesh_core.vectors.labels import Label, Labels
 from mesh_core.vectors.lancedb_keywords import keyword_query
 from mesh_core.vectors.lancedb_rows import RETURNED, LanceRows, attribute_arrow_field, stored_passage, table_schema
 from mesh_core.vectors.passages import Candidate, Hit, Passage, check_vector
@@ -32,9 +33,10 @@ from mesh_core.vectors.word_weights import WordWeights
 
 __all__ = ["LanceDbStore"]
 
-_SHOWN = ("document", "title", "page", "attributes")
-"""What is fetched of every candidate that is to be arranged: texts only of those that are given."""
-_Found = dict[str, Mapping[str, Any]]
+_LABEL = ("key", "valid_from", "document", "title", "page", "attributes")
+"""What is known of every candidate: texts only of those that are given."""
+_Scores = dict[int, float]
+"""Row id → score of the best of one search; higher is better."""
 _BESIDE = 4
 """Searches for words at work beside those for vectors, in callers' own threads; others wait. As many counts of words."""
 _KEEP_FILES = timedelta(hours=1)
@@ -51,6 +53,7 @@ class LanceDbStore:
         self._beside = ThreadPoolExecutor(_BESIDE, thread_name_prefix="lancedb")  # a thread a search would cost more
         self._counting = ThreadPoolExecutor(_BESIDE, thread_name_prefix="counting")  # the searches wait for its results
         self._weights = WordWeights(self._counting.map)
+        self._labels = Labels()
 
     def ensure_collection(self, name: str, *, dimensions: int, attributes: Mapping[str, type]) -> None:
         """See VectorStore."""
@@ -144,23 +147,26 @@ class LanceDbStore:
         where = self._where(collection, rows, version=version, scope=scope)
         if not self._is_whole(collection, table, commit=commit, version=version):
             where.append(_at(version))
-        ranked = partial(_ranked, columns=_SHOWN if arrange else (), where=where, limit=max(CANDIDATES, limit))
+        ranked = partial(_ranked, where=where, limit=max(CANDIDATES, limit))
         has_words = bool(alpha < 1 and text.strip())
 
-        def words_found() -> _Found:  # leaves Python, so it runs at the same time
+        def words_found() -> _Scores:  # leaves Python, so it runs at the same time
             query = keyword_query(text, collection=collection, table=table, where=where, weights=self._weights)
             return ranked(table.search(query, query_type="fts"), score="_score")
 
         beside = self._beside.submit(words_found) if has_words else None
         asked = check_vector(awaited(vector), dimensions=rows.dimensions, what="the question")
-        dense: _Found = {}
+        dense: _Scores = {}
         if alpha > 0 or not has_words:
             nearest = table.search(asked, query_type="vector", vector_column_name="vector").distance_type("cosine")
             dense = ranked(nearest.bypass_vector_index(), score="_distance")
-        best = _fused(dense, beside.result() if beside else {}, alpha=alpha)
+        sparse = beside.result() if beside else {}
+        found = list(map(str, {**dense, **sparse}))
+        labels = self._labels.of(found, at=(collection, commit), version=version, read=partial(_labels, rows))
+        best = _fused(dense, sparse, labels, alpha=alpha)
         if arrange:
-            best = [best[place] for place in arrange([_candidate(row) for row in best])]
-        row_ids = [row["_rowid"] for row in best[:limit]]
+            best = [best[place] for place in arrange([label.candidate for label in best])]
+        row_ids = [int(label.id) for label in best[:limit]]
         return [Hit(stored_passage(row), rank) for rank, row in enumerate(rows.at(row_ids, RETURNED), start=1)]
 
     def count(self, collection: str, version: int) -> int:
@@ -231,23 +237,23 @@ def _at(version: int) -> str:
     return f"valid_from <= {version} and valid_to > {version}"
 
 
-def _ranked(query: Any, *, score: str, columns: Sequence[str], where: Sequence[str], limit: int) -> _Found:  # noqa: ANN401
-    """Key → row id, score and these columns of the best candidates: with the search they cost less than read after it."""
+def _ranked(query: Any, *, score: str, where: Sequence[str], limit: int) -> _Scores:  # noqa: ANN401
+    """Of the best candidates the score alone: what else is known of them costs more than finding them."""
     filtered = query.where(" and ".join(where), prefilter=True) if where else query
-    table = filtered.select(["key", score, *columns]).limit(limit).with_row_id(True).to_arrow()
-    return {row["key"]: row for row in table.to_pylist()}
+    table = filtered.select([score]).limit(limit).with_row_id(True).to_arrow()
+    sign = -1 if score == "_distance" else 1
+    return dict(zip(table["_rowid"].to_pylist(), (sign * it for it in table[score].to_pylist()), strict=True))
 
 
-def _fused(dense: _Found, sparse: _Found, *, alpha: float) -> list[Mapping[str, Any]]:
-    """The rows of both searches, best first."""
-    scores = fused_order(
-        {key: -row["_distance"] for key, row in dense.items()},
-        {key: row["_score"] for key, row in sparse.items()},
-        alpha=alpha,
-    )
-    found = {**sparse, **dense}
-    return [found[key] for key in scores]
+def _labels(rows: LanceRows, ids: Sequence[str]) -> Iterator[Label]:
+    for row_id, row in zip(ids, rows.at(list(map(int, ids)), _LABEL), strict=True):
+        candidate = Candidate(row["document"], row["title"], row["page"], json.loads(row["attributes"]))
+        yield Label(row_id, row["key"], row["valid_from"], candidate)
 
 
-def _candidate(row: Mapping[str, Any]) -> Candidate:
-    return Candidate(row["document"], row["title"], row["page"], json.loads(row["attributes"]))
+def _fused(dense: _Scores, sparse: _Scores, labels: Iterable[Label], *, alpha: float) -> list[Label]:
+    """The labels of what both searches found, best first."""
+    of = {label.key: label for label in labels}
+    rows = {key: int(label.id) for key, label in of.items()}
+    scores = ({key: found[row] for key, row in rows.items() if row in found} for found in (dense, sparse))
+    return [of[key] for key in fused_order(*scores, alpha=alpha)]

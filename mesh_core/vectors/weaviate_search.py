@@ -13,8 +13,8 @@ from typing import Any
 from weaviate.classes.query import HybridFusion
 
 from mesh_core.vectors.fusion import CANDIDATES
+from mesh_core.vectors.labels import Label, Labels
 from mesh_core.vectors.store import Arrange
-from mesh_core.vectors.weaviate_labels import Label, WeaviateLabels
 from mesh_core.vectors.weaviate_rows import LABEL, READ, candidate
 
 __all__ = ["HybridQuery", "best_of"]
@@ -40,7 +40,7 @@ class HybridQuery:
     limit: int
 
 
-def best_of(query: HybridQuery, labels: WeaviateLabels, arrange: Arrange | None, *, needs_filter: bool) -> list[_Properties]:
+def best_of(query: HybridQuery, labels: Labels, arrange: Arrange | None, *, needs_filter: bool) -> list[_Properties]:
     """The `READ` properties of the best, best first, in the order that `arrange` puts candidates into, if it is given.
 
     A filter that need not be built is left out, unless others than the version's are then found.
@@ -56,7 +56,7 @@ def _found(query: HybridQuery, *, is_filtered: bool) -> list[_Properties]:
     return [item.properties for item in _asked(query, query.limit, is_filtered=is_filtered, properties=READ)]
 
 
-def _arranged(query: HybridQuery, arrange: Arrange, labels: WeaviateLabels, *, is_filtered: bool) -> list[_Properties]:
+def _arranged(query: HybridQuery, arrange: Arrange, labels: Labels, *, is_filtered: bool) -> list[_Properties]:
     """The search itself gives keys alone, because Weaviate takes longer to read a hundred objects than to find them."""
     objects = _asked(query, max(CANDIDATES, query.limit), is_filtered=is_filtered, properties=())
     at = (query.collection, query.total)
@@ -81,7 +81,7 @@ def _asked(query: HybridQuery, limit: int, *, is_filtered: bool, properties: Seq
 
 def _labels(used: Any, keys: Sequence[str]) -> Iterator[Label]:  # noqa: ANN401
     for key, properties in _read(used, keys, LABEL):
-        yield Label(key, properties["valid_from"], candidate(properties))
+        yield Label(key, key, properties["valid_from"], candidate(properties))
 
 
 def _read(used: Any, keys: Sequence[str], properties: Sequence[str]) -> Iterator[tuple[str, _Properties]]:  # noqa: ANN401

@@ -15,6 +15,7 @@ from weaviate.classes.init import AdditionalConfig, Auth, Timeout
 from weaviate.classes.query import Filter
 from weaviate.exceptions import WeaviateBaseError
 
+from mesh_core.vectors.labels import Labels
 from mesh_core.vectors.passages import Hit, InvalidPassage, Passage, check_vector
 from mesh_core.vectors.scopes import check_declaration, missing_attributes
 from mesh_core.vectors.staging import check_version, keys_about, reopen, stage, unseen
@@ -31,7 +32,6 @@ from mesh_core.vectors.store import (
 from mesh_core.vectors.weaviate_collections import WeaviateCollections, missing
 from mesh_core.vectors.weaviate_filters import WeaviateFilters, at_version
 from mesh_core.vectors.weaviate_keywords import WeaviateScope, count_of, in_full, repeated, words_of
-from mesh_core.vectors.weaviate_labels import WeaviateLabels
 from mesh_core.vectors.weaviate_rows import WeaviateRows, attribute_property, read_declaration, stored_passage
 from mesh_core.vectors.weaviate_search import HybridQuery, best_of
 from mesh_core.vectors.word_pairs import with_word_pairs
@@ -66,7 +66,7 @@ class WeaviateStore:
         self._declared: dict[str, tuple[int, dict[str, type]]] = {}
         self._beside = ThreadPoolExecutor(_BESIDE, thread_name_prefix="weaviate")
         self._weights = WordWeights(self._beside.map)
-        self._labels = WeaviateLabels()
+        self._labels = Labels()
         with self._reported():
             self._client = weaviate.connect_to_custom(
                 http_host=host,

@@ -1,7 +1,7 @@
 """Pieces of numerical work side by side, a thread for each core, each of them with a BLAS that has no threads of its own.
 
-BLAS's own threads serve one matrix product at a time, stand idle between two, and wait for each other by spinning: on a busy
-machine they burn nine times the processor time of the work itself. Knows nothing of what is computed.
+BLAS's own threads serve one matrix product at a time, stand idle between two, and wait for each other by spinning, which takes
+processor time from others on a busy machine. Knows nothing of what is computed.
 """
 
 from __future__ import annotations

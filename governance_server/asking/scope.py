@@ -26,6 +26,7 @@ from governance_server.rules.policy_rows import ANY, domain_of
 from governance_server.rules.read_plans import ReadPlan
 from governance_server.search.index import words
 from mesh_core.answers.tables import TableModel
+from mesh_core.contract.relationships import with_references
 from mesh_core.expressions.tree import TRUE
 from mesh_core.names import column_object, parse_port
 
@@ -237,7 +238,7 @@ def _defined(backend: Backend, port: str, version: int) -> tuple[Contract, Port]
     body = backend.catalog.get(kinds.CONTRACT, kinds.versioned_name(product, version))
     contract = _contract(body) if body else None
     found = next((it for it in contract.ports if it.name == name), None) if contract else None
-    return (contract, found) if contract and found else None
+    return (contract, with_references(found, contract, product=product)) if contract and found else None
 
 
 @lru_cache(maxsize=64)

@@ -63,7 +63,7 @@ def joins_of(table: TableModel, tables: Mapping[str, TableModel]) -> list[Join]:
     port = table.definition
     taken = {*(it.name for it in port.columns), *(it.name for it in port.dimensions), *(it.name for it in port.measures)}
     for column in port.columns:
-        referred = targets(column, table.port)
+        referred = targets(column)
         ports = {to.rpartition(".")[0] for to in referred}
         for name in sorted(tables, key=lambda it: (it not in ports, it)) if referred else ():
             other = tables[name]
@@ -150,7 +150,7 @@ def why_not_joined(words: Sequence[Word], name: str, ports: Mapping[str, Port], 
         if not explained:
             continue
         listed = ", ".join(f"“{it.text}”" for it in explained)
-        if any(_refers(column, other, ports[name], name) for column in port.columns):
+        if any(_refers(column, ports[name], name) for column in port.columns):
             return f"{listed}: {other} has several rows for one of {name}: joined, its figures would count more than once."
         return (
             f"{listed}: that is of {other}, and no contract says how {name} refers to it (`relationships`): they are not joined."
@@ -158,8 +158,8 @@ def why_not_joined(words: Sequence[Word], name: str, ports: Mapping[str, Port], 
     return ""
 
 
-def _refers(column: Column, port: str, other: Port, name: str) -> bool:
-    referred = targets(column, port)
+def _refers(column: Column, other: Port, name: str) -> bool:
+    referred = targets(column)
     return any(is_key(other, it) and not identities(it, name).isdisjoint(referred) for it in other.columns)
 
 

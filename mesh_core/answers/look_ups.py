@@ -143,7 +143,7 @@ def _referred(
     from sqlglot import exp
 
     for column in found.table.definition.columns:
-        referred = targets(column, found.table.port) if column.name not in found.table.masked else []
+        referred = targets(column) if column.name not in found.table.masked else []
         for table in tables.values() if referred else ():
             for key in table.definition.columns:
                 if key.name in table.masked or not is_key(table.definition, key):

@@ -8,13 +8,13 @@ Source: ODCS 3.1 "Relationships".
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from mesh_core.contract.model import Contract
+from mesh_core.contract.model import Contract, Port
 from mesh_core.names import InvalidName, parse_port
 
-__all__ = ["ForeignKey", "Target", "foreign_key"]
+__all__ = ["ForeignKey", "Target", "foreign_key", "with_references"]
 
 _DEPTHS = {"properties", "items"}
 
@@ -72,6 +72,24 @@ def foreign_key(
     if len({it.port for it in known[0]}) != 1 or len({it.port for it in known[1]}) != 1:
         return "the columns of one key are of several ports"
     return ForeignKey(known[0][0].port, tuple(it.path for it in known[0]), known[1][0].port, tuple(it.path for it in known[1]))
+
+
+def with_references(port: Port, contract: Contract, *, product: str) -> Port:
+    """The port with what each of its columns refers to at that column, in four parts: `domain.product.port.column`.
+
+    However the contract writes it: at the column or at the schema object, by names or by ids. Keys of several columns, fields of
+    objects and what cannot be resolved are left out.
+    """
+    found: dict[str, list[Mapping[str, Any]]] = {}
+    entries = [((), it) for it in port.relationships]
+    for path, entry in [*entries, *(((column.name,), it) for column in port.columns for it in column.relationships)]:
+        key = foreign_key(entry, contract, product=product, port=port.name, path=path)
+        if isinstance(key, str) or key.port != port.name or [*map(len, (*key.columns, *key.target_columns))] != [1, 1]:
+            continue
+        target = key.target if "." in key.target else f"{product}.{key.target}"
+        found.setdefault(key.columns[0][0], []).append({"to": f"{target}.{key.target_columns[0][0]}"})
+    columns = tuple(replace(it, relationships=tuple(found.get(it.name, ()))) for it in port.columns)
+    return replace(port, columns=columns)
 
 
 def _listed(written: object) -> list[str]:

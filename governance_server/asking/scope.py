@@ -155,11 +155,11 @@ def look(backend: Backend, caller: Caller, port: str, purpose: str) -> Looked | 
 
 
 def _is_for(backend: Backend, product: product_pb2.Product, purpose: str) -> bool:
-    """True if the contract lets answers use the product for the purpose."""
+    """True if the contract lets answers use the product for the purpose; one that cannot be read lets nobody."""
     body = backend.catalog.get(kinds.CONTRACT, kinds.versioned_name(product.name, product.version))
     contract = _contract(body) if body else None
     purposes = backend.policy.wider_purposes(purpose) if purpose else frozenset()
-    return contract is None or permits_personalisation(contract.custom_properties, purposes)
+    return contract is not None and permits_personalisation(contract.custom_properties, purposes)
 
 
 def unread_tables(

@@ -254,8 +254,8 @@ WHY_MISSED: Mapping[str, str] = {
             "governed_retrieval.weaviate_p50_at_100",
         ),
         "The store is asked for 100 candidates of each kind, to order them, where the bare query takes a few rows. Of a median "
-        "call to LanceDB (handbook) the embedding took 22 ms beside the search for words and 19 alone, the search for vectors and the "
-        "fusion about 8, the texts 3, the rest of the server 2, of which the durable record is 1.",
+        "call to LanceDB (handbook) the embedding took 22 ms beside the search for words and 19 alone, the search for vectors "
+        "and the fusion about 8, the texts 3, the rest of the server 2, of which the durable record is 1.",
     ),
     "documents.pdf_embedded": "Reading the layout of PDF in a process beside the embedder takes of the same two cores.",
     "reads.selective": (

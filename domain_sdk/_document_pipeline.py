@@ -7,17 +7,14 @@ was published before and did not change is neither read nor embedded again.
 from __future__ import annotations
 
 import queue
-import re
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from domain_sdk._document_about import about_document, document_context
 from domain_sdk._document_cache import DocumentCache
 from domain_sdk._document_files import (
-    Document,
     DocumentProblem,
     Transcriber,
     check_file,
@@ -27,15 +24,11 @@ from domain_sdk._document_files import (
     read_file,
     sidecar_of,
 )
-from domain_sdk._document_passages import PassageText, passages
-from domain_sdk._document_record import DocumentRecord, PersonalSpans, facets_of, record_of
-from domain_sdk._document_sections import plain_text, without_figures
+from domain_sdk._document_prepared import Prepared, prepared_document
+from domain_sdk._document_record import DocumentRecord, facets_of
 from domain_sdk.catalog import CollectionFacets
 from domain_sdk.extraction.extracted import Unreadable
 from domain_sdk.extraction.worker import Extractor
-from mesh_core.pii.masking import PersonalValues, masked
-from mesh_core.pii.readable import INVISIBLE
-from mesh_core.vectors.passages import indexed_text
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -45,31 +38,22 @@ if TYPE_CHECKING:
 __all__ = ["DocumentPipeline"]
 
 _EMBED_PASSAGES = 256
+_EMBED_FIRST = 32
+"""So many passages are embedded at once at first, then twice as many each time: the embedder begins while files are read."""
 _EMBED_DOCUMENTS = 32
 """So many short documents are embedded at once, lest a crash cost many of them."""
-_AHEAD = 4
-_HEADINGS = 2
-"""How many of the innermost headings are indexed with a passage: the outer ones say the same of all."""
-_INVISIBLE = re.compile(f"[{INVISIBLE}]+")
-_HEADING_MARK = re.compile(r"^#{1,6} ", re.MULTILINE)
+_AHEAD_PASSAGES = 256
+"""So many are ready while others are embedded: as many as the embedder takes at once, so that it never waits for short files."""
 DocumentHook = Callable[[int, int], None]
 """Called with the documents done (read and embedded, or reported) and all there are."""
+_Made = Prepared | DocumentProblem | BaseException | None
 
 
-@dataclass(frozen=True, slots=True)
-class _Prepared:
-    """A document that is read: its passages before they are embedded, or as they were kept."""
+class _Ready(queue.Queue[_Made]):
+    """What was made of files, full when it holds so many passages; whatever has none counts as one."""
 
-    key: str
-    record: DocumentRecord
-    texts: tuple[PassageText, ...] = ()
-    indexed: tuple[str, ...] = ()
-    embedded: tuple[str, ...] = ()
-    about: str = ""
-    tags: tuple[tuple[str, ...], ...] = ()
-    spans: tuple[str, ...] = ()
-    kept: Any = None
-    """Its passages as a record batch."""
+    def _qsize(self) -> int:
+        return sum(max(1, it.passages) if isinstance(it, Prepared) else 1 for it in self.queue)
 
 
 @dataclass
@@ -93,29 +77,29 @@ class DocumentPipeline:
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The passages with their vectors in the passage schema, in the order of their documents."""
-        waiting: list[_Prepared] = []
-        total = 0
+        waiting: list[Prepared] = []
+        total, enough = 0, min(_EMBED_FIRST, _EMBED_PASSAGES)
         for looked_at, (prepared, total) in enumerate(self._read_ahead(), start=1):
             if isinstance(prepared, DocumentProblem):
                 self.problems.append(prepared)
             else:
                 self.records.append(prepared.record)
                 waiting.append(prepared)
-                if _is_enough(waiting):
+                if _is_enough(waiting, enough):
                     yield from self._embedded(waiting)
-                    waiting = []
+                    waiting, enough = [], min(2 * enough, _EMBED_PASSAGES)
             self.hook(looked_at - len(waiting), total)
         yield from self._embedded(waiting)
         self.hook(total, total)
         self.cache.prune()
 
-    def _read_ahead(self) -> Iterator[tuple[_Prepared | DocumentProblem, int]]:
-        """What became of each file, and how many files there are; a thread is some documents ahead."""
+    def _read_ahead(self) -> Iterator[tuple[Prepared | DocumentProblem, int]]:
+        """What became of each file, and how many files there are; a thread is some passages ahead."""
         files = named_files(self.paths)
-        made: queue.Queue[_Prepared | DocumentProblem | BaseException | None] = queue.Queue(maxsize=_AHEAD)
+        made = _Ready(_AHEAD_PASSAGES)
         is_over = threading.Event()
 
-        def hand_over(thing: _Prepared | DocumentProblem | BaseException | None) -> bool:
+        def hand_over(thing: _Made) -> bool:
             while not is_over.is_set():
                 try:
                     made.put(thing, timeout=0.2)
@@ -157,7 +141,7 @@ class DocumentPipeline:
         except OSError:
             return False
 
-    def _prepared(self, path: Path, name: str, extractor: Extractor) -> _Prepared | DocumentProblem:
+    def _prepared(self, path: Path, name: str, extractor: Extractor) -> Prepared | DocumentProblem:
         try:
             check_file(path, name)
             key = self._key(path, name)
@@ -168,18 +152,18 @@ class DocumentPipeline:
         kept = self.cache.find(key)
         if kept is not None:
             self.reused += 1
-            return _Prepared(key, DocumentRecord(**kept[1]), kept=kept[0])
+            return Prepared(key, DocumentRecord(**kept[1]), kept=kept[0])
         document = read_file(path, name, extractor, self.transcriber)
         if isinstance(document, DocumentProblem):
             return document
         if not self._is_still(key, path, name):
             return DocumentProblem(path, "it changed while it was read: publish it again when nobody writes to it.")
-        prepared = _prepared(document, key)
+        prepared = prepared_document(document, key)
         return (
             prepared if prepared.texts else DocumentProblem(path, "it holds headings and no text below them: fill or remove it.")
         )
 
-    def _embedded(self, prepared: Sequence[_Prepared]) -> Iterator[pa.RecordBatch]:
+    def _embedded(self, prepared: Sequence[Prepared]) -> Iterator[pa.RecordBatch]:
         """The passages of these documents; every document that was embedded is kept."""
         embedded = [text for document in prepared for text in document.embedded]
         vectors: list[Any] = []
@@ -196,42 +180,13 @@ class DocumentPipeline:
             yield batch
 
 
-def _is_enough(waiting: Sequence[_Prepared]) -> bool:
-    """True if these are to be embedded now; those that were kept wait for none after them."""
-    is_full = len(waiting) >= _EMBED_DOCUMENTS or sum(len(it.texts) for it in waiting) >= _EMBED_PASSAGES
+def _is_enough(waiting: Sequence[Prepared], passages: int) -> bool:
+    """True if these are to be embedded now, as they have so many; those that were kept wait for none after them."""
+    is_full = len(waiting) >= _EMBED_DOCUMENTS or sum(len(it.texts) for it in waiting) >= passages
     return is_full or waiting[-1].kept is not None
 
 
-def _prepared(document: Document, key: str) -> _Prepared:
-    personal = PersonalSpans.of(document)
-    texts = tuple(passages(document))
-    context = personal.out_of(document_context(document))
-
-    def around(passage: PassageText) -> tuple[str, str]:
-        return context, personal.out_of(" > ".join(passage.heading.split(" > ")[-_HEADINGS:]))
-
-    found = [personal.in_passage(text) for text in texts]
-    rows = [(it, held, masked(it.text, held.findings)) for it, held in zip(texts, found, strict=True)]
-    return _Prepared(
-        key=key,
-        record=record_of(document, personal),
-        texts=texts,
-        indexed=tuple(_indexed(document, text, held.values, around=around(it)) for it, held, text in rows),
-        embedded=tuple(_indexed(document, without_figures(text), held.values, around=around(it)) for it, held, text in rows),
-        about=about_document(document),
-        tags=tuple(held.tags for held in found),
-        spans=tuple(held.spans for held in found),
-    )
-
-
-def _indexed(document: Document, text: str, personal: PersonalValues, *, around: tuple[str, str]) -> str:
-    """What is embedded or keyword-indexed: nobody finds a passage by searching for personal data in it (ADR 0028)."""
-    context, heading = map(personal.again_out_of, around)
-    shown = _INVISIBLE.sub("", text if document.is_plain else _HEADING_MARK.sub("", plain_text(text)))
-    return indexed_text(context, heading, personal.again_out_of(shown))
-
-
-def _batch(document: _Prepared, vectors: Sequence[Any], model: str) -> pa.RecordBatch:
+def _batch(document: Prepared, vectors: Sequence[Any], model: str) -> pa.RecordBatch:
     from mesh_core.vectors.schema import batch_of
 
     rows = zip(document.texts, document.indexed, document.tags, document.spans, vectors, strict=True)

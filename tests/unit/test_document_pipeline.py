@@ -142,6 +142,47 @@ def test_short_documents_are_kept_in_small_groups_and_count_once_they_are_embedd
     assert seen == sorted(seen)
 
 
+def test_the_first_passages_are_embedded_before_all_files_are_read(tmp_path: Path) -> None:
+    """However few they are together: else the embedder stands idle while files are read, and reading stands while it embeds."""
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    for n in range(12):
+        sections = (f"# Part {part}\n\nClaim {n}.{part} is settled within fourteen days." for part in range(10))
+        (folder / f"paper{n:02}.md").write_text("\n\n".join(sections))
+    embedder = CountingEmbedder()
+    pipeline = DocumentPipeline(folder, embedder, cache=DocumentCache(None))
+    batches = pipeline.batches()
+    next(batches)
+    first = len(embedder.texts)
+    rest = sum(batch.num_rows for batch in batches) + 10
+    assert first < rest / 2
+    assert embedder.texts == sorted(embedder.texts, key=lambda text: text.partition("\n")[0])
+
+
+def test_many_short_files_are_ready_while_others_are_embedded(tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    for n in range(80):
+        (folder / f"note{n:02}.txt").write_text(f"Die Frist für Antrag Nummer {n} beträgt vierzehn Tage nach Eingang im Amt.")
+    read: list[str] = []
+    is_ahead = threading.Event()
+
+    class Noting(DocumentCache):
+        def key(self, name: str, *files: Path, model: str, engine: str = "") -> str:
+            read.append(name)
+            if len(set(read)) == 80:
+                is_ahead.set()
+            return super().key(name, *files, model=model, engine=engine)
+
+    class Waiting(CountingEmbedder):
+        def embed(self, texts: Sequence[str]) -> Vectors:
+            assert is_ahead.wait(timeout=30), f"only {len(set(read))} files were read while the embedder worked"
+            return super().embed(texts)
+
+    batches = DocumentPipeline(folder, Waiting(), cache=Noting(None)).batches()
+    assert sum(batch.num_rows for batch in batches) == 80
+
+
 def test_another_model_or_name_is_embedded_anew_and_a_damaged_entry_is_made_again(folder: Path, tmp_path: Path) -> None:
     first, _, _ = run(folder, CountingEmbedder(), tmp_path)
     other = CountingEmbedder()

@@ -7,7 +7,7 @@ only) and says what it wrote and found.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import closing
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -279,9 +279,10 @@ def _document_quality(name: str, pipeline: DocumentPipeline, passage_count: int)
     said = _left_out(problems, facets.documents + len(problems)) if problems else []
     pages = "page shows something and gave" if facets.empty_pages == 1 else "pages show something and gave"
     said += [f"{facets.empty_pages} {pages} no text"] if facets.empty_pages else []
-    hidden = sum((Counter(dict(record.hidden)) for record in pipeline.records), Counter[str]())
-    out_of_sight = ", ".join(f"{count} {what}" for what, count in sorted(hidden.items()))
-    left = [f"left out, as their authors hid them: {out_of_sight}"] if hidden else []
+    hidden = _counts(record.hidden for record in pipeline.records)
+    unread = _counts(record.unread for record in pipeline.records)
+    left = [f"left out, as their authors hid them: {hidden}"] if hidden else []
+    left += [f"not read: {unread}"] if unread else []
     again = f"{pipeline.reused} of {facets.documents} documents are as they were read before" if pipeline.reused else ""
     result = QualityResult(
         port=name,
@@ -297,6 +298,12 @@ def _document_quality(name: str, pipeline: DocumentPipeline, passage_count: int)
         samples=(),
     )
     return (result,)
+
+
+def _counts(counted: Iterable[Mapping[str, int]]) -> str:
+    """`2 hidden rows, 1 hidden sheets`: all of them together, in words."""
+    together = sum((Counter(dict(it)) for it in counted), Counter[str]())
+    return ", ".join(f"{count} {what}" for what, count in sorted(together.items()))
 
 
 def _left_out(problems: Sequence[DocumentProblem], count: int) -> list[str]:

@@ -90,6 +90,10 @@ class Document:
     parser: str = ""
     hidden: Mapping[str, int] = field(default_factory=dict)
     """What its author hid and is left out, in words of the plural, and how many."""
+    unread: Mapping[str, int] = field(default_factory=dict)
+    """What is in the file and was not read, in words of the plural, and how many."""
+    least_recognised: float = -1
+    """The least confidence of what was recognised in pictures within its text, 0 to 100; -1 for none."""
 
     @property
     def is_plain(self) -> bool:
@@ -98,8 +102,9 @@ class Document:
 
     @property
     def recognition(self) -> float:
-        """The least confidence of a page that was recognised from a picture, 0 to 100; -1 if none was."""
-        return min((page.confidence for page in self.pages if page.confidence >= 0), default=-1)
+        """The least confidence of a page or picture that was recognised, 0 to 100; -1 if none was."""
+        known = (*(page.confidence for page in self.pages), self.least_recognised)
+        return min((confidence for confidence in known if confidence >= 0), default=-1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -178,6 +183,7 @@ def read_file(path: Path, name: str, extractor: Extractor, transcriber: Transcri
     document = Document(
         path, name, "", extracted.text, media_type, extracted.pages, extracted.empty_pages, extracted.anchors,
         extracted.tables, extracted.facts, extracted.parser, extracted.hidden,
+        extracted.unread, extracted.recognition,
     )  # fmt: skip
     return _titled(document)
 

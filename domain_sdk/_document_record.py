@@ -49,6 +49,8 @@ class DocumentRecord:
     """Tag → how often such data occurs."""
     hidden: Mapping[str, int] = field(default_factory=dict)
     """What its author hid and is left out, and how many."""
+    unread: Mapping[str, int] = field(default_factory=dict)
+    """What is in it and was not read, and how many."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -149,6 +151,7 @@ def record_of(document: Document, personal: PersonalSpans) -> DocumentRecord:
         amounts=_most(amounts(text)),
         personal=dict(Counter(found.tag for found in (*personal.findings, *personal.around(document.title)))),
         hidden=dict(document.hidden),
+        unread=dict(document.unread),
     )
 
 

@@ -88,7 +88,7 @@ def _extracted(path: Path, media_type: str, answers: IO[str]) -> Extracted:
         return read_html(path)
     from domain_sdk.extraction.office import read_office
 
-    return read_office(path, media_type)
+    return read_office(path, media_type, lambda: _tell(answers, {"page": 0, "pages": 0}))
 
 
 def _tell(answers: IO[str], value: dict[str, Any]) -> None:

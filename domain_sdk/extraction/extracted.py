@@ -46,6 +46,10 @@ class Extracted:
     parser: str = ""
     hidden: Mapping[str, int] = field(default_factory=dict)
     """What its author hid and is left out, in words of the plural, and how many."""
+    unread: Mapping[str, int] = field(default_factory=dict)
+    """What is in the file and was not read, in words of the plural, and how many."""
+    recognition: float = -1
+    """The least confidence of what was recognised in pictures within the text: 0 to 100, -1 for none."""
 
     def to_json(self) -> dict[str, Any]:
         """Plain values."""
@@ -63,4 +67,6 @@ class Extracted:
             facts={str(key): str(text) for key, text in value["facts"].items()},
             parser=str(value["parser"]),
             hidden={str(name): int(count) for name, count in value["hidden"].items()},
+            unread={str(name): int(count) for name, count in value["unread"].items()},
+            recognition=float(value["recognition"]),
         )

@@ -15,7 +15,7 @@ from typing import Any
 
 from domain_sdk.extraction.extracted import Extracted, Page, Unreadable
 
-__all__ = ["Recognition", "is_available", "read_image", "recognise"]
+__all__ = ["MOST_PIXELS", "Recognition", "is_available", "on_paper", "read_image", "recognise"]
 
 _FEWEST_CONFIDENCE = 30
 _SURE, _BETTER = 80, 8
@@ -23,7 +23,8 @@ _SURE, _BETTER = 80, 8
 _PAGE_SECONDS = 60
 _TURNING_SECONDS = 30
 """A picture is turned no more when it took this long: all of it must end before its reader is taken to stand still."""
-_MOST_PIXELS = 120_000_000
+MOST_PIXELS = 120_000_000
+"""Larger pictures are not opened."""
 _TIP = "install the extra `ocr` (domain-mesh[ocr]) and the program tesseract to have its text recognised"
 
 
@@ -41,8 +42,15 @@ def is_available() -> bool:
     return importlib.util.find_spec("pytesseract") is not None and shutil.which("tesseract") is not None
 
 
-def recognise(picture: Any, *, clock: Callable[[], float] = time.monotonic) -> Recognition | None:  # noqa: ANN401  (a PIL image)
+def recognise(
+    picture: Any,  # noqa: ANN401  (a PIL image)
+    *,
+    turns: bool = True,
+    clock: Callable[[], float] = time.monotonic,
+) -> Recognition | None:
     """What stands in the picture, whichever way up; None if recognition is not installed or nothing was recognised.
+
+    Without `turns` it is read as it lies: pictures within a text stand upright.
 
     Raises:
         Unreadable: the languages that are asked for are not installed.
@@ -51,7 +59,7 @@ def recognise(picture: Any, *, clock: Callable[[], float] = time.monotonic) -> R
         return None
     until = clock() + _TURNING_SECONDS
     best = _read(picture)
-    for degrees in (90, 180, 270):
+    for degrees in (90, 180, 270) if turns else ():
         if clock() >= until or (best is not None and best.confidence >= _SURE):
             break
         it = _read(picture.rotate(degrees, expand=True))
@@ -104,15 +112,15 @@ def read_image(path: Path, on_page: Callable[[int, int], None] = lambda done, to
         raise Unreadable(f"it is a picture: {_TIP}.") from error
     if not is_available():
         raise Unreadable(f"it is a picture: {_TIP}.")
-    Image.MAX_IMAGE_PIXELS = _MOST_PIXELS
+    Image.MAX_IMAGE_PIXELS = MOST_PIXELS
     try:
         with Image.open(path) as image:
-            if image.width * image.height > _MOST_PIXELS:
+            if image.width * image.height > MOST_PIXELS:
                 raise Unreadable(f"it has {image.width} × {image.height} pixels, more than is read: make it smaller.")
             count = getattr(image, "n_frames", 1) if image.format == "TIFF" else 1
             found: list[Recognition | None] = []
             for frame in islice(_frames(image), count):
-                found.append(recognise(_on_paper(ImageOps.exif_transpose(frame))))
+                found.append(recognise(on_paper(ImageOps.exif_transpose(frame))))
                 on_page(len(found), count)
     except (UnidentifiedImageError, OSError, SyntaxError, Image.DecompressionBombError) as error:
         raise Unreadable("it is damaged, so that no picture can be read: get it anew.") from error
@@ -130,7 +138,7 @@ def read_image(path: Path, on_page: Callable[[int, int], None] = lambda done, to
     return Extracted(text, tuple(pages), empty, facts={"page_count": str(len(found))}, parser="tesseract")
 
 
-def _on_paper(image: Any) -> Any:  # noqa: ANN401
+def on_paper(image: Any) -> Any:  # noqa: ANN401
     """The picture in grey; what is transparent is white, as paper is."""
     if not image.has_transparency_data:
         return image.convert("L")

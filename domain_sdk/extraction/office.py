@@ -6,13 +6,14 @@ import re
 import secrets
 import zipfile
 import zlib
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree
 
 from domain_sdk.extraction.extracted import Extracted, Page, Unreadable
 from domain_sdk.extraction.office_parts import office_parts
+from domain_sdk.extraction.pictures import Pictures
 
 __all__ = ["read_office"]
 
@@ -21,8 +22,8 @@ _PICTURE = re.compile(r"\\?!\[[^\]\n]*\]\([^)\n]*\)")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
-def read_office(path: Path, media_type: str) -> Extracted:
-    """The document. Raises: Unreadable."""
+def read_office(path: Path, media_type: str, on_picture: Callable[[], None] = lambda: None) -> Extracted:
+    """The document; `on_picture` is told of every picture that is looked at. Raises: Unreadable."""
     import kreuzberg
 
     mark = f"slide{secrets.token_hex(8)}"  # nothing in the file can look like it
@@ -32,8 +33,9 @@ def read_office(path: Path, media_type: str) -> Extracted:
         disable_ocr=True,
         pages=kreuzberg.PageConfig(insert_page_markers=True, marker_format=f"\n\n{mark}n{{page_num}}end\n\n"),
     )
+    pictures = Pictures(on_picture)
     try:
-        parts = office_parts(path, media_type)
+        parts = office_parts(path, media_type, pictures)
         if parts.data is None:
             result = kreuzberg.extract_file_sync(str(path), mime_type=media_type, config=config)
         else:
@@ -42,11 +44,14 @@ def read_office(path: Path, media_type: str) -> Extracted:
         raise Unreadable("it is damaged or encrypted, so that it cannot be read: get it anew.") from error
     text = _CONTROL.sub("", str(result.content)).replace("\r\n", "\n")
     text, pages = _with_notes(*_unmarked(text, re.compile(rf"\n*{mark}n(\d+)end\n*")), parts.notes)
+    text = "\n\n".join(filter(None, (text.strip("\n"), parts.end))) if parts.end else text
     return Extracted(
         text,
         pages,
         empty_pages=_picture_pages(text, pages),
         hidden=parts.hidden,
+        unread=pictures.unread,
+        recognition=pictures.confidence,
         tables=len(_TABLE.findall(text)),
         facts=_facts(dict(result.metadata)),
         parser=f"kreuzberg {kreuzberg.__version__}",

@@ -1,7 +1,7 @@
 """What an Office file hides, taken out of it before it is read, and what its parser would not see of it, put where it does.
 
 Sheets, rows, columns and slides that their author hid, and text with the attribute `hidden`, are content that somebody took out
-of sight: it is not published, and counted. Source: ECMA-376 (SpreadsheetML; slides and Word's text have modules of their own).
+of sight: it is not published, and counted. Source: ECMA-376; sheets, slides and Word's text have modules of their own.
 """
 
 from __future__ import annotations
@@ -15,19 +15,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from domain_sdk.extraction.file_kinds import KINDS
+from domain_sdk.extraction.pictures import Pictures
+from domain_sdk.extraction.sheet_parts import shown_sheets
 from domain_sdk.extraction.slide_parts import shown_slides
 from domain_sdk.extraction.word_parts import whole_text
 
 __all__ = ["OfficeParts", "office_parts"]
 
-_SHEET = re.compile(rb"<(?:\w+:)?sheet\b[^>]*?\bstate=[\"'](?:hidden|veryHidden)[\"'][^>]*?(?:/>|>\s*</(?:\w+:)?sheet>)")
-_HIDDEN = re.compile(rb"\bhidden=[\"'](?:1|true)[\"']")
-_ROW = re.compile(rb"<(?:\w+:)?row\b([^>]*?)(?:/>|>.*?</(?:\w+:)?row>)", re.DOTALL)
-_COLUMN = re.compile(rb"<(?:\w+:)?col\b([^>]*)>")
-_SPAN = re.compile(rb"\b(min|max)=[\"'](\d+)[\"']")
-_CELL = re.compile(rb"<(?:\w+:)?c\b[^>]*?\br=[\"']([A-Z]+)\d+[\"'][^>]*?(?:/>|>.*?</(?:\w+:)?c>)", re.DOTALL)
-_SHEET_PART = re.compile(r"xl/worksheets/[^/]+\.xml\Z")
-_WIDEST = 16_384
+_PICTURE = re.compile(r"(?:Pictures|OEBPS|EPUB|OPS|images?)/.+\.(?:png|jpe?g|gif|bmp|tiff?|webp)\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,18 +33,29 @@ class OfficeParts:
     hidden: Mapping[str, int] = field(default_factory=dict)
     """What was taken out, in words of the plural, and how many."""
     notes: Mapping[int, str] = field(default_factory=dict)
+    end: str = ""
+    """Markdown that goes behind all of it."""
 
 
-def office_parts(path: Path, media_type: str) -> OfficeParts:
+def office_parts(path: Path, media_type: str, pictures: Pictures) -> OfficeParts:
     """What there is to know of the file before it is read. Raises: what zipfile and ElementTree do for damaged files."""
-    parts = {KINDS[".xlsx"]: _sheets, KINDS[".pptx"]: shown_slides, KINDS[".docx"]: whole_text}.get(media_type)
-    if parts is None:
+    if not zipfile.is_zipfile(path):
         return OfficeParts()
     with zipfile.ZipFile(path) as archive:
         changed: dict[str, bytes] = {}
         hidden: Counter[str] = Counter()
-        notes = parts(archive, changed, hidden)
-        return OfficeParts(_rewritten(archive, changed) if changed else None, dict(hidden), notes)
+        notes: dict[int, str] = {}
+        end = ""
+        if media_type == KINDS[".xlsx"]:
+            end = shown_sheets(archive, changed, hidden, pictures)
+        elif media_type == KINDS[".pptx"]:
+            notes = shown_slides(archive, changed, hidden, pictures)
+        elif media_type == KINDS[".docx"]:
+            whole_text(archive, changed, hidden, pictures)
+        else:
+            texts = [pictures.text_in(archive.read(name)) for name in archive.namelist() if _PICTURE.match(name)]
+            end = "\n\n".join(["# Pictures", *filter(None, texts)]) if any(texts) else ""
+        return OfficeParts(_rewritten(archive, changed) if changed else None, dict(hidden), notes, end)
 
 
 def _rewritten(archive: zipfile.ZipFile, changed: Mapping[str, bytes]) -> bytes:
@@ -61,54 +67,3 @@ def _rewritten(archive: zipfile.ZipFile, changed: Mapping[str, bytes]) -> bytes:
         for name in changed.keys() - archive.NameToInfo.keys():
             written.writestr(name, changed[name])
     return target.getvalue()
-
-
-def _sheets(archive: zipfile.ZipFile, changed: dict[str, bytes], hidden: Counter[str]) -> dict[int, str]:
-    book = archive.read("xl/workbook.xml")
-    shown, count = _SHEET.subn(b"", book)
-    if count:
-        changed["xl/workbook.xml"], hidden["hidden sheets"] = shown, count
-    for name in filter(_SHEET_PART.match, archive.namelist()):
-        sheet = archive.read(name)
-        if _HIDDEN.search(sheet):
-            changed[name] = _without_columns(_without_rows(sheet, hidden), hidden)
-    return {}
-
-
-def _without_rows(sheet: bytes, hidden: Counter[str]) -> bytes:
-    def kept(row: re.Match[bytes]) -> bytes:
-        if not _HIDDEN.search(row.group(1)):
-            return row.group()
-        hidden["hidden rows"] += 1
-        return b""
-
-    return _ROW.sub(kept, sheet)
-
-
-def _without_columns(sheet: bytes, hidden: Counter[str]) -> bytes:
-    numbers: set[int] = set()
-    for column in _COLUMN.finditer(sheet):
-        if _HIDDEN.search(column.group(1)):
-            span = {name: int(number) for name, number in _SPAN.findall(column.group(1))}
-            numbers.update(range(span.get(b"min", 1), min(span.get(b"max", 0), _WIDEST) + 1))
-    if not numbers:
-        return sheet
-    used: set[int] = set()
-
-    def kept(cell: re.Match[bytes]) -> bytes:
-        number = _column_number(cell.group(1))
-        if number not in numbers:
-            return cell.group()
-        used.add(number)
-        return b""
-
-    shown = _CELL.sub(kept, sheet)
-    hidden["hidden columns"] += len(used)
-    return shown
-
-
-def _column_number(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number

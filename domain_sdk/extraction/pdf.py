@@ -18,7 +18,9 @@ from domain_sdk.extraction.extracted import Extracted, Page, Unreadable
 from domain_sdk.extraction.ocr import Recognition, recognise
 from domain_sdk.extraction.pdf_comments import read_comments
 from domain_sdk.extraction.pdf_layout import Line, page_markdown, split_lines
+from domain_sdk.extraction.pdf_pictures import covered, picture_of, shows_something, words_of_pictures
 from domain_sdk.extraction.pdf_places import PaperChar, placed, upright
+from domain_sdk.extraction.pictures import Pictures
 
 __all__ = ["read_pdf"]
 
@@ -28,8 +30,6 @@ _FEWEST_CHARACTERS = 12
 _SPARSE_CHARACTERS = 200
 """A page with less text than this, most of which a picture covers, is a scan with a stamp: both are read."""
 _COVERED = 0.5
-_DPI = 200
-_MOST_PIXELS = 40_000_000
 _BOLD = 600
 _BOLD_EVERY = 8
 """Characters between two looks at the font, which cost more than all else of a character."""
@@ -64,6 +64,8 @@ def _read(document: Any, on_page: Callable[[int, int], None]) -> Extracted:  # n
     count = len(document)
     comments: dict[int, list[str]] = {}
     body_size, edges, looked_at = _looks(document, count, comments)
+    done = 0
+    pictures = Pictures(lambda: on_page(done, count))
     text, tables = "", 0
     parts: list[str] = []
     pages: list[Page] = []
@@ -74,8 +76,10 @@ def _read(document: Any, on_page: Callable[[int, int], None]) -> Extracted:  # n
         try:
             lines = looked_at.pop(number - 1, None) or _lines(page)
             text, found, recognition = _page_text(page, lines, body_size, edges if number > 1 else None)
-            if not text and _shows_something(page):
+            if not text and shows_something(page):
                 empty.append(number)
+            elif recognition is None:
+                text = "\n\n".join(filter(None, (text, *words_of_pictures(page, pictures))))
         finally:
             page.close()
         text = "\n\n".join(filter(None, (text, *comments.get(number - 1, ()))))
@@ -86,8 +90,12 @@ def _read(document: Any, on_page: Callable[[int, int], None]) -> Extracted:  # n
         parts.append(text)
         length += len(text)
         tables += found
-        on_page(number, count)
-    return Extracted("".join(parts), tuple(pages), tuple(empty), tables, facts=_facts(document, count), parser="pdfium")
+        done = number
+        on_page(done, count)
+    return Extracted(
+        "".join(parts), tuple(pages), tuple(empty), tables, facts=_facts(document, count), parser="pdfium",
+        unread=pictures.unread, recognition=pictures.confidence,
+    )  # fmt: skip
 
 
 def _page_text(
@@ -99,10 +107,10 @@ def _page_text(
     """The page's text, its tables, and what was recognised in its picture. Without `edges` all of its lines count."""
     inner = lines if edges is None else _without_edges(lines, edges) or lines
     text, tables = page_markdown(inner, body_size=body_size)
-    is_stamped = _FEWEST_CHARACTERS <= len(text) < _SPARSE_CHARACTERS and _covered(page) >= _COVERED
-    if not is_stamped and (len(text) >= _FEWEST_CHARACTERS or not _shows_something(page)):
+    is_stamped = _FEWEST_CHARACTERS <= len(text) < _SPARSE_CHARACTERS and covered(page) >= _COVERED
+    if not is_stamped and (len(text) >= _FEWEST_CHARACTERS or not shows_something(page)):
         return text, tables, None
-    recognition = recognise(_picture(page))
+    recognition = recognise(picture_of(page))
     if recognition is None or len(recognition.text) <= len(text):
         return text, tables, None
     return recognition.text, 0, recognition
@@ -120,18 +128,6 @@ def _shown_page(document: Any, index: int, comments: dict[int, list[str]]) -> An
         page.close()  # its text is that of before
         page = document[index]
     return page
-
-
-def _covered(page: Any) -> float:  # noqa: ANN401
-    """Which part of the page its largest picture covers."""
-    import pypdfium2.raw as pdfium
-
-    left, bottom, right, top = page.get_mediabox()
-    area: float = max(1.0, abs((right - left) * (top - bottom)))
-    pictures = page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=2)
-    boxes = [it.get_bounds() for it in pictures]
-    largest: float = max((abs((box[2] - box[0]) * (box[3] - box[1])) for box in boxes), default=0.0)
-    return largest / area
 
 
 def _lines(page: Any) -> list[Line]:  # noqa: ANN401
@@ -227,19 +223,6 @@ def _without_edges(lines: list[Line], edges: frozenset[str]) -> list[Line]:
 
 def _signature(line: Line) -> str:
     return line.text.casefold()[:120]
-
-
-def _shows_something(page: Any) -> bool:  # noqa: ANN401
-    import pypdfium2.raw as pdfium
-
-    kinds = (pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_SHADING, pdfium.FPDF_PAGEOBJ_FORM)
-    return next(iter(page.get_objects(filter=list(kinds), max_depth=2)), None) is not None
-
-
-def _picture(page: Any) -> Any:  # noqa: ANN401
-    width, height = page.get_size()
-    scale = min(_DPI / 72, (_MOST_PIXELS / max(1.0, width * height)) ** 0.5)
-    return page.render(scale=scale, grayscale=True).to_pil()
 
 
 def _facts(document: Any, count: int) -> dict[str, str]:  # noqa: ANN401

@@ -14,6 +14,7 @@ from xml.etree import ElementTree
 
 from domain_sdk.extraction.drawn_texts import chart_rows, chart_title, diagram_lines
 from domain_sdk.extraction.office_relations import A, R, parsed, related, relations, relations_of
+from domain_sdk.extraction.pictures import Pictures
 
 __all__ = ["shown_slides"]
 
@@ -29,8 +30,11 @@ _NO_RELATIONS = b'<Relationships xmlns="http://schemas.openxmlformats.org/packag
 _Element = ElementTree.Element
 
 
-def shown_slides(archive: zipfile.ZipFile, changed: dict[str, bytes], hidden: Counter[str]) -> dict[int, str]:
-    """Notes and comments by the number of the slide. The parts called slides hold them in the order shown, hidden ones empty."""
+def shown_slides(archive: zipfile.ZipFile, changed: dict[str, bytes], hidden: Counter[str], pictures: Pictures) -> dict[int, str]:
+    """What pictures say, notes and comments, by the number of the slide.
+
+    The parts called slides hold them in the order shown, hidden ones empty.
+    """
     targets = relations(archive, _ROOT)
     listed = [targets.get(it.get(f"{R}id", ""), "") for it in ElementTree.fromstring(archive.read(_ROOT)).iter(f"{_P}sldId")]
     shown = [part for part in listed if part in archive.NameToInfo]
@@ -44,7 +48,8 @@ def shown_slides(archive: zipfile.ZipFile, changed: dict[str, bytes], hidden: Co
             hidden["hidden slides"] += 1
             continue
         contents.append(_whole(archive, part, slide))
-        if beside := "\n\n".join((*_noted(archive, part), *_commented(archive, part, authors))):
+        pictured = _pictured(archive, part, slide, pictures)
+        if beside := "\n\n".join((*pictured, *_noted(archive, part), *_commented(archive, part, authors))):
             notes[number] = beside
     parts = sorted(filter(_SLIDE_PART.match, archive.namelist()), key=lambda it: (len(it), it))
     for name, shown_part, content in zip_longest(parts, shown, contents):  # readers take the parts by their names
@@ -131,6 +136,14 @@ def _shape(lines: list[str], frame: _Element) -> _Element:
 def _write(body: _Element, text: str) -> None:
     run = ElementTree.SubElement(ElementTree.SubElement(body, f"{A}p"), f"{A}r")
     ElementTree.SubElement(run, f"{A}t").text = text
+
+
+def _pictured(archive: zipfile.ZipFile, part: str, slide: _Element, pictures: Pictures) -> Iterator[str]:
+    """The words of the slide's pictures, wherever they are used: as such, or to fill a shape or the ground."""
+    targets = relations(archive, part)
+    for name in dict.fromkeys(targets.get(it.get(f"{R}embed", ""), "") for it in slide.iter(f"{A}blip")):
+        if name in archive.NameToInfo and (text := pictures.text_in(archive.read(name))):
+            yield text
 
 
 def _noted(archive: zipfile.ZipFile, slide: str) -> Iterator[str]:

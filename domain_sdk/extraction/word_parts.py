@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import zipfile
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field
 from xml.etree import ElementTree
 
 from domain_sdk.extraction.drawn_texts import chart_rows, chart_title, diagram_lines
-from domain_sdk.extraction.office_relations import R, main_part, parsed, related, relations, relations_of
+from domain_sdk.extraction.office_relations import A, R, main_part, parsed, related, relations, relations_of
+from domain_sdk.extraction.pictures import Pictures
 
 __all__ = ["WORD_PART", "whole_text"]
 
@@ -28,32 +29,35 @@ _BETWEEN = {f"{_W}tab": " ", f"{_W}cr": " ", f"{_W}ptab": " ", f"{_W}noBreakHyph
 _NOTES = {"footnote": ("footnotes", "Footnote"), "endnote": ("endnotes", "Endnote"), "comment": ("comments", "Comment")}
 _NO_NOTE = frozenset({"separator", "continuationSeparator", "continuationNotice"})
 _GONE = frozenset({f"{_W}del", f"{_W}moveFrom", _FALLBACK})
+_PICTURES = {f"{A}blip": f"{R}embed", "{urn:schemas-microsoft-com:vml}imagedata": f"{R}id"}
+"""What shows a picture, and the attribute that names its part: today's way and that of before 2007."""
 _Element = ElementTree.Element
 
 
 @dataclass(slots=True)
 class _Beside:
-    """What stands beside the text: (kind, id) → paragraph; and charts and diagrams by the id of their part."""
+    """What stands beside the text: (kind, id) → paragraph; charts, diagrams, words of pictures by the id of their part."""
 
+    pictured: Callable[[str], str]
     notes: dict[tuple[str, str], str] = field(default_factory=dict)
     drawn: dict[str, list[_Element]] = field(default_factory=dict)
 
 
-def whole_text(archive: zipfile.ZipFile, changed: dict[str, bytes], hidden: Counter[str]) -> dict[int, str]:
+def whole_text(archive: zipfile.ZipFile, changed: dict[str, bytes], hidden: Counter[str], pictures: Pictures) -> None:
     """`changed` holds the document with all that is read of it in its body; `hidden` counts what was taken out."""
     name = main_part(archive, WORD_PART)
     root = parsed(archive.read(name))
     ElementTree.register_namespace("w", _W[1:-1])
     _take_out(root, hidden)
     _put_between(root)
-    beside = _Beside()
+    targets = relations(archive, name)
+    beside = _Beside(pictured=lambda key: _pictured(archive, targets.get(key, ""), pictures))
     for kind, (part_kind, word) in _NOTES.items():
         for part in related(archive, name, part_kind):
             notes = ElementTree.fromstring(archive.read(part))
             beside.notes.update(((kind, key), text) for key, text in _noted(notes, kind, word))
             if kind != "comment":
                 changed[part] = ElementTree.tostring(_Element(notes.tag), "utf-8")  # they stand in the text
-    targets = relations(archive, name)
     beside.drawn = {
         key: _drawn(ElementTree.fromstring(archive.read(it))) for key, it in targets.items() if _is_drawn(archive, it)
     }
@@ -64,11 +68,14 @@ def whole_text(archive: zipfile.ZipFile, changed: dict[str, bytes], hidden: Coun
     changed[WORD_PART] = ElementTree.tostring(root, "utf-8")
     if name != WORD_PART and relations_of(name) in archive.NameToInfo:
         changed[relations_of(WORD_PART)] = archive.read(relations_of(name))
-    return {}
 
 
 def _is_drawn(archive: zipfile.ZipFile, part: str) -> bool:
     return part in archive.NameToInfo and part.endswith(".xml") and part.startswith(("word/charts/chart", "word/diagrams/data"))
+
+
+def _pictured(archive: zipfile.ZipFile, part: str, pictures: Pictures) -> str:
+    return pictures.text_in(archive.read(part)) if part in archive.NameToInfo else ""
 
 
 def _is_edge(archive: zipfile.ZipFile, part: str) -> bool:
@@ -155,6 +162,9 @@ def _belonging(element: _Element, beside: _Beside) -> Iterator[_Element]:
             yield from beside.drawn.pop(child.get(f"{R}id", ""), ())
         elif child.tag == _DIAGRAM:
             yield from beside.drawn.pop(child.get(f"{R}dm", ""), ())
+        elif child.tag in _PICTURES:
+            if words := beside.pictured(child.get(_PICTURES[child.tag], "")):
+                yield _paragraph(words)
         else:
             yield from _belonging(child, beside)
 

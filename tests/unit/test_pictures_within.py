@@ -1,0 +1,155 @@
+"""Pictures within documents are read, those that are not are counted, and no slide or page that holds only one is a success."""
+
+from __future__ import annotations
+
+import io
+from pathlib import Path
+
+import docx
+import openpyxl
+import pptx
+import pytest
+from fpdf import FPDF
+from openpyxl.drawing.image import Image as SheetImage
+from pptx.util import Inches
+
+from domain_sdk.documents import Document, DocumentProblem, passages, read_documents
+from domain_sdk.extraction import ocr
+from domain_sdk.extraction.office import read_office
+from domain_sdk.extraction.pictures import Pictures
+from tests.document_files import picture_of
+from tests.unit.test_document_formats import PROSE, needs_tesseract, only, read
+
+SAID = "The ceiling is 4711 euros"
+
+
+def picture(text: str = SAID) -> io.BytesIO:
+    file = io.BytesIO()
+    picture_of(text, (800, 200)).save(file, "PNG")
+    file.seek(0)
+    return file
+
+
+def slides(path: Path) -> Path:
+    deck = pptx.Presentation()
+    deck.slides.add_slide(deck.slide_layouts[6]).shapes.add_picture(picture(), 0, 0, Inches(8))
+    deck.slides.add_slide(deck.slide_layouts[5]).shapes.title.text = "Numbers"
+    deck.save(str(path))
+    return path
+
+
+def test_a_picture_in_a_word_document_is_read_where_it_stands(tmp_path: Path) -> None:
+    needs_tesseract()
+    word = docx.Document()
+    word.add_paragraph("Before.")
+    word.add_picture(picture())
+    word.add_paragraph("After.")
+    word.save(str(tmp_path / "a.docx"))
+    document = only(tmp_path)
+    before, said, after = (document.text.index(it) for it in ("Before.", f"Picture: {SAID}", "After."))
+    assert before < said < after
+    assert document.recognition > 60
+    assert not document.unread
+
+
+def test_a_slide_that_holds_only_a_picture_is_read(tmp_path: Path) -> None:
+    needs_tesseract()
+    slides(tmp_path / "a.pptx")
+    document = only(tmp_path)
+    assert (1, f"Picture: {SAID}") in {(it.page, it.text.split("\n\n")[-1]) for it in passages(document)}
+    assert document.empty_pages == ()
+
+
+def test_without_recognition_a_slide_that_holds_only_a_picture_is_lost_and_counted(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ocr, "is_available", lambda: False)
+    found = read_office(slides(tmp_path / "a.pptx"), "application/vnd.openxmlformats-officedocument.presentationml.presentation")
+    assert found.empty_pages == (1,)
+    assert list(found.unread.values()) == [1]
+
+
+def test_a_picture_on_a_sheet_is_read_under_the_name_of_the_sheet(tmp_path: Path) -> None:
+    needs_tesseract()
+    book = openpyxl.Workbook()
+    book.active.title = "Limits"
+    book.active.append(("City", "Rate"))
+    book.active.append(("Paris", 120))
+    book.create_sheet("Only a picture").add_image(SheetImage(picture()), "B2")
+    book.save(tmp_path / "a.xlsx")
+    assert ("Only a picture", f"Picture: {SAID}") in {(it.heading, it.text) for it in passages(only(tmp_path))}
+
+
+def test_a_picture_beside_text_on_a_pdf_page_is_read(tmp_path: Path) -> None:
+    needs_tesseract()
+    pdf = FPDF()
+    for number in (1, 2):
+        pdf.add_page()
+        pdf.set_font("Helvetica", size=11)
+        pdf.multi_cell(0, 6, f"{PROSE} {PROSE} {PROSE} Number {number}.", new_x="LMARGIN", new_y="NEXT")
+        if number == 2:
+            pdf.image(picture(), x=20, y=120, w=150)
+    pdf.output(str(tmp_path / "a.pdf"))
+    document = only(tmp_path)
+    assert document.text.count(SAID) == 1
+    assert document.text.index(SAID) > document.pages[1].start
+    assert document.recognition > 60
+
+
+def test_text_that_lies_on_its_own_scan_is_read_once(tmp_path: Path) -> None:
+    needs_tesseract()
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.image(picture(f"{SAID}\nfor every journey"), x=0, y=20, w=200)
+    pdf.set_font("Helvetica", size=11)
+    with pdf.local_context(text_mode="INVISIBLE"):
+        pdf.set_xy(20, 40)
+        pdf.multi_cell(0, 6, f"{SAID} for every journey")
+    pdf.output(str(tmp_path / "a.pdf"))
+    assert only(tmp_path).text.count("4711") == 1
+
+
+def test_pictures_beyond_the_time_of_a_file_are_counted() -> None:
+    needs_tesseract()
+    now = iter(range(0, 10_000, 200))
+    pictures = Pictures(clock=lambda: float(next(now)))
+    said = [pictures.text_in(picture(f"{SAID} number {number}").getvalue()) for number in range(4)]
+    assert [bool(text) for text in said] == [True, True, False, False]
+    assert list(pictures.unread.values()) == [2]
+
+
+def test_a_picture_that_stands_on_every_slide_is_recognised_once() -> None:
+    needs_tesseract()
+    told: list[int] = []
+    pictures = Pictures(lambda: told.append(1))
+    assert {pictures.text_in(picture().getvalue()) for _ in range(5)} == {f"Picture: {SAID}"}
+    assert len(told) == 1
+
+
+@pytest.mark.parametrize("data", [b"", b"\x89PNG\r\n\x1a\n broken", b"\x01\0\0\0 an enhanced metafile", b"<svg/>"])
+def test_a_picture_that_cannot_be_opened_is_counted_and_stops_nothing(data: bytes) -> None:
+    pictures = Pictures()
+    assert pictures.text_in(data) == ""
+    assert list(pictures.unread.values()) == [1]
+
+
+def test_bullets_and_patterns_say_nothing_and_are_no_loss() -> None:
+    from PIL import Image
+
+    needs_tesseract()
+    pictures = Pictures()
+    assert pictures.text_of(Image.new("L", (16, 16), 0)) == pictures.text_of(Image.effect_noise((300, 300), 90)) == ""
+    assert pictures.unread == {}
+
+
+def test_a_document_of_nothing_but_pictures_that_are_not_read_is_a_problem(tmp_path: Path) -> None:
+    word = docx.Document()
+    word.add_picture(picture())
+    word.save(str(tmp_path / "a.docx"))
+    data = (tmp_path / "a.docx").read_bytes()
+    assert b"word/media/image1.png" in data
+    problems: list[DocumentProblem] = []
+    found: list[Document] = list(read_documents(tmp_path, on_problem=problems.append))
+    assert len(found) + len(problems) == 1
+    assert all(SAID in it.text for it in found)
+    assert read(tmp_path)[1].keys() == {it.path.name for it in problems}

@@ -83,9 +83,9 @@ def test_slides_are_in_the_order_in_which_they_are_shown(tmp_path: Path) -> None
     assert "Opening" in document.text[document.pages[2].start :]
 
 
-def test_a_slide_that_is_only_a_picture_is_counted_as_lost(tmp_path: Path) -> None:
+def test_a_slide_that_is_only_a_picture_without_words_is_counted_as_lost(tmp_path: Path) -> None:
     made = presentation()
-    picture_of("ROADMAP").save(tmp_path / "picture.png")
+    picture_of("").save(tmp_path / "picture.png")
     made.slides.add_slide(made.slide_layouts[6]).shapes.add_picture(str(tmp_path / "picture.png"), Inches(1), Inches(1))
     (tmp_path / "picture.png").unlink()
     made.save(str(tmp_path / "deck.pptx"))

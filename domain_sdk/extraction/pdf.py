@@ -20,6 +20,7 @@ from domain_sdk.extraction.pdf_comments import read_comments
 from domain_sdk.extraction.pdf_layout import Line, page_markdown, split_lines
 from domain_sdk.extraction.pdf_pictures import covered, picture_of, shows_something, words_of_pictures
 from domain_sdk.extraction.pdf_places import PaperChar, placed, upright
+from domain_sdk.extraction.pdf_rules import parted, read_rules
 from domain_sdk.extraction.pictures import Pictures
 
 __all__ = ["read_pdf"]
@@ -139,7 +140,7 @@ def _lines(page: Any) -> list[Line]:  # noqa: ANN401
     if needed != degrees:  # PDFium orders lines by how the page is held
         page.set_rotation(needed)
         chars = _read_characters(page)
-    return split_lines(placed(chars, size, needed))
+    return split_lines(parted(placed(chars, size, needed), read_rules(page), size, needed))
 
 
 def _read_characters(page: Any) -> list[PaperChar]:  # noqa: ANN401

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from statistics import median
 
 from domain_sdk.extraction.pdf_directions import has_leftward, mirrored, runs_leftward, word_boxes
 from domain_sdk.extraction.pdf_places import PlacedChar
+from domain_sdk.extraction.pdf_rules import RULE
 
 __all__ = ["Cell", "Line", "page_markdown", "split_lines"]
 
@@ -63,12 +64,12 @@ class Line:
 
 
 @dataclass(slots=True)
-class _Builder:
-    """Collects the characters of a line."""
+class _Column:
+    """The extent of a column, and the rows that have a cell in it."""
 
-    cells: list[Cell] = field(default_factory=list)
-    sizes: list[float] = field(default_factory=list)
-    top: float = 0.0
+    left: float
+    right: float
+    rows: list[int]
 
 
 def split_lines(chars: Sequence[PlacedChar]) -> list[Line]:
@@ -95,18 +96,21 @@ def _line(run: Sequence[PlacedChar]) -> Line:
 
 
 def _cells(run: Sequence[PlacedChar], size: float) -> list[Cell]:
-    """The pieces of a line between its gaps."""
+    """The pieces of a line between its gaps and the rules across it."""
     cells: list[Cell] = []
+    is_parted = False
     for text, left, right, _, _, _ in run:
         if text.isspace():
+            is_parted = is_parted or text == RULE
             if cells and not cells[-1].text.endswith(" "):
                 cells[-1].text += " "
             continue
-        if cells and -size * 4 < left - cells[-1].right <= size * _GAP:
+        if cells and not is_parted and -size * 4 < left - cells[-1].right <= size * _GAP:
             cells[-1].text += text
             cells[-1].right = max(cells[-1].right, right)
         else:
             cells.append(Cell(text, left, right))
+        is_parted = False
     for cell in cells:
         cell.text = cell.text.strip()
     return cells
@@ -278,16 +282,23 @@ def _table(lines: Sequence[Line]) -> str:
 
 def _columns(lines: Sequence[Line]) -> list[tuple[float, float]]:
     """The extents of the columns right of the first, found by the cells of data rows that overlap."""
-    spans: list[list[float]] = []
     data = [line for line in lines if any(cell.is_number for cell in line.cells[1:])] or list(lines)
-    for line in data:
-        for cell in line.cells[1:] if len(line.cells) > 1 else ():
-            near = next((span for span in spans if cell.left < span[1] + 1 and span[0] - 1 < cell.right), None)
-            if near is None:
-                spans.append([cell.left, cell.right])
-            else:
-                near[0], near[1] = min(near[0], cell.left), max(near[1], cell.right)
-    return sorted((left, right) for left, right in spans)
+    cells = [(cell, number) for number, line in enumerate(data) for cell in line.cells[1:]]
+    spans: list[_Column] = []
+    for cell, row in sorted(cells, key=lambda it: it[0].right - it[0].left):
+        near = [span for span in spans if cell.left < span.right + 1 and span.left - 1 < cell.right]
+        rows = [row, *(it for span in near for it in span.rows)]
+        if len(near) > 1 and len(set(rows)) < len(rows):
+            continue  # it lies across columns that stand beside each other in some row
+        spans = [span for span in spans if span not in near]
+        spans.append(
+            _Column(
+                min(cell.left, *(it.left for it in near), cell.left),
+                max(cell.right, *(it.right for it in near), cell.right),
+                rows,
+            )
+        )
+    return sorted((span.left, span.right) for span in spans)
 
 
 def _row(line: Line, columns: Sequence[tuple[float, float]]) -> list[str]:

@@ -1,0 +1,97 @@
+"""Tables of PDF files against the rows that they were made from: cells keep their columns, however near they stand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+from fpdf import FPDF
+
+from tests.unit.test_document_formats import PROSE, only
+
+Row = Sequence[str | tuple[str, int]]
+"""The texts of the cells; with a number, of one that spans so many columns."""
+
+PARTS = [
+    ["Id", "Name", "Qty", "Unit"],
+    ["A1", "Bolt M8", "12", "pcs"],
+    ["A2", "Nut M8 zinc", "12", "pcs"],
+    ["A3", "Washer 8", "1200", "pcs"],
+]
+PEOPLE = [
+    ["Region", "Manager", "Open tickets", "Revenue"],
+    ["North", "Ada Lovelace", "12", "4,711.00"],
+    ["South", "Bo Diddley", "7", "310.50"],
+]
+
+
+def table_pdf(folder: Path, rows: Sequence[Row], widths: Sequence[int], *, borders: str = "ALL", align: str = "LEFT") -> None:
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.set_font("Helvetica", size=11)
+    pdf.multi_cell(0, 6, PROSE, new_x="LMARGIN", new_y="NEXT")
+    pdf.ln(6)
+    with pdf.table(col_widths=tuple(widths), width=sum(widths), borders_layout=borders, text_align=align) as table:
+        for values in rows:
+            row = table.row()
+            for value in values:
+                text, columns = value if isinstance(value, tuple) else (value, 1)
+                row.cell(text, colspan=columns)
+    pdf.ln(6)
+    pdf.multi_cell(0, 6, f"{PROSE} It ends here.")
+    pdf.output(str(folder / "a.pdf"))
+
+
+def rows_of(text: str) -> list[list[str]]:
+    lines = [line for line in text.split("\n") if line.startswith("|") and "---" not in line]
+    return [[cell.strip() for cell in line.strip("|").split("|")] for line in lines]
+
+
+@pytest.mark.parametrize(
+    ("rows", "widths", "align"),
+    [(PARTS, (8, 23, 12, 11), "LEFT"), (PEOPLE, (30, 30, 26, 20), "RIGHT"), (PEOPLE, (20, 28, 28, 20), "CENTER")],
+)
+def test_columns_that_nearly_touch_are_parted_by_their_rules(
+    tmp_path: Path, rows: list[list[str]], widths: tuple[int, ...], align: str
+) -> None:
+    table_pdf(tmp_path, rows, widths, align=align)
+    document = only(tmp_path)
+    assert rows_of(document.text) == rows
+    assert document.tables == 1
+    assert "It ends here." in document.text
+
+
+@pytest.mark.parametrize("borders", ["ALL", "NONE", "HORIZONTAL_LINES"])
+def test_a_table_with_room_between_its_columns_needs_no_rules(tmp_path: Path, borders: str) -> None:
+    table_pdf(tmp_path, PEOPLE, (40, 40, 40, 40), borders=borders)
+    assert rows_of(only(tmp_path).text) == PEOPLE
+
+
+@pytest.mark.parametrize("align", ["LEFT", "CENTER", "RIGHT"])
+def test_a_cell_across_columns_does_not_make_one_of_them(tmp_path: Path, align: str) -> None:
+    rows: list[Row] = [
+        ["Region", "Plan", "Actual", "Left"],
+        ["North", "11", "22", "33"],
+        ["Not counted: 1,200", ("1,234,567.00 to 2,345,678.00", 2), "9"],
+        ["South", "44", "55", "66"],
+    ]
+    table_pdf(tmp_path, rows, (45, 30, 30, 30), align=align)
+    found = rows_of(only(tmp_path).text)
+    assert [found[0], found[1], found[3]] == [list(rows[0]), list(rows[1]), list(rows[3])]
+    assert len({len(row) for row in found}) == 1
+
+
+def test_empty_cells_stay_empty(tmp_path: Path) -> None:
+    rows = [["Item", "Note", "Q1", "Q2"], ["Desk", "", "", "300"], ["Chair", "blue", "90", ""], ["Lamp", "", "40", ""]]
+    table_pdf(tmp_path, rows, (30, 20, 20, 20))
+    assert rows_of(only(tmp_path).text) == rows
+
+
+def test_a_sentence_in_a_box_stays_a_sentence(tmp_path: Path) -> None:
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.set_font("Helvetica", size=11)
+    pdf.multi_cell(0, 6, PROSE, border=1)
+    pdf.output(str(tmp_path / "a.pdf"))
+    assert only(tmp_path).text == PROSE

@@ -11,11 +11,19 @@ from collections.abc import Iterator
 
 from mesh_core.answers.wording import STOP_WORDS, stem, wording_of
 
-__all__ = ["answers_form", "are_things_absent", "is_word_absent", "strange_stems"]
+__all__ = ["answers_form", "are_things_absent", "case_stems", "is_year_absent", "strange_stems"]
 
 _WORD = re.compile(r"[^\W\d_]+(?:[-'’][^\W\d_]+)*|[.,;:?!()]")
 _IS = re.compile(r"\A\W*(?:what|who)(?:['’]s|\s+(?:is|are|was|were))\s+", re.IGNORECASE)
 _WHICH = re.compile(r"\A\W*(?:(?:at|in|on|for|by|to|from|with|under|above|below|of|within)\s+)?(?:which|what)\s+", re.IGNORECASE)
+_BEHIND = re.compile(
+    r"(?:\A\W*(?:\w+\s+)?(?:which|what)|"
+    r"\b(?:for|by|of|from|to|at|in|on|with|about|after|before|during|without))\s+",
+    re.IGNORECASE,
+)
+_AUXILIARY = re.compile(
+    r"\b(?:do|does|did|may|can|could|must|should|shall|will|would|is|are|was|were|has|have|had)\s+", re.IGNORECASE
+)
 _EXISTS = re.compile(
     r"\A\W*(?:(?:is|are) there|do (?:i|we|you) (?:get|have)(?! to\b)|"
     r"(?:can|may|could) (?:i|we|you) (?:get|have|claim|receive))\s+"
@@ -84,21 +92,31 @@ def are_things_absent(question: str, known: frozenset[str]) -> bool:
     return any(not any(_is_like(word, other) for word in thing for other in known) for thing in _things(question))
 
 
-def is_word_absent(question: str, known: frozenset[str]) -> bool:
-    """True if a word of the question that carries weight, or a year, is called nothing like it in the passage.
+def is_year_absent(question: str, known: frozenset[str]) -> bool:
+    """True if the question names a year that is not among the words and numbers of the passage."""
+    return not {it for it in wording_of(question).numbers if _YEAR.fullmatch(it)} <= known
 
-    Passages about the same thing answer `how many days of leave` and not how many a contractor has.
 
-    Args:
-        question: One part of what is asked, or what is told before it.
-        known: Stems of the words of the passage and of what stands above it, and its numbers.
+def case_stems(question: str) -> frozenset[str]:
+    """The stems of the words that say which case is asked about, and not what happens in it.
+
+    That is whom or what the question is of (`do contractors get`), what stands behind a preposition (`leave for a wedding`), and
+    the thing that is asked for (`which clinic`). Passages about the same thing answer these questions of another case.
     """
-    years = {it for it in wording_of(question).numbers if _YEAR.fullmatch(it)}
-    return not years <= known or bool(strange_stems(question, known))
+    named = [_phrase(_WORD.findall(question[it.end() :]), 0)[1] for it in _BEHIND.finditer(question)]
+    if match := _AUXILIARY.search(question):
+        _, words = _phrase(_WORD.findall(question[match.end() :]), 0)
+        named.append(words[:-1] if len(words) > 1 else words)  # the last one is the verb
+    return frozenset(part for words in named for part in _stems(words))
 
 
 def strange_stems(question: str, known: frozenset[str]) -> frozenset[str]:
-    """The stems of the question's words that carry weight and are like none of these stems."""
+    """The stems of the question's words that carry weight and are like none of these stems.
+
+    Args:
+        question: One part of what is asked, or what is told before it.
+        known: Stems of the words of the passage and of what stands above it.
+    """
     asked = {word for word in wording_of(question).words if len(word) > 2 and "'" not in word}
     weighty = {word for word in asked if _IRREGULAR.get(word, word) not in _LIGHT | _AMOUNTS}
     return frozenset(word for word in weighty if not any(_is_like(word, other) for other in known))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-__all__ = ["COUNT", "MONTH", "MONTHS", "SCALES", "SPELT"]
+__all__ = ["COUNT", "MONTH", "MONTHS", "SCALES", "SPELT", "WEEKDAYS"]
 
 _UNITS = (
     "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten", "eleven", "twelve", "thirteen", "fourteen",
@@ -15,8 +15,8 @@ SPELT = {word: number for number, word in enumerate(_UNITS, start=1)} | {
 }
 """Numbers of one word, from `one` to `ninety`."""
 _OTHERS = ("once", "twice", "no", "none", "zero", "half", "dozen", "hundred", "thousand", "million")
-COUNT = rf"(?:\d[\d,.]*|\b(?:(?:{'|'.join(_TENS)})-\w+|{'|'.join((*SPELT, *_OTHERS))})\b)"
-"""A pattern of whatever says how many."""
+COUNT = rf"(?:\d[\d,.]*(?![\d,.]*[A-Za-z]{{5}})|\b(?:(?:{'|'.join(_TENS)})-\w+|{'|'.join((*SPELT, *_OTHERS))})\b)"
+"""A pattern of whatever says how many; a name that begins with a digit (`1Password`) says nothing of it."""
 SCALES = {"k": 1_000, "thousand": 1_000, "m": 1_000_000, "million": 1_000_000, "bn": 10**9, "billion": 10**9}
 """What a word behind a number multiplies it by."""
 MONTHS = {
@@ -30,3 +30,4 @@ MONTHS = {
 """Months by their names and what these are cut to, from 1."""
 MONTH = "|".join(sorted(MONTHS, key=len, reverse=True))
 """A pattern of a month's name, longest first; without a point behind it."""
+WEEKDAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")

@@ -23,10 +23,12 @@ STOP_WORDS = frozenset(
         have having he her here hers him his how i if in into is it its itself just let may me might mine my of off on one
         onto or our ours out own per she should so some such than that the their theirs them then there these they this those
         to too us was we were what when where which while who whom whose why will with would you your yours also any about yet
-        via please tell am im ill ive dont doesnt cant must need want much many make made makes take takes use uses used using
+        via please tell am dont doesnt cant must need want much many make made makes take takes use uses used using
         go goes going know"""
     )
 )
+_SHORTENED = re.compile(r"(?:i|you|we|he|she|it|they|that|there|here|what|who|where|how)'(?:m|ve|ll|d|re|s)")
+"""A word of form with another one: `I'm`, `we've`."""
 _NEGATIONS = frozenset(_LISTED.findall("no not never none nothing neither nor without cannot nobody nowhere"))
 _TURNING = frozenset(
     _LISTED.findall(
@@ -71,6 +73,8 @@ def wording_of(text: str) -> Wording:
     words, names, turning, is_negated = set(), set(), set(), False
     for word, is_name in _words_of(rest):
         lowered = word.lower().replace("’", "'")
+        if _SHORTENED.fullmatch(lowered):
+            continue
         if lowered in _NEGATIONS or lowered.endswith("n't"):
             is_negated = True
         elif lowered in _TURNING:

@@ -17,16 +17,22 @@ TEXT = (
 
 
 class Near:
-    """Vectors whose angle to the question is as near as a test says for texts that hold a word; else they are far from it."""
+    """Vectors whose angle to the question is as near as a test says for texts that hold a word; else they are far from it.
+
+    A question without one of the words in `turned` is so much further from every text, in radians; less than 0 is nearer.
+    """
 
     model, dimensions = "near", 2
 
-    def __init__(self, near: Mapping[str, float]) -> None:
-        self._near = near
+    def __init__(self, near: Mapping[str, float], turned: Mapping[str, float] | None = None) -> None:
+        self._near, self._turned = near, turned or {}
 
     def embed(self, texts: Sequence[str]) -> Vectors:
-        cosines = [1.0 if text.endswith("?") else self._nearness(text) for text in texts]
-        return np.array([[cosine, np.sqrt(1 - cosine**2)] for cosine in cosines], dtype=np.float32)
+        angles = [self._turn(text) if text.endswith("?") else np.arccos(self._nearness(text)) for text in texts]
+        return np.array([[np.cos(angle), np.sin(angle)] for angle in angles], dtype=np.float32)
+
+    def _turn(self, question: str) -> float:
+        return -sum(angle for word, angle in self._turned.items() if word not in question)
 
     def _nearness(self, text: str) -> float:
         return max([value for word, value in self._near.items() if word in text], default=0.0)
@@ -163,3 +169,30 @@ def test_what_a_passage_about_the_same_thing_does_not_speak_of_is_declined() -> 
     assert extracted("How long may a customer return an order?", [citation()], near)
     assert extracted("How long may a dealer return an order?", [citation()], near) == []
     assert extracted("How much may a customer return of an order in 2019?", [citation()], near) == []
+
+
+def test_a_word_that_is_missing_is_no_lack_if_the_question_is_further_without_it() -> None:
+    question, text = "How long is my vacation?", "Your holiday is 30 days long."
+    passage = [citation(text, title="")]
+    assert extracted(question, passage, Near({"holiday": 0.46}, turned={"vacation": 0.3}))
+    assert extracted(question, passage, Near({"holiday": 0.46})) == []
+    assert extracted(question, passage, Near({"holiday": 0.7}, turned={"vacation": -0.3})) == []
+
+
+def test_a_word_that_makes_no_difference_lacks_little_unless_it_says_which_case_is_asked_about() -> None:
+    near = Near({"within": 0.6})
+    assert extracted("May I quickly fight over the order?", [citation("Orders are returned within a week.")], near)
+    assert extracted("May I return the order of a neighbour?", [citation("Orders are returned within a week.")], near) == []
+
+
+def test_what_is_told_first_need_not_be_named_and_days_and_months_are_no_names() -> None:
+    near = Near({"within": 0.5})
+    passage = [citation("Orders are returned within a week.")]
+    assert extracted("I'm in Oslo. How long may I return orders?", passage, near)
+    assert extracted("May I return orders in Oslo?", passage, near) == []
+    assert extracted("On Friday I'm away. How long may I return orders?", passage, near)
+
+
+def test_a_name_that_begins_with_a_digit_is_no_sum() -> None:
+    passage = [citation("Ask for 3Dprinting of goods by post.")]
+    assert extracted("How much is the printing of goods?", passage, Near({"Ask": 0.6})) == []

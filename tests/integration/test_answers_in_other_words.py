@@ -35,7 +35,8 @@ Dogs travel on the open deck and wear a muzzle. Cats stay in a closed basket. Ho
 days ahead.
 
 ## Vehicles
-Drivers switch off the engine and leave the car deck before departure. Electric cars are charged free of charge during the crossing.
+Drivers switch off the engine and leave the car deck before departure. Electric cars are charged free of charge during the
+crossing.
 
 ## Crew rest
 Sailors rest at least ten hours in every day at sea. A captain who is ill is replaced by the first officer.

@@ -51,6 +51,10 @@ _MONTH_NAMES = "jan januar|feb februar|mar mär|apr|may mai|jun|jul|aug|sep|oct 
 _MONTHS = {name: number for number, names in enumerate(_MONTH_NAMES.split("|"), start=1) for name in names.split()}
 _HEAD = 3000
 _LANGUAGE_TEXT = 400
+_FEWEST_LETTERS = 16
+_SURE = 0.85
+"""Less sure than this, no language is better than a wrong one."""
+_LETTERS = re.compile(r"(?<![\w@./-])[^\W\d_]+(?:['’][^\W\d_]+)?(?![\w@/])")
 
 
 def organisations(text: str) -> Counter[str]:
@@ -102,15 +106,33 @@ def _iso(text: str) -> str:
 
 
 def language_of(text: str) -> str:
-    """The ISO 639-1 code of the text's language; empty if it cannot be told."""
-    sample = re.sub(r"[\d|#*_\-]+", " ", text[: 4 * _LANGUAGE_TEXT])[:_LANGUAGE_TEXT]
-    if sum(char.isalpha() for char in sample) < 12:
+    """The ISO 639-1 code of the text's language; empty if it cannot be told for sure.
+
+    Names and codes are of no language: words in capitals and cells of tables count only where there are no sentences.
+    """
+    head = text[: 10 * _LANGUAGE_TEXT]
+    prose = "\n".join(line for line in head.split("\n") if not line.lstrip().startswith(("|", "#")))
+    sample = next((it for it in map(_common_words, (prose, head)) if it), "")
+    if not sample:
         return ""
     detector = _detector()
     if detector is None:
         return _by_script(sample)
-    found = detector.detect_language_of(sample)
-    return str(found.iso_code_639_1.name).lower() if found is not None else ""
+    found = detector.compute_language_confidence_values(sample)
+    return str(found[0].language.iso_code_639_1.name).lower() if found and found[0].value >= _SURE else ""
+
+
+def _common_words(text: str) -> str:
+    """The first words that are written like no name; empty if there are too few to tell a language by."""
+    words = _LETTERS.findall(text)
+    common = [word for word in words if word[0].islower() or not word[0].isupper()]
+    sample = " ".join(common)[:_LANGUAGE_TEXT]
+    weight = sum(4 if _is_caseless(char) else 1 for char in sample if char.isalpha())
+    return sample if weight >= _FEWEST_LETTERS else ""
+
+
+def _is_caseless(letter: str) -> bool:
+    return letter.lower() == letter.upper()
 
 
 @cache

@@ -90,7 +90,8 @@ class PersonalSpans:
         """The findings that share a character with [start, end), in order."""
         first = bisect_left(self._ends, start + 1)
         found: list[Finding] = []
-        for finding in self.findings[first:]:
+        for place in range(first, len(self.findings)):
+            finding = self.findings[place]
             if finding.start >= end:
                 break
             found.append(finding)

@@ -79,14 +79,15 @@ class Extractor:
         until = time.monotonic() + self._still_seconds
         with selectors.DefaultSelector() as selector:
             selector.register(process.stdout, selectors.EVENT_READ)
-            while b"\n" not in self._pending:
+            parts = [self._pending]
+            while b"\n" not in parts[-1]:  # an answer has as many bytes as its document: they are put together once
                 if not selector.select(max(0.0, until - time.monotonic())):
                     raise Unreadable(f"its parser stood still for {self._still_seconds:g} s: get it anew or split it.")
                 read = os.read(process.stdout.fileno(), 1 << 20)
                 if not read:
                     raise EOFError
-                self._pending += read
-        line, _, self._pending = self._pending.partition(b"\n")
+                parts.append(read)
+        line, _, self._pending = b"".join(parts).partition(b"\n")
         answer: dict[str, Any] = json.loads(line)
         return answer
 

@@ -6,9 +6,8 @@ Loaded only when such a store is opened.
 
 from __future__ import annotations
 
-import json
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from functools import partial
@@ -20,12 +19,14 @@ from lancedb.index import FTS
 
 from mesh_core.expressions.binding import is_true
 from mesh_core.expressions.sql import to_sql
-from mesh_core.vectors.fusion import CANDIDATES, fused_order
+from mesh_core.vectors.fusion import CANDIDATES
 from mesh_core.vectors.identifiers import collection_identifier
-from mesh_core.vectors.labels import Label, Labels
+from mesh_core.vectors.labels import Labels
+from mesh_core.vectors.lancedb_failures import Given, reported
 from mesh_core.vectors.lancedb_keywords import keyword_query
 from mesh_core.vectors.lancedb_rows import RETURNED, LanceRows, attribute_arrow_field, stored_passage, table_schema
-from mesh_core.vectors.passages import Candidate, Hit, Passage, check_vector
+from mesh_core.vectors.lancedb_search import Query, Scores, fused, labels_of, ranked
+from mesh_core.vectors.passages import Hit, Passage, check_vector
 from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
 from mesh_core.vectors.staging import check_version, keys_about, reopen, stage, unseen
 from mesh_core.vectors.store import DEFAULT_ALPHA, AllowedScope, Arrange, AskedVector, CollectionMissing, StageResult, awaited
@@ -33,12 +34,10 @@ from mesh_core.vectors.word_weights import WordWeights
 
 __all__ = ["LanceDbStore"]
 
-_LABEL = ("key", "valid_from", "document", "title", "page", "attributes")
-"""What is known of every candidate: texts only of those that are given."""
-_Scores = dict[int, float]
-"""Row id → score of the best of one search; higher is better."""
 _BESIDE = 4
 """Searches for words at work beside those for vectors, in callers' own threads; others wait. As many counts of words."""
+_OVERTAKEN = 3
+"""So often a search is repeated whose files an erasure took away meanwhile."""
 _KEEP_FILES = timedelta(hours=1)
 _AT_ONCE = timedelta(milliseconds=5)
 
@@ -47,6 +46,7 @@ class LanceDbStore:
     """A folder of LanceDB tables. Every call sees the newest commit of any process."""
 
     def __init__(self, folder: str) -> None:
+        self._folder = folder
         self._database: Any = lancedb.connect(folder, read_consistency_interval=timedelta(0))
         self._tag_sets = VersionMemory[Mapping[str, Sequence[str]]]()
         self._whole: dict[str, tuple[int, int, bool]] = {}
@@ -57,73 +57,79 @@ class LanceDbStore:
 
     def ensure_collection(self, name: str, *, dimensions: int, attributes: Mapping[str, type]) -> None:
         """See VectorStore."""
-        check_declaration(name, dimensions=dimensions, attributes=attributes)
-        try:
-            rows = self._rows(name)
-        except CollectionMissing:
-            self._create(name, table_schema(dimensions=dimensions, attributes=attributes))
-            return
-        missing = missing_attributes(name, wanted=(dimensions, attributes), stored=(rows.dimensions, rows.attributes))
-        if missing:
-            self._table(name).add_columns([attribute_arrow_field(attribute, kind) for attribute, kind in missing.items()])
+        with reported(self._folder, name):
+            check_declaration(name, dimensions=dimensions, attributes=attributes)
+            try:
+                rows = self._rows(name)
+            except CollectionMissing:
+                self._create(name, table_schema(dimensions=dimensions, attributes=attributes))
+                return
+            missing = missing_attributes(name, wanted=(dimensions, attributes), stored=(rows.dimensions, rows.attributes))
+            if missing:
+                self._table(name).add_columns([attribute_arrow_field(attribute, kind) for attribute, kind in missing.items()])
 
     def drop_collection(self, name: str) -> None:
         """See VectorStore."""
-        for table in _tables(name):
-            self._database.drop_table(table, ignore_missing=True)
-        self._tag_sets.forget(name)
-        self._weights.forget(name)
+        with reported(self._folder, name):
+            for table in _tables(name):
+                self._database.drop_table(table, ignore_missing=True)
+            self._tag_sets.forget(name)
+            self._weights.forget(name)
 
     def rebuild(self, collection: str) -> int:
         """See VectorStore. Vectors are compared one by one and have no index here."""
-        table = self._table(collection)
-        table.create_index("indexed_text", config=FTS(with_position=False), replace=True)
-        table.optimize(cleanup_older_than=_KEEP_FILES)
-        count: int = table.count_rows()
-        return count
+        with reported(self._folder, collection):
+            table = self._table(collection)
+            table.create_index("indexed_text", config=FTS(with_position=False), replace=True)
+            table.optimize(cleanup_older_than=_KEEP_FILES)
+            count: int = table.count_rows()
+            return count
 
     def stage(self, collection: str, version: int, passages: Iterable[Passage]) -> StageResult:
         """See VectorStore. The keyword index covers the version when this returns."""
-        self._tag_sets.forget(collection)
-        result = stage(self._rows(collection), collection=collection, version=version, passages=passages)
-        self._table(collection).optimize(cleanup_older_than=_KEEP_FILES)
-        return result
+        given = Given(passages)
+        with reported(self._folder, collection, given):
+            self._tag_sets.forget(collection)
+            result = stage(self._rows(collection), collection=collection, version=version, passages=given)
+            self._table(collection).optimize(cleanup_older_than=_KEEP_FILES)
+            return result
 
     def unstage(self, collection: str, version: int) -> None:
         """See VectorStore."""
-        rows = self._rows(collection)
-        rows.delete(reopen(rows, collection=collection, version=version))
-        self._table(collection).optimize(cleanup_older_than=_KEEP_FILES)
+        with reported(self._folder, collection):
+            rows = self._rows(collection)
+            rows.delete(reopen(rows, collection=collection, version=version))
+            self._table(collection).optimize(cleanup_older_than=_KEEP_FILES)
 
     def prune(self, collection: str, keep: Collection[int], *, dry_run: bool = False) -> int:
         """See VectorStore."""
-        try:
-            rows = self._rows(collection)
-        except CollectionMissing:
-            return 0
-        found = unseen(rows, keep)
-        if found and not dry_run:
-            rows.delete(found)
-            self._table(collection).optimize(cleanup_older_than=_KEEP_FILES)
-        return len(found)
+        with reported(self._folder, collection):
+            try:
+                rows = self._rows(collection)
+            except CollectionMissing:
+                return 0
+            found = unseen(rows, keep)
+            if found and not dry_run:
+                rows.delete(found)
+                self._table(collection).optimize(cleanup_older_than=_KEEP_FILES)
+            return len(found)
 
     def erase(self, collection: str, is_about: Callable[[str], bool], *, dry_run: bool = False) -> int:
         """See VectorStore. What is deleted stays in old fragments and in the index until both are made anew."""
-        try:
-            rows = self._rows(collection)
-        except CollectionMissing:
-            return 0
-        found = keys_about(rows, is_about)
-        if not dry_run:
-            rows.delete(found)
-            table = self._table(collection)
-            table.create_index("indexed_text", config=FTS(with_position=False), replace=True)
-            for _ in range(
-                2
-            ):  # what the first compaction replaces goes with the second; a search that runs may have to be repeated
-                time.sleep(2 * _AT_ONCE.total_seconds())
-                table.optimize(cleanup_older_than=_AT_ONCE, delete_unverified=True)
-        return len(found)
+        with reported(self._folder, collection):
+            try:
+                rows = self._rows(collection)
+            except CollectionMissing:
+                return 0
+            found = keys_about(rows, is_about)
+            if not dry_run:
+                rows.delete(found)
+                table = self._table(collection)
+                table.create_index("indexed_text", config=FTS(with_position=False), replace=True)
+                for _ in range(2):  # what the first compaction replaces goes with the second
+                    time.sleep(2 * _AT_ONCE.total_seconds())
+                    table.optimize(cleanup_older_than=_AT_ONCE, delete_unverified=True)
+            return len(found)
 
     def search(
         self,
@@ -140,30 +146,42 @@ class LanceDbStore:
         """See VectorStore."""
         if scope.is_empty or limit < 1:
             return []
-        table = self._table(collection)
-        commit = table.version
+        query = Query(collection, text, vector, version, scope, limit, alpha)
+        with reported(self._folder, collection):
+            for _ in range(_OVERTAKEN):
+                table = self._table(collection)
+                commit: int = table.version
+                try:
+                    return self._found(table, commit, query, arrange)
+                except (RuntimeError, OSError):
+                    if self._table(collection).version == commit:
+                        raise
+            return self._found(table := self._table(collection), table.version, query, arrange)
+
+    def _found(self, table: Any, commit: int, query: Query, arrange: Arrange | None) -> list[Hit]:  # noqa: ANN401
+        collection, text, vector, version, scope, limit, alpha = query
         table.checkout(commit)  # one commit for all that follows: row ids mean something within it only
         rows = LanceRows(table, None)
         where = self._where(collection, rows, version=version, scope=scope)
         if not self._is_whole(collection, table, commit=commit, version=version):
             where.append(_at(version))
-        ranked = partial(_ranked, where=where, limit=max(CANDIDATES, limit))
+        best_by = partial(ranked, where=where, limit=max(CANDIDATES, limit))
         has_words = bool(alpha < 1 and text.strip())
 
-        def words_found() -> _Scores:  # leaves Python, so it runs at the same time
-            query = keyword_query(text, collection=collection, table=table, where=where, weights=self._weights)
-            return ranked(table.search(query, query_type="fts"), score="_score")
+        def words_found() -> Scores:  # leaves Python, so it runs at the same time
+            words = keyword_query(text, collection=collection, table=table, where=where, weights=self._weights)
+            return best_by(table.search(words, query_type="fts"), score="_score")
 
         beside = self._beside.submit(words_found) if has_words else None
         asked = check_vector(awaited(vector), dimensions=rows.dimensions, what="the question")
-        dense: _Scores = {}
+        dense: Scores = {}
         if alpha > 0 or not has_words:
             nearest = table.search(asked, query_type="vector", vector_column_name="vector").distance_type("cosine")
-            dense = ranked(nearest.bypass_vector_index(), score="_distance")
+            dense = best_by(nearest.bypass_vector_index(), score="_distance")
         sparse = beside.result() if beside else {}
         found = list(map(str, {**dense, **sparse}))
-        labels = self._labels.of(found, at=(collection, commit), version=version, read=partial(_labels, rows))
-        best = _fused(dense, sparse, labels, alpha=alpha)
+        labels = self._labels.of(found, at=(collection, commit), version=version, read=partial(labels_of, rows))
+        best = fused(dense, sparse, labels, alpha=alpha)
         if arrange:
             best = [best[place] for place in arrange([label.candidate for label in best])]
         row_ids = [int(label.id) for label in best[:limit]]
@@ -171,9 +189,10 @@ class LanceDbStore:
 
     def count(self, collection: str, version: int) -> int:
         """See VectorStore."""
-        check_version(version)
-        count: int = self._table(collection).count_rows(_at(version))
-        return count
+        with reported(self._folder, collection):
+            check_version(version)
+            count: int = self._table(collection).count_rows(_at(version))
+            return count
 
     def close(self) -> None:
         """See VectorStore. LanceDB holds no connection; its files are closed as they are collected."""
@@ -235,25 +254,3 @@ def _tables(name: str) -> tuple[str, str]:
 
 def _at(version: int) -> str:
     return f"valid_from <= {version} and valid_to > {version}"
-
-
-def _ranked(query: Any, *, score: str, where: Sequence[str], limit: int) -> _Scores:  # noqa: ANN401
-    """Of the best candidates the score alone: what else is known of them costs more than finding them."""
-    filtered = query.where(" and ".join(where), prefilter=True) if where else query
-    table = filtered.select([score]).limit(limit).with_row_id(True).to_arrow()
-    sign = -1 if score == "_distance" else 1
-    return dict(zip(table["_rowid"].to_pylist(), (sign * it for it in table[score].to_pylist()), strict=True))
-
-
-def _labels(rows: LanceRows, ids: Sequence[str]) -> Iterator[Label]:
-    for row_id, row in zip(ids, rows.at(list(map(int, ids)), _LABEL), strict=True):
-        candidate = Candidate(row["document"], row["title"], row["page"], json.loads(row["attributes"]))
-        yield Label(row_id, row["key"], row["valid_from"], candidate)
-
-
-def _fused(dense: _Scores, sparse: _Scores, labels: Iterable[Label], *, alpha: float) -> list[Label]:
-    """The labels of what both searches found, best first."""
-    of = {label.key: label for label in labels}
-    rows = {key: int(label.id) for key, label in of.items()}
-    scores = ({key: found[row] for key, row in rows.items() if row in found} for found in (dense, sparse))
-    return [of[key] for key in fused_order(*scores, alpha=alpha)]

@@ -18,11 +18,13 @@ import polars as pl
 import pytest
 
 from domain_sdk import Mesh, StorageUnavailable
+from tests.integration.mixed_documents import CONTRACT as FILES
+from tests.integration.mixed_documents import mixed_folder
 from tests.servers import RunningServer
 
 pytestmark = pytest.mark.slow
 
-MOUNT = ("mount", "-t", "tmpfs", "-o", "size=24m", "tmpfs")
+MEBIBYTES = 24
 
 CONTRACT = """
 kind: DataContract
@@ -43,26 +45,28 @@ schema:
 
 @dataclass(frozen=True)
 class SmallDisk:
-    """A disk of 24 MB, and the command that starts a server which sees it."""
+    """A small disk, and the command that starts a server which sees it."""
 
     place: Path
     launcher: tuple[str, ...]
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path) -> Iterator[SmallDisk]:
+def small_disk(tmp_path: Path, request: pytest.FixtureRequest) -> Iterator[SmallDisk]:
+    """Of 24 MiB, or as many as a test asks for."""
+    mount = ("mount", "-t", "tmpfs", "-o", f"size={getattr(request, 'param', MEBIBYTES)}m", "tmpfs")
     place = tmp_path / "disk"
     place.mkdir()
     if os.getuid() == 0:
-        subprocess.run([*MOUNT, str(place)], check=True)
+        subprocess.run([*mount, str(place)], check=True)
         yield SmallDisk(place, ())
         subprocess.run(["umount", "--lazy", str(place)], check=True)
         return
     own = ("unshare", "--user", "--map-root-user", "--mount", "--")
-    if shutil.which("unshare") is None or subprocess.run([*own, *MOUNT, str(place)], check=False, capture_output=True).returncode:
+    if shutil.which("unshare") is None or subprocess.run([*own, *mount, str(place)], check=False, capture_output=True).returncode:
         message = "nobody but root may mount a small disk here, in a namespace of its own either"
         pytest.fail(message) if os.environ.get("CI") == "true" else pytest.skip(message)
-    prepare = shlex.join([*MOUNT, str(place)])
+    prepare = shlex.join([*mount, str(place)])
     yield SmallDisk(place, (*own, "sh", "-c", f'{prepare} && mkdir {place}/drop {place}/warehouse && exec "$0" "$@"'))
 
 
@@ -98,6 +102,38 @@ def test_a_full_disk_is_one_clear_error_and_nothing_is_lost_or_left(small_disk: 
             assert list(place.rglob("*.partial")) == []
             product.publish(rows=rows(10), progress=False)
             assert served(mesh) == 10
+    finally:
+        server.stop()
+
+
+@pytest.mark.timeout(240, func_only=True)
+@pytest.mark.parametrize("small_disk", [5], indirect=True)
+def test_passages_that_find_no_room_are_one_clear_error_and_are_published_once_there_is(
+    small_disk: SmallDisk, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MESH_EMBEDDER", "hashing")
+    home = tmp_path / "mesh"
+    home.mkdir(mode=0o700)
+    (tmp_path / "many").mkdir()
+    sections = (" ".join(f"w{number}x{place}" for place in range(60)) for number in range(3000))
+    words = "".join(f"## Rule {number}\n\n{section}\n\n" for number, section in enumerate(sections))
+    (tmp_path / "many" / "rules.md").write_text(words)
+    vectors = f"lancedb://{small_disk.place}/vectors"
+    server = RunningServer(home, launcher=small_disk.launcher, MESH_EMBEDDER="hashing", MESH_VECTORS=vectors)
+    try:
+        with server.admin() as mesh:
+            mesh.admin.create_domain("desk", owners=["user:admin"])
+            product = mesh.domain("desk").product("files", contract=FILES)
+            product.publish(pages=mixed_folder(tmp_path / "few", 4), progress=False)
+            with pytest.raises(StorageUnavailable, match=r"No space left on device \(os error 28\): check the folder"):
+                product.publish(pages=tmp_path / "many", progress=False)
+            assert product.release().version == 1
+            assert {hit.version for hit in mesh.retrieve("desk.files.pages", "the shelf")} == {1}
+            if small_disk.launcher:  # its disk is out of our sight
+                return
+            subprocess.run(["mount", "-o", "remount,size=400m", str(small_disk.place)], check=True)
+            mesh.admin.repair()
+            assert {hit.document for hit in mesh.retrieve("desk.files.pages", "rule")} == {"rules.md"}
     finally:
         server.stop()
 

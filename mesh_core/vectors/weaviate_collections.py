@@ -86,6 +86,13 @@ class WeaviateCollections:
         if self._has_tag_sets(name):
             self.tag_sets(name).data.delete_many(where=Filter.by_property("collection").equal(name))
 
+    def clear(self, name: str) -> None:
+        """Only the collection that is read is there: what a rebuild that broke off left, erased passages among it, is gone."""
+        target = self._target(name)
+        for left in self._made(name):
+            if target is not None and left != target:
+                self._client.collections.delete(left)
+
     def rebuild(self, name: str, *, without: Collection[str] = ()) -> int:
         """How many objects the collection holds, now that it is built anew, but for those of the ids in `without`.
 
@@ -93,10 +100,8 @@ class WeaviateCollections:
             CollectionMissing: there is none.
             StoreUnavailable: not all came over; the old one is in use.
         """
+        self.clear(name)
         source, target = self.existing(name), str(self._target(name))
-        for left in self._made(name):
-            if left != target:
-                self._client.collections.delete(left)
         dimensions, attributes = read_declaration(source)
         number = int(target.rpartition("__")[2]) + 1
         made = self._create(name, number, dimensions=dimensions, attributes=attributes)

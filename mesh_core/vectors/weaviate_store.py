@@ -10,8 +10,6 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any, NamedTuple
 
-import weaviate
-from weaviate.classes.init import AdditionalConfig, Auth, Timeout
 from weaviate.classes.query import Filter
 from weaviate.exceptions import WeaviateBaseError
 
@@ -30,6 +28,7 @@ from mesh_core.vectors.store import (
     awaited,
 )
 from mesh_core.vectors.weaviate_collections import WeaviateCollections, missing
+from mesh_core.vectors.weaviate_connection import connected, in_words
 from mesh_core.vectors.weaviate_filters import WeaviateFilters, at_version
 from mesh_core.vectors.weaviate_keywords import WeaviateScope, count_of, in_full, repeated, words_of
 from mesh_core.vectors.weaviate_rows import WeaviateRows, attribute_property, read_declaration, stored_passage
@@ -68,17 +67,7 @@ class WeaviateStore:
         self._weights = WordWeights(self._beside.map)
         self._labels = Labels()
         with self._reported():
-            self._client = weaviate.connect_to_custom(
-                http_host=host,
-                http_port=http_port,
-                http_secure=secure,
-                grpc_host=host,
-                grpc_port=grpc_port,
-                grpc_secure=secure,
-                auth_credentials=Auth.api_key(api_key) if api_key else None,
-                additional_config=AdditionalConfig(timeout=Timeout(query=30, insert=300), trust_env=secure),
-                skip_init_checks=True,  # they ask a package registry for a newer client
-            )
+            self._client = connected(host=host, http_port=http_port, grpc_port=grpc_port, secure=secure, api_key=api_key)
         self._collections = WeaviateCollections(self._client)
         self._filters = WeaviateFilters(self._collections)
         if not self._client.is_ready():
@@ -118,6 +107,7 @@ class WeaviateStore:
         """
         self._forget(collection)
         with self._reported():
+            self._collections.clear(collection)
             begun = self._collections.existing(collection).aggregate.over_all(filters=_from(version), total_count=True)
             result = stage(self._rows(collection), collection=collection, version=version, passages=passages)
             if begun.total_count or self.count(collection, version) != result.added + result.kept:
@@ -196,6 +186,8 @@ class WeaviateStore:
         if keys:
             self._collections.rebuild(collection, without=frozenset(keys))
             self._forget(collection)
+        else:
+            self._collections.clear(collection)
         return len(keys)
 
     def _rows(self, name: str) -> WeaviateRows:
@@ -250,10 +242,8 @@ class WeaviateStore:
         except WeaviateBaseError as error:
             if collection is not None and self._is_missing(collection):
                 raise missing(collection) from error
-            what = f" for {collection}" if collection else ""
-            raise StoreUnavailable(
-                f"Weaviate at {self._address} failed{what}: {error} Check that it runs, MESH_VECTORS and the API key."
-            ) from error
+            what = f"{collection} in " if collection else ""
+            raise StoreUnavailable(f"{what}{in_words(error, self._address)}.") from error
 
 
 def _from(version: int) -> Any:  # noqa: ANN401

@@ -1,0 +1,104 @@
+"""Weaviate goes away under a store that is open, or the store's process under Weaviate: it is told, nothing is left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from contextlib import ExitStack, closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mesh_core.expressions.tree import TRUE
+from mesh_core.vectors.identifiers import collection_identifier
+from mesh_core.vectors.passages import Passage
+from mesh_core.vectors.store import AllowedScope, StoreUnavailable, VectorStore, open_store
+from tests.integration.crash_shop import until
+from tests.integration.weaviate_server import free_ports, running_weaviate, weaviate_binary
+
+pytestmark = [pytest.mark.weaviate, pytest.mark.timeout(150, func_only=True)]
+
+NAME = "away.notes.pages"
+EVERYTHING = AllowedScope(TRUE)
+
+
+def passage(number: int) -> Passage:
+    vector = [1.0, number + 1.0, 0.5]
+    return Passage(f"p{number}", "a.md", "A", "", f"note {number}", 0, 6, None, (), {}, vector)
+
+
+def found(store: VectorStore) -> list[str]:
+    hits = store.search(NAME, text="note", vector=[1, 1, 0], version=1, scope=EVERYTHING, limit=10)
+    return sorted(hit.passage.id for hit in hits)
+
+
+CALLS: dict[str, Callable[[VectorStore], Any]] = {
+    "search": found,
+    "count": lambda store: store.count(NAME, 1),
+    "stage": lambda store: store.stage(NAME, 2, [passage(0)]),
+    "unstage": lambda store: store.unstage(NAME, 1),
+    "erase": lambda store: store.erase(NAME, lambda text: True),
+    "prune": lambda store: store.prune(NAME, [1]),
+    "ensure": lambda store: store.ensure_collection(NAME, dimensions=3, attributes={}),
+}
+
+
+def test_a_weaviate_that_is_away_is_told_in_one_sentence_and_used_again_when_it_is_back(tmp_path: Path) -> None:
+    ports = free_ports()
+    with ExitStack() as stack:
+        with running_weaviate(weaviate_binary(), tmp_path, ports=ports) as url:
+            store = open_store(url)
+            stack.callback(store.close)
+            store.ensure_collection(NAME, dimensions=3, attributes={})
+            store.stage(NAME, 1, [passage(0), passage(1)])
+            assert found(store) == ["p0", "p1"]
+        for name, call in CALLS.items():
+            with pytest.raises(StoreUnavailable) as told:
+                call(store)
+            assert "cannot be reached: check that it runs, and MESH_VECTORS." in str(told.value), name
+            assert "\n" not in str(told.value)
+        stack.enter_context(running_weaviate(weaviate_binary(), tmp_path, ports=ports))
+        assert until(lambda: is_back(store), seconds=30)
+        assert found(store) == ["p0", "p1"]
+
+
+def is_back(store: VectorStore) -> bool:
+    try:
+        return store.count(NAME, 1) == 2
+    except StoreUnavailable:
+        return False
+
+
+class Killed(BaseException):
+    """Nothing after this point happened, as after SIGKILL."""
+
+
+def test_what_a_killed_rebuild_left_behind_goes_with_the_next_call(weaviate_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else what was erased would lie there for ever: the repeated erasure finds nothing in the collection that is read."""
+
+    def die(seconds: float) -> None:
+        raise Killed
+
+    with closing(open_store(weaviate_url)) as store:
+        store.ensure_collection(NAME, dimensions=3, attributes={})
+        store.stage(NAME, 1, [passage(0), passage(1), passage(2)])
+        for call in (
+            lambda: store.erase(NAME, lambda text: "note 3" in text),
+            lambda: store.unstage(NAME, 2),
+            lambda: store.stage(NAME, 2, [passage(0), passage(2)]),
+            lambda: store.prune(NAME, [1, 2]),
+        ):
+            with monkeypatch.context() as patch:
+                patch.setattr("mesh_core.vectors.weaviate_collections.time.sleep", die)
+                with pytest.raises(Killed):
+                    store.rebuild(NAME)
+            assert len(left(store)) == 2
+            call()
+            assert len(left(store)) == 1
+        store.drop_collection(NAME)
+        assert left(store) == []
+
+
+def left(store: Any) -> list[str]:
+    """The collections that the server holds for the name."""
+    return [it for it in store._client.collections.list_all(simple=True) if it.startswith(collection_identifier(NAME))]

@@ -95,7 +95,3 @@ def _tell(answers: IO[str], value: dict[str, Any]) -> None:
     faulthandler.dump_traceback_later(_LONGEST_SECONDS, exit=True)
     answers.write(json.dumps(value) + "\n")
     answers.flush()
-
-
-if __name__ == "__main__":
-    main(int(sys.argv[1]))

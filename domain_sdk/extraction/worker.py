@@ -22,7 +22,17 @@ MEMORY_BYTES = 2 << 30
 """Address space of the child: a file that needs more is refused."""
 STILL_SECONDS = 120.0
 """How long the child may work without finishing a page or a file."""
+_PROGRAM = """
+import sys, types
+package = types.ModuleType("domain_sdk")
+package.__path__ = [sys.argv[1]]
+sys.modules["domain_sdk"] = package
+from domain_sdk.extraction.child import main
+main(int(sys.argv[2]))
+"""
+"""The child, without the SDK around it, which would take longer to load than a small file to read."""
 _ENV = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TESSDATA_PREFIX", "MESH_OCR_LANGUAGES", "VIRTUAL_ENV", "PYTHONPATH")
+_SOURCE = Path(__file__).resolve().parents[2]
 
 
 class Extractor:
@@ -95,7 +105,7 @@ class Extractor:
         if self._process is None or self._process.poll() is not None:
             self._pending = b""
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "domain_sdk.extraction.child", str(self._memory_bytes)],
+                [sys.executable, "-c", _PROGRAM, str(_SOURCE / "domain_sdk"), str(self._memory_bytes)],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
@@ -118,5 +128,8 @@ class Extractor:
 def _environment() -> dict[str, str]:
     """What a parser needs: this very package, and none of the publisher's tokens."""
     found = {name: os.environ[name] for name in _ENV if name in os.environ}
-    source = str(Path(__file__).resolve().parents[2])
-    return {**found, "PYTHONPATH": os.pathsep.join(filter(None, (source, found.get("PYTHONPATH")))), "OMP_THREAD_LIMIT": "1"}
+    return {
+        **found,
+        "PYTHONPATH": os.pathsep.join(filter(None, (str(_SOURCE), found.get("PYTHONPATH")))),
+        "OMP_THREAD_LIMIT": "1",
+    }

@@ -6,20 +6,20 @@ only.
 
 from __future__ import annotations
 
-import ctypes
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from domain_sdk.extraction.extracted import Extracted, Page, Unreadable
 from domain_sdk.extraction.ocr import Recognition, recognise
-from domain_sdk.extraction.pdf_comments import read_comments
+from domain_sdk.extraction.pdf_characters import read_characters
+from domain_sdk.extraction.pdf_comments import has_only_links, read_comments
 from domain_sdk.extraction.pdf_layout import Line, page_markdown, split_lines
 from domain_sdk.extraction.pdf_pictures import covered, picture_of, shows_something, words_of_pictures
-from domain_sdk.extraction.pdf_places import PaperChar, placed, upright
+from domain_sdk.extraction.pdf_places import placed, upright, with_line_ends
 from domain_sdk.extraction.pdf_rules import parted, read_rules
 from domain_sdk.extraction.pictures import Pictures
 
@@ -31,9 +31,6 @@ _FEWEST_CHARACTERS = 12
 _SPARSE_CHARACTERS = 200
 """A page with less text than this, most of which a picture covers, is a scan with a stamp: both are read."""
 _COVERED = 0.5
-_BOLD = 600
-_BOLD_EVERY = 8
-"""Characters between two looks at the font, which cost more than all else of a character."""
 _PAGE_NUMBER = re.compile(
     r"\W*(?:page|seite|p\.)?\W*(?!(?:19|20)\d\d\b)\d{1,4}(?:\W*(?:of|/|von|de)\W*\d{1,4})?\W*", re.IGNORECASE
 )
@@ -125,6 +122,8 @@ def _shown_page(document: Any, index: int, comments: dict[int, list[str]]) -> An
     if not pdfium.FPDFPage_GetAnnotCount(page.raw):
         return page
     comments.setdefault(index, read_comments(page))  # a flat page has none
+    if has_only_links(page):
+        return page
     if pdfium.FPDFPage_Flatten(page.raw, 0) == pdfium.FLATTEN_SUCCESS:
         page.close()  # its text is that of before
         page = document[index]
@@ -135,60 +134,13 @@ def _lines(page: Any) -> list[Line]:  # noqa: ANN401
     left, bottom, right, top = page.get_mediabox()
     size = (right - left, top - bottom)
     degrees = page.get_rotation()
-    chars = _read_characters(page)
-    needed = upright(chars, size, degrees)
+    chars = read_characters(page)
+    shown = placed(chars, size, degrees)
+    needed = upright(chars, shown, size=size, degrees=degrees)
     if needed != degrees:  # PDFium orders lines by how the page is held
         page.set_rotation(needed)
-        chars = _read_characters(page)
-    return split_lines(parted(placed(chars, size, needed), read_rules(page), size, needed))
-
-
-def _read_characters(page: Any) -> list[PaperChar]:  # noqa: ANN401
-    text_page = page.get_textpage()
-    try:
-        return list(_characters(text_page))
-    finally:
-        text_page.close()
-
-
-def _characters(text_page: Any) -> Iterator[PaperChar]:  # noqa: ANN401
-    import pypdfium2.raw as pdfium
-
-    box = pdfium.FS_RECTF()
-    pointer = ctypes.byref(box)
-    handle = text_page.raw
-    name = ctypes.create_string_buffer(96)
-    high = 0
-    is_bold, previous_size = False, -1.0
-    for index in range(text_page.count_chars()):
-        code = pdfium.FPDFText_GetUnicode(handle, index)
-        if 0xD800 <= code < 0xDC00:
-            high = code
-            continue
-        if 0xDC00 <= code < 0xE000:
-            code, high = (0x10000 + ((high - 0xD800) << 10) + (code - 0xDC00), 0) if high else (0xFFFD, 0)
-        if code in (0, 0xFFFE, 0xFFFF):
-            continue
-        if code in (10, 13):
-            yield "\n", 0.0, 0.0, 0.0, 0.0, False
-            continue
-        pdfium.FPDFText_GetLooseCharBox(handle, index, pointer)
-        size = box.top - box.bottom
-        if size != previous_size or index % _BOLD_EVERY == 0:
-            is_bold, previous_size = _is_bold(handle, index, name), size
-        yield chr(code), box.left, box.bottom, box.right, box.top, is_bold
-
-
-def _is_bold(handle: Any, index: int, name: ctypes.Array[ctypes.c_char]) -> bool:  # noqa: ANN401
-    """True by the font's weight or its name, which is written into `name`."""
-    import pypdfium2.raw as pdfium
-
-    if pdfium.FPDFText_GetFontWeight(handle, index) >= _BOLD:
-        return True
-    length = pdfium.FPDFText_GetFontInfo(handle, index, name, len(name), None)
-    if not 0 < length <= len(name):  # nothing was written
-        return False
-    return b"bold" in name.value.lower() or b"black" in name.value.lower()
+        shown = placed(read_characters(page), size, needed)
+    return split_lines(parted(with_line_ends(shown), read_rules(page), size, needed))
 
 
 def _looks(
@@ -217,7 +169,8 @@ def _looks(
 def _without_edges(lines: list[Line], edges: frozenset[str]) -> list[Line]:
     """The lines without those at the page's edges that stand on other pages, too, and without the page's number."""
     inner = lines[_EDGE_LINES : len(lines) - _EDGE_LINES] if len(lines) > 2 * _EDGE_LINES else []
-    outer = [line for line in lines if line not in inner]
+    ends = (*lines[:_EDGE_LINES], *lines[-_EDGE_LINES:]) if inner else lines
+    outer = [line for line in ends if line not in inner]
     dropped = [line for line in outer if _signature(line) in edges or _PAGE_NUMBER.fullmatch(line.text)]
     return [line for line in lines if line not in dropped]
 

@@ -6,14 +6,33 @@ import ctypes
 from collections.abc import Iterator
 from typing import Any
 
-__all__ = ["read_comments"]
+__all__ = ["has_only_links", "read_comments"]
 
 _LONGEST_BYTES = 1 << 16
+_NO_LOOK_BYTES = 2
+"""As long is an empty look, with the NUL at its end."""
 
 
 def read_comments(page: Any) -> list[str]:  # noqa: ANN401  (pypdfium2 ships no types)
     """`Comment by Ana: …` for each note on the page that is not hidden, in their order. Source: ISO 32000, 12.5.6."""
     return list(_comments(page))
+
+
+def has_only_links(page: Any) -> bool:  # noqa: ANN401
+    """True if nothing that was put upon the page shows: there are links, and none has a look of its own."""
+    import pypdfium2.raw as pdfium
+
+    for number in range(pdfium.FPDFPage_GetAnnotCount(page.raw)):
+        note = pdfium.FPDFPage_GetAnnot(page.raw, number)
+        if not note:
+            return False
+        try:
+            is_link = pdfium.FPDFAnnot_GetSubtype(note) == pdfium.FPDF_ANNOT_LINK
+            if not is_link or pdfium.FPDFAnnot_GetAP(note, pdfium.FPDF_ANNOT_APPEARANCEMODE_NORMAL, None, 0) > _NO_LOOK_BYTES:
+                return False
+        finally:
+            pdfium.FPDFPage_CloseAnnot(note)
+    return True
 
 
 def _comments(page: Any) -> Iterator[str]:  # noqa: ANN401

@@ -21,12 +21,15 @@ WordBox = tuple[str, float, float]
 
 def has_leftward(chars: Iterable[PlacedChar]) -> bool:
     """True if some of it is written from right to left."""
-    return any(bidirectional(char[0]) in _LEFTWARD for char in chars)
+    return any(not char[0].isascii() and bidirectional(char[0]) in _LEFTWARD for char in chars)
 
 
 def runs_leftward(chars: Sequence[PlacedChar]) -> bool:
     """True if most of it is written from right to left."""
-    directions = [bidirectional(char[0]) for char in chars if char[0].isalpha()]
+    text = "".join([char[0] for char in chars])
+    if text.isascii():
+        return False
+    directions = [bidirectional(char) for char in text if char.isalpha()]
     return sum(it in _LEFTWARD for it in directions) * 2 > len(directions)
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 
 from domain_sdk.extraction.pdf_directions import has_leftward, mirrored, runs_leftward, word_boxes
@@ -74,45 +75,42 @@ class _Column:
 
 def split_lines(chars: Sequence[PlacedChar]) -> list[Line]:
     """The lines of a page in reading order. A character is (text, left, right, top, size, is_bold); a line feed ends a line."""
-    lines: list[Line] = []
-    run: list[PlacedChar] = []
     read = mirrored(chars) if runs_leftward(chars) else chars
-    for char in (*read, ("\n", 0.0, 0.0, 0.0, 0.0, False)):
-        if char[0] in "\r\n":
-            if any(not it[0].isspace() for it in run):
-                lines.append(_line(run))
-            run = []
-        else:
-            run.append(char)
-    return _joined(lines)
+    ends = [place for place, char in enumerate(read) if char[0] in "\r\n"]
+    runs = (read[end + 1 : next_end] for end, next_end in pairwise((-1, *ends, len(read))))
+    return _joined([_line(run, shown) for run in runs if (shown := [char for char in run if not char[0].isspace()])])
 
 
-def _line(run: Sequence[PlacedChar]) -> Line:
-    sizes = [char[4] for char in run if not char[0].isspace()]
+def _line(run: Sequence[PlacedChar], shown: Sequence[PlacedChar]) -> Line:
+    """The line of these characters, of which these show something."""
+    _, _, _, tops, sizes, bolds = zip(*shown, strict=True)
     size = median(sizes) or 1.0
-    cells = [Cell(*box) for box in word_boxes(run, gap=size * _GAP)] if has_leftward(run) else _cells(run, size)
-    bold = sum(char[5] for char in run if not char[0].isspace()) * 2 > len(sizes)
-    return Line(_merged(cells, size), median(char[3] for char in run if not char[0].isspace()), size, bold)
+    cells = [Cell(*box) for box in word_boxes(run, gap=size * _GAP)] if has_leftward(shown) else _cells(run, size)
+    return Line(_merged(cells, size), median(tops), size, sum(bolds) * 2 > len(shown))
 
 
 def _cells(run: Sequence[PlacedChar], size: float) -> list[Cell]:
     """The pieces of a line between its gaps and the rules across it."""
     cells: list[Cell] = []
-    is_parted = False
+    nearest, farthest = -size * 4, size * _GAP
+    piece, begin, end, is_parted = "", 0.0, 0.0, False
     for text, left, right, _, _, _ in run:
         if text.isspace():
             is_parted = is_parted or text == RULE
-            if cells and not cells[-1].text.endswith(" "):
-                cells[-1].text += " "
+            if piece and piece[-1] != " ":
+                piece += " "
             continue
-        if cells and not is_parted and -size * 4 < left - cells[-1].right <= size * _GAP:
-            cells[-1].text += text
-            cells[-1].right = max(cells[-1].right, right)
+        if piece and not is_parted and nearest < left - end <= farthest:
+            piece += text
+            if right > end:
+                end = right
         else:
-            cells.append(Cell(text, left, right))
+            if piece:
+                cells.append(Cell(piece.strip(), begin, end))
+            piece, begin, end = text, left, right
         is_parted = False
-    for cell in cells:
-        cell.text = cell.text.strip()
+    if piece:
+        cells.append(Cell(piece.strip(), begin, end))
     return cells
 
 

@@ -1,0 +1,59 @@
+"""Characters of a PDF page: what is asked of PDFium at once is what it says of each character alone."""
+
+from __future__ import annotations
+
+import ctypes
+from pathlib import Path
+
+import pypdfium2
+import pypdfium2.raw as pdfium
+import pytest
+from fpdf import FPDF
+
+from domain_sdk.extraction.pdf_characters import read_characters
+from tests.document_files import unicode_pdf
+
+TEXTS = ["Fee of 5 euros", "Efficient ﬁsh", "שלום abc", "a\x93b\x02c\x00d\ufffee", "日本語"]
+Box = tuple[float, float, float, float]
+
+
+def one_by_one(path: Path) -> list[tuple[int, Box]]:
+    """Code and box (left, bottom, right, top) of each character but the ends of lines and what is none."""
+    text_page = pypdfium2.PdfDocument(path)[0].get_textpage()
+    found = []
+    for index in range(text_page.count_chars()):
+        code = pdfium.FPDFText_GetUnicode(text_page.raw, index)
+        box = pdfium.FS_RECTF()
+        pdfium.FPDFText_GetLooseCharBox(text_page.raw, index, ctypes.byref(box))
+        if code not in (0, 10, 13, 0xFFFE, 0xFFFF):
+            found.append((code, (box.left, box.bottom, box.right, box.top)))
+    return found
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_characters_and_their_boxes_are_those_that_each_has_alone(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "a.pdf"
+    unicode_pdf(path, text)
+    read = [(char[0], char[1:5]) for char in read_characters(pypdfium2.PdfDocument(path)[0]) if char[0] != "\n"]
+    assert read == [(chr(code), box) for code, box in one_by_one(path)]
+
+
+def test_characters_that_pdfium_gives_in_halves_are_whole(tmp_path: Path) -> None:
+    path = unicode_pdf(tmp_path / "a.pdf", "\U0001d7d3 and 😀 twice 😀")
+    assert "".join(char[0] for char in read_characters(pypdfium2.PdfDocument(path)[0])).strip() == "\U0001d7d3 and 😀 twice 😀"
+
+
+def test_a_hyphen_at_the_end_of_a_line_keeps_its_mark_and_place(tmp_path: Path) -> None:
+    page = FPDF()
+    page.add_page()
+    page.set_font("helvetica", size=12)
+    for line in ("An advance is re-", "paid within a week", "in bold"):
+        page.set_font("helvetica", style="B" if "bold" in line else "", size=12)
+        page.cell(0, 8, line, new_x="LMARGIN", new_y="NEXT")
+    path = tmp_path / "a.pdf"
+    page.output(str(path))
+    chars = read_characters(pypdfium2.PdfDocument(path)[0])
+    assert [(char[0], char[1:5]) for char in chars if char[0] != "\n"] == [(chr(code), box) for code, box in one_by_one(path)]
+    assert "\x02" in {char[0] for char in chars}
+    bold = "".join(char[0] for char in chars if char[5])
+    assert bold.split() == ["in", "bold"]

@@ -152,7 +152,9 @@ def _fits(document: Document, first: _Piece, last: _Piece, max_words: int) -> bo
 
 
 def _joined(document: Document, gathered: list[tuple[Section, _Piece]]) -> PassageText:
-    section, _ = max(gathered, key=lambda it: words_beside_figures(document.text[it[1].start : it[1].end]))
+    section, _ = gathered[0]
+    if any(other is not section for other, _ in gathered):
+        section, _ = max(gathered, key=lambda it: words_beside_figures(document.text[it[1].start : it[1].end]))
     first, last = gathered[0][1], gathered[-1][1]
     return _passage(document, section, _Piece(first.start, last.end, first.head, is_table=first.is_table))
 

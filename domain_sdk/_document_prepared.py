@@ -54,13 +54,20 @@ def prepared_document(document: Document, key: str) -> Prepared:
         return context, personal.out_of(" > ".join(passage.heading.split(" > ")[-_HEADINGS:]))
 
     found = [personal.in_passage(text) for text in texts]
-    rows = [(it, held, masked(it.text, held.findings)) for it, held in zip(texts, found, strict=True)]
+    shown = [masked(it.text, held.findings) for it, held in zip(texts, found, strict=True)]
+    rows = [(around(it), held.values, text) for it, held, text in zip(texts, found, shown, strict=True)]
+    indexed = tuple(_indexed(document, text, values, around=beside) for beside, values, text in rows)
+    fewer = [(beside, values, without_figures(text), text) for beside, values, text in rows]
+    embedded = tuple(
+        whole if text == full else _indexed(document, text, values, around=beside)
+        for (beside, values, text, full), whole in zip(fewer, indexed, strict=True)
+    )
     return Prepared(
         key=key,
         record=record_of(document, personal),
         texts=texts,
-        indexed=tuple(_indexed(document, text, held.values, around=around(it)) for it, held, text in rows),
-        embedded=tuple(_indexed(document, without_figures(text), held.values, around=around(it)) for it, held, text in rows),
+        indexed=indexed,
+        embedded=embedded,
         about=about_document(document),
         tags=tuple(held.tags for held in found),
         spans=tuple(held.spans for held in found),

@@ -35,7 +35,8 @@ _WORD = re.compile(rf"[{_UNSPACED}][。、，．！？」』）]?|[^\s{_UNSPACED
 """A word; a character of the scripts that put no spaces between words; at most 64 characters of what has no spaces at all."""
 _TABLE_RULE = re.compile(r" {0,3}\|?(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*:?-*:?[ \t]*")
 _CELL_EDGE = re.compile(r"[ \t]*\|[ \t]*")
-_FIGURE = re.compile(r"(?<!\w)[-–—$€£¥(]*\d[\d,.]*\s?[)%x]*(?!\w)|[$€£¥]|[-–—]+(?=\s)")
+_FIGURE = re.compile(r"(?=[-–—$€£¥(\d])(?:(?<!\w)[-–—$€£¥(]*\d[\d,.]*\s?[)%x]*(?!\w)|[$€£¥]|[-–—]+(?=\s))")
+"""What it begins with is said first: few characters are one of these."""
 _YEAR = re.compile(r"(?:19|20)\d\d\Z")
 _LINK = re.compile(r"!?\[([^\]\[]*)\](?:\([^()\s]*(?:\([^()]*\)[^()\s]*)*(?:\s+\"[^\"]*\")?\)|\[[^\]]*\])")
 _TEMPLATE_LINK = re.compile(r"!?\[([^\]\[]*)\]\(\{%.{0,500}?%\}[^)]{0,500}\)", re.DOTALL)
@@ -109,7 +110,11 @@ def blocks(text: str, section: Section) -> Iterator[Span]:
 
 def pieces(text: str, block: Span, *, max_words: int) -> Iterator[Span]:
     """The block in pieces of at most `max_words`, cut behind sentences where possible, else behind words."""
-    words = [Span(block.start + m.start(), block.start + m.end()) for m in _WORD.finditer(text[block.start : block.end])]
+    found = list(_WORD.finditer(text, block.start, block.end))
+    if len(found) <= max_words:
+        yield from [Span(found[0].start(), found[-1].end())] if found else []
+        return
+    words = [Span(*match.span()) for match in found]
     ends = {block.start + m.end() for m in _SENTENCE.finditer(text[block.start : block.end])}
     first = 0
     while first < len(words):
@@ -123,7 +128,7 @@ def pieces(text: str, block: Span, *, max_words: int) -> Iterator[Span]:
 
 def count_words(text: str) -> int:
     """How many words the text has; a character counts as one in scripts without spaces."""
-    return sum(1 for _ in _WORD.finditer(text))
+    return len(_WORD.findall(text))
 
 
 def table_head(text: str, block: Span) -> Span | None:
@@ -155,7 +160,7 @@ def _row_weight(row: str) -> int:
 
 def words_beside_figures(text: str) -> int:
     """How many words the text has that are no amounts; the edges of table cells count for nothing."""
-    return count_words(_without_figures(_CELL_EDGE.sub(" ", text)))
+    return count_words(_without_figures(_CELL_EDGE.sub(" ", text) if "|" in text else text))
 
 
 def without_figures(markdown: str) -> str:
@@ -171,11 +176,14 @@ def _without_figures(text: str) -> str:
 
 def plain_text(markdown: str) -> str:
     """The text as it reads: link targets, tags and emphasis are dropped, words stay. For indexing, never for quoting."""
-    shown = _LINK.sub(r"\1", _TEMPLATE_LINK.sub(r"\1", markdown))
+    shown = _LINK.sub(r"\1", _TEMPLATE_LINK.sub(r"\1", markdown)) if "[" in markdown else markdown
     if "|" in shown:
         lines = (line for line in shown.split("\n") if not ("|" in line and _TABLE_RULE.fullmatch(line)))
         shown = "\n".join(_cells(line) if line.lstrip().startswith("|") else line for line in lines)
-    return _EMPHASIS.sub(r"\2", _TAG.sub(" ", shown)).strip()
+    if "<" in shown:
+        shown = _TAG.sub(" ", shown)
+    is_emphatic = "*" in shown or "`" in shown or "__" in shown
+    return (_EMPHASIS.sub(r"\2", shown) if is_emphatic else shown).strip()
 
 
 def _lines(text: str) -> Iterator[_Line]:

@@ -23,10 +23,13 @@ _SPACES = "\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _DASHES = "\u2010-\u2015\u2212\ufe58\ufe63"
 _WRAPPED = re.compile(r"(?<=[^\n]{40})\n(?=[^\s>|#*+])")
 """The end of a line that is full: what stands there goes on in the next one."""
-_SPECIAL = re.compile(
+_ONE_BY_ONE = (
     rf"(?<=[^\W\d_])[-\u00ad\u2010]\n(?=[^\W\d_])|[{INVISIBLE}]+|[{_SPACES}]|[{_DASHES}]|[\uff01-\uff5e]|[^\x00-\x7f](?<=\d)"
-    r"|[^\W\d_][\u0300-\u036f]{1,8}"
 )
+_SPECIAL = re.compile(rf"{_ONE_BY_ONE}|[^\W\d_][\u0300-\u036f]{{1,8}}")
+_SPECIAL_WITHOUT_MARKS = re.compile(rf"(?=[^\x00-,.-\x7f])(?:{_ONE_BY_ONE})")
+"""The same for a text without combining marks: most characters are ruled out at once."""
+_MARK = re.compile("[\u0300-\u036f]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +65,8 @@ def _without_specials(text: str) -> ReadableText:
     starts: list[int] = []
     shifts: list[int] = []
     place = length = 0
-    for match in _SPECIAL.finditer(text):
+    special = _SPECIAL if _MARK.search(text) else _SPECIAL_WITHOUT_MARKS
+    for match in special.finditer(text):
         parts.append(text[place : match.start()])
         shown = _shown(match.group(), behind=text[match.end() : match.end() + 1])
         parts.append(shown)

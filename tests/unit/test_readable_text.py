@@ -39,3 +39,8 @@ def test_every_place_leads_back_to_the_text_in_order(text: str) -> None:
     assert places[-1] == len(text)
     usual = [place for place, char in enumerate(shown.text) if char in "aZ" and char == text[places[place]]]
     assert len(usual) == sum(char in "aZ" for char in shown.text)
+
+
+@given(st.text(alphabet=st.sampled_from([*"aZ9 -\n.,|", *"é’–‐\u00ad\u00a0\u200b\u0661\uff11\uff41日\u3000\ufe0f"]), max_size=60))
+def test_a_text_without_combining_marks_reads_as_it_does_with_one_behind_it(text: str) -> None:
+    assert readable(text + "\n\n\u0301").text == readable(text + "\n\n").text + "\u0301"

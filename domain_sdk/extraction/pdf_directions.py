@@ -21,7 +21,8 @@ WordBox = tuple[str, float, float]
 
 def has_leftward(chars: Iterable[PlacedChar]) -> bool:
     """True if some of it is written from right to left."""
-    return any(not char[0].isascii() and bidirectional(char[0]) in _LEFTWARD for char in chars)
+    text = "".join([char[0] for char in chars])
+    return not text.isascii() and any(bidirectional(char) in _LEFTWARD for char in text)
 
 
 def runs_leftward(chars: Sequence[PlacedChar]) -> bool:

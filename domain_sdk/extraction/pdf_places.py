@@ -71,7 +71,7 @@ def _steps_to_the_right(chars: Sequence[PlacedChar]) -> tuple[int, int]:
 
 def with_line_ends(chars: list[PlacedChar]) -> list[PlacedChar]:
     """The hyphens that PDFium takes for soft ones as hyphens, with the ends of their lines."""
-    if not any(char[0] == LINE_END_HYPHEN for char in chars):
+    if LINE_END_HYPHEN not in [char[0] for char in chars]:
         return chars
     whole: list[PlacedChar] = []
     for char, behind in pairwise((*chars, ("\n", 0.0, 0.0, 0.0, 0.0, False))):

@@ -12,9 +12,11 @@ __all__ = ["find_labelled_people", "people_among"]
 
 _NAME = r"[^\W\d_a-z][\w'’-]+(?:[ \t](?:[^\W\d_a-z]\.|(?:de|da|van|von|der|den|la|le|bin|al)\b|[^\W\d_a-z][\w'’-]+)){0,3}"
 _TITLED = re.compile(
-    rf"\b(?:Mr|Mrs|Ms|Mx|Miss|Dr|Prof|Professor|Sir|Dame|Herr|Frau|Monsieur|Madame|Mme|Señora?|Sra?|Dott)\b\.?[ \t]+({_NAME})"
+    r"\b(?=[MDPSHF])"
+    rf"(?:Mr|Mrs|Ms|Mx|Miss|Dr|Prof|Professor|Sir|Dame|Herr|Frau|Monsieur|Madame|Mme|Señora?|Sra?|Dott)\b\.?[ \t]+({_NAME})"
 )
 _LABELLED = re.compile(
+    r"(?=[AaBCDEFHMmNnPSsWw/])"
     r"(?:\b(?:Author|(?:Full )?[Nn]ame|Contact person|Attn|Attention|Employee|Patient|Customer|Passenger|Cardholder"
     r"|Account holder|Beneficiary)[ \t]*:[ \t]+|\b(?:[Mm]y name is|(?:[Ss]igned|[Aa]uthored|[Ww]ritten) by:?)[ \t]+|/s/[ \t]*"
     r"|\b(?:Dear|Hi,?|Hello,?)[ \t]+)"

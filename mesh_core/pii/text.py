@@ -23,11 +23,13 @@ _IBAN_START = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}[0-9]{2}(?=[ -]?[A-Za-z0-9
 _CARD = re.compile(r"(?<![\w./=-])\d(?:[ -]?\d){11,18}(?![\w/]|[.-][\w])")
 _SSN = re.compile(r"(?<![\w-])(?!000|666|9)\d{3}(?P<by>[ -])(?!00)\d{2}(?P=by)(?!0000)\d{4}(?![\w]|-\d)")
 _LABELLED = re.compile(
-    r"(?P<ssn>\b(?:ssn|social security(?: number| no\.?)?|itin)\b)|(?P<passport>\bpassport(?: number| no\.?| #)?)|"
-    r"(?P<licence>\b(?:driver'?s?|driving) licen[cs]e(?: number| no\.?| #)?)|"
-    r"(?P<birth>\b(?:date of birth|birth ?date|birthday|d\.?o\.?b\.?|born(?: on)?|geboren(?: am)?|n[ée]e? le)\b)",
+    r"\b(?=[spdibgn])(?:"
+    r"(?P<ssn>(?:ssn|social security(?: number| no\.?)?|itin)\b)|(?P<passport>passport(?: number| no\.?| #)?)|"
+    r"(?P<licence>(?:driver'?s?|driving) licen[cs]e(?: number| no\.?| #)?)|"
+    r"(?P<birth>(?:date of birth|birth ?date|birthday|d\.?o\.?b\.?|born(?: on)?|geboren(?: am)?|n[ée]e? le)\b))",
     re.IGNORECASE,
 )
+"""What the labels begin with is said first, here and where names are found: most words are ruled out at once."""
 _BEHIND = {
     "ssn": ("pii.national_id", re.compile(r"[^\w\n]{0,4}(?:is|:)?[^\w\n]{0,3}((?!000|666|9)\d{3}[ -]?\d{2}[ -]?\d{4})(?!\d)")),
     "passport": ("pii.passport", re.compile(r"[^\w\n]{0,4}(?:is|:)?[^\w\n]{0,3}((?=(?:[A-Z]*\d){5})[A-Z0-9]{7,9})\b")),
@@ -42,6 +44,7 @@ _BEHIND = {
     ),
 }
 _IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w]|\.\d)")
+_COLONS = re.compile(r":[0-9A-Fa-f]{0,4}:")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?:(?<=:)(?:\d{1,3}\.){3}\d{1,3})?(?![\w:])")
 
 
@@ -109,7 +112,7 @@ def _social_security(text: str) -> Iterator[Finding]:
 
 
 def _addresses_of_hosts(text: str) -> Iterator[Finding]:
-    for match in (*_IPV4.finditer(text), *_IPV6.finditer(text)):
+    for match in (*_IPV4.finditer(text), *(_IPV6.finditer(text) if _COLONS.search(text) else ())):
         try:
             address = ipaddress.ip_address(match.group())
         except ValueError:

@@ -13,7 +13,7 @@ from governance_server.caller import Caller
 from governance_server.publishing.known_people import KnownPeople
 from governance_server.publishing.located_data import PERSONAL, Mentioned, located_passages
 from governance_server.publishing.modes import KEEP
-from governance_server.rules.errors import ContractViolated, Problem, Unavailable
+from governance_server.rules.errors import Conflict, ContractViolated, Problem, Unavailable
 from governance_server.vector_access import VectorAccess, attribute_types
 from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.layout import Warehouse
@@ -37,8 +37,10 @@ class PassageIndexer:
         self._warehouse = warehouse
         self._people = people
 
-    def check(self, publication_id: str, contract: Contract, verified: Sequence[publication_pb2.VerifiedPort]) -> None:
-        """Returns if every passage of every collection can be indexed and searched here. Raises: ContractViolated.
+    def check(
+        self, publication: publication_pb2.Publication, contract: Contract, verified: Sequence[publication_pb2.VerifiedPort]
+    ) -> None:
+        """Returns if every passage of every collection can be indexed and searched here. Raises: ContractViolated, Conflict.
 
         `verified` has the ports of the contract, in its order.
 
@@ -48,13 +50,13 @@ class PassageIndexer:
         for promised, port in zip(contract.ports, verified, strict=True):
             if _is_delivered(port):
                 wrong = self._model_problems(port) or _promise_problems(promised, port)
-                problems.extend(wrong or _passage_problems(port, self._files(publication_id, port)))
+                problems.extend(wrong or _passage_problems(port, self._files(publication.id, port)))
         if problems:
-            self._warehouse.discard_incoming(publication_id)
+            self._warehouse.discard_incoming(publication.id)
             raise ContractViolated("A collection cannot be searched as it was delivered: mend what is listed.", problems=problems)
         for port in verified:
             if _is_delivered(port):
-                self._prepare(port)
+                self._prepare(port, publication.version)
 
     def mark(
         self, publication: publication_pb2.Publication, verified: Sequence[publication_pb2.VerifiedPort], caller: Caller
@@ -80,16 +82,23 @@ class PassageIndexer:
         )
         return [Problem(port.port, text)]
 
-    def _prepare(self, port: publication_pb2.VerifiedPort) -> None:
-        """The collection exists and takes such passages. Raises: ContractViolated, Unavailable."""
+    def _prepare(self, port: publication_pb2.VerifiedPort, version: int) -> None:
+        """The collection exists and takes such passages. Raises: ContractViolated, Conflict, Unavailable."""
         from mesh_core.vectors.store import CollectionMismatch, VectorStoreError
 
         try:
             self._vectors.store.ensure_collection(port.port, dimensions=port.dimensions, attributes=attribute_types())
+            is_overtaken = self._vectors.store.is_overtaken(port.port, version)
         except CollectionMismatch as error:
             raise ContractViolated(f"{port.port} cannot take these passages: {error}", resource=port.port) from error
         except VectorStoreError as error:
             raise Unavailable(f"The vector store did not take {port.port}: {error}", resource=port.port) from error
+        if is_overtaken:
+            raise Conflict(
+                f"The vector store holds a later version of {port.port} than {version}: it is from a newer backup than the "
+                "journal. Restore both from one, or publish again: each attempt takes the next number.",
+                resource=port.port,
+            )
 
     def _files(self, publication_id: str, port: publication_pb2.VerifiedPort) -> list[_Opener]:
         folder = self._warehouse.incoming_folder(publication_id, port.port.rpartition(".")[2])

@@ -230,7 +230,7 @@ class Publisher:
         base = product_of(self._backend.catalog, publication.product)
         refuse_overtaken(publication, base)
         verified = verify_delivery(self._warehouse, publication, contract, request.ports)
-        self._passages.check(publication.id, contract, verified)
+        self._passages.check(publication, contract, verified)
         self._passages.mark(publication, verified, current_caller())
         self._refuse_taken_version(publication, base, verified)
         study = self._gate.study(self._backend.catalog, current_caller(), base, contract)

@@ -29,7 +29,16 @@ from mesh_core.vectors.lancedb_search import Query, Scores, fused, labels_of, ra
 from mesh_core.vectors.passages import Hit, Passage, check_vector
 from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
 from mesh_core.vectors.staging import check_version, keys_about, reopen, stage, unseen
-from mesh_core.vectors.store import DEFAULT_ALPHA, AllowedScope, Arrange, AskedVector, CollectionMissing, StageResult, awaited
+from mesh_core.vectors.store import (
+    DEFAULT_ALPHA,
+    OPEN,
+    AllowedScope,
+    Arrange,
+    AskedVector,
+    CollectionMissing,
+    StageResult,
+    awaited,
+)
 from mesh_core.vectors.word_weights import WordWeights
 
 __all__ = ["LanceDbStore"]
@@ -93,6 +102,12 @@ class LanceDbStore:
             result = stage(self._rows(collection), collection=collection, version=version, passages=given)
             self._table(collection).optimize(cleanup_older_than=_KEEP_FILES)
             return result
+
+    def is_overtaken(self, collection: str, version: int) -> bool:
+        """See VectorStore."""
+        with reported(self._folder, collection):
+            later = f"valid_from > {version} or (valid_to > {version} and valid_to < {OPEN})"
+            return bool(self._table(collection).count_rows(later))
 
     def unstage(self, collection: str, version: int) -> None:
         """See VectorStore."""

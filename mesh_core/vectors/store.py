@@ -140,6 +140,13 @@ class VectorStore(Protocol):
             CollectionMissing: there is no such collection.
         """
 
+    def is_overtaken(self, collection: str, version: int) -> bool:
+        """True if a later version is staged, so that this one cannot be: the journal is from an older backup than the store.
+
+        Raises:
+            CollectionMissing: there is no such collection.
+        """
+
     def unstage(self, collection: str, version: int) -> None:
         """Everything `stage(version)` did is undone: its passages are gone, what it closed is open again. May be repeated.
 

@@ -19,6 +19,7 @@ from mesh_core.vectors.scopes import check_declaration, missing_attributes
 from mesh_core.vectors.staging import check_version, keys_about, reopen, stage, unseen
 from mesh_core.vectors.store import (
     DEFAULT_ALPHA,
+    OPEN,
     AllowedScope,
     Arrange,
     AskedVector,
@@ -115,6 +116,14 @@ class WeaviateStore:
                 if self.count(collection, version) != result.added + result.kept:
                     raise StoreUnavailable(f"version {version} of {collection} is not whole in Weaviate: repeat the call.")
         return result
+
+    def is_overtaken(self, collection: str, version: int) -> bool:
+        """See VectorStore."""
+        begun, ended = (Filter.by_property(name).greater_than(version) for name in ("valid_from", "valid_to"))
+        with self._reported():
+            used = self._collections.existing(collection).aggregate
+            later = Filter.any_of([begun, ended & Filter.by_property("valid_to").less_than(OPEN)])
+            return bool(used.over_all(filters=later, total_count=True).total_count)
 
     def unstage(self, collection: str, version: int) -> None:
         """See VectorStore."""

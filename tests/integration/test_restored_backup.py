@@ -8,8 +8,11 @@ from collections.abc import Callable
 from pathlib import Path
 
 import polars as pl
+import pytest
 
 from domain_sdk import Conflict, Mesh
+from tests.integration.mixed_documents import CONTRACT as FILES
+from tests.integration.mixed_documents import mixed_folder
 from tests.servers import RunningServer
 
 CONTRACT = """
@@ -66,3 +69,37 @@ def test_publishing_goes_on_after_the_database_alone_was_restored(
                 refused += 1
                 assert refused < 4
         assert olga.read("shop.orders.orders")["n"].to_list() == [3]
+
+
+def test_a_collection_is_published_on_after_the_database_alone_was_restored(
+    new_server: Callable[..., RunningServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Found before the intent: after it the product could never be published again."""
+    monkeypatch.setenv("MESH_EMBEDDER", "hashing")
+    server = new_server(MESH_EMBEDDER="hashing")
+
+    def release(edition: str) -> int:
+        with server.admin() as admin:
+            product = admin.domain("desk").product("files", contract=FILES)
+            return product.publish(pages=mixed_folder(tmp_path / edition, 2, edition), progress=False).version
+
+    with server.admin() as admin:
+        admin.admin.create_domain("desk", owners=["user:admin"])
+    assert release("a") == 1
+    server.stop()
+    shutil.copy(server.home / "mesh.db", tmp_path / "backup.db")
+    server.start()
+    assert [release("b"), release("c")] == [2, 3]
+    server.stop()
+    for path in server.home.glob("mesh.db*"):
+        path.unlink()
+    shutil.copy(tmp_path / "backup.db", server.home / "mesh.db")
+    server.start()
+    with pytest.raises(Conflict, match=r"newer backup than the journal\. Restore both from one, or publish again"):
+        release("d")
+    assert release("d") == 3
+    with server.admin() as admin:
+        for version, edition in ((1, "a"), (3, "d")):
+            hits = admin.retrieve("desk.files.pages", "the shelf", version=version, limit=10)
+            assert len(hits) == 2
+            assert all(f"zq{edition}" in hit.text for hit in hits)

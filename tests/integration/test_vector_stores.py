@@ -100,6 +100,14 @@ def visible(store: VectorStore, collection: str, version: int, scope: AllowedSco
     return {hit.passage.id for hit in hits}
 
 
+def test_a_store_says_whether_a_later_version_is_staged(store: VectorStore, collection: str) -> None:
+    assert not store.is_overtaken(collection, 1)
+    store.stage(collection, 2, [passage("a"), passage("b")])
+    assert [store.is_overtaken(collection, version) for version in (1, 2, 3)] == [True, False, False]
+    store.stage(collection, 4, [passage("a")])
+    assert [store.is_overtaken(collection, version) for version in (3, 4)] == [True, False]
+
+
 def test_a_staged_version_holds_exactly_its_passages(store: VectorStore, collection: str) -> None:
     assert store.stage(collection, 1, [passage("a"), passage("b")]) == StageResult(added=2, kept=0, closed=0)
     assert visible(store, collection, 1) == {"a", "b"}

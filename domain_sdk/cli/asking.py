@@ -12,7 +12,7 @@ from domain_sdk.cli.output import answer, cell, waiting
 from domain_sdk.cli.session import connect
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterator, Sequence
 
     from rich.console import RenderableType
 
@@ -103,7 +103,22 @@ def answer_view(found: Answer) -> RenderableType:
     blocks += [cell(notice, "yellow") for notice in found.notices]
     for number in sorted([*(it.number for it in found.citations), *(it.number for it in found.figures)]):
         blocks += [_source(found, number)]
+    blocks += _closest(found.closest)
     return Group(*blocks, *_footer(found))
+
+
+def _closest(closest: Sequence[Citation]) -> list[RenderableType]:
+    """The passages to look at where nothing was found, each with its nearest sentence."""
+    from rich.padding import Padding
+
+    if not closest:
+        return []
+    shown: list[RenderableType] = [cell("Closest passages, which may not answer your question:", "yellow")]
+    for it in closest:
+        start = it.span.start
+        quoted = " ".join(" ".join(it.text[quote.start - start : quote.end - start].split()) for quote in it.quotes)
+        shown += [_citation(it), Padding(cell(quoted[:_LONGEST_QUOTE]), (0, 0, 0, 4))]
+    return shown
 
 
 def _recommendation(recommendation: Recommendation) -> list[RenderableType]:

@@ -39,7 +39,7 @@ def answer_again(readers: Readers, asking: Asking, kept: answer_pb2.Answer) -> I
     numbers: dict[int, int] = {}
     yield Begun("retrieving")
     with timing.spent("retrieving"):
-        for citation in kept.citations:
+        for citation in (*kept.citations, *kept.closest):
             if number := _passage(evidence, citation):
                 numbers[citation.number] = number
     yield timing.stage("retrieving")
@@ -66,18 +66,20 @@ def answer_again(readers: Readers, asking: Asking, kept: answer_pb2.Answer) -> I
             yield from fresh
             yield shown
     yield timing.stage("verifying")
+    closest = cited.beside([_looked_at(evidence, it, numbers[it.number]) for it in kept.closest if it.number in numbers])
+    evidence.check()
     recommendation = _recommendation(kept, numbers)
     if recommendation is not None:
         fresh, recommendation = cited.recommended(recommendation)
         yield from fresh
-    is_less = (len(cited.sentences), len(caveats)) != (len(kept.sentences), len(kept.caveats))
+    is_less = (len(cited.sentences), len(caveats), len(closest)) != (len(kept.sentences), len(kept.caveats), len(kept.closest))
     is_less = is_less or (recommendation is None and kept.HasField("recommendation"))
     notices = tuple(kept.notices) + ((GONE,) if is_less else ())
     yield Answer(
         id=kept.id, question=kept.question, purpose=kept.purpose, sentences=tuple(cited.sentences), citations=cited.citations,
         figures=cited.figures, ports=tuple(evidence.used[key] for key in sorted(evidence.used)), revision=kept.revision,
         writer=kept.writer, notices=notices, stages=timing.stages(), recommendation=recommendation,
-        caveats=tuple(caveats),
+        caveats=tuple(caveats), closest=closest,
     )  # fmt: skip
 
 
@@ -134,6 +136,13 @@ def _recommendation(kept: answer_pb2.Answer, numbers: Mapping[int, int]) -> Reco
         for it in recommendation.findings
     ]
     return Recommendation(tuple(findings), recommendation.missing)
+
+
+def _looked_at(evidence: Evidence, kept: answer_pb2.AnswerCitation, number: int) -> Sentence:
+    """The sentence that is the quote of a passage which was shown as one of the closest."""
+    (passage,) = [it for it in evidence.sources.citations if it.number == number]
+    quote = Span(kept.quotes[0].start, kept.quotes[0].end) if kept.quotes and not passage.is_masked else None
+    return Sentence("", (number,), quote)
 
 
 def _support(sentence: Sentence, cited: Cited) -> Support:

@@ -17,7 +17,7 @@ from governance_server.asking.personal import known_about
 from governance_server.asking.recommending import recommended
 from governance_server.asking.scope import Scope, find_scope
 from governance_server.asking.withheld import opened_by_purposes
-from governance_server.asking.writing import EXTRACTIVE, Writer, WriterFailed
+from governance_server.asking.writing import EXTRACTIVE, ExtractiveWriter, Writer, WriterFailed
 from mesh_core.answers.answer import Answer, Citation, Figure, Sentence, Stage
 from mesh_core.answers.sources import Cited
 from mesh_core.answers.support import supported
@@ -77,7 +77,7 @@ class Answering:
     """
 
     readers: Readers
-    extractive: Writer
+    extractive: ExtractiveWriter
     model: Writer | None
     new_id: Callable[[], str]
 
@@ -118,7 +118,10 @@ class Answering:
         writer = yield from self._written(evidence, cited, timing, is_extractive=is_extractive)
         if not cited.sentences and evidence.recommendation is None:
             evidence.notices += evidence.hints
+        closest = () if cited.sentences else cited.beside(self.extractive.closest(evidence))
         recommendation = None
+        if closest:
+            evidence.check()
         if evidence.recommendation is not None:
             evidence.check()
             fresh, recommendation = cited.recommended(evidence.recommendation)
@@ -129,7 +132,7 @@ class Answering:
             id=f"a-{self.new_id()}", question=asking.question, purpose=asking.purpose, sentences=tuple(cited.sentences),
             citations=cited.citations, figures=cited.figures, ports=tuple(evidence.used[key] for key in sorted(evidence.used)),
             revision=scope.revision, writer=writer, notices=tuple(evidence.notices), stages=timing.stages(),
-            recommendation=recommendation, caveats=caveats,
+            recommendation=recommendation, caveats=caveats, closest=closest,
         )  # fmt: skip
 
     def _written(self, evidence: Evidence, cited: Cited, timing: Timing, *, is_extractive: bool) -> Generator[Part, None, str]:

@@ -81,6 +81,8 @@ class Evidence:
     """What is said of tables if nothing is found."""
     recommendation: Recommendation | None = None
     """What rules say of the case; in this evidence's numbers."""
+    closest: tuple[Sentence, ...] | None = None
+    """Sentences of the passages nearest to the question, if nothing in them answers it; None until they were looked at."""
     _digests: dict[tuple[str, str], tuple[str, BoundTags | None]] = field(default_factory=dict)
 
     def search(self, query: str, collection: str = "", *, limit: int = _PASSAGES) -> list[Citation]:

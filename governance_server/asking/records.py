@@ -50,7 +50,7 @@ def without_sources(sent: answer_pb2.Answer) -> answer_pb2.Answer:
     for sentence in kept.sentences:
         if sentence.HasField("quote"):
             sentence.ClearField("text")
-    for citation in kept.citations:
+    for citation in (*kept.citations, *kept.closest):
         for name in ("text", "title", "section"):
             citation.ClearField(name)
     for figure in kept.figures:
@@ -78,7 +78,7 @@ def sent_answer(backend: Backend, answer: Answer) -> answer_pb2.Answer:
 def summary_of(sent: answer_pb2.Answer) -> log_pb2.AnswerSummary:
     """What the audit is told of the answer: no text of it."""
     summary = log_pb2.AnswerSummary(id=sent.id, writer=sent.writer, ports=sorted({it.port for it in sent.ports}))
-    for citation in sent.citations:
+    for citation in (*sent.citations, *sent.closest):
         summary.passages.add(port=citation.port, version=citation.version, passage=citation.passage, digest=citation.digest)
     for figure in sent.figures:
         summary.figures.add(ports=[it.port for it in figure.ports], digest=figure.digest)
@@ -90,7 +90,11 @@ def is_about(is_in: Callable[[str], bool]) -> Callable[[bytes], bool]:
 
     def check(body: bytes) -> bool:
         kept = answer_pb2.Answer.FromString(body)
-        texts = [kept.question, *(it.text for it in (*kept.caveats, *kept.sentences)), *(it.document for it in kept.citations)]
+        texts = [
+            kept.question,
+            *(it.text for it in (*kept.caveats, *kept.sentences)),
+            *(it.document for it in (*kept.citations, *kept.closest)),
+        ]
         texts += kept.recommendation.missing
         texts += [text for it in kept.recommendation.findings for text in (it.rule, it.because)]
         return any(map(is_in, [*texts, *(text for it in kept.figures for text in (it.sql, it.basis))]))

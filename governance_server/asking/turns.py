@@ -69,6 +69,7 @@ def collect(readers: Readers, collector: Asking, product: str) -> Iterator[pb.Tu
             continue
         try:
             kept = kept_answer(readers.backend, turn.principal, turn.answer_id)
+            kept.ClearField("closest")  # what was only shown to its asker is no part of the turn
             asker = asker.in_call(collector.caller.call_id, collector.caller.revision)
             asked = Asking(asker, kept.question, kept.purpose, collector.on_start)
             answer = copy_context().run(_again, readers, asked, kept)

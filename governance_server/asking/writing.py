@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Protocol
 
 from governance_server.asking.evidence import Evidence
 from mesh_core.answers.answer import Sentence, Verdict
-from mesh_core.answers.extractive import extract
+from mesh_core.answers.extractive import Extract, extract
 
 if TYPE_CHECKING:
     from governance_server.vector_access import VectorAccess
@@ -54,12 +54,28 @@ class ExtractiveWriter:
                 yield Sentence(finding.rule, (finding.source,))
         if evidence.recommendation or evidence.is_of_figures or not evidence.sources.citations:
             return
+        found = self._extract(evidence)
+        yield from found.sentences
+        if found.sentences and not evidence.said:
+            evidence.notices += [f"Not found in what you may read: {it}." for it in found.unanswered]
+
+    def closest(self, evidence: Evidence) -> tuple[Sentence, ...]:
+        """Of a question that is not answered: sentences of the passages nearest to it, for the reader to look at."""
+        if evidence.recommendation or evidence.is_of_figures or evidence.said or not evidence.sources.citations:
+            return ()
+        if evidence.closest is None:
+            try:
+                self._extract(evidence)
+            except WriterFailed:
+                return ()  # that nothing can be compared has been told, or retrieval would have failed before
+        return evidence.closest or ()
+
+    def _extract(self, evidence: Evidence) -> Extract:
         from mesh_core.embedding import EmbedderUnavailable
 
         try:
             found = extract(evidence.asking.question, evidence.sources.citations, self._vectors.embedder)
         except EmbedderUnavailable as error:
             raise WriterFailed(f"The passages could not be compared with the question: {error}") from error
-        yield from found.sentences
-        if found.sentences and not evidence.said:
-            evidence.notices += [f"Not found in what you may read: {it}." for it in found.unanswered]
+        evidence.closest = found.closest
+        return found

@@ -200,6 +200,9 @@ class Answer:
     """What must be known before anything else: that what is asked for is done already, that things which the question names
     together are not of each other, that a record is not found, that several are asked about, or that documents did not exist yet.
     Told by comparing; the sources are the rows that were compared, if there are any."""
+    closest: tuple[Citation, ...] = ()
+    """Where nothing was found: the passages nearest to the question, best first, to look at. They may not answer it, and nothing
+    of the answer rests on them. The quote of each is its sentence that is nearest to the question."""
 
     @property
     def is_found(self) -> bool:

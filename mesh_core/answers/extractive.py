@@ -6,7 +6,7 @@ enough: a wrong passage read out is worse than none. What is said comes with wha
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -26,6 +26,9 @@ __all__ = ["Extract", "extract", "extracted"]
 _MOST_IN_CONTEXT = 8
 """So many of these are compared once more, with their neighbours."""
 _MOST_SENTENCES = 4
+_MOST_CLOSEST = 3
+_CLOSE = 0.3
+"""How near a sentence must be in meaning to be shown to who looks for an answer where there is none, of 1."""
 _WORDS = 0.15
 """What words of the question in a sentence add to its meaning, where the first ones are chosen."""
 _NEAR = 0.9
@@ -39,6 +42,8 @@ class Extract:
     sentences: tuple[Sentence, ...] = ()
     unanswered: tuple[str, ...] = ()
     """Of several things that are asked, those that no sentence answers, as they are asked."""
+    closest: tuple[Sentence, ...] = ()
+    """If there are no sentences: the one nearest to the question of each of the nearest passages, best first. No answers."""
 
 
 def extracted(question: str, citations: Sequence[Citation], embedder: Embedder) -> list[Sentence]:
@@ -64,7 +69,8 @@ def extract(question: str, citations: Sequence[Citation], embedder: Embedder) ->
     parts = asked_parts(question)
     chosen: list[Candidate] = []
     answered: set[str] = set()
-    for part, found in _all_scored(parts, candidates, embedder).items():
+    by_part = _all_scored(parts, candidates, embedder)
+    for part, found in by_part.items():
         good = _good(found)
         answered.update([part] if good else ())
         for it in good:
@@ -74,7 +80,18 @@ def extract(question: str, citations: Sequence[Citation], embedder: Embedder) ->
     told = {(it.citation.number, it.span): it for one in chosen for it in in_context(one)}
     asks = parts_by_ask(question).items()
     unanswered = tuple(ask.rstrip("?") for ask, looked_for in asks if looked_for and answered.isdisjoint(looked_for))
+    if not told:
+        return Extract((), unanswered, tuple(map(_sentence, _closest(it for found in by_part.values() for it in found))))
     return Extract(tuple(map(_sentence, told.values())), unanswered)
+
+
+def _closest(found: Iterable[Scored]) -> list[Candidate]:
+    """Of each passage the nearest sentence, those of the nearest passages."""
+    best: dict[int, Candidate] = {}
+    for it in sorted(found, key=lambda it: -it.near):
+        if it.near >= _CLOSE:
+            best.setdefault(it.candidate.citation.number, it.candidate)
+    return list(best.values())[:_MOST_CLOSEST]
 
 
 def _all_scored(parts: Sequence[str], candidates: Sequence[Candidate], embedder: Embedder) -> dict[str, list[Scored]]:

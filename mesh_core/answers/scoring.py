@@ -53,6 +53,8 @@ class Scored:
     """How near it is to what is asked, less what it lacks: decides whether it is said."""
     fit: float
     """How well it answers beside the others."""
+    near: float
+    """How near it is in meaning, whatever it lacks; a cosine."""
 
 
 def scored(part: str, candidate: Candidate, near: float, standings: Mapping[str, Standing]) -> Scored:
@@ -65,7 +67,7 @@ def scored(part: str, candidate: Candidate, near: float, standings: Mapping[str,
         standings: How words of the part that the passage does not have stand to it, by their stems; others are open.
     """
     if lacks_count(part, candidate.text, f"{candidate.citation.section} {candidate.citation.text}" if is_row(candidate) else ""):
-        return Scored(candidate, 0.0, 0.0)
+        return Scored(candidate, 0.0, 0.0, near)
     _, asks = told_and_asked(part)
     asked = wording_of(part)
     wanted = asked.words | asked.numbers
@@ -82,7 +84,7 @@ def scored(part: str, candidate: Candidate, near: float, standings: Mapping[str,
     )
     left = math.prod(share for is_lacking, share in lacks if is_lacking) * _left_of_words(part, candidate, standings)
     fit = near + _WORDS * candidate.words + _AROUND * around + _KIND * is_kind + _FORM * answers_form(part, candidate.text)
-    return Scored(candidate, (near - doubt + trust) * left, fit)
+    return Scored(candidate, (near - doubt + trust) * left, fit, near)
 
 
 def _left_of_words(part: str, candidate: Candidate, standings: Mapping[str, Standing]) -> float:

@@ -104,6 +104,15 @@ class Cited:
         )
         return [self._shown(number) for number in fresh], replace(recommendation, findings=findings)
 
+    def beside(self, closest: Sequence[Sentence]) -> tuple[Citation, ...]:
+        """The passages of the sentences, which nothing rests on, numbered behind what is cited, with the sentences as quotes."""
+        told: list[Citation] = []
+        for number, sentence in enumerate(closest, start=len(self._numbers) + 1):
+            found = self.sources.found[sentence.sources[0]]
+            assert isinstance(found, Citation)
+            told.append(replace(found, number=number, quotes=(sentence.quote or found.span,)))
+        return tuple(told)
+
     @property
     def citations(self) -> tuple[Citation, ...]:
         """The cited passages with all that is quoted of them."""

@@ -30,7 +30,7 @@ def answer_to_wire(answer: Answer) -> pb.Answer:
         figures=map(figure_to_wire, answer.figures), ports=map(_port_to_wire, answer.ports), notices=answer.notices,
         stages=map(stage_to_wire, answer.stages),
         recommendation=_recommendation_to_wire(answer.recommendation) if answer.recommendation else None,
-        caveats=map(sentence_to_wire, answer.caveats),
+        caveats=map(sentence_to_wire, answer.caveats), closest=map(citation_to_wire, answer.closest),
     )  # fmt: skip
 
 
@@ -42,7 +42,7 @@ def answer_from_wire(sent: pb.Answer) -> Answer:
         figures=tuple(map(figure_from_wire, sent.figures)), ports=tuple(map(_port_from_wire, sent.ports)),
         notices=tuple(sent.notices), stages=tuple(map(stage_from_wire, sent.stages)),
         recommendation=recommendation_from_wire(sent.recommendation) if sent.HasField("recommendation") else None,
-        caveats=tuple(map(sentence_from_wire, sent.caveats)),
+        caveats=tuple(map(sentence_from_wire, sent.caveats)), closest=tuple(map(citation_from_wire, sent.closest)),
     )  # fmt: skip
 
 

@@ -49,7 +49,7 @@ def test_an_answer_is_cited_to_the_character(ask_mesh: AskMesh) -> None:
     assert quote in citation.quotes
     assert " ".join(text[quote.start : quote.end].split()) == SENTENCE
     assert [used.port for used in answer.ports] == [HANDBOOK]
-    assert (answer.writer, answer.notices) == ("extractive", ())
+    assert (answer.writer, answer.notices, answer.closest) == ("extractive", (), ())
     assert [stage.name for stage in answer.stages] == ["planning", "retrieving", "computing", "writing", "verifying"]
 
 
@@ -85,6 +85,27 @@ def test_two_worlds_that_differ_in_what_is_hidden_answer_alike(ask_mesh: AskMesh
         publish_pages(ask_mesh.helen, "hr.zerlina", tmp_path)
         assert bare(carl.ask(question, extractive=True)) == bare(before)
     assert "77" in ask_mesh.helen.ask(question, extractive=True).text
+
+
+def test_where_nothing_is_found_the_closest_passages_are_shown_recorded_and_come_again_while_they_may_be_read(
+    ask_mesh: AskMesh,
+) -> None:
+    question = "How long may a neighbour return an order?"
+    with ask_mesh.reader("user:nora") as nora:
+        grant = ask_mesh.paula.grant("user:nora", "policy.handbook")
+        first = nora.ask(question, extractive=True)
+        assert (first.text, first.is_found, first.citations) == (NOT_FOUND, False, ())
+        closest = first.closest[0]
+        assert (closest.number, closest.document, len(closest.quotes)) == (1, "refunds.md", 1)
+        quote = closest.text[closest.quotes[0].start - closest.span.start : closest.quotes[0].end - closest.span.start]
+        assert "return an order within 30 days" in quote
+        assert nora.ask(as_of=first.id).closest == first.closest
+        (record,) = [it for it in ask_mesh.paula.audit.decisions(resource=HANDBOOK, limit=50) if it.answer == first.id][-1:]
+        assert f"{HANDBOOK}@1#{closest.passage}" in record.cited
+        ask_mesh.paula.revoke(grant.id)
+        gone = nora.ask(as_of=first.id)
+        assert (gone.text, gone.closest) == (NOT_FOUND, ())
+        assert any("may not read any more" in notice for notice in gone.notices)
 
 
 def test_who_may_read_nothing_is_told_the_same(ask_mesh: AskMesh) -> None:
@@ -243,6 +264,9 @@ def test_the_command_shows_numbered_sources_and_how_to_get_it_again(ask_mesh: As
     assert f"{SENTENCE} [1]" in flat
     assert "[1] Refund policy › When a customer may return an order" in flat
     assert re.search(r"refunds\.md, characters \d+–\d+; policy\.handbook\.pages, version 1", flat)
+    declined = CliRunner().invoke(build(), ["ask", "How long may a neighbour return an order?", "--extractive"])
+    assert declined.exit_code == 0, declined.output
+    assert "Closest passages, which may not answer your question: [1] Refund policy" in " ".join(declined.output.split())
     (id,) = re.findall(r"mesh ask --as-of (a-[0-9a-f]+)", flat)
     again = CliRunner().invoke(build(), ["ask", "--as-of", id, "--json"])
     told = json.loads(again.stdout)

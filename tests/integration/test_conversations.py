@@ -125,6 +125,14 @@ def test_what_the_collector_may_not_read_goes_on_waiting(desk: Desk) -> None:
         desk.talks.collect(purpose="nope")
 
 
+def test_passages_that_were_only_shown_as_the_closest_are_no_part_of_a_turn(desk: Desk) -> None:
+    desk.mesh.paula.grant(desk.member, "policy.notes")
+    answer = desk.max.ask("How long takes a delivery of a neighbour?", extractive=True, record_in=desk.product)
+    assert (answer.is_found, [it.port for it in answer.closest[:1]]) == (False, ["policy.notes.pages"])
+    (turn,) = desk.talks.waiting()  # its collector may not read the notes
+    assert (turn.answer.id, turn.answer.closest, turn.answer.notices) == (answer.id, (), ())
+
+
 def test_names_that_are_none_are_refused_as_such(desk: Desk) -> None:
     for run in (
         lambda: desk.dora.conversations("talks"), lambda: conversation_contract("talks"),

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from types import SimpleNamespace
@@ -67,6 +68,18 @@ def test_texts_of_passages_and_values_of_figures_are_not_kept(database: Database
     again = answer_pb2.Answer.FromString(body)
     assert again.citations[0].digest == sent.citations[0].digest == answer("a-1").citations[0].digest
     assert again.figures[0].digest == answer("a-1").figures[0].digest
+
+
+def test_the_closest_passages_of_an_answer_are_kept_and_told_without_their_text(database: Database) -> None:
+    cited = answer("a-1")
+    declined = replace(cited, sentences=(), citations=(), figures=(), closest=cited.citations)
+    (sent,) = kept(database, declined)
+    body = find_answer(database, "a-1", "user:ana")
+    assert body is not None
+    assert SECRET.encode() not in body
+    assert answer_pb2.Answer.FromString(body).closest[0].digest == cited.citations[0].digest
+    assert [it.passage for it in summary_of(sent).passages] == ["p1"]
+    assert is_about(lambda text: "refunds.md" in text)(body)
 
 
 def test_the_audit_is_told_what_is_cited_and_no_text(database: Database) -> None:

@@ -196,3 +196,12 @@ def test_what_is_told_first_need_not_be_named_and_days_and_months_are_no_names()
 def test_a_name_that_begins_with_a_digit_is_no_sum() -> None:
     passage = [citation("Ask for 3Dprinting of goods by post.")]
     assert extracted("How much is the printing of goods?", passage, Near({"Ask": 0.6})) == []
+
+
+def test_where_nothing_answers_the_nearest_sentence_of_each_near_passage_is_given_apart() -> None:
+    near = Near({"within": 0.5, "unused": 0.4, "Gift": 0.35, "Parcels": 0.2})
+    passages = [citation(), citation("Gift boxes are sold at the desk.", number=2), citation("Parcels go by post.", number=3)]
+    found = extract("How long may a dealer keep an order?", passages, near)
+    assert found.sentences == ()
+    assert [(it.sources, it.text[:4]) for it in found.closest] == [((1,), "A cu"), ((2,), "Gift")]
+    assert extract("How long may a customer return an order?", passages, near).closest == ()

@@ -26,33 +26,33 @@ from google.protobuf import duration_pb2 as google_dot_protobuf_dot_duration__pb
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64omainmesh/v1/answer.proto\x12\rdomainmesh.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xf0\x03\n\x06\x41nswer\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08question\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\x30\n\tsentences\x18\x04 \x03(\x0b\x32\x1d.domainmesh.v1.AnswerSentence\x12\x30\n\tcitations\x18\x05 \x03(\x0b\x32\x1d.domainmesh.v1.AnswerCitation\x12,\n\x07\x66igures\x18\x06 \x03(\x0b\x32\x1b.domainmesh.v1.AnswerFigure\x12(\n\x05ports\x18\x07 \x03(\x0b\x32\x19.domainmesh.v1.AnswerPort\x12\x10\n\x08revision\x18\x08 \x01(\x04\x12\x0e\n\x06writer\x18\t \x01(\t\x12\x0f\n\x07notices\x18\n \x03(\t\x12*\n\x06stages\x18\x0b \x03(\x0b\x32\x1a.domainmesh.v1.AnswerStage\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x07\x63\x61veats\x18\r \x03(\x0b\x32\x1d.domainmesh.v1.AnswerSentence\x12;\n\x0erecommendation\x18\x14 \x01(\x0b\x32#.domainmesh.v1.AnswerRecommendation\"W\n\x14\x41nswerRecommendation\x12.\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x1c.domainmesh.v1.AnswerFinding\x12\x0f\n\x07missing\x18\x02 \x03(\t\"x\n\rAnswerFinding\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\r\x12\'\n\x07verdict\x18\x03 \x01(\x0e\x32\x16.domainmesh.v1.Verdict\x12\x0f\n\x07\x62\x65\x63\x61use\x18\x04 \x01(\t\x12\x0f\n\x07\x66igures\x18\x05 \x03(\r\"*\n\x0c\x44ocumentSpan\x12\r\n\x05start\x18\x01 \x01(\x04\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x04\"[\n\x0e\x41nswerSentence\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07sources\x18\x02 \x03(\r\x12*\n\x05quote\x18\x03 \x01(\x0b\x32\x1b.domainmesh.v1.DocumentSpan\"\x86\x02\n\x0e\x41nswerCitation\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x0c\n\x04port\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x04\x12\x0f\n\x07passage\x18\x04 \x01(\t\x12\x10\n\x08\x64ocument\x18\x05 \x01(\t\x12\r\n\x05title\x18\x06 \x01(\t\x12\x0f\n\x07section\x18\x07 \x01(\t\x12\x0c\n\x04page\x18\x08 \x01(\r\x12)\n\x04span\x18\t \x01(\x0b\x32\x1b.domainmesh.v1.DocumentSpan\x12\x0c\n\x04text\x18\n \x01(\t\x12+\n\x06quotes\x18\x0b \x03(\x0b\x32\x1b.domainmesh.v1.DocumentSpan\x12\x0e\n\x06\x64igest\x18\x0c \x01(\t\"\xad\x01\n\x0c\x41nswerFigure\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x0b\n\x03sql\x18\x02 \x01(\t\x12\r\n\x05\x62\x61sis\x18\x03 \x01(\t\x12\x0f\n\x07\x63olumns\x18\x04 \x03(\t\x12&\n\x04rows\x18\x05 \x03(\x0b\x32\x18.domainmesh.v1.AnswerRow\x12(\n\x05ports\x18\x06 \x03(\x0b\x32\x19.domainmesh.v1.AnswerPort\x12\x0e\n\x06\x64igest\x18\x07 \x01(\t\"\x1b\n\tAnswerRow\x12\x0e\n\x06values\x18\x01 \x03(\t\"T\n\nAnswerPort\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x0f\n\x07\x63olumns\x18\x03 \x03(\t\x12\x16\n\x0emasked_columns\x18\x04 \x03(\t\"H\n\x0b\x41nswerStage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration*\\\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x13\n\x0fVERDICT_APPLIES\x10\x01\x12\x11\n\rVERDICT_FAILS\x10\x02\x12\x10\n\x0cVERDICT_OPEN\x10\x03\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1a\x64omainmesh/v1/answer.proto\x12\rdomainmesh.v1\x1a\x1egoogle/protobuf/duration.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xa0\x04\n\x06\x41nswer\x12\n\n\x02id\x18\x01 \x01(\t\x12\x10\n\x08question\x18\x02 \x01(\t\x12\x0f\n\x07purpose\x18\x03 \x01(\t\x12\x30\n\tsentences\x18\x04 \x03(\x0b\x32\x1d.domainmesh.v1.AnswerSentence\x12\x30\n\tcitations\x18\x05 \x03(\x0b\x32\x1d.domainmesh.v1.AnswerCitation\x12,\n\x07\x66igures\x18\x06 \x03(\x0b\x32\x1b.domainmesh.v1.AnswerFigure\x12(\n\x05ports\x18\x07 \x03(\x0b\x32\x19.domainmesh.v1.AnswerPort\x12\x10\n\x08revision\x18\x08 \x01(\x04\x12\x0e\n\x06writer\x18\t \x01(\t\x12\x0f\n\x07notices\x18\n \x03(\t\x12*\n\x06stages\x18\x0b \x03(\x0b\x32\x1a.domainmesh.v1.AnswerStage\x12/\n\x0b\x63reate_time\x18\x0c \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12.\n\x07\x63\x61veats\x18\r \x03(\x0b\x32\x1d.domainmesh.v1.AnswerSentence\x12.\n\x07\x63losest\x18\x0e \x03(\x0b\x32\x1d.domainmesh.v1.AnswerCitation\x12;\n\x0erecommendation\x18\x14 \x01(\x0b\x32#.domainmesh.v1.AnswerRecommendation\"W\n\x14\x41nswerRecommendation\x12.\n\x08\x66indings\x18\x01 \x03(\x0b\x32\x1c.domainmesh.v1.AnswerFinding\x12\x0f\n\x07missing\x18\x02 \x03(\t\"x\n\rAnswerFinding\x12\x0c\n\x04rule\x18\x01 \x01(\t\x12\x0e\n\x06source\x18\x02 \x01(\r\x12\'\n\x07verdict\x18\x03 \x01(\x0e\x32\x16.domainmesh.v1.Verdict\x12\x0f\n\x07\x62\x65\x63\x61use\x18\x04 \x01(\t\x12\x0f\n\x07\x66igures\x18\x05 \x03(\r\"*\n\x0c\x44ocumentSpan\x12\r\n\x05start\x18\x01 \x01(\x04\x12\x0b\n\x03\x65nd\x18\x02 \x01(\x04\"[\n\x0e\x41nswerSentence\x12\x0c\n\x04text\x18\x01 \x01(\t\x12\x0f\n\x07sources\x18\x02 \x03(\r\x12*\n\x05quote\x18\x03 \x01(\x0b\x32\x1b.domainmesh.v1.DocumentSpan\"\x86\x02\n\x0e\x41nswerCitation\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x0c\n\x04port\x18\x02 \x01(\t\x12\x0f\n\x07version\x18\x03 \x01(\x04\x12\x0f\n\x07passage\x18\x04 \x01(\t\x12\x10\n\x08\x64ocument\x18\x05 \x01(\t\x12\r\n\x05title\x18\x06 \x01(\t\x12\x0f\n\x07section\x18\x07 \x01(\t\x12\x0c\n\x04page\x18\x08 \x01(\r\x12)\n\x04span\x18\t \x01(\x0b\x32\x1b.domainmesh.v1.DocumentSpan\x12\x0c\n\x04text\x18\n \x01(\t\x12+\n\x06quotes\x18\x0b \x03(\x0b\x32\x1b.domainmesh.v1.DocumentSpan\x12\x0e\n\x06\x64igest\x18\x0c \x01(\t\"\xad\x01\n\x0c\x41nswerFigure\x12\x0e\n\x06number\x18\x01 \x01(\r\x12\x0b\n\x03sql\x18\x02 \x01(\t\x12\r\n\x05\x62\x61sis\x18\x03 \x01(\t\x12\x0f\n\x07\x63olumns\x18\x04 \x03(\t\x12&\n\x04rows\x18\x05 \x03(\x0b\x32\x18.domainmesh.v1.AnswerRow\x12(\n\x05ports\x18\x06 \x03(\x0b\x32\x19.domainmesh.v1.AnswerPort\x12\x0e\n\x06\x64igest\x18\x07 \x01(\t\"\x1b\n\tAnswerRow\x12\x0e\n\x06values\x18\x01 \x03(\t\"T\n\nAnswerPort\x12\x0c\n\x04port\x18\x01 \x01(\t\x12\x0f\n\x07version\x18\x02 \x01(\x04\x12\x0f\n\x07\x63olumns\x18\x03 \x03(\t\x12\x16\n\x0emasked_columns\x18\x04 \x03(\t\"H\n\x0b\x41nswerStage\x12\x0c\n\x04name\x18\x01 \x01(\t\x12+\n\x08\x64uration\x18\x02 \x01(\x0b\x32\x19.google.protobuf.Duration*\\\n\x07Verdict\x12\x17\n\x13VERDICT_UNSPECIFIED\x10\x00\x12\x13\n\x0fVERDICT_APPLIES\x10\x01\x12\x11\n\rVERDICT_FAILS\x10\x02\x12\x10\n\x0cVERDICT_OPEN\x10\x03\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'domainmesh.v1.answer_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_VERDICT']._serialized_start=1587
-  _globals['_VERDICT']._serialized_end=1679
+  _globals['_VERDICT']._serialized_start=1635
+  _globals['_VERDICT']._serialized_end=1727
   _globals['_ANSWER']._serialized_start=111
-  _globals['_ANSWER']._serialized_end=607
-  _globals['_ANSWERRECOMMENDATION']._serialized_start=609
-  _globals['_ANSWERRECOMMENDATION']._serialized_end=696
-  _globals['_ANSWERFINDING']._serialized_start=698
-  _globals['_ANSWERFINDING']._serialized_end=818
-  _globals['_DOCUMENTSPAN']._serialized_start=820
-  _globals['_DOCUMENTSPAN']._serialized_end=862
-  _globals['_ANSWERSENTENCE']._serialized_start=864
-  _globals['_ANSWERSENTENCE']._serialized_end=955
-  _globals['_ANSWERCITATION']._serialized_start=958
-  _globals['_ANSWERCITATION']._serialized_end=1220
-  _globals['_ANSWERFIGURE']._serialized_start=1223
-  _globals['_ANSWERFIGURE']._serialized_end=1396
-  _globals['_ANSWERROW']._serialized_start=1398
-  _globals['_ANSWERROW']._serialized_end=1425
-  _globals['_ANSWERPORT']._serialized_start=1427
-  _globals['_ANSWERPORT']._serialized_end=1511
-  _globals['_ANSWERSTAGE']._serialized_start=1513
-  _globals['_ANSWERSTAGE']._serialized_end=1585
+  _globals['_ANSWER']._serialized_end=655
+  _globals['_ANSWERRECOMMENDATION']._serialized_start=657
+  _globals['_ANSWERRECOMMENDATION']._serialized_end=744
+  _globals['_ANSWERFINDING']._serialized_start=746
+  _globals['_ANSWERFINDING']._serialized_end=866
+  _globals['_DOCUMENTSPAN']._serialized_start=868
+  _globals['_DOCUMENTSPAN']._serialized_end=910
+  _globals['_ANSWERSENTENCE']._serialized_start=912
+  _globals['_ANSWERSENTENCE']._serialized_end=1003
+  _globals['_ANSWERCITATION']._serialized_start=1006
+  _globals['_ANSWERCITATION']._serialized_end=1268
+  _globals['_ANSWERFIGURE']._serialized_start=1271
+  _globals['_ANSWERFIGURE']._serialized_end=1444
+  _globals['_ANSWERROW']._serialized_start=1446
+  _globals['_ANSWERROW']._serialized_end=1473
+  _globals['_ANSWERPORT']._serialized_start=1475
+  _globals['_ANSWERPORT']._serialized_end=1559
+  _globals['_ANSWERSTAGE']._serialized_start=1561
+  _globals['_ANSWERSTAGE']._serialized_end=1633
 # @@protoc_insertion_point(module_scope)

@@ -68,6 +68,7 @@ class Answer(_message.Message):
     STAGES_FIELD_NUMBER: _builtins.int
     CREATE_TIME_FIELD_NUMBER: _builtins.int
     CAVEATS_FIELD_NUMBER: _builtins.int
+    CLOSEST_FIELD_NUMBER: _builtins.int
     RECOMMENDATION_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id; asks for the same answer again."""
@@ -114,6 +115,13 @@ class Answer(_message.Message):
         """
 
     @_builtins.property
+    def closest(self) -> _containers.RepeatedCompositeFieldContainer[Global___AnswerCitation]:
+        """Where there are neither sentences nor a recommendation: the passages nearest to the question, best first, for the reader to
+        look at. They may not answer it; nothing of the answer rests on them. Numbered behind citations and figures; the quote of
+        each is its sentence that is nearest to the question.
+        """
+
+    @_builtins.property
     def recommendation(self) -> Global___AnswerRecommendation:
         """Of a question about a case that rules speak of."""
 
@@ -133,11 +141,12 @@ class Answer(_message.Message):
         stages: _abc.Iterable[Global___AnswerStage] | None = ...,
         create_time: _timestamp_pb2.Timestamp | None = ...,
         caveats: _abc.Iterable[Global___AnswerSentence] | None = ...,
+        closest: _abc.Iterable[Global___AnswerCitation] | None = ...,
         recommendation: Global___AnswerRecommendation | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["create_time", b"create_time", "recommendation", b"recommendation"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["caveats", b"caveats", "citations", b"citations", "create_time", b"create_time", "figures", b"figures", "id", b"id", "notices", b"notices", "ports", b"ports", "purpose", b"purpose", "question", b"question", "recommendation", b"recommendation", "revision", b"revision", "sentences", b"sentences", "stages", b"stages", "writer", b"writer"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["caveats", b"caveats", "citations", b"citations", "closest", b"closest", "create_time", b"create_time", "figures", b"figures", "id", b"id", "notices", b"notices", "ports", b"ports", "purpose", b"purpose", "question", b"question", "recommendation", b"recommendation", "revision", b"revision", "sentences", b"sentences", "stages", b"stages", "writer", b"writer"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

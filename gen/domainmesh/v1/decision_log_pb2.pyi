@@ -270,7 +270,7 @@ class AnswerSummary(_message.Message):
 
     @_builtins.property
     def passages(self) -> _containers.RepeatedCompositeFieldContainer[Global___CitedPassage]:
-        """The passages cited."""
+        """The passages cited or, where nothing was found, shown as the closest."""
 
     @_builtins.property
     def figures(self) -> _containers.RepeatedCompositeFieldContainer[Global___CitedFigure]:

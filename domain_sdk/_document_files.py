@@ -17,7 +17,7 @@ from typing import Protocol
 
 from domain_sdk._document_sections import plain_text, sections
 from domain_sdk.extraction.extracted import Anchor, Extracted, Page, Unreadable
-from domain_sdk.extraction.file_kinds import AUDIO, KINDS, check_content, check_text
+from domain_sdk.extraction.file_kinds import AUDIO, KINDS, check_content, check_text, unknown_kind
 from domain_sdk.extraction.plain import TABLE_RULE, decoded
 from domain_sdk.extraction.transcripts import Cue, from_cues
 from domain_sdk.extraction.worker import Extractor
@@ -241,7 +241,7 @@ def _extracted(path: Path, extractor: Extractor, transcriber: Transcriber | None
         return _TEXTS[suffix], _read_text(path, _TEXTS[suffix])
     if suffix not in KINDS:
         known = ", ".join(sorted((*_TEXTS, *KINDS)))
-        raise Unreadable(f"{path.suffix or 'a file without suffix'} is not read: convert it to one of {known}.")
+        raise Unreadable(unknown_kind(path, known))
     size = path.stat().st_size
     if size > _MOST_BYTES:
         raise Unreadable(f"it has {size >> 20:,} MiB, more than the {_MOST_BYTES >> 20:,} that are read: split it.")
@@ -270,8 +270,8 @@ def _heard(path: Path, extractor: Extractor, transcriber: Transcriber | None) ->
 
 
 def _read_text(path: Path, media_type: str) -> Extracted:
-    text = decoded(path)
     check_text(path)
+    text = decoded(path)
     facts: dict[str, str] = {}
     if media_type == MARKDOWN and (front := _FRONT_MATTER.match(text)):
         facts, text = _front_matter(front.group(1)), text[front.end() :]

@@ -9,7 +9,7 @@ from pathlib import Path
 
 from domain_sdk.extraction.extracted import Unreadable
 
-__all__ = ["AUDIO", "KINDS", "check_content", "check_text"]
+__all__ = ["AUDIO", "KINDS", "check_content", "check_text", "unknown_kind"]
 
 _OFFICE = "application/vnd.openxmlformats-officedocument."
 KINDS: Mapping[str, str] = {
@@ -60,6 +60,22 @@ _PARTS: Mapping[str, str] = {
 _NAMED = {b"%PDF-": "a PDF", b"PK\x03\x04": "a ZIP archive", b"\x89PNG": "a PNG image", b"\xff\xd8\xff": "a JPEG image",
           b"\xd0\xcf\x11\xe0": "an encrypted or old Office file", b"<!DOC": "HTML", b"<html": "HTML", b"GIF8": "a GIF image",
           b"\x1f\x8b": "a gzip archive", b"II*\0": "a TIFF image", b"\x7fELF": "a program", b"{\\rtf": "RTF"}  # fmt: skip
+_BINARY = (b"%PDF-", b"PK\x03\x04", b"\x89PNG", b"\xff\xd8\xff", b"\xd0\xcf\x11\xe0", b"GIF8", b"\x1f\x8b", b"\x7fELF")
+_TEXTS = frozenset({"text/html", "text/vtt", "application/x-subrip", "application/json", "message/rfc822"})
+_CONVERTED: Mapping[str, str] = {
+    ".heic": "a picture of a phone: save it as .jpg or .png",
+    ".heif": "a picture of a phone: save it as .jpg or .png",
+    ".avif": "a picture of a kind that is not opened: save it as .png",
+    ".doc": "a Word file of before 2007: save it as .docx",
+    ".xls": "an Excel file of before 2007: save it as .xlsx",
+    ".ppt": "a PowerPoint file of before 2007: save it as .pptx",
+    ".msg": "a message of Outlook: save it as .eml",
+    ".pst": "a mailbox of Outlook: save its messages as .eml",
+    ".zip": "an archive, which is not opened: unpack it",
+    ".7z": "an archive, which is not opened: unpack it",
+    ".rar": "an archive, which is not opened: unpack it",
+    ".gz": "an archive, which is not opened: unpack it",
+}
 _NUMBER = re.compile(r"\d*(?=\.xml\Z)")
 """Some programs call the main part `document2.xml`."""
 _HEAD = 1024
@@ -74,6 +90,8 @@ def check_content(path: Path, media_type: str) -> None:
         head = file.read(_HEAD)
     if not head:
         raise Unreadable("it is empty (0 bytes): fill or remove it.")
+    if media_type in _TEXTS and head.startswith(_BINARY):
+        raise Unreadable(f"its name says {path.suffix} and its content is {_described(head)}: name it as what it is.")
     magic = _MAGIC.get(media_type)
     if magic is not None and not any(head.startswith(it) or (it == b"%PDF-" and it in head) for it in magic):
         raise Unreadable(f"its name says {path.suffix} and its content is {_described(head)}: name it as what it is.")
@@ -81,12 +99,23 @@ def check_content(path: Path, media_type: str) -> None:
         _check_archive(path, head, _PARTS[media_type])
 
 
+def unknown_kind(path: Path, known: str) -> str:
+    """Why a file of this name is not read, and what to do about it; `known` are the suffixes that are."""
+    if path.name.lower() == "winmail.dat":
+        return (
+            "it is what Outlook packs attachments into (TNEF), which is not opened: have the message sent as HTML or plain text."
+        )
+    hint = _CONVERTED.get(path.suffix.lower())
+    return f"it is {hint}." if hint else f"{path.suffix or 'a file without suffix'} is not read: convert it to one of {known}."
+
+
 def check_text(path: Path) -> None:
     """Returns if the file does not begin as one of another kind that is text too. Raises: Unreadable, OSError."""
     with path.open("rb") as file:
         head = file.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
-    if head[:5].lower() in (b"<!doc", b"<html", b"%pdf-", b"{\\rtf"):
-        what = "HTML" if head[:1] == b"<" else _described(head)
+    is_page = re.match(rb"<(?:!doctype html|html|head|body)\b|<\?xml\b[^>]*>\s*<(?:!doctype html|html)\b", head, re.IGNORECASE)
+    if is_page or head.startswith(_BINARY) or head.startswith((b"%PDF-", b"{\\rtf")):
+        what = "HTML" if is_page else _described(head)
         raise Unreadable(f"its name says {path.suffix} and its content is {what}: name it as what it is.")
 
 

@@ -53,7 +53,8 @@ def read_mail(path: Path) -> Extracted:
     text = "\n\n".join(filter(None, (f"# {subject}" if subject else "", "\n".join(heads), body)))
     facts = {"title": subject, "author": _header(message, "From"), "created": _day(message), "attachments": attached}
     facts["people"] = "\n".join(seen.people)
-    return Extracted(text, facts={name: value for name, value in facts.items() if value}, parser="email")
+    unread = {"attachments of e-mails": len(seen.attached)} if seen.attached else {}
+    return Extracted(text, facts={name: value for name, value in facts.items() if value}, parser="email", unread=unread)
 
 
 def _heads(message: MIMEPart, seen: _Seen) -> tuple[str, list[str]]:
@@ -97,7 +98,9 @@ def _shown_parts(part: MIMEPart) -> list[MIMEPart]:
 
 
 def _name(part: MIMEPart) -> str:
-    return part.get_filename() or part.get_content_type()
+    name = part.get_filename() or part.get_content_type()
+    is_packed = part.get_content_type() in ("application/ms-tnef", "application/vnd.ms-tnef") or name.lower() == "winmail.dat"
+    return f"{name} (packed by Outlook, not opened)" if is_packed else name
 
 
 def _text(part: MIMEPart) -> str:

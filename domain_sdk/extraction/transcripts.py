@@ -19,13 +19,15 @@ from domain_sdk.extraction.extracted import Anchor, Extracted, Unreadable
 
 __all__ = ["Cue", "from_cues", "read_transcript"]
 
-_TIMING = re.compile(r"\s*((?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3})\s+-->\s+((?:\d+:)?\d{1,2}:\d{2}[.,]\d{1,3})")
+_TIME = r"((?:\d{1,4}:)?\d{1,2}:\d{1,2}(?:[.,]\d{1,9})?)"
+_TIMING = re.compile(rf"\s*{_TIME}\s*-{{1,2}}>\s*{_TIME}(?=\s|\Z)")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
 _TAG = re.compile(r"</?[^>]*>")
 _NAMED = re.compile(r"(?:>>\s*)?(?:\[([^\]\n]{1,40})\]:?|([^\W\d_][\w.'’ -]{0,38}):)\s+(?=\S)")
 _NO_SPEECH = re.compile(r"(?:WEBVTT|NOTE|STYLE|REGION)\b|X-TIMESTAMP-MAP")
-_NUMBER_OR_TIME = re.compile(r"\s*\d+\s*\Z|.*-->")
+_NUMBER_OR_TIME = re.compile(r"\s*\d+\s*\Z|.*-->|.*\d\s*->")
 _NEW_PARAGRAPH_SECONDS = 30.0
+_LONGEST_SECONDS = 1e7
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +84,10 @@ def _cues(text: str) -> Iterator[Cue]:
         lines = block.strip("\n").split("\n")
         place = next((number for number, line in enumerate(lines[:2]) if _TIMING.match(line)), None)
         if place is None:
-            if end >= 0 and not _NO_SPEECH.match(lines[0]):
-                yield from _spoken(" ".join(line for line in lines if not _NUMBER_OR_TIME.match(line)), end, end)
+            is_cue = end >= 0 or any("->" in line for line in lines[:2])  # the first ones may lack a time, too
+            if is_cue and not _NO_SPEECH.match(lines[0]):
+                said = " ".join(line for line in lines if not _NUMBER_OR_TIME.match(line))
+                yield from _spoken(said, max(end, 0.0), max(end, 0.0))
             continue
         timing = _TIMING.match(lines[place])
         assert timing is not None
@@ -114,20 +118,29 @@ def _transcribe_cues(text: str) -> list[Cue]:
         results = json.loads(text)["results"]
         segments = results.get("audio_segments")
         if segments:
-            return [
-                Cue(
-                    float(it["start_time"]),
-                    float(it["end_time"]),
-                    _words(it["transcript"]),
-                    _words(it.get("speaker_label") or ""),
-                )
-                for it in segments
-            ]
+            return list(_segment_cues(segments))
         return list(_item_cues(results)) or [Cue(0.0, 0.0, _words(it["transcript"])) for it in results.get("transcripts", ())]
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise Unreadable(
             "it is JSON, and no transcript of Amazon Transcribe (results with items): remove or convert it."
         ) from error
+
+
+def _segment_cues(segments: Any) -> Iterator[Cue]:  # noqa: ANN401  (JSON)
+    end = 0.0
+    for it in segments:
+        begin = _time(it.get("start_time"), end)
+        end = max(begin, _time(it.get("end_time"), begin))
+        yield Cue(begin, end, _words(it["transcript"]), _words(it.get("speaker_label") or it.get("channel_label") or ""))
+
+
+def _time(value: Any, default: float) -> float:  # noqa: ANN401  (JSON)
+    """The seconds; where none are given or they are none, the words are heard when those before ended."""
+    try:
+        seconds = float(value)
+    except (TypeError, ValueError):
+        return default
+    return seconds if 0 <= seconds < _LONGEST_SECONDS else default
 
 
 def _words(value: object) -> str:
@@ -136,25 +149,32 @@ def _words(value: object) -> str:
     return value
 
 
+def _speakers(results: Any) -> dict[str, str]:  # noqa: ANN401  (JSON)
+    """Who is heard, or on which channel, by when a word begins."""
+    labels = (results.get("speaker_labels") or {}).get("segments") or ()
+    channels = (results.get("channel_labels") or {}).get("channels") or ()
+    told = {str(item.get("start_time")): it["channel_label"] for it in channels for item in it.get("items", ())}
+    return told | {str(item["start_time"]): item["speaker_label"] for it in labels for item in it.get("items", ())}
+
+
 def _item_cues(results: Any) -> Iterator[Cue]:  # noqa: ANN401  (JSON)
     """Sentences of the items, cut where the speaker changes or a sentence ends."""
-    labels = results.get("speaker_labels") or {}
-    speakers = {item["start_time"]: item["speaker_label"] for it in labels.get("segments", ()) for item in it.get("items", ())}
+    speakers = _speakers(results)
     words, begin, end, speaker = "", 0.0, 0.0, ""
     for item in results["items"]:
-        content = item["alternatives"][0]["content"]
+        content = next((_words(it["content"]) for it in item["alternatives"]), "")
         if item["type"] == "punctuation":
             words += content
             if content in ".?!":
                 yield Cue(begin, end, words, speaker)
                 words = ""
             continue
-        heard = item.get("speaker_label") or speakers.get(item["start_time"], "")
+        heard = _words(item.get("speaker_label") or speakers.get(str(item.get("start_time"))) or item.get("channel_label") or "")
         if words and heard != speaker:
             yield Cue(begin, end, words, speaker)
             words = ""
         if not words:
-            begin, speaker = float(item["start_time"]), heard
-        words, end = f"{words} {content}".strip(), float(item["end_time"])
+            begin, speaker = _time(item.get("start_time"), end), heard
+        words, end = f"{words} {content}".strip(), _time(item.get("end_time"), max(begin, end))
     if words:
         yield Cue(begin, end, words, speaker)

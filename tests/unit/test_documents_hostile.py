@@ -42,10 +42,8 @@ def transcript(**segment: object) -> str:
 @pytest.mark.parametrize(
     ("name", "content", "reason"),
     [
-        ("nan.json", transcript(start_time="NaN"), "times that are no numbers"),
-        ("endless.json", transcript(end_time="1e999"), "times that are no numbers"),
         ("number.json", transcript(transcript=5), "no transcript of Amazon Transcribe"),
-        ("items.json", '{"results": {"items": [{"type": "pronunciation", "alternatives": []}]}}', "no transcript of Amazon"),
+        ("items.json", '{"results": {"items": [{"type": "pronunciation", "alternatives": []}]}}', "nothing is said"),
         ("pdf.txt", "%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\n", "its content is a PDF"),
         ("rtf.md", "{\\rtf1\\ansi hello world \\par}", "its content is RTF"),
         ("page.txt", "\n<!DOCTYPE html><html><body><p>hello</p></body></html>", "its content is HTML"),
@@ -166,6 +164,14 @@ def test_folders_that_cannot_be_listed_or_are_links_are_told_of(tmp_path: Path, 
         "closed": "it is a folder that cannot be listed",
         "linked": "it is a link to a folder",
     }
+
+
+@pytest.mark.parametrize("times", [{"start_time": "NaN"}, {"end_time": "1e999"}, {"start_time": None}, {"end_time": "soon"}])
+def test_words_are_published_though_their_times_are_no_numbers(tmp_path: Path, times: dict[str, object]) -> None:
+    (tmp_path / "a.json").write_text(transcript(**times))
+    texts, problems = published(tmp_path)
+    assert (list(texts), problems) == (["a.json"], {})
+    assert "Hello there." in texts["a.json"]
 
 
 def test_words_of_transcripts_are_kept_though_times_are_missing_or_overlap(tmp_path: Path) -> None:

@@ -1,0 +1,126 @@
+"""Files that are not what their name says, kinds that are not read, transcripts with odd times: nothing is lost in silence."""
+
+from __future__ import annotations
+
+import json
+from email.message import EmailMessage
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.document_files import pdf_file
+from tests.unit.test_document_formats import only, read
+
+
+@pytest.mark.parametrize("suffix", [".md", ".txt", ".html", ".eml", ".json", ".vtt", ".srt"])
+@pytest.mark.parametrize(("content", "words"), [("pdf", "a PDF"), ("png", "a PNG image"), ("zip", "a ZIP archive")])
+def test_what_is_no_text_is_called_by_what_it_is(tmp_path: Path, suffix: str, content: str, words: str) -> None:
+    binary = {"png": b"\x89PNG\r\n\x1a\n\xff", "zip": b"PK\x03\x04\xff\xff"}
+    data = binary[content] if content in binary else pdf_file(tmp_path / ".a.pdf", [[("Hello", 12)]]).read_bytes()
+    (tmp_path / f"a{suffix}").write_bytes(data)
+    reason = f"its name says {suffix} and its content is {words}: name it as what it is."
+    assert read(tmp_path)[1] == {f"a{suffix}": reason}
+
+
+@pytest.mark.parametrize(
+    "page",
+    ["<!doctype html><p>Hi", "<head><title>x</title></head>Hi", "<body>Hi</body>", '<?xml version="1.0"?>\n<html>Hi</html>'],
+)
+def test_a_page_called_markdown_is_told_of(tmp_path: Path, page: str) -> None:
+    (tmp_path / "a.md").write_text(page)
+    assert "its content is HTML" in read(tmp_path)[1]["a.md"]
+
+
+@pytest.mark.parametrize(
+    ("name", "advice"),
+    [("a.heic", "save it as .jpg"), ("a.DOC", ".docx"), ("a.msg", ".eml"), ("a.zip", "unpack it"), ("winmail.dat", "TNEF")],
+)
+def test_kinds_that_are_not_read_say_what_to_convert_them_to(tmp_path: Path, name: str, advice: str) -> None:
+    (tmp_path / name).write_bytes(b"x")
+    assert advice in read(tmp_path)[1][name]
+
+
+def test_attachments_of_a_message_are_counted_as_unread(tmp_path: Path) -> None:
+    message = EmailMessage()
+    message["Subject"], message["From"] = "Budget", "ada@example.org"
+    message.set_content("It is attached.")
+    message.add_attachment(b"x", maintype="application", subtype="zip", filename="all.zip")
+    message.add_attachment(b"\x78\x9f\x3e\x22", maintype="application", subtype="ms-tnef", filename="winmail.dat")
+    (tmp_path / "a.eml").write_bytes(bytes(message))
+    document = only(tmp_path)
+    assert document.unread == {"attachments of e-mails": 2}
+    assert "Attachments: all.zip, winmail.dat (packed by Outlook, not opened)" in document.text
+
+
+CUES = """1
+00:00:01 --> 00:00:02
+No fraction
+
+2
+0:0:5,0 --> 0:0:6,0
+Short digits
+
+3
+00:00:07,000 -> 00:00:08,000
+Small arrow
+"""
+
+
+def test_times_that_are_written_otherwise_are_times(tmp_path: Path) -> None:
+    (tmp_path / "a.srt").write_text(CUES)
+    document = only(tmp_path)
+    assert document.text == "No fraction Short digits Small arrow"
+    assert [(it.begin, it.end) for it in document.anchors] == [(1, 2), (5, 6), (7, 8)]
+
+
+def test_words_under_a_time_that_is_none_are_kept_though_they_come_first(tmp_path: Path) -> None:
+    head = "WEBVTT - of\nKind: captions\n\nNOTE not said\n"
+    cues = "00:99:99.999 --> 00:00:xx.000\nFirst\n\n00:01.000 --> 00:02.000\nSecond\n"
+    (tmp_path / "a.vtt").write_text(f"{head}\n{cues}\n99999999999999999999:00:00.000 --> 00:00:05.000\nThird\n")
+    document = only(tmp_path)
+    assert document.text == "First Second Third"
+    assert [it.begin for it in document.anchors] == [0, 1, 2]
+
+
+def word(content: str, begin: object, end: object, **more: object) -> dict[str, Any]:
+    return {"type": "pronunciation", "alternatives": [{"content": content}], "start_time": begin, "end_time": end, **more}
+
+
+DOT = {"type": "punctuation", "alternatives": [{"content": "."}]}
+TWO = [word("Hello", "0.0", "0.5"), word("there", "0.5", "1.0"), DOT]
+
+
+@pytest.mark.parametrize(
+    ("results", "said"),
+    [
+        (
+            {
+                "items": TWO,
+                "channel_labels": {"channels": [{"channel_label": f"ch_{n}", "items": [TWO[n]]} for n in (0, 1)]},
+            },
+            [("ch_0", 0.0, 0.5), ("ch_1", 0.5, 1.0)],
+        ),
+        (
+            {"items": [word("Hello", "0", "1", channel_label="ch_0"), word("there", "1", "2", channel_label="ch_1")]},
+            [("ch_0", 0.0, 1.0), ("ch_1", 1.0, 2.0)],
+        ),
+        ({"items": [word("Hello", "x", None), word("there", "1", "2")]}, [("", 0.0, 2.0)]),
+        ({"items": [word("Hello", "nan", "inf"), word("there", "-3", "1e99")]}, [("", 0.0, 0.0)]),
+        ({"items": [], "transcripts": [{"transcript": "Hello there."}]}, [("", 0.0, 0.0)]),
+        (
+            {
+                "items": [],
+                "audio_segments": [{"transcript": "Hello there", "start_time": None, "end_time": "2", "speaker_label": "s"}],
+            },
+            [("s", 0.0, 2.0)],
+        ),
+    ],
+)
+def test_forms_of_transcribe_keep_words_and_who_says_them(
+    tmp_path: Path, results: dict[str, Any], said: list[tuple[str, float, float]]
+) -> None:
+    (tmp_path / "a.json").write_text(json.dumps({"results": results}))
+    document = only(tmp_path)
+    assert document.text.replace(".", "").split() == ["Hello", "there"]
+    assert [(it.speaker, it.begin, it.end) for it in document.anchors] == said

@@ -14,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from mesh_core.vectors.identifiers import attribute_field
+from mesh_core.vectors.kept_vectors import Vectors
 from mesh_core.vectors.passages import StoredPassage, keyword_text, tag_set
 from mesh_core.vectors.staging import NewRow, Row
 from mesh_core.vectors.store import OPEN
@@ -124,6 +125,17 @@ class LanceRows:
             vectors = table["vector"].combine_chunks().flatten().to_numpy().reshape(-1, self.dimensions)
             found |= dict(zip(table["key"].to_pylist(), vectors, strict=True))
         return found
+
+    def all_vectors(self, most_bytes: int) -> Vectors | None:
+        """The vectors of every row of the commit that the table is at; None if they take more bytes than that."""
+        if self._table.count_rows() * self.dimensions * np.dtype(np.float32).itemsize > most_bytes:
+            return None
+        table = self._table.search().select(["vector"]).with_row_id(True).to_arrow()
+        row_ids = table["_rowid"].to_numpy()
+        order = np.argsort(row_ids)
+        vectors = table["vector"].combine_chunks().flatten().to_numpy().reshape(-1, self.dimensions)[order]
+        vectors /= np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), np.float32(1e-12))
+        return Vectors(row_ids[order], vectors)
 
     def insert(self, rows: Sequence[NewRow]) -> None:
         """The rows are added in one commit, their tag sets before them."""

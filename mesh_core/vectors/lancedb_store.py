@@ -1,16 +1,13 @@
 """LanceDB as a vector store: embedded, one table per collection in a local folder.
 
-Owns the search (exact vector search, BM25, our fusion: LanceDB's own hybrid knows no relative scores) and the life of tables.
-Loaded only when such a store is opened.
+Owns the life of tables, and what of them a reader may find. Loaded only when such a store is opened.
 """
 
 from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
-from functools import partial
 from typing import Any
 
 import lancedb
@@ -19,14 +16,11 @@ from lancedb.index import FTS
 
 from mesh_core.expressions.binding import is_true
 from mesh_core.expressions.sql import to_sql
-from mesh_core.vectors.fusion import CANDIDATES
 from mesh_core.vectors.identifiers import collection_identifier
-from mesh_core.vectors.labels import Labels
 from mesh_core.vectors.lancedb_failures import Given, reported
-from mesh_core.vectors.lancedb_keywords import keyword_query
-from mesh_core.vectors.lancedb_rows import RETURNED, LanceRows, attribute_arrow_field, stored_passage, table_schema
-from mesh_core.vectors.lancedb_search import Query, Scores, fused, labels_of, ranked
-from mesh_core.vectors.passages import Hit, Passage, check_vector
+from mesh_core.vectors.lancedb_rows import LanceRows, attribute_arrow_field, table_schema
+from mesh_core.vectors.lancedb_search import LanceQuery, LanceSearch
+from mesh_core.vectors.passages import Hit, Passage
 from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
 from mesh_core.vectors.staging import check_version, keys_about, reopen, stage, unseen
 from mesh_core.vectors.store import (
@@ -37,14 +31,10 @@ from mesh_core.vectors.store import (
     AskedVector,
     CollectionMissing,
     StageResult,
-    awaited,
 )
-from mesh_core.vectors.word_weights import WordWeights
 
 __all__ = ["LanceDbStore"]
 
-_BESIDE = 4
-"""Searches for words at work beside those for vectors, in callers' own threads; others wait. As many counts of words."""
 _OVERTAKEN = 3
 """So often a search is repeated whose files an erasure took away meanwhile."""
 _KEEP_FILES = timedelta(hours=1)
@@ -59,10 +49,7 @@ class LanceDbStore:
         self._database: Any = lancedb.connect(folder, read_consistency_interval=timedelta(0))
         self._tag_sets = VersionMemory[Mapping[str, Sequence[str]]]()
         self._whole: dict[str, tuple[int, int, bool]] = {}
-        self._beside = ThreadPoolExecutor(_BESIDE, thread_name_prefix="lancedb")  # a thread a search would cost more
-        self._counting = ThreadPoolExecutor(_BESIDE, thread_name_prefix="counting")  # the searches wait for its results
-        self._weights = WordWeights(self._counting.map)
-        self._labels = Labels()
+        self._search = LanceSearch()
 
     def ensure_collection(self, name: str, *, dimensions: int, attributes: Mapping[str, type]) -> None:
         """See VectorStore."""
@@ -83,7 +70,7 @@ class LanceDbStore:
             for table in _tables(name):
                 self._database.drop_table(table, ignore_missing=True)
             self._tag_sets.forget(name)
-            self._weights.forget(name)
+            self._search.forget(name)
 
     def rebuild(self, collection: str) -> int:
         """See VectorStore. Vectors are compared one by one and have no index here."""
@@ -139,6 +126,7 @@ class LanceDbStore:
             found = keys_about(rows, is_about)
             if not dry_run:
                 rows.delete(found)
+                self._search.forget(collection)
                 table = self._table(collection)
                 table.create_index("indexed_text", config=FTS(with_position=False), replace=True)
                 for _ in range(2):  # what the first compaction replaces goes with the second
@@ -161,46 +149,22 @@ class LanceDbStore:
         """See VectorStore."""
         if scope.is_empty or limit < 1:
             return []
-        query = Query(collection, text, vector, version, scope, limit, alpha)
         with reported(self._folder, collection):
-            for _ in range(_OVERTAKEN):
+            for turn in range(_OVERTAKEN + 1):
                 table = self._table(collection)
                 commit: int = table.version
                 try:
-                    return self._found(table, commit, query, arrange)
+                    table.checkout(commit)  # one commit for all that follows: row ids mean something within it only
+                    where = self._where(collection, table, version=version, scope=scope)
+                    if not self._is_whole(collection, table, commit=commit, version=version):
+                        where.append(_at(version))
+                    query = LanceQuery(collection, table, commit, where, version, text, vector, alpha, limit)
+                    best = self._search.best(query, arrange)
+                    break
                 except (RuntimeError, OSError):
-                    if self._table(collection).version == commit:
+                    if turn == _OVERTAKEN or self._table(collection).version == commit:
                         raise
-            return self._found(table := self._table(collection), table.version, query, arrange)
-
-    def _found(self, table: Any, commit: int, query: Query, arrange: Arrange | None) -> list[Hit]:  # noqa: ANN401
-        collection, text, vector, version, scope, limit, alpha = query
-        table.checkout(commit)  # one commit for all that follows: row ids mean something within it only
-        rows = LanceRows(table, None)
-        where = self._where(collection, rows, version=version, scope=scope)
-        if not self._is_whole(collection, table, commit=commit, version=version):
-            where.append(_at(version))
-        best_by = partial(ranked, where=where, limit=max(CANDIDATES, limit))
-        has_words = bool(alpha < 1 and text.strip())
-
-        def words_found() -> Scores:  # leaves Python, so it runs at the same time
-            words = keyword_query(text, collection=collection, table=table, where=where, weights=self._weights)
-            return best_by(table.search(words, query_type="fts"), score="_score")
-
-        beside = self._beside.submit(words_found) if has_words else None
-        asked = check_vector(awaited(vector), dimensions=rows.dimensions, what="the question")
-        dense: Scores = {}
-        if alpha > 0 or not has_words:
-            nearest = table.search(asked, query_type="vector", vector_column_name="vector").distance_type("cosine")
-            dense = best_by(nearest.bypass_vector_index(), score="_distance")
-        sparse = beside.result() if beside else {}
-        found = list(map(str, {**dense, **sparse}))
-        labels = self._labels.of(found, at=(collection, commit), version=version, read=partial(labels_of, rows))
-        best = fused(dense, sparse, labels, alpha=alpha)
-        if arrange:
-            best = [best[place] for place in arrange([label.candidate for label in best])]
-        row_ids = [int(label.id) for label in best[:limit]]
-        return [Hit(stored_passage(row), rank) for rank, row in enumerate(rows.at(row_ids, RETURNED), start=1)]
+        return [Hit(passage, rank) for rank, passage in enumerate(best, start=1)]
 
     def count(self, collection: str, version: int) -> int:
         """See VectorStore."""
@@ -211,8 +175,7 @@ class LanceDbStore:
 
     def close(self) -> None:
         """See VectorStore. LanceDB holds no connection; its files are closed as they are collected."""
-        self._beside.shutdown()
-        self._counting.shutdown()
+        self._search.close()
         self._tag_sets.clear()
 
     def _create(self, name: str, schema: pa.Schema) -> None:
@@ -241,12 +204,12 @@ class LanceDbStore:
             self._whole[collection] = kept
         return kept[2]
 
-    def _where(self, collection: str, rows: LanceRows, *, version: int, scope: AllowedScope) -> list[str]:
+    def _where(self, collection: str, table: Any, *, version: int, scope: AllowedScope) -> list[str]:  # noqa: ANN401
         """What both searches are restricted to besides the version: permitted rows, permitted tag sets; none if all are."""
         check_version(version)
         conditions: list[str] = []
         if not is_true(scope.filter):
-            bound = over_fields(scope.filter, collection=collection, attributes=rows.attributes)
+            bound = over_fields(scope.filter, collection=collection, attributes=LanceRows(table, None).attributes)
             conditions.append(f"({to_sql(bound, dialect='datafusion')})")
         if scope.excluded_tags:
             known = self._tag_sets.known(collection, version, "tags", lambda: self._read_tag_sets(collection))

@@ -1,6 +1,6 @@
 """Weaviate as a vector store: one collection per port on a server that only the governance server can reach.
 
-Owns the connection, the search (Weaviate fuses the scores itself) and the life of collections. Loaded when one is opened.
+Owns what of a collection a reader may find, and the life of collections. Loaded when one is opened.
 """
 
 from __future__ import annotations
@@ -8,12 +8,11 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
-from typing import Any, NamedTuple
+from typing import Any
 
 from weaviate.classes.query import Filter
 from weaviate.exceptions import WeaviateBaseError
 
-from mesh_core.vectors.labels import Labels
 from mesh_core.vectors.passages import Hit, InvalidPassage, Passage, check_vector
 from mesh_core.vectors.scopes import check_declaration, missing_attributes
 from mesh_core.vectors.staging import check_version, keys_about, reopen, stage, unseen
@@ -32,8 +31,8 @@ from mesh_core.vectors.weaviate_collections import WeaviateCollections, missing
 from mesh_core.vectors.weaviate_connection import connected, in_words
 from mesh_core.vectors.weaviate_filters import WeaviateFilters, at_version
 from mesh_core.vectors.weaviate_keywords import WeaviateScope, count_of, in_full, repeated, words_of
-from mesh_core.vectors.weaviate_rows import WeaviateRows, attribute_property, read_declaration, stored_passage
-from mesh_core.vectors.weaviate_search import HybridQuery, best_of
+from mesh_core.vectors.weaviate_rows import WeaviateRows, attribute_property, read_declaration
+from mesh_core.vectors.weaviate_search import HybridQuery, WeaviateSearch
 from mesh_core.vectors.word_pairs import with_word_pairs
 from mesh_core.vectors.word_weights import WordWeights
 
@@ -45,19 +44,6 @@ _BESIDE = 4
 """Counts of words at work at once."""
 
 
-class _Asked(NamedTuple):
-    """A question as the server understands it."""
-
-    words: str
-    vector: list[float]
-    where: Any
-    """The pre-filter; None: nothing is allowed."""
-    total: int
-    """How many objects the collection holds."""
-    is_all: bool
-    """Whether the filter keeps all, and so many that the graph beats comparing each: then no filter need be built."""
-
-
 class WeaviateStore:
     """Collections on one Weaviate server. Raises: StoreUnavailable, if it does not answer."""
 
@@ -66,7 +52,7 @@ class WeaviateStore:
         self._declared: dict[str, tuple[int, dict[str, type]]] = {}
         self._beside = ThreadPoolExecutor(_BESIDE, thread_name_prefix="weaviate")
         self._weights = WordWeights(self._beside.map)
-        self._labels = Labels()
+        self._search = WeaviateSearch()
         with self._reported():
             self._client = connected(host=host, http_port=http_port, grpc_port=grpc_port, secure=secure, api_key=api_key)
         self._collections = WeaviateCollections(self._client)
@@ -162,17 +148,22 @@ class WeaviateStore:
         if scope.is_empty or limit < 1:
             return []
         check_version(version)
+        words = with_word_pairs(text) if alpha < 1 else ""
         with self._reported(collection):
-            words = with_word_pairs(text) if alpha < 1 else ""
-            asked = self._question(collection, words, vector=vector, version=version, scope=scope)
-            if asked.where is None:
-                return []
-            query = HybridQuery(
-                collection, self._collections.use(collection), asked.words, asked.vector,
-                alpha if asked.words.strip() else 1, asked.where, version, asked.total, limit,
-            )  # fmt: skip
-            best = best_of(query, self._labels, arrange, needs_filter=not (asked.is_all and scope.allows_all))
-        return [Hit(stored_passage(properties), rank) for rank, properties in enumerate(best, start=1)]
+            for is_fresh in (collection not in self._declared, True):  # a stale declaration is refreshed once
+                if is_fresh:
+                    self._declared[collection] = self._declaration(collection)
+                try:
+                    where = self._where(collection, version=version, scope=scope)
+                    if where is None:
+                        return []
+                    query = self._query(collection, words, where, (vector, version, alpha, limit))
+                    best = self._search.best(query, arrange, allows_all=scope.allows_all)
+                    break
+                except (InvalidPassage, CollectionMismatch):
+                    if is_fresh:
+                        raise
+        return [Hit(passage, rank) for rank, passage in enumerate(best, start=1)]
 
     def count(self, collection: str, version: int) -> int:
         """See VectorStore."""
@@ -183,6 +174,7 @@ class WeaviateStore:
 
     def close(self) -> None:
         """See VectorStore."""
+        self._search.close()
         self._beside.shutdown()
         self._client.close()
 
@@ -202,31 +194,25 @@ class WeaviateStore:
     def _rows(self, name: str) -> WeaviateRows:
         return WeaviateRows(self._collections.existing(name), self._collections.tag_sets(name), name)
 
-    def _question(self, collection: str, words: str, *, vector: AskedVector, version: int, scope: AllowedScope) -> _Asked:
-        """The question, its vector awaited last of all; a stale declaration is refreshed once."""
-        for is_fresh in (collection not in self._declared, True):
-            if is_fresh:
-                self._declared[collection] = self._declaration(collection)
-            dimensions, attributes = self._declared[collection]
-            try:
-                where = self._filters.where(collection, version=version, scope=scope, attributes=attributes)
-                weighed, total, is_all = (words, 0, False) if where is None else self._weighed(words, collection, where)
-                asked = check_vector(awaited(vector), dimensions=dimensions, what="the question").tolist()
-                return _Asked(weighed, asked, where, total, is_all)
-            except (InvalidPassage, CollectionMismatch):
-                if is_fresh:
-                    raise
-        raise AssertionError("the second turn returns or raises")
+    def _where(self, collection: str, *, version: int, scope: AllowedScope) -> Any:  # noqa: ANN401
+        """The pre-filter; None: nothing is allowed."""
+        attributes = self._declared[collection][1]
+        return self._filters.where(collection, version=version, scope=scope, attributes=attributes)
 
-    def _weighed(self, words: str, collection: str, where: Any) -> tuple[str, int, bool]:  # noqa: ANN401
-        """The words, said so that each weighs what it does among the permitted passages; `total` and `is_all` of the question."""
-        used = self._collections.use(collection)
-        counts, total = words_of(words), count_of(used)
-        if not counts:
-            return words, total, False
-        key = (collection, total, in_full(where))
-        weights = self._weights.weights(counts, at=key, count=lambda: WeaviateScope(used, where, total))
-        return (repeated(counts, weights), total, False) if weights else (words, total, total > _COMPARED_AT_ONCE)
+    def _query(self, collection: str, words: str, where: Any, asked: tuple[AskedVector, int, float, int]) -> HybridQuery:  # noqa: ANN401
+        """The question, its words said so that each weighs what it does among the permitted passages."""
+        vector, version, alpha, limit = asked
+        used, dimensions = self._collections.use(collection), self._declared[collection][0]
+        counts, total, is_all = words_of(words), count_of(used), False
+        if counts:
+            key = (collection, total, in_full(where))
+            weights = self._weights.weights(counts, at=key, count=lambda: WeaviateScope(used, where, total))
+            words, is_all = (repeated(counts, weights), False) if weights else (words, total > _COMPARED_AT_ONCE)
+
+        def ready() -> list[float]:
+            return list(map(float, check_vector(awaited(vector), dimensions=dimensions, what="the question")))
+
+        return HybridQuery(collection, used, words, ready, alpha if words.strip() else 1, where, is_all, version, total, limit)
 
     def _declaration(self, name: str) -> tuple[int, dict[str, type]]:
         return read_declaration(self._collections.existing(name))
@@ -240,7 +226,7 @@ class WeaviateStore:
     def _forget(self, collection: str) -> None:
         self._filters.forget(collection)
         self._weights.forget(collection)
-        self._labels.forget(collection)
+        self._search.forget(collection)
         self._declared.pop(collection, None)
 
     @contextmanager

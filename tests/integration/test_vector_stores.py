@@ -461,6 +461,42 @@ def test_two_thousand_passages_are_found_as_by_brute_force_within_the_permitted_
             assert [hit.passage.id for hit in hits] == [f"p{number}" for number in nearest]
 
 
+def test_every_repetition_answers_from_the_newest_state_within_the_scope(store: VectorStore, collection: str) -> None:
+    random = np.random.default_rng(23)
+    vectors = random.normal(size=(300, 8)).astype(np.float32)
+    given = [passage(f"p{n:03}", vector=v, tags=("hr",) * (n % 7 == 0), score=n / 300) for n, v in enumerate(vectors)]
+    scopes = [
+        EVERYTHING,
+        AllowedScope(Compare("<", Column("score"), Literal(0.5))),
+        AllowedScope(TRUE, frozenset({"hr"})),
+        AllowedScope(Compare("<", Column("score"), Literal(0.01))),
+    ]
+
+    def expected(names: Sequence[str], scope: AllowedScope, question: np.ndarray) -> list[str]:
+        most = 1.0 if scope.filter is TRUE else float(scope.filter.right.value)  # type: ignore[union-attr]
+        tagged = range(0, 300, 7) if scope.excluded_tags else ()
+        allowed = [n for n in names if int(n[1:]) / 300 < most and int(n[1:]) not in tagged]
+        lengths = np.linalg.norm(vectors, axis=1)
+        return sorted(allowed, key=lambda n: -float(vectors[int(n[1:])] @ question) / lengths[int(n[1:])])[:5]
+
+    def check(version: int, names: Sequence[str]) -> None:
+        for question in random.normal(size=(4, 8)).astype(np.float32):
+            for scope in scopes:
+                hits = store.search(collection, text="", vector=question, version=version, scope=scope, limit=5)
+                assert [hit.passage.id for hit in hits] == expected(names, scope, question), (version, scope)
+
+    names = [it.id for it in given]
+    store.stage(collection, 1, given[:200])
+    check(1, names[:200])
+    store.stage(collection, 2, given[100:])
+    check(2, names[100:])
+    check(1, names[:200])
+    store.unstage(collection, 2)
+    check(1, names[:200])
+    store.erase(collection, lambda text: "p150.md" in text or "p003.md" in text)
+    check(1, [n for n in names[:200] if n not in ("p150", "p003")])
+
+
 def test_a_page_is_full_however_few_of_the_best_are_permitted(store: VectorStore, collection: str) -> None:
     near = [passage(f"near {number}", vector=unit(1, number / 1000), text="travel advance", region="US") for number in range(300)]
     far = [passage(f"far {number}", vector=unit(0, 1, number / 10), region="EU") for number in range(5)]

@@ -22,7 +22,7 @@ OF_SERVER = "server"
 _STOP_SECONDS = 5.0
 _SHORT_LIFE_SECONDS, _LONGEST_PAUSE_SECONDS = 10.0, 30.0
 _ENVIRONMENT = {
-    # One question is embedded at a time: more BLAS threads wait for each other by spinning, on a busy machine for a second.
+    # BLAS threads wait for each other by spinning, on a busy machine for a second. Many texts have a thread a core without them.
     "OPENBLAS_NUM_THREADS": "1",
     # Messages of megabytes come and go: given back to the system each time, they cost a third of a stream in page faults.
     "MALLOC_MMAP_THRESHOLD_": str(64 << 20),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -66,7 +67,8 @@ class VectorAccess:
             if self._embedder is None:
                 from mesh_core.embedding import open_embedder
 
-                self._embedder = open_embedder(self._embedder_name, api_key=self._embedder_api_key)
+                threads = len(os.sched_getaffinity(0))
+                self._embedder = open_embedder(self._embedder_name, api_key=self._embedder_api_key, threads=threads)
             return self._embedder
 
     def question_vector(self, text: str) -> Future[Sequence[float]]:

@@ -180,16 +180,16 @@ class MiniLm:
         return centred
 
 
-def open_embedder(name: str = "minilm", *, api_key: str | None = None) -> Embedder:
+def open_embedder(name: str = "minilm", *, api_key: str | None = None, threads: int | None = None) -> Embedder:
     """The embedder of that name: `minilm` (default), the URL of an endpoint or of a Weaviate's module, or `hashing` (tests only).
 
-    `api_key` is the endpoint's or Weaviate's.
+    `api_key` is the endpoint's or Weaviate's, `threads` the bundled model's: see MiniLm.
 
     Raises:
         EmbedderUnavailable: the name is unknown, or the model's package is absent or altered.
     """
     if name == "minilm":
-        return MiniLm()
+        return MiniLm(threads=threads)
     if name == "hashing":
         return HashingEmbedder()
     if name.startswith(("http://", "https://")):

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from http.client import HTTPResponse
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ __all__ = ["EndpointEmbedder"]
 
 _BATCH = 128
 _MOST_BYTES = 256 << 20
+_CHUNK = 64 << 10
 _ATTEMPTS = 5
 _FIRST_PAUSE_SECONDS = 0.5
 
@@ -92,9 +94,18 @@ class EndpointEmbedder:
             self._address, body, api_key=self._api_key, key_setting="MESH_EMBEDDER_API_KEY", timeout_seconds=self._timeout
         ) as answer:
             try:
-                return json.loads(answer.read(_MOST_BYTES))
+                return json.loads(b"".join(self._chunks(answer)))
             except RecursionError as error:
                 raise EndpointFailed("answered with JSON that nests without end: check its address") from error
+
+    def _chunks(self, answer: HTTPResponse) -> Iterator[bytes]:
+        """What is sent in time: an endpoint may go on and on, a byte at a time. Raises: TimeoutError."""
+        left, deadline = _MOST_BYTES, time.monotonic() + self._timeout
+        while left > 0 and (chunk := answer.read1(min(left, _CHUNK))):
+            left -= len(chunk)
+            if time.monotonic() > deadline:
+                raise TimeoutError
+            yield chunk
 
     def _checked(self, found: Any, count: int) -> Vectors:  # noqa: ANN401  (what an endpoint says)
         try:

@@ -26,6 +26,8 @@ class Endpoint:
         self.asked: list[tuple[str, dict[str, Any], str | None]] = []
         self.answer: Answer = lambda texts: {"data": [{"index": n, "embedding": [3, 4]} for n in range(len(texts))]}
         self.status = 200
+        self.piece, self.pause = 2**20, 0.0
+        """Bytes that are sent at once, and seconds until the next."""
         self.refusals: list[tuple[int, dict[str, str]]] = []
         """Statuses and headers of the first answers."""
         endpoint = self
@@ -42,7 +44,9 @@ class Endpoint:
                     self.send_header(name, value)
                 self.send_header("Content-Length", str(len(content)))
                 self.end_headers()
-                self.wfile.write(content)
+                for start in range(0, len(content), endpoint.piece):
+                    self.wfile.write(content[start : start + endpoint.piece])
+                    time.sleep(endpoint.pause)
 
             def log_message(self, format: str, *arguments: object) -> None:
                 pass
@@ -154,6 +158,13 @@ def test_an_endpoint_that_stands_still_is_given_up(endpoint: Endpoint) -> None:
         return {}
 
     endpoint.answer = slow
+    with pytest.raises(EmbedderUnavailable, match=r"did not answer within 0\.2 s"):
+        EndpointEmbedder(endpoint.url(), timeout_seconds=0.2).embed(["x"])
+
+
+def test_an_endpoint_that_never_comes_to_an_end_is_given_up(endpoint: Endpoint) -> None:
+    endpoint.answer = lambda texts: b" " * 10_000
+    endpoint.piece, endpoint.pause = 1, 0.05
     with pytest.raises(EmbedderUnavailable, match=r"did not answer within 0\.2 s"):
         EndpointEmbedder(endpoint.url(), timeout_seconds=0.2).embed(["x"])
 

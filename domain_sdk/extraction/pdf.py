@@ -17,6 +17,7 @@ from domain_sdk.extraction.extracted import Extracted, Page, Unreadable
 from domain_sdk.extraction.ocr import Recognition, recognise
 from domain_sdk.extraction.pdf_characters import read_characters
 from domain_sdk.extraction.pdf_comments import has_only_links, read_comments
+from domain_sdk.extraction.pdf_drawn import Drawn, read_drawn
 from domain_sdk.extraction.pdf_layout import Line, page_markdown, split_lines
 from domain_sdk.extraction.pdf_pictures import covered, picture_of, shows_something, words_of_pictures
 from domain_sdk.extraction.pdf_places import placed, upright, with_line_ends
@@ -72,12 +73,13 @@ def _read(document: Any, on_page: Callable[[int, int], None]) -> Extracted:  # n
     for number in range(1, count + 1):
         page = _shown_page(document, number - 1, comments)
         try:
-            lines = looked_at.pop(number - 1, None) or _lines(page)
+            drawn = read_drawn(page)
+            lines = looked_at.pop(number - 1, None) or _lines(page, drawn)
             text, found, recognition = _page_text(page, lines, body_size, edges if number > 1 else None)
             if not text and shows_something(page):
                 empty.append(number)
             elif recognition is None:
-                text = "\n\n".join(filter(None, (text, *words_of_pictures(page, pictures))))
+                text = "\n\n".join(filter(None, (text, *words_of_pictures(page, drawn.pictures, pictures))))
         finally:
             page.close()
         text = "\n\n".join(filter(None, (text, *comments.get(number - 1, ()))))
@@ -130,7 +132,7 @@ def _shown_page(document: Any, index: int, comments: dict[int, list[str]]) -> An
     return page
 
 
-def _lines(page: Any) -> list[Line]:  # noqa: ANN401
+def _lines(page: Any, drawn: Drawn) -> list[Line]:  # noqa: ANN401
     left, bottom, right, top = page.get_mediabox()
     size = (right - left, top - bottom)
     degrees = page.get_rotation()
@@ -140,7 +142,7 @@ def _lines(page: Any) -> list[Line]:  # noqa: ANN401
     if needed != degrees:  # PDFium orders lines by how the page is held
         page.set_rotation(needed)
         shown = placed(read_characters(page), size, needed)
-    return split_lines(parted(with_line_ends(shown), read_rules(page), size, needed))
+    return split_lines(parted(with_line_ends(shown), read_rules(drawn.paths, needed), size, needed))
 
 
 def _looks(
@@ -156,7 +158,7 @@ def _looks(
     for index in sampled:
         page = _shown_page(document, index, comments)
         try:
-            lines = looked_at[index] = _lines(page)
+            lines = looked_at[index] = _lines(page, read_drawn(page))
         finally:
             page.close()
         for line in lines:

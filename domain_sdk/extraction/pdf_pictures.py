@@ -55,9 +55,9 @@ def picture_of(page: Any) -> Any:  # noqa: ANN401
     return page.render(scale=scale, grayscale=True).to_pil()
 
 
-def words_of_pictures(page: Any, pictures: Pictures) -> list[str]:  # noqa: ANN401
-    """`Picture: …` for each. One whose words stand in the page's text is left out."""
-    boxes = _boxes(page)
+def words_of_pictures(page: Any, drawn: Sequence[Any], pictures: Pictures) -> list[str]:  # noqa: ANN401
+    """`Picture: …` for each of those drawn on the page. One whose words stand in the page's text is left out."""
+    boxes = _boxes(page, drawn) if drawn else []
     if not boxes:
         return []
     text_page = page.get_textpage()
@@ -78,14 +78,12 @@ def _is_news(text: str, known: set[str]) -> bool:
     return len(words - known) > _KNOWN_SHARE * len(words)
 
 
-def _boxes(page: Any) -> list[_Box]:  # noqa: ANN401
+def _boxes(page: Any, drawn: Sequence[Any]) -> list[_Box]:  # noqa: ANN401
     """Where pictures lie, those that touch as one, in order; the first ones if there are very many."""
-    import pypdfium2.raw as pdfium
-
     left, bottom, right, top = page.get_mediabox()
     least = abs((right - left) * (top - bottom)) * _LEAST_SHARE
     found: list[_Box] = []
-    for it in page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_IMAGE], max_depth=2):
+    for it in drawn:
         box = _on_page(it)
         near = next((number for number, other in enumerate(found) if _touch(box, other)), None)
         if near is None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import ctypes
 from bisect import bisect_left
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import islice
 from typing import Any
 
@@ -19,13 +19,17 @@ _SHORTEST = 6.0
 _THICKEST = 3.0
 _REACH = 2.0
 """So far a character may stand over a rule, in points."""
-_MOST_PATHS, _MOST_SEGMENTS = 4000, 20_000
+_MOST_SEGMENTS = 20_000
 _Point = tuple[float, float]
 
 
-def read_rules(page: Any) -> list[PaperChar]:  # noqa: ANN401  (pypdfium2 ships no types)
-    """The straight lines on the paper that are drawn, as boxes without width or height, in the form of characters."""
-    return [(RULE, left, bottom, right, top, False) for left, bottom, right, top in islice(_lines(page), _MOST_SEGMENTS)]
+def read_rules(paths: Sequence[Any], degrees: int) -> list[PaperChar]:
+    """The straight lines among a page's paths, as boxes without width or height, in the form of characters.
+
+    Paths that are too low for a vertical rule, with the page held turned by so many `degrees`, are left out.
+    """
+    tall = (path for path in paths if path.container is not None or _height(path, degrees) >= _SHORTEST)
+    return [(RULE, left, bottom, right, top, False) for left, bottom, right, top in islice(_lines(tall), _MOST_SEGMENTS)]
 
 
 def parted(chars: Sequence[PlacedChar], rules: Sequence[PaperChar], size: tuple[float, float], degrees: int) -> list[PlacedChar]:
@@ -52,11 +56,17 @@ def parted(chars: Sequence[PlacedChar], rules: Sequence[PaperChar], size: tuple[
     return [*parted_chars, *between]
 
 
-def _lines(page: Any) -> Iterator[tuple[float, float, float, float]]:  # noqa: ANN401
+def _height(path: Any, degrees: int) -> float:  # noqa: ANN401  (pypdfium2 ships no types)
+    left, bottom, right, top = path.get_bounds()
+    height: float = right - left if degrees % 180 else top - bottom
+    return height
+
+
+def _lines(paths: Iterable[Any]) -> Iterator[tuple[float, float, float, float]]:
     import pypdfium2.raw as pdfium
 
     fill, stroke = ctypes.c_int(), ctypes.c_int()
-    for path in islice(page.get_objects(filter=[pdfium.FPDF_PAGEOBJ_PATH], max_depth=2), _MOST_PATHS):
+    for path in paths:
         pdfium.FPDFPath_GetDrawMode(path.raw, ctypes.byref(fill), ctypes.byref(stroke))
         left, bottom, right, top = path.get_bounds()
         is_thin = min(right - left, top - bottom) <= _THICKEST

@@ -62,6 +62,33 @@ def test_columns_that_nearly_touch_are_parted_by_their_rules(
     assert "It ends here." in document.text
 
 
+@pytest.mark.parametrize("degrees", [0, 90, 180, 270])
+def test_rules_part_columns_whichever_way_the_page_is_turned(tmp_path: Path, degrees: int) -> None:
+    import pypdfium2 as pdfium
+
+    table_pdf(tmp_path, PARTS, (8, 23, 12, 11))
+    document = pdfium.PdfDocument(tmp_path / "a.pdf")
+    document[0].set_rotation(degrees)
+    document.save(tmp_path / "turned.pdf")
+    document.close()
+    (tmp_path / "a.pdf").unlink()
+    assert rows_of(only(tmp_path).text) == PARTS
+
+
+@pytest.mark.parametrize("angle", [90, 180, 270])
+def test_rules_of_a_table_that_is_drawn_sideways_part_its_columns(tmp_path: Path, angle: int) -> None:
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.set_font("Helvetica", size=11)
+    with pdf.rotation(angle, x=pdf.w / 2, y=pdf.h / 2):
+        pdf.set_y(pdf.h / 2 - 20)
+        with pdf.table(col_widths=(8, 23, 12, 11), width=54, text_align="LEFT") as table:
+            for row in PARTS:
+                table.row(row)
+    pdf.output(str(tmp_path / "a.pdf"))
+    assert rows_of(only(tmp_path).text) == PARTS
+
+
 @pytest.mark.parametrize("borders", ["ALL", "NONE", "HORIZONTAL_LINES"])
 def test_a_table_with_room_between_its_columns_needs_no_rules(tmp_path: Path, borders: str) -> None:
     table_pdf(tmp_path, PEOPLE, (40, 40, 40, 40), borders=borders)

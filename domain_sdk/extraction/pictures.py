@@ -23,6 +23,10 @@ _LEAST_WIDTH, _LEAST_HEIGHT = 48, 16
 """In pixels: smaller ones are bullets, lines and icons."""
 _FEWEST_CONFIDENCE = 55.0
 """Less sure than this, what is read in a picture is the pattern of a photograph."""
+_STROKE = 3
+_LEAST_CONTRAST = 12
+_LEAST_EDGE = 64
+"""Letters turn from ink to paper within so many pixels, by so many greys, at so many places; one colour and shades do not."""
 _WORD = re.compile(r"[^\W_]{2,}")
 _MOST_BYTES = 64 << 20
 _NO_RECOGNITION = "pictures, as no recognition is installed (extra `ocr`)"
@@ -38,6 +42,7 @@ class Pictures:
         self._clock = clock
         self._seconds = 0.0
         self._known: dict[bytes, str] = {}
+        self._shown: dict[bytes, str] = {}
         self._unread: Counter[str] = Counter()
         self.confidence = -1.0
         """The least of those that were recognised; -1 if none was."""
@@ -58,12 +63,24 @@ class Pictures:
         """`Picture: …` for what is recognised in a picture."""
         if picture.width < _LEAST_WIDTH or picture.height < _LEAST_HEIGHT:
             return ""
+        if not _has_letters(picture):
+            return ""
+        digest = hashlib.sha256(f"{picture.mode} {picture.size} ".encode() + picture.tobytes()).digest()
+        if digest not in self._shown:
+            found = self._recognised(picture)
+            if found is None:
+                return ""
+            self._shown[digest] = found
+        return self._shown[digest]
+
+    def _recognised(self, picture: Any) -> str | None:  # noqa: ANN401
+        """`Picture: …`, empty if it has no words; None if it is not looked at, which is counted."""
         if not ocr.is_available():
             self._unread[_NO_RECOGNITION] += 1
-            return ""
+            return None
         if self._seconds >= _FILE_SECONDS:
             self._unread[_TOO_LATE] += 1
-            return ""
+            return None
         begin = self._clock()
         found = ocr.recognise(picture, turns=False)
         self._seconds += self._clock() - begin
@@ -88,3 +105,14 @@ class Pictures:
         except (UnidentifiedImageError, Image.DecompressionBombError, OSError, SyntaxError, ValueError):
             self._unread[_OTHER_KIND] += 1
             return ""
+
+
+def _has_letters(picture: Any) -> bool:  # noqa: ANN401
+    """False for one colour or a gentle shade, framed or not."""
+    from PIL import ImageChops
+
+    grey = picture.convert("L")
+    left, top, right, bottom = _STROKE, _STROKE, grey.width - _STROKE, grey.height - _STROKE
+    one = grey.crop((left, top, right - _STROKE, bottom))
+    other = grey.crop((left + _STROKE, top, right, bottom))
+    return sum(ImageChops.difference(one, other).histogram()[_LEAST_CONTRAST:]) >= _LEAST_EDGE

@@ -11,11 +11,13 @@ import pptx
 import pytest
 from fpdf import FPDF
 from openpyxl.drawing.image import Image as SheetImage
+from PIL.Image import Image, linear_gradient, new
 from pptx.util import Inches
 
 from domain_sdk.documents import Document, DocumentProblem, passages, read_documents
 from domain_sdk.extraction import ocr
 from domain_sdk.extraction.office import read_office
+from domain_sdk.extraction.pdf import read_pdf
 from domain_sdk.extraction.pictures import Pictures
 from tests.document_files import picture_of
 from tests.unit.test_document_formats import PROSE, needs_tesseract, only, read
@@ -140,6 +142,74 @@ def test_bullets_and_patterns_say_nothing_and_are_no_loss() -> None:
     pictures = Pictures()
     assert pictures.text_of(Image.new("L", (16, 16), 0)) == pictures.text_of(Image.effect_noise((300, 300), 90)) == ""
     assert pictures.unread == {}
+
+
+def recognitions(path: Path) -> tuple[int, str]:
+    """How many pictures of a PDF file were recognised, and its text: what is told of is each page, and each such picture."""
+    told: list[tuple[int, int]] = []
+    found = read_pdf(path, lambda done, count: told.append((done, count)))
+    return len(told) - len(found.pages), found.text
+
+
+def pages_with(path: Path, image: io.BytesIO | Image, *, pages: int = 1, w: float = 150, h: float = 0) -> Path:
+    pdf = FPDF()
+    for number in range(pages):
+        pdf.add_page()
+        pdf.set_font("Helvetica", size=11)
+        pdf.multi_cell(0, 6, f"{PROSE} {PROSE} Number {number}.", new_x="LMARGIN", new_y="NEXT")
+        pdf.image(image, x=20, y=150, w=w, h=h)
+    pdf.output(str(path))
+    return path
+
+
+def test_a_picture_that_stands_on_every_page_is_recognised_once_and_told_of_on_each(tmp_path: Path) -> None:
+    needs_tesseract()
+    count, text = recognitions(pages_with(tmp_path / "a.pdf", picture(), pages=4))
+    assert (count, text.count(f"Picture: {SAID}")) == (1, 4)
+
+
+def test_pictures_at_one_place_that_say_other_things_are_all_recognised(tmp_path: Path) -> None:
+    needs_tesseract()
+    pdf = FPDF()
+    for number in (1, 2):
+        pdf.add_page()
+        pdf.set_font("Helvetica", size=11)
+        pdf.multi_cell(0, 6, PROSE)
+        pdf.image(picture(f"The ceiling is 471{number} euros"), x=20, y=150, w=150)
+    pdf.output(str(tmp_path / "a.pdf"))
+    count, text = recognitions(tmp_path / "a.pdf")
+    assert (count, "4711" in text, "4712" in text) == (2, True, True)
+
+
+@pytest.mark.parametrize("millimetres", [(40, 4), (4, 40), (12, 12)])
+def test_a_picture_too_small_for_a_line_of_words_is_not_recognised(tmp_path: Path, millimetres: tuple[int, int]) -> None:
+    needs_tesseract()
+    width, height = millimetres
+    assert recognitions(pages_with(tmp_path / "a.pdf", picture(), w=width, h=height))[0] == 0
+
+
+@pytest.mark.parametrize("shade", [1, 255])
+def test_a_picture_of_one_colour_or_a_gentle_shade_is_not_recognised(tmp_path: Path, shade: int) -> None:
+    needs_tesseract()
+    image = linear_gradient("L").point(lambda grey: grey % (shade + 1) + (255 - shade)).resize((800, 400))
+    assert recognitions(pages_with(tmp_path / "a.pdf", image))[0] == 0
+
+
+def test_faint_and_single_words_in_a_picture_are_recognised() -> None:
+    needs_tesseract()
+    faint = picture_of(SAID, (800, 200)).convert("L").point(lambda grey: 200 + grey // 5)
+    assert Pictures().text_of(faint) == f"Picture: {SAID}"
+    assert Pictures().text_of(picture_of("Oslo", (2000, 1500)).convert("L")) == "Picture: Oslo"
+
+
+def test_words_that_only_the_mask_of_a_picture_holds_are_recognised(tmp_path: Path) -> None:
+    from PIL import ImageOps
+
+    needs_tesseract()
+    image = new("RGBA", (800, 200), "black")
+    image.putalpha(ImageOps.invert(picture_of(SAID, (800, 200)).convert("L")))
+    count, text = recognitions(pages_with(tmp_path / "a.pdf", image))
+    assert (count, text.count(SAID)) == (1, 1)
 
 
 def test_a_document_of_nothing_but_pictures_that_are_not_read_is_a_problem(tmp_path: Path) -> None:

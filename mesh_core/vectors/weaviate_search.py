@@ -1,20 +1,18 @@
-"""The search of a Weaviate collection: by words while the question is embedded, then by its vector, and their fusion.
+"""The search of a Weaviate collection: one hybrid query, whose scores Weaviate fuses itself, and the order of what it found.
 
-One hybrid query of Weaviate's would begin only when the vector is there. Knows nothing of scopes: the filter is made elsewhere.
-Loaded only with the Weaviate store.
+Knows nothing of scopes: the filter is made elsewhere. Loaded only with the Weaviate store.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
 
-from weaviate.classes.query import MetadataQuery
+from weaviate.classes.query import HybridFusion
 
-from mesh_core.vectors.fusion import CANDIDATES, fused_order
+from mesh_core.vectors.fusion import CANDIDATES
 from mesh_core.vectors.labels import MOST_CHARACTERS, MOST_LABELS, Label
 from mesh_core.vectors.passages import StoredPassage
 from mesh_core.vectors.state_memory import StateMemory
@@ -24,10 +22,6 @@ from mesh_core.vectors.weaviate_rows import LABEL, READ, candidate, stored_passa
 __all__ = ["HybridQuery", "WeaviateSearch"]
 
 _Properties = Mapping[str, Any]
-_Scores = Mapping[str, float]
-"""Key → score of the best of one search; higher is better."""
-_BESIDE = 4
-"""Searches for words at work beside what makes the vectors; others wait."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +56,6 @@ class WeaviateSearch:
     """Searches, and what is remembered from one to the next: labels, and passages given."""
 
     def __init__(self) -> None:
-        self._beside = ThreadPoolExecutor(_BESIDE, thread_name_prefix="words")
         self._labels = StateMemory[Label](MOST_LABELS)
         self._given = StateMemory[_Given](MOST_CHARACTERS, size=lambda given: len(given.passage.text))
 
@@ -88,35 +81,23 @@ class WeaviateSearch:
         self._labels.forget(collection)
         self._given.forget(collection)
 
-    def close(self) -> None:
-        """No search runs any more."""
-        self._beside.shutdown()
-
     def _candidates(self, query: HybridQuery, *, is_filtered: bool) -> list[Label]:
-        """What both searches found, best first. They give keys alone: Weaviate takes longer to read objects than to find them."""
+        """What is found, best first. The search gives keys alone: Weaviate takes longer to read objects than to find them."""
         asked: dict[str, Any] = {"limit": max(CANDIDATES, query.limit), "return_properties": []}
         if is_filtered:
             asked["filters"] = query.where
-        beside = self._beside.submit(_by_words, query, asked) if query.alpha < 1 else None
-        dense = _by_vector(query, asked) if query.alpha > 0 else {}
-        sparse = beside.result() if beside else {}
-        keys = fused_order(dense, sparse, alpha=query.alpha)
+        keys = [str(item.uuid) for item in _asked(query, asked).objects]
         return self._labels.of(
             keys, at=(query.collection, query.total), read=partial(_labels, query.used),
             is_settled=lambda label: label.valid_from <= query.version,  # what a later version adds may still be replaced
         )  # fmt: skip
 
 
-def _by_words(query: HybridQuery, asked: Mapping[str, Any]) -> _Scores:
-    found = query.used.query.bm25(
-        query.words, query_properties=["indexed_text"], return_metadata=MetadataQuery(score=True), **asked
-    )
-    return {str(item.uuid): item.metadata.score for item in found.objects}
-
-
-def _by_vector(query: HybridQuery, asked: Mapping[str, Any]) -> _Scores:
-    found = query.used.query.near_vector(query.vector(), return_metadata=MetadataQuery(distance=True), **asked)
-    return {str(item.uuid): -item.metadata.distance for item in found.objects}
+def _asked(query: HybridQuery, asked: Mapping[str, Any]) -> Any:  # noqa: ANN401
+    return query.used.query.hybrid(
+        query=query.words, vector=query.vector(), alpha=query.alpha, query_properties=["indexed_text"],
+        fusion_type=HybridFusion.RELATIVE_SCORE, **asked,
+    )  # fmt: skip
 
 
 def _labels(used: Any, keys: Sequence[str]) -> Mapping[str, Label]:  # noqa: ANN401

@@ -174,7 +174,6 @@ class WeaviateStore:
 
     def close(self) -> None:
         """See VectorStore."""
-        self._search.close()
         self._beside.shutdown()
         self._client.close()
 

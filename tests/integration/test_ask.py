@@ -91,19 +91,19 @@ def test_where_nothing_is_found_the_closest_passages_are_shown_recorded_and_come
     ask_mesh: AskMesh,
 ) -> None:
     question = "How long may a neighbour return an order?"
-    with ask_mesh.reader("user:nora") as nora:
-        grant = ask_mesh.paula.grant("user:nora", "policy.handbook")
-        first = nora.ask(question, extractive=True)
+    with ask_mesh.reader("user:nell") as nell:
+        grant = ask_mesh.paula.grant("user:nell", "policy.handbook")
+        first = nell.ask(question, extractive=True)
         assert (first.text, first.is_found, first.citations) == (NOT_FOUND, False, ())
         closest = first.closest[0]
         assert (closest.number, closest.document, len(closest.quotes)) == (1, "refunds.md", 1)
         quote = closest.text[closest.quotes[0].start - closest.span.start : closest.quotes[0].end - closest.span.start]
         assert "return an order within 30 days" in quote
-        assert nora.ask(as_of=first.id).closest == first.closest
+        assert nell.ask(as_of=first.id).closest == first.closest
         (record,) = [it for it in ask_mesh.paula.audit.decisions(resource=HANDBOOK, limit=50) if it.answer == first.id][-1:]
         assert f"{HANDBOOK}@1#{closest.passage}" in record.cited
         ask_mesh.paula.revoke(grant.id)
-        gone = nora.ask(as_of=first.id)
+        gone = nell.ask(as_of=first.id)
         assert (gone.text, gone.closest) == (NOT_FOUND, ())
         assert any("may not read any more" in notice for notice in gone.notices)
 

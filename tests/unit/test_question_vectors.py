@@ -31,7 +31,7 @@ class _Embedder:
 
 def test_a_question_is_embedded_once_and_again_after_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     embedder = _Embedder()
-    monkeypatch.setattr("mesh_core.embedding.open_embedder", lambda name, *, api_key: embedder)
+    monkeypatch.setattr("mesh_core.embedding.open_embedder", lambda name, *, api_key, threads: embedder)
     with closing(VectorAccess(f"lancedb://{tmp_path}", "slow", api_key=None)) as vectors:
         promises = [vectors.question_vector("what?") for _ in range(3)]
         assert not any(it.done() for it in promises)

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import importlib
 import importlib.util
 import os
 import shutil
+import sys
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -70,8 +72,7 @@ def recognise(
 
 def _read(picture: Any) -> Recognition | None:  # noqa: ANN401
     """What is read in the picture as it is; nothing of one that takes too long."""
-    import pytesseract
-
+    pytesseract = _pytesseract()
     try:
         data = _words(pytesseract, picture)
     except pytesseract.TesseractError as error:
@@ -83,6 +84,19 @@ def _read(picture: Any) -> Recognition | None:  # noqa: ANN401
     except RuntimeError:  # too slow
         return None
     return _recognition(data)
+
+
+@cache
+def _pytesseract() -> Any:  # noqa: ANN401
+    """The module, loaded without pandas: where that is installed it takes a second, for an output that is not asked for here."""
+    is_loaded = "pandas" in sys.modules
+    if not is_loaded:
+        sys.modules["pandas"] = None  # type: ignore[assignment]  # what the import system takes for "not there"
+    try:
+        return importlib.import_module("pytesseract")
+    finally:
+        if not is_loaded:
+            del sys.modules["pandas"]
 
 
 def _words(pytesseract: Any, picture: Any) -> dict[str, list[Any]]:  # noqa: ANN401
@@ -162,7 +176,5 @@ def _languages() -> str:
     asked = os.environ.get("MESH_OCR_LANGUAGES")
     if asked:
         return asked
-    import pytesseract
-
-    installed = [it for it in pytesseract.get_languages() if it != "osd"]
+    installed = [it for it in _pytesseract().get_languages() if it != "osd"]
     return "+".join(sorted(installed, key=lambda it: (it != "eng", it))[:4]) or "eng"

@@ -18,3 +18,12 @@ def test_the_child_loads_parsers_and_nothing_of_the_sdk_around_them() -> None:
     ours = {name for name in loaded if name.startswith(("domain_sdk", "mesh_core"))}
     assert "domain_sdk.extraction.child" in ours
     assert {name for name in ours if not name.startswith("domain_sdk.extraction")} == set()
+
+
+def test_recognition_is_loaded_without_pandas_and_leaves_pandas_to_others() -> None:
+    code = (
+        "import sys; from domain_sdk.extraction import ocr; ocr._pytesseract(); print('pandas' in sys.modules); "
+        "import pandas; print(pandas.__name__)"
+    )
+    said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
+    assert said.split() == ["False", "pandas"]

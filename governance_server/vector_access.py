@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -65,10 +64,10 @@ class VectorAccess:
         """The embedder that questions are asked with."""
         with self._lock:
             if self._embedder is None:
+                from mesh_core.core_threads import core_count
                 from mesh_core.embedding import open_embedder
 
-                threads = len(os.sched_getaffinity(0))
-                self._embedder = open_embedder(self._embedder_name, api_key=self._embedder_api_key, threads=threads)
+                self._embedder = open_embedder(self._embedder_name, api_key=self._embedder_api_key, threads=core_count())
             return self._embedder
 
     def question_vector(self, text: str) -> Future[Sequence[float]]:

@@ -6,6 +6,7 @@ processor time from others on a busy machine. Knows nothing of what is computed.
 
 from __future__ import annotations
 
+import os
 import threading
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
@@ -13,9 +14,14 @@ from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
-__all__ = ["CoreThreads"]
+__all__ = ["CoreThreads", "core_count"]
 
 _Piece = TypeVar("_Piece")
+
+
+def core_count() -> int:
+    """How many cores this process may use; all there are where the system does not say."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 
 class CoreThreads:

@@ -8,7 +8,7 @@ import threading
 import pytest
 from threadpoolctl import ThreadpoolController
 
-from mesh_core.core_threads import CoreThreads
+from mesh_core.core_threads import CoreThreads, core_count
 
 
 def _blas_threads() -> list[int]:
@@ -48,3 +48,11 @@ def test_what_limits_blas_limits_the_threads(count: str) -> None:
     limited = {**os.environ, "OPENBLAS_NUM_THREADS": count}
     found = subprocess.run([sys.executable, "-c", code], env=limited, capture_output=True, text=True, check=True)
     assert int(found.stdout) == min(int(count), os.cpu_count() or 1)
+
+
+def test_cores_are_counted_where_the_system_does_not_say_which_a_process_may_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delattr(os, "sched_getaffinity", raising=False)
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert core_count() == 6
+    monkeypatch.setattr(os, "cpu_count", lambda: None)
+    assert core_count() == 1

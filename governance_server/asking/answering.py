@@ -205,6 +205,13 @@ def _unborn(scope: Scope, revision: int) -> list[Sentence]:
     return [Sentence(f"At revision {revision} nothing was published yet in {names}: no rules of theirs are told.", ())]
 
 
+def _without_value(evidence: Evidence) -> list[str]:
+    """That figures were computed of no value at all, such as a sum of no rows: a sentence each."""
+    rows = {figure.number for _, figure in evidence.looked_up if figure is not None}
+    empty = [it.basis for it in evidence.sources.figures if not evidence.said.get(it.number, ("",)) and it.number not in rows]
+    return [f"There is no value of {basis}: no row that you may read has one." for basis in empty]
+
+
 def _compute(evidence: Evidence, *, has_model: bool) -> None:
     """The figures that the question asks for are computed, or the reader is told what was not clear.
 
@@ -220,6 +227,7 @@ def _compute(evidence: Evidence, *, has_model: bool) -> None:
     evidence.is_of_figures, evidence.hints = plan.is_whole, plan.hints
     queries = plan.queries[:_MOST_FIGURES]
     compute_all(evidence, queries)
+    evidence.notices += _without_value(evidence)
     found_no = values_without_rows(queries, evidence.looked_up, evidence.crowded)
     unfound = [f"No row that you may read has {it}." for it in found_no]
     evidence.notices += unfound if has_model else []

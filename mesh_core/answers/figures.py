@@ -28,6 +28,8 @@ from mesh_core.sql_text import SqlNotUnderstood, parsed_expression
 __all__ = ["plan_figures"]
 
 _MOST_GROUPS = 20
+_NO_VALUE = "(none)"
+"""What rows are told to have in common that have no value to be grouped by."""
 
 
 def plan_figures(question: str, tables: Sequence[TableModel], *, today: date) -> FigurePlan:
@@ -82,7 +84,7 @@ def _figure(asked: AskedMeasures, table: TableModel, joins: Sequence[Join]) -> F
     values = ", ".join(_said(it, query.share) for it in measures if it.name.isidentifier())
     scope = ", ".join(filter(None, (" ".join([asked.port, *(it.words for it in used)]), asked.limits)))
     is_filtered = table.is_filtered or any(it.is_filtered for it in used)
-    which = "".join(f"{name.replace('_', ' ')} {{{name}}}, " for name in groups)
+    which = "".join(f"{name.replace('_', ' ')} {{{name}|{_NO_VALUE}}}, " for name in groups)
     text = f"{which}{values} of {f'the rows that you may read of {scope}' if is_filtered else scope}."
     most = _MOST_GROUPS if groups else 1
     basis = ", ".join([asked.words, *(it.words for it in used)])

@@ -39,8 +39,8 @@ class MeasureQuery:
         where: An SQL condition over the port's columns and dimensions; empty for none.
         only: Conditions that must all hold.
         period: What the time dimension of each measure lies in.
-        top: Only so many rows, with the greatest values of the first measure first, and those that equal the last of them; 0 for
-            all, by group.
+        top: Only so many rows, with the greatest values of the first measure first, and those that equal the last of them; rows
+            without a value to group by take no place. 0 for all, by group.
         is_lowest: The least values come first instead.
         share: The measure is told in percent: of the rows that this holds for, of what it is of all.
         version: Of the product; 0 for the one now served.
@@ -84,6 +84,8 @@ def measure_sql(name: str, port: Port, query: MeasureQuery, *, is_said: bool = F
     conditions += [among(port, it) if isinstance(it, Values) else beyond(port, it) for it in query.only]
     if query.period is not None:
         conditions += [_within(it, query.period) for it in _times(port, measures)]
+    if query.top:
+        conditions += [exp.Is(this=exp.paren(made.copy()), expression=exp.Not(this=exp.Null())) for _, made in groups]
     built = exp.select(*columns).from_(table_of(name, query.version))
     compared = {it.name for it in (*query.only, *([query.share] if query.share else []))}
     for join in joins:

@@ -62,7 +62,7 @@ class FigureQuery:
     """One SELECT in DuckDB's dialect; ports by their three-part names, without a version: whoever runs it pins them."""
     sentences: tuple[str, ...]
     """Sentences for each row, with result columns in braces: `Order {order_id} was placed on {order_date}.` One that names a
-    column without a value in the row is not said."""
+    column without a value in the row is not said, unless it says what stands for it (`filled`)."""
     basis: str
     """What it computes, in words: `revenue by region of sales.orders.orders`, `the row of … with order_id 4711`."""
     most_rows: int = 1
@@ -88,7 +88,8 @@ class FigurePlan:
 def filled(template: str, row: Mapping[str, str]) -> str:
     """The sentence for one row. It is empty if a column it names is absent or has no value in this row.
 
-    Only plain names in braces mean anything: `{a.b}`, `{a!r}` and `{a:>9}` are refused, so that no template reaches an object.
+    Behind a bar stands what is said in place of an absent value: `{country|(none)}`. Beside that only plain names in braces mean
+    anything: `{a.b}`, `{a!r}` and `{a:>9}` are refused, so that no template reaches an object.
 
     Raises:
         ValueError: the template is malformed.
@@ -98,9 +99,11 @@ def filled(template: str, row: Mapping[str, str]) -> str:
         parts.append(literal)
         if name is None:
             continue
-        if spec or conversion or not name.isidentifier():
+        column, _, otherwise = name.partition("|")
+        if spec or conversion or not column.isidentifier():
             raise ValueError(f"{{{name}}} in the sentence {template!r} is not the name of a column.")
-        if not row.get(name):
+        value = row.get(column) or otherwise
+        if not value:
             return ""
-        parts.append(row[name])
+        parts.append(value)
     return "".join(parts)

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import polars as pl
 import pytest
 
 from domain_sdk import Mesh
 from mesh_core.answers.values import written
+from tests.integration.mesh_setup import contract
 from tests.integration.test_measures import server  # noqa: F401 # the same shop
 
 
@@ -115,3 +117,40 @@ def test_values_joined_by_and_are_told_each_and_together(server):  # noqa: F811
     assert [it.text for it in answer.sentences][2:] == [
         "Net revenue 130.00 EUR of shop.orders.orders, 2026-01-01 to 2026-12-31, region EU or US."
     ]
+
+
+@pytest.fixture(scope="module")
+def parcels(server) -> Mesh:  # noqa: F811
+    """Whoever published parcels, of which some have no carrier."""
+    olga = server.user("user:olga")
+    columns = [
+        "parcel_id: string, primaryKey: true",
+        "carrier: string, enum: [{value: post}, {value: bike}, {value: van}]",
+        "weight: integer",
+    ]
+    frame = pl.DataFrame({"parcel_id": ["1", "2", "3", "4"], "carrier": [None, None, "post", "bike"], "weight": [50, 1, 7, 3]})
+    text = contract("shop.parcels", {"parcels": columns})
+    olga.domain("shop").product("parcels", text).publish(parcels=frame, progress=False)
+    return olga
+
+
+def test_rows_without_a_value_to_group_by_are_told_as_such(parcels):
+    answer = parcels.ask("What is the total weight by carrier?")
+    assert [it.text for it in answer.sentences] == [
+        "Carrier bike, total weight 3 of shop.parcels.parcels.",
+        "Carrier post, total weight 7 of shop.parcels.parcels.",
+        "Carrier (none), total weight 51 of shop.parcels.parcels.",
+    ]
+    assert parcels.ask("", as_of=answer.id).text == answer.text
+
+
+def test_rows_without_a_value_take_no_place_in_a_ranking(parcels):
+    assert parcels.ask("Which carrier has the highest total weight?").figures[0].rows == (("post", "7"),)
+    assert parcels.ask("Top 2 carriers by total weight").figures[0].rows == (("post", "7"), ("bike", "3"))
+
+
+def test_a_figure_without_a_value_is_told_and_not_passed_over(parcels):
+    answer = parcels.ask("What is the total weight of carrier van?")
+    assert not answer.is_found
+    (notice,) = answer.notices
+    assert notice == "There is no value of total_weight of shop.parcels.parcels, carrier van: no row that you may read has one."

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import codecs
+import contextlib
 import re
 
 from domain_sdk.extraction.extracted import Unreadable
 
-__all__ = ["characters"]
+__all__ = ["characters", "decoded_as"]
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -20,15 +21,25 @@ _DECLARED = re.compile(
     rb"""<(?:meta\b[^>]*?\bcharset|\?xml\b[^>]*?\bencoding)\s*=\s*["']?\s*([A-Za-z0-9_:.-]{1,40})""", re.IGNORECASE
 )
 _SEARCHED_BYTES = 1024
-_LATIN_1 = frozenset({"iso8859-1", "ascii"})
+_READ_AS = {
+    "iso8859-1": "windows-1252",
+    "ascii": "windows-1252",
+    "iso8859-9": "windows-1254",
+    "gb2312": "gb18030",
+    "gbk": "gb18030",
+    "shift_jis": "cp932",
+    "euc_kr": "cp949",
+}
+"""What programs that write the first mean, and browsers read (WHATWG Encoding §4.2)."""
+_OF_ONE_BYTE = ("iso8859", "windows-", "cp125", "koi8", "mac-")
 _UNICODE = ("utf-16", "utf-32", "utf-7")
 
 
 def characters(data: bytes, *, is_html: bool = False) -> str:
     """The text. A byte order mark counts first, then in HTML what its first 1,024 bytes declare, else it is UTF-8.
 
-    A declared Latin-1 is read as windows-1252, which browsers take it for; a declared UTF-16 as UTF-8, since it could not have
-    been read (WHATWG Encoding §4.2 and HTML §13.2.3.2).
+    What is declared is taken for what browsers take it for, UTF-16 for UTF-8, since it could not have been read (WHATWG Encoding
+    §4.2 and HTML §13.2.3.2). What is said to have one byte a character and is UTF-8 is UTF-8: no such text looks like it.
 
     Raises:
         Unreadable: The bytes are none of that encoding.
@@ -36,10 +47,19 @@ def characters(data: bytes, *, is_html: bool = False) -> str:
     mark, encoding = next((it for it in _MARKS if data.startswith(it[0])), (b"", ""))
     name = encoding or (_declared(data) if is_html else "") or "utf-8"
     try:
-        return data[len(mark) :].decode(name)
+        return decoded_as(data[len(mark) :], name)
     except UnicodeDecodeError as error:
         shown = "UTF-8" if name == "utf-8" else f"{name}, as it says"
         raise Unreadable(f"it is not {shown} (byte {len(mark) + error.start}): convert it to UTF-8.") from error
+
+
+def decoded_as(data: bytes, name: str) -> str:
+    """The characters of bytes that are said to be of this encoding. Raises: UnicodeDecodeError, LookupError for no such name."""
+    codec = codecs.lookup(name).name
+    if codec.startswith(_OF_ONE_BYTE) and not data.isascii():
+        with contextlib.suppress(UnicodeDecodeError):
+            return data.decode()
+    return data.decode(_READ_AS.get(codec, codec))
 
 
 def _declared(data: bytes) -> str:
@@ -52,4 +72,4 @@ def _declared(data: bytes) -> str:
         b"a".decode(name or "utf-8")  # some codecs are for no text
     except (LookupError, UnicodeDecodeError):
         return ""
-    return "windows-1252" if name in _LATIN_1 else name
+    return name

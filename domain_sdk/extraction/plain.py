@@ -13,6 +13,13 @@ __all__ = ["TABLE_RULE", "decoded", "read_html"]
 
 TABLE_RULE = re.compile(r"^ {0,3}\|?(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*:?-*:?[ \t]*$", re.MULTILINE)
 """The line below the head of a Markdown table."""
+_WHY_EMPTY = (
+    (re.compile(r"<frame\b", re.IGNORECASE), "it is a page that frames others and says nothing itself: add those pages."),
+    (
+        re.compile(r"<script\b", re.IGNORECASE),
+        "it is a page that is filled by a program when it is opened, and holds no text itself: save it from a browser as PDF.",
+    ),
+)
 _MOST_BYTES = 64 << 20
 
 
@@ -31,5 +38,8 @@ def decoded(path: Path, *, is_html: bool = False) -> str:
 
 def read_html(path: Path) -> Extracted:
     """What a reader sees of the page. The parser needs hours for some tags that never end, so this is read in the child."""
-    title, text = html_text(decoded(path, is_html=True))
+    page = decoded(path, is_html=True)
+    title, text = html_text(page)
+    if not text.strip() and (why := next((reason for tag, reason in _WHY_EMPTY if tag.search(page)), "")):
+        raise Unreadable(why)
     return Extracted(text, tables=len(TABLE_RULE.findall(text)), facts={"title": title} if title else {}, parser="text")

@@ -8,26 +8,33 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from html import unescape
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from domain_sdk.extraction.encodings import characters
 from domain_sdk.extraction.extracted import Anchor, Extracted, Unreadable
+from domain_sdk.extraction.scripts import between
 
 __all__ = ["Cue", "from_cues", "read_transcript"]
 
 _TIME = r"((?:\d{1,4}:)?\d{1,2}:\d{1,2}(?:[.,]\d{1,9})?)"
 _TIMING = re.compile(rf"\s*{_TIME}\s*-{{1,2}}>\s*{_TIME}(?=\s|\Z)")
 _VOICE = re.compile(r"<v(?:\.[^\s>]*)?\s+([^>]+)>")
-_TAG = re.compile(r"</?[^>]*>")
+_TAG = re.compile(r"</?(?:[A-Za-z\d][^<>]*)?>|\{\\[^{}]*\}")
+"""Tags of WebVTT and SubRip, and what players of SubRip take from SSA: `{\\an8}`."""
 _NAMED = re.compile(r"(?:>>\s*)?(?:\[([^\]\n]{1,40})\]:?|([^\W\d_][\w.'’ -]{0,38}):)\s+(?=\S)")
 _NO_SPEECH = re.compile(r"(?:WEBVTT|NOTE|STYLE|REGION)\b|X-TIMESTAMP-MAP")
 _NUMBER_OR_TIME = re.compile(r"\s*\d+\s*\Z|.*-->|.*\d\s*->")
+_ENDS = (".", "?", "!", "。", "？", "！", "؟", "।")
 _NEW_PARAGRAPH_SECONDS = 30.0
 _LONGEST_SECONDS = 1e7
+_NO_TRANSCRIPT = "it is JSON, and no transcript of Amazon Transcribe (results with items): remove or convert it."
+_CUE_SECONDS, _PAUSE_SECONDS = 15.0, 1.0
+"""Where there is no end of a sentence, a cue of Transcribe ends after so long, or when so long nothing is said."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +61,7 @@ def from_cues(cues: Iterable[Cue], *, parser: str) -> Extracted:
         if not (math.isfinite(cue.begin) and math.isfinite(cue.end)):
             raise Unreadable("it is a transcript with times that are no numbers: get it anew.")
         is_new = turn is None or cue.speaker != turn[0] or cue.begin - turn[1] > _NEW_PARAGRAPH_SECONDS
-        glue = "" if not parts else "\n\n" if is_new else " "
+        glue = "" if not parts else "\n\n" if is_new else between(parts[-1], said)
         if is_new:
             turn = (cue.speaker, cue.begin)
         parts += [glue, said]
@@ -71,7 +78,10 @@ def read_transcript(path: Path) -> Extracted:
     text = characters(path.read_bytes())
     suffix = path.suffix.lower()
     if suffix == ".json":
-        return from_cues(_transcribe_cues(text), parser="transcribe")
+        results = _results(text)
+        found = from_cues(_transcribe_cues(results), parser="transcribe")
+        language = results.get("language_code")
+        return replace(found, facts={**found.facts, "language": language}) if isinstance(language, str) else found
     if suffix == ".vtt" and not text.startswith("WEBVTT"):
         raise Unreadable("its name says WebVTT and it does not begin with WEBVTT: name it as what it is.")
     return from_cues(_cues(text), parser=suffix[1:])
@@ -82,17 +92,18 @@ def _cues(text: str) -> Iterator[Cue]:
     end = -1.0
     for block in re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n").replace("\r", "\n")):
         lines = block.strip("\n").split("\n")
-        place = next((number for number, line in enumerate(lines[:2]) if _TIMING.match(line)), None)
-        if place is None:
-            is_cue = end >= 0 or any("->" in line for line in lines[:2])  # the first ones may lack a time, too
-            if is_cue and not _NO_SPEECH.match(lines[0]):
-                said = " ".join(line for line in lines if not _NUMBER_OR_TIME.match(line))
-                yield from _spoken(said, max(end, 0.0), max(end, 0.0))
-            continue
-        timing = _TIMING.match(lines[place])
-        assert timing is not None
-        begin, end = _seconds(timing.group(1)), _seconds(timing.group(2))
-        yield from _spoken(" ".join(lines[place + 1 :]), begin, end)
+        places = [number for number, line in enumerate(lines) if _TIMING.match(line)]
+        before = lines[: places[0]] if places else lines
+        is_cue = end >= 0 or any("->" in line for line in before[:2])  # the first ones may lack a time, too
+        if len(before) > bool(places) and is_cue and not _NO_SPEECH.match(lines[0]):
+            said = " ".join(line for line in before if not _NUMBER_OR_TIME.match(line))
+            yield from _spoken(said, max(end, 0.0), max(end, 0.0))
+        for place, next_place in pairwise((*places, len(lines))):
+            timing = _TIMING.match(lines[place])
+            assert timing is not None
+            begin, end = _seconds(timing.group(1)), _seconds(timing.group(2))
+            is_numbered = next_place < len(lines) and next_place - place > 2 and lines[next_place - 1].strip().isdecimal()
+            yield from _spoken(" ".join(lines[place + 1 : next_place - is_numbered]), begin, end)
 
 
 def _spoken(said: str, begin: float, end: float) -> Iterator[Cue]:
@@ -113,17 +124,26 @@ def _seconds(timing: str) -> float:
     return float(sum(part * 60.0**power for power, part in enumerate(reversed(parts))))
 
 
-def _transcribe_cues(text: str) -> list[Cue]:
+def _results(text: str) -> Any:  # noqa: ANN401  (JSON)
     try:
         results = json.loads(text)["results"]
-        segments = results.get("audio_segments")
-        if segments:
-            return list(_segment_cues(segments))
-        return list(_item_cues(results)) or [Cue(0.0, 0.0, _words(it["transcript"])) for it in results.get("transcripts", ())]
+        results.get("items")
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise Unreadable(
-            "it is JSON, and no transcript of Amazon Transcribe (results with items): remove or convert it."
-        ) from error
+        raise Unreadable(_NO_TRANSCRIPT) from error
+    return results
+
+
+def _transcribe_cues(results: Any) -> list[Cue]:  # noqa: ANN401  (JSON)
+    try:
+        if segments := results.get("audio_segments"):
+            return list(_segment_cues(segments))
+        channels = (results.get("channel_labels") or {}).get("channels") or ()
+        if heard := [cue for it in channels for cue in _item_cues(it.get("items") or (), {}, _words(it["channel_label"]))]:
+            return sorted(heard, key=lambda cue: cue.begin)
+        cues = list(_item_cues(results["items"], _speakers(results)))
+        return cues or [Cue(0.0, 0.0, _words(it["transcript"])) for it in results.get("transcripts", ())]
+    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
+        raise Unreadable(_NO_TRANSCRIPT) from error
 
 
 def _segment_cues(segments: Any) -> Iterator[Cue]:  # noqa: ANN401  (JSON)
@@ -150,31 +170,31 @@ def _words(value: object) -> str:
 
 
 def _speakers(results: Any) -> dict[str, str]:  # noqa: ANN401  (JSON)
-    """Who is heard, or on which channel, by when a word begins."""
+    """Who is heard, by when a word begins."""
     labels = (results.get("speaker_labels") or {}).get("segments") or ()
-    channels = (results.get("channel_labels") or {}).get("channels") or ()
-    told = {str(item.get("start_time")): it["channel_label"] for it in channels for item in it.get("items", ())}
-    return told | {str(item["start_time"]): item["speaker_label"] for it in labels for item in it.get("items", ())}
+    return {str(item["start_time"]): item["speaker_label"] for it in labels for item in it.get("items", ())}
 
 
-def _item_cues(results: Any) -> Iterator[Cue]:  # noqa: ANN401  (JSON)
-    """Sentences of the items, cut where the speaker changes or a sentence ends."""
-    speakers = _speakers(results)
+def _item_cues(items: Any, speakers: Mapping[str, str], channel: str = "") -> Iterator[Cue]:  # noqa: ANN401  (JSON)
+    """Sentences of the items, cut where the speaker changes, a sentence ends, or none does for long."""
     words, begin, end, speaker = "", 0.0, 0.0, ""
-    for item in results["items"]:
+    for item in items:
         content = next((_words(it["content"]) for it in item["alternatives"]), "")
         if item["type"] == "punctuation":
             words += content
-            if content in ".?!":
+            if content in _ENDS:
                 yield Cue(begin, end, words, speaker)
                 words = ""
             continue
-        heard = _words(item.get("speaker_label") or speakers.get(str(item.get("start_time"))) or item.get("channel_label") or "")
-        if words and heard != speaker:
+        starts = _time(item.get("start_time"), end)
+        told = item.get("speaker_label") or speakers.get(str(item.get("start_time"))) or item.get("channel_label") or channel
+        is_over = starts - begin > _CUE_SECONDS or starts - end > _PAUSE_SECONDS
+        if words and (_words(told) != speaker or is_over):
             yield Cue(begin, end, words, speaker)
             words = ""
         if not words:
-            begin, speaker = _time(item.get("start_time"), end), heard
-        words, end = f"{words} {content}".strip(), _time(item.get("end_time"), max(begin, end))
+            begin, speaker = starts, _words(told)
+        glue = between(words, content) if words else ""
+        words, end = f"{words}{glue}{content}", _time(item.get("end_time"), max(begin, end))
     if words:
         yield Cue(begin, end, words, speaker)

@@ -124,3 +124,41 @@ def test_forms_of_transcribe_keep_words_and_who_says_them(
     document = only(tmp_path)
     assert document.text.replace(".", "").split() == ["Hello", "there"]
     assert [(it.speaker, it.begin, it.end) for it in document.anchors] == said
+
+
+def test_cues_without_a_line_between_them_are_cues_and_marks_of_players_are_no_words(tmp_path: Path) -> None:
+    said = "1\n00:00:01,000 --> 00:00:02,000\n{\\an8}<i>One</i>\n2\n00:00:02.000 --> 00:00:03.000 X1:1 X2:2\n1984\n"
+    (tmp_path / "a.srt").write_text(f"{said}00:00:04,000 --> 00:00:05,000\n3 < 4 and 5 > 2\n")
+    document = only(tmp_path)
+    assert document.text == "One 1984 3 < 4 and 5 > 2"
+    assert [it.begin for it in document.anchors] == [1, 2, 4]
+
+
+def test_channels_that_speak_at_once_are_heard_apart(tmp_path: Path) -> None:
+    first = [word("Hello", "0.0", "0.5"), word("how", "0.6", "0.8")]
+    second = [word("Yes", "0.0", "0.7"), word("fine", "0.75", "0.9")]
+    channels = [{"channel_label": "ch_0", "items": first}, {"channel_label": "ch_1", "items": second}]
+    items = [first[0], second[0], first[1], second[1]]
+    (tmp_path / "a.json").write_text(json.dumps({"results": {"items": items, "channel_labels": {"channels": channels}}}))
+    document = only(tmp_path)
+    assert document.text == "Hello how\n\nYes fine"
+    assert [(it.speaker, it.begin, it.end) for it in document.anchors] == [("ch_0", 0.0, 0.8), ("ch_1", 0.0, 0.9)]
+
+
+def test_words_without_an_end_of_a_sentence_are_cited_to_the_moment(tmp_path: Path) -> None:
+    items = [word(f"word{n}", f"{n / 2}", f"{n / 2 + 0.4}") for n in range(400)]
+    (tmp_path / "a.json").write_text(json.dumps({"results": {"items": items, "language_code": "de-DE"}}))
+    document = only(tmp_path)
+    assert document.facts["language"] == "de-DE"
+    for anchor in document.anchors:
+        first = int(document.text[anchor.start :].split()[0].removeprefix("word"))
+        assert anchor.begin == first / 2
+        assert anchor.end - anchor.begin <= 16
+
+
+def test_scripts_without_blanks_between_words_get_none(tmp_path: Path) -> None:
+    items = [word("今日", "0", "1"), word("は", "1", "2"), {"type": "punctuation", "alternatives": [{"content": "。"}]}]
+    (tmp_path / "a.json").write_text(json.dumps({"results": {"items": [*items, word("はい", "3", "4")]}}))
+    document = only(tmp_path)
+    assert document.text == "今日は。はい"
+    assert [it.begin for it in document.anchors] == [0, 3]

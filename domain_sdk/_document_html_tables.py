@@ -41,11 +41,11 @@ def table_blocks(rows: Sequence[Sequence[HtmlCell]], *, is_layout: bool) -> list
     used = [column for column in range(width) if any(row[column] for row in full)]
     shown = [[row[column].replace("|", "¦") for column in used] for row in full]
     title = _title_rows(shown)
-    lines = [" ".join(filter(None, row)) for row in shown[:title]]
+    title_lines = [" ".join(filter(None, row)) for row in shown[:title]]
     if len(shown) - title < 2 or len(used) < 2:
-        return [*lines, *(" ".join(filter(None, row)) for row in shown[title:])]
+        return [*title_lines, *(" ".join(filter(None, row)) for row in shown[title:])]
     written = [f"| {' | '.join(row)} |" for row in shown[title:]]
-    return [*lines, "\n".join([written[0], f"|{' --- |' * len(used)}", *written[1:]])]
+    return [*title_lines, "\n".join([written[0], f"|{' --- |' * len(used)}", *written[1:]])]
 
 
 def _title_rows(rows: Sequence[Sequence[str]]) -> int:

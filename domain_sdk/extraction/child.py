@@ -9,6 +9,7 @@ from __future__ import annotations
 import faulthandler
 import json
 import os
+import shutil
 import sys
 import threading
 import time
@@ -25,13 +26,13 @@ _LONGEST_SECONDS = 3600
 """Longer than any publisher waits for a page or a file; a parser that never lets go of the interpreter ends by this alone."""
 
 
-def main(memory_bytes: int) -> None:
-    """Answers until its input ends."""
+def main(memory_bytes: int, folder: str = "") -> None:
+    """Answers until its input ends. `folder` is where files are unpacked: it goes with the publisher."""
     import resource
 
     resource.setrlimit(resource.RLIMIT_AS, (memory_bytes, memory_bytes))
     resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
-    threading.Thread(target=_end_with, args=(os.getppid(),), name="publisher", daemon=True).start()
+    threading.Thread(target=_end_with, args=(os.getppid(), folder), name="publisher", daemon=True).start()
     answers = os.fdopen(os.dup(1), "w", encoding="utf-8")  # what parsers print must not mix with it
     os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
     for line in sys.stdin:
@@ -41,18 +42,18 @@ def main(memory_bytes: int) -> None:
         faulthandler.cancel_dump_traceback_later()
 
 
-def _end_with(publisher: int) -> None:
-    """Ends the process when the publisher's is gone, in the middle of a file, too."""
+def _end_with(publisher: int, folder: str) -> None:
+    """Ends the process when the publisher's is gone, in the middle of a file, too, and removes what it unpacked."""
     while os.getppid() == publisher:
         time.sleep(_LOOK_SECONDS)
+    if folder:
+        shutil.rmtree(folder, ignore_errors=True)
     os._exit(1)
 
 
 def _answer(path: Path, answers: IO[str]) -> dict[str, Any]:
     try:
-        media_type = KINDS[path.suffix.lower()]
-        check_content(path, media_type)
-        return {"document": _extracted(path, media_type, answers).to_json()}
+        return {"document": _checked(path, answers).to_json()}
     except Unreadable as error:
         return {"problem": str(error)}
     except ModuleNotFoundError as error:
@@ -63,6 +64,12 @@ def _answer(path: Path, answers: IO[str]) -> dict[str, Any]:
         return {"problem": "it needs more memory than a document may have: split it.", "is_over": True}
     except Exception as error:  # noqa: BLE001  (the edge of the process: a parser's defect is a problem of the file)
         return {"problem": f"no parser can read it ({type(error).__name__}): get it anew or convert it."}
+
+
+def _checked(path: Path, answers: IO[str]) -> Extracted:
+    media_type = KINDS[path.suffix.lower()]
+    check_content(path, media_type)
+    return _extracted(path, media_type, answers)
 
 
 def _extracted(path: Path, media_type: str, answers: IO[str]) -> Extracted:
@@ -77,7 +84,7 @@ def _extracted(path: Path, media_type: str, answers: IO[str]) -> Extracted:
     if media_type == "message/rfc822":
         from domain_sdk.extraction.mail import read_mail
 
-        return read_mail(path)
+        return read_mail(path, lambda it: _checked(it, answers), lambda: _tell(answers, {"page": 0, "pages": 0}))
     if media_type in ("text/vtt", "application/x-subrip", "application/json"):
         from domain_sdk.extraction.transcripts import read_transcript
 

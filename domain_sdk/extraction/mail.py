@@ -1,13 +1,14 @@
-"""E-mail messages, by the standard library: what a reader sees of them, with sender, date and the names of what is attached.
+"""E-mail messages, by the standard library: what a reader sees of them, with sender, date and what is attached.
 
-A message within the message (forwarded, or attached as one) is read like it, under its subject; other attachments are named.
+A message within the message (forwarded, or attached as one) is read like it, under its subject; other attachments are named,
+and read as what they are, behind the text.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from email import message_from_binary_file
+from email import message_from_binary_file, message_from_bytes
 from email.errors import MessageError
 from email.message import EmailMessage, MIMEPart
 from email.policy import default
@@ -15,7 +16,11 @@ from email.utils import parsedate_to_datetime
 from pathlib import Path
 
 from domain_sdk._document_html import html_text
+from domain_sdk._document_sections import count_words
+from domain_sdk.extraction.attachments import Attachments
+from domain_sdk.extraction.encodings import decoded_as
 from domain_sdk.extraction.extracted import Extracted, Unreadable
+from domain_sdk.extraction.plain import TABLE_RULE
 
 __all__ = ["read_mail"]
 
@@ -25,17 +30,27 @@ _DEEPEST = 5
 """How many messages within each other are read; deeper ones are named."""
 
 
+_ENCRYPTED = frozenset({"application/pgp-encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"})
+_ARMOUR = "-----BEGIN PGP MESSAGE-----"
+_ENCRYPTED_TEXTS = "encrypted texts of e-mails"
+_STUB = 0.5
+"""A plain text of fewer words than this share of its page's says that one should look at the page."""
+
+
 @dataclass(slots=True)
 class _Seen:
     """What was met on the way through the parts."""
 
+    attachments: Attachments
     attached: list[str] = field(default_factory=list)
     people: dict[str, None] = field(default_factory=dict)
+    behind: list[str] = field(default_factory=list)
+    """What attachments say."""
 
 
-def read_mail(path: Path) -> Extracted:
-    """The message. Raises: Unreadable if it is none, or says nothing."""
-    seen = _Seen()
+def read_mail(path: Path, read_file: Callable[[Path], Extracted], on_picture: Callable[[], None] = lambda: None) -> Extracted:
+    """The message. `read_file` reads a file that is attached. Raises: Unreadable if it is none, says nothing or is encrypted."""
+    seen = _Seen(Attachments(read_file, on_picture))
     try:
         with path.open("rb") as file:
             message = message_from_binary_file(file, policy=default)
@@ -43,18 +58,23 @@ def read_mail(path: Path) -> Extracted:
         if not message.keys() or not any(name in message for name in ("From", "Subject", "Date", "Received")):
             raise Unreadable("its name says e-mail and it has no headers of one: name it as what it is.")
         subject, heads = _heads(message, seen)
-        body = "\n\n".join(_texts(message, seen, depth=1))
+        body = "\n\n".join((*_texts(message, seen, depth=1), *seen.behind))
     except (MessageError, LookupError, ValueError, RecursionError) as error:
         raise Unreadable("it is damaged, so that no message can be read: get it anew.") from error
     attached = ", ".join(seen.attached)
     heads += [f"Attachments: {attached}"] if attached else []
+    unread = seen.attachments.unread
+    if not body and unread.get(_ENCRYPTED_TEXTS):
+        raise Unreadable("its text is encrypted: save it anew without encryption.")
     if not body and not subject:
         raise Unreadable("it is a message without subject and text: remove it.")
     text = "\n\n".join(filter(None, (f"# {subject}" if subject else "", "\n".join(heads), body)))
     facts = {"title": subject, "author": _header(message, "From"), "created": _day(message), "attachments": attached}
     facts["people"] = "\n".join(seen.people)
-    unread = {"attachments of e-mails": len(seen.attached)} if seen.attached else {}
-    return Extracted(text, facts={name: value for name, value in facts.items() if value}, parser="email", unread=unread)
+    return Extracted(
+        text, facts={name: value for name, value in facts.items() if value}, parser="email", unread=unread,
+        tables=len(TABLE_RULE.findall(text)), hidden=dict(seen.attachments.hidden), recognition=seen.attachments.recognition,
+    )  # fmt: skip
 
 
 def _heads(message: MIMEPart, seen: _Seen) -> tuple[str, list[str]]:
@@ -67,40 +87,76 @@ def _heads(message: MIMEPart, seen: _Seen) -> tuple[str, list[str]]:
 
 def _texts(part: MIMEPart, seen: _Seen, *, depth: int) -> Iterator[str]:
     """The texts that are shown one after the other; what else there is goes to `seen`."""
-    if part.get_content_type() == "message/rfc822" and depth <= _DEEPEST:
+    kind = part.get_content_type()
+    if kind in _ENCRYPTED and part.get_param("smime-type") != "signed-data":
+        seen.attachments.leave(_ENCRYPTED_TEXTS)
+    elif kind == "message/rfc822" and depth <= _DEEPEST:
         (inner,) = part.iter_parts()
         assert isinstance(inner, MIMEPart)
-        subject, heads = _heads(inner, seen)
-        yield "\n\n".join(filter(None, (f"## {subject or 'Message'}", "\n".join(heads))))
-        yield from _texts(inner, seen, depth=depth + 1)
+        yield from _message(inner, seen, depth=depth)
     elif part.is_multipart() and part.get_content_maintype() == "multipart":
         shown = _shown_parts(part)
         for it in part.iter_parts():
             if it in shown:
                 yield from _texts(it, seen, depth=depth)
-            elif it.get_filename() or part.get_content_subtype() == "mixed":
-                seen.attached.append(_name(it))
+            elif it.get_filename() or part.get_content_subtype() in ("mixed", "related"):
+                _attach(it, seen, depth=depth)
+            else:  # a page that is not shown, with its pictures
+                for inner in (inner for inner in it.walk() if inner.get_content_maintype() not in ("multipart", "text")):
+                    _attach(inner, seen, depth=depth)
     elif part.is_attachment() or part.get_content_maintype() != "text":
-        seen.attached.append(_name(part))
+        _attach(part, seen, depth=depth)
     elif text := _text(part).strip():
-        yield text
+        if _ARMOUR in text:
+            seen.attachments.leave(_ENCRYPTED_TEXTS)
+        else:
+            yield text
+
+
+def _message(message: MIMEPart, seen: _Seen, *, depth: int) -> Iterator[str]:
+    subject, heads = _heads(message, seen)
+    yield "\n\n".join(filter(None, (f"## {subject or 'Message'}", "\n".join(heads))))
+    yield from _texts(message, seen, depth=depth + 1)
+
+
+def _attach(part: MIMEPart, seen: _Seen, *, depth: int) -> None:
+    """The part is named, and what it says stands behind the text."""
+    name = " ".join((part.get_filename() or part.get_content_type()).split())
+    kind = part.get_content_type()
+    is_packed = kind in ("application/ms-tnef", "application/vnd.ms-tnef") or name.lower() == "winmail.dat"
+    data = b"" if part.is_multipart() or is_packed else part.get_payload(decode=True)
+    if name.lower().endswith(".eml") and data and depth <= _DEEPEST:
+        inner = message_from_bytes(bytes(data), policy=default)
+        seen.behind.extend(_message(inner, seen, depth=depth))
+        seen.attached.append(name)
+        return
+    said: list[str] | None = None
+    if is_packed or not data:
+        seen.attachments.leave()
+    else:
+        said = seen.attachments.sections(name, kind, bytes(data))
+    seen.behind.extend(said or ())
+    seen.attached.append(
+        f"{name} (packed by Outlook, not opened)" if is_packed else name if said is not None else f"{name} (not read)"
+    )
 
 
 def _shown_parts(part: MIMEPart) -> list[MIMEPart]:
-    """Of alternatives the plain one, else the last; of what belongs together the first; else all."""
+    """Of alternatives the plain one, unless it says little of the last; of what belongs together the root; else all."""
     parts = list(part.iter_parts())
     kind = part.get_content_subtype()
     if kind == "alternative":
-        plain = [it for it in parts if it.get_content_type() == "text/plain" and _text(it).strip()]
-        readable = [it for it in parts if it.is_multipart() or it.get_content_type() == "text/html"]
-        return plain[:1] or readable[-1:]
-    return parts[:1] if kind in ("related", "signed") else parts
-
-
-def _name(part: MIMEPart) -> str:
-    name = part.get_filename() or part.get_content_type()
-    is_packed = part.get_content_type() in ("application/ms-tnef", "application/vnd.ms-tnef") or name.lower() == "winmail.dat"
-    return f"{name} (packed by Outlook, not opened)" if is_packed else name
+        plain = next((it for it in parts if it.get_content_type() == "text/plain" and _text(it).strip()), None)
+        readable = [it for it in parts if it.is_multipart() or it.get_content_type() == "text/html"][-1:]
+        pages = (inner for it in readable for inner in it.walk() if inner.get_content_type() == "text/html")
+        is_stub = plain is not None and count_words(_text(plain)) < _STUB * sum(count_words(_text(it)) for it in pages)
+        return readable if plain is None or is_stub else [plain]
+    if kind == "related":
+        root = part.get_param("start")
+        named = [it for it in parts if root and it.get("Content-ID", "").strip() == root]
+        texts = [it for it in parts if it.is_multipart() or it.get_content_maintype() == "text"]
+        return (named or texts or parts)[:1]
+    return parts[:1] if kind == "signed" else parts
 
 
 def _text(part: MIMEPart) -> str:
@@ -109,14 +165,14 @@ def _text(part: MIMEPart) -> str:
 
 
 def _content(part: MIMEPart) -> str:
-    """The part's characters; bytes of no known character set are read as UTF-8, with marks for what is none."""
+    """The part's characters; many programs name no set and write UTF-8: what is in none is marked."""
+    data = part.get_payload(decode=True)
+    content = data if isinstance(data, bytes) else b""
+    charset = part.get_content_charset("utf-8")
     try:
-        content = part.get_content()
-    except LookupError:
-        content = part.get_payload(decode=True)
-    if part.get_content_charset("us-ascii") == "us-ascii":  # many programs name none and write UTF-8
-        content = part.get_payload(decode=True)
-    return content if isinstance(content, str) else bytes(content or b"").decode("utf-8", "replace")
+        return decoded_as(content, "utf-8" if charset == "us-ascii" else charset)
+    except (LookupError, UnicodeError):
+        return content.decode("utf-8", "replace")
 
 
 def _header(message: MIMEPart, name: str) -> str:

@@ -6,8 +6,10 @@ import contextlib
 import json
 import os
 import selectors
+import shutil
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +30,7 @@ package = types.ModuleType("domain_sdk")
 package.__path__ = [sys.argv[1]]
 sys.modules["domain_sdk"] = package
 from domain_sdk.extraction.child import main
-main(int(sys.argv[2]))
+main(int(sys.argv[2]), *sys.argv[3:])
 """
 """The child, without the SDK around it, which would take longer to load than a small file to read."""
 _ENV = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "TESSDATA_PREFIX", "MESH_OCR_LANGUAGES", "VIRTUAL_ENV", "PYTHONPATH")
@@ -43,6 +45,7 @@ class Extractor:
         self._still_seconds = still_seconds
         self._process: subprocess.Popen[bytes] | None = None
         self._pending = b""
+        self._folder: str | None = None
 
     def __enter__(self) -> Extractor:
         """Itself; the process starts with the first file."""
@@ -103,20 +106,29 @@ class Extractor:
 
     def _started(self) -> subprocess.Popen[bytes]:
         if self._process is None or self._process.poll() is not None:
+            self._end()
             self._pending = b""
+            self._folder = tempfile.mkdtemp(prefix="mesh-documents-")
             self._process = subprocess.Popen(
-                [sys.executable, "-c", _PROGRAM, str(_SOURCE / "domain_sdk"), str(self._memory_bytes)],
+                [sys.executable, "-c", _PROGRAM, str(_SOURCE / "domain_sdk"), str(self._memory_bytes), self._folder],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=subprocess.DEVNULL,
-                env=_environment(),
+                env=_environment() | {"TMPDIR": self._folder},
             )
         return self._process
 
     def _end(self) -> None:
+        """The process is gone, and what it unpacked."""
         process, self._process = self._process, None
-        if process is None:
-            return
+        folder, self._folder = self._folder, None
+        if process is not None:
+            self._close(process)
+        if folder is not None:
+            shutil.rmtree(folder, ignore_errors=True)
+
+    @staticmethod
+    def _close(process: subprocess.Popen[bytes]) -> None:
         process.kill()
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:

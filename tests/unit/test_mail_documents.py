@@ -1,10 +1,17 @@
-"""Messages in all the shapes mail programs give them: every text that a reader sees is read, and what is attached is named."""
+"""Messages in all the shapes mail programs give them: every text that a reader sees is read, and what is attached."""
 
 from __future__ import annotations
 
+import base64
+import io
+import tempfile
 from pathlib import Path
 
-from domain_sdk.documents import Document, read_documents
+import pytest
+
+from domain_sdk.documents import Document, DocumentProblem, passages, read_documents
+from tests.document_files import pdf_file, picture_of, spreadsheet_file, word_file, zip_bomb
+from tests.unit.test_document_formats import needs_tesseract
 
 HEAD = b"From: Ada <a@mail.example>\nSubject: Report\nMIME-Version: 1.0\n"
 
@@ -62,3 +69,99 @@ def test_a_text_is_shown_once_and_an_empty_alternative_is_none(tmp_path: Path) -
 
 def test_characters_of_no_named_set_are_read_as_unicode(tmp_path: Path) -> None:
     assert read(tmp_path / "a.eml", "\nGrüße von Zoë".encode()).text.endswith("Grüße von Zoë")
+
+
+def attached(name: str, data: bytes, kind: bytes = b"application/octet-stream") -> bytes:
+    head = b'Content-Type: %s\nContent-Disposition: attachment; filename="%s"\nContent-Transfer-Encoding: base64\n\n'
+    return head % (kind, name.encode()) + base64.encodebytes(data)
+
+
+BODY = b"Content-Type: text/plain\n\nSee attached."
+
+
+def test_what_is_attached_is_read_and_cited_by_its_name(tmp_path: Path) -> None:
+    pdf = pdf_file(tmp_path / ".a.pdf", [[("The deposit is 4711 euros.", 12)], [("It is paid back in May.", 12)]]).read_bytes()
+    spreadsheet_file(tmp_path / ".b.xlsx")
+    word = word_file(tmp_path / ".c.docx").read_bytes()
+    parts = [attached("deal.pdf", pdf), attached("rules.docx", word), attached("note.txt", b"# Lunch is at noon.", b"text/plain")]
+    document = read(
+        tmp_path / "a.eml", multipart("mixed", BODY, *parts, attached("sum.xlsx", (tmp_path / ".b.xlsx").read_bytes()))
+    )
+    said: dict[str, str] = {}
+    for it in passages(document):
+        said[it.heading] = f"{said.get(it.heading, '')}{it.text}"
+    assert said["Report > Attachment deal.pdf, page 2"] == "It is paid back in May."
+    assert "At most 300 a day." in said["Report > Attachment rules.docx > Travel > Limits"]
+    assert said["Report > Attachment note.txt"] == "\\# Lunch is at noon."
+    assert "Laptop" in said["Report > Attachment sum.xlsx > Budget"]
+    assert document.facts["attachments"] == "deal.pdf, rules.docx, note.txt, sum.xlsx"
+    assert document.tables == 3
+    assert not document.unread
+    assert all(document.text[it.start : it.end] == it.text for it in passages(document))
+
+
+def test_attachments_that_cannot_be_read_are_named_and_counted(tmp_path: Path) -> None:
+    bomb = zip_bomb(tmp_path / ".b.docx", part="word/document.xml").read_bytes()
+    locked = pdf_file(tmp_path / ".a.pdf", [[("Secret", 12)]], password="x").read_bytes()
+    parts = [attached("bomb.docx", bomb), attached("locked.pdf", locked), attached("all.7z", b"x")]
+    document = read(tmp_path / "a.eml", multipart("mixed", BODY, *parts))
+    assert "bomb.docx (not read), locked.pdf (not read), all.7z (not read)" in document.text
+    assert document.unread == {
+        "attachments of e-mails that are encrypted, damaged or empty": 2,
+        "attachments of e-mails": 1,
+    }
+
+
+def test_a_message_attached_as_a_file_is_read_and_so_is_what_is_attached_to_it(tmp_path: Path) -> None:
+    inner = HEAD.replace(b"Report", b"Inner") + multipart("mixed", BODY, attached("deep.txt", b"Deep words."), boundary=b"YY")
+    document = read(tmp_path / "a.eml", multipart("mixed", BODY, attached("inner.eml", inner)))
+    assert "## Inner" in document.text
+    assert "## Attachment deep.txt\n\nDeep words." in document.text
+
+
+def test_pictures_in_a_page_beside_the_text_are_recognised(tmp_path: Path) -> None:
+    needs_tesseract()
+    file = io.BytesIO()
+    picture_of("The ceiling is 815 euros", (800, 200)).save(file, "PNG")
+    html = b"Content-Type: text/html\n\n<p>See attached.</p>"
+    page = multipart("related", html, attached("shot.png", file.getvalue(), b"image/png"), boundary=b"YY")
+    document = read(tmp_path / "a.eml", multipart("alternative", BODY, page))
+    assert "## Attachment shot.png\n\nPicture: The ceiling is 815 euros" in document.text
+    assert document.recognition > 60
+
+
+def test_a_plain_text_that_sends_to_the_page_gives_way_to_it(tmp_path: Path) -> None:
+    html = b"Content-Type: text/html\n\n<p>The deposit of 4711 euros is due within ten days of receipt of this message.</p>"
+    stub = b"Content-Type: text/plain\n\nThis is a page."
+    assert "4711" in read(tmp_path / "a.eml", multipart("alternative", stub, html)).text
+
+
+def test_the_root_of_what_belongs_together_is_shown_wherever_it_stands(tmp_path: Path) -> None:
+    picture = b"Content-Type: image/png\nContent-ID: <i>\n\nx"
+    root = b"Content-Type: text/html\nContent-ID: <root>\n\n<p>The root</p>"
+    named = multipart("related", picture, root).replace(b"related;", b'related; start="<root>";')
+    assert read(tmp_path / "a.eml", named).text.endswith("The root")
+    assert read(tmp_path / "b.eml", multipart("related", picture, root)).text.endswith("The root")
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        b"Content-Type: application/pkcs7-mime; smime-type=enveloped-data; name=smime.p7m\n\nMIIB\n",
+        multipart("encrypted", b"Content-Type: application/pgp-encrypted\n\nVersion: 1", b"Content-Type: x/y\n\nx"),
+        b"\n-----BEGIN PGP MESSAGE-----\nabc\n-----END PGP MESSAGE-----\n",
+    ],
+)
+def test_an_encrypted_message_is_a_problem_that_says_so(tmp_path: Path, message: bytes) -> None:
+    (tmp_path / "a.eml").write_bytes(HEAD + message)
+    problems: list[DocumentProblem] = []
+    assert not list(read_documents(tmp_path, on_problem=problems.append))
+    assert "its text is encrypted" in problems[0].reason
+
+
+def test_nothing_of_attachments_is_left_on_the_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "tmp").mkdir()
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "tmp"))
+    pdf = pdf_file(tmp_path / ".a.pdf", [[("The deposit is 4711 euros.", 12)]]).read_bytes()
+    assert "4711" in read(tmp_path / "a.eml", multipart("mixed", BODY, attached("deal.pdf", pdf))).text
+    assert not list((tmp_path / "tmp").iterdir())

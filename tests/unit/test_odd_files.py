@@ -50,7 +50,7 @@ def test_attachments_of_a_message_are_counted_as_unread(tmp_path: Path) -> None:
     (tmp_path / "a.eml").write_bytes(bytes(message))
     document = only(tmp_path)
     assert document.unread == {"attachments of e-mails": 2}
-    assert "Attachments: all.zip, winmail.dat (packed by Outlook, not opened)" in document.text
+    assert "Attachments: all.zip (not read), winmail.dat (packed by Outlook, not opened)" in document.text
 
 
 CUES = """1

@@ -1,0 +1,124 @@
+"""What is attached to a message, read as the file it is: a section of its name a page, and what of it was not read, counted.
+
+Bounded for each message, as a message may hold many files, and these files others.
+"""
+
+from __future__ import annotations
+
+import re
+import tempfile
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path, PurePosixPath
+
+from domain_sdk.extraction.encodings import characters
+from domain_sdk.extraction.extracted import Extracted, Unreadable
+from domain_sdk.extraction.file_kinds import KINDS
+from domain_sdk.extraction.pictures import Pictures
+
+__all__ = ["Attachments"]
+
+_MOST = 100
+_MOST_BYTES = 256 << 20
+_TEXTS = frozenset({".txt", ".text", ".md", ".markdown"})
+_MARKDOWN = frozenset({".md", ".markdown"})
+_NOT_TOLD = frozenset({".vtt", ".srt", ".json", ".eml"})
+"""Transcripts without their recording; messages are read as parts of theirs."""
+_BY_TYPE = {media_type: suffix for suffix, media_type in reversed(tuple(KINDS.items())) if suffix not in _NOT_TOLD}
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_HEADING = re.compile(r"^( {0,3})(#{1,6})(?=[ \t])")
+_DEEPER = 2
+"""Headings of an attachment are below its name, which is below the message's subject."""
+_OTHERS = "attachments of e-mails"
+_BROKEN = "attachments of e-mails that are encrypted, damaged or empty"
+_TOO_MANY = f"attachments of e-mails beyond {_MOST} files or {_MOST_BYTES >> 20} MiB"
+
+
+class Attachments:
+    """Those of one message. `read_file` reads a file of another kind than text and pictures. May raise Unreadable."""
+
+    def __init__(self, read_file: Callable[[Path], Extracted], on_picture: Callable[[], None] = lambda: None) -> None:
+        self._read_file = read_file
+        self._pictures = Pictures(on_picture)
+        self._count = self._bytes = 0
+        self._unread: Counter[str] = Counter()
+        self.hidden: Counter[str] = Counter()
+        """What authors of attachments hid, in words, and how many."""
+        self.tables = 0
+        self._recognition: list[float] = []
+
+    @property
+    def unread(self) -> dict[str, int]:
+        """What was not read, in words of the plural, and how many."""
+        return dict(self._unread + Counter(self._pictures.unread))
+
+    @property
+    def recognition(self) -> float:
+        """The least confidence of what was recognised, 0 to 100; -1 for none."""
+        return min((it for it in (*self._recognition, self._pictures.confidence) if it >= 0), default=-1)
+
+    def leave(self, words: str = _OTHERS) -> None:
+        """One more is not read."""
+        self._unread[words] += 1
+
+    def sections(self, name: str, media_type: str, data: bytes) -> list[str] | None:
+        """The file as Markdown under its name, nothing for a picture without words; None if it is not read, which is counted."""
+        suffix = PurePosixPath(name).suffix.lower()
+        kind = suffix if suffix in KINDS or suffix in _TEXTS else _BY_TYPE.get(media_type, "")
+        if kind in _NOT_TOLD or (not kind and media_type != "text/plain"):
+            self.leave()
+            return None
+        self._count, self._bytes = self._count + 1, self._bytes + len(data)
+        if self._count > _MOST or self._bytes > _MOST_BYTES:
+            self.leave(_TOO_MANY)
+            return None
+        if KINDS.get(kind, "").startswith("image/") and kind not in (".tif", ".tiff"):
+            text = self._pictures.text_in(data)
+            return [f"## Attachment {name}", _below(text)] if text else []
+        try:
+            found = _text(data, kind) if kind in _TEXTS or not kind else self._read(data, kind)
+        except Unreadable:
+            self.leave(_BROKEN)
+            return None
+        return self._told(name, found)
+
+    def _read(self, data: bytes, suffix: str) -> Extracted:
+        with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+            path = Path(folder) / f"attached{suffix}"
+            path.write_bytes(data)
+            return self._read_file(path)
+
+    def _told(self, name: str, found: Extracted) -> list[str] | None:
+        if not found.text.strip():
+            self.leave(_BROKEN)
+            return None
+        self._unread.update(found.unread)
+        self._unread["pages of attachments that gave no text"] += len(found.empty_pages)
+        self._unread += Counter()
+        self.hidden.update(found.hidden)
+        self.tables += found.tables
+        self._recognition += [found.recognition, *(page.confidence for page in found.pages)]
+        if len(found.pages) < 2:
+            return [f"## Attachment {name}", _below(found.text)]
+        ends = [*(page.start for page in found.pages[1:]), len(found.text)]
+        pages = [(page.number, found.text[page.start : end].strip()) for page, end in zip(found.pages, ends, strict=True)]
+        return [part for number, text in pages if text for part in (f"## Attachment {name}, page {number}", _below(text))]
+
+
+def _text(data: bytes, suffix: str) -> Extracted:
+    text = characters(data).replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    return Extracted(
+        text.strip() if suffix in _MARKDOWN else re.sub(r"^( {0,3})(#{1,6}\s|```|~~~)", r"\1\\\2", text.strip(), flags=re.M)
+    )
+
+
+def _below(markdown: str) -> str:
+    """The Markdown with its headings so much deeper."""
+    fence = ""
+    lines: list[str] = []
+    for line in markdown.split("\n"):
+        found = _FENCE.match(line)
+        if found and (not fence or found.group(1).startswith(fence)):
+            fence = "" if fence else found.group(1)
+        lines.append(line if fence else _HEADING.sub(lambda it: f"{it[1]}{'#' * min(6, len(it[2]) + _DEEPER)}", line))
+    return "\n".join(lines)

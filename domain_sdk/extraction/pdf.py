@@ -9,8 +9,10 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from types import TracebackType
 from typing import Any
 
 from domain_sdk.extraction.extracted import Extracted, Page, Unreadable
@@ -19,7 +21,7 @@ from domain_sdk.extraction.pdf_characters import read_characters
 from domain_sdk.extraction.pdf_comments import has_only_links, read_comments
 from domain_sdk.extraction.pdf_drawn import Drawn, read_drawn
 from domain_sdk.extraction.pdf_layout import Line, page_markdown, split_lines
-from domain_sdk.extraction.pdf_pictures import covered, picture_of, shows_something, words_of_pictures
+from domain_sdk.extraction.pdf_pictures import picture_of, places_of_pictures, words_of_pictures
 from domain_sdk.extraction.pdf_places import placed, upright, with_line_ends
 from domain_sdk.extraction.pdf_rules import parted, read_rules
 from domain_sdk.extraction.pictures import Pictures
@@ -36,6 +38,14 @@ _PAGE_NUMBER = re.compile(
     r"\W*(?:page|seite|p\.)?\W*(?!(?:19|20)\d\d\b)\d{1,4}(?:\W*(?:of|/|von|de)\W*\d{1,4})?\W*", re.IGNORECASE
 )
 _EDGE_LINES = 2
+
+
+@dataclass(frozen=True, slots=True)
+class _Sheet:
+    """What is read of a page, which lasts when it is closed."""
+
+    lines: list[Line]
+    drawn: Drawn
 
 
 def read_pdf(path: Path, on_page: Callable[[int, int], None]) -> Extracted:
@@ -71,17 +81,13 @@ def _read(document: Any, on_page: Callable[[int, int], None]) -> Extracted:  # n
     empty: list[int] = []
     length = 0
     for number in range(1, count + 1):
-        page = _shown_page(document, number - 1, comments)
-        try:
-            drawn = read_drawn(page)
-            lines = looked_at.pop(number - 1, None) or _lines(page, drawn)
-            text, found, recognition = _page_text(page, lines, body_size, edges if number > 1 else None)
-            if not text and shows_something(page):
+        with _Opened(document, number - 1, comments) as opened:
+            sheet = looked_at.pop(number - 1, None) or _sheet(opened.page)
+            text, found, recognition = _page_text(opened, sheet, body_size, edges if number > 1 else None)
+            if not text and sheet.drawn.is_something:
                 empty.append(number)
-            elif recognition is None:
-                text = "\n\n".join(filter(None, (text, *words_of_pictures(page, drawn.pictures, pictures))))
-        finally:
-            page.close()
+            elif recognition is None and (places := places_of_pictures(sheet.drawn)):
+                text = "\n\n".join(filter(None, (text, *words_of_pictures(opened.page, places, pictures))))
         text = "\n\n".join(filter(None, (text, *comments.get(number - 1, ()))))
         if parts and text:
             parts.append("\n\n")
@@ -99,21 +105,43 @@ def _read(document: Any, on_page: Callable[[int, int], None]) -> Extracted:  # n
 
 
 def _page_text(
-    page: Any,  # noqa: ANN401
-    lines: list[Line],
+    opened: _Opened,
+    sheet: _Sheet,
     body_size: float,
     edges: frozenset[str] | None,
 ) -> tuple[str, int, Recognition | None]:
     """The page's text, its tables, and what was recognised in its picture. Without `edges` all of its lines count."""
-    inner = lines if edges is None else _without_edges(lines, edges) or lines
+    inner = sheet.lines if edges is None else _without_edges(sheet.lines, edges) or sheet.lines
     text, tables = page_markdown(inner, body_size=body_size)
-    is_stamped = _FEWEST_CHARACTERS <= len(text) < _SPARSE_CHARACTERS and covered(page) >= _COVERED
-    if not is_stamped and (len(text) >= _FEWEST_CHARACTERS or not shows_something(page)):
+    is_stamped = _FEWEST_CHARACTERS <= len(text) < _SPARSE_CHARACTERS and sheet.drawn.share >= _COVERED
+    if not is_stamped and (len(text) >= _FEWEST_CHARACTERS or not sheet.drawn.is_something):
         return text, tables, None
-    recognition = recognise(picture_of(page))
+    recognition = recognise(picture_of(opened.page))
     if recognition is None or len(recognition.text) <= len(text):
         return text, tables, None
     return recognition.text, 0, recognition
+
+
+class _Opened:
+    """A page that is opened when something is asked of it, and closed at the end; use it as a context manager."""
+
+    def __init__(self, document: Any, index: int, comments: dict[int, list[str]]) -> None:  # noqa: ANN401
+        self._open: Callable[[], Any] = lambda: _shown_page(document, index, comments)
+        self._page: Any = None
+
+    def __enter__(self) -> _Opened:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if self._page is not None:
+            self._page.close()
+
+    @property
+    def page(self) -> Any:  # noqa: ANN401
+        """The page as it is printed."""
+        if self._page is None:
+            self._page = self._open()
+        return self._page
 
 
 def _shown_page(document: Any, index: int, comments: dict[int, list[str]]) -> Any:  # noqa: ANN401
@@ -132,8 +160,9 @@ def _shown_page(document: Any, index: int, comments: dict[int, list[str]]) -> An
     return page
 
 
-def _lines(page: Any, drawn: Drawn) -> list[Line]:  # noqa: ANN401
-    left, bottom, right, top = page.get_mediabox()
+def _sheet(page: Any) -> _Sheet:  # noqa: ANN401
+    drawn, paths = read_drawn(page)
+    left, bottom, right, top = drawn.paper
     size = (right - left, top - bottom)
     degrees = page.get_rotation()
     chars = read_characters(page)
@@ -142,25 +171,23 @@ def _lines(page: Any, drawn: Drawn) -> list[Line]:  # noqa: ANN401
     if needed != degrees:  # PDFium orders lines by how the page is held
         page.set_rotation(needed)
         shown = placed(read_characters(page), size, needed)
-    return split_lines(parted(with_line_ends(shown), read_rules(drawn.paths, needed), size, needed))
+    return _Sheet(split_lines(parted(with_line_ends(shown), read_rules(paths, needed), size, needed)), drawn)
 
 
 def _looks(
     document: Any,  # noqa: ANN401
     count: int,
     comments: dict[int, list[str]],
-) -> tuple[float, frozenset[str], dict[int, list[Line]]]:
-    """The height of running text, the lines at the edges of pages that come again and again, the lines of the sampled pages."""
+) -> tuple[float, frozenset[str], dict[int, _Sheet]]:
+    """The height of running text, the lines at the edges of pages that come again and again, the sampled pages."""
     sizes: Counter[float] = Counter()
     edges: Counter[str] = Counter()
-    looked_at: dict[int, list[Line]] = {}
+    looked_at: dict[int, _Sheet] = {}
     sampled = sorted({round(index * (count - 1) / max(1, _SAMPLE_PAGES - 1)) for index in range(min(count, _SAMPLE_PAGES))})
     for index in sampled:
-        page = _shown_page(document, index, comments)
-        try:
-            lines = looked_at[index] = _lines(page, read_drawn(page))
-        finally:
-            page.close()
+        with _Opened(document, index, comments) as opened:
+            looked_at[index] = _sheet(opened.page)
+        lines = looked_at[index].lines
         for line in lines:
             sizes[round(line.size, 1)] += len(line.text)
         edges.update({_signature(line) for line in (*lines[:_EDGE_LINES], *lines[-_EDGE_LINES:])})

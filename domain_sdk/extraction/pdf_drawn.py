@@ -1,66 +1,93 @@
 """What is drawn on a PDF page beside its text, found in one walk over all that it shows.
 
-A report may show each of its letters as an object of its own, thousands a page: texts are passed over before anything is built of
-them.
+A report may show each of its letters as an object of its own, thousands a page: nothing is built of those. Loaded in the child
+process only.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+import ctypes
+from collections.abc import Sequence
+from dataclasses import dataclass
+from itertools import repeat
 from typing import Any
 
-__all__ = ["Drawn", "read_drawn"]
+from domain_sdk.extraction.pdf_calls import Box, address_of, area, asked, bounds_of, matrix_of, on_paper
+
+__all__ = ["Drawn", "DrawnPath", "read_drawn"]
 
 _MOST_PATHS, _MOST_PICTURES = 4000, 20_000
 
 
 @dataclass(frozen=True, slots=True)
+class DrawnPath:
+    """A path by its address, where it lies, and the form that it lies in; `bounds` are within the form. Gone with its page."""
+
+    address: int
+    bounds: Box
+    form: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class Drawn:
-    """The pictures and paths of a page and of the forms on it, in order; the first ones if there are very many.
+    """What is known of a page's pictures and drawings, those within forms after their form, when the page is closed, too."""
 
-    They live as long as their page is open.
-    """
+    paper: Box
+    """The page itself."""
+    pictures: tuple[Box, ...] = ()
+    """Where they lie on the page; the first ones if there are very many."""
+    is_something: bool = False
+    """True if there is a picture or a drawing."""
 
-    pictures: list[Any] = field(default_factory=list)
-    paths: list[Any] = field(default_factory=list)
+    @property
+    def share(self) -> float:
+        """Which part of the page the largest picture covers."""
+        return max(map(area, self.pictures), default=0.0) / max(1.0, area(self.paper))
 
 
-def read_drawn(page: Any) -> Drawn:  # noqa: ANN401  (pypdfium2 ships no types)
-    """What is drawn on the page, which stays open."""
+def read_drawn(page: Any) -> tuple[Drawn, list[DrawnPath]]:  # noqa: ANN401  (pypdfium2 ships no types)
+    """What is drawn on the page, and its paths while it is open; the first ones if there are very many."""
     import pypdfium2.raw as pdfium
 
-    drawn = Drawn()
-    for it in _objects(page):
-        if it.type == pdfium.FPDF_PAGEOBJ_IMAGE and len(drawn.pictures) < _MOST_PICTURES:
-            drawn.pictures.append(it)
-        elif it.type == pdfium.FPDF_PAGEOBJ_PATH and len(drawn.paths) < _MOST_PATHS:
-            drawn.paths.append(it)
-    return drawn
+    found = _objects("FPDFPage", address_of(page))
+    pictures: list[Box] = []
+    paths: list[DrawnPath] = []
+    for form, kinds in _by_form(found):
+        inside = [address for address, kind in kinds if kind == pdfium.FPDF_PAGEOBJ_IMAGE][: _MOST_PICTURES - len(pictures)]
+        boxes = bounds_of(inside)
+        pictures += [_placed(box, form) for box in boxes] if form else boxes
+        lines = [address for address, kind in kinds if kind == pdfium.FPDF_PAGEOBJ_PATH][: _MOST_PATHS - len(paths)]
+        paths += [DrawnPath(address, bounds, form) for address, bounds in zip(lines, bounds_of(lines), strict=True)]
+    return Drawn(page.get_mediabox(), tuple(pictures), bool(found)), paths
 
 
-def _objects(page: Any) -> Iterator[Any]:  # noqa: ANN401
-    """All but texts and shadings, those within forms after their form."""
-    import pypdfium2 as pypdfium
+def _objects(of: str, parent: int) -> list[tuple[int, int]]:
+    """Address and kind of each object on a page or within a form that is no text."""
     import pypdfium2.raw as pdfium
 
-    get_object, get_type, raw_page = pdfium.FPDFPage_GetObject, pdfium.FPDFPageObj_GetType, page.raw
-    wanted = {pdfium.FPDF_PAGEOBJ_IMAGE, pdfium.FPDF_PAGEOBJ_PATH, pdfium.FPDF_PAGEOBJ_FORM}
-    for number in range(pdfium.FPDFPage_CountObjects(raw_page)):
-        raw = get_object(raw_page, number)
-        if get_type(raw) not in wanted:
-            continue
-        it = pypdfium.PdfObject(raw, page=page)
-        yield it
-        if it.type == pdfium.FPDF_PAGEOBJ_FORM:
-            yield from _within(it, page, wanted)
+    count = asked(f"{of}_CountObjects", ctypes.c_int, ctypes.c_void_p)(parent)
+    get = asked(f"{of}_GetObject", ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int if of == "FPDFPage" else ctypes.c_ulong)
+    addresses = [*map(get, repeat(parent), range(max(0, count)))]
+    kinds = map(asked("FPDFPageObj_GetType", ctypes.c_int, ctypes.c_void_p), addresses)
+    return [it for it in zip(addresses, kinds, strict=True) if it[1] != pdfium.FPDF_PAGEOBJ_TEXT]
 
 
-def _within(form: Any, page: Any, wanted: set[int]) -> Iterator[Any]:  # noqa: ANN401
-    import pypdfium2 as pypdfium
+def _by_form(found: Sequence[tuple[int, int]]) -> list[tuple[int, Sequence[tuple[int, int]]]]:
+    """The objects in order, in groups: of the page itself (form 0), and of each form on it."""
     import pypdfium2.raw as pdfium
 
-    for number in range(pdfium.FPDFFormObj_CountObjects(form.raw)):
-        raw = pdfium.FPDFFormObj_GetObject(form.raw, number)
-        if pdfium.FPDFPageObj_GetType(raw) in wanted:
-            yield pypdfium.PdfObject(raw, page=page, container=form, level=1)
+    groups: list[tuple[int, Sequence[tuple[int, int]]]] = []
+    begin = 0
+    for place, (address, kind) in enumerate(found):
+        if kind == pdfium.FPDF_PAGEOBJ_FORM:
+            groups += [(0, found[begin:place]), (address, _objects("FPDFFormObj", address))]
+            begin = place + 1
+    return [*groups, (0, found[begin:])]
+
+
+def _placed(box: Box, form: int) -> Box:
+    """Where it lies on the page: within a form its places count from the form's."""
+    left, bottom, right, top = box
+    matrix = matrix_of(form)
+    corners = [on_paper(matrix, (x, y)) for x in (left, right) for y in (bottom, top)]
+    return min(x for x, _ in corners), min(y for _, y in corners), max(x for x, _ in corners), max(y for _, y in corners)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import ctypes
+from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice
-from typing import Any
+from itertools import islice, repeat
 
+from domain_sdk.extraction.pdf_calls import Box, asked, matrix_of, on_paper
+from domain_sdk.extraction.pdf_drawn import DrawnPath
 from domain_sdk.extraction.pdf_places import PaperChar, PlacedChar, placed
 
 __all__ = ["RULE", "parted", "read_rules"]
@@ -23,12 +25,12 @@ _MOST_SEGMENTS = 20_000
 _Point = tuple[float, float]
 
 
-def read_rules(paths: Sequence[Any], degrees: int) -> list[PaperChar]:
+def read_rules(paths: Sequence[DrawnPath], degrees: int) -> list[PaperChar]:
     """The straight lines among a page's paths, as boxes without width or height, in the form of characters.
 
     Paths that are too low for a vertical rule, with the page held turned by so many `degrees`, are left out.
     """
-    tall = (path for path in paths if path.container is not None or _height(path, degrees) >= _SHORTEST)
+    tall = (path for path in paths if path.form or _height(path, degrees) >= _SHORTEST)
     return [(RULE, left, bottom, right, top, False) for left, bottom, right, top in islice(_lines(tall), _MOST_SEGMENTS)]
 
 
@@ -56,26 +58,27 @@ def parted(chars: Sequence[PlacedChar], rules: Sequence[PaperChar], size: tuple[
     return [*parted_chars, *between]
 
 
-def _height(path: Any, degrees: int) -> float:  # noqa: ANN401  (pypdfium2 ships no types)
-    left, bottom, right, top = path.get_bounds()
-    height: float = right - left if degrees % 180 else top - bottom
-    return height
+def _height(path: DrawnPath, degrees: int) -> float:
+    left, bottom, right, top = path.bounds
+    return right - left if degrees % 180 else top - bottom
 
 
-def _lines(paths: Iterable[Any]) -> Iterator[tuple[float, float, float, float]]:
-    import pypdfium2.raw as pdfium
-
-    fill, stroke = ctypes.c_int(), ctypes.c_int()
+def _lines(paths: Iterable[DrawnPath]) -> Iterator[Box]:
+    mode = array("i", (0, 0))  # how it is filled, whether its outline is drawn
+    fill, _ = mode.buffer_info()
+    mode_of = asked("FPDFPath_GetDrawMode", ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
     for path in paths:
-        pdfium.FPDFPath_GetDrawMode(path.raw, ctypes.byref(fill), ctypes.byref(stroke))
-        left, bottom, right, top = path.get_bounds()
-        is_thin = min(right - left, top - bottom) <= _THICKEST
-        if not (stroke.value or (fill.value and is_thin)) or max(right - left, top - bottom) < _SHORTEST:
+        left, bottom, right, top = path.bounds
+        width, height = right - left, top - bottom
+        if max(width, height) < _SHORTEST:
             continue
-        matrices = [path.get_matrix(), *([path.container.get_matrix()] if path.container is not None else [])]
-        for one, other in _segments(path):
+        mode_of(path.address, fill, fill + mode.itemsize)
+        if not (mode[1] or (mode[0] and min(width, height) <= _THICKEST)):
+            continue
+        matrices = [matrix_of(it) for it in (path.address, path.form) if it]
+        for one, other in _segments(path.address):
             for matrix in matrices:
-                one, other = matrix.on_point(*one), matrix.on_point(*other)
+                one, other = on_paper(matrix, one), on_paper(matrix, other)
             if _is_straight(one, other):
                 yield min(one[0], other[0]), min(one[1], other[1]), max(one[0], other[0]), max(one[1], other[1])
 
@@ -85,22 +88,27 @@ def _is_straight(one: _Point, other: _Point) -> bool:
     return min(across, up) < 0.5 and max(across, up) >= _SHORTEST
 
 
-def _segments(path: Any) -> Iterator[tuple[_Point, _Point]]:  # noqa: ANN401
-    """The straight pieces of a path, that which closes it included."""
+def _segments(path: int) -> Iterator[tuple[_Point, _Point]]:
+    """The straight pieces of the path at this address, that which closes it included."""
     import pypdfium2.raw as pdfium
 
-    x, y = ctypes.c_float(), ctypes.c_float()
+    place = array("f", (0.0, 0.0))
+    x, _ = place.buffer_info()
+    count = asked("FPDFPath_CountSegments", ctypes.c_int, ctypes.c_void_p)(path)
+    segment_of = asked("FPDFPath_GetPathSegment", ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
+    point_of = asked("FPDFPathSegment_GetPoint", ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+    kind_of = asked("FPDFPathSegment_GetType", ctypes.c_int, ctypes.c_void_p)
+    closes = asked("FPDFPathSegment_GetClose", ctypes.c_int, ctypes.c_void_p)
     start = before = (0.0, 0.0)
-    for number in range(min(pdfium.FPDFPath_CountSegments(path.raw), _MOST_SEGMENTS)):
-        segment = pdfium.FPDFPath_GetPathSegment(path.raw, number)
-        pdfium.FPDFPathSegment_GetPoint(segment, ctypes.byref(x), ctypes.byref(y))
-        point = (x.value, y.value)
-        kind = pdfium.FPDFPathSegment_GetType(segment)
+    for segment in map(segment_of, repeat(path), range(min(count, _MOST_SEGMENTS))):
+        point_of(segment, x, x + place.itemsize)
+        point = (place[0], place[1])
+        kind = kind_of(segment)
         if kind == pdfium.FPDF_SEGMENT_MOVETO:
             start = point
         elif kind == pdfium.FPDF_SEGMENT_LINETO:
             yield before, point
         before = point
-        if pdfium.FPDFPathSegment_GetClose(segment):
+        if closes(segment):
             yield point, start
             before = start

@@ -6,6 +6,7 @@ import io
 from collections.abc import Sequence
 from pathlib import Path
 
+import pypdfium2
 import pytest
 from fpdf import FPDF
 
@@ -118,6 +119,31 @@ def test_a_scan_with_a_stamp_on_it_is_recognised_as_well(tmp_path: Path) -> None
     assert "ROOF LEAKS" in document.text
     assert "000120" in document.text
     assert document.recognition > 60
+
+
+def test_a_scan_that_lies_in_a_form_is_as_large_as_the_form_is_drawn(tmp_path: Path) -> None:
+    needs_tesseract()
+    picture = io.BytesIO()
+    picture_of("THE ROOF LEAKS\nbehind the chimney", (1240, 1600)).save(picture, "PNG")
+    scan = FPDF(unit="pt", format=(124, 160))
+    scan.add_page()
+    scan.image(picture, 0, 0, 124, 160)
+    stamped = FPDF(unit="pt", format=(450, 600))
+    stamped.set_auto_page_break(False)
+    stamped.add_page()
+    stamped.set_font("Helvetica", size=9)
+    stamped.text(30, 595, "Confidential, copy 000120 of the archive")
+    whole = pypdfium2.PdfDocument(bytes(stamped.output()))
+    form = pypdfium2.PdfDocument(bytes(scan.output())).page_as_xobject(0, whole).as_pageobject()
+    form.set_matrix(pypdfium2.PdfMatrix().scale(3.6, 3.6).translate(0, 22))
+    page = whole[0]
+    page.insert_obj(form)
+    page.gen_content()
+    whole.save(tmp_path / "a.pdf")
+    (document,) = read_documents(tmp_path / "a.pdf")
+    assert "ROOF LEAKS" in document.text
+    assert "Picture:" not in document.text
+    assert document.pages[0].confidence > 60
 
 
 @pytest.mark.parametrize("name", ["turned.png", "camera.jpg", "a.webp", "a.gif", "a.bmp", "clear.png"])

@@ -88,15 +88,14 @@ def _read(picture: Any) -> Recognition | None:  # noqa: ANN401
 
 @cache
 def _pytesseract() -> Any:  # noqa: ANN401
-    """The module, loaded without pandas: where that is installed it takes a second, for an output that is not asked for here."""
-    is_loaded = "pandas" in sys.modules
-    if not is_loaded:
-        sys.modules["pandas"] = None  # type: ignore[assignment]  # what the import system takes for "not there"
+    """The module, loaded without numpy and pandas: where those are installed they take long, for what is not asked for here."""
+    absent = [name for name in ("numpy", "pandas") if name not in sys.modules]
+    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None is what the import system takes for "not there"
     try:
         return importlib.import_module("pytesseract")
     finally:
-        if not is_loaded:
-            del sys.modules["pandas"]
+        for name in absent:
+            del sys.modules[name]
 
 
 def _words(pytesseract: Any, picture: Any) -> dict[str, list[Any]]:  # noqa: ANN401

@@ -13,6 +13,7 @@ from dataclasses import replace
 from domainmesh.v1 import answer_pb2
 from governance_server.asking.answering import Begun, Part, Timing
 from governance_server.asking.evidence import Asking, Evidence, Readers
+from governance_server.asking.retold import Retold, retold
 from governance_server.asking.scope import Looked, Scope, look
 from governance_server.rules.errors import GovernanceError, Overloaded, Unavailable
 from mesh_core.answers.answer import Answer, Recommendation, Sentence, Span
@@ -51,9 +52,11 @@ def answer_again(readers: Readers, asking: Asking, kept: answer_pb2.Answer) -> I
     yield timing.stage("computing")
     yield Begun("verifying")
     cited = Cited(evidence.sources)
+    beside = retold(readers.backend, asking.caller, kept)
     caveats = []
     for sentence in kept.caveats:
-        if (told := _sentence(evidence, sentence, numbers)) is not None:
+        is_told = bool(sentence.sources) or (beside.may_read_tables and beside.tells(sentence.text))
+        if is_told and (told := _sentence(evidence, sentence, numbers)) is not None:
             fresh, shown = cited.caveat(told)
             yield from fresh
             caveats.append(shown)
@@ -68,17 +71,18 @@ def answer_again(readers: Readers, asking: Asking, kept: answer_pb2.Answer) -> I
     yield timing.stage("verifying")
     closest = cited.beside([_looked_at(evidence, it, numbers[it.number]) for it in kept.closest if it.number in numbers])
     evidence.check()
-    recommendation = _recommendation(kept, numbers)
+    recommendation = _recommendation(kept, numbers, beside)
+    notices = tuple(filter(beside.tells, kept.notices))
     if recommendation is not None:
         fresh, recommendation = cited.recommended(recommendation)
         yield from fresh
     is_less = (len(cited.sentences), len(caveats), len(closest)) != (len(kept.sentences), len(kept.caveats), len(kept.closest))
-    is_less = is_less or (recommendation is None and kept.HasField("recommendation"))
-    notices = tuple(kept.notices) + ((GONE,) if is_less else ())
+    is_less = is_less or (recommendation is None and kept.HasField("recommendation")) or len(notices) != len(kept.notices)
+    is_less = is_less or (recommendation is not None and len(recommendation.missing) != len(kept.recommendation.missing))
     yield Answer(
         id=kept.id, question=kept.question, purpose=kept.purpose, sentences=tuple(cited.sentences), citations=cited.citations,
         figures=cited.figures, ports=tuple(evidence.used[key] for key in sorted(evidence.used)), revision=kept.revision,
-        writer=kept.writer, notices=notices, stages=timing.stages(), recommendation=recommendation,
+        writer=kept.writer, notices=notices + ((GONE,) if is_less else ()), stages=timing.stages(), recommendation=recommendation,
         caveats=tuple(caveats), closest=closest,
     )  # fmt: skip
 
@@ -125,17 +129,17 @@ def _figure(evidence: Evidence, figure: answer_pb2.AnswerFigure) -> int:
     return found.number if found.digest == figure.digest else 0
 
 
-def _recommendation(kept: answer_pb2.Answer, numbers: Mapping[int, int]) -> Recommendation | None:
-    """The recommendation in today's numbers; None if there was none, or a source of it is gone: it would be another one."""
+def _recommendation(kept: answer_pb2.Answer, numbers: Mapping[int, int], beside: Retold) -> Recommendation | None:
+    """The recommendation in today's numbers; None if there was none, or a source or table of it is gone: it would be another."""
     recommendation = recommendation_from_wire(kept.recommendation)
     needed = {number for it in recommendation.findings for number in (it.source, *it.figures)}
-    if not recommendation.findings or not needed <= numbers.keys():
+    if not recommendation.findings or not needed <= numbers.keys() or not beside.may_read_tables:
         return None
     findings = [
         replace(it, source=numbers[it.source], figures=tuple(numbers[number] for number in it.figures))
         for it in recommendation.findings
     ]
-    return Recommendation(tuple(findings), recommendation.missing)
+    return Recommendation(tuple(findings), tuple(filter(beside.tells, recommendation.missing)))
 
 
 def _looked_at(evidence: Evidence, kept: answer_pb2.AnswerCitation, number: int) -> Sentence:

@@ -142,15 +142,16 @@ def _candidates(
 def look(backend: Backend, caller: Caller, port: str, purpose: str) -> Looked | None:
     """The port as it is served now, for the purpose or else for none; None if the caller may not read it, or there is none.
 
-    None, too, if the product's contract does not let answers use it for the purpose (`personalisation`).
+    None, too, if the product's contract does not let answers use it for what it is read for (`personalisation`): a purpose that
+    the caller holds for something else permits nothing here.
     """
     product, found = backend.policy.product_of(port), backend.policy.find_port(port)
-    if product is None or not _is_for(backend, product, purpose):
+    if product is None or found is None:
         return None
     for stated in dict.fromkeys((purpose, "")):
         with suppress(AccessDenied):
             plan = backend.policy.plan(caller, port, stated)
-            return Looked(found, stated, product.version, plan) if product and found else None
+            return Looked(found, stated, product.version, plan) if _is_for(backend, product, stated) else None
     return None
 
 

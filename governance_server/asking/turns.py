@@ -81,7 +81,11 @@ def collect(readers: Readers, collector: Asking, product: str) -> Iterator[pb.Tu
             _LOG.info("turn not collected answer=%s reason=%s", turn.answer_id, type(error).__name__)
             yield None
             continue
-        yield _turn(turn, answer) if list(seen.sentences) == list(answer.sentences) else None
+        if _told(seen) != _told(answer):
+            yield None
+            continue
+        answer.notices[:] = [it for it in answer.notices if it in seen.notices]
+        yield _turn(turn, answer)
 
 
 def _again(readers: Readers, asking: Asking, kept: answer_pb2.Answer) -> answer_pb2.Answer:
@@ -94,6 +98,17 @@ def _again(readers: Readers, asking: Asking, kept: answer_pb2.Answer) -> answer_
             sent.create_time.CopyFrom(kept.create_time)
             return sent
     raise AssertionError("an answer given again ends with the answer")
+
+
+def _told(answer: answer_pb2.Answer) -> answer_pb2.Answer:
+    """What the answer tells of what it rests on: without how it was made and which rights were used for it."""
+    told = answer_pb2.Answer()
+    told.CopyFrom(answer)
+    for name in ("ports", "stages", "notices"):
+        told.ClearField(name)
+    for figure in told.figures:
+        figure.ClearField("ports")
+    return told
 
 
 def _turn(kept: KeptTurn, answer: answer_pb2.Answer) -> pb.Turn:

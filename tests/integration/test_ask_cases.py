@@ -123,6 +123,41 @@ def test_a_caveat_is_not_given_again_to_who_may_not_read_its_row_any_more(server
         assert (again.caveats, "already" in str(again)) == ((), False)
 
 
+def test_what_was_told_of_tables_is_not_told_again_to_who_may_not_know_of_them_any_more(server: RunningServer, pia: Mesh) -> None:
+    with server.user("user:ned") as ned:
+        rules, log, people = (pia.grant("user:ned", it).id for it in ("post.rules", "post.log", "post.people"))
+        unclear = ned.ask("How many parcels have the colour blue?", extractive=True)
+        unfound = ned.ask("May parcel P-0999 be returned?", extractive=True)
+        empty = ned.ask("May parcel P-0001 be returned?", extractive=True)
+        assert any("post.log.parcels" in it for it in unclear.notices)
+        assert unfound.caveats
+        for answer in (unclear, unfound, empty):
+            again = ned.ask(as_of=answer.id)
+            assert (again.notices, again.caveats) == (answer.notices, answer.caveats)
+        pia.revoke(people)
+        pia.revoke(log)
+        for answer in (unclear, unfound, empty):
+            again = ned.ask(as_of=answer.id)
+            assert "post.log" not in str(again)
+            assert (again.caveats, again.recommendation) == ((), None)
+            assert any("are not shown" in it for it in again.notices)
+        pia.revoke(rules)
+
+
+def test_missing_tables_are_not_named_again_to_who_may_not_know_of_them_any_more(server: RunningServer, pia: Mesh) -> None:
+    with server.user("user:ole") as ole:
+        for name in ("post.rules", "post.log"):
+            pia.grant("user:ole", name)
+        known = pia.grant("user:ole", "post.people", actions=["discover"])
+        answer = ole.ask("May parcel P-0001 of sender S-001 be returned?", extractive=True)
+        assert "post.people" in str(missing(answer))
+        assert missing(ole.ask(as_of=answer.id)) == missing(answer)
+        pia.revoke(known.id)
+        again = ole.ask(as_of=answer.id)
+        assert "post.people" not in str(again)
+        assert again.sentences == answer.sentences
+
+
 def missing(answer: Any) -> tuple[str, ...]:
     recommendation = answer.recommendation
     assert recommendation is not None

@@ -25,7 +25,7 @@ from domain_sdk import (
 from domain_sdk._conversation_rows import preference_pairs
 from domain_sdk.cli.app import build
 from domain_sdk.conversations import conversation_contract
-from tests.integration.ask_mesh import HANDBOOK, AskMesh, pages_contract
+from tests.integration.ask_mesh import HANDBOOK, AskMesh, pages_contract, publish_pages
 from tests.integration.mesh_setup import token_of
 
 QUESTION = "How long may a customer return an order?"
@@ -131,6 +131,25 @@ def test_passages_that_were_only_shown_as_the_closest_are_no_part_of_a_turn(desk
     assert (answer.is_found, [it.port for it in answer.closest[:1]]) == (False, ["policy.notes.pages"])
     (turn,) = desk.talks.waiting()  # its collector may not read the notes
     assert (turn.answer.id, turn.answer.closest, turn.answer.notices) == (answer.id, (), ())
+
+
+def test_a_recommendation_waits_for_who_may_read_its_rules(desk: Desk, tmp_path: Path) -> None:
+    (tmp_path / "back.md").write_text("# Returns\n\nOrders may be returned within 2 days of the date they were ordered on.\n")
+    domain, paula = desk.product.partition(".")[0], desk.mesh.paula
+    rules = f"policy.rules_{domain}"
+    publish_pages(paula, rules, tmp_path)
+    paula.grant(desk.member, rules)
+    for principal in (desk.owner, desk.member):
+        desk.mesh.sam.grant(principal, "sales.orders")
+    case = desk.max.ask(
+        "May order id O-4711 be returned?", extractive=True, collections=[f"{rules}.pages"], record_in=desk.product
+    )  # fmt: skip
+    assert case.recommendation is not None
+    assert not any(it.port == f"{rules}.pages" for it in case.citations if it.number in case.sentences[0].sources)
+    assert desk.talks.waiting() == []  # the owner may read the order, and no rule
+    paula.grant(desk.owner, rules)
+    (turn,) = desk.talks.waiting()
+    assert turn.answer.recommendation == case.recommendation
 
 
 def test_names_that_are_none_are_refused_as_such(desk: Desk) -> None:

@@ -8,7 +8,7 @@ import polars as pl
 import pytest
 
 from domain_sdk import Answer, InvalidContract, Mesh
-from tests.integration.ask_mesh import AskMesh
+from tests.integration.ask_mesh import AskMesh, pages_contract
 from tests.integration.mesh_setup import contract
 
 TABLE = "care.view.customers"
@@ -86,6 +86,38 @@ def test_a_model_cannot_read_it_for_another_purpose(ask_mesh: AskMesh, care: Mes
     with agent(ask_mesh, care, "user:agent-4") as mesh:
         answer = mesh.ask("What do we know of platinum customers?", purpose="care-marketing")
     assert "care.view" not in told(answer)
+
+
+@pytest.fixture(scope="module")
+def diary(care: Mesh, tmp_path_factory: pytest.TempPathFactory) -> str:
+    """Notes on customers, which answers may use for `care-service` only."""
+    folder = tmp_path_factory.mktemp("diary")
+    (folder / "zed.md").write_text("# Customer C-0042\n\nCustomer C-0042 wants to be called in the evening.\n")
+    text = pages_contract("care.diary") + "customProperties: [{property: personalisation, value: [care-service]}]\n"
+    care.domain("care").product("diary", contract=text).publish(pages=folder, progress=False)
+    return "care.diary"
+
+
+def test_a_purpose_that_is_held_for_something_else_uses_nothing(ask_mesh: AskMesh, care: Mesh, diary: str) -> None:
+    question = "When does customer C-0042 want to be called?"
+    with ask_mesh.server.user("user:desk-1") as mesh:
+        for product in ("care.view", diary):
+            care.grant("user:desk-1", product)
+        ask_mesh.paula.grant("user:desk-1", "policy.handbook", purpose="care-service")
+        answer = mesh.ask(question, about="customer C-0042", purpose="care-service", extractive=True)
+        assert ("evening" in told(answer), "platinum" in told(answer), "care." in told(answer)) == (False, False, False)
+        care.grant("user:desk-1", diary, purpose="care-service")
+        assert "evening" in mesh.ask(question, purpose="care-service", extractive=True).text
+
+
+def test_an_answer_is_given_again_without_it_to_who_holds_the_purpose_no_more(ask_mesh: AskMesh, care: Mesh, diary: str) -> None:
+    question = "When does customer C-0042 want to be called?"
+    with agent(ask_mesh, care, "user:agent-5") as mesh, ask_mesh.server.admin() as admin:
+        care.grant("user:agent-5", diary)
+        answer = mesh.ask(question, purpose="care-service", extractive=True)
+        assert "evening" in mesh.ask(as_of=answer.id).text
+        admin.admin.update_principal("user:agent-5", purposes=["care-marketing"])
+        assert "evening" not in told(mesh.ask(as_of=answer.id))
 
 
 def test_a_contract_that_names_no_purpose_is_refused(care: Mesh) -> None:

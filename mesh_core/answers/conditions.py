@@ -14,7 +14,7 @@ from decimal import Decimal
 from mesh_core.answers.number_words import SPELT
 from mesh_core.answers.wording import stem, wording_of
 
-__all__ = ["CURRENCY_WORDS", "Condition", "Quantity", "conditions_in", "quantities_in"]
+__all__ = ["CURRENCY_WORDS", "Condition", "Quantity", "conditions_in", "currencies_in", "quantities_in"]
 
 _NUMBER = rf"(?:\d{{1,3}}(?:,\d{{3}})+(?:\.\d+)?|\d+(?:\.\d+)?|{'|'.join(SPELT)})"
 _CURRENCIES = {
@@ -24,6 +24,7 @@ _CURRENCIES = {
 CURRENCY_WORDS = frozenset(map(stem, (*_CURRENCIES, "money")))
 """Stems of words for currencies, which say nothing of what a sum is of."""
 _MONEY_WORD = "|".join(re.escape(word) for word in sorted(_CURRENCIES, key=len, reverse=True))
+_NAMED_MONEY = re.compile(rf"(?<![^\W\d_])(?:{_MONEY_WORD})(?![^\W\d_])", re.IGNORECASE)
 _QUANTITY = re.compile(
     rf"(?<![\w.])(?<![\s(][-−])(?:(?P<unit>day|week|month|year) (?P<place>{_NUMBER})"
     rf"|(?P<count>{_NUMBER})[ -](?P<kind>working |business |calendar )?(?P<units>day|week|month|year)s?"
@@ -107,6 +108,11 @@ class Condition:
 def quantities_in(text: str) -> list[Quantity]:
     """The amounts of time and money in the text, in order."""
     return [found for match in _QUANTITY.finditer(text) if (found := _quantity(match)) is not None]
+
+
+def currencies_in(text: str) -> frozenset[str]:
+    """The currencies that the text names, like `EUR`, whatever is in them."""
+    return frozenset(_CURRENCIES[it.group().lower()] for it in _NAMED_MONEY.finditer(text))
 
 
 def conditions_in(sentence: str) -> list[Condition]:

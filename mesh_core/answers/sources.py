@@ -23,7 +23,7 @@ def source_of(found: Citation | Figure, said: str = "") -> Source:
         ", ".join(f"{name.replace('_', ' ')} {value}" for name, value in zip(found.columns, row, strict=True))
         for row in found.rows
     ]
-    return Source("\n".join([*(f"{line}." for line in lines), said]).strip(), found.basis)
+    return Source("\n".join([*(f"{line}." for line in lines), said]).strip(), found.basis, is_rows=True)
 
 
 @dataclass(slots=True)

@@ -8,7 +8,11 @@ of a source, or two that follow each other) if
 - four fifths of its content words do;
 - each of its numbers stands in a sentence of a source that shares half of the words of its main clause: the right number, not
   one from next door;
-- words that turn a meaning (`only`, `before`, `more`) stand there too, and it is negated exactly if they are.
+- a number has the unit that it has there (`30 days`, `1,000 euro`);
+- words that turn a meaning (`only`, `before`, `more`) stand there too, and it is negated exactly if they are; no word of it
+  stands there only as its opposite (`used`, `unused`).
+
+Of a figure a place is one row: what is said of one must stand in it, not in the row beside it.
 """
 
 from __future__ import annotations
@@ -18,7 +22,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from mesh_core.answers.amounts import amounts_in, strays
 from mesh_core.answers.answer import Span
+from mesh_core.answers.conditions import CURRENCY_WORDS
 from mesh_core.answers.sentences import said, sentences_of
 from mesh_core.answers.wording import Wording, wording_of
 
@@ -26,6 +32,10 @@ __all__ = ["Source", "Support", "supported"]
 
 _COVERED = 0.8
 _SHARED_WITH_NUMBER = 0.5
+_ROW = re.compile(r"[^\n]*\w[^\n]*")
+_SPOKEN = re.compile(r"[^\W\d_]{4,}")
+_UNTOLD = frozenset({"forbidden", "prohibited", "banned", "hardly", "barely", "half", "twice", "double", "triple"})
+_OPPOSITES = ("un", "in", "im", "ir", "il", "non", "dis")
 _MAIN_CLAUSE = re.compile(r";|,\s+(?:and|but)\s+", re.IGNORECASE)
 _CLAUSE = re.compile(r"[,;:—–]|\b(?:but|unless|except|although|however)\b", re.IGNORECASE)
 
@@ -37,6 +47,8 @@ class Source:
     text: str
     context: str = ""
     """Title and headings."""
+    is_rows: bool = False
+    """Each line is a row, and no two of them are read together."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,8 @@ class _Place:
     source: int
     span: Span
     parts: tuple[Wording, ...]
+    texts: tuple[str, ...]
+    """Those of the parts."""
 
     def share_of(self, words: frozenset[str]) -> float:
         return len(words & self.words) / len(words) if words else 1.0
@@ -67,9 +81,13 @@ class _Claim:
 
     def __init__(self, sentence: str) -> None:
         whole = wording_of(sentence)
-        self.words, self.numbers, self.names = whole.words, whole.numbers, whole.names
-        self.turning, self.is_negated = whole.turning, whole.is_negated
-        self.clauses = [wording_of(part) for part in _MAIN_CLAUSE.split(sentence)]
+        self.amounts = amounts_in(sentence)
+        units = CURRENCY_WORDS if any(unit.isupper() for _, unit in self.amounts) else frozenset()  # compared with their numbers
+        self.words, self.names = whole.words - units, whole.names - units
+        self.numbers, self.turning, self.is_negated = whole.numbers, whole.turning, whole.is_negated
+        self.spoken = frozenset(it.lower() for it in _SPOKEN.findall(sentence))
+        clauses = [wording_of(part) for part in _MAIN_CLAUSE.split(sentence)]
+        self.clauses = [(part.words - units, part.numbers) for part in clauses]
 
 
 def supported(sentence: str, sources: Mapping[int, Source]) -> Support | None:
@@ -93,17 +111,21 @@ def _whole(sentence: str, text: str) -> Span | None:
 
 def _best_place(claim: _Claim, number: int, source: Source) -> _Place | None:
     """The one sentence that shares most, or it and the next if these share more."""
-    spans = sentences_of(source.text)
-    said = [wording_of(source.text[span.start : span.end]) for span in spans]
-    places = [_Place(number, span, (wording,)) for span, wording in zip(spans, said, strict=True)]
-    pairs = [_Place(number, Span(one.span.start, two.span.end), one.parts + two.parts) for one, two in pairwise(places)]
+    spans = [Span(*it.span()) for it in _ROW.finditer(source.text)] if source.is_rows else sentences_of(source.text)
+    texts = [source.text[span.start : span.end] for span in spans]
+    places = [_Place(number, span, (wording_of(text),), (text,)) for span, text in zip(spans, texts, strict=True)]
+    pairs = [
+        _Place(number, Span(one.span.start, two.span.end), one.parts + two.parts, one.texts + two.texts)
+        for one, two in (() if source.is_rows else pairwise(places))
+    ]
     return max((*places, *pairs), key=lambda place: _worth(claim, place), default=None)
 
 
-def _worth(claim: _Claim, place: _Place) -> tuple[float, float, int]:
-    """How much of the claim it has; of those with the same the shorter one."""
+def _worth(claim: _Claim, place: _Place) -> tuple[float, float, float, int]:
+    """How much of the claim it has, units of its numbers included; of those with the same the shorter one."""
     numbers = frozenset().union(*(it.numbers for it in place.parts))
-    return (len(claim.numbers & numbers), place.share_of(claim.words), -len(place.parts))
+    amounts = frozenset().union(*map(amounts_in, place.texts)) if claim.amounts else frozenset()
+    return (len(claim.numbers & numbers), len(claim.amounts & amounts), place.share_of(claim.words), -len(place.parts))
 
 
 def _needed(claim: _Claim, places: Sequence[_Place], sources: Mapping[int, Source]) -> Sequence[_Place]:
@@ -126,17 +148,39 @@ def _support(claim: _Claim, places: Sequence[_Place], sources: Mapping[int, Sour
         return False
     if not claim.names <= words | above or not claim.turning <= frozenset().union(*(part.turning for part in parts)):
         return False
-    if not all(_stands(number, claim, parts) for number in claim.numbers):
+    if not all(_stands(number, claim, places) for number in claim.numbers) or _is_opposite(claim, places):
         return False
     return claim.is_negated == any(_is_negated(claim, place, sources[place.source]) for place in places)
 
 
-def _stands(number: str, claim: _Claim, parts: Sequence[Wording]) -> bool:
-    """True if the number stands in a sentence that is about the same as the clauses it is in."""
-    around = [clause.words for clause in claim.clauses if number in clause.numbers] or [claim.words]
+def _stands(number: str, claim: _Claim, places: Sequence[_Place]) -> bool:
+    """True if the number stands, with the unit it is given, in a sentence that is about the same as the clauses it is in."""
+    around = [words for words, numbers in claim.clauses if number in numbers] or [claim.words]
+    units = [it for it in claim.amounts if it[0] == number]
+    said = [it for place in places for it in zip(place.parts, place.texts, strict=True)]
     return all(
-        any(number in part.numbers and len(words & part.words) >= _SHARED_WITH_NUMBER * len(words) for part in parts)
+        any(
+            number in part.numbers
+            and len(words & part.words) >= _SHARED_WITH_NUMBER * len(words)
+            and not any(strays(unit, text) for unit in units)
+            for part, text in said
+        )
         for words in around
+    )
+
+
+def _is_opposite(claim: _Claim, places: Sequence[_Place]) -> bool:
+    """True if a word of the claim stands in the places only with what makes it the opposite, or the other way round.
+
+    So does a word that forbids or multiplies and stands in none of them.
+    """
+    theirs = frozenset(it.lower() for place in places for text in place.texts for it in _SPOKEN.findall(text))
+    ours = claim.spoken
+    return bool(ours & _UNTOLD - theirs) or any(
+        f"{prefix}{word}" in many
+        for one, many in ((ours - theirs, theirs - ours), (theirs - ours, ours - theirs))
+        for word in one
+        for prefix in _OPPOSITES
     )
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from mesh_core.answers.answer import Span
+from mesh_core.answers.answer import Figure, Span
 from mesh_core.answers.sentences import said, sentences_of
+from mesh_core.answers.sources import source_of
 from mesh_core.answers.support import Source, supported
 from mesh_core.answers.wording import wording_of
 
@@ -58,10 +59,47 @@ def test_a_sentence_in_the_words_of_its_source_is_supported(sentence: str, sourc
         ("Order O-004711 was refunded.", ROW),  # what no value says
         ("The moon is made of green cheese.", REFUNDS),
         ("Yes.", REFUNDS),  # nothing that could be compared
+        ("An order may be returned within 30 weeks of delivery.", REFUNDS),  # another unit
+        ("An order may be returned within thirty months of delivery.", REFUNDS),
+        ("An order may be returned within 30 working days of delivery.", REFUNDS),
+        ("Refunds above 1,000 dollars need a second signature from Finance.", LIMITS),  # another currency
+        ("Refunds above $1,000 need a second signature from Finance.", LIMITS),
+        ("Refunds above 1,000 percent need a second signature from Finance.", LIMITS),
+        ("The goods must be used and in their packaging.", REFUNDS),  # the opposite
+        ("It is forbidden that a customer returns an order within 30 days of delivery.", REFUNDS),
+        ("Half of the customers may return an order within 30 days of delivery.", REFUNDS),
+        ("The amount of order O-004711 is 12.50 dollars and it was placed on 2026-03-01.", ROW),  # a unit that nobody said
     ],
 )
 def test_a_sentence_that_strays_from_its_source_is_not(sentence: str, source: Source) -> None:
     assert supported(sentence, {1: source}) is None
+
+
+ROWS = source_of(
+    Figure(
+        1, "SELECT", "a query", ("order_id", "amount", "status"),
+        (("O-4711", "12.50", "placed"), ("O-4712", "99.00", "refunded")), (),
+    ),
+    "Order O-4711: amount 12.50 EUR.\nOrder O-4712: amount 99.00 EUR.",
+)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("sentence", "is_supported"),
+    [
+        ("Order O-4711 has the amount 12.50.", True),
+        ("Order O-4711 has the amount 12.50 euro.", True),
+        ("Order O-4712 has the status refunded.", True),
+        ("Order O-4712: amount 99.00 EUR.", True),
+        ("Order O-4711 has the amount 99.00.", False),
+        ("Order O-4712 has the amount 12.50.", False),
+        ("Order O-4711 has the status refunded.", False),
+        ("The order with amount 99.00 is placed.", False),
+        ("Order O-4711 has the amount 12.50 dollars.", False),
+    ],
+)
+def test_what_is_said_of_a_row_stands_in_that_row(sentence: str, is_supported: bool) -> None:
+    assert (supported(sentence, {1: ROWS}) is not None) == is_supported
 
 
 def test_without_a_source_nothing_is_supported() -> None:

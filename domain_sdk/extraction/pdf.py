@@ -20,7 +20,8 @@ from domain_sdk.extraction.ocr import Recognition, recognise
 from domain_sdk.extraction.pdf_characters import read_characters
 from domain_sdk.extraction.pdf_comments import has_only_links, read_comments
 from domain_sdk.extraction.pdf_drawn import Drawn, read_drawn
-from domain_sdk.extraction.pdf_layout import Line, page_markdown, split_lines
+from domain_sdk.extraction.pdf_layout import page_markdown
+from domain_sdk.extraction.pdf_lines import Line, split_lines
 from domain_sdk.extraction.pdf_pictures import picture_of, places_of_pictures, words_of_pictures
 from domain_sdk.extraction.pdf_places import placed, upright, with_line_ends
 from domain_sdk.extraction.pdf_rules import parted, read_rules
@@ -166,12 +167,12 @@ def _sheet(page: Any) -> _Sheet:  # noqa: ANN401
     size = (right - left, top - bottom)
     degrees = page.get_rotation()
     chars = read_characters(page)
-    shown = placed(chars, size, degrees)
-    needed = upright(chars, shown, size=size, degrees=degrees)
+    needed = upright(chars, size, degrees)
     if needed != degrees:  # PDFium orders lines by how the page is held
         page.set_rotation(needed)
-        shown = placed(read_characters(page), size, needed)
-    return _Sheet(split_lines(parted(with_line_ends(shown), read_rules(paths, needed), size, needed)), drawn)
+        chars = read_characters(page)
+    shown = placed(with_line_ends(chars, needed), size, needed)
+    return _Sheet(split_lines(parted(shown, read_rules(paths, needed), size, needed)), drawn)
 
 
 def _looks(

@@ -8,50 +8,55 @@ from __future__ import annotations
 import ctypes
 import re
 from array import array
-from collections.abc import Iterable
-from functools import cache
-from itertools import repeat
-from operator import sub
+from collections.abc import Iterator, Sequence
+from itertools import compress, pairwise, repeat
+from operator import ne, sub
 from typing import Any
 
-from domain_sdk.extraction.pdf_places import LINE_END_HYPHEN, PaperChar
+from domain_sdk.extraction.pdf_calls import address_of, asked
+from domain_sdk.extraction.pdf_places import LINE_END_HYPHEN, PaperChars
 
 __all__ = ["read_characters"]
 
 _BOLD = 600
 _BOLD_EVERY = 8
-"""Characters between two looks at the font, which cost more than all else of a character."""
+"""Characters between two looks at the font."""
 _LONGEST_NAME = 96
 _BOX = 4 * 4
 """Bytes of four floats: left, top, right, bottom."""
 _HALF = re.compile("[\ud800-\udfff]")
 _NO_CHARACTERS = frozenset("\0\ufffe\uffff")
+_SILENT = re.compile("[\n\0\ufffe\uffff]+")
 
 
-def read_characters(page: Any) -> list[PaperChar]:  # noqa: ANN401  (pypdfium2 ships no types)
+def read_characters(page: Any) -> PaperChars:  # noqa: ANN401  (pypdfium2 ships no types)
     """The page's characters, without those that are none; halves of a character that belong together are one."""
     text_page = page.get_textpage()
     try:
-        handle = ctypes.cast(text_page.raw, ctypes.c_void_p).value or 0
+        handle = address_of(text_page)
         text = _text(handle, max(0, text_page.count_chars()))
-        boxes = _boxes(handle, len(text))
-        bold = _bold(handle, text, map(sub, boxes[1::4], boxes[3::4]))
+        boxes = _boxes(handle, len(text)).tolist()
+        left, top, right, bottom = boxes[::4], boxes[1::4], boxes[2::4], boxes[3::4]
+        is_bold = _bold(handle, text, list(map(sub, top, bottom)))
     finally:
         text_page.close()
-    chars = zip(text, boxes[::4], boxes[3::4], boxes[2::4], boxes[1::4], bold, strict=True)
-    return list(chars) if _NO_CHARACTERS.isdisjoint(text) else [char for char in chars if char[0] not in _NO_CHARACTERS]
+    if _NO_CHARACTERS.isdisjoint(text):
+        return PaperChars(text, left, bottom, right, top, is_bold)
+    kept = [char not in _NO_CHARACTERS for char in text]
+    left, bottom, right, top = (list(compress(side, kept)) for side in (left, bottom, right, top))
+    return PaperChars("".join(compress(text, kept)), left, bottom, right, top, list(compress(is_bold, kept)))
 
 
 def _text(handle: int, length: int) -> str:
     """A character for each that PDFium counts, a line feed for all ends of lines."""
     units = array("H", bytes(4 * (length + 1)))
     place, _ = units.buffer_info()
-    written = _asked("FPDFText_GetText", ctypes.c_int, ctypes.c_int, ctypes.c_void_p)(handle, 0, length, place)
+    written = _of_text("FPDFText_GetText", ctypes.c_int, ctypes.c_int, ctypes.c_void_p)(handle, 0, length, place)
     text = units[: max(0, written)].tobytes().decode("utf-16-le", "surrogatepass")
     if written == len(text) == length + 1:
         text = text[:-1].replace("\ufffe", LINE_END_HYPHEN)
     else:  # some are not in it, or two units each: where, it does not tell
-        codes = map(_asked("FPDFText_GetUnicode", ctypes.c_uint), repeat(handle, length), range(length))
+        codes = map(_of_text("FPDFText_GetUnicode", ctypes.c_uint), repeat(handle, length), range(length))
         text = "".join(map(chr, codes))
     return _with_whole_characters(text).replace("\r", "\n")
 
@@ -79,47 +84,55 @@ def _boxes(handle: int, length: int) -> array[float]:
     """The box of each character, one after the other."""
     boxes = array("f", bytes(_BOX * length))
     first, _ = boxes.buffer_info()
-    box_of = _asked("FPDFText_GetLooseCharBox", ctypes.c_int, ctypes.c_void_p)
+    box_of = _of_text("FPDFText_GetLooseCharBox", ctypes.c_int, ctypes.c_void_p)
     for _ in map(box_of, repeat(handle), range(length), range(first, first + _BOX * length, _BOX)):
         pass
     return boxes
 
 
-def _bold(handle: int, text: str, sizes: Iterable[float]) -> list[bool]:
+def _bold(handle: int, text: str, sizes: Sequence[float]) -> list[bool]:
     """Whether each character is bold: looked up where the size changes, and every few characters."""
-    bold: list[bool] = []
-    drawn = _asked("FPDFText_GetTextObject", ctypes.c_void_p)
-    known: dict[int | None, bool] = {}
-    """By what draws the characters: all that one text object draws are of one font."""
+    bold = [False] * len(text)
+    drawn = _of_text("FPDFText_GetTextObject", ctypes.c_void_p)
+    font_of = asked("FPDFTextObj_GetFont", ctypes.c_void_p, ctypes.c_void_p)
+    known: dict[int, bool] = {}
     is_bold, previous_size = False, -1.0
-    for index, (char, size) in enumerate(zip(text, sizes, strict=True)):
-        if char == "\n" or char in _NO_CHARACTERS:
-            bold.append(False)
-            continue
-        if size != previous_size or index % _BOLD_EVERY == 0:
-            text_object, previous_size = drawn(handle, index), size
-            found = known.get(text_object)
-            is_bold = known[text_object] = _is_bold(handle, index) if found is None else found
-        bold.append(is_bold)
+    for begin, end in _runs(text):
+        if is_bold:
+            bold[begin:end] = [True] * (end - begin)
+        run = sizes[begin:end]
+        changes = compress(range(begin, end), map(ne, run, (previous_size, *run)))
+        previous_size = run[-1]
+        for place in sorted({*changes, *range(begin + -begin % _BOLD_EVERY, end, _BOLD_EVERY)}):
+            text_object = drawn(handle, place)
+            font = font_of(text_object) if text_object else None
+            found = known.get(font or 0)
+            if found is None:
+                found = known[font or 0] = _is_bold(handle, place)
+            if found != is_bold:
+                is_bold = found
+                bold[place:end] = [is_bold] * (end - place)
     return bold
+
+
+def _runs(text: str) -> Iterator[tuple[int, int]]:
+    """Where characters stand that are some, and no ends of lines."""
+    silent = [(0, 0), *(found.span() for found in _SILENT.finditer(text)), (len(text), len(text))]
+    return ((end, begin) for (_, end), (begin, _) in pairwise(silent) if end < begin)
 
 
 def _is_bold(handle: int, index: int) -> bool:
     """True by the font's weight or its name."""
-    if _asked("FPDFText_GetFontWeight", ctypes.c_int)(handle, index) >= _BOLD:
+    if _of_text("FPDFText_GetFontWeight", ctypes.c_int)(handle, index) >= _BOLD:
         return True
     name = ctypes.create_string_buffer(_LONGEST_NAME)
-    font = _asked("FPDFText_GetFontInfo", ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_void_p)
+    font = _of_text("FPDFText_GetFontInfo", ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_void_p)
     if not 0 < font(handle, index, ctypes.addressof(name), _LONGEST_NAME, None) <= _LONGEST_NAME:  # nothing was written
         return False
     written = name.value.lower()
     return b"bold" in written or b"black" in written
 
 
-@cache
-def _asked(function: str, result: Any, *more: Any) -> Any:  # noqa: ANN401  (kinds of ctypes)
-    """PDFium's function of a text page, a place on it and `more`, called with addresses as numbers: at half of the price."""
-    import pypdfium2.raw as pdfium
-
-    address = ctypes.cast(getattr(pdfium, function), ctypes.c_void_p).value or 0
-    return ctypes.PYFUNCTYPE(result, ctypes.c_void_p, ctypes.c_int, *more)(address)
+def _of_text(function: str, result: Any, *more: Any) -> Any:  # noqa: ANN401  (kinds of ctypes)
+    """PDFium's function of a text page, a place on it and `more`."""
+    return asked(function, result, ctypes.c_void_p, ctypes.c_int, *more)

@@ -7,10 +7,11 @@ of the one before, and words of other scripts and numbers run the other way insi
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from itertools import groupby
 from unicodedata import bidirectional
 
-from domain_sdk.extraction.pdf_places import PlacedChar
+from domain_sdk.extraction.pdf_places import PlacedChars
 
 __all__ = ["WordBox", "has_leftward", "mirrored", "runs_leftward", "word_boxes"]
 
@@ -19,48 +20,44 @@ WordBox = tuple[str, float, float]
 """Text, least and greatest x."""
 
 
-def has_leftward(chars: Iterable[PlacedChar]) -> bool:
+def has_leftward(text: str) -> bool:
     """True if some of it is written from right to left."""
-    text = "".join([char[0] for char in chars])
     return not text.isascii() and any(bidirectional(char) in _LEFTWARD for char in text)
 
 
-def runs_leftward(chars: Sequence[PlacedChar]) -> bool:
+def runs_leftward(text: str) -> bool:
     """True if most of it is written from right to left."""
-    text = "".join([char[0] for char in chars])
     if text.isascii():
         return False
     directions = [bidirectional(char) for char in text if char.isalpha()]
     return sum(it in _LEFTWARD for it in directions) * 2 > len(directions)
 
 
-def mirrored(chars: Iterable[PlacedChar]) -> list[PlacedChar]:
+def mirrored(chars: PlacedChars) -> PlacedChars:
     """The characters as in a mirror: what is read first is left."""
-    return [(text, -right, -left, top, size, is_bold) for text, left, right, top, size, is_bold in chars]
+    return replace(chars, left=[-it for it in chars.right], right=[-it for it in chars.left])
 
 
-def word_boxes(run: Iterable[PlacedChar], *, gap: float) -> list[WordBox]:
-    """The run in pieces that stand at most `gap` apart, whichever way the words of each script run."""
-    words = _words(run, gap)
+def word_boxes(run: str, left: Sequence[float], right: Sequence[float], *, gap: float) -> list[WordBox]:
+    """The run in pieces that stand at most `gap` apart, whichever way its words run; sides are of what is no white space."""
+    words = _words(run, left, right, gap)
     turns = groupby(words, key=lambda word: any(bidirectional(char) in _LEFTWARD for char in word[0]))
     return _near([box for _, some in turns for box in _near(some, gap)], gap)
 
 
-def _words(run: Iterable[PlacedChar], gap: float) -> list[WordBox]:
-    """What stands between spaces, or between gaps that have none."""
+def _words(run: str, left: Sequence[float], right: Sequence[float], gap: float) -> list[WordBox]:
+    """What stands between white space, or between gaps that have none."""
     words: list[WordBox] = []
-    before: PlacedChar | None = None
-    for char in run:
-        text, left, right = char[:3]
-        if text.isspace():
-            before = None
-            continue
-        if before is not None and max(left - before[2], before[1] - right) <= gap:
-            last = words[-1]
-            words[-1] = last[0] + text, min(last[1], left), max(last[2], right)
-        else:
-            words.append((text, left, right))
-        before = char
+    sides = zip(left, right, strict=True)
+    for word in run.split():
+        end = begin = None
+        for text, (its_left, its_right) in zip(word, sides, strict=False):
+            if end is not None and begin is not None and max(its_left - end, begin - its_right) <= gap:
+                last = words[-1]
+                words[-1] = last[0] + text, min(last[1], its_left), max(last[2], its_right)
+            else:
+                words.append((text, its_left, its_right))
+            begin, end = its_left, its_right
     return words
 
 

@@ -1,84 +1,135 @@
 """Where the characters of a PDF page stand for its reader: from places on the paper to places on the page, held upright.
 
 Pages of reports lie on their side, scanners put pages upside down: of the four ways to hold the paper, the one in which most
-characters are followed by one to their right is how it is read. Pure.
+characters are followed by one to their right is how it is read. Sides are kept in columns, one of each kind for all characters:
+a page has thousands. Pure.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from itertools import pairwise
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import compress
+from operator import sub
 from unicodedata import bidirectional
 
-__all__ = ["LINE_END_HYPHEN", "PaperChar", "PlacedChar", "placed", "upright", "with_line_ends"]
+__all__ = ["LINE_END_HYPHEN", "PaperChars", "PlacedChars", "Sides", "placed", "turned", "upright", "with_line_ends"]
 
-PaperChar = tuple[str, float, float, float, float, bool]
-"""Text, left, bottom, right, top (upwards), whether bold. A line feed ends a line."""
-PlacedChar = tuple[str, float, float, float, float, bool]
-"""Text, left, right, top (its base line, downwards), size, whether bold."""
-_LOOKED_AT = 2000
 LINE_END_HYPHEN = "\x02"
 """What PDFium gives for a hyphen at the end of a line, without the end of the line."""
+_LOOKED_AT = 2000
 _LEFTWARDS = frozenset({"R", "AL", "AN"})
 _TURNS = (0, 90, 180, 270)
+Sides = tuple[list[float], list[float], list[float], list[float]]
+"""A column of floats for each side of boxes."""
 
 
-def placed(chars: Sequence[PaperChar], size: tuple[float, float], degrees: int) -> list[PlacedChar]:
+@dataclass(frozen=True, slots=True)
+class PaperChars:
+    """The characters of a sheet in PDFium's order, a line feed at the end of a line, and the sides of each (upwards)."""
+
+    text: str
+    left: list[float]
+    bottom: list[float]
+    right: list[float]
+    top: list[float]
+    is_bold: list[bool]
+
+    @property
+    def sides(self) -> Sides:
+        """Left, bottom, right and top."""
+        return self.left, self.bottom, self.right, self.top
+
+
+@dataclass(frozen=True, slots=True)
+class PlacedChars:
+    """The characters of a page as it is held, and the sides of each that shows something: white space has none.
+
+    `top` is that of the base line and counts downwards, `size` is the height.
+    """
+
+    text: str
+    left: list[float]
+    right: list[float]
+    top: list[float]
+    size: list[float]
+    is_bold: list[bool]
+
+
+def placed(chars: PaperChars, size: tuple[float, float], degrees: int) -> PlacedChars:
     """The characters of a sheet of this width and height, turned clockwise by a multiple of 90 degrees, in their order."""
+    shown = [not it for it in map(str.isspace, chars.text)]
+    left, bottom, right, top = (list(compress(side, shown)) for side in chars.sides)
+    return PlacedChars(chars.text, *turned((left, bottom, right, top), size, degrees), list(compress(chars.is_bold, shown)))
+
+
+def turned(sides: Sides, size: tuple[float, float], degrees: int) -> Sides:
+    """Left, right, base line (downwards) and height of boxes with these sides (left, bottom, right, top) on a turned sheet."""
+    left, bottom, right, top = sides
     width, height = size
     if degrees == 90:
-        return [(text, bottom, top, right, right - left, bold) for text, left, bottom, right, top, bold in chars]
+        return bottom, top, right, list(map(sub, right, left))
     if degrees == 180:
-        return [(text, width - right, width - left, top, top - bottom, bold) for text, left, bottom, right, top, bold in chars]
+        return [width - it for it in right], [width - it for it in left], top, list(map(sub, top, bottom))
     if degrees == 270:
-        return [
-            (text, height - top, height - bottom, width - left, (width - left) - (width - right), bold)
-            for text, left, bottom, right, top, bold in chars
-        ]
-    return [
-        (text, left, right, height - bottom, (height - bottom) - (height - top), bold)
-        for text, left, bottom, right, top, bold in chars
-    ]
+        base, opposite = [width - it for it in left], [width - it for it in right]
+        return [height - it for it in top], [height - it for it in bottom], base, list(map(sub, base, opposite))
+    base, opposite = [height - it for it in bottom], [height - it for it in top]
+    return left, right, base, list(map(sub, base, opposite))
 
 
-def upright(chars: Sequence[PaperChar], shown: Sequence[PlacedChar], *, size: tuple[float, float], degrees: int) -> int:
-    """By how many degrees the sheet is to be turned to be read; `degrees`, by which they are `shown`, if they do not tell."""
-    sample = chars[:_LOOKED_AT]
-    steps, neighbours = _steps_to_the_right(shown[:_LOOKED_AT])
-    if steps > neighbours / 2:
-        return degrees  # most are: no other way to hold it need be tried
+def upright(chars: PaperChars, size: tuple[float, float], degrees: int) -> int:
+    """By how many degrees the sheet is to be turned to be read; `degrees`, by which it is, if its characters do not tell."""
+    sample = _beginning(chars, _LOOKED_AT)
+    words = sample.text.split()
+    enough = sum(map(len, words)) - len(words)
+    steps = 0
+    for steps, _ in enumerate(_steps_to_the_right(words, placed(sample, size, degrees)), start=1):
+        if 2 * steps > enough:
+            return degrees  # most are: no other way to hold it need be tried
     found = {degrees: steps}
-    found.update({it: _steps_to_the_right(placed(sample, size, it))[0] for it in _TURNS if it != degrees})
+    found.update({it: len(list(_steps_to_the_right(words, placed(sample, size, it)))) for it in _TURNS if it != degrees})
     return max(found, key=lambda it: found[it])
 
 
-def _steps_to_the_right(chars: Sequence[PlacedChar]) -> tuple[int, int]:
-    """How many characters are followed by one to their right, and by any without white space between."""
-    steps = neighbours = 0
-    before: PlacedChar | None = None
-    for char in chars:
-        if char[0].isspace():
-            before = None
-            continue
-        if before is not None:
-            neighbours += 1
-            text, _, right, top, size, _ = before
-            is_step = -0.5 * size < char[1] - right < size and abs(top - char[3]) < 0.5 * size
-            steps += is_step and (text.isascii() or bidirectional(text) not in _LEFTWARDS)
-        before = char
-    return steps, neighbours
+def _beginning(chars: PaperChars, most: int) -> PaperChars:
+    left, bottom, right, top = (side[:most] for side in chars.sides)
+    return PaperChars(chars.text[:most], left, bottom, right, top, chars.is_bold[:most])
 
 
-def with_line_ends(chars: list[PlacedChar]) -> list[PlacedChar]:
-    """The hyphens that PDFium takes for soft ones as hyphens, with the ends of their lines."""
-    if LINE_END_HYPHEN not in [char[0] for char in chars]:
+def _steps_to_the_right(words: Sequence[str], chars: PlacedChars) -> Iterator[str]:
+    """The characters of these words that are followed by one to their right, without white space between."""
+    end = 0
+    for word in words:
+        begin, end = end, end + len(word)
+        for place, text in enumerate(word[:-1], start=begin):
+            size, behind = chars.size[place], place + 1
+            is_step = -0.5 * size < chars.left[behind] - chars.right[place] < size
+            is_level = abs(chars.top[place] - chars.top[behind]) < 0.5 * size
+            if is_step and is_level and (text.isascii() or bidirectional(text) not in _LEFTWARDS):
+                yield text
+
+
+def with_line_ends(chars: PaperChars, degrees: int) -> PaperChars:
+    """The hyphens that PDFium takes for soft ones as hyphens, with the ends of their lines; the sheet is turned by `degrees`."""
+    if LINE_END_HYPHEN not in chars.text:
         return chars
-    whole: list[PlacedChar] = []
-    for char, behind in pairwise((*chars, ("\n", 0.0, 0.0, 0.0, 0.0, False))):
-        if char[0] != LINE_END_HYPHEN:
-            whole.append(char)
-            continue
-        whole.append(("-", *char[1:]))
-        if behind[0] != "\n" and behind[1] < char[1]:
-            whole.append(("\n", 0.0, 0.0, 0.0, 0.0, False))
-    return whole
+    begin = {0: chars.left, 90: chars.bottom, 180: [-it for it in chars.right], 270: [-it for it in chars.top]}[degrees]
+    ends = [
+        place + 1
+        for place, (char, behind) in enumerate(zip(chars.text, chars.text[1:], strict=False))
+        if char == LINE_END_HYPHEN and behind != "\n" and begin[place + 1] < begin[place]
+    ]
+    return _with_line_feeds(replace(chars, text=chars.text.replace(LINE_END_HYPHEN, "-")), ends)
+
+
+def _with_line_feeds(chars: PaperChars, ends: Sequence[int]) -> PaperChars:
+    """The characters with a line feed at each of these places."""
+    text, is_bold = list(chars.text), [*chars.is_bold]
+    left, bottom, right, top = ([*side] for side in chars.sides)
+    for place in reversed(ends):
+        text.insert(place, "\n")
+        is_bold.insert(place, False)
+        for side in (left, bottom, right, top):
+            side.insert(place, 0.0)
+    return PaperChars("".join(text), left, bottom, right, top, is_bold)

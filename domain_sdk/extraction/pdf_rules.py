@@ -6,11 +6,13 @@ import ctypes
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
-from itertools import islice, repeat
+from dataclasses import replace
+from itertools import compress, islice, repeat
+from operator import add, lt
 
 from domain_sdk.extraction.pdf_calls import Box, asked, matrix_of, on_paper
 from domain_sdk.extraction.pdf_drawn import DrawnPath
-from domain_sdk.extraction.pdf_places import PaperChar, PlacedChar, placed
+from domain_sdk.extraction.pdf_places import PlacedChars, turned
 
 __all__ = ["RULE", "parted", "read_rules"]
 
@@ -25,37 +27,52 @@ _MOST_SEGMENTS = 20_000
 _Point = tuple[float, float]
 
 
-def read_rules(paths: Sequence[DrawnPath], degrees: int) -> list[PaperChar]:
-    """The straight lines among a page's paths, as boxes without width or height, in the form of characters.
+def read_rules(paths: Sequence[DrawnPath], degrees: int) -> list[Box]:
+    """The straight lines among a page's paths, as boxes without width or height on the paper.
 
     Paths that are too low for a vertical rule, with the page held turned by so many `degrees`, are left out.
     """
     tall = (path for path in paths if path.form or _height(path, degrees) >= _SHORTEST)
-    return [(RULE, left, bottom, right, top, False) for left, bottom, right, top in islice(_lines(tall), _MOST_SEGMENTS)]
+    return list(islice(_lines(tall), _MOST_SEGMENTS))
 
 
-def parted(chars: Sequence[PlacedChar], rules: Sequence[PaperChar], size: tuple[float, float], degrees: int) -> list[PlacedChar]:
+def parted(chars: PlacedChars, rules: Sequence[Box], size: tuple[float, float], degrees: int) -> PlacedChars:
     """The characters with a `RULE` between neighbours on one base line that a vertical rule stands between."""
-    upright = sorted((it[1], it[3] - it[4], it[3]) for it in placed(rules, size, degrees) if it[2] - it[1] < 1 <= it[4])
+    left, bottom, right, top = ([box[side] for box in rules] for side in range(4))
+    boxes = zip(*turned((left, bottom, right, top), size, degrees), strict=True)
+    upright = sorted((x, base - height, base) for x, end, base, height in boxes if end - x < 1 <= height)
     if not upright:
-        return list(chars)
-    places = [x for x, _, _ in upright]
-    parted_chars: list[PlacedChar] = []
-    last: PlacedChar | None = None
-    between: list[PlacedChar] = []
-    for char in chars:
-        if char[0].isspace():
-            between.append(char)
-            continue
-        if last is not None and abs(last[3] - char[3]) < 0.35 * min(last[4], char[4]) and char[1] >= last[2] - _REACH:
-            middle = char[3] - 0.5 * char[4]
-            first = bisect_left(places, last[2] - _REACH)
-            near = islice(upright, first, bisect_left(places, char[1] + _REACH))
-            if any(top <= middle <= bottom and (last[1] + last[2]) / 2 < x < (char[1] + char[2]) / 2 for x, top, bottom in near):
-                between = [(RULE, last[2], char[1], char[3], char[4], False)]
-        parted_chars += [*between, char]
-        last, between = char, []
-    return [*parted_chars, *between]
+        return chars
+    twice = [2 * x for x, _, _ in upright]
+    before = list(
+        map(bisect_left, repeat(twice), map(add, chars.left, chars.right))
+    )  # how many rules the middle of each is behind
+    near = compress(range(1, len(before)), map(lt, before, before[1:]))
+    ruled = [place for place in near if _is_between(chars, place, upright[before[place - 1] : before[place]])]
+    return replace(chars, text=_with_rules(chars.text, ruled)) if ruled else chars
+
+
+def _is_between(chars: PlacedChars, place: int, rules: Sequence[tuple[float, float, float]]) -> bool:
+    """True if one of the rules parts the character from the one before it."""
+    last = place - 1
+    is_beside = chars.left[place] >= chars.right[last] - _REACH
+    if not is_beside or abs(chars.top[last] - chars.top[place]) >= 0.35 * min(chars.size[last], chars.size[place]):
+        return False
+    middle = chars.top[place] - 0.5 * chars.size[place]
+    first, end = chars.right[last] - _REACH, chars.left[place] + _REACH
+    centre = (chars.left[last] + chars.right[last]) / 2
+    return any(first <= x < end and centre < x and top <= middle <= bottom for x, top, bottom in rules)
+
+
+def _with_rules(text: str, ruled: Sequence[int]) -> str:
+    """The text with a `RULE` before each of these, counted without white space, in place of what white space is there."""
+    shown = [place for place, char in enumerate(text) if not char.isspace()]
+    parts: list[str] = []
+    done = 0
+    for number in ruled:
+        parts += [text[done : shown[number - 1] + 1], RULE]
+        done = shown[number]
+    return "".join([*parts, text[done:]])
 
 
 def _height(path: DrawnPath, degrees: int) -> float:

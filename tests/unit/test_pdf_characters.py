@@ -11,6 +11,7 @@ import pytest
 from fpdf import FPDF
 
 from domain_sdk.extraction.pdf_characters import read_characters
+from domain_sdk.extraction.pdf_places import PaperChars
 from tests.document_files import unicode_pdf
 
 TEXTS = ["Fee of 5 euros", "Efficient ﬁsh", "שלום abc", "a\x93b\x02c\x00d\ufffee", "日本語"]
@@ -30,17 +31,22 @@ def one_by_one(path: Path) -> list[tuple[int, Box]]:
     return found
 
 
+def at_once(chars: PaperChars) -> list[tuple[int, Box]]:
+    """The same of the page's characters."""
+    boxes = zip(chars.left, chars.bottom, chars.right, chars.top, strict=True)
+    return [(ord(char), box) for char, box in zip(chars.text, boxes, strict=True) if char != "\n"]
+
+
 @pytest.mark.parametrize("text", TEXTS)
 def test_characters_and_their_boxes_are_those_that_each_has_alone(tmp_path: Path, text: str) -> None:
     path = tmp_path / "a.pdf"
     unicode_pdf(path, text)
-    read = [(char[0], char[1:5]) for char in read_characters(pypdfium2.PdfDocument(path)[0]) if char[0] != "\n"]
-    assert read == [(chr(code), box) for code, box in one_by_one(path)]
+    assert at_once(read_characters(pypdfium2.PdfDocument(path)[0])) == one_by_one(path)
 
 
 def test_characters_that_pdfium_gives_in_halves_are_whole(tmp_path: Path) -> None:
     path = unicode_pdf(tmp_path / "a.pdf", "\U0001d7d3 and 😀 twice 😀")
-    assert "".join(char[0] for char in read_characters(pypdfium2.PdfDocument(path)[0])).strip() == "\U0001d7d3 and 😀 twice 😀"
+    assert read_characters(pypdfium2.PdfDocument(path)[0]).text.strip() == "\U0001d7d3 and 😀 twice 😀"
 
 
 def test_a_hyphen_at_the_end_of_a_line_keeps_its_mark_and_place(tmp_path: Path) -> None:
@@ -53,7 +59,7 @@ def test_a_hyphen_at_the_end_of_a_line_keeps_its_mark_and_place(tmp_path: Path) 
     path = tmp_path / "a.pdf"
     page.output(str(path))
     chars = read_characters(pypdfium2.PdfDocument(path)[0])
-    assert [(char[0], char[1:5]) for char in chars if char[0] != "\n"] == [(chr(code), box) for code, box in one_by_one(path)]
-    assert "\x02" in {char[0] for char in chars}
-    bold = "".join(char[0] for char in chars if char[5])
+    assert at_once(chars) == one_by_one(path)
+    assert "\x02" in chars.text
+    bold = "".join(char for char, is_bold in zip(chars.text, chars.is_bold, strict=True) if is_bold)
     assert bold.split() == ["in", "bold"]

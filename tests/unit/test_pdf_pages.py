@@ -12,8 +12,8 @@ from fpdf import FPDF
 
 from domain_sdk.documents import Document, read_documents
 from domain_sdk.extraction import pdf
-from domain_sdk.extraction.pdf_layout import Line, split_lines
-from domain_sdk.extraction.pdf_places import PlacedChar
+from domain_sdk.extraction.pdf_lines import Line, split_lines
+from domain_sdk.extraction.pdf_places import PlacedChars
 from tests.document_files import picture_of
 from tests.unit.test_document_formats import needs_tesseract
 
@@ -69,10 +69,10 @@ def test_a_page_that_was_put_in_wrong_is_read_in_order(tmp_path: Path, degrees: 
 
 
 def test_a_page_is_laid_out_once_though_it_is_looked_at_before(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    laid_out: list[int] = []
+    laid_out: list[str] = []
 
-    def lay_out(chars: Sequence[PlacedChar]) -> list[Line]:
-        laid_out.append(len(chars))
+    def lay_out(chars: PlacedChars) -> list[Line]:
+        laid_out.append(chars.text)
         return split_lines(chars)
 
     monkeypatch.setattr(pdf, "split_lines", lay_out)

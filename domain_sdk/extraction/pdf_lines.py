@@ -1,0 +1,152 @@
+"""The lines of a PDF page: characters with their places become lines, and lines the cells between their gaps. Pure."""
+
+from __future__ import annotations
+
+import re
+from bisect import bisect_right
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
+from itertools import accumulate, pairwise
+from operator import sub
+from statistics import median
+
+from domain_sdk.extraction.pdf_directions import has_leftward, mirrored, runs_leftward, word_boxes
+from domain_sdk.extraction.pdf_places import PlacedChars
+from domain_sdk.extraction.pdf_rules import RULE
+
+__all__ = ["Cell", "Line", "split_lines"]
+
+_GAP = 1.1
+"""A gap between characters wider than this many heights separates cells."""
+_NUMBER = re.compile(r"[-–—$€£¥(]*\s?[\d][\d,.\s]*\s?[)%]?\s?[x%)]?\Z|[-–—]+\Z|\$\s?[-–—]\s?\Z|N/?[AM]\Z", re.IGNORECASE)
+
+
+@dataclass(slots=True)
+class Cell:
+    """Text between two gaps of a line; x grows in the direction of reading."""
+
+    text: str
+    left: float
+    right: float
+
+    @property
+    def is_number(self) -> bool:
+        """True for amounts, percentages and the dashes that stand for none."""
+        return _NUMBER.match(self.text) is not None
+
+
+@dataclass(slots=True)
+class Line:
+    """Characters on one base line. `size` is the height of its characters, `top` counts downwards."""
+
+    cells: list[Cell]
+    top: float
+    size: float
+    is_bold: bool = False
+
+    @property
+    def text(self) -> str:
+        """All of it."""
+        return " ".join(cell.text for cell in self.cells)
+
+    @property
+    def left(self) -> float:
+        """Where it begins."""
+        return self.cells[0].left
+
+
+def split_lines(chars: PlacedChars) -> list[Line]:
+    """The lines of a page in reading order; a line feed ends a line."""
+    read = mirrored(chars) if runs_leftward(chars.text) else chars
+    lines: list[Line] = []
+    end = 0
+    for run in read.text.replace("\r", "\n").split("\n"):
+        words = run.split()
+        if words:
+            begin, end = end, end + sum(map(len, words))
+            lines.append(_line(run, words, read, slice(begin, end)))
+    return _joined(lines)
+
+
+def _line(run: str, words: Sequence[str], chars: PlacedChars, shown: slice) -> Line:
+    """The line of a run of these words, whose characters are those `shown`."""
+    size = median(chars.size[shown]) or 1.0
+    left, right = chars.left[shown], chars.right[shown]
+    is_leftward = has_leftward("".join(words))
+    cells = [Cell(*box) for box in word_boxes(run, left, right, gap=size * _GAP)] if is_leftward else []
+    is_bold = chars.is_bold[shown]
+    found = cells or _cells(words, left, right, size, _rules_in(run) if RULE in run else ())
+    return Line(_merged(found, size), median(chars.top[shown]), size, sum(is_bold) * 2 > len(is_bold))
+
+
+def _rules_in(run: str) -> list[int]:
+    """How many characters, white space aside, stand before each rule across the run."""
+    lengths = [sum(map(len, part.split())) for part in run.split(RULE)]
+    return list(accumulate(lengths[:-1]))
+
+
+def _cells(words: Sequence[str], left: list[float], right: list[float], size: float, rules: Collection[int]) -> list[Cell]:
+    """The pieces of a line between its gaps and the rules across it."""
+    begins = _breaks(left, right, size, rules)
+    text = " ".join(words)
+    if not begins:
+        return [Cell(text, left[0], max(right))]
+    starts = [0, *accumulate(map(len, words))]
+    cells: list[Cell] = []
+    for begin, end in pairwise((0, *begins, len(left))):
+        first, last = (place + bisect_right(starts, place) - 1 for place in (begin, end - 1))
+        cells.append(Cell(text[first : last + 1], left[begin], max(right[begin:end])))
+    return cells
+
+
+def _breaks(left: list[float], right: list[float], size: float, rules: Collection[int]) -> list[int]:
+    """Where the second and later pieces begin: behind a gap, before what is drawn far back, behind a rule."""
+    nearest, farthest = -size * 4, size * _GAP
+    if right == sorted(right):
+        gaps = list(map(sub, left[1:], right))
+        if not rules and (not gaps or (nearest < min(gaps) and max(gaps) <= farthest)):
+            return []
+        return [place for place, gap in enumerate(gaps, start=1) if place in rules or not nearest < gap <= farthest]
+    begins: list[int] = []
+    end = right[0]
+    for place in range(1, len(left)):
+        if place in rules or not nearest < left[place] - end <= farthest:
+            begins.append(place)
+            end = right[place]
+        else:
+            end = max(end, right[place])
+    return begins
+
+
+def _merged(cells: list[Cell], size: float) -> list[Cell]:
+    """Currency signs belong to the number behind them, closing brackets and percent signs to the one before."""
+    merged: list[Cell] = []
+    for cell in cells:
+        before = merged[-1] if merged else None
+        if (before is not None and before.text in ("$", "€", "£", "¥", "(", "$ (", "$(")) or (
+            before is not None and cell.text in (")", "%", ")%", "%)", "x") and cell.left - before.right < 3 * size
+        ):
+            merged[-1] = Cell(f"{before.text}{cell.text}", before.left, cell.right)
+        else:
+            merged.append(cell)
+    return merged
+
+
+def _joined(lines: list[Line]) -> list[Line]:
+    """Neighbours on one base line, left before right, are one line: tables are often drawn cell by cell."""
+    joined: list[Line] = []
+    for line in lines:
+        before = joined[-1] if joined else None
+        same = before is not None and abs(before.top - line.top) < 0.35 * min(before.size, line.size)
+        if before is not None and same and line.left >= before.cells[-1].right - 0.3 * line.size:
+            gap = line.left - before.cells[-1].right
+            if gap <= line.size * _GAP:
+                first = line.cells[0]
+                before.cells[-1] = Cell(f"{before.cells[-1].text} {first.text}", before.cells[-1].left, first.right)
+                before.cells.extend(line.cells[1:])
+            else:
+                before.cells.extend(line.cells)
+            before.cells = _merged(before.cells, line.size)
+        else:
+            joined.append(line)
+    return joined

@@ -6,9 +6,10 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from weaviate.exceptions import WeaviateBaseError
+from weaviate.exceptions import WeaviateBaseError, WeaviateTimeoutError
 
 from mesh_core.vectors.store import StoreUnavailable
+from mesh_core.vectors.weaviate_connection import has_no_answer
 
 __all__ = ["insert_all"]
 
@@ -18,7 +19,7 @@ _MOST_NAMED = 10
 
 
 def insert_all(collection: Any, objects: Sequence[Any], *, what: str, named: str) -> None:  # noqa: ANN401
-    """Every object is stored; those that fail are tried again.
+    """Every object is stored; those that fail are tried again, unless the server does not answer in time.
 
     Args:
         collection: One of the client's.
@@ -28,6 +29,7 @@ def insert_all(collection: Any, objects: Sequence[Any], *, what: str, named: str
 
     Raises:
         StoreUnavailable: some could not be stored; they are named, with the reason for each.
+        WeaviateBaseError: the server is away, or does not answer.
     """
     pending = list(objects)
     problems: Mapping[int, str] = {}
@@ -37,6 +39,8 @@ def insert_all(collection: Any, objects: Sequence[Any], *, what: str, named: str
         try:
             errors = collection.data.insert_many(pending).errors
         except WeaviateBaseError as error:
+            if isinstance(error, WeaviateTimeoutError) or (has_no_answer(error) and attempt == _ATTEMPTS - 1):
+                raise
             problems = dict.fromkeys(range(len(pending)), str(error))
             continue
         if not errors:

@@ -28,7 +28,7 @@ from mesh_core.vectors.store import (
     awaited,
 )
 from mesh_core.vectors.weaviate_collections import WeaviateCollections, missing
-from mesh_core.vectors.weaviate_connection import connected, in_words
+from mesh_core.vectors.weaviate_connection import connected, has_no_answer, in_words
 from mesh_core.vectors.weaviate_filters import WeaviateFilters, at_version
 from mesh_core.vectors.weaviate_keywords import WeaviateScope, count_of, in_full, repeated, words_of
 from mesh_core.vectors.weaviate_rows import WeaviateRows, attribute_property, read_declaration
@@ -234,7 +234,7 @@ class WeaviateStore:
         try:
             yield
         except WeaviateBaseError as error:
-            if collection is not None and self._is_missing(collection):
+            if collection is not None and not has_no_answer(error) and self._is_missing(collection):
                 raise missing(collection) from error
             what = f"{collection} in " if collection else ""
             raise StoreUnavailable(f"{what}{in_words(error, self._address)}.") from error

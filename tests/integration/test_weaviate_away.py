@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import signal
+import subprocess
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing
 from pathlib import Path
 from typing import Any
@@ -58,6 +60,35 @@ def test_a_weaviate_that_is_away_is_told_in_one_sentence_and_used_again_when_it_
             assert "cannot be reached: check that it runs, and MESH_VECTORS." in str(told.value), name
             assert "\n" not in str(told.value)
         stack.enter_context(running_weaviate(weaviate_binary(), tmp_path, ports=ports))
+        assert until(lambda: is_back(store), seconds=30)
+        assert found(store) == ["p0", "p1"]
+
+
+def test_a_weaviate_that_does_not_answer_is_told_in_one_sentence_and_used_again_when_it_does(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mesh_core.vectors.weaviate_connection._QUERY_SECONDS", 1)
+    monkeypatch.setattr("mesh_core.vectors.weaviate_connection._INSERT_SECONDS", 1)
+    processes: list[subprocess.Popen[bytes]] = []
+    with running_weaviate(weaviate_binary(), tmp_path, started=processes.append) as url, closing(open_store(url)) as store:
+        store.ensure_collection(NAME, dimensions=3, attributes={})
+        store.stage(NAME, 1, [passage(0), passage(1)])
+
+        def frozen_meanwhile() -> Iterator[Passage]:
+            """More than is written at once."""
+            yield from map(passage, range(1500))
+            processes[0].send_signal(signal.SIGSTOP)
+            yield from map(passage, range(1500, 5000))
+
+        with pytest.raises(StoreUnavailable, match="does not answer") as told:
+            store.stage(NAME, 2, frozen_meanwhile())
+        try:
+            for name, call in CALLS.items():
+                with pytest.raises(StoreUnavailable, match="does not answer: check that it is well") as told:
+                    call(store)
+                assert "\n" not in str(told.value), name
+        finally:
+            processes[0].send_signal(signal.SIGCONT)
         assert until(lambda: is_back(store), seconds=30)
         assert found(store) == ["p0", "p1"]
 

@@ -21,6 +21,9 @@ from mesh_core.vectors.weaviate_rows import LABEL, READ, candidate, stored_passa
 
 __all__ = ["HybridQuery", "WeaviateSearch"]
 
+_OVERTAKEN = 3
+"""So often a search is repeated that found what was gone when it was read."""
+
 _Properties = Mapping[str, Any]
 
 
@@ -52,6 +55,14 @@ class _Given(NamedTuple):
     """As seen by readers of the version that was read: a later one may have closed it since."""
 
 
+class _Found(NamedTuple):
+    best: list[_Given]
+    is_of_version: bool
+    """False if others than the version's were found."""
+    is_whole: bool
+    """False if something was found that could not be read any more."""
+
+
 class WeaviateSearch:
     """Searches, and what is remembered from one to the next: labels, and passages given."""
 
@@ -63,34 +74,41 @@ class WeaviateSearch:
         """The best, best first, in the order that `arrange` puts candidates into, if it is given.
 
         Where the scope allows all, a filter that need not be built is left out, unless others than the version's are then found.
+        What goes between being found and being read (an erasure moves the alias) has left its place empty: all is asked again.
         """
-        for is_filtered in (not (query.is_all and allows_all), True):
-            candidates = self._candidates(query, is_filtered=is_filtered)
-            if not is_filtered and any(it.valid_from > query.version for it in candidates):
-                continue  # a later version is being staged since all were counted
-            order = arrange([it.candidate for it in candidates]) if arrange else range(len(candidates))
-            chosen = [candidates[place].key for place in order[: query.limit]]
-            state = query.total, query.version  # readers of one version see no later one close a passage
-            best = self._given.of(chosen, at=(query.collection, state), read=partial(_passages, query.used))
-            if is_filtered or all(it.valid_from <= query.version < it.valid_to for it in best):
+        is_filtered = not (query.is_all and allows_all)
+        for turn in range(_OVERTAKEN + 1):
+            found = self._found(query, arrange, is_filtered=is_filtered)
+            if not found.is_of_version:
+                is_filtered = True
+                found = self._found(query, arrange, is_filtered=True)
+            if found.is_whole or turn == _OVERTAKEN:
                 break
-        return [it.passage for it in best]
+        return [it.passage for it in found.best]
 
     def forget(self, collection: str) -> None:
         """Nothing of the collection is remembered."""
         self._labels.forget(collection)
         self._given.forget(collection)
 
-    def _candidates(self, query: HybridQuery, *, is_filtered: bool) -> list[Label]:
-        """What is found, best first. The search gives keys alone: Weaviate takes longer to read objects than to find them."""
+    def _found(self, query: HybridQuery, arrange: Arrange | None, *, is_filtered: bool) -> _Found:
+        """The search gives keys alone: Weaviate takes longer to read objects than to find them."""
         asked: dict[str, Any] = {"limit": max(CANDIDATES, query.limit), "return_properties": []}
         if is_filtered:
             asked["filters"] = query.where
         keys = [str(item.uuid) for item in _asked(query, asked).objects]
-        return self._labels.of(
+        candidates = self._labels.of(
             keys, at=(query.collection, query.total), read=partial(_labels, query.used),
             is_settled=lambda label: label.valid_from <= query.version,  # what a later version adds may still be replaced
         )  # fmt: skip
+        if not is_filtered and any(it.valid_from > query.version for it in candidates):
+            return _Found([], is_of_version=False, is_whole=True)  # a later version is being staged since all were counted
+        order = arrange([it.candidate for it in candidates]) if arrange else range(len(candidates))
+        chosen = [candidates[place].key for place in order[: query.limit]]
+        state = query.total, query.version  # readers of one version see no later one close a passage
+        best = self._given.of(chosen, at=(query.collection, state), read=partial(_passages, query.used))
+        is_of_version = is_filtered or all(it.valid_from <= query.version < it.valid_to for it in best)
+        return _Found(best, is_of_version, is_whole=(len(candidates), len(best)) == (len(keys), len(chosen)))
 
 
 def _asked(query: HybridQuery, asked: Mapping[str, Any]) -> Any:  # noqa: ANN401

@@ -79,7 +79,6 @@ _PAGE = _ROOT / "docs" / "benchmarks.md"
 
 def main(arguments: Sequence[str]) -> int:
     """Runs the benchmarks named, or all; 1 if one could not be run."""
-    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # before numpy is loaded: as in the gateway, so that peers embed alike
     os.environ["MESH_DOCUMENT_CACHE"] = "off"  # what an earlier run embedded would be no time at all
     asked = _parsed(arguments)
     names = asked.names or list(BENCHMARKS)

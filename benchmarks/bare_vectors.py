@@ -14,7 +14,9 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-__all__ = ["BareStore", "CopyingWeaviate", "Document", "bare_lancedb", "bare_weaviate", "copying_weaviate"]
+    from mesh_core.embedding import Embedder
+
+__all__ = ["BareStore", "CopyingWeaviate", "Document", "bare_lancedb", "bare_weaviate", "copying_weaviate", "embedding_alike"]
 
 Document = tuple[str, str, "npt.NDArray[np.float32]"]
 """Id, text and vector."""
@@ -95,6 +97,20 @@ class _BareWeaviate:
             text, vector=vector.tolist(), limit=limit, alpha=DEFAULT_ALPHA, query_properties=["text"]
         )
         return [str(item.properties["key"]) for item in answer.objects]
+
+
+@contextmanager
+def embedding_alike() -> Iterator[Embedder]:
+    """The embedder of a bare client, which embeds a question on one core while the block runs, as the gateway does.
+
+    BLAS's second thread would go on spinning after each question, on the core that the gateway then needs.
+    """
+    from threadpoolctl import threadpool_limits
+
+    from mesh_core.embedding import open_embedder
+
+    with threadpool_limits(limits=1, user_api="blas"):
+        yield open_embedder()
 
 
 @contextmanager

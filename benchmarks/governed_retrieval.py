@@ -20,7 +20,7 @@ from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from benchmarks.bare_vectors import BareStore, Document, bare_lancedb, bare_weaviate
+from benchmarks.bare_vectors import BareStore, Document, bare_lancedb, bare_weaviate, embedding_alike
 from benchmarks.bench import Bench
 from benchmarks.figures import Bar, Figure
 from benchmarks.mesh_process import MeshProcess
@@ -187,24 +187,23 @@ def _newcomers(server: MeshProcess, owner: Mesh) -> Iterator[_Ask]:
 
 def _latencies(shelf: _Shelf, asked: Mapping[str, Mesh], client: BareStore) -> tuple[dict[str, list[float]], list[float]]:
     """Milliseconds of each question, in turns: governed by share, and bare with its embedding."""
-    from mesh_core.embedding import open_embedder
-
-    embedder = open_embedder()
     ours: dict[str, list[float]] = {share: [] for share in asked}
     theirs: list[float] = []
     takes = count(1)
 
-    def bare(question: str) -> object:
-        return client.hybrid(question, embedder.embed([question])[0], _LIMIT)
+    with embedding_alike() as embedder:
 
-    for number in range(_ROUNDS + 1):
-        for question in shelf.questions:
-            for share, reader in asked.items():
-                if share == "100" or number < 2:
-                    elapsed = _milliseconds(partial(_retrieved, reader), f"{question} (take {next(takes)})")
-                    ours[share] += [elapsed] if number else []
-            elapsed = _milliseconds(bare, f"{question} (take {next(takes)})")
-            theirs += [elapsed] if number else []
+        def bare(question: str) -> object:
+            return client.hybrid(question, embedder.embed([question])[0], _LIMIT)
+
+        for number in range(_ROUNDS + 1):
+            for question in shelf.questions:
+                for share, reader in asked.items():
+                    if share == "100" or number < 2:
+                        elapsed = _milliseconds(partial(_retrieved, reader), f"{question} (take {next(takes)})")
+                        ours[share] += [elapsed] if number else []
+                elapsed = _milliseconds(bare, f"{question} (take {next(takes)})")
+                theirs += [elapsed] if number else []
     return ours, theirs
 
 

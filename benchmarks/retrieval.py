@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from benchmarks.bare_vectors import BareStore, Document, bare_lancedb, bare_weaviate
+from benchmarks.bare_vectors import BareStore, Document, bare_lancedb, bare_weaviate, embedding_alike
 from benchmarks.bench import Bench, NotRun
 from benchmarks.bm25 import Bm25
 from benchmarks.figures import Bar, Figure
@@ -102,27 +102,24 @@ def _latencies(
     handbook: _Handbook, governed: Callable[[str], object], client: BareStore
 ) -> tuple[list[float], list[float], list[float]]:
     """Milliseconds of each question: governed, bare hybrid with its embedding, bare vector query alone; in turns."""
-    from mesh_core.embedding import open_embedder
-
-    embedder = open_embedder()
-
-    def bare(question: str) -> object:
-        return client.hybrid(question, embedder.embed([question])[0], _LIMIT)
-
-    vectors = dict(zip((q for q, _ in handbook.questions), embedder.embed([q for q, _ in handbook.questions]), strict=True))
-
-    def dense(question: str) -> object:
-        return client.dense(vectors[question], _LIMIT)
-
-    ways = (governed, bare, dense)
     durations: tuple[list[float], list[float], list[float]] = ([], [], [])
-    for number in range(_ROUNDS + 1):
-        for question, _ in handbook.questions:
-            for way, found in zip(ways, durations, strict=True):
-                begin = time.perf_counter()
-                way(question)
-                if number:
-                    found.append((time.perf_counter() - begin) * 1e3)
+    with embedding_alike() as embedder:
+        questions = [question for question, _ in handbook.questions]
+        vectors = dict(zip(questions, embedder.embed(questions), strict=True))
+
+        def bare(question: str) -> object:
+            return client.hybrid(question, embedder.embed([question])[0], _LIMIT)
+
+        def dense(question: str) -> object:
+            return client.dense(vectors[question], _LIMIT)
+
+        for number in range(_ROUNDS + 1):
+            for question in questions:
+                for way, found in zip((governed, bare, dense), durations, strict=True):
+                    begin = time.perf_counter()
+                    way(question)
+                    if number:
+                        found.append((time.perf_counter() - begin) * 1e3)
     return durations
 
 

@@ -5,7 +5,7 @@ The scope is a filter in front of every search. What is ordered here has passed 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -56,11 +56,20 @@ class _Arranger:
         return arranged(self._question, candidates)
 
 
-def find_passages(vectors: VectorAccess, port: str, question: Question, *, version: int, scope: AllowedScope) -> list[Hit]:
+def find_passages(
+    vectors: VectorAccess,
+    port: str,
+    question: Question,
+    *,
+    version: int,
+    scope: AllowedScope,
+    when_embedded: Callable[[], object] = lambda: None,
+) -> list[Hit]:
     """The passages that answer best, in order, of those inside the scope.
 
     Documents that the question names, and reports with pages, are searched once more in the words that the question implies:
-    lines of statements. Elsewhere such words only lead astray.
+    lines of statements. Elsewhere such words only lead astray. `when_embedded` is called each time before vectors are searched:
+    from then on this process waits for the store.
 
     Raises:
         VectorStoreError: as `VectorStore.search` does.
@@ -68,7 +77,13 @@ def find_passages(vectors: VectorAccess, port: str, question: Question, *, versi
 
     def search(text: str, within: AllowedScope) -> tuple[list[Hit], _Arranger]:
         arranger = _Arranger(question)
-        vector = vectors.question_vector(text)
+        promised = vectors.question_vector(text)
+
+        def vector() -> Sequence[float]:
+            made = promised.result()
+            when_embedded()
+            return made
+
         hits = vectors.store.search(
             port, text=text, vector=vector, version=version, scope=within, limit=question.limit, arrange=arranger,
             alpha=question.weight_of_meaning,

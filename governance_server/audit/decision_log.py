@@ -39,12 +39,13 @@ _REFUSED = "The decision log cannot be written, and what is not logged is not se
 class _Entry:
     """A queued record, and the promise of its sequence if somebody waits for it."""
 
-    __slots__ = ("body", "future", "index")
+    __slots__ = ("body", "future", "index", "is_durable")
 
-    def __init__(self, body: bytes, index: IndexEntry, future: Future[int] | None) -> None:
-        self.body = body
-        self.index = index
+    def __init__(self, record: pb.DecisionRecord, future: Future[int] | None, *, is_durable: bool = True) -> None:
+        self.body = record.SerializeToString()
+        self.index = index_of(record)
         self.future = future
+        self.is_durable = is_durable
 
 
 class DecisionLog:
@@ -83,12 +84,21 @@ class DecisionLog:
             Unavailable: The queue stayed full, or the server ends.
         """
         future: Future[int] = Future()
-        self._put(_Entry(record.SerializeToString(), index_of(record), future))
+        self._put(_Entry(record, future))
         return future
 
     def write(self, record: pb.DecisionRecord) -> int:
         """The record's sequence, once it is durable. Raises: Unavailable."""
         return self.submit(record).result()
+
+    def write_end(self, record: pb.DecisionRecord) -> int:
+        """The record's sequence, once all can read it: how a call ended whose beginning is durable. Raises: Unavailable.
+
+        A process that dies takes nothing of it along; a machine that does may leave the beginning alone.
+        """
+        future: Future[int] = Future()
+        self._put(_Entry(record, future, is_durable=False))
+        return future.result()
 
     def note(self, record: pb.DecisionRecord) -> None:
         """The record of an answer that gives no data will be durable within milliseconds; while the log fails, it fails at once.
@@ -100,7 +110,7 @@ class DecisionLog:
         if self._is_failing:
             self.write(record)
         else:
-            self._put(_Entry(record.SerializeToString(), index_of(record), None))
+            self._put(_Entry(record, None))
 
     def close(self) -> None:
         """Every record taken is durable, or its caller knows that it is not; the writer thread has ended."""
@@ -162,6 +172,7 @@ class DecisionLog:
                 [entry.body for entry in entries],
                 connection=self._connection,
                 along=lambda connection, first, time_us: insert_index(connection, first, time_us, indexed),
+                is_durable=any(entry.is_durable for entry in entries),
             )
         except Exception as error:  # noqa: BLE001 (the writer outlives every failure; each caller gets it)
             self._fail(entries, error)

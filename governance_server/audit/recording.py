@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence, Sized
+from concurrent.futures import Future
 from itertools import compress
 from operator import not_
 from typing import TYPE_CHECKING, TypeVar
@@ -71,7 +72,7 @@ class Recording:
         self._is_answer = is_answer
         self._started = time.perf_counter()
         self._ended = False
-        self._has_begun = False
+        self._beginning: Future[int] | None = None
         self.record = pb.DecisionRecord(
             call_id=caller.call_id, kind=kind, principal=caller.name, action=cut_name(action), resource=cut_name(resource),
             purpose=cut_name(purpose), subject="" if subject == caller.name else cut_name(subject),
@@ -169,13 +170,19 @@ class Recording:
         return self.record.rows >= _HELD_ROWS or self.record.bytes >= _HELD_BYTES
 
     def begin(self) -> None:
-        """A record that data begins to leave is durable."""
+        """A record that data begins to leave is durable. Raises: Unavailable."""
+        self.begin_ahead()
+        self._await_beginning()
+
+    def begin_ahead(self) -> None:
+        """A record that data begins to leave is on its way, while the data is sought; the call ends only once it is durable."""
+        if self._beginning is not None:
+            return
         begun = pb.DecisionRecord()
         begun.CopyFrom(self.record)
         begun.end = pb.DECISION_END_BEGUN
         begun.rows = begun.bytes = 0
-        self._log.write(begun)
-        self._has_begun = True
+        self._beginning = self._log.submit(begun)
 
     def complete(self) -> None:
         """A record that everything was given is durable."""
@@ -186,10 +193,21 @@ class Recording:
         self.record.end = end
         self.record.duration_microseconds = round((time.perf_counter() - self._started) * 1e6)
         self._ended = True
-        if self._is_answer if is_answer is None else is_answer:
+        if self._has_begun:
+            self._await_beginning()
+            self._log.write_end(self.record)
+        elif self._is_answer if is_answer is None else is_answer:
             self._log.note(self.record)
         else:
             self._log.write(self.record)
+
+    @property
+    def _has_begun(self) -> bool:
+        return self._beginning is not None
+
+    def _await_beginning(self) -> None:
+        if self._beginning is not None:
+            self._beginning.result()
 
 
 def deliver_all(recordings: Sequence[Recording], parts: Iterator[Part], *, is_current: Callable[[], None]) -> Iterator[Part]:

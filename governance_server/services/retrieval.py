@@ -7,6 +7,7 @@ Ranks are given, scores are not (they tell of hidden passages).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -83,6 +84,7 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
             raise denied("read", request.port)
         if port.kind != product_pb2.PORT_KIND_COLLECTION:
             raise Invalid(f"{request.port} is a table: read it with `mesh read {request.port}`.", resource=request.port)
+        self._vectors.question_vector(request.query)  # is made while the rest is found out
         version = self._version(product, request.version)
         tags = set(port.passage_tags)
         if version != product.version:
@@ -92,7 +94,8 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         recording.decided(plan, version=version, columns=_SHOWN)
         bound = policy.bound_tags(caller, request.port, tags, request.purpose)
         scope = _scope(plan, bound, has_pages=port.facets.pages > 0)
-        hits = self._search(request, plan, port, (version, replace(scope, filter=conjoin([scope.filter, within]))))
+        where = (version, replace(scope, filter=conjoin([scope.filter, within])))
+        hits = self._search(request, plan, port, where, recording.begin_ahead)
         columns = {column.name: column for column in plan.columns}
         passages = [self._passage(hit, columns, bound) for hit in hits]
         return pb.RetrieveResponse(passages=passages, revision=plan.revision, version=version)
@@ -104,7 +107,12 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         return version
 
     def _search(
-        self, request: pb.RetrieveRequest, plan: ReadPlan, port: product_pb2.Port, where: tuple[int, AllowedScope]
+        self,
+        request: pb.RetrieveRequest,
+        plan: ReadPlan,
+        port: product_pb2.Port,
+        where: tuple[int, AllowedScope],
+        when_embedded: Callable[[], object],
     ) -> list[Hit]:
         from mesh_core.embedding import EmbedderUnavailable
         from mesh_core.vectors.store import CollectionMismatch, VectorStoreError
@@ -122,7 +130,7 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
             has_labels=_has_labels(plan, columns),
         )  # fmt: skip
         try:
-            return find_passages(self._vectors, port.name, question, version=version, scope=scope)
+            return find_passages(self._vectors, port.name, question, version=version, scope=scope, when_embedded=when_embedded)
         except CollectionMismatch as error:
             raise Precondition(f"{port.name} cannot be searched under its policy: {error}", resource=port.name) from error
         except (VectorStoreError, EmbedderUnavailable) as error:

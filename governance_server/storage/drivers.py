@@ -64,6 +64,12 @@ class Driver(Protocol):
     def begin_write(self, connection: Connection) -> None:
         """Begins a transaction that may write; on SQLite it already holds the only write lock."""
 
+    def begin_relaxed_write(self, connection: Connection) -> None:
+        """As `begin_write`, but all see it once it is committed while a failure of the machine may undo it until a later write.
+
+        A process that dies undoes nothing.
+        """
+
     def lock_head(self, connection: Connection) -> Row:
         """(revision, hash, time_us) of the head row, locked against every other writer until the transaction ends."""
 

@@ -163,11 +163,12 @@ class Database:
             connection.close()
 
     @contextmanager
-    def write(self, connection: Connection | None = None) -> Iterator[Connection]:
+    def write(self, connection: Connection | None = None, *, is_durable: bool = True) -> Iterator[Connection]:
         """A write transaction, committed when the block ends and rolled back when it raises.
 
         Args:
             connection: The connection to use; a new one if absent.
+            is_durable: False if a failure of the machine, but of no process, may undo it until a later one is durable.
 
         Raises:
             RuntimeError: The thread is already inside one: a command of the journal must not write by another way.
@@ -177,7 +178,7 @@ class Database:
             try:
                 used = connection or self.driver.connect()
                 try:
-                    with _transaction(self.driver, used):
+                    with _transaction(self.driver, used, is_durable=is_durable):
                         yield used
                 finally:
                     if connection is None:
@@ -215,9 +216,12 @@ class Database:
 
 
 @contextmanager
-def _transaction(driver: Driver, connection: Connection) -> Iterator[None]:
+def _transaction(driver: Driver, connection: Connection, *, is_durable: bool) -> Iterator[None]:
     """A write transaction on `connection`, committed when the block ends and rolled back when it raises."""
-    driver.begin_write(connection)
+    if is_durable:
+        driver.begin_write(connection)
+    else:
+        driver.begin_relaxed_write(connection)
     try:
         yield
         connection.execute("COMMIT")

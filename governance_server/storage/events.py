@@ -102,17 +102,19 @@ class EventLog:
         *,
         connection: Connection | None = None,
         along: Callable[[Connection, int, int], None] | None = None,
+        is_durable: bool = True,
     ) -> int:
-        """The sequence of the first of `bodies`; all are durable, in their order, without a gap. 0 for an empty batch.
+        """The sequence of the first of `bodies`; all are written, in their order, without a gap. 0 for an empty batch.
 
         Args:
             bodies: What was received.
             connection: The connection to write on; a new one if absent.
             along: Writes more in the same transaction; is given it, the first sequence and the time in microseconds.
+            is_durable: See Database.write.
         """
         if not bodies:
             return 0
-        with self._database.write(connection) as used:
+        with self._database.write(connection, is_durable=is_durable) as used:
             time_us = to_microseconds(self._clock())
             used.execute(_CREATE_HEAD, (self._stream, _GENESIS, _GENESIS))
             last, digest = used.execute(_TAKE_HEAD, (len(bodies), self._stream)).fetchall()[0]

@@ -56,6 +56,11 @@ class PostgresDriver:
         """Begins a transaction in which every statement sees what is committed by then."""
         connection.execute("BEGIN ISOLATION LEVEL READ COMMITTED")
 
+    def begin_relaxed_write(self, connection: Connection) -> None:
+        """See Driver."""
+        self.begin_write(connection)
+        connection.execute("SET LOCAL synchronous_commit = off")
+
     def lock_head(self, connection: Connection) -> Row:
         """The head row (revision, hash, time_us), locked until the transaction ends."""
         return cast("Row", connection.execute("SELECT revision, hash, time_us FROM head WHERE id = 1 FOR UPDATE").fetchone())

@@ -60,6 +60,12 @@ class SqliteDriver:
 
     def begin_write(self, connection: Connection) -> None:
         """Begins a transaction that holds the file's only write lock."""
+        connection.execute("PRAGMA synchronous=FULL")
+        connection.execute("BEGIN IMMEDIATE")
+
+    def begin_relaxed_write(self, connection: Connection) -> None:
+        """See Driver."""
+        connection.execute("PRAGMA synchronous=NORMAL")
         connection.execute("BEGIN IMMEDIATE")
 
     def lock_head(self, connection: Connection) -> Row:

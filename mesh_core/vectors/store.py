@@ -7,7 +7,6 @@ this module imports neither until a store is opened.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -46,8 +45,8 @@ Arrange = Callable[[Sequence[Candidate]], Sequence[int]]
 """Puts candidates, given best first, into another order: the positions of those wanted, best first."""
 
 
-AskedVector = Sequence[float] | Future[Sequence[float]]
-"""A question's vector, or the promise of it: what asks for words alone is done while the vector is made."""
+AskedVector = Sequence[float] | Callable[[], Sequence[float]]
+"""A question's vector, or what gives it once it is made: what asks for words alone is done until then."""
 
 
 class VectorStoreError(Exception):
@@ -204,7 +203,7 @@ class VectorStore(Protocol):
 
 def awaited(vector: AskedVector) -> Sequence[float]:
     """The vector, once it is made. Raises: what making it failed with."""
-    return vector.result() if isinstance(vector, Future) else vector
+    return vector() if callable(vector) else vector
 
 
 def open_store(url: str, *, api_key: str | None = None) -> VectorStore:

@@ -11,6 +11,7 @@ import hashlib
 import re
 import time
 from collections.abc import Collection, Iterator, Mapping
+from functools import lru_cache
 from itertools import islice
 from typing import Any
 
@@ -28,6 +29,7 @@ __all__ = ["WeaviateCollections", "missing", "tenant_of"]
 _PAGE = 500
 _LONGEST_TENANT = 64
 _DRAIN_SECONDS = 1.0
+_MOST_USED = 256
 
 
 def tenant_of(name: str) -> str:
@@ -41,9 +43,13 @@ class WeaviateCollections:
 
     def __init__(self, client: Any) -> None:  # noqa: ANN401
         self._client = client
+        self._used = lru_cache(_MOST_USED)(self._use)  # the client takes as long to make one as to ask it
 
     def use(self, name: str) -> Any:  # noqa: ANN401
         """The collection as its readers have it; whether it is there is found out when it is used."""
+        return self._used(name)
+
+    def _use(self, name: str) -> Any:  # noqa: ANN401
         return self._client.collections.use(collection_identifier(name)).with_tenant(tenant_of(name))
 
     def existing(self, name: str) -> Any:  # noqa: ANN401

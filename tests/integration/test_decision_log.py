@@ -13,7 +13,8 @@ import pytest
 from domainmesh.v1 import decision_log_pb2 as pb
 from governance_server.audit.decision_log import DecisionLog
 from governance_server.audit.recorded_reads import RecordedReads
-from governance_server.audit.recording import cut_name
+from governance_server.audit.recording import Recording, cut_name
+from governance_server.caller import Caller
 from governance_server.rules.errors import Unavailable
 from governance_server.storage.decisions import DecisionQuery, every_decision, find_decisions
 from governance_server.storage.engine import Database, open_database
@@ -62,6 +63,41 @@ def test_what_is_written_is_durable_once_it_is_answered(database: Database, new_
     assert [log.write(read(rows=number)) for number in (3, 4)] == [1, 2]
     assert [record.rows for record in bodies(database)] == [3, 4]
     assert EventLog(database, "decisions", clock=now).verify().checked == 2
+
+
+def test_only_the_end_of_a_call_whose_beginning_is_durable_may_be_undone_by_the_machine(
+    database: Database, new_log: Callable[..., DecisionLog]
+) -> None:
+    setting = "PRAGMA synchronous" if database.driver.url.startswith("sqlite") else "SHOW synchronous_commit"
+    connection = database.connect()
+    found = []
+    for is_durable in (True, False, True):
+        with database.write(connection, is_durable=is_durable) as used:
+            found.append(used.execute(setting).fetchone()[0])
+    connection.close()
+    assert found in ([2, 1, 2], ["on", "off", "on"])
+    log = new_log()
+    assert [log.write(read(rows=1)), log.write_end(read(rows=2)), log.write(read(rows=3))] == [1, 2, 3]
+    assert [record.rows for record in bodies(database)] == [1, 2, 3]
+
+
+def test_a_call_that_begins_ahead_ends_only_once_that_is_written(
+    database: Database, new_log: Callable[..., DecisionLog], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    caller = Caller("user:ana", call_id="c1", revision=1)
+    with Recording(new_log(), caller, pb.DECISION_KIND_RETRIEVAL, resource=ENTRIES) as recording:
+        recording.record.is_allowed = True
+        recording.begin_ahead()
+        recording.begin_ahead()
+        recording.served(5, 100)
+    begun, ended = bodies(database)
+    assert (begun.end, begun.rows, begun.was_begun) == (pb.DECISION_END_BEGUN, 0, False)
+    assert (ended.end, ended.rows, ended.was_begun) == (pb.DECISION_END_COMPLETE, 5, True)
+    monkeypatch.setattr(EventLog, "append_events", lambda *_, **__: 1 / 0)
+    recording = Recording(new_log(), caller, pb.DECISION_KIND_RETRIEVAL, resource=ENTRIES)
+    recording.record.is_allowed = True
+    with pytest.raises(Unavailable, match="not logged is not served"), recording:
+        recording.begin_ahead()
 
 
 def test_many_callers_in_two_processes_worth_of_logs_share_one_chain_without_gaps(

@@ -7,9 +7,11 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from threadpoolctl import ThreadpoolController
 
 from benchmarks import machine
 from benchmarks.__main__ import BENCHMARKS, LONG
+from benchmarks.bare_vectors import embedding_alike
 from benchmarks.bm25 import Bm25
 from benchmarks.explanations import MEANINGS, WHY_MISSED
 from benchmarks.figures import FIELDS, Bar, Figure, entry_of, load_entries, merged, store_entries
@@ -118,3 +120,12 @@ def test_the_filings_are_kept_over_runs_whatever_other_benchmarks_do(monkeypatch
     with kept_documents():
         assert DocumentCache.configured()._folder is not None
     assert DocumentCache.configured()._folder is None
+
+
+def test_a_bare_client_embeds_on_one_core_as_the_gateway_does() -> None:
+    import numpy as np  # noqa: F401  (loads BLAS)
+
+    blas = ThreadpoolController().select(user_api="blas")
+    with embedding_alike() as embedder:
+        assert embedder.dimensions == 384
+        assert {it["num_threads"] for it in blas.info()} == {1}

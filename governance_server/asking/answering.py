@@ -166,6 +166,8 @@ class Answering:
                 sentence = next(sentences, None)
             if sentence is None:
                 break
+            if any(it.text == sentence.text for it in cited.sentences):
+                continue  # once is enough; a model may repeat itself without end, and its time ends
             with timing.spent("verifying"):
                 support = supported(sentence.text, cited.support_of(sentence))
                 evidence.check()

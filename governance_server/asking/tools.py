@@ -11,6 +11,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from governance_server.asking.evidence import Evidence
+from governance_server.asking.model_queries import check_invents_nothing, stems_of, words_of_tables
 from governance_server.rules.errors import AccessDenied, GovernanceError
 from governance_server.search.index import SearchIndex
 from mesh_core.answers.answer import Citation, Figure
@@ -36,7 +37,8 @@ TOOLS: Sequence[Mapping[str, Any]] = (
     ),
     _tool(
         "sql", "Runs one SELECT in DuckDB's dialect; its result becomes a source with a number. At most 20 rows are shown.",
-        query="The SELECT. Tables are named in three parts, like finance.ledger.entries.",
+        query="The SELECT. Tables are named in three parts, like finance.ledger.entries. It gives columns and what is computed "
+        "of them: no texts or numbers of its own, and no names that neither the question nor the tables have.",
     ),
 )  # fmt: skip
 
@@ -61,7 +63,7 @@ class Toolbox:
         try:
             return tool(_arguments(call.arguments))
         except ValueError as error:
-            return f"The arguments cannot be used: {error}"
+            return f"That cannot be used: {error}"
         except GovernanceError as error:
             return f"That is not possible: {error.message}"
 
@@ -85,7 +87,10 @@ class Toolbox:
         return "\n".join(map(shown_source, dict.fromkeys(found))) or "Nothing was found."
 
     def _sql(self, arguments: Mapping[str, str]) -> str:
-        figure, is_cut = self._evidence.look_up(arguments["query"], most_rows=_MOST_ROWS)
+        evidence = self._evidence
+        known = words_of_tables(evidence.scope.models(evidence.readers.backend)) | stems_of(evidence.asking.question)
+        check_invents_nothing(arguments["query"], known)
+        figure, is_cut = evidence.look_up(arguments["query"], most_rows=_MOST_ROWS)
         return shown_source(figure) + ("\nThere are more rows than are shown." if is_cut else "")
 
 

@@ -18,7 +18,7 @@ from mesh_core.sql_text import SqlNotUnderstood, check_sql_size, not_understood
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["DIALECT", "InvalidQuery", "ParsedQuery", "QueriedTable", "parse_query", "pinned", "translated"]
+__all__ = ["DIALECT", "InvalidQuery", "ParsedQuery", "QueriedTable", "parse_query", "pinned", "query_tree", "translated"]
 
 DIALECT = "duckdb"
 _MOST_TABLES = 64
@@ -75,7 +75,7 @@ def parse_query(sql: str, *, prefix: str, own: Mapping[str, str] | None = None) 
         own: Tables that may be named by their last part: that in lower case → port.
     """
     try:
-        return _checked(_parsed(sql), _Naming(prefix, own or {}))
+        return _checked(query_tree(sql), _Naming(prefix, own or {}))
     except RecursionError:
         raise InvalidQuery("The SQL is nested too deeply: name parts of it with WITH.") from None
 
@@ -85,7 +85,7 @@ def translated(sql: str, dialect: str) -> str:
     if dialect == DIALECT:
         return sql
     try:
-        return _parsed(sql, dialect).sql(dialect=DIALECT, comments=False)
+        return query_tree(sql, dialect).sql(dialect=DIALECT, comments=False)
     except RecursionError:
         raise InvalidQuery("The SQL is nested too deeply: name parts of it with WITH.") from None
 
@@ -98,7 +98,7 @@ def pinned(sql: str, versions: Mapping[str, int]) -> str:
     from sqlglot import exp
 
     try:
-        tree = _parsed(sql)
+        tree = query_tree(sql)
         for table in list(tree.find_all(exp.Table)):
             version = versions.get(".".join(part.name for part in table.parts))
             if version and table.args.get("when") is None:
@@ -140,7 +140,8 @@ def _checked(tree: exp.Expr, naming: _Naming) -> ParsedQuery:
     return ParsedQuery(tree.sql(dialect=DIALECT, comments=False), tuple(tables.values()), names)
 
 
-def _parsed(sql: str, dialect: str = DIALECT) -> exp.Expr:
+def query_tree(sql: str, dialect: str = DIALECT) -> exp.Expr:
+    """The one statement that the text is, as a tree. Raises: InvalidQuery; RecursionError, if it is nested too deeply."""
     import sqlglot
     from sqlglot.errors import SqlglotError
 

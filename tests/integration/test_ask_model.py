@@ -149,13 +149,41 @@ def test_a_model_that_obeys_a_document_gets_what_the_asker_gets(nora: Mesh, ask_
     assert not any(record.is_allowed and record.principal == "user:nora" for record in mine)
 
 
+def test_a_model_makes_no_source_of_its_own_words(nora: Mesh, chat: ScriptedChat) -> None:
+    invented = "Orders may be returned within 470 days."
+    queries = (
+        f"SELECT '{invented}' AS n", f"SELECT '{invented}' AS n FROM {ORDERS} LIMIT 1",
+        f"SELECT max(n) AS days FROM (VALUES (470)) t(n), {ORDERS}", f"SELECT amount AS days_to_return FROM {ORDERS}",
+    )  # fmt: skip
+
+    def script(body: Body) -> str | list[Tool]:
+        if not results(body):
+            return [call("sql", query=query) for query in queries]
+        marks = "".join(f"[{number}]" for number in sources(body))
+        return f"{invented[:-1]} {marks}. The days to return an order are 12.50 {marks}. " + " ".join(
+            f"{invented[:-1]} [{number}]." for number in sources(body)
+        )
+
+    chat.script = script
+    answer = nora.ask(QUESTION)
+    assert all(told.startswith("That cannot be used") for told in results(chat.asked[1]))
+    assert ("470" in answer.text, "12.50" in answer.text) == (False, False)
+
+
+def test_a_model_that_repeats_itself_is_heard_once(nora: Mesh, chat: ScriptedChat) -> None:
+    chat.script = lambda body: (
+        f"An order may be returned within 30 days of delivery [{source_with(body, 'within 30 days')}]. " * 9
+    )
+    assert len(nora.ask(QUESTION).sentences) == 1
+
+
 def test_a_model_cannot_name_a_purpose(ask_mesh: AskMesh, chat: ScriptedChat) -> None:
     with ask_mesh.server.admin() as admin:
         admin.admin.create_purpose("audit-of-orders", description="Checks")
     chat.script = lambda body: (  # type: ignore[assignment]
         "Not found in what you may read."
         if results(body)
-        else [call("sql", query=f"SELECT 1 FROM {ORDERS}", purpose="audit-of-orders")]
+        else [call("sql", query=f"SELECT order_id FROM {ORDERS}", purpose="audit-of-orders")]
     )
     with ask_mesh.reader("user:pia") as pia:
         ask_mesh.sam.grant("user:pia", "sales.orders", purpose="audit-of-orders")

@@ -8,6 +8,7 @@ Entries hold the documents' text: the folder is its owner's alone. MESH_DOCUMENT
 from __future__ import annotations
 
 import contextlib
+import fcntl
 import hashlib
 import importlib.metadata
 import json
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DocumentCache"]
 
-_RULES = "16"
+_RULES = "17"
 """Raised when this package reads, cuts, tags or indexes documents in another way."""
 _READERS = ("kreuzberg", "pypdfium2", "pytesseract", "lingua-language-detector", "phonenumbers")
 _RECORD = b"domain_mesh.document_record"
@@ -87,16 +88,20 @@ class DocumentCache:
             self._folder.chmod(0o700)
             handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
             try:
-                with os.fdopen(handle, "wb") as file, pa.ipc.new_file(file, schema) as writer:
-                    writer.write_batch(pa.RecordBatch.from_arrays(passages.columns, schema=schema))
-                os.replace(partial, path)
+                with os.fdopen(handle, "wb") as file:
+                    fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed, or its writer is gone
+                    with pa.ipc.new_file(file, schema) as writer:
+                        writer.write_batch(pa.RecordBatch.from_arrays(passages.columns, schema=schema))
+                    os.replace(partial, path)
             finally:
                 Path(partial).unlink(missing_ok=True)
 
     def prune(self) -> None:
-        """The folder holds at most 4 GiB: what was used least recently is gone."""
+        """The folder holds at most 4 GiB, what was used least recently is gone, and what publishers left that were killed."""
         if self._folder is None or not self._folder.is_dir():
             return
+        for partial in self._folder.glob("*/*.partial"):
+            _remove_unwritten(partial)
         with contextlib.suppress(OSError):
             files = sorted(((it.stat().st_mtime, it.stat().st_size, it) for it in self._folder.glob("*/*.arrow")), reverse=True)
             used = 0
@@ -108,6 +113,13 @@ class DocumentCache:
     def _path(self, key: str) -> Path:
         assert self._folder is not None
         return self._folder / key[:2] / f"{key}.arrow"
+
+
+def _remove_unwritten(partial: Path) -> None:
+    """The file is gone if no process writes it."""
+    with contextlib.suppress(OSError), partial.open("rb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        partial.unlink()
 
 
 def _version(package: str) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import json
 import threading
 from collections.abc import Sequence
@@ -264,3 +265,16 @@ def test_a_file_that_changes_while_it_is_read_is_told_of_and_not_kept(tmp_path: 
     file.write_text("# Old\n\nThe old rule holds.\n")
     (batch,) = DocumentPipeline(file, CountingEmbedder(), cache=cache).batches()
     assert batch.column("text").to_pylist() == ["The old rule holds."]
+
+
+def test_what_a_killed_publisher_left_goes_and_what_one_writes_stays(folder: Path, tmp_path: Path) -> None:
+    places = tmp_path / "cache" / "ab"
+    places.mkdir(parents=True)
+    left, written = places / "left.partial", places / "written.partial"
+    left.write_bytes(b"x")
+    with written.open("wb") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        DocumentCache(tmp_path / "cache").prune()
+        assert [it.name for it in places.iterdir()] == ["written.partial"]
+    DocumentCache(tmp_path / "cache").prune()
+    assert not list(places.iterdir())

@@ -11,14 +11,13 @@ import re
 import stat
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import date
 from pathlib import Path, PurePath
 from typing import Protocol
 
 from domain_sdk._document_sections import plain_text, sections
+from domain_sdk._document_text_files import read_text
 from domain_sdk.extraction.extracted import Anchor, Extracted, Page, Unreadable
-from domain_sdk.extraction.file_kinds import AUDIO, KINDS, check_content, check_text, unknown_kind
-from domain_sdk.extraction.plain import TABLE_RULE, decoded
+from domain_sdk.extraction.file_kinds import AUDIO, KINDS, check_content, unknown_kind
 from domain_sdk.extraction.transcripts import Cue, from_cues
 from domain_sdk.extraction.worker import Extractor
 
@@ -45,7 +44,6 @@ _SIDECARS = (".vtt", ".srt", ".json")
 _PLAIN = frozenset({"text/vtt", "application/x-subrip", "application/json"})
 """Media types whose text has no Markdown in it."""
 _PLAIN_KINDS = frozenset({"audio", "video", "image"})
-_FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _MOST_BYTES = 1 << 30
 _TITLE_WORD = re.compile(r"[^\W\d_]{3,}")
 _PROGRAM_TITLE = re.compile(r"untitled|(?:microsoft )?powerpoint[ -]\w+|\w+ powerpoint", re.IGNORECASE)
@@ -238,7 +236,7 @@ def _extracted(path: Path, extractor: Extractor, transcriber: Transcriber | None
     if suffix in AUDIO:
         return _heard(path, extractor, transcriber)
     if suffix in _TEXTS:
-        return _TEXTS[suffix], _read_text(path, _TEXTS[suffix])
+        return _TEXTS[suffix], read_text(path, is_markdown=_TEXTS[suffix] == MARKDOWN)
     if suffix not in KINDS:
         known = ", ".join(sorted((*_TEXTS, *KINDS)))
         raise Unreadable(unknown_kind(path, known))
@@ -267,38 +265,6 @@ def _heard(path: Path, extractor: Extractor, transcriber: Transcriber | None) ->
     except Exception as error:  # an engine of any make: one recording that it breaks at does not stop the others
         raise Unreadable(f"{transcriber.name} could not hear it ({type(error).__name__}): put a transcript beside it.") from error
     return media_type, from_cues(cues, parser=transcriber.name)
-
-
-def _read_text(path: Path, media_type: str) -> Extracted:
-    check_text(path)
-    text = decoded(path)
-    facts: dict[str, str] = {}
-    if media_type == MARKDOWN and (front := _FRONT_MATTER.match(text)):
-        facts, text = _front_matter(front.group(1)), text[front.end() :]
-    tables = 0 if media_type == TEXT else len(TABLE_RULE.findall(text))
-    return Extracted(text, tables=tables, facts={key: value for key, value in facts.items() if value}, parser="text")
-
-
-def _front_matter(front: str) -> dict[str, str]:
-    import yaml
-
-    try:
-        fields = yaml.safe_load(front)
-    except (yaml.YAMLError, RecursionError, ValueError):
-        return {}
-    if not isinstance(fields, dict):
-        return {}
-    named = {"title": "title", "author": "author", "date": "created", "lang": "language", "language": "language"}
-    return {named[key]: " ".join(_scalar(value).split()) for key, value in fields.items() if key in named}
-
-
-def _scalar(value: object) -> str:
-    """A text, number or day as text, texts of a list with commas; "" for others: what aliases multiply is not written out."""
-    if isinstance(value, list):
-        return ", ".join(it for it in value[:20] if isinstance(it, str))
-    if isinstance(value, int) and abs(value) > 10**18:
-        return ""
-    return str(value) if isinstance(value, str | int | float | date) else ""
 
 
 def _titled(document: Document) -> Document:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import mmap
 import re
 import zipfile
 from collections.abc import Mapping
@@ -78,6 +79,13 @@ _CONVERTED: Mapping[str, str] = {
 }
 _NUMBER = re.compile(r"\d*(?=\.xml\Z)")
 """Some programs call the main part `document2.xml`."""
+_SAYING_ENCRYPTED = frozenset({"META-INF/manifest.xml", "META-INF/encryption.xml"})
+_LOCK = re.compile(rb"<(?:\w+:)?EncryptionMethod\b[^>]*>")
+_FONT_LOCK = re.compile(rb"idpf\.org/2008/embedding|ns\.adobe\.com/pdf/enc#RC")
+"""Fonts that are obfuscated hide no text."""
+_MOST_SAID = 4 << 20
+_ENCRYPTED_STREAM = "EncryptedPackage".encode("utf-16-le")
+"""How an OLE container calls the Office file in it that has a password ([MS-OFFCRYPTO] 2.3.4.4)."""
 _HEAD = 1024
 _MOST_UNPACKED = 512 << 20
 _MOST_RATIO, _FREE_BYTES = 200, 16 << 20
@@ -119,13 +127,27 @@ def check_text(path: Path) -> None:
         raise Unreadable(f"its name says {path.suffix} and its content is {what}: name it as what it is.")
 
 
+def _is_encrypted(path: Path, names: set[str]) -> bool:
+    """True for an OpenDocument file with a password and a book with a lock (OpenDocument 1.3 part 2 §3; EPUB 3.3 §4.2.6.3)."""
+    if "encrypted-package" in names:
+        return True
+    with zipfile.ZipFile(path) as archive:
+        said = {name: archive.read(name) for name in _SAYING_ENCRYPTED & names if archive.getinfo(name).file_size < _MOST_SAID}
+    locks = _LOCK.findall(said.get("META-INF/encryption.xml", b""))
+    return b"encryption-data" in said.get("META-INF/manifest.xml", b"") or any(_FONT_LOCK.search(it) is None for it in locks)
+
+
 def _described(head: bytes) -> str:
     return next((words for magic, words in _NAMED.items() if head.startswith(magic)), "something else")
 
 
 def _check_archive(path: Path, head: bytes, part: str) -> None:
     if head.startswith(b"\xd0\xcf\x11\xe0"):
-        raise Unreadable("it is encrypted, or of a format before 2007: save it anew without a password.")
+        with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            is_encrypted = content.find(_ENCRYPTED_STREAM) >= 0
+        if is_encrypted:
+            raise Unreadable("it is encrypted: save it anew without a password.")
+        raise Unreadable(f"it is of a format before 2007: save it anew as {path.suffix}.")
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
@@ -137,7 +159,7 @@ def _check_archive(path: Path, head: bytes, part: str) -> None:
         raise Unreadable(
             f"it unpacks to {unpacked >> 20:,} MiB in {len(entries):,} parts, as a zip bomb would: it is not opened."
         )
-    if any(it.flag_bits & 1 for it in entries):
+    if any(it.flag_bits & 1 for it in entries) or _is_encrypted(path, {it.filename for it in entries}):
         raise Unreadable("it is encrypted: save it anew without a password.")
     if part not in {_NUMBER.sub("", it.filename) for it in entries}:
         raise Unreadable(f"its name says {path.suffix} and it is another ZIP archive (no {part}): name it as what it is.")

@@ -12,13 +12,17 @@ from typing import Any
 from xml.etree import ElementTree
 
 from domain_sdk.extraction.extracted import Extracted, Page, Unreadable
-from domain_sdk.extraction.office_parts import office_parts
+from domain_sdk.extraction.file_kinds import KINDS
+from domain_sdk.extraction.office_parts import PICTURES, office_parts
 from domain_sdk.extraction.pictures import Pictures
 
 __all__ = ["read_office"]
 
 _TABLE = re.compile(r"^\|(?:\s*:?-+:?\s*\|)+\s*$", re.MULTILINE)
 _PICTURE = re.compile(r"\\?!\[[^\]\n]*\]\([^)\n]*\)")
+_NO_WORDS = re.compile(r"\\?!\[(?:image)?\]\(image_\d+\.\w+\)|^\[TABLE_ROW\]$", re.MULTILINE)
+"""What the parser writes for a picture of which nobody said what it shows, and for rows that it takes apart."""
+_HEADING = re.compile(r"^#{1,6} ", re.MULTILINE)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -43,8 +47,11 @@ def read_office(path: Path, media_type: str, on_picture: Callable[[], None] = la
     except (kreuzberg.KreuzbergError, zipfile.BadZipFile, zlib.error, KeyError, ElementTree.ParseError) as error:
         raise Unreadable("it is damaged or encrypted, so that it cannot be read: get it anew.") from error
     text = _CONTROL.sub("", str(result.content)).replace("\r\n", "\n")
+    if media_type in (KINDS[".rtf"], KINDS[".odt"]):
+        text = _NO_WORDS.sub("", text)
     text, pages = _with_notes(*_unmarked(text, re.compile(rf"\n*{mark}n(\d+)end\n*")), parts.notes)
-    text = "\n\n".join(filter(None, (text.strip("\n"), parts.end))) if parts.end else text
+    end = parts.end if _HEADING.search(text) else parts.end.removeprefix(f"{PICTURES}\n\n")  # it is no title
+    text = "\n\n".join(filter(None, (text.strip("\n"), end))) if end else text
     return Extracted(
         text,
         pages,

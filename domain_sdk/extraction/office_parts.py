@@ -10,19 +10,22 @@ import io
 import re
 import zipfile
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from domain_sdk.extraction.file_kinds import KINDS
 from domain_sdk.extraction.pictures import Pictures
+from domain_sdk.extraction.rtf_pictures import other_pictures, read_pictures
 from domain_sdk.extraction.sheet_parts import shown_sheets
 from domain_sdk.extraction.slide_parts import shown_slides
 from domain_sdk.extraction.word_parts import whole_text
 
-__all__ = ["OfficeParts", "office_parts"]
+__all__ = ["PICTURES", "OfficeParts", "office_parts"]
 
-_PICTURE = re.compile(r"(?:Pictures|OEBPS|EPUB|OPS|images?)/.+\.(?:png|jpe?g|gif|bmp|tiff?|webp)\Z", re.IGNORECASE)
+PICTURES = "# Pictures"
+"""Stands above what pictures say that are not known to stand anywhere."""
+_PICTURE = re.compile(r"(?!Thumbnails/).+\.(?:png|jpe?g|gif|bmp|tiff?|webp|emf|wmf)\Z", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,8 +42,10 @@ class OfficeParts:
 
 def office_parts(path: Path, media_type: str, pictures: Pictures) -> OfficeParts:
     """What there is to know of the file before it is read. Raises: what zipfile and ElementTree do for damaged files."""
-    if not zipfile.is_zipfile(path):
-        return OfficeParts()
+    if media_type == KINDS[".rtf"]:
+        data = path.read_bytes()
+        pictures.leave(other_pictures(data))
+        return OfficeParts(end=_pictured(read_pictures(data), pictures))
     with zipfile.ZipFile(path) as archive:
         changed: dict[str, bytes] = {}
         hidden: Counter[str] = Counter()
@@ -53,9 +58,13 @@ def office_parts(path: Path, media_type: str, pictures: Pictures) -> OfficeParts
         elif media_type == KINDS[".docx"]:
             whole_text(archive, changed, hidden, pictures)
         else:
-            texts = [pictures.text_in(archive.read(name)) for name in archive.namelist() if _PICTURE.match(name)]
-            end = "\n\n".join(["# Pictures", *filter(None, texts)]) if any(texts) else ""
+            end = _pictured((archive.read(name) for name in archive.namelist() if _PICTURE.match(name)), pictures)
         return OfficeParts(_rewritten(archive, changed) if changed else None, dict(hidden), notes, end)
+
+
+def _pictured(files: Iterable[bytes], pictures: Pictures) -> str:
+    texts = [text for file in files if (text := pictures.text_in(file))]
+    return "\n\n".join([PICTURES, *texts]) if texts else ""
 
 
 def _rewritten(archive: zipfile.ZipFile, changed: Mapping[str, bytes]) -> bytes:

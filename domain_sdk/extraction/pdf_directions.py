@@ -50,14 +50,14 @@ def _words(run: str, left: Sequence[float], right: Sequence[float], gap: float) 
     words: list[WordBox] = []
     sides = zip(left, right, strict=True)
     for word in run.split():
-        end = begin = None
+        is_first = True
         for text, (its_left, its_right) in zip(word, sides, strict=False):
-            if end is not None and begin is not None and max(its_left - end, begin - its_right) <= gap:
-                last = words[-1]
+            last = ("", 0.0, 0.0) if is_first else words[-1]
+            if not is_first and max(its_left - last[2], last[1] - its_right) <= gap:
                 words[-1] = last[0] + text, min(last[1], its_left), max(last[2], its_right)
             else:
                 words.append((text, its_left, its_right))
-            begin, end = its_left, its_right
+            is_first = False
     return words
 
 

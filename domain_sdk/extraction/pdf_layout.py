@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from domain_sdk.extraction.pdf_lines import Line
 from domain_sdk.extraction.pdf_tables import table_end, table_markdown
+from domain_sdk.extraction.scripts import between
 
 __all__ = ["page_markdown"]
 
@@ -97,7 +98,7 @@ def _continued(text: str, line: str) -> str:
     """The text with its next line. A hyphen at its end goes if it parted a word: before a small letter; `Anna-Maria` keeps it."""
     if text[-1:] in _HYPHENS and text[-2:-1].isalpha() and line[:1].isalpha():
         return f"{text[:-1]}{'' if line[:1].islower() or text[-1] == _SOFT_HYPHEN else '-'}{line}"
-    return f"{text} {line}"
+    return f"{text}{between(text, line)}{line}"
 
 
 def _escaped(text: str) -> str:

@@ -12,13 +12,18 @@ from statistics import median
 
 from domain_sdk.extraction.pdf_directions import has_leftward, mirrored, runs_leftward, word_boxes
 from domain_sdk.extraction.pdf_places import PlacedChars
+from domain_sdk.extraction.pdf_raised import raised_places, with_marks
+from domain_sdk.extraction.pdf_reordered import in_reading_order, with_ligatures
 from domain_sdk.extraction.pdf_rules import RULE
+from domain_sdk.extraction.scripts import between
 
 __all__ = ["Cell", "Line", "split_lines"]
 
 _GAP = 1.1
 """A gap between characters wider than this many heights separates cells."""
-_NUMBER = re.compile(r"[-–—$€£¥(]*\s?[\d][\d,.\s]*\s?[)%]?\s?[x%)]?\Z|[-–—]+\Z|\$\s?[-–—]\s?\Z|N/?[AM]\Z", re.IGNORECASE)
+_NUMBER = re.compile(
+    r"[-–—$€£¥(]*\s?[\d][\d,.\s]*\s?[)%]?\s?[x%)]?(?:\^\d+\^)?\Z|[-–—]+\Z|\$\s?[-–—]\s?\Z|N/?[AM]\Z", re.IGNORECASE
+)
 
 
 @dataclass(slots=True)
@@ -57,26 +62,32 @@ class Line:
 
 def split_lines(chars: PlacedChars) -> list[Line]:
     """The lines of a page in reading order; a line feed ends a line."""
-    read = mirrored(chars) if runs_leftward(chars.text) else chars
+    is_leftward = runs_leftward(chars.text)
+    whole = with_ligatures(chars) if has_leftward(chars.text) else chars
+    read = mirrored(whole) if is_leftward else whole
     lines: list[Line] = []
     end = 0
     for run in read.text.replace("\r", "\n").split("\n"):
         words = run.split()
         if words:
             begin, end = end, end + sum(map(len, words))
-            lines.append(_line(run, words, read, slice(begin, end)))
+            lines.append(_line(run, words, read, slice(begin, end), is_leftward=is_leftward))
     return _joined(lines)
 
 
-def _line(run: str, words: Sequence[str], chars: PlacedChars, shown: slice) -> Line:
-    """The line of a run of these words, whose characters are those `shown`."""
-    size = median(chars.size[shown]) or 1.0
+def _line(run: str, words: Sequence[str], chars: PlacedChars, shown: slice, *, is_leftward: bool) -> Line:
+    """The line of a run of these words, whose characters are those `shown`, on a page that runs leftward or not."""
+    sizes, tops, is_bold = chars.size[shown], chars.top[shown], chars.is_bold[shown]
+    size, top = median(sizes) or 1.0, median(tops)
     left, right = chars.left[shown], chars.right[shown]
-    is_leftward = has_leftward("".join(words))
-    cells = [Cell(*box) for box in word_boxes(run, left, right, gap=size * _GAP)] if is_leftward else []
-    is_bold = chars.is_bold[shown]
-    found = cells or _cells(words, left, right, size, _rules_in(run) if RULE in run else ())
-    return Line(_merged(found, size), median(chars.top[shown]), size, sum(is_bold) * 2 > len(is_bold))
+    if is_leftward or has_leftward("".join(words)):
+        read = in_reading_order(run, left, right, size) if is_leftward else (run, left, right)
+        cells = [Cell(*box) for box in word_boxes(*read, gap=size * _GAP)]
+    else:
+        raised = raised_places(words, tops, sizes, base=top, height=size) if min(sizes) < size else []
+        marked, left, right = with_marks(run, left, right, raised) if raised else (run, left, right)
+        cells = _cells(marked.split(), left, right, size, _rules_in(marked) if RULE in marked else ())
+    return Line(_merged(cells, size), top, size, sum(is_bold) * 2 > len(is_bold))
 
 
 def _rules_in(run: str) -> list[int]:
@@ -132,6 +143,10 @@ def _merged(cells: list[Cell], size: float) -> list[Cell]:
     return merged
 
 
+def _one_cell(cell: Cell, behind: Cell) -> Cell:
+    return Cell(f"{cell.text}{between(cell.text, behind.text)}{behind.text}", cell.left, behind.right)
+
+
 def _joined(lines: list[Line]) -> list[Line]:
     """Neighbours on one base line, left before right, are one line: tables are often drawn cell by cell."""
     joined: list[Line] = []
@@ -142,7 +157,7 @@ def _joined(lines: list[Line]) -> list[Line]:
             gap = line.left - before.cells[-1].right
             if gap <= line.size * _GAP:
                 first = line.cells[0]
-                before.cells[-1] = Cell(f"{before.cells[-1].text} {first.text}", before.cells[-1].left, first.right)
+                before.cells[-1] = _one_cell(before.cells[-1], first)
                 before.cells.extend(line.cells[1:])
             else:
                 before.cells.extend(line.cells)

@@ -52,6 +52,10 @@ class Pictures:
         """What was not looked at, in words, and how many."""
         return dict(self._unread)
 
+    def leave(self, count: int) -> None:
+        """So many more are of a kind that is not recognised."""
+        self._unread += Counter({_OTHER_KIND: count})
+
     def text_in(self, data: bytes) -> str:
         """`Picture: …` for what is recognised in a picture's file; empty if there is nothing or it is not looked at."""
         digest = hashlib.sha256(data).digest()

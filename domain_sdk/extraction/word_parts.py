@@ -62,9 +62,7 @@ def whole_text(archive: zipfile.ZipFile, changed: dict[str, bytes], hidden: Coun
         key: _drawn(ElementTree.fromstring(archive.read(it))) for key, it in targets.items() if _is_drawn(archive, it)
     }
     _put_beside(root, beside)
-    _put_around(
-        root, {key: _text(ElementTree.fromstring(archive.read(it))) for key, it in targets.items() if _is_edge(archive, it)}
-    )
+    _put_around(root, {key: _edge(archive, it, pictures) for key, it in targets.items() if _is_edge(archive, it)})
     changed[WORD_PART] = ElementTree.tostring(root, "utf-8")
     if name != WORD_PART and relations_of(name) in archive.NameToInfo:
         changed[relations_of(WORD_PART)] = archive.read(relations_of(name))
@@ -80,6 +78,14 @@ def _pictured(archive: zipfile.ZipFile, part: str, pictures: Pictures) -> str:
 
 def _is_edge(archive: zipfile.ZipFile, part: str) -> bool:
     return part in archive.NameToInfo and part.endswith(".xml") and part.startswith(("word/header", "word/footer"))
+
+
+def _edge(archive: zipfile.ZipFile, part: str, pictures: Pictures) -> str:
+    """What a header or footer says, its pictures included."""
+    root = ElementTree.fromstring(archive.read(part))
+    targets = relations(archive, part)
+    shown = [targets.get(it.get(_PICTURES[it.tag], ""), "") for it in root.iter() if it.tag in _PICTURES]
+    return " ".join(filter(None, (_text(root), *(_pictured(archive, name, pictures) for name in dict.fromkeys(shown)))))
 
 
 def _take_out(root: _Element, hidden: Counter[str]) -> None:

@@ -306,7 +306,9 @@ def bad(tmp_path: Path) -> Path:
     (tmp_path / "really-a-picture.pdf").write_bytes(b"\x89PNG\r\n\x1a\n" + bytes(100))
     (tmp_path / "really-a-pdf.docx").write_bytes(good.read_bytes())
     (tmp_path / "really-a-sheet.docx").write_bytes(spreadsheet_file(tmp_path / "x.xlsx").read_bytes())
-    (tmp_path / "locked.xlsx").write_bytes(b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + bytes(600))
+    (tmp_path / "locked.xlsx").write_bytes(
+        b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1" + "EncryptedPackage".encode("utf-16-le") + bytes(600)
+    )
     (tmp_path / "cut.docx").write_bytes(word_file(tmp_path / "y.docx").read_bytes()[:2000])
     (tmp_path / "broken.png").write_bytes(b"\x89PNG\r\n\x1a\n" + b"rubbish" * 20)
     (tmp_path / "not-mail.eml").write_bytes(b"\x00\x01\x02")
@@ -343,14 +345,14 @@ def test_a_parser_that_eats_memory_or_stands_still_is_ended_and_the_next_file_is
             """
             import domain_sdk.extraction.mail as mail, os, time
             real = mail.read_mail
-            def read_mail(path):
+            def read_mail(path, *more):
                 if path.stem == "greedy":
                     kept = [bytearray(1 << 20) for _ in range(1 << 20)]
                 if path.stem == "killed":
                     os.kill(os.getpid(), 11)
                 if path.stem == "slow":
                     time.sleep(600)
-                return real(path)
+                return real(path, *more)
             mail.read_mail = read_mail
             """
         )
@@ -385,7 +387,7 @@ def test_what_parses_files_ends_with_a_publisher_that_is_killed(tmp_path: Path) 
         textwrap.dedent(
             f"""
             import domain_sdk.extraction.mail as mail, os, pathlib
-            def read_mail(path):
+            def read_mail(path, *more):
                 pathlib.Path({str(told)!r}).with_suffix(".part").write_text(str(os.getpid()))
                 pathlib.Path({str(told)!r}).with_suffix(".part").rename({str(told)!r})
                 while True:

@@ -103,3 +103,13 @@ def test_what_a_page_hides_is_not_read_and_what_follows_is(tmp_path: Path) -> No
     assert "shown one and two" in text
     assert "| c | d |" in text
     assert text.rstrip().endswith("end")
+
+
+def test_comments_of_markdown_are_left_out_and_counted_and_those_in_code_are_code(tmp_path: Path) -> None:
+    code = "```html\n<!-- shown -->\n```"
+    (tmp_path / "a.md").write_text(
+        f"# Head\n\nText <!-- of\nthe board --> here, `<!-- too -->`.\n\n{code}\n\n<!-- never ends\n\n# Secret\n"
+    )
+    document = read(tmp_path / "a.md")
+    assert document.text.strip() == f"# Head\n\nText  here, `<!-- too -->`.\n\n{code}"
+    assert document.hidden == {"comments in Markdown": 2}

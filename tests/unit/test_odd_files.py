@@ -162,3 +162,9 @@ def test_scripts_without_blanks_between_words_get_none(tmp_path: Path) -> None:
     document = only(tmp_path)
     assert document.text == "今日は。はい"
     assert [it.begin for it in document.anchors] == [0, 3]
+
+
+def test_front_matter_of_both_kinds_says_what_the_document_is(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text('+++\ntitle = "The rules"\ndate = 2024-05-01\n+++\n# Head\n\nBody.\n')
+    document = only(tmp_path)
+    assert (document.title, document.facts["created"], document.text) == ("The rules", "2024-05-01", "# Head\n\nBody.\n")

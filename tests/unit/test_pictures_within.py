@@ -223,3 +223,30 @@ def test_a_document_of_nothing_but_pictures_that_are_not_read_is_a_problem(tmp_p
     assert len(found) + len(problems) == 1
     assert all(SAID in it.text for it in found)
     assert read(tmp_path)[1].keys() == {it.path.name for it in problems}
+
+
+def test_pictures_of_headers_and_footers_are_read(tmp_path: Path) -> None:
+    needs_tesseract()
+    word = docx.Document()
+    word.add_paragraph("Before.")
+    word.sections[0].header.paragraphs[0].add_run().add_picture(picture())
+    word.sections[0].footer.paragraphs[0].add_run().add_picture(picture("All rights are reserved"))
+    word.save(str(tmp_path / "a.docx"))
+    assert only(tmp_path).text.strip().split("\n\n") == [
+        f"Header: Picture: {SAID}", "Before.", "Footer: Picture: All rights are reserved",
+    ]  # fmt: skip
+
+
+def test_pictures_of_rich_text_are_read_and_drawings_counted(tmp_path: Path) -> None:
+    needs_tesseract()
+    digits = picture().getvalue().hex()
+    lines = "\n".join(digits[place : place + 128] for place in range(0, len(digits), 128))
+    copy = r"{\nonshppict{\pict\wmetafile8\picw9 0100}}"
+    first = rf"{{\*\shppict{{\pict{{\*\picprop{{\sp x}}}}\picw800\pngblip\pich200 {lines}}}}}{copy}"
+    (tmp_path / "a.rtf").write_text(rf"{{\rtf1\ansi Before. {first} {{\pict\wmetafile8\picw9 0100}} After.\par}}")
+    document = only(tmp_path)
+    assert document.title == "a"
+    assert "Before." in document.text
+    assert "image_0" not in document.text
+    assert document.text.endswith(f"Picture: {SAID}")
+    assert list(document.unread.values()) == [1]

@@ -24,6 +24,7 @@ __all__ = ["main"]
 _LOOK_SECONDS = 1.0
 _LONGEST_SECONDS = 3600
 """Longer than any publisher waits for a page or a file; a parser that never lets go of the interpreter ends by this alone."""
+_TELLING = threading.Lock()
 
 
 def main(memory_bytes: int, folder: str = "") -> None:
@@ -99,6 +100,7 @@ def _extracted(path: Path, media_type: str, answers: IO[str]) -> Extracted:
 
 
 def _tell(answers: IO[str], value: dict[str, Any]) -> None:
-    faulthandler.dump_traceback_later(_LONGEST_SECONDS, exit=True)
-    answers.write(json.dumps(value) + "\n")
-    answers.flush()
+    with _TELLING:  # pictures are recognised in a thread of their own
+        faulthandler.dump_traceback_later(_LONGEST_SECONDS, exit=True)
+        answers.write(json.dumps(value) + "\n")
+        answers.flush()

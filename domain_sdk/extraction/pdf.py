@@ -8,8 +8,9 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from itertools import accumulate
 from pathlib import Path
 from statistics import median
 from types import TracebackType
@@ -22,7 +23,7 @@ from domain_sdk.extraction.pdf_comments import has_only_links, read_comments
 from domain_sdk.extraction.pdf_drawn import Drawn, read_drawn
 from domain_sdk.extraction.pdf_layout import page_markdown
 from domain_sdk.extraction.pdf_lines import Line, split_lines
-from domain_sdk.extraction.pdf_pictures import picture_of, places_of_pictures, words_of_pictures
+from domain_sdk.extraction.pdf_pictures import PagePictures, picture_of, places_of_pictures
 from domain_sdk.extraction.pdf_places import placed, upright, with_line_ends
 from domain_sdk.extraction.pdf_rules import parted, read_rules
 from domain_sdk.extraction.pictures import Pictures
@@ -71,38 +72,38 @@ def _why(message: str) -> str:
 
 
 def _read(document: Any, on_page: Callable[[int, int], None]) -> Extracted:  # noqa: ANN401  (pypdfium2 ships no types)
-    count = len(document)
+    count, done = len(document), 0
+    pictures = Pictures(lambda: on_page(done, count))
+    read: list[_ReadPage] = []
+    with PagePictures(pictures) as beside_text:
+        for page in _read_pages(document, count, beside_text):
+            read.append(page)
+            done = len(read)
+            on_page(done, count)
+        texts = [page.text() for page in read]
+    parts = [f"\n\n{text}" if text and number else text for number, text in enumerate(texts)]
+    ends = accumulate(map(len, parts))
+    starts = (end - len(text) for end, text in zip(ends, texts, strict=True))
+    pages = [Page(number, start, page.confidence) for number, (start, page) in enumerate(zip(starts, read, strict=True), start=1)]
+    empty = tuple(number for number, page in enumerate(read, start=1) if page.is_empty)
+    return Extracted(
+        "".join(parts), tuple(pages), empty, sum(page.tables for page in read), facts=_facts(document, count),
+        parser="pdfium", unread=pictures.unread, recognition=pictures.confidence,
+    )  # fmt: skip
+
+
+def _read_pages(document: Any, count: int, pictures: PagePictures) -> Iterator[_ReadPage]:  # noqa: ANN401
     comments: dict[int, list[str]] = {}
     body_size, edges, looked_at = _looks(document, count, comments)
-    done = 0
-    pictures = Pictures(lambda: on_page(done, count))
-    text, tables = "", 0
-    parts: list[str] = []
-    pages: list[Page] = []
-    empty: list[int] = []
-    length = 0
-    for number in range(1, count + 1):
-        with _Opened(document, number - 1, comments) as opened:
-            sheet = looked_at.pop(number - 1, None) or _sheet(opened.page)
-            text, found, recognition = _page_text(opened, sheet, body_size, edges if number > 1 else None)
-            if not text and sheet.drawn.is_something:
-                empty.append(number)
-            elif recognition is None and (places := places_of_pictures(sheet.drawn)):
-                text = "\n\n".join(filter(None, (text, *words_of_pictures(opened.page, places, pictures))))
-        text = "\n\n".join(filter(None, (text, *comments.get(number - 1, ()))))
-        if parts and text:
-            parts.append("\n\n")
-            length += 2
-        pages.append(Page(number, length, recognition.confidence if recognition else -1))
-        parts.append(text)
-        length += len(text)
-        tables += found
-        done = number
-        on_page(done, count)
-    return Extracted(
-        "".join(parts), tuple(pages), tuple(empty), tables, facts=_facts(document, count), parser="pdfium",
-        unread=pictures.unread, recognition=pictures.confidence,
-    )  # fmt: skip
+    for index in range(count):
+        with _Opened(document, index, comments) as opened:
+            sheet = looked_at.pop(index, None) or _sheet(opened.page)
+            text, tables, recognition = _page_text(opened, sheet, body_size, edges if index else None)
+            is_empty = not text and sheet.drawn.is_something
+            places = [] if is_empty or recognition is not None else places_of_pictures(sheet.drawn)
+            words = pictures.words(opened.page, places) if places else None
+        confidence = recognition.confidence if recognition else -1
+        yield _ReadPage(text, words, tuple(comments.get(index, ())), tables, confidence, is_empty)
 
 
 def _page_text(
@@ -121,6 +122,22 @@ def _page_text(
     if recognition is None or len(recognition.text) <= len(text):
         return text, tables, None
     return recognition.text, 0, recognition
+
+
+@dataclass(frozen=True, slots=True)
+class _ReadPage:
+    """A page that was read; `words` gives those of the pictures beside its text, where it has some."""
+
+    body: str
+    words: Callable[[], list[str]] | None
+    comments: tuple[str, ...]
+    tables: int
+    confidence: float
+    is_empty: bool
+
+    def text(self) -> str:
+        """All that it says."""
+        return "\n\n".join(filter(None, (self.body, *(self.words() if self.words else ()), *self.comments)))
 
 
 class _Opened:

@@ -6,23 +6,27 @@ Loaded in the child process only.
 from __future__ import annotations
 
 import ctypes
-from array import array
+from collections import deque
 from collections.abc import Sequence
 from functools import cache
+from itertools import repeat
 from typing import Any
 
-__all__ = ["Box", "Matrix", "address_of", "area", "asked", "bounds_of", "matrix_of", "on_paper"]
+__all__ = ["Address", "Box", "Matrix", "address_of", "area", "asked", "bounds_of", "matrix_of", "on_paper"]
 
 Box = tuple[float, float, float, float]
 """Left, bottom, right, top, upwards."""
 Matrix = tuple[float, float, float, float, float, float]
 _FLOAT = 4
-_PLACES = ctypes.c_void_p
 
 
-def address_of(thing: Any) -> int:  # noqa: ANN401  (pypdfium2 ships no types)
-    """The address of what PDFium made, as a number."""
-    return ctypes.cast(thing.raw, ctypes.c_void_p).value or 0
+class Address(ctypes.c_void_p):
+    """Where something is that PDFium made; false where there is nothing."""
+
+
+def address_of(thing: Any) -> Address:  # noqa: ANN401  (pypdfium2 ships no types)
+    """The address of what PDFium made for pypdfium2."""
+    return Address(ctypes.cast(thing.raw, ctypes.c_void_p).value)
 
 
 def area(box: Box) -> float:
@@ -32,29 +36,29 @@ def area(box: Box) -> float:
 
 
 @cache
-def asked(function: str, result: Any, *kinds: Any) -> Any:  # noqa: ANN401  (kinds of ctypes)
-    """PDFium's function with what it gives and takes, called with addresses as numbers: at half of the price."""
+def asked(function: str, result: Any) -> Any:  # noqa: ANN401  (a kind of ctypes)
+    """PDFium's function, which gives such a result, without checks of what it is given: at half of the price.
+
+    Give it `Address`, `byref`, and int for a C int; whatever else it takes as a value of its own kind of ctypes.
+    """
     import pypdfium2.raw as pdfium
 
     address = ctypes.cast(getattr(pdfium, function), ctypes.c_void_p).value or 0
-    return ctypes.PYFUNCTYPE(result, *kinds)(address)
+    return ctypes.PYFUNCTYPE(result)(address)
 
 
-def bounds_of(objects: Sequence[int]) -> list[Box]:
+def bounds_of(objects: Sequence[Address]) -> list[Box]:
     """Where each of a page's objects lies, within its form if it is in one."""
-    ask = asked("FPDFPageObj_GetBounds", ctypes.c_int, ctypes.c_void_p, _PLACES, _PLACES, _PLACES, _PLACES)
-    found = array("f", bytes(4 * _FLOAT * len(objects)))
-    first, _ = found.buffer_info()
-    sides = (range(first + _FLOAT * side, first + 4 * _FLOAT * len(objects), 4 * _FLOAT) for side in range(4))
-    for _ in map(ask, objects, *sides):
-        pass
+    found = (ctypes.c_float * (4 * len(objects)))()
+    sides = (map(ctypes.byref, repeat(found), range(side * _FLOAT, ctypes.sizeof(found), 4 * _FLOAT)) for side in range(4))
+    deque(map(asked("FPDFPageObj_GetBounds", ctypes.c_int), objects, *sides), maxlen=0)
     return list(zip(found[::4], found[1::4], found[2::4], found[3::4], strict=True))
 
 
-def matrix_of(page_object: int) -> Matrix:
+def matrix_of(page_object: Address) -> Matrix:
     """How what the object draws is placed where it stands."""
-    found = array("f", bytes(6 * _FLOAT))
-    asked("FPDFPageObj_GetMatrix", ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p)(page_object, found.buffer_info()[0])
+    found = (ctypes.c_float * 6)()
+    asked("FPDFPageObj_GetMatrix", ctypes.c_int)(page_object, ctypes.byref(found))
     a, b, c, d, e, f = found
     return a, b, c, d, e, f
 

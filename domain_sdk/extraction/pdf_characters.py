@@ -8,12 +8,13 @@ from __future__ import annotations
 import ctypes
 import re
 from array import array
+from collections import deque
 from collections.abc import Iterator, Sequence
 from itertools import compress, pairwise, repeat
 from operator import ne, sub
 from typing import Any
 
-from domain_sdk.extraction.pdf_calls import address_of, asked
+from domain_sdk.extraction.pdf_calls import Address, address_of, asked
 from domain_sdk.extraction.pdf_places import LINE_END_HYPHEN, PaperChars
 
 __all__ = ["read_characters"]
@@ -22,8 +23,8 @@ _BOLD = 600
 _BOLD_EVERY = 8
 """Characters between two looks at the font."""
 _LONGEST_NAME = 96
-_BOX = 4 * 4
-"""Bytes of four floats: left, top, right, bottom."""
+_SIDES = 4
+"""Of a box: left, top, right, bottom."""
 _HALF = re.compile("[\ud800-\udfff]")
 _NO_CHARACTERS = frozenset("\0\ufffe\uffff")
 _SILENT = re.compile("[\n\0\ufffe\uffff]+")
@@ -35,8 +36,8 @@ def read_characters(page: Any) -> PaperChars:  # noqa: ANN401  (pypdfium2 ships 
     try:
         handle = address_of(text_page)
         text = _text(handle, max(0, text_page.count_chars()))
-        boxes = _boxes(handle, len(text)).tolist()
-        left, top, right, bottom = boxes[::4], boxes[1::4], boxes[2::4], boxes[3::4]
+        boxes = _boxes(handle, len(text))
+        left, top, right, bottom = (boxes[side::_SIDES] for side in range(_SIDES))
         is_bold = _bold(handle, text, list(map(sub, top, bottom)))
     finally:
         text_page.close()
@@ -47,16 +48,16 @@ def read_characters(page: Any) -> PaperChars:  # noqa: ANN401  (pypdfium2 ships 
     return PaperChars("".join(compress(text, kept)), left, bottom, right, top, list(compress(is_bold, kept)))
 
 
-def _text(handle: int, length: int) -> str:
+def _text(handle: Address, length: int) -> str:
     """A character for each that PDFium counts, a line feed for all ends of lines."""
     units = array("H", bytes(4 * (length + 1)))
-    place, _ = units.buffer_info()
-    written = _of_text("FPDFText_GetText", ctypes.c_int, ctypes.c_int, ctypes.c_void_p)(handle, 0, length, place)
+    place = Address(units.buffer_info()[0])
+    written = asked("FPDFText_GetText", ctypes.c_int)(handle, 0, length, place)
     text = units[: max(0, written)].tobytes().decode("utf-16-le", "surrogatepass")
     if written == len(text) == length + 1:
         text = text[:-1].replace("\ufffe", LINE_END_HYPHEN)
     else:  # some are not in it, or two units each: where, it does not tell
-        codes = map(_of_text("FPDFText_GetUnicode", ctypes.c_uint), repeat(handle, length), range(length))
+        codes = map(asked("FPDFText_GetUnicode", ctypes.c_uint), repeat(handle, length), range(length))
         text = "".join(map(chr, codes))
     return _with_whole_characters(text).replace("\r", "\n")
 
@@ -80,21 +81,18 @@ def _with_whole_characters(text: str) -> str:
     return "".join(whole)
 
 
-def _boxes(handle: int, length: int) -> array[float]:
+def _boxes(handle: Address, length: int) -> list[float]:
     """The box of each character, one after the other."""
-    boxes = array("f", bytes(_BOX * length))
-    first, _ = boxes.buffer_info()
-    box_of = _of_text("FPDFText_GetLooseCharBox", ctypes.c_int, ctypes.c_void_p)
-    for _ in map(box_of, repeat(handle), range(length), range(first, first + _BOX * length, _BOX)):
-        pass
-    return boxes
+    boxes = (ctypes.c_float * (_SIDES * length))()
+    places = map(ctypes.byref, repeat(boxes), range(0, ctypes.sizeof(boxes), _SIDES * ctypes.sizeof(ctypes.c_float)))
+    deque(map(asked("FPDFText_GetLooseCharBox", ctypes.c_int), repeat(handle), range(length), places), maxlen=0)
+    return boxes[:]
 
 
-def _bold(handle: int, text: str, sizes: Sequence[float]) -> list[bool]:
+def _bold(handle: Address, text: str, sizes: Sequence[float]) -> list[bool]:
     """Whether each character is bold: looked up where the size changes, and every few characters."""
     bold = [False] * len(text)
-    drawn = _of_text("FPDFText_GetTextObject", ctypes.c_void_p)
-    font_of = asked("FPDFTextObj_GetFont", ctypes.c_void_p, ctypes.c_void_p)
+    drawn, font_of = asked("FPDFText_GetTextObject", Address), asked("FPDFTextObj_GetFont", ctypes.c_void_p)
     known: dict[int, bool] = {}
     is_bold, previous_size = False, -1.0
     for begin, end in _runs(text):
@@ -121,18 +119,13 @@ def _runs(text: str) -> Iterator[tuple[int, int]]:
     return ((end, begin) for (_, end), (begin, _) in pairwise(silent) if end < begin)
 
 
-def _is_bold(handle: int, index: int) -> bool:
+def _is_bold(handle: Address, index: int) -> bool:
     """True by the font's weight or its name."""
-    if _of_text("FPDFText_GetFontWeight", ctypes.c_int)(handle, index) >= _BOLD:
+    if asked("FPDFText_GetFontWeight", ctypes.c_int)(handle, index) >= _BOLD:
         return True
     name = ctypes.create_string_buffer(_LONGEST_NAME)
-    font = _of_text("FPDFText_GetFontInfo", ctypes.c_ulong, ctypes.c_void_p, ctypes.c_ulong, ctypes.c_void_p)
-    if not 0 < font(handle, index, ctypes.addressof(name), _LONGEST_NAME, None) <= _LONGEST_NAME:  # nothing was written
+    font = asked("FPDFText_GetFontInfo", ctypes.c_ulong)(handle, index, name, ctypes.c_ulong(_LONGEST_NAME), None)
+    if not 0 < font <= _LONGEST_NAME:  # nothing was written
         return False
     written = name.value.lower()
     return b"bold" in written or b"black" in written
-
-
-def _of_text(function: str, result: Any, *more: Any) -> Any:  # noqa: ANN401  (kinds of ctypes)
-    """PDFium's function of a text page, a place on it and `more`."""
-    return asked(function, result, ctypes.c_void_p, ctypes.c_int, *more)

@@ -12,20 +12,21 @@ from dataclasses import dataclass
 from itertools import repeat
 from typing import Any
 
-from domain_sdk.extraction.pdf_calls import Box, address_of, area, asked, bounds_of, matrix_of, on_paper
+from domain_sdk.extraction.pdf_calls import Address, Box, address_of, area, asked, bounds_of, matrix_of, on_paper
 
 __all__ = ["Drawn", "DrawnPath", "read_drawn"]
 
 _MOST_PATHS, _MOST_PICTURES = 4000, 20_000
+_Objects = Sequence[tuple[Address, int]]
 
 
 @dataclass(frozen=True, slots=True)
 class DrawnPath:
     """A path by its address, where it lies, and the form that it lies in; `bounds` are within the form. Gone with its page."""
 
-    address: int
+    address: Address
     bounds: Box
-    form: int = 0
+    form: Address | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,31 +62,31 @@ def read_drawn(page: Any) -> tuple[Drawn, list[DrawnPath]]:  # noqa: ANN401  (py
     return Drawn(page.get_mediabox(), tuple(pictures), bool(found)), paths
 
 
-def _objects(of: str, parent: int) -> list[tuple[int, int]]:
+def _objects(of: str, parent: Address) -> _Objects:
     """Address and kind of each object on a page or within a form that is no text."""
     import pypdfium2.raw as pdfium
 
-    count = asked(f"{of}_CountObjects", ctypes.c_int, ctypes.c_void_p)(parent)
-    get = asked(f"{of}_GetObject", ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int if of == "FPDFPage" else ctypes.c_ulong)
-    addresses = [*map(get, repeat(parent), range(max(0, count)))]
-    kinds = map(asked("FPDFPageObj_GetType", ctypes.c_int, ctypes.c_void_p), addresses)
+    count = max(0, asked(f"{of}_CountObjects", ctypes.c_int)(parent))
+    numbers = range(count) if of == "FPDFPage" else map(ctypes.c_ulong, range(count))
+    addresses = list(map(asked(f"{of}_GetObject", Address), repeat(parent), numbers))
+    kinds = map(asked("FPDFPageObj_GetType", ctypes.c_int), addresses)
     return [it for it in zip(addresses, kinds, strict=True) if it[1] != pdfium.FPDF_PAGEOBJ_TEXT]
 
 
-def _by_form(found: Sequence[tuple[int, int]]) -> list[tuple[int, Sequence[tuple[int, int]]]]:
-    """The objects in order, in groups: of the page itself (form 0), and of each form on it."""
+def _by_form(found: _Objects) -> list[tuple[Address | None, _Objects]]:
+    """The objects in order, in groups: of the page itself (no form), and of each form on it."""
     import pypdfium2.raw as pdfium
 
-    groups: list[tuple[int, Sequence[tuple[int, int]]]] = []
+    groups: list[tuple[Address | None, _Objects]] = []
     begin = 0
     for place, (address, kind) in enumerate(found):
         if kind == pdfium.FPDF_PAGEOBJ_FORM:
-            groups += [(0, found[begin:place]), (address, _objects("FPDFFormObj", address))]
+            groups += [(None, found[begin:place]), (address, _objects("FPDFFormObj", address))]
             begin = place + 1
-    return [*groups, (0, found[begin:])]
+    return [*groups, (None, found[begin:])]
 
 
-def _placed(box: Box, form: int) -> Box:
+def _placed(box: Box, form: Address) -> Box:
     """Where it lies on the page: within a form its places count from the form's."""
     left, bottom, right, top = box
     matrix = matrix_of(form)

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import ctypes
 import re
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from math import ceil
+from types import TracebackType
 from typing import Any
 
 from domain_sdk.extraction.pdf_calls import Box, area
 from domain_sdk.extraction.pdf_drawn import Drawn
 from domain_sdk.extraction.pictures import Pictures
 
-__all__ = ["picture_of", "places_of_pictures", "words_of_pictures"]
+__all__ = ["PagePictures", "picture_of", "places_of_pictures"]
 
 _LEAST_SIDE = 18.0
 """In points: what is narrower or lower holds no line of words."""
@@ -31,9 +34,14 @@ _WORD = re.compile(r"\w{2,}")
 
 def picture_of(page: Any) -> Any:  # noqa: ANN401  (pypdfium2 ships no types)
     """The page as a picture in grey, sharp enough to be read."""
+    return page.render(scale=_scale(page), grayscale=True).to_pil()
+
+
+def _scale(page: Any) -> float:  # noqa: ANN401
+    """Pixels a point."""
     width, height = page.get_size()
-    scale = min(_DPI / 72, (_MOST_PIXELS / max(1.0, width * height)) ** 0.5)
-    return page.render(scale=scale, grayscale=True).to_pil()
+    scale: float = min(_DPI / 72, (_MOST_PIXELS / max(1.0, width * height)) ** 0.5)
+    return scale
 
 
 def places_of_pictures(drawn: Drawn) -> list[Box]:
@@ -54,19 +62,57 @@ def places_of_pictures(drawn: Drawn) -> list[Box]:
     return sorted(large, key=lambda it: (-it[3], it[0]))[:_MOST_PICTURES]
 
 
-def words_of_pictures(page: Any, places: Sequence[Box], pictures: Pictures) -> list[str]:  # noqa: ANN401
-    """`Picture: …` for each of the page's pictures in these places. One whose words stand in its text is left out."""
-    text_page = page.get_textpage()
-    try:
-        bare = [box for box in places if len(text_page.get_text_bounded(*box)) < _COVERED_CHARACTERS]
-        known = set(_WORD.findall(text_page.get_text_range().casefold())) if bare else set()
-    finally:
-        text_page.close()
-    if not bare:
-        return []
-    shown = picture_of(page)
-    found = [pictures.text_of(shown.crop(_on_picture(page, box, shown.size))) for box in bare]
-    return [text for text in found if _is_news(text, known)]
+class PagePictures:
+    """Pictures beside the text of one file's pages, recognised one after the other while further pages are read.
+
+    Use it as a context manager. It holds one at a time, however many a page has.
+    """
+
+    def __init__(self, pictures: Pictures) -> None:
+        """`pictures` are those of the file; to be asked for what became of them when all words were."""
+        self._pictures = pictures
+        self._thread = ThreadPoolExecutor(1, "pictures")
+        self._last: Future[str] | None = None
+
+    def __enter__(self) -> PagePictures:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        self._thread.shutdown(cancel_futures=True)
+
+    def words(self, page: Any, places: Sequence[Box]) -> Callable[[], list[str]]:  # noqa: ANN401
+        """What gives `Picture: …` for each of the page's pictures in these places, and waits for it; the page may be closed.
+
+        One whose words stand in the page's text is left out.
+        """
+        text_page = page.get_textpage()
+        try:
+            bare = [box for box in places if len(text_page.get_text_bounded(*box)) < _COVERED_CHARACTERS]
+            known = set(_WORD.findall(text_page.get_text_range().casefold())) if bare else set()
+        finally:
+            text_page.close()
+        found = [self._begun(picture) for picture in (_rendered(page, bare) if bare else ())]
+        return lambda: [text for text in (it.result() for it in found) if _is_news(text, known)]
+
+    def _begun(self, picture: Any) -> Future[str]:  # noqa: ANN401
+        if self._last is not None:
+            self._last.result()
+        self._last = self._thread.submit(self._pictures.text_of, picture)
+        return self._last
+
+
+def _rendered(page: Any, boxes: Sequence[Box]) -> Iterator[Any]:  # noqa: ANN401
+    """The pictures in these places as they are shown on the page; no more of it is drawn than they need."""
+    scale = _scale(page)
+    width, height = (ceil(side * scale) for side in page.get_size())
+    places = [_on_picture(page, box, (width, height)) for box in boxes]
+    left, top = (max(0, min(place[side] for place in places)) for side in (0, 1))
+    right, bottom = min(width, max(place[2] for place in places)), min(height, max(place[3] for place in places))
+    if left >= right or top >= bottom:
+        left, top, right, bottom = 0, 0, width, height
+    beside = ((it - 0.5) / scale if it > 0 else 0 for it in (left, height - bottom, width - right, top))  # it is rounded up
+    shown = page.render(scale=scale, grayscale=True, crop=tuple(beside)).to_pil()
+    return (shown.crop((l - left, t - top, r - left, b - top)) for l, t, r, b in places)  # noqa: E741
 
 
 def _is_news(text: str, known: set[str]) -> bool:

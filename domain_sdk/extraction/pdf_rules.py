@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import ctypes
-from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import compress, islice, repeat
 from operator import add, lt
 
-from domain_sdk.extraction.pdf_calls import Box, asked, matrix_of, on_paper
+from domain_sdk.extraction.pdf_calls import Address, Box, asked, matrix_of, on_paper
 from domain_sdk.extraction.pdf_drawn import DrawnPath
 from domain_sdk.extraction.pdf_places import PlacedChars, turned
 
@@ -81,16 +80,15 @@ def _height(path: DrawnPath, degrees: int) -> float:
 
 
 def _lines(paths: Iterable[DrawnPath]) -> Iterator[Box]:
-    mode = array("i", (0, 0))  # how it is filled, whether its outline is drawn
-    fill, _ = mode.buffer_info()
-    mode_of = asked("FPDFPath_GetDrawMode", ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
+    fill, stroke = ctypes.c_int(), ctypes.c_int()
+    mode_of = asked("FPDFPath_GetDrawMode", ctypes.c_int)
     for path in paths:
         left, bottom, right, top = path.bounds
         width, height = right - left, top - bottom
         if max(width, height) < _SHORTEST:
             continue
-        mode_of(path.address, fill, fill + mode.itemsize)
-        if not (mode[1] or (mode[0] and min(width, height) <= _THICKEST)):
+        mode_of(path.address, ctypes.byref(fill), ctypes.byref(stroke))
+        if not (stroke.value or (fill.value and min(width, height) <= _THICKEST)):
             continue
         matrices = [matrix_of(it) for it in (path.address, path.form) if it]
         for one, other in _segments(path.address):
@@ -105,21 +103,18 @@ def _is_straight(one: _Point, other: _Point) -> bool:
     return min(across, up) < 0.5 and max(across, up) >= _SHORTEST
 
 
-def _segments(path: int) -> Iterator[tuple[_Point, _Point]]:
+def _segments(path: Address) -> Iterator[tuple[_Point, _Point]]:
     """The straight pieces of the path at this address, that which closes it included."""
     import pypdfium2.raw as pdfium
 
-    place = array("f", (0.0, 0.0))
-    x, _ = place.buffer_info()
-    count = asked("FPDFPath_CountSegments", ctypes.c_int, ctypes.c_void_p)(path)
-    segment_of = asked("FPDFPath_GetPathSegment", ctypes.c_void_p, ctypes.c_void_p, ctypes.c_int)
-    point_of = asked("FPDFPathSegment_GetPoint", ctypes.c_int, ctypes.c_void_p, ctypes.c_void_p, ctypes.c_void_p)
-    kind_of = asked("FPDFPathSegment_GetType", ctypes.c_int, ctypes.c_void_p)
-    closes = asked("FPDFPathSegment_GetClose", ctypes.c_int, ctypes.c_void_p)
+    x, y = ctypes.c_float(), ctypes.c_float()
+    count = asked("FPDFPath_CountSegments", ctypes.c_int)(path)
+    point_of, kind_of = asked("FPDFPathSegment_GetPoint", ctypes.c_int), asked("FPDFPathSegment_GetType", ctypes.c_int)
+    closes = asked("FPDFPathSegment_GetClose", ctypes.c_int)
     start = before = (0.0, 0.0)
-    for segment in map(segment_of, repeat(path), range(min(count, _MOST_SEGMENTS))):
-        point_of(segment, x, x + place.itemsize)
-        point = (place[0], place[1])
+    for segment in map(asked("FPDFPath_GetPathSegment", Address), repeat(path), range(min(count, _MOST_SEGMENTS))):
+        point_of(segment, ctypes.byref(x), ctypes.byref(y))
+        point = (x.value, y.value)
         kind = kind_of(segment)
         if kind == pdfium.FPDF_SEGMENT_MOVETO:
             start = point

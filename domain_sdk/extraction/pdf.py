@@ -13,19 +13,14 @@ from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
 from statistics import median
-from types import TracebackType
 from typing import Any
 
 from domain_sdk.extraction.extracted import Extracted, Page, Unreadable
 from domain_sdk.extraction.ocr import Recognition, recognise
-from domain_sdk.extraction.pdf_characters import read_characters
-from domain_sdk.extraction.pdf_comments import has_only_links, read_comments
-from domain_sdk.extraction.pdf_drawn import Drawn, read_drawn
 from domain_sdk.extraction.pdf_layout import page_markdown
-from domain_sdk.extraction.pdf_lines import Line, split_lines
+from domain_sdk.extraction.pdf_lines import Line
 from domain_sdk.extraction.pdf_pictures import PagePictures, picture_of, places_of_pictures
-from domain_sdk.extraction.pdf_places import placed, upright, with_line_ends
-from domain_sdk.extraction.pdf_rules import parted, read_rules
+from domain_sdk.extraction.pdf_sheets import EDGE_LINES, SPARSE_CHARACTERS, OpenedPage, Sheet, read_sheet
 from domain_sdk.extraction.pictures import Pictures
 
 __all__ = ["read_pdf"]
@@ -33,21 +28,10 @@ __all__ = ["read_pdf"]
 _SAMPLE_PAGES = 24
 _FEWEST_CHARACTERS = 12
 """A page with less text than this and a picture on it is looked at as a picture."""
-_SPARSE_CHARACTERS = 200
-"""A page with less text than this, most of which a picture covers, is a scan with a stamp: both are read."""
 _COVERED = 0.5
 _PAGE_NUMBER = re.compile(
     r"\W*(?:page|seite|p\.)?\W*(?!(?:19|20)\d\d\b)\d{1,4}(?:\W*(?:of|/|von|de)\W*\d{1,4})?\W*", re.IGNORECASE
 )
-_EDGE_LINES = 2
-
-
-@dataclass(frozen=True, slots=True)
-class _Sheet:
-    """What is read of a page, which lasts when it is closed."""
-
-    lines: list[Line]
-    drawn: Drawn
 
 
 def read_pdf(path: Path, on_page: Callable[[int, int], None]) -> Extracted:
@@ -94,28 +78,29 @@ def _read(document: Any, on_page: Callable[[int, int], None]) -> Extracted:  # n
 
 def _read_pages(document: Any, count: int, pictures: PagePictures) -> Iterator[_ReadPage]:  # noqa: ANN401
     comments: dict[int, list[str]] = {}
-    body_size, edges, looked_at = _looks(document, count, comments)
+    body_size, edges, looked_at = _looks(document, count, comments, pictures)
     for index in range(count):
-        with _Opened(document, index, comments) as opened:
-            sheet = looked_at.pop(index, None) or _sheet(opened.page)
+        with OpenedPage(document, index, comments) as opened:
+            sheet = looked_at.pop(index, None) or read_sheet(opened.page, pictures)
             text, tables, recognition = _page_text(opened, sheet, body_size, edges if index else None)
             is_empty = not text and sheet.drawn.is_something
-            places = [] if is_empty or recognition is not None else places_of_pictures(sheet.drawn)
-            words = pictures.words(opened.page, places) if places else None
+            is_known = sheet.is_text or is_empty or recognition is not None
+            places = [] if is_known else places_of_pictures(sheet.drawn)
+            words = pictures.words(opened.page, places) if places else sheet.words
         confidence = recognition.confidence if recognition else -1
         yield _ReadPage(text, words, tuple(comments.get(index, ())), tables, confidence, is_empty)
 
 
 def _page_text(
-    opened: _Opened,
-    sheet: _Sheet,
+    opened: OpenedPage,
+    sheet: Sheet,
     body_size: float,
     edges: frozenset[str] | None,
 ) -> tuple[str, int, Recognition | None]:
     """The page's text, its tables, and what was recognised in its picture. Without `edges` all of its lines count."""
     inner = sheet.lines if edges is None else _without_edges(sheet.lines, edges) or sheet.lines
     text, tables = page_markdown(inner, body_size=body_size)
-    is_stamped = _FEWEST_CHARACTERS <= len(text) < _SPARSE_CHARACTERS and sheet.drawn.share >= _COVERED
+    is_stamped = _FEWEST_CHARACTERS <= len(text) < SPARSE_CHARACTERS and sheet.drawn.share >= _COVERED
     if not is_stamped and (len(text) >= _FEWEST_CHARACTERS or not sheet.drawn.is_something):
         return text, tables, None
     recognition = recognise(picture_of(opened.page))
@@ -140,83 +125,32 @@ class _ReadPage:
         return "\n\n".join(filter(None, (self.body, *(self.words() if self.words else ()), *self.comments)))
 
 
-class _Opened:
-    """A page that is opened when something is asked of it, and closed at the end; use it as a context manager."""
-
-    def __init__(self, document: Any, index: int, comments: dict[int, list[str]]) -> None:  # noqa: ANN401
-        self._open: Callable[[], Any] = lambda: _shown_page(document, index, comments)
-        self._page: Any = None
-
-    def __enter__(self) -> _Opened:
-        return self
-
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
-        if self._page is not None:
-            self._page.close()
-
-    @property
-    def page(self) -> Any:  # noqa: ANN401
-        """The page as it is printed."""
-        if self._page is None:
-            self._page = self._open()
-        return self._page
-
-
-def _shown_page(document: Any, index: int, comments: dict[int, list[str]]) -> Any:  # noqa: ANN401
-    """The page as it is printed: with the values of its form and the notes that stand on it; `comments` has what does not."""
-    import pypdfium2.raw as pdfium
-
-    page = document[index]
-    if not pdfium.FPDFPage_GetAnnotCount(page.raw):
-        return page
-    comments.setdefault(index, read_comments(page))  # a flat page has none
-    if has_only_links(page):
-        return page
-    if pdfium.FPDFPage_Flatten(page.raw, 0) == pdfium.FLATTEN_SUCCESS:
-        page.close()  # its text is that of before
-        page = document[index]
-    return page
-
-
-def _sheet(page: Any) -> _Sheet:  # noqa: ANN401
-    drawn, paths = read_drawn(page)
-    left, bottom, right, top = drawn.paper
-    size = (right - left, top - bottom)
-    degrees = page.get_rotation()
-    chars = read_characters(page)
-    needed = upright(chars, size, degrees)
-    if needed != degrees:  # PDFium orders lines by how the page is held
-        page.set_rotation(needed)
-        chars = read_characters(page)
-    shown = placed(with_line_ends(chars, needed), size, needed)
-    return _Sheet(split_lines(parted(shown, read_rules(paths, needed), size, needed)), drawn)
-
-
 def _looks(
     document: Any,  # noqa: ANN401
     count: int,
     comments: dict[int, list[str]],
-) -> tuple[float, frozenset[str], dict[int, _Sheet]]:
+    pictures: PagePictures,
+) -> tuple[float, frozenset[str], dict[int, Sheet]]:
     """The height of running text, the lines at the edges of pages that come again and again, the sampled pages."""
     sizes: Counter[float] = Counter()
     edges: Counter[str] = Counter()
-    looked_at: dict[int, _Sheet] = {}
+    looked_at: dict[int, Sheet] = {}
     sampled = sorted({round(index * (count - 1) / max(1, _SAMPLE_PAGES - 1)) for index in range(min(count, _SAMPLE_PAGES))})
     for index in sampled:
-        with _Opened(document, index, comments) as opened:
-            looked_at[index] = _sheet(opened.page)
+        with OpenedPage(document, index, comments) as opened:
+            looked_at[index] = read_sheet(opened.page, pictures)
         lines = looked_at[index].lines
         for line in lines:
             sizes[round(line.size, 1)] += len(line.text)
-        edges.update({_signature(line) for line in (*lines[:_EDGE_LINES], *lines[-_EDGE_LINES:])})
+        edges.update({_signature(line) for line in (*lines[:EDGE_LINES], *lines[-EDGE_LINES:])})
     repeated = frozenset(text for text, times in edges.items() if times >= max(3, len(sampled) // 2))
     return max(sizes, key=lambda size: sizes[size]) if sizes else median([10.0]), repeated, looked_at
 
 
 def _without_edges(lines: list[Line], edges: frozenset[str]) -> list[Line]:
     """The lines without those at the page's edges that stand on other pages, too, and without the page's number."""
-    inner = lines[_EDGE_LINES : len(lines) - _EDGE_LINES] if len(lines) > 2 * _EDGE_LINES else []
-    ends = (*lines[:_EDGE_LINES], *lines[-_EDGE_LINES:]) if inner else lines
+    inner = lines[EDGE_LINES : len(lines) - EDGE_LINES] if len(lines) > 2 * EDGE_LINES else []
+    ends = (*lines[:EDGE_LINES], *lines[-EDGE_LINES:]) if inner else lines
     outer = [line for line in ends if line not in inner]
     dropped = [line for line in outer if _signature(line) in edges or _PAGE_NUMBER.fullmatch(line.text)]
     return [line for line in lines if line not in dropped]

@@ -11,7 +11,7 @@ import pytest
 from fpdf import FPDF
 
 from domain_sdk.documents import Document, read_documents
-from domain_sdk.extraction import pdf
+from domain_sdk.extraction import pdf, pdf_sheets
 from domain_sdk.extraction.pdf_lines import Line, split_lines
 from domain_sdk.extraction.pdf_places import PlacedChars
 from tests.document_files import picture_of
@@ -75,7 +75,7 @@ def test_a_page_is_laid_out_once_though_it_is_looked_at_before(tmp_path: Path, m
         laid_out.append(chars.text)
         return split_lines(chars)
 
-    monkeypatch.setattr(pdf, "split_lines", lay_out)
+    monkeypatch.setattr(pdf_sheets, "split_lines", lay_out)
     book = FPDF()
     book.set_font("Helvetica")
     for number in range(3):

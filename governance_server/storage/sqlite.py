@@ -18,6 +18,8 @@ __all__ = ["SqliteDriver"]
 
 _PREFIX = "sqlite:///"
 _RETRY_SECONDS = 0.02
+_CHECKPOINT_PAGES = 4000
+"""16 MiB of log between two checkpoints: each copies what changed into the file and waits for the disk, while writers wait."""
 
 
 class SqliteDriver:
@@ -43,6 +45,7 @@ class SqliteDriver:
         )
         connection.execute("PRAGMA synchronous=FULL")
         connection.execute("PRAGMA foreign_keys=ON")
+        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_PAGES}")
         connection.execute("PRAGMA secure_delete=ON")  # an erased payload must not stay readable in the file
         return connection
 

@@ -48,7 +48,7 @@ class SubjectStorage:
         from governance_server.warehouse.subject_values import SubjectRows
 
         source = open_table(port.port, self._warehouse.port_location(port.port), delta_version)
-        return SubjectRows(source.frame, source.schema, port.columns, subject.values)
+        return SubjectRows(source.frame, source.schema, port.columns, subject.values, port.texts)
 
     def _clean_log(self, product: str, port: str, subject: Subject) -> None:
         """No entry of the log tells of rows that no version needs which may be read."""

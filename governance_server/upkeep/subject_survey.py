@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from domainmesh.v1 import erasure_pb2, product_pb2
@@ -21,6 +21,8 @@ from mesh_core.names import column_object
 __all__ = ["Subject", "Survey", "SurveyedPort", "nothing_tagged", "survey"]
 
 _MOST_TAGS = 10
+_PERSONAL, _TEXT = "pii", "pii.text"
+"""A column with the tag `pii.text` holds running text, which may say anything personal of anybody."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,11 @@ class Subject:
     def is_meant_by(self, tag: str) -> bool:
         """True for the tag itself and narrower ones."""
         return tag == self.tag or tag.startswith(f"{self.tag}.")
+
+    def may_be_told_by(self, tag: str) -> bool:
+        """True for the tag of running text, if personal data is looked for: a value may stand anywhere in it."""
+        is_personal = self.tag == _PERSONAL or self.tag.startswith(f"{_PERSONAL}.")
+        return is_personal and (tag == _TEXT or tag.startswith(f"{_TEXT}."))
 
     def is_in(self, text: str) -> bool:
         """True if a value stands in the text as a whole word, in whatever case."""
@@ -51,6 +58,8 @@ class SurveyedPort:
     rows: dict[int, int]
     served: int
     """The Delta version served; -1 for a collection, or a table that is no port of the version served."""
+    texts: frozenset[str] = frozenset()
+    """Those of the columns that hold running text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +100,7 @@ def survey(backend: Backend, warehouse: Warehouse, vectors: VectorAccess, produc
     """Where the subject is in the versions of the product that may be read. Raises: NotFound, StorageUnavailable."""
     entry = read(backend.catalog, kinds.PRODUCT, product, product_pb2.Product)
     releases = kept_releases(backend.catalog, product)
-    tables: dict[str, dict[int, tuple[int, tuple[str, ...]]]] = {}
+    tables: dict[str, dict[int, tuple[int, dict[str, bool]]]] = {}
     collections = dict.fromkeys(port.name for port in entry.ports if _is_collection_of(port, subject))
     for release in releases:
         tagged = dict(_tagged(backend, entry, release, subject))
@@ -128,26 +137,30 @@ def _is_collection_of(port: product_pb2.Port, subject: Subject) -> bool:
 
 def _tagged(
     backend: Backend, product: product_pb2.Product, release: product_pb2.Release, subject: Subject
-) -> Iterator[tuple[str, tuple[str, ...]]]:
-    """For each port of the release its columns with the tag, by its own contract, by today's, or along lineage."""
+) -> Iterator[tuple[str, dict[str, bool]]]:
+    """For each port of the release its columns with the tag, by its own contract, by today's, or along lineage.
+
+    Each with whether it holds running text, which is looked through whatever personal data is looked for.
+    """
     name = kinds.versioned_name(product.name, release.version)
     contract = parse_contract(read(backend.catalog, kinds.CONTRACT, name, product_pb2.Contract).text)
     today = {port.name: {column.name: tuple(column.tags) for column in port.columns} for port in product.ports}
     derived = backend.policy.facts().derived
     for port in (port_entry(product.name, it) for it in contract.ports):
-        columns = []
+        columns = {}
         for column in port.columns:
             also = today.get(port.name, {}).get(column.name, ())
             tags = (*column.tags, *also, *derived.get(column_object(port.name, column.name), ()))
-            if any(map(subject.is_meant_by, tags)):
-                columns.append(column.name)
-        yield port.name, tuple(columns)
+            is_text = any(map(subject.may_be_told_by, tags))
+            if is_text or any(map(subject.is_meant_by, tags)):
+                columns[column.name] = is_text
+        yield port.name, columns
 
 
 def _table(
     warehouse: Warehouse,
     port: str,
-    versions: dict[int, tuple[int, tuple[str, ...]]],
+    versions: dict[int, tuple[int, dict[str, bool]]],
     subject: Subject,
     product: product_pb2.Product,
 ) -> SurveyedPort:
@@ -160,17 +173,22 @@ def _table(
 
     rows: dict[int, int] = {}
     known: dict[int, int] = {}
-    columns: dict[str, None] = {}
+    columns: dict[str, bool] = {}
     root = warehouse.port_location(port)
     for version, (delta_version, tagged) in versions.items():
         if delta_version not in known:
             try:
                 source = open_table(port, root, delta_version)
-                there = tuple(name for name in tagged if name in source.schema)
-                known[delta_version] = SubjectRows(source.frame, source.schema, there, subject.values).count()
+                there = {name: is_text for name, is_text in tagged.items() if name in source.schema}
+                rows_of = SubjectRows(source.frame, source.schema, tuple(there), subject.values, _texts(there))
+                known[delta_version] = rows_of.count()
             except (ScanFailed, PolarsError) as error:
                 raise StorageUnavailable(root.uri, type(error).__name__) from None  # its text may hold values
-            columns = dict.fromkeys(there) if version == product.version else columns
+            columns = there if version == product.version else columns
         rows[version] = known[delta_version]
     served = {it.name: it.delta_version for it in product.ports}.get(port, -1)
-    return SurveyedPort(port, product_pb2.PORT_KIND_TABLE, tuple(columns), rows, served)
+    return SurveyedPort(port, product_pb2.PORT_KIND_TABLE, tuple(columns), rows, served, _texts(columns))
+
+
+def _texts(columns: Mapping[str, bool]) -> frozenset[str]:
+    return frozenset(name for name, is_text in columns.items() if is_text)

@@ -25,7 +25,7 @@ from governance_server.warehouse.log_entries import LOG_FOLDER, all_entries
 from governance_server.warehouse.partition_rewriting import RowTest, remove_rows
 from governance_server.warehouse.row_copies import ERASURE_KEY, keeps_rows, standing
 from governance_server.warehouse.row_removal import newest_without
-from governance_server.warehouse.subject_values import SubjectRows, is_subject, plain
+from governance_server.warehouse.subject_values import SubjectRows, plain
 from governance_server.warehouse.table_care import rewriting_of
 
 __all__ = ["files_of", "holds_version", "remove_folders", "scrub_log", "write_without"]
@@ -56,7 +56,7 @@ def write_without(table_root: Folder, rows: SubjectRows, *, erasure_id: str, ver
 def _stays(rows: SubjectRows) -> RowTest:
     def test(batch: pa.RecordBatch) -> pa.BooleanArray:
         frame = pl.DataFrame(batch)
-        stays = frame.select(~is_subject(frame.schema, rows.columns, rows.values)).to_series()
+        stays = frame.select(~rows.is_subject(frame.schema)).to_series()
         return pa.array(stays.to_arrow(), pa.bool_())
 
     return test

@@ -152,6 +152,31 @@ def test_a_recommendation_waits_for_who_may_read_its_rules(desk: Desk, tmp_path:
     assert turn.answer.recommendation == case.recommendation
 
 
+def test_who_is_erased_goes_from_turns_and_preferences_whoever_wrote_of_them(desk: Desk) -> None:
+    address = "zoe.quill@example.org"
+    asked = desk.ask(f"May {address} return an order?")
+    edited = desk.ask()
+    kept = desk.ask("Who approves travel abroad?")
+    for id, edit in ((edited, f"Only {address.upper()}: within 30 days."), (kept, f"x{address} does.")):
+        desk.max.rate(id, "down", edit=edit)
+    other = desk.ask()
+    desk.max.rate(other, "down", edit="Within 30 days.")
+    desk.talks.collect(progress=False)
+    preferences = f"{desk.product.partition('.')[0]}.pairs"
+    desk.talks.publish_preferences(preferences)
+    pairs = set(desk.dora.read(f"{preferences}.pairs")["pair"])
+    assert {edited, other} <= pairs
+    found = desk.dora.admin.erase("pii.email", address, reason="they asked", products=[desk.product, preferences])
+    assert {it.product: it.is_complete for it in found} == {desk.product: True, preferences: True}
+    assert set(desk.rows()["answer"]) == {kept, other}
+    assert set(desk.dora.read(f"{preferences}.pairs")["pair"]) == pairs - {edited}
+    with pytest.raises(WrongState, match="erasure"):
+        desk.dora.read(f"{desk.product}.turns", version=2)
+    desk.ask()
+    assert desk.talks.collect(progress=False).turns == 1
+    assert asked not in desk.rows()["answer"].to_list()
+
+
 def test_names_that_are_none_are_refused_as_such(desk: Desk) -> None:
     for run in (
         lambda: desk.dora.conversations("talks"), lambda: conversation_contract("talks"),

@@ -42,6 +42,7 @@ _LINK = re.compile(r"!?\[([^\]\[]*)\](?:\([^()\s]*(?:\([^()]*\)[^()\s]*)*(?:\s+\
 _TEMPLATE_LINK = re.compile(r"!?\[([^\]\[]*)\]\(\{%.{0,500}?%\}[^)]{0,500}\)", re.DOTALL)
 _TAG = re.compile(r"</?[A-Za-z][^<>]*>")
 _LONGEST_HEADING = 160
+_LONG_ROW = 2
 _EMPHASIS = re.compile(r"(\*\*|__|\*|(?<!`)`{1,3}(?!`))(?=\S)(.{1,1000}?)(?<=\S)\1")
 
 
@@ -142,13 +143,25 @@ def table_head(text: str, block: Span) -> Span | None:
 
 
 def table_pieces(text: str, block: Span, head: Span, *, max_words: int) -> Iterator[Span]:
-    """The table in pieces of whole rows, the first with its head. Digits count too: a number is many tokens to a model."""
+    """The table in pieces of whole rows, the first with its head. Digits count too: a number is many tokens to a model.
+
+    A row that is as long as `_LONG_ROW` pieces is cut itself.
+    """
     start, end, used = block.start, head.end, _row_weight(text[head.start : head.end])
+    if used > _LONG_ROW * max_words:
+        yield from pieces(text, head, max_words=max_words)
+        start = end = min(head.end + 1, block.end)
+        used = 0
     for match in _LINE.finditer(text, min(head.end + 1, block.end), block.end):
         weight = _row_weight(match.group())
         if used + weight > max_words and end > start:
             yield Span(start, end)
             start, used = match.start(), 0
+        if weight > _LONG_ROW * max_words:
+            yield from pieces(text, Span(match.start(), match.start() + len(match.group().rstrip("\n"))), max_words=max_words)
+            start = end = min(match.end(), block.end)
+            used = 0
+            continue
         end, used = match.start() + len(match.group().rstrip("\n")), used + weight
     if end > start:
         yield Span(start, end)

@@ -94,6 +94,10 @@ def _extracted(path: Path, media_type: str, answers: IO[str]) -> Extracted:
         from domain_sdk.extraction.plain import read_html
 
         return read_html(path)
+    if media_type == KINDS[".xlsx"]:
+        from domain_sdk.extraction.workbook import read_workbook
+
+        return read_workbook(path, lambda: _tell(answers, {"page": 0, "pages": 0}))
     from domain_sdk.extraction.office import read_office
 
     return read_office(path, media_type, lambda: _tell(answers, {"page": 0, "pages": 0}))

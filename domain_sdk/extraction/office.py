@@ -1,4 +1,4 @@
-"""Office documents and their like, through kreuzberg: Markdown with headings, lists and tables. The one home of kreuzberg."""
+"""Text documents and presentations, through kreuzberg: Markdown with headings, lists and tables. The one home of kreuzberg."""
 
 from __future__ import annotations
 

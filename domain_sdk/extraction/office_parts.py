@@ -1,7 +1,7 @@
 """What an Office file hides, taken out of it before it is read, and what its parser would not see of it, put where it does.
 
-Sheets, rows, columns and slides that their author hid, and text with the attribute `hidden`, are content that somebody took out
-of sight: it is not published, and counted. Source: ECMA-376; sheets, slides and Word's text have modules of their own.
+Slides that their author hid, and text with the attribute `hidden`, are content that somebody took out of sight: it is not
+published, and counted. Source: ECMA-376; slides and Word's text have modules of their own.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ from pathlib import Path
 from domain_sdk.extraction.file_kinds import KINDS
 from domain_sdk.extraction.pictures import Pictures
 from domain_sdk.extraction.rtf_pictures import other_pictures, read_pictures
-from domain_sdk.extraction.sheet_parts import shown_sheets
 from domain_sdk.extraction.slide_parts import shown_slides
 from domain_sdk.extraction.word_parts import whole_text
 
@@ -51,9 +50,7 @@ def office_parts(path: Path, media_type: str, pictures: Pictures) -> OfficeParts
         hidden: Counter[str] = Counter()
         notes: dict[int, str] = {}
         end = ""
-        if media_type == KINDS[".xlsx"]:
-            end = shown_sheets(archive, changed, hidden, pictures)
-        elif media_type == KINDS[".pptx"]:
+        if media_type == KINDS[".pptx"]:
             notes = shown_slides(archive, changed, hidden, pictures)
         elif media_type == KINDS[".docx"]:
             whole_text(archive, changed, hidden, pictures)

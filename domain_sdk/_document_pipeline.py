@@ -1,4 +1,4 @@
-"""Documents on their way into a collection: read ahead in a thread, embedded in full batches, kept by content, counted up.
+"""Documents on their way into a collection: read ahead in threads, embedded in full batches, kept by content, counted up.
 
 Reading (in a child process), looking for personal data and embedding overlap, so that the embedder is what takes the time. What
 was published before and did not change is neither read nor embedded again.
@@ -6,15 +6,16 @@ was published before and did not change is neither read nor embedded again.
 
 from __future__ import annotations
 
+import contextlib
 import queue
-import threading
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from domain_sdk._document_cache import DocumentCache
 from domain_sdk._document_files import (
+    Document,
     DocumentProblem,
     Transcriber,
     check_file,
@@ -26,6 +27,7 @@ from domain_sdk._document_files import (
 )
 from domain_sdk._document_prepared import Prepared, prepared_document
 from domain_sdk._document_record import DocumentRecord, facets_of
+from domain_sdk._made_ahead import made_ahead
 from domain_sdk.catalog import CollectionFacets
 from domain_sdk.extraction.extracted import Unreadable
 from domain_sdk.extraction.worker import Extractor
@@ -46,10 +48,10 @@ _AHEAD_PASSAGES = 256
 """So many are ready while others are embedded: as many as the embedder takes at once, so that it never waits for short files."""
 DocumentHook = Callable[[int, int], None]
 """Called with the documents done (read and embedded, or reported) and all there are."""
-_Made = Prepared | DocumentProblem | BaseException | None
+_Read = tuple[Document, str] | Prepared | DocumentProblem
 
 
-class _Ready(queue.Queue[_Made]):
+class _Ready(queue.Queue[Any]):
     """What was made of files, full when it holds so many passages; whatever has none counts as one."""
 
     def _qsize(self) -> int:
@@ -78,56 +80,32 @@ class DocumentPipeline:
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The passages with their vectors in the passage schema, in the order of their documents."""
         waiting: list[Prepared] = []
-        total, enough = 0, min(_EMBED_FIRST, _EMBED_PASSAGES)
-        for looked_at, (prepared, total) in enumerate(self._read_ahead(), start=1):
-            if isinstance(prepared, DocumentProblem):
-                self.problems.append(prepared)
-            else:
-                self.records.append(prepared.record)
-                waiting.append(prepared)
-                if _is_enough(waiting, enough):
-                    yield from self._embedded(waiting)
-                    waiting, enough = [], min(2 * enough, _EMBED_PASSAGES)
-            self.hook(looked_at - len(waiting), total)
+        enough = min(_EMBED_FIRST, _EMBED_PASSAGES)
+        files = named_files(self.paths)
+        with contextlib.closing(made_ahead(self._made(files), _Ready(_AHEAD_PASSAGES), name="prepare-documents")) as made:
+            for looked_at, prepared in enumerate(made, start=1):
+                if isinstance(prepared, DocumentProblem):
+                    self.problems.append(prepared)
+                else:
+                    self.records.append(prepared.record)
+                    waiting.append(prepared)
+                    if _is_enough(waiting, enough):
+                        yield from self._embedded(waiting)
+                        waiting, enough = [], min(2 * enough, _EMBED_PASSAGES)
+                self.hook(looked_at - len(waiting), len(files))
         yield from self._embedded(waiting)
-        self.hook(total, total)
+        self.hook(len(files), len(files))
         self.cache.prune()
 
-    def _read_ahead(self) -> Iterator[tuple[Prepared | DocumentProblem, int]]:
-        """What became of each file, and how many files there are; a thread is some passages ahead."""
-        files = named_files(self.paths)
-        made = _Ready(_AHEAD_PASSAGES)
-        is_over = threading.Event()
+    def _made(self, files: Sequence[tuple[Path, str]]) -> Generator[Prepared | DocumentProblem, None, None]:
+        """What became of each file; the next one is read while what was read is made ready."""
+        with contextlib.closing(made_ahead(self._read_all(files), queue.Queue(1), name="read-documents")) as read:
+            yield from map(_prepared, read)
 
-        def hand_over(thing: _Made) -> bool:
-            while not is_over.is_set():
-                try:
-                    made.put(thing, timeout=0.2)
-                except queue.Full:
-                    continue
-                return True
-            return False
-
-        def read_all() -> None:
-            try:
-                with Extractor() as extractor:
-                    for path, name in files:
-                        if not hand_over(self._prepared(path, name, extractor)):
-                            return
-                hand_over(None)
-            except BaseException as error:  # noqa: BLE001  (raised where the documents are consumed)
-                hand_over(error)
-
-        reader = threading.Thread(target=read_all, name="read-documents", daemon=True)
-        reader.start()
-        try:
-            while (thing := made.get()) is not None:
-                if isinstance(thing, BaseException):
-                    raise thing
-                yield thing, len(files)
-        finally:
-            is_over.set()
-            reader.join(timeout=10)
+    def _read_all(self, files: Sequence[tuple[Path, str]]) -> Generator[_Read, None, None]:
+        with Extractor() as extractor:
+            for path, name in files:
+                yield self._read(path, name, extractor)
 
     def _key(self, path: Path, name: str) -> str:
         sidecar = sidecar_of(path)
@@ -141,7 +119,8 @@ class DocumentPipeline:
         except OSError:
             return False
 
-    def _prepared(self, path: Path, name: str, extractor: Extractor) -> Prepared | DocumentProblem:
+    def _read(self, path: Path, name: str, extractor: Extractor) -> _Read:
+        """The document with its key, or as it was kept, or why there is none."""
         try:
             check_file(path, name)
             key = self._key(path, name)
@@ -158,10 +137,7 @@ class DocumentPipeline:
             return document
         if not self._is_still(key, path, name):
             return DocumentProblem(path, "it changed while it was read: publish it again when nobody writes to it.")
-        prepared = prepared_document(document, key)
-        return (
-            prepared if prepared.texts else DocumentProblem(path, "it holds headings and no text below them: fill or remove it.")
-        )
+        return document, key
 
     def _embedded(self, prepared: Sequence[Prepared]) -> Iterator[pa.RecordBatch]:
         """The passages of these documents; every document that was embedded is kept."""
@@ -178,6 +154,16 @@ class DocumentPipeline:
             place += len(document.texts)
             self.cache.keep(document.key, batch, document.record.to_json())
             yield batch
+
+
+def _prepared(read: _Read) -> Prepared | DocumentProblem:
+    if not isinstance(read, tuple):
+        return read
+    document, key = read
+    prepared = prepared_document(document, key)
+    if prepared.texts:
+        return prepared
+    return DocumentProblem(document.path, "it holds headings and no text below them: fill or remove it.")
 
 
 def _is_enough(waiting: Sequence[Prepared], passages: int) -> bool:

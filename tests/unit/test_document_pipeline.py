@@ -233,7 +233,7 @@ def test_a_consumer_that_stops_early_ends_the_reading(folder: Path, tmp_path: Pa
     batches = pipeline.batches()
     next(batches)
     batches.close()
-    assert not [it for it in threading.enumerate() if it.name == "read-documents"]
+    assert not [it for it in threading.enumerate() if it.name in ("read-documents", "prepare-documents")]
 
 
 def test_names_around_a_text_are_not_in_what_is_searched(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ of the one before, and words of other scripts and numbers run the other way insi
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import replace
 from itertools import groupby
@@ -16,18 +17,20 @@ from domain_sdk.extraction.pdf_places import PlacedChars
 __all__ = ["WordBox", "has_leftward", "mirrored", "runs_leftward", "word_boxes"]
 
 _LEFTWARD = frozenset({"R", "AL"})
+_BEYOND_ASCII = re.compile(r"[^\x00-\x7f]")
+"""Few characters are; the others run to the right."""
 WordBox = tuple[str, float, float]
 """Text, least and greatest x."""
 
 
 def has_leftward(text: str) -> bool:
     """True if some of it is written from right to left."""
-    return not text.isascii() and any(bidirectional(char) in _LEFTWARD for char in text)
+    return not text.isascii() and any(bidirectional(char) in _LEFTWARD for char in _BEYOND_ASCII.findall(text))
 
 
 def runs_leftward(text: str) -> bool:
     """True if most of it is written from right to left."""
-    if text.isascii():
+    if not has_leftward(text):
         return False
     directions = [bidirectional(char) for char in text if char.isalpha()]
     return sum(it in _LEFTWARD for it in directions) * 2 > len(directions)

@@ -61,7 +61,8 @@ def _is_break(before: Line, line: Line, body_size: float) -> bool:
 
 def _level(line: Line, body_size: float) -> int:
     """The heading's level a line could have by its looks, 0 for none."""
-    if len(line.text) > _LONGEST_HEADING or not any(char.isalpha() for char in line.text) or len(line.cells) > 2:
+    text = line.text
+    if len(text) > _LONGEST_HEADING or len(line.cells) > 2 or not any(map(str.isalpha, text)):
         return 0
     ratio = line.size / body_size
     if ratio >= 1.6:
@@ -70,11 +71,11 @@ def _level(line: Line, body_size: float) -> int:
         return 2
     if ratio >= _HEADING_RATIO:
         return 3
-    named = _NAMED_PART.match(line.text)
-    if named and line.is_bold:
+    if not line.is_bold:
+        return 0
+    if named := _NAMED_PART.match(text):
         return 2 if named.group(1).lower() in ("part", "chapter") else 3
-    is_title = line.is_bold and len(line.text) <= 90 and not _END.search(line.text)
-    return 4 if is_title else 0
+    return 4 if len(text) <= 90 and not _END.search(text) else 0
 
 
 def _paragraph(lines: Sequence[Line], body_size: float) -> Iterator[str]:

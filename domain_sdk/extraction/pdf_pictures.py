@@ -91,14 +91,18 @@ class PagePictures:
             known = set(_WORD.findall(text_page.get_text_range().casefold())) if bare else set()
         finally:
             text_page.close()
-        found = [self._begun(picture) for picture in (_rendered(page, bare) if bare else ())]
-        return lambda: [text for text in (it.result() for it in found) if _is_news(text, known)]
+        found = [self._begun(picture, known) for picture in (_rendered(page, bare) if bare else ())]
+        return lambda: [text for it in found if (text := it.result())]
 
-    def _begun(self, picture: Any) -> Future[str]:  # noqa: ANN401
+    def _begun(self, picture: Any, known: set[str]) -> Future[str]:  # noqa: ANN401
         if self._last is not None:
             self._last.result()
-        self._last = self._thread.submit(self._pictures.text_of, picture)
+        self._last = self._thread.submit(self._news, picture, known)
         return self._last
+
+    def _news(self, picture: Any, known: set[str]) -> str:  # noqa: ANN401
+        text = self._pictures.text_of(picture)
+        return text if _is_news(text, known) else ""
 
 
 def _rendered(page: Any, boxes: Sequence[Box]) -> Iterator[Any]:  # noqa: ANN401

@@ -16,9 +16,11 @@ __all__ = ["checked_mapping", "checked_names", "checked_number", "checked_predic
 
 def checked_text(value: Any, argument: str, *, example: str = "") -> str:  # noqa: ANN401 # what the caller passed, of any type
     """The text as it is. Raises: InvalidRequest if it is none."""
-    if isinstance(value, str):
-        return value
-    raise _wrong(value, argument, f"a text{f' like {example!r}' if example else ''}")
+    if not isinstance(value, str):
+        raise _wrong(value, argument, f"a text{f' like {example!r}' if example else ''}")
+    if any("\ud800" <= it <= "\udfff" for it in value):  # bytes of a terminal that are no UTF-8, or halves of a pair
+        raise InvalidRequest(f"`{argument}` has characters that are no text: write it in UTF-8.")
+    return value
 
 
 def checked_predicate(value: Any, argument: str) -> str:  # noqa: ANN401 # as above

@@ -14,6 +14,7 @@ from governance_server.asking.scope import unread_tables
 from governance_server.asking.withheld import how_to_read
 from governance_server.rules.errors import GovernanceError
 from mesh_core.answers.answer import Citation, Recommendation
+from mesh_core.answers.disagreements import disagreements
 from mesh_core.answers.facts import Fact, facts_of_all, facts_of_some, unknown_choices
 from mesh_core.answers.recommending import asks_for_recommendation, asks_of_several, recommend, relevant_documents, states_reached
 from mesh_core.expressions.tree import Column, Compare, Literal
@@ -47,13 +48,16 @@ def recommended(evidence: Evidence) -> Recommendation | None:
     unread = unread_tables(backend, asking.caller, evidence.scope, purpose=asking.purpose, columns=columns)
     known = [it.definition for it in evidence.scope.models(backend)]
     passages = _whole_documents(evidence)
-    return recommend(
+    found = recommend(
         asking.question,
         passages,
         [*facts, *unknown_choices([*known, *unread.values()], facts)] if facts else [],
         today=backend.now().date(),
         missing=list(_missing(evidence, unread)),
     )
+    if found is not None:
+        evidence.caveats += disagreements(found.findings, {it.number: it for it in passages})
+    return found
 
 
 def _facts(evidence: Evidence) -> Iterator[Fact]:

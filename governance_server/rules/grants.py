@@ -13,8 +13,19 @@ from mesh_core.expressions.errors import InvalidExpression
 from mesh_core.masks import Mask, allowed_masks
 from mesh_core.names import MESH, InvalidName, check_domain, check_principal, parse_port, parse_product, tag_object
 
-__all__ = ["check_grant", "check_guardrail", "check_resource", "column_types", "contains", "parse_row_filter", "settle_resource"]
+__all__ = [
+    "FILTERED",
+    "check_grant",
+    "check_guardrail",
+    "check_resource",
+    "column_types",
+    "contains",
+    "parse_row_filter",
+    "settle_resource",
+]
 
+FILTERED = ("document", "title", "heading")
+"""The columns of a collection that a row filter can use."""
 _GOVERNING = frozenset({"grant", "administer"})
 
 
@@ -56,11 +67,17 @@ def column_types(port: product_pb2.Port) -> Mapping[str, str]:
 
 
 def parse_row_filter(text: str, port: product_pb2.Port) -> None:
-    """Returns if the text is a predicate over the port's columns. Raises: InvalidFilter."""
+    """Returns if the text is a predicate over the port's columns; of a collection, those its passages are found by.
+
+    Raises: InvalidFilter.
+    """
     from mesh_core.expressions.sql import parse_filter
 
+    types = column_types(port)
+    if port.kind == product_pb2.PORT_KIND_COLLECTION:
+        types = {name: kind for name, kind in types.items() if name in FILTERED}
     try:
-        parse_filter(text, column_types(port))
+        parse_filter(text, types)
     except InvalidExpression as error:
         raise InvalidFilter(f"The row filter cannot be used on {port.name}: {error}", resource=port.name) from error
 

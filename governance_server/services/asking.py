@@ -82,7 +82,10 @@ class AskService(ask_service_pb2_grpc.AskServiceServicer):
             raise Invalid(f"as_of is {request.as_of}, the newest revision is {head}: ask for a revision that exists.")
         if not request.HasField("as_of_time"):
             return request.as_of
-        time_us = to_microseconds(request.as_of_time.ToDatetime(tzinfo=UTC))
+        try:
+            time_us = to_microseconds(request.as_of_time.ToDatetime(tzinfo=UTC))
+        except (ValueError, OverflowError):
+            raise Invalid("as_of_time is no time between the years 1 and 9999.") from None
         if time_us > to_microseconds(self._backend.now()):
             raise Invalid("as_of is a time that has not come: ask for now, or for an earlier time.")
         found = first_revision_since(self._backend.database.reader(), time_us + 1, head) - 1

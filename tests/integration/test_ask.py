@@ -7,7 +7,9 @@ import re
 from dataclasses import replace
 from pathlib import Path
 
+import grpc
 import pytest
+from google.protobuf.timestamp_pb2 import Timestamp
 from typer.testing import CliRunner
 
 from domain_sdk import AccessDenied, Answer, InvalidRequest, MeshError, NotFound, PurposeNotHeld
@@ -272,3 +274,12 @@ def test_the_command_shows_numbered_sources_and_how_to_get_it_again(ask_mesh: As
     told = json.loads(again.stdout)
     assert (told["is_found"], told["id"], told["citations"][0]["port"]) == (True, id, HANDBOOK)
     assert CliRunner().invoke(build(), ["ask"]).exit_code != 0
+
+
+def test_a_time_beyond_all_calendars_is_refused_as_such(ask_mesh: AskMesh) -> None:
+    with raw_mesh(ask_mesh.server, token_of(ask_mesh.server, "user:paula")) as raw:
+        for seconds in (2**40, -(2**40)):
+            request = pb.AskRequest(question="What is the fee?", as_of_time=Timestamp(seconds=seconds))
+            with pytest.raises(grpc.RpcError) as refused:
+                list(raw.gateway(AskServiceStub).Ask(request, metadata=raw.metadata))
+            assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT

@@ -246,3 +246,25 @@ def test_as_of_before_the_rules_were_published_says_so_first(pia: Mesh) -> None:
         answer = pia.ask("May parcel P-0001 be returned?", as_of=1, collections=collections, extractive=True)
         told = "At revision 1 nothing was published yet in post.rules.pages: no rules of theirs are told."
         assert answer.text == f"{told} Not found in what you may read."
+
+
+def test_policies_of_two_dates_that_do_not_agree_are_told_first(server: RunningServer, tmp_path: Path) -> None:
+    for year, days in ((2024, 30), (2026, 14)):
+        (tmp_path / f"{year}.md").write_text(f"# Returns in {year}\n\nA crate may be returned within {days} days of landing.\n")
+    with server.admin() as admin:
+        admin.admin.create_domain("quay", owners=["user:kit"])
+    crates = contract(
+        "quay.log", crates=[keyed("crate_no", "^C-[0-9]{4}$"), column("landed_on", "date", synonyms=[{"synonym": "landing"}])]
+    )
+    rows = pl.DataFrame({"crate_no": ["C-0001", "C-0002"], "landed_on": [TODAY - timedelta(days=days) for days in (20, 5)]})
+    with server.user("user:kit") as kit:
+        publish_pages(kit, "quay.rules", tmp_path)
+        kit.domain("quay").product("log", crates).publish(crates=rows, progress=False)
+        late, early = (kit.ask(f"May crate {it} be returned?", extractive=True) for it in ("C-0001", "C-0002"))
+        (caveat,) = late.caveats
+        assert caveat.text.startswith(
+            "Documents do not agree: “A crate may be returned within 30 days of landing.” (Returns in 2024)"
+        )
+        assert {it.document for it in late.citations if it.number in caveat.sources} == {"2024.md", "2026.md"}
+        assert kit.ask(as_of=late.id).caveats == late.caveats
+        assert early.caveats == ()  # both let it pass

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from domain_sdk import Mesh
+from domain_sdk import InvalidExpression, Mesh
 from tests.document_files import mail_file, pdf_file, presentation_file, word_file
 from tests.integration.test_documents_published import CONTRACT
 from tests.servers import RunningServer
@@ -50,6 +50,13 @@ def test_the_catalog_shows_and_finds_what_the_documents_are_about(paul: Mesh) ->
     assert "Ada" not in str(facets)
     assert [hit.name for hit in paul.discover("hooli")] == [PORT]
     assert PORT in {hit.name for hit in paul.discover("", tag="pii.email")}
+
+
+def test_a_row_filter_that_no_search_could_use_is_refused_when_it_is_written(paul: Mesh) -> None:
+    for rows in ("text LIKE '%advance%'", "embedding IS NULL"):
+        with pytest.raises(InvalidExpression, match="There is no column"):
+            paul.grant("user:rob", PORT, rows=rows)
+    assert not [it for it in paul.grants(resource=PORT) if it.subject == "user:rob"]
 
 
 def test_a_citation_leads_to_its_page_and_table(paul: Mesh) -> None:

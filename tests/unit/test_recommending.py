@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 from decimal import Decimal
 from typing import Any
 
 import pytest
 
-from mesh_core.answers.answer import Citation, Figure, Recommendation, Sentence, Span, Verdict
+from mesh_core.answers.answer import Citation, Figure, Finding, Recommendation, Sentence, Span, Verdict
 from mesh_core.answers.conditions import conditions_in
+from mesh_core.answers.disagreements import disagreements
 from mesh_core.answers.facts import Fact, facts_of, facts_of_all, unknown_choices
 from mesh_core.answers.recommending import recommend, states_reached
 from mesh_core.answers.tables import LookUp
@@ -465,3 +467,19 @@ def test_a_time_that_is_not_asked_for_answers_nothing(question):
     rule = "Compensation is paid within five working days of the decision."
     found = recommend(question, passages(rule), facts(), today=TODAY)
     assert found is None or [it.verdict for it in found.findings] == [Verdict.OPEN]
+
+
+def test_documents_that_say_the_same_with_other_numbers_do_not_agree():
+    rule, older = "Claims may be paid within 50 days of the accident.", "Claims may be paid within 60 days of the accident."
+    elsewhere = "Glass may be paid within 60 days of the accident."
+    new, old, other = (
+        passages(it, document=name, title=name) for it, name in ((rule, "2026"), (older, "2024"), (elsewhere, "glass"))
+    )
+    (new, old, other) = (replace(it[0], number=number) for number, it in enumerate((new, old, other), start=2))
+    told = {it.number: it for it in (new, old, other)}
+    fails, applies = Finding(rule, 2, Verdict.FAILS, ""), Finding(older, 3, Verdict.APPLIES, "")
+    (sentence,) = disagreements([applies, fails, Finding(elsewhere, 4, Verdict.APPLIES, "")], told)
+    assert sentence.text == f"Documents do not agree: “{older}” (2024) and “{rule}” (2026). Find out which of them is in force."
+    assert sentence.sources == (3, 2)
+    assert disagreements([applies, replace(fails, verdict=Verdict.APPLIES)], told) == []  # either way the same comes out
+    assert disagreements([applies, fails], {**told, 3: replace(old, document="2026")}) == []  # of one document: a case of its own

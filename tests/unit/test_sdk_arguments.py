@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 from domain_sdk import InvalidExpression, InvalidRequest, Mesh
-from domain_sdk._arguments import checked_mapping, checked_names, checked_number
+from domain_sdk._arguments import checked_mapping, checked_names, checked_number, checked_text
 from domain_sdk._times import from_timestamp, to_expiry
 from domain_sdk._where import to_predicate
 from domainmesh.v1.grant_pb2 import Grant
@@ -112,3 +112,10 @@ def test_what_is_neither_text_nor_expression_is_refused(where: Any) -> None:
 def test_an_end_in_a_moment_is_no_past() -> None:
     end = datetime.now(UTC) + timedelta(minutes=1)
     assert from_timestamp(Grant(expire_time=to_expiry(end)), "expire_time") == end
+
+
+def test_a_text_with_half_characters_is_refused_before_it_is_sent() -> None:
+    for text in ("\udcff park", "a\ud800"):
+        with pytest.raises(InvalidRequest, match="no text: write it in UTF-8"):
+            checked_text(text, "query")
+    assert checked_text("🙂 漢字", "query") == "🙂 漢字"

@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from domain_sdk.extraction.pdf_lines import Line
-from domain_sdk.extraction.pdf_tables import table_end, table_markdown
-from domain_sdk.extraction.scripts import between
+from domain_sdk.extraction.pdf_lines import Line, continued
+from domain_sdk.extraction.pdf_tables import grid_end, grid_markdown, table_end, table_markdown
 
 __all__ = ["page_markdown"]
 
@@ -18,8 +17,6 @@ _BULLET = re.compile(r"[•●▪◦‣·○–-]\s+|\(?(?:\d{1,2}|[a-z])[.)]\s+
 _HEADING_RATIO = 1.12
 _LONGEST_HEADING = 140
 _NAMED_PART = re.compile(r"(part|chapter|item|section|article|annex|appendix)\s+[\dIVXA-Z]{1,4}\b", re.IGNORECASE)
-_SOFT_HYPHEN = "\u00ad"
-_HYPHENS = ("-", "\u2010", _SOFT_HYPHEN)
 _END = re.compile(r"[.,;:!?。！？]\Z")
 
 
@@ -29,10 +26,11 @@ def page_markdown(lines: Sequence[Line], *, body_size: float) -> tuple[str, int]
     tables = place = 0
     paragraph: list[Line] = []
     while place < len(lines):
-        end = table_end(lines, place)
+        ruled = grid_end(lines, place)
+        end = ruled if ruled > place else table_end(lines, place)
         if end > place:
             parts.extend(_paragraph(paragraph, body_size))
-            parts.append(table_markdown(lines[place:end]))
+            parts.append(grid_markdown(lines[place:end]) if ruled > place else table_markdown(lines[place:end]))
             tables, paragraph, place = tables + 1, [], end
             continue
         line = lines[place]
@@ -83,7 +81,7 @@ def _paragraph(lines: Sequence[Line], body_size: float) -> Iterator[str]:
         return
     text = lines[0].text
     for line in lines[1:]:
-        text = _continued(text, line.text)
+        text = continued(text, line.text)
     level = _level(lines[0], body_size)
     if level and len(lines) <= 3 and len(text) <= _LONGEST_HEADING:
         yield f"{'#' * level} {text}"
@@ -93,13 +91,6 @@ def _paragraph(lines: Sequence[Line], body_size: float) -> Iterator[str]:
                 lambda found: "- " if not found.group()[0].isalnum() and found.group()[0] != "(" else found.group(), text, count=1
             )
         )
-
-
-def _continued(text: str, line: str) -> str:
-    """The text with its next line. A hyphen at its end goes if it parted a word: before a small letter; `Anna-Maria` keeps it."""
-    if text[-1:] in _HYPHENS and text[-2:-1].isalpha() and line[:1].isalpha():
-        return f"{text[:-1]}{'' if line[:1].islower() or text[-1] == _SOFT_HYPHEN else '-'}{line}"
-    return f"{text}{between(text, line)}{line}"
 
 
 def _escaped(text: str) -> str:

@@ -13,7 +13,7 @@ from domain_sdk.extraction.pdf_calls import Address, Box, asked, matrix_of, on_p
 from domain_sdk.extraction.pdf_drawn import DrawnPath
 from domain_sdk.extraction.pdf_places import PlacedChars, turned
 
-__all__ = ["RULE", "parted", "read_rules"]
+__all__ = ["RULE", "parted", "read_grid_rules", "read_rules"]
 
 RULE = "\x1f"
 """Stands between characters that a rule parts; white space to everyone else."""
@@ -33,6 +33,24 @@ def read_rules(paths: Sequence[DrawnPath], degrees: int) -> list[Box]:
     """
     tall = (path for path in paths if path.form or _height(path, degrees) >= _SHORTEST)
     return list(islice(_lines(tall), _MOST_SEGMENTS))
+
+
+def read_grid_rules(paths: Sequence[DrawnPath], rules: Sequence[Box], size: tuple[float, float], degrees: int) -> list[Box]:
+    """Those rules and the level ones, as boxes from left, top to right, bottom on the page as it is held.
+
+    Nothing if there are no two upright ones beside each other: no grid is there.
+    """
+    upright = {round(left) for left, _, right, _ in _as_held(rules, size, degrees) if right - left < 1}
+    if len(upright) < 2:
+        return []
+    low = (path for path in paths if not path.form and _height(path, degrees) < _SHORTEST)
+    return _as_held([*rules, *islice(_lines(low), _MOST_SEGMENTS)], size, degrees)
+
+
+def _as_held(boxes: Sequence[Box], size: tuple[float, float], degrees: int) -> list[Box]:
+    left, bottom, right, top = ([box[side] for box in boxes] for side in range(4))
+    held = zip(*turned((left, bottom, right, top), size, degrees), strict=True)
+    return [(x, base - height, end, base) for x, end, base, height in held]
 
 
 def parted(chars: PlacedChars, rules: Sequence[Box], size: tuple[float, float], degrees: int) -> PlacedChars:

@@ -13,10 +13,11 @@ from typing import Any
 from domain_sdk.extraction.pdf_characters import read_characters
 from domain_sdk.extraction.pdf_comments import has_only_links, read_comments
 from domain_sdk.extraction.pdf_drawn import Drawn, read_drawn
+from domain_sdk.extraction.pdf_grids import with_grids
 from domain_sdk.extraction.pdf_lines import Line, split_lines
 from domain_sdk.extraction.pdf_pictures import PagePictures, places_of_pictures
 from domain_sdk.extraction.pdf_places import placed, upright, with_line_ends
-from domain_sdk.extraction.pdf_rules import parted, read_rules
+from domain_sdk.extraction.pdf_rules import parted, read_grid_rules, read_rules
 
 __all__ = ["EDGE_LINES", "SPARSE_CHARACTERS", "OpenedPage", "Sheet", "read_sheet"]
 
@@ -53,7 +54,8 @@ def read_sheet(page: Any, pictures: PagePictures) -> Sheet:  # noqa: ANN401  (py
         page.set_rotation(needed)
         chars = read_characters(page)
     shown = placed(with_line_ends(chars, needed), size, needed)
-    lines = split_lines(parted(shown, read_rules(paths, needed), size, needed))
+    rules = read_rules(paths, needed)
+    lines = with_grids(split_lines(parted(shown, rules, size, needed)), read_grid_rules(paths, rules, size, needed))
     places = places_of_pictures(drawn) if _is_text(lines) else []
     return Sheet(lines, drawn, pictures.words(page, places) if places else None)
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from domain_sdk.extraction.pdf_lines import Cell, Line
 
-__all__ = ["table_end", "table_markdown"]
+__all__ = ["grid_end", "grid_markdown", "table_end", "table_markdown"]
 
 
 @dataclass(slots=True)
@@ -19,12 +19,31 @@ class _Column:
     rows: list[int]
 
 
+def grid_end(lines: Sequence[Line], start: int) -> int:
+    """Where the table within a grid that begins at `start` ends (excluded); `start` itself if none begins there."""
+    end = start
+    while end < len(lines) and lines[end].row and lines[end].grid == lines[start].grid:
+        end += 1
+    return end
+
+
+def grid_markdown(lines: Sequence[Line]) -> str:
+    """The rows of a table within a grid: those that say one thing are its title, the next is its head."""
+    first = next((number for number, line in enumerate(lines) if sum(map(bool, line.row)) > 1), 0)
+    used = [column for column in range(len(lines[0].row)) if any(line.row[column] for line in lines)]
+    rows = [f"| {' | '.join(line.row[column].replace('|', '¦') for column in used)} |" for line in lines[first:]]
+    titles = [f"{line.text}\n\n" for line in lines[:first]]
+    return "".join(titles) + "\n".join([rows[0], f"|{' --- |' * len(used)}", *rows[1:]])
+
+
 def table_end(lines: Sequence[Line], start: int) -> int:
     """Where the table that begins at `start` ends (excluded); `start` itself if none begins there."""
     rows = loose = 0
     end = place = start
     while place < len(lines) and loose <= 2:
         line = lines[place]
+        if line.row:
+            break
         if place > start and not -0.5 * line.size < line.top - lines[place - 1].top < 4.5 * line.size:
             break
         if len(line.cells) > 1 and (rows or _opens_table(lines, place)):

@@ -122,3 +122,60 @@ def test_a_sentence_in_a_box_stays_a_sentence(tmp_path: Path) -> None:
     pdf.multi_cell(0, 6, PROSE, border=1)
     pdf.output(str(tmp_path / "a.pdf"))
     assert only(tmp_path).text == PROSE
+
+
+TERMS = [
+    ["No.", "What it says", "Limit"],
+    ["4.1", "An advance is paid before the trip and settled within a month of the return.", "300"],
+    ["4.2", "Short one.", "10"],
+    ["4.3", "Hotels are booked by the travel desk only; others are refunded up to the daily rate.", ""],
+]
+
+
+@pytest.mark.parametrize("align", ["LEFT", "CENTER", "RIGHT"])
+@pytest.mark.parametrize("borders", ["ALL", "INTERNAL"])
+def test_cells_of_several_lines_are_one_row(tmp_path: Path, align: str, borders: str) -> None:
+    table_pdf(tmp_path, TERMS, (15, 60, 20), borders=borders, align=align)
+    document = only(tmp_path)
+    assert rows_of(document.text) == TERMS
+    assert document.tables == 1
+    assert document.text.count("settled within") == 3  # twice in the prose
+    assert document.text.startswith("An advance is paid before the trip")
+    assert document.text.endswith("It ends here.")
+
+
+def test_cells_of_several_lines_beside_each_other_keep_their_words_together(tmp_path: Path) -> None:
+    rows = [["Term", "Definition"], *[[f"Business day number {n} in the place of work", PROSE] for n in range(3)]]
+    table_pdf(tmp_path, [[("Words and what they mean here", 2)], *rows], (40, 80))
+    text = only(tmp_path).text
+    assert rows_of(text) == rows
+    assert "\n\nWords and what they mean here\n\n| Term | Definition |" in text
+
+
+def test_a_frame_around_text_is_no_table(tmp_path: Path) -> None:
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.set_font("Helvetica", size=11)
+    pdf.rect(5, 5, 200, 280)
+    pdf.line(5, 20, 205, 20)
+    pdf.line(8, 5, 8, 285)
+    pdf.multi_cell(0, 6, PROSE * 12)
+    pdf.output(str(tmp_path / "a.pdf"))
+    document = only(tmp_path)
+    assert document.tables == 0
+    assert "|" not in document.text
+
+
+def test_a_table_whose_rules_part_only_some_of_its_rows_and_columns_is_told_by_its_columns(tmp_path: Path) -> None:
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.set_font("Helvetica", size=11)
+    rows = [["Item", "2022", "2023", "Change"], ["Sales", "14,544", "14,694", "1"], ["Profit", "1,701", "1,608", "(5)"]]
+    for number, row in enumerate(rows):
+        for column, text in enumerate(row):
+            pdf.text(20 + 40 * column, 30 + 8 * number, text)
+    pdf.rect(15, 22, 160, 28)
+    pdf.line(135, 22, 135, 50)
+    pdf.line(15, 33, 175, 33)
+    pdf.output(str(tmp_path / "a.pdf"))
+    assert rows_of(only(tmp_path).text) == rows

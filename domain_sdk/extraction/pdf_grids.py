@@ -1,0 +1,145 @@
+"""Tables within a grid of rules on a PDF page whose cells hold several lines: what stands between rules is one row. Pure.
+
+Tables of which every cell has one line are told by their columns (`pdf_tables`). Pages that run leftward are left to that, too.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from statistics import median
+
+from domain_sdk.extraction.pdf_calls import Box
+from domain_sdk.extraction.pdf_lines import Cell, Line, continued
+
+__all__ = ["with_grids"]
+
+_NEAR = 2.0
+"""In points: rules nearer than this are one, or touch."""
+_MOST_RULES = 800
+_SHARE = 0.5
+"""Which part of a grid's side a rule has to run along to part its rows or columns."""
+_MOST_LINES = 30
+"""A cell of more lines is a frame around text."""
+_Grid = tuple[list[float], list[float]]
+"""Where its columns and its rows begin and end."""
+
+
+@dataclass(slots=True)
+class _Rule:
+    """A straight line at a place, from and to."""
+
+    at: float
+    begin: float
+    end: float
+
+
+def with_grids(lines: Sequence[Line], rules: Sequence[Box]) -> list[Line]:
+    """The lines, a line a row for each grid that has cells of several lines. Rules are boxes from left, top to right, bottom."""
+    level = _merged(_Rule(top, left, right) for left, top, right, bottom in rules if bottom - top < 1)
+    upright = _merged(_Rule(left, top, bottom) for left, top, right, bottom in rules if right - left < 1)
+    found = list(lines)
+    if not level or not upright or len(level) + len(upright) > _MOST_RULES:
+        return found
+    for number, grid in enumerate(_grids(level, upright), start=1):
+        inside = [line for line in found if not line.row and _row_of(line, grid) is not None]
+        if rows := _rows(inside, grid, number):
+            place = found.index(inside[0])
+            kept = {id(line) for line in inside}
+            found[place:] = [*rows, *(line for line in found[place:] if id(line) not in kept)]
+    return found
+
+
+def _merged(rules: Iterable[_Rule]) -> list[_Rule]:
+    """Rules that run on from each other, or double, are one."""
+    merged: list[_Rule] = []
+    for rule in sorted(rules, key=lambda it: (round(it.at / _NEAR), it.begin)):
+        last = merged[-1] if merged else None
+        if last is not None and abs(last.at - rule.at) < _NEAR and rule.begin <= last.end + _NEAR:
+            last.end = max(last.end, rule.end)
+        else:
+            merged.append(_Rule(rule.at, rule.begin, rule.end))
+    return merged
+
+
+def _grids(level: Sequence[_Rule], upright: Sequence[_Rule]) -> list[_Grid]:
+    """The grids that rules which touch make, from the top of the page."""
+    groups: list[tuple[list[_Rule], list[_Rule]]] = []
+    for rule in level:
+        crossing = [it for it in upright if _touch(rule, it)]
+        near = [group for group in groups if any(it in group[1] for it in crossing)]
+        rest = [group for group in groups if group not in near]
+        columns = [it for group in near for it in group[1]]
+        joined = ([*(it for group in near for it in group[0]), rule], [*columns, *(it for it in crossing if it not in columns)])
+        groups = [*rest, joined]
+    grids = [_grid(rows, columns) for rows, columns in groups if columns]
+    return sorted((grid for grid in grids if len(grid[0]) > 2 and len(grid[1]) > 2), key=lambda grid: grid[1][0])
+
+
+def _touch(level: _Rule, upright: _Rule) -> bool:
+    return level.begin - _NEAR <= upright.at <= level.end + _NEAR and upright.begin - _NEAR <= level.at <= upright.end + _NEAR
+
+
+def _grid(level: Sequence[_Rule], upright: Sequence[_Rule]) -> _Grid:
+    left, right = min(it.begin for it in level), max(it.end for it in level)
+    top, bottom = min(it.begin for it in upright), max(it.end for it in upright)
+    columns = {it.at for it in upright if it.end - it.begin >= _SHARE * (bottom - top)}
+    rows = {it.at for it in level if it.end - it.begin >= _SHARE * (right - left)}
+    return _apart({*columns, left, right}), _apart({*rows, top, bottom})
+
+
+def _apart(places: Iterable[float]) -> list[float]:
+    found: list[float] = []
+    for place in sorted(places):
+        if not found or place - found[-1] > 2 * _NEAR:
+            found.append(place)
+    return found
+
+
+def _row_of(line: Line, grid: _Grid) -> int | None:
+    """The number of the row that the line stands in, None for none."""
+    columns, rows = grid
+    middle = line.top - 0.5 * line.size
+    if not rows[0] < middle < rows[-1] or line.cells[0].left < columns[0] - _NEAR or line.cells[-1].right > columns[-1] + _NEAR:
+        return None
+    return bisect_right(rows, middle) - 1
+
+
+def _rows(lines: Sequence[Line], grid: _Grid, number: int) -> list[Line]:
+    """A line for each row that says something; none if every cell has one line, or rules do not part all rows and columns."""
+    columns, places = grid
+    cells: dict[tuple[int, int], list[tuple[float, Cell]]] = {}
+    for line in lines:
+        row = _row_of(line, grid)
+        assert row is not None
+        for cell in line.cells:
+            column = min(max(0, bisect_right(columns, cell.left + _NEAR) - 1), len(columns) - 2)
+            cells.setdefault((row, column), []).append((line.top, cell))
+    if any(_holds_more(some) for some in cells.values()):
+        return []
+    most = max(map(len, cells.values()), default=0)
+    full = [row for row in range(len(places) - 1) if sum((row, column) in cells for column in range(len(columns) - 1)) > 1]
+    if not 1 < most <= _MOST_LINES or len(full) < 2:
+        return []
+    size = median(line.size for line in lines)
+    found: list[Line] = []
+    for row, (_, bottom) in enumerate(pairwise(places)):
+        texts = tuple(_whole(cells.get((row, column), ())) for column in range(len(columns) - 1))
+        if any(texts):
+            shown = [Cell(text, *sides) for text, sides in zip(texts, pairwise(columns), strict=True) if text]
+            found.append(Line(shown, bottom, size, row=texts, grid=number))
+    return found
+
+
+def _holds_more(cell: Sequence[tuple[float, Cell]]) -> bool:
+    """True for cells beside each other, or amounts below each other: no rule parts them."""
+    return len({round(top) for top, _ in cell}) < len(cell) or sum(it.is_number for _, it in cell) > 1
+
+
+def _whole(cell: Iterable[tuple[float, Cell]]) -> str:
+    text = ""
+    for _, line in sorted(cell, key=lambda it: it[0]):
+        text = continued(text, line.text) if text else line.text
+    return text

@@ -67,8 +67,10 @@ def look_ups(question: str, tables: Mapping[str, TableModel], *, today: date) ->
     """
     found = list(_found(question, tables))
     own = [it for it in found if it.is_own]
+    told = {it.table.port for it in found}
     named = {it.table.port for it in own}
     referring = [it for it in found if not it.is_own and it.table.port not in named]
+    referring += [it for it in _referring(own, tables) if not it.is_own and it.table.port not in told]
     given = {(it.table.port, it.column.name, it.given.values) for it in own}
     made = [_query(it.table, _condition(it), it.words, today, of=_own(it, found)) for it in own]
     made += [query for it in own for query in _referred(it, given, tables, today)]
@@ -120,6 +122,16 @@ def _found(question: str, tables: Mapping[str, TableModel]) -> Iterator[_Found]:
                 continue
             for given in given_values(question, words, port, column):
                 yield _Found(table, column, given)
+
+
+def _referring(own: Sequence[_Found], tables: Mapping[str, TableModel]) -> Iterator[_Found]:
+    """The columns of other tables that refer to a key that is given, with its values: the key may be told by its shape alone."""
+    for it in own:
+        named = identities(it.column, it.table.port)
+        for table in tables.values():
+            for column in table.definition.columns:
+                if table.port != it.table.port and column.name not in table.masked and not named.isdisjoint(targets(column)):
+                    yield _Found(table, column, it.given)
 
 
 def _own(found: _Found, others: Sequence[_Found]) -> LookUp:

@@ -402,3 +402,20 @@ def test_a_value_behind_the_name_of_a_row_is_its_key_and_no_other_unique_column_
     )
     found = plan_figures(question, [TableModel("club.people.members", 1, members)], today=TODAY)
     assert [it.look_up and it.look_up.by for it in found.queries] == looked_up
+
+
+def test_rows_that_refer_to_a_key_are_looked_up_however_it_was_told():
+    voyages = port(
+        "voyages",
+        [
+            {"name": "voyage_no", "logicalType": "integer", "primaryKey": True},
+            {"name": "master", "logicalType": "string", "relationships": [{"to": "fleet.people.crew.crew_id"}]},
+        ],
+    )
+    tables = [TableModel("fleet.people.crew", 1, CREW), TableModel("fleet.log.voyages", 1, voyages)]
+    for question in ("Who is CR-00042?", "Who is sailor 42?"):
+        own, referring = plan_figures(question, tables, today=TODAY).queries
+        assert own.basis == "fleet.people.crew where crew_id is CR-00042"
+        assert referring.basis == "fleet.log.voyages where master is CR-00042"
+    masked = [tables[0], TableModel("fleet.log.voyages", 1, voyages, masked=frozenset({"master"}))]
+    assert len(plan_figures("Who is CR-00042?", masked, today=TODAY).queries) == 1

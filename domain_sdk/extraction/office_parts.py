@@ -15,6 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from domain_sdk.extraction.file_kinds import KINDS
+from domain_sdk.extraction.open_document_parts import shown_text
 from domain_sdk.extraction.pictures import Pictures
 from domain_sdk.extraction.rtf_pictures import other_pictures, read_pictures
 from domain_sdk.extraction.slide_parts import shown_slides
@@ -55,7 +56,9 @@ def office_parts(path: Path, media_type: str, pictures: Pictures) -> OfficeParts
         elif media_type == KINDS[".docx"]:
             whole_text(archive, changed, hidden, pictures)
         else:
-            end = _pictured((archive.read(name) for name in archive.namelist() if _PICTURE.match(name)), pictures)
+            beside = shown_text(archive, changed, hidden) if media_type == KINDS[".odt"] else []
+            pictured = _pictured((archive.read(name) for name in archive.namelist() if _PICTURE.match(name)), pictures)
+            end = "\n\n".join(filter(None, (pictured, *beside)))
         return OfficeParts(_rewritten(archive, changed) if changed else None, dict(hidden), notes, end)
 
 

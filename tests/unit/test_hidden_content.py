@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import zipfile
 from pathlib import Path
 
 import docx
@@ -113,3 +114,21 @@ def test_comments_of_markdown_are_left_out_and_counted_and_those_in_code_are_cod
     document = read(tmp_path / "a.md")
     assert document.text.strip() == f"# Head\n\nText  here, `<!-- too -->`.\n\n{code}"
     assert document.hidden == {"comments in Markdown": 2}
+
+
+def test_what_an_open_document_text_hides_is_left_out_and_what_stands_beside_it_is_read(tmp_path: Path) -> None:
+    names = {"office": "office:1.0", "text": "text:1.0", "style": "style:1.0"}
+    spaces = " ".join(f'xmlns:{short}="urn:oasis:names:tc:opendocument:xmlns:{name}"' for short, name in names.items())
+    note = "<office:annotation><creator xmlns='http://purl.org/dc/elements/1.1/'>Bo</creator><text:p>Why?</text:p></office:annotation>"
+    body = (
+        f"<text:p>Shown{note} text.</text:p><text:section text:display='none'><text:p>SECRET</text:p></text:section>"
+        "<text:p>Before <text:hidden-text text:string-value='SECRET'>SECRET</text:hidden-text>after</text:p>"
+    )
+    text = f"<office:body><office:text>{body}</office:text></office:body>"
+    page = "<style:master-page><style:header><text:p>Draft of May</text:p></style:header></style:master-page>"
+    with zipfile.ZipFile(tmp_path / "a.odt", "w") as file:
+        file.writestr("content.xml", f"<office:document-content {spaces}>{text}</office:document-content>")
+        file.writestr("styles.xml", f"<office:document-styles {spaces}>{page}</office:document-styles>")
+    document = read(tmp_path / "a.odt")
+    assert document.text.split("\n\n") == ["Shown text.", "Before after", "Header: Draft of May", "Comment by Bo: Why?"]
+    assert document.hidden == {"hidden pieces of text": 2}

@@ -5,6 +5,7 @@ The extractive writer is always there. A model is used if one is configured; if 
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
@@ -14,6 +15,7 @@ from mesh_core.answers.extractive import Extract, extract
 
 if TYPE_CHECKING:
     from governance_server.vector_access import VectorAccess
+    from mesh_core.answers.sentence_vectors import SentenceVectors
 
 __all__ = ["EXTRACTIVE", "ExtractiveWriter", "Writer", "WriterFailed"]
 
@@ -44,6 +46,8 @@ class ExtractiveWriter:
 
     def __init__(self, vectors: VectorAccess) -> None:
         self._vectors = vectors
+        self._lock = threading.Lock()
+        self._known: SentenceVectors | None = None
 
     def write(self, evidence: Evidence) -> Iterator[Sentence]:
         """See Writer."""
@@ -74,8 +78,17 @@ class ExtractiveWriter:
         from mesh_core.embedding import EmbedderUnavailable
 
         try:
-            found = extract(evidence.asking.question, evidence.sources.citations, self._vectors.embedder)
+            found = extract(evidence.asking.question, evidence.sources.citations, self._sentence_vectors())
         except EmbedderUnavailable as error:
             raise WriterFailed(f"The passages could not be compared with the question: {error}") from error
         evidence.closest = found.closest
         return found
+
+    def _sentence_vectors(self) -> SentenceVectors:
+        """Those that all questions share. Raises: EmbedderUnavailable."""
+        from mesh_core.answers.sentence_vectors import SentenceVectors
+
+        with self._lock:
+            if self._known is None:
+                self._known = SentenceVectors(self._vectors.embedder)
+            return self._known

@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import re
 
+from mesh_core.answers.asked_things import strange_stems
+
 __all__ = ["asked_parts", "parts_by_ask", "told_and_asked"]
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
@@ -15,7 +17,7 @@ _ASKS = (
     r"have|has|had)\b"
 )
 _JOINT = re.compile(rf",?\s+(?:and|or|but)\s+(?:also\s+|if so,?\s+)?(?={_ASKS})|[,;]\s+(?={_ASKS})", re.IGNORECASE)
-_LEAST_WORDS = 4
+_LEAST_WORDS, _LEAST_WEIGHTY = 4, 2
 _MOST_PARTS = 5
 
 
@@ -45,7 +47,8 @@ def parts_by_ask(question: str) -> dict[str, list[str]]:
 
 
 def _with(before: str, part: str) -> list[str]:
-    alone = [part] if len(part.split()) >= _LEAST_WORDS else []
+    is_whole = len(part.split()) >= _LEAST_WORDS and len(strange_stems(part, frozenset())) >= _LEAST_WEIGHTY
+    alone = [part] if is_whole else []  # `how do I get it` asks nothing without what stands before it
     return [f"{before} {part}", *alone] if before else alone
 
 

@@ -15,8 +15,10 @@ from mesh_core.answers.wording import Wording, wording_of
 
 __all__ = ["Candidate", "are_alike", "candidates_in", "in_context", "is_row", "items_behind", "nearest"]
 
-_MOST_CANDIDATES = 24
-"""So many sentences are compared by meaning: each costs a run of the model."""
+_MOST_CANDIDATES = 12
+"""So many sentences are compared by meaning: each that is new costs a run of the model."""
+_BEHIND = 0.04
+"""What words of the question a sentence must have more for each place that its passage is behind, of 1."""
 _ALIKE = 0.7
 _MOST_ITEMS = 5
 _ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s")
@@ -38,6 +40,8 @@ class Candidate:
     around: str
     """The sentence with those before and behind it."""
     wording: Wording
+    place: int
+    """That of its passage among those found in its collection, from 1."""
     above: frozenset[str]
     """Words of the title and the headings above it."""
     known: frozenset[str]
@@ -46,18 +50,18 @@ class Candidate:
     """How much of the question's words it has, of 1."""
 
 
-def candidates_in(citation: Citation) -> Iterator[Candidate]:
-    """The sentences of the passage that say something; questions do not."""
+def candidates_in(citation: Citation, *, place: int) -> Iterator[Candidate]:
+    """The sentences of the passage, found at this place in its collection, that say something; questions do not."""
     above, whole = wording_of(f"{citation.title}\n{citation.section}"), wording_of(citation.text)
     above_words = above.words | above.numbers
     spans = sentences_of(citation.text)
     texts = [said(citation.text[span.start : span.end]) for span in spans]
-    for place, (span, text) in enumerate(zip(spans, texts, strict=True)):
+    for at, (span, text) in enumerate(zip(spans, texts, strict=True)):
         wording = wording_of(text)
-        around = " ".join(texts[max(0, place - 1) : place + 2])
+        around = " ".join(texts[max(0, at - 1) : at + 2])
         if len(wording.words) + len(wording.numbers) > 1 and not text.endswith("?"):
             known = above_words | whole.words | whole.numbers
-            yield Candidate(citation, span, text, around, wording, above_words, known)
+            yield Candidate(citation, span, text, around, wording, place, above_words, known)
 
 
 def items_behind(candidate: Candidate) -> list[Candidate]:
@@ -103,13 +107,16 @@ def _is_item(text: str, span: Span) -> bool:
 
 
 def nearest(question: str, candidates: Sequence[Candidate]) -> list[Candidate]:
-    """Those that share most words with the question, each with how much; a word counts more the fewer candidates have it."""
+    """Those that share most words with the question, each with how much, of passages found first rather than of later ones.
+
+    A word counts more the fewer candidates have it.
+    """
     asked = wording_of(question)
     wanted = asked.words | asked.numbers
     counts = Counter(word for it in candidates for word in wanted & _all_words(it))
     weights = {word: math.log(1 + (len(candidates) + 1) / (1 + counts[word])) for word in wanted}
     found = [replace(it, words=_share(it, weights)) for it in candidates]
-    return sorted(found, key=lambda it: -it.words)[:_MOST_CANDIDATES]
+    return sorted(found, key=lambda it: _BEHIND * it.place - it.words)[:_MOST_CANDIDATES]
 
 
 def _all_words(candidate: Candidate) -> frozenset[str]:

@@ -6,7 +6,8 @@ enough: a wrong passage read out is worse than none. What is said comes with wha
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -14,8 +15,9 @@ from mesh_core.answers.answer import Citation, Sentence, Span
 from mesh_core.answers.asked_parts import asked_parts, parts_by_ask
 from mesh_core.answers.asked_things import strange_stems
 from mesh_core.answers.candidates import Candidate, are_alike, candidates_in, in_context, is_row, nearest
-from mesh_core.answers.meant_words import standing_of, without_word
+from mesh_core.answers.meant_words import Standing, standing_of, without_word
 from mesh_core.answers.scoring import LEAST, Scored, scored
+from mesh_core.answers.sentence_vectors import SentenceVectors
 from mesh_core.answers.wording import wording_of
 
 if TYPE_CHECKING:
@@ -23,7 +25,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Extract", "extract", "extracted"]
 
-_MOST_IN_CONTEXT = 8
+_MOST_IN_CONTEXT = 6
 """So many of these are compared once more, with their neighbours."""
 _MOST_SENTENCES = 4
 _MOST_CLOSEST = 3
@@ -48,28 +50,27 @@ class Extract:
 
 def extracted(question: str, citations: Sequence[Citation], embedder: Embedder) -> list[Sentence]:
     """The sentences of `extract`."""
-    return list(extract(question, citations, embedder).sentences)
+    return list(extract(question, citations, SentenceVectors(embedder)).sentences)
 
 
-def extract(question: str, citations: Sequence[Citation], embedder: Embedder) -> Extract:
+def extract(question: str, citations: Sequence[Citation], vectors: SentenceVectors) -> Extract:
     """The sentences that answer, best first, at most four and the items of lists that they lead to; none if none is good enough.
 
     Args:
         question: What is asked; each of its parts is answered.
-        citations: The passages, best first.
-        embedder: What makes vectors of question and sentences.
+        citations: The passages, those of each collection best first.
+        vectors: Those of question and sentences.
 
     Raises:
         EmbedderUnavailable: as `Embedder.embed` does.
     """
-    every = [candidate for citation in citations for candidate in candidates_in(citation)]
-    candidates = nearest(question, every)
+    candidates = nearest(question, list(_candidates(citations)))
     if not candidates:
         return Extract()
     parts = asked_parts(question)
     chosen: list[Candidate] = []
     answered: set[str] = set()
-    by_part = _all_scored(parts, candidates, embedder)
+    by_part = _all_scored(parts, candidates, vectors)
     for part, found in by_part.items():
         good = _good(found)
         answered.update([part] if good else ())
@@ -85,6 +86,14 @@ def extract(question: str, citations: Sequence[Citation], embedder: Embedder) ->
     return Extract(tuple(map(_sentence, told.values())), unanswered)
 
 
+def _candidates(citations: Sequence[Citation]) -> Iterator[Candidate]:
+    """The sentences of all passages."""
+    found: Counter[str] = Counter()
+    for citation in citations:
+        found[citation.port] += 1
+        yield from candidates_in(citation, place=found[citation.port])
+
+
 def _closest(found: Iterable[Scored]) -> list[Candidate]:
     """Of each passage the nearest sentence, those of the nearest passages."""
     best: dict[int, Candidate] = {}
@@ -94,27 +103,25 @@ def _closest(found: Iterable[Scored]) -> list[Candidate]:
     return list(best.values())[:_MOST_CLOSEST]
 
 
-def _all_scored(parts: Sequence[str], candidates: Sequence[Candidate], embedder: Embedder) -> dict[str, list[Scored]]:
+def _all_scored(parts: Sequence[str], candidates: Sequence[Candidate], vectors: SentenceVectors) -> dict[str, list[Scored]]:
     """The first candidates beside each part of the question, with their neighbours and beside the part without single words."""
-    vectors = embedder.embed([*parts, *(_in_context(it, it.text) for it in candidates)])
-    asked, alone = vectors[: len(parts)], vectors[len(parts) :]
-    places = _best_places(alone @ asked.T, candidates)
+    fewer = {(part, word): text for part in parts for word, text in _without_words(part, candidates).items()}
+    texts = [*parts, *fewer.values()]
+    asked, alone = vectors.of(texts, [(it.citation, _in_context(it, it.text)) for it in candidates])
+    places = _best_places(alone @ asked[: len(parts)].T, candidates)
     first = [candidates[place] for place in places]
-    fewer = {(part, word): text for part in parts for word, text in _without_words(part, first).items()}
-    more = embedder.embed([*(_in_context(it, it.around) for it in first), *fewer.values()])
-    meanings = (alone[places] + more[: len(first)]) / 2
-    near, without = meanings @ asked.T, meanings @ more[len(first) :].T
-    standings = [
-        {key: standing_of(float(near[row, parts.index(key[0])]), float(without[row, at])) for at, key in enumerate(fewer)}
-        for row in range(len(first))
-    ]
+    _, around = vectors.of([], [(it.citation, _in_context(it, it.around)) for it in first])
+    near = asked @ ((alone[places] + around) / 2).T
+    without = dict(zip(fewer, near[len(parts) :], strict=True))
     return {
-        part: [
-            scored(part, it, float(near[row, at]), {word: how for (of, word), how in standings[row].items() if of == part})
-            for row, it in enumerate(first)
-        ]
-        for at, part in enumerate(parts)
+        part: [scored(part, it, float(of[row]), _standings(part, float(of[row]), without, row)) for row, it in enumerate(first)]
+        for part, of in zip(parts, near, strict=False)
     }
+
+
+def _standings(part: str, near: float, without: Mapping[tuple[str, str], Vectors], row: int) -> dict[str, Standing]:
+    """How the words of the part stand to the candidate of this row, by how near the part is to it with them and without."""
+    return {word: standing_of(near, float(nearness[row])) for (of, word), nearness in without.items() if of == part}
 
 
 def _without_words(part: str, candidates: Sequence[Candidate]) -> dict[str, str]:

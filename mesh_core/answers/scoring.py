@@ -4,7 +4,7 @@ Two things are judged apart. *Which* sentence answers: by meaning, by words (how
 passage or in the headings above it), and by whether it holds the kind of thing that is asked for. *Whether* it answers at all:
 by its meaning, as words are shared with a page about the same thing, too; but much more is wanted where hardly a word of the
 question stands there or is meant, where a word that says which case is asked about is neither, and where what it asks for by
-name, or the time, number or sum that it asks for, is missing.
+name, or the time, number or sum that it asks for, is missing. For both counts how far ahead retrieval put the passage.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ from mesh_core.answers.wording import stem, wording_of
 
 __all__ = ["LEAST", "Scored", "scored"]
 
-LEAST = 0.45
+LEAST = 0.4
 """What the meaning of a sentence must reach to be said, of 1 (ADR 0026 says what that means)."""
+_BEHIND = 0.1
+"""What is taken off for each e-fold of the place that retrieval gave the passage: 0.07 of the second, 0.18 of the sixth."""
 _WORDS, _AROUND, _KIND, _FORM = 0.15, 0.15, 0.1, 0.1
 """What choosing adds to meaning: for words of the question in the sentence, in its passage, for the kind and form asked for."""
 _UNNAMED = 0.8
@@ -35,7 +37,7 @@ _UNTHINGED = 0.8
 """What is left of a score if nothing there is called what the question asks for."""
 _UNAMOUNTED = 0.65
 """What is left of a score if a time, a number or a sum is asked for, and there is none."""
-_ABSENT, _OPEN, _UNTOLD = 0.6, 0.9, 0.8
+_ABSENT, _OPEN, _UNTOLD = 0.5, 0.9, 0.8
 """What is left of a score if the passage is not about a word of what is asked, if that is open, if it is told first."""
 _DOUBT, _SHARED = 0.35, 0.3
 """If a smaller share of the question's words than the second is spoken of there, the first of what lacks is taken off."""
@@ -84,7 +86,8 @@ def scored(part: str, candidate: Candidate, near: float, standings: Mapping[str,
     )
     left = math.prod(share for is_lacking, share in lacks if is_lacking) * _left_of_words(part, candidate, standings)
     fit = near + _WORDS * candidate.words + _AROUND * around + _KIND * is_kind + _FORM * answers_form(part, candidate.text)
-    return Scored(candidate, (near - doubt + trust) * left, fit, near)
+    behind = _BEHIND * math.log(candidate.place)
+    return Scored(candidate, (near - doubt + trust) * left - behind, fit - behind, near)
 
 
 def _left_of_words(part: str, candidate: Candidate, standings: Mapping[str, Standing]) -> float:

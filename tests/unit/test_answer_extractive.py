@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 
 from mesh_core.answers.answer import Citation, Span
+from mesh_core.answers.asked_parts import parts_by_ask
 from mesh_core.answers.extractive import extract, extracted
+from mesh_core.answers.sentence_vectors import SentenceVectors
 from mesh_core.embedding import Vectors
 
 TEXT = (
@@ -127,9 +130,9 @@ def test_rows_that_a_question_does_not_name_are_not_said() -> None:
     table = citation("| Grade | Days of leave |\n|---|---|\n| Junior | 25 |\n| Senior | 30 |\n", title="Leave")
     near = Near({"Junior": 0.9, "Senior": 0.89})
     question = "How many days of leave does a Junior get and who won the world cup?"
-    found = extract(question, [table], near)
+    found = extract(question, [table], SentenceVectors(near))
     assert [it.text for it in found.sentences] == ["Junior; 25"]
-    both = extract("How many days of leave do Junior and Senior get?", [table], near)
+    both = extract("How many days of leave do Junior and Senior get?", [table], SentenceVectors(near))
     assert {it.text for it in both.sentences} == {"Junior; 25", "Senior; 30"}
 
 
@@ -201,7 +204,30 @@ def test_a_name_that_begins_with_a_digit_is_no_sum() -> None:
 def test_where_nothing_answers_the_nearest_sentence_of_each_near_passage_is_given_apart() -> None:
     near = Near({"within": 0.5, "unused": 0.4, "Gift": 0.35, "Parcels": 0.2})
     passages = [citation(), citation("Gift boxes are sold at the desk.", number=2), citation("Parcels go by post.", number=3)]
-    found = extract("How long may a dealer keep an order?", passages, near)
+    found = extract("How long may a dealer keep an order?", passages, SentenceVectors(near))
     assert found.sentences == ()
     assert [(it.sources, it.text[:4]) for it in found.closest] == [((1,), "A cu"), ((2,), "Gift")]
-    assert extract("How long may a customer return an order?", passages, near).closest == ()
+    assert extract("How long may a customer return an order?", passages, SentenceVectors(near)).closest == ()
+
+
+def test_of_sentences_that_are_as_near_the_one_in_the_passage_that_was_found_first_is_said() -> None:
+    one, other = (
+        citation("Orders are returned within a week.", number=1),
+        citation("Orders are returned within a month.", number=2),
+    )
+    (sentence, *_) = extracted("When are orders returned?", [other, one], Near({"week": 0.6, "month": 0.6}))
+    assert sentence.sources == (2,)
+
+
+def test_passages_are_placed_in_their_own_collection() -> None:
+    near, text = Near({"week": 0.48}), "Orders are returned within a week."
+    others = [citation(f"Nothing is said on page {number}.", number=number) for number in range(1, 6)]
+    question = "When are orders returned?"
+    assert extracted(question, [*others, replace(citation(text, number=6), port="sales.rules.pages")], near)
+
+
+def test_what_says_nothing_without_the_sentence_before_it_is_not_asked_by_itself() -> None:
+    told = "My badge is broken."
+    assert parts_by_ask(f"{told} How do I order it?") == {"How do I order it?": [f"{told} How do I order it?"]}
+    whole = "How do I order a spare badge?"
+    assert parts_by_ask(f"{told} {whole}") == {whole: [f"{told} {whole}", whole]}

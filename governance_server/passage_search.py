@@ -17,7 +17,7 @@ from mesh_core.retrieval.expansion import expanded
 if TYPE_CHECKING:
     from governance_server.vector_access import VectorAccess
     from mesh_core.vectors.passages import Candidate, Hit
-    from mesh_core.vectors.store import AllowedScope
+    from mesh_core.vectors.store import AllowedScope, Published
 
 __all__ = ["Question", "find_passages"]
 
@@ -63,9 +63,10 @@ def find_passages(
     *,
     version: int,
     scope: AllowedScope,
+    published: Published | None = None,
     when_embedded: Callable[[], object] = lambda: None,
 ) -> list[Hit]:
-    """The passages that answer best, in order, of those inside the scope.
+    """The passages that answer best, in order, of those inside the scope; `published` as `VectorStore.search` has it.
 
     Documents that the question names, and reports with pages, are searched once more in the words that the question implies:
     lines of statements. Elsewhere such words only lead astray. `when_embedded` is called each time before vectors are searched:
@@ -86,7 +87,7 @@ def find_passages(
 
         hits = vectors.store.search(
             port, text=text, vector=vector, version=version, scope=within, limit=question.limit, arrange=arranger,
-            alpha=question.weight_of_meaning,
+            alpha=question.weight_of_meaning, published=published,
         )  # fmt: skip
         return hits, arranger
 

@@ -104,8 +104,11 @@ class PassageIndexer:
         folder = self._warehouse.incoming_folder(publication_id, port.port.rpartition(".")[2])
         return [partial(folder.open, file.name) for file in port.files]
 
-    def stage(self, publication_id: str, port: publication_pb2.VerifiedPort, version: int) -> None:
-        """The collection holds exactly the delivered passages as of `version`; readers of earlier versions see no change."""
+    def stage(self, publication_id: str, port: publication_pb2.VerifiedPort, version: int) -> int:
+        """How many passages `version` has added, now that the collection holds exactly those delivered as of it.
+
+        Readers of earlier versions see no change.
+        """
         from mesh_core.embedding import EmbedderUnavailable
         from mesh_core.vectors.passages import InvalidPassage
         from mesh_core.vectors.store import VectorStoreError
@@ -115,13 +118,22 @@ class PassageIndexer:
             store = self._vectors.store
             store.ensure_collection(port.port, dimensions=port.dimensions, attributes=attribute_types())
             passages = located_passages(_passages(files), Mentioned.of(port.mentions), self._vectors.embedder.embed)
-            store.stage(port.port, version, _interruptible(passages))
+            return store.stage(port.port, version, _interruptible(passages)).added
         except InvalidPassage as error:
             raise ContractViolated(f"A passage of {port.port} cannot be indexed: {error}", resource=port.port) from error
         except EmbedderUnavailable as error:
             raise Unavailable(f"Passages of {port.port} could not be embedded: {error}", resource=port.port) from error
         except VectorStoreError as error:
             raise Unavailable(f"The vector store did not take {port.port}: {error}", resource=port.port) from error
+
+    def count_since(self, port: str, version: int, since: int) -> int:
+        """How many passages of the version `since` or a later one has added. Raises: Unavailable."""
+        from mesh_core.vectors.store import VectorStoreError
+
+        try:
+            return self._vectors.store.count(port, version, since=since)
+        except VectorStoreError as error:
+            raise Unavailable(f"The vector store did not count {port}: {error}", resource=port) from error
 
     def unstage(self, publication: publication_pb2.Publication) -> None:
         """Nothing of the publication is left in the vector store; repeating it is harmless. Raises: Unavailable."""

@@ -36,13 +36,37 @@ class PortWriter:
             size_bytes=verified.size_bytes, mode=mode,
         )  # fmt: skip
         before = self._before(publication.product, verified.port)
-        if mode == KEEP:
+        if verified.kind == product_pb2.PORT_KIND_COLLECTION:
+            self._write_collection(publication, verified, released)
+        elif mode == KEEP:
             released.delta_version = before.delta_version
-        elif verified.kind == product_pb2.PORT_KIND_COLLECTION:
-            self._passages.stage(publication.id, verified, publication.version)
         else:
             self._write_table(publication, port, verified, released, before)
         return released
+
+    def _write_collection(
+        self,
+        publication: publication_pb2.Publication,
+        verified: publication_pb2.VerifiedPort,
+        released: product_pb2.ReleasedPort,
+    ) -> None:
+        """The version holds what was delivered, or what it held; how many passages are its newest is known from now on."""
+        before = self._released_before(publication.product, verified.port)
+        newest = before.newest_version
+        if released.mode != KEEP and self._passages.stage(publication.id, verified, publication.version):
+            newest = publication.version
+        if newest:
+            released.newest_version = newest
+            released.newest_count = before.newest_count
+            if released.mode != KEEP:
+                released.newest_count = self._passages.count_since(verified.port, publication.version, newest)
+
+    def _released_before(self, product: str, port: str) -> product_pb2.ReleasedPort:
+        body = self._backend.catalog.get(kinds.PRODUCT, product)
+        served = product_pb2.Product.FromString(body or b"").version
+        release = self._backend.catalog.get(kinds.RELEASE, kinds.versioned_name(product, served)) if served else None
+        ports = product_pb2.Release.FromString(release or b"").ports
+        return next((it for it in ports if it.port == port), product_pb2.ReleasedPort(port=port))
 
     def _before(self, product: str, port: str) -> product_pb2.Port:
         body = self._backend.catalog.get(kinds.PRODUCT, product)

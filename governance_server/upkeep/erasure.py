@@ -11,7 +11,7 @@ from datetime import timedelta
 
 from domainmesh.v1 import erasure_pb2, product_pb2
 from domainmesh.v1 import maintenance_service_pb2 as pb
-from governance_server.backend import Backend, read, stamp, store
+from governance_server.backend import Backend, Reader, read, stamp, store
 from governance_server.caller import Caller
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.keyring import MASKS
@@ -23,6 +23,7 @@ from governance_server.upkeep.journal_traces import traces, without_traces
 from governance_server.upkeep.subject_storage import SubjectStorage
 from governance_server.upkeep.subject_survey import Subject, Survey, nothing_tagged, survey
 from governance_server.upkeep.upkeep import Upkeep
+from governance_server.upkeep.whole_collections import corrected_counts, counts_after
 from governance_server.vector_access import VectorAccess
 from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.layout import Warehouse
@@ -97,7 +98,7 @@ class Eraser:
         fault_point("erase.vacuumed")
         self._storage.clear(found, subject)
         fault_point("erase.cleared")
-        receipts = self._complete(product, subject, caller)
+        receipts = self._complete(found, subject, caller)
         fault_point("erase.completed")
         self._backend.database.driver.forget()
         return receipts
@@ -152,23 +153,34 @@ class Eraser:
 
         self._backend.journal_as(caller.name, run)
 
-    def _complete(self, product: str, subject: Subject, caller: Caller) -> list[erasure_pb2.Erasure]:
-        digests = set(self._hashes(subject)[1])
+    def _complete(self, found: Survey, subject: Subject, caller: Caller) -> list[erasure_pb2.Erasure]:
+        """The receipts that are complete now; releases have as many passages as they are left with. Only within `alone`."""
+        product = found.product.name
+        collections = [port.port for port in found.ports if port.kind == product_pb2.PORT_KIND_COLLECTION]
+        counts = counts_after(
+            self._backend.catalog, self._vectors, collections, self._begun(self._backend.catalog, product, subject)
+        )
         done: list[erasure_pb2.Erasure] = []
 
         def run(tx: Transaction) -> Outcome:
-            for _, body in tx.list(kinds.SUBJECT_ERASURE, prefix=f"{product}/"):
-                receipt = erasure_pb2.Erasure.FromString(body)
-                is_theirs = {*receipt.subject_hashes, receipt.subject_hash} <= digests
-                if is_theirs and receipt.tag == subject.tag and not receipt.is_complete:
-                    receipt.is_complete = True
-                    if receipt.version and tx.get(kinds.RELEASE, kinds.versioned_name(product, receipt.version)) is None:
-                        receipt.version = read(tx, kinds.PRODUCT, product, product_pb2.Product).version  # it broke off before
-                    done.append(receipt)
-            return Outcome("subject.erasure_completed", product, tuple(map(_kept, done)), b"")
+            entry = read(tx, kinds.PRODUCT, product, product_pb2.Product)
+            for receipt in self._begun(tx, product, subject):
+                receipt.is_complete = True
+                if receipt.version and tx.get(kinds.RELEASE, kinds.versioned_name(product, receipt.version)) is None:
+                    receipt.version = entry.version  # it broke off before
+                done.append(receipt)
+            writes = (*map(_kept, done), *corrected_counts(tx, entry, counts))
+            return Outcome("subject.erasure_completed", product, writes, b"")
 
         self._backend.journal_as(caller.name, run)
         return done
+
+    def _begun(self, reader: Reader, product: str, subject: Subject) -> list[erasure_pb2.Erasure]:
+        """The subject's receipts that are not complete."""
+        digests = set(self._hashes(subject)[1])
+        receipts = (erasure_pb2.Erasure.FromString(body) for _, body in reader.list(kinds.SUBJECT_ERASURE, prefix=f"{product}/"))
+        theirs = (it for it in receipts if {*it.subject_hashes, it.subject_hash} <= digests)
+        return [it for it in theirs if it.tag == subject.tag and not it.is_complete]
 
     def _hashes(self, subject: Subject) -> tuple[str, list[str]]:
         """The key, and a digest of each value."""

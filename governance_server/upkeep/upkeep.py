@@ -19,10 +19,11 @@ from governance_server.journal.command import Outcome, Transaction
 from governance_server.publishing.lease import product_lease
 from governance_server.publishing.rewrites import Rewrites
 from governance_server.rules import kinds
-from governance_server.rules.errors import Conflict, Invalid, Unavailable
+from governance_server.rules.errors import Conflict, Invalid, Precondition, Unavailable
 from governance_server.rules.retention import expired, retention_of
 from governance_server.storage.leases import Leases
 from governance_server.upkeep.versions import find_release, kept_releases, kept_times, retire
+from governance_server.upkeep.whole_collections import is_being_erased, lacking
 from governance_server.vector_access import VectorAccess
 from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.layout import CHANGE_FOLDER, Warehouse
@@ -68,7 +69,10 @@ class Upkeep:
             return pb.VacuumProductResponse(vacuumed=self._vacuum(request.product, grace, dry_run=request.validate_only))
 
     def reindex(self, request: pb.ReindexProductRequest) -> pb.ReindexProductResponse:
-        """The product's collections have new search indexes. Raises: Invalid, Conflict, Unavailable."""
+        """The product's collections have new search indexes, of all that was published.
+
+        Raises: Invalid, Conflict, Unavailable; Precondition, if a version is still not as it was published.
+        """
         from mesh_core.vectors.store import VectorStoreError
 
         entry = self.product(request.product)
@@ -80,12 +84,21 @@ class Upkeep:
         if request.port and not collections:
             raise Invalid(f"{request.port} is no published collection of {request.product}.", resource=request.product)
         response = pb.ReindexProductResponse()
+        lacks: list[str] = []
         with self.alone(request.product):
             for name in collections:
                 try:
                     response.reindexed.add(port=name, passages=self._vectors.store.rebuild(name))
+                    if not is_being_erased(self._backend.catalog, name):
+                        lacks += lacking(self._backend.catalog, self._vectors, name)
                 except VectorStoreError as error:
                     raise Unavailable(f"{name} could not be indexed anew: {error}", resource=name) from error
+        if lacks:
+            raise Precondition(
+                f"Indexed anew, but {'; '.join(lacks)}: the vector store lost some, or is from an older backup than the journal. "
+                f"Restore both from one backup, or publish {request.product} again and retire those versions.",
+                resource=request.product,
+            )
         return response
 
     def clear(self, product: str, *, grace: timedelta) -> None:

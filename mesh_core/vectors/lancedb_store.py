@@ -8,6 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 import lancedb
@@ -16,6 +17,7 @@ from lancedb.index import FTS
 
 from mesh_core.expressions.binding import is_true
 from mesh_core.expressions.sql import to_sql
+from mesh_core.vectors.held_counts import HeldCounts
 from mesh_core.vectors.identifiers import collection_identifier
 from mesh_core.vectors.lancedb_failures import Given, reported
 from mesh_core.vectors.lancedb_rows import LanceRows, attribute_arrow_field, table_schema
@@ -25,11 +27,13 @@ from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, check_decl
 from mesh_core.vectors.staging import check_version, keys_about, reopen, stage, unseen
 from mesh_core.vectors.store import (
     DEFAULT_ALPHA,
+    FIRST_VERSION,
     OPEN,
     AllowedScope,
     Arrange,
     AskedVector,
     CollectionMissing,
+    Published,
     StageResult,
 )
 
@@ -37,6 +41,8 @@ __all__ = ["LanceDbStore"]
 
 _OVERTAKEN = 3
 """So often a search is repeated whose files an erasure took away meanwhile."""
+_ALL = 0
+"""No version: all passages, of whichever."""
 _KEEP_FILES = timedelta(hours=1)
 _AT_ONCE = timedelta(milliseconds=5)
 
@@ -48,7 +54,7 @@ class LanceDbStore:
         self._folder = folder
         self._database: Any = lancedb.connect(folder, read_consistency_interval=timedelta(0))
         self._tag_sets = VersionMemory[Mapping[str, Sequence[str]]]()
-        self._whole: dict[str, tuple[int, int, bool]] = {}
+        self._held = HeldCounts()
         self._search = LanceSearch()
 
     def ensure_collection(self, name: str, *, dimensions: int, attributes: Mapping[str, type]) -> None:
@@ -145,6 +151,7 @@ class LanceDbStore:
         limit: int,
         alpha: float = DEFAULT_ALPHA,
         arrange: Arrange | None = None,
+        published: Published | None = None,
     ) -> list[Hit]:
         """See VectorStore."""
         if scope.is_empty or limit < 1:
@@ -156,6 +163,9 @@ class LanceDbStore:
                 try:
                     table.checkout(commit)  # one commit for all that follows: row ids mean something within it only
                     where = self._where(collection, table, version=version, scope=scope)
+                    if published is not None:
+                        count = partial(_count, table, version)
+                        self._held.check(collection, version, published=published, state=commit, count=count)
                     if not self._is_whole(collection, table, commit=commit, version=version):
                         where.append(_at(version))
                     query = LanceQuery(collection, table, commit, where, version, text, vector, alpha, limit)
@@ -166,12 +176,11 @@ class LanceDbStore:
                         raise
         return [Hit(passage, rank) for rank, passage in enumerate(best, start=1)]
 
-    def count(self, collection: str, version: int) -> int:
+    def count(self, collection: str, version: int, *, since: int = FIRST_VERSION) -> int:
         """See VectorStore."""
         with reported(self._folder, collection):
             check_version(version)
-            count: int = self._table(collection).count_rows(_at(version))
-            return count
+            return _count(self._table(collection), version, since)
 
     def close(self) -> None:
         """See VectorStore. LanceDB holds no connection; its files are closed as they are collected."""
@@ -198,11 +207,9 @@ class LanceDbStore:
 
     def _is_whole(self, collection: str, table: Any, *, commit: int, version: int) -> bool:  # noqa: ANN401
         """True if readers of the version see every row of the commit that the table is at: then no filter need say so."""
-        kept = self._whole.get(collection)
-        if kept is None or kept[:2] != (commit, version):
-            kept = commit, version, not table.count_rows(f"not ({_at(version)})")
-            self._whole[collection] = kept
-        return kept[2]
+        counted = partial(self._held.held, collection, since=FIRST_VERSION, state=commit)
+        seen = counted(version, count=partial(_count, table, version, FIRST_VERSION))
+        return seen == counted(_ALL, count=table.count_rows)
 
     def _where(self, collection: str, table: Any, *, version: int, scope: AllowedScope) -> list[str]:  # noqa: ANN401
         """What both searches are restricted to besides the version: permitted rows, permitted tag sets; none if all are."""
@@ -228,6 +235,11 @@ def _tables(name: str) -> tuple[str, str]:
     """The tables of a collection: its rows, and the tag sets that occur in them."""
     identifier = collection_identifier(name)
     return identifier, f"{identifier}.tags"
+
+
+def _count(table: Any, version: int, since: int) -> int:  # noqa: ANN401
+    count: int = table.count_rows(f"{_at(version)} and valid_from >= {since}")
+    return count
 
 
 def _at(version: int) -> str:

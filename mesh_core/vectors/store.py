@@ -24,6 +24,8 @@ __all__ = [
     "AskedVector",
     "CollectionMismatch",
     "CollectionMissing",
+    "CollectionOutdated",
+    "Published",
     "StageResult",
     "StagingConflict",
     "StoreUnavailable",
@@ -59,6 +61,10 @@ class CollectionMissing(VectorStoreError):
 
 class CollectionMismatch(VectorStoreError):
     """The collection exists with other dimensions or attribute types, or a filter names an undeclared attribute."""
+
+
+class CollectionOutdated(VectorStoreError):
+    """A version does not hold what was published as it: the store lost some of that, or is from an older backup."""
 
 
 class StagingConflict(VectorStoreError):
@@ -98,6 +104,17 @@ class StageResult:
     added: int
     kept: int
     closed: int
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What was published as a version, less what was erased since: how many passages, and how many of them are its newest."""
+
+    count: int
+    newest: int = FIRST_VERSION
+    """The last version up to this one that brought new passages; what is equal in number may still be older."""
+    newest_count: int | None = None
+    """How many passages are of it; None if nobody knows."""
 
 
 class VectorStore(Protocol):
@@ -178,6 +195,7 @@ class VectorStore(Protocol):
         limit: int,
         alpha: float = DEFAULT_ALPHA,
         arrange: Arrange | None = None,
+        published: Published | None = None,
     ) -> list[Hit]:
         """The best `limit` passages of `version` inside `scope`, best first; fewer only if the scope holds fewer candidates.
 
@@ -186,16 +204,18 @@ class VectorStore(Protocol):
         BM25 over the indexed text and cosine over the vectors, each scaled to [0, 1] over its best candidates and added with
         weights 1 - alpha and alpha. Version and scope restrict both searches before they rank; equal scores keep one fixed order.
         Words weigh what they weigh among the permitted passages of the version, whatever else the collection holds. A promised
-        `vector` is awaited only when nothing else is left to do; what it fails with is raised.
+        `vector` is awaited only when nothing else is left to do; what it fails with is raised. The version is held to what
+        was `published` as it, if that is given; passages are counted for that once for each state of the collection.
 
         Raises:
+            CollectionOutdated: the version does not hold what was published.
             InvalidPassage: the vector has other dimensions or is not finite.
             CollectionMismatch: the filter names an undeclared attribute, or the store cannot evaluate it.
             CollectionMissing: there is no such collection.
         """
 
-    def count(self, collection: str, version: int) -> int:
-        """How many passages readers of `version` could see if everything were allowed."""
+    def count(self, collection: str, version: int, *, since: int = FIRST_VERSION) -> int:
+        """How many passages readers of `version` could see if everything were allowed, of those added `since` that version."""
 
     def close(self) -> None:
         """Connections are released; the store cannot be used any more."""

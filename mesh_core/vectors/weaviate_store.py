@@ -8,21 +8,25 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from weaviate.classes.query import Filter
 from weaviate.exceptions import WeaviateBaseError
 
+from mesh_core.vectors.held_counts import HeldCounts
 from mesh_core.vectors.passages import Hit, InvalidPassage, Passage, check_vector
 from mesh_core.vectors.scopes import check_declaration, missing_attributes
 from mesh_core.vectors.staging import check_version, keys_about, reopen, stage, unseen
 from mesh_core.vectors.store import (
     DEFAULT_ALPHA,
+    FIRST_VERSION,
     OPEN,
     AllowedScope,
     Arrange,
     AskedVector,
     CollectionMismatch,
+    Published,
     StageResult,
     StoreUnavailable,
     awaited,
@@ -53,6 +57,7 @@ class WeaviateStore:
         self._beside = ThreadPoolExecutor(_BESIDE, thread_name_prefix="weaviate")
         self._weights = WordWeights(self._beside.map)
         self._search = WeaviateSearch()
+        self._held = HeldCounts()
         with self._reported():
             self._client = connected(host=host, http_port=http_port, grpc_port=grpc_port, secure=secure, api_key=api_key)
         self._collections = WeaviateCollections(self._client)
@@ -143,6 +148,7 @@ class WeaviateStore:
         limit: int,
         alpha: float = DEFAULT_ALPHA,
         arrange: Arrange | None = None,
+        published: Published | None = None,
     ) -> list[Hit]:
         """See VectorStore."""
         if scope.is_empty or limit < 1:
@@ -158,6 +164,9 @@ class WeaviateStore:
                     if where is None:
                         return []
                     query = self._query(collection, words, where, (vector, version, alpha, limit))
+                    if published is not None:
+                        count = partial(self._count, collection, version)
+                        self._held.check(collection, version, published=published, state=query.total, count=count)
                     best = self._search.best(query, arrange, allows_all=scope.allows_all)
                     break
                 except (InvalidPassage, CollectionMismatch):
@@ -165,12 +174,11 @@ class WeaviateStore:
                         raise
         return [Hit(passage, rank) for rank, passage in enumerate(best, start=1)]
 
-    def count(self, collection: str, version: int) -> int:
+    def count(self, collection: str, version: int, *, since: int = FIRST_VERSION) -> int:
         """See VectorStore."""
         check_version(version)
         with self._reported(collection):
-            found = self._collections.use(collection).aggregate.over_all(filters=at_version(version), total_count=True)
-        return int(found.total_count or 0)
+            return self._count(collection, version, since)
 
     def close(self) -> None:
         """See VectorStore."""
@@ -212,6 +220,12 @@ class WeaviateStore:
             return list(map(float, check_vector(awaited(vector), dimensions=dimensions, what="the question")))
 
         return HybridQuery(collection, used, words, ready, alpha if words.strip() else 1, where, is_all, version, total, limit)
+
+    def _count(self, collection: str, version: int, since: int) -> int:
+        where = at_version(version)
+        if since > FIRST_VERSION:
+            where = where & Filter.by_property("valid_from").greater_or_equal(since)
+        return count_of(self._collections.use(collection), where)
 
     def _declaration(self, name: str) -> tuple[int, dict[str, type]]:
         return read_declaration(self._collections.existing(name))

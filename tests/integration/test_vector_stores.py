@@ -37,6 +37,8 @@ from mesh_core.vectors.store import (
     AskedVector,
     CollectionMismatch,
     CollectionMissing,
+    CollectionOutdated,
+    Published,
     StageResult,
     StagingConflict,
     StoreUnavailable,
@@ -241,6 +243,34 @@ def test_pruning_removes_what_no_kept_version_sees_and_nothing_else(store: Vecto
     store.stage(collection, 5, [passage("a"), passage("d")])
     assert visible(store, collection, 5) == {"a", "d"}
     assert store.prune("no.such.collection", [1]) == 0
+
+
+@pytest.mark.parametrize(
+    ("published", "is_held"),
+    [
+        (Published(3), True),
+        (Published(3, newest=2, newest_count=2), True),
+        (Published(4), False),
+        (Published(2), False),
+        (Published(3, newest=2, newest_count=3), False),
+    ],
+)
+def test_a_version_that_is_not_as_it_was_published_is_not_searched(
+    store: VectorStore, collection: str, published: Published, is_held: bool
+) -> None:
+    store.stage(collection, 1, [passage("a"), passage("b")])
+    store.stage(collection, 2, [passage("b"), passage("c"), passage("d")])
+    assert [store.count(collection, 2, since=since) for since in (1, 2)] == [3, 2]
+    asked = {"text": "", "vector": unit(1), "version": 2, "scope": EVERYTHING, "limit": 9, "published": published}
+    for _ in range(2):
+        if is_held:
+            assert len(store.search(collection, **asked)) == 3  # type: ignore[arg-type]
+        else:
+            with pytest.raises(CollectionOutdated, match="were published"):
+                store.search(collection, **asked)  # type: ignore[arg-type]
+    assert store.erase(collection, lambda text: "text of d" in text) == 1
+    with pytest.raises(CollectionOutdated):
+        store.search(collection, **{**asked, "published": Published(3)})  # type: ignore[arg-type]
 
 
 def test_an_erased_passage_is_in_no_version_and_the_others_are_as_before(store: VectorStore, collection: str) -> None:

@@ -928,6 +928,8 @@ class ReleasedPort(_message.Message):
     SIZE_BYTES_FIELD_NUMBER: _builtins.int
     MODE_FIELD_NUMBER: _builtins.int
     CHANGES_FIELD_NUMBER: _builtins.int
+    NEWEST_VERSION_FIELD_NUMBER: _builtins.int
+    NEWEST_COUNT_FIELD_NUMBER: _builtins.int
     port: _builtins.str
     """The port's name."""
     kind: Global___PortKind.ValueType
@@ -940,6 +942,10 @@ class ReleasedPort(_message.Message):
     """Bytes of the data files."""
     mode: Global___WriteMode.ValueType
     """How what was delivered was put in."""
+    newest_version: _builtins.int
+    """The last version up to this one that brought new passages to a collection; 0 for a table."""
+    newest_count: _builtins.int
+    """How many of the passages are of that version."""
     @_builtins.property
     def changes(self) -> Global___PortChanges:
         """What changed in a table; unset in releases that were made before the mesh kept it."""
@@ -954,10 +960,12 @@ class ReleasedPort(_message.Message):
         size_bytes: _builtins.int = ...,
         mode: Global___WriteMode.ValueType = ...,
         changes: Global___PortChanges | None = ...,
+        newest_version: _builtins.int = ...,
+        newest_count: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "delta_version", b"delta_version", "kind", b"kind", "mode", b"mode", "port", b"port", "row_count", b"row_count", "size_bytes", b"size_bytes"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["changes", b"changes", "delta_version", b"delta_version", "kind", b"kind", "mode", b"mode", "newest_count", b"newest_count", "newest_version", b"newest_version", "port", b"port", "row_count", b"row_count", "size_bytes", b"size_bytes"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -72,7 +72,7 @@ def _read(document: Any, on_page: Callable[[int, int], None]) -> Extracted:  # n
     empty = tuple(number for number, page in enumerate(read, start=1) if page.is_empty)
     return Extracted(
         "".join(parts), tuple(pages), empty, sum(page.tables for page in read), facts=_facts(document, count),
-        parser="pdfium", unread=pictures.unread, recognition=pictures.confidence,
+        parser="pdfium", unread=_unread(document, pictures.unread), recognition=pictures.confidence,
     )  # fmt: skip
 
 
@@ -158,6 +158,11 @@ def _without_edges(lines: list[Line], edges: frozenset[str]) -> list[Line]:
 
 def _signature(line: Line) -> str:
     return line.text.casefold()[:120]
+
+
+def _unread(document: Any, pictures: Mapping[str, int]) -> dict[str, int]:  # noqa: ANN401
+    embedded = document.count_attachments()
+    return {**pictures, **({"files embedded in PDF files": embedded} if embedded else {})}
 
 
 def _facts(document: Any, count: int) -> dict[str, str]:  # noqa: ANN401

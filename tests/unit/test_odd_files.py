@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from fpdf import FPDF
 
 from tests.document_files import pdf_file
 from tests.unit.test_document_formats import only, read
@@ -168,3 +169,15 @@ def test_front_matter_of_both_kinds_says_what_the_document_is(tmp_path: Path) ->
     (tmp_path / "a.md").write_text('+++\ntitle = "The rules"\ndate = 2024-05-01\n+++\n# Head\n\nBody.\n')
     document = only(tmp_path)
     assert (document.title, document.facts["created"], document.text) == ("The rules", "2024-05-01", "# Head\n\nBody.\n")
+
+
+def test_files_embedded_in_a_pdf_are_counted_as_unread(tmp_path: Path) -> None:
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.set_font("Helvetica", size=12)
+    pdf.cell(text="The invoice is attached.")
+    pdf.embed_file(bytes=b"<invoice/>", basename="invoice.xml")
+    pdf.output(str(tmp_path / "a.pdf"))
+    document = only(tmp_path)
+    assert document.text == "The invoice is attached."
+    assert document.unread == {"files embedded in PDF files": 1}

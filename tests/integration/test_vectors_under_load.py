@@ -135,3 +135,18 @@ def test_a_page_is_full_though_passages_go_between_finding_and_reading_them(stor
     before, after = range(PAGE), [number for number in range(PAGE + 2) if number not in (0, 3)]
     assert [hit.passage.id for hit in hits] in ([f"p{number}" for number in numbers] for numbers in (before, after))
     assert [hit.rank for hit in hits] == list(range(1, PAGE + 1))
+
+
+def test_another_store_finds_nothing_that_it_remembers_and_is_gone(stores: list[VectorStore]) -> None:
+    """One passage goes and another comes, so that the number of objects tells nothing of it."""
+
+    def found(version: int) -> list[str]:
+        asked = {"text": "a note", "vector": [1.0] + [0.0] * 7, "version": version, "scope": EVERYTHING, "limit": PAGE}
+        return [hit.passage.id for hit in stores[1].search(NAME, alpha=1, **asked)]  # type: ignore[arg-type]
+
+    for _ in range(3):
+        assert found(1) == [f"p{number}" for number in range(PAGE)]
+    assert stores[0].erase(NAME, lambda text: "n0x" in text) == 1
+    stores[0].stage(NAME, 2, [note(number) for number in range(1, COUNT + 1)])
+    for version in (1, 2, 1):
+        assert found(version) == [f"p{number}" for number in range(1, PAGE + 1)]

@@ -5,6 +5,7 @@ Owns what of a collection a reader may find, and the life of collections. Loaded
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -44,6 +45,8 @@ __all__ = ["WeaviateStore"]
 
 _COMPARED_AT_ONCE = 10_000
 """So many passages are compared one by one as quickly as by the graph of their neighbours, and none is missed."""
+_COUNTED_SECONDS = 60
+"""So often passages are counted anew: a server that lost no object may have lost which of them ended."""
 _BESIDE = 4
 """Counts of words at work at once."""
 
@@ -166,7 +169,8 @@ class WeaviateStore:
                     query = self._query(collection, words, where, (vector, version, alpha, limit))
                     if published is not None:
                         count = partial(self._count, collection, version)
-                        self._held.check(collection, version, published=published, state=query.total, count=count)
+                        state = query.total, int(time.monotonic() // _COUNTED_SECONDS)
+                        self._held.check(collection, version, published=published, state=state, count=count)
                     best = self._search.best(query, arrange, allows_all=scope.allows_all)
                     break
                 except (InvalidPassage, CollectionMismatch):

@@ -8,14 +8,13 @@ Entries hold the documents' text: the folder is its owner's alone. MESH_DOCUMENT
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import hashlib
 import importlib.metadata
 import json
 import os
 import tempfile
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import IO, TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import pyarrow as pa
@@ -89,7 +88,7 @@ class DocumentCache:
             handle, partial = tempfile.mkstemp(dir=path.parent, suffix=".partial")
             try:
                 with os.fdopen(handle, "wb") as file:
-                    fcntl.flock(file, fcntl.LOCK_EX)  # until it is closed, or its writer is gone
+                    _lock(file, is_patient=True)  # until it is closed, or its writer is gone
                     with pa.ipc.new_file(file, schema) as writer:
                         writer.write_batch(pa.RecordBatch.from_arrays(passages.columns, schema=schema))
                     os.replace(partial, path)
@@ -118,8 +117,18 @@ class DocumentCache:
 def _remove_unwritten(partial: Path) -> None:
     """The file is gone if no process writes it."""
     with contextlib.suppress(OSError), partial.open("rb") as file:
-        fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        partial.unlink()
+        if _lock(file, is_patient=False):
+            partial.unlink()
+
+
+def _lock(file: IO[bytes], *, is_patient: bool) -> bool:
+    """True once the file is locked; False where there are no locks. Raises: OSError, if another has it and is not waited for."""
+    try:
+        import fcntl
+    except ImportError:
+        return False
+    fcntl.flock(file, fcntl.LOCK_EX if is_patient else fcntl.LOCK_EX | fcntl.LOCK_NB)
+    return True
 
 
 def _version(package: str) -> str:

@@ -210,7 +210,8 @@ def _unborn(scope: Scope, revision: int) -> list[Sentence]:
 def _without_value(evidence: Evidence) -> list[str]:
     """That figures were computed of no value at all, such as a sum of no rows: a sentence each."""
     rows = {figure.number for _, figure in evidence.looked_up if figure is not None}
-    empty = [it.basis for it in evidence.sources.figures if not evidence.said.get(it.number, ("",)) and it.number not in rows]
+    unsaid = [it for it in evidence.sources.figures if not evidence.said.get(it.number, ("",)) and it.number not in rows]
+    empty = [it.basis for it in unsaid if not any(cell for row in it.rows for cell in row)]
     return [f"There is no value of {basis}: no row that you may read has one." for basis in empty]
 
 

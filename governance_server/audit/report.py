@@ -70,6 +70,8 @@ class ReportFold:
             self._ended[call] += 1
         elif self._ended[call]:  # this one only says that it began; how it ended has been counted
             self._ended[call] -= 1
+            if not self._ended[call]:
+                del self._ended[call]
             return
         else:
             del self._ended[call]

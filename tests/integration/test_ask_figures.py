@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from types import SimpleNamespace
+
 import polars as pl
 import pytest
 
 from domain_sdk import Mesh
+from governance_server.asking.answering import _without_value
 from mesh_core.answers.values import written
 from tests.integration.mesh_setup import contract
 from tests.integration.test_measures import server  # noqa: F401 # the same shop
@@ -154,3 +157,11 @@ def test_a_figure_without_a_value_is_told_and_not_passed_over(parcels):
     assert not answer.is_found
     (notice,) = answer.notices
     assert notice == "There is no value of total_weight of shop.parcels.parcels, carrier van: no row that you may read has one."
+
+
+def test_of_two_figures_of_which_one_has_a_value_nothing_is_said_to_have_none():
+    query = SimpleNamespace(number=1, basis="revenue, discount", rows=(("500", ""),))
+    evidence = SimpleNamespace(looked_up=[], sources=SimpleNamespace(figures=[query]), said={1: ()})
+    assert _without_value(evidence) == []
+    query.rows = (("", ""),)
+    assert len(_without_value(evidence)) == 1

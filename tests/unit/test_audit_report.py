@@ -38,6 +38,12 @@ def test_a_call_that_began_and_ended_is_one_use_and_one_that_only_began_is_unfin
     assert (use.count, use.rows, use.unfinished) == (3, 12, 1)
 
 
+def test_nothing_is_kept_of_calls_whose_beginning_was_seen() -> None:
+    calls = [str(number) for number in range(1000)]
+    found = fold(*(record(it, "begun") for it in calls), *(record(it, "complete", after=True) for it in calls))
+    assert (len(found.uses), len(found._ended)) == (1, 0)
+
+
 def test_what_was_complete_and_then_cut_is_counted_once() -> None:
     (use,) = fold(record("a", "complete", rows=5), record("a", "revoked", rows=5, after=True)).uses.values()
     assert (use.count, use.rows, use.unfinished) == (1, 5, 1)

@@ -90,7 +90,9 @@ class _DecisionEndEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_DecisionE
     DECISION_END_UNSPECIFIED: _DecisionEnd.ValueType  # 0
     """Not stated."""
     DECISION_END_BEGUN: _DecisionEnd.ValueType  # 1
-    """Data begins to leave the server; a record with the same call id tells how it ended. If none does, the server died meanwhile."""
+    """Data begins to leave the server, or is sought in a collection; a record with the same call id tells how it ended. If none does,
+    the server or its machine failed meanwhile, or just afterwards.
+    """
     DECISION_END_COMPLETE: _DecisionEnd.ValueType  # 2
     """Everything was given."""
     DECISION_END_DENIED: _DecisionEnd.ValueType  # 3
@@ -108,7 +110,9 @@ class DecisionEnd(_DecisionEnd, metaclass=_DecisionEndEnumTypeWrapper):
 DECISION_END_UNSPECIFIED: DecisionEnd.ValueType  # 0
 """Not stated."""
 DECISION_END_BEGUN: DecisionEnd.ValueType  # 1
-"""Data begins to leave the server; a record with the same call id tells how it ended. If none does, the server died meanwhile."""
+"""Data begins to leave the server, or is sought in a collection; a record with the same call id tells how it ended. If none does,
+the server or its machine failed meanwhile, or just afterwards.
+"""
 DECISION_END_COMPLETE: DecisionEnd.ValueType  # 2
 """Everything was given."""
 DECISION_END_DENIED: DecisionEnd.ValueType  # 3

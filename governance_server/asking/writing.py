@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from typing import TYPE_CHECKING, Protocol
 
 from governance_server.asking.evidence import Evidence
+from governance_server.rules import kinds
 from mesh_core.answers.answer import Sentence, Verdict
 from mesh_core.answers.extractive import Extract, extract
 
 if TYPE_CHECKING:
+    from governance_server.storage.engine import Database
     from governance_server.vector_access import VectorAccess
     from mesh_core.answers.sentence_vectors import SentenceVectors
 
@@ -48,6 +50,7 @@ class ExtractiveWriter:
         self._vectors = vectors
         self._lock = threading.Lock()
         self._known: SentenceVectors | None = None
+        self._erased = 0
 
     def write(self, evidence: Evidence) -> Iterator[Sentence]:
         """See Writer."""
@@ -78,17 +81,19 @@ class ExtractiveWriter:
         from mesh_core.embedding import EmbedderUnavailable
 
         try:
-            found = extract(evidence.asking.question, evidence.sources.citations, self._sentence_vectors())
+            known = self._sentence_vectors(evidence.readers.backend.database)
+            found = extract(evidence.asking.question, evidence.sources.citations, known)
         except EmbedderUnavailable as error:
             raise WriterFailed(f"The passages could not be compared with the question: {error}") from error
         evidence.closest = found.closest
         return found
 
-    def _sentence_vectors(self) -> SentenceVectors:
-        """Those that all questions share. Raises: EmbedderUnavailable."""
+    def _sentence_vectors(self, database: Database) -> SentenceVectors:
+        """Those that all questions share, none from before an erasure. Raises: EmbedderUnavailable."""
         from mesh_core.answers.sentence_vectors import SentenceVectors
 
+        erased = database.head_of((kinds.SUBJECT_ERASURE,))
         with self._lock:
-            if self._known is None:
-                self._known = SentenceVectors(self._vectors.embedder)
+            if self._known is None or erased > self._erased:
+                self._known, self._erased = SentenceVectors(self._vectors.embedder), erased
             return self._known

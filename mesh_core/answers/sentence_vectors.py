@@ -1,7 +1,7 @@
 """Vectors of the sentences of passages that were asked about, remembered: most questions are about the same passages.
 
 A vector is found by a digest of the very text that it is of, so nothing is decided here of who may read what: whoever has the
-text gets its vector. Those of a collection go as soon as another version of it is asked, as after an erasure.
+text gets its vector. Those of a collection go as soon as another version of it is asked.
 """
 
 from __future__ import annotations

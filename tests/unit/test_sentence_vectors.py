@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from types import SimpleNamespace
+from typing import Any
 
 import numpy as np
 
+from governance_server.asking.writing import ExtractiveWriter
 from mesh_core.answers.answer import Citation, Span
 from mesh_core.answers.sentence_vectors import SentenceVectors
 from mesh_core.embedding import Embedder, HashingEmbedder, Vectors
@@ -67,3 +70,13 @@ def test_without_sentences_only_questions_are_embedded() -> None:
     asked, found = SentenceVectors(HashingEmbedder()).of(["May I?"], [])
     assert asked.shape == (1, 256)
     assert found.shape == (0, 256)
+
+
+def test_the_first_question_after_an_erasure_forgets_all_vectors() -> None:
+    heads = iter([0, 0, 7, 7])
+    database: Any = SimpleNamespace(head_of=lambda kinds: next(heads))
+    writer = ExtractiveWriter(SimpleNamespace(embedder=HashingEmbedder()))  # type: ignore[arg-type]
+    before, again, after, later = (writer._sentence_vectors(database) for _ in range(4))
+    assert before is again
+    assert after is later
+    assert after is not before

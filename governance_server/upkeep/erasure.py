@@ -157,9 +157,7 @@ class Eraser:
         """The receipts that are complete now; releases have as many passages as they are left with. Only within `alone`."""
         product = found.product.name
         collections = [port.port for port in found.ports if port.kind == product_pb2.PORT_KIND_COLLECTION]
-        counts = counts_after(
-            self._backend.catalog, self._vectors, collections, self._begun(self._backend.catalog, product, subject)
-        )
+        counts = counts_after(self._backend.catalog, self._vectors, collections, _incomplete(self._backend.catalog, product))
         done: list[erasure_pb2.Erasure] = []
 
         def run(tx: Transaction) -> Outcome:
@@ -178,9 +176,8 @@ class Eraser:
     def _begun(self, reader: Reader, product: str, subject: Subject) -> list[erasure_pb2.Erasure]:
         """The subject's receipts that are not complete."""
         digests = set(self._hashes(subject)[1])
-        receipts = (erasure_pb2.Erasure.FromString(body) for _, body in reader.list(kinds.SUBJECT_ERASURE, prefix=f"{product}/"))
-        theirs = (it for it in receipts if {*it.subject_hashes, it.subject_hash} <= digests)
-        return [it for it in theirs if it.tag == subject.tag and not it.is_complete]
+        theirs = (it for it in _incomplete(reader, product) if {*it.subject_hashes, it.subject_hash} <= digests)
+        return [it for it in theirs if it.tag == subject.tag]
 
     def _hashes(self, subject: Subject) -> tuple[str, list[str]]:
         """The key, and a digest of each value."""
@@ -197,6 +194,12 @@ def _checked(request: pb.EraseSubjectRequest) -> Subject:
     if not request.validate_only and not 0 < len(request.reason.strip()) <= _LONGEST_REASON:
         raise Invalid(f"A reason of 1 to {_LONGEST_REASON} characters is needed: it stays in the journal.")
     return Subject(request.tag.strip(), values)
+
+
+def _incomplete(reader: Reader, product: str) -> list[erasure_pb2.Erasure]:
+    """The product's receipts that are not complete, of whichever subject."""
+    receipts = (erasure_pb2.Erasure.FromString(body) for _, body in reader.list(kinds.SUBJECT_ERASURE, prefix=f"{product}/"))
+    return [it for it in receipts if not it.is_complete]
 
 
 def _kept(receipt: erasure_pb2.Erasure) -> ResourceWrite:

@@ -2,6 +2,7 @@
 
 A vector store of an older backup, or one that lost what it had acknowledged, answers with what it has. The journal has how many
 passages were published as a version; an erasure, which takes passages from every version, corrects that when it is complete.
+A release that was made before the mesh kept which version was its newest is not compared: erasures did not correct it.
 """
 
 from __future__ import annotations
@@ -57,6 +58,8 @@ def lacking(reader: Reader, vectors: VectorAccess, port: str) -> list[str]:
 def counts_after(reader: Reader, vectors: VectorAccess, ports: Sequence[str], receipts: Sequence[erasure_pb2.Erasure]) -> Counts:
     """What versions have now that these erasures took theirs, as far as they can have taken it; those that have fewer.
 
+    `receipts` are those of all erasures that are not complete: each may have taken its passages already.
+
     Raises: VectorStoreError.
     """
     taken = {port: sum(it.count for receipt in receipts for it in receipt.ports if it.port == port) for port in ports}
@@ -84,11 +87,11 @@ def corrected_counts(reader: Reader, product: product_pb2.Product, counts: Count
     return [*writes, store(kinds.PRODUCT, product.name, product)] if writes else []
 
 
-def _published(port: product_pb2.ReleasedPort) -> Published:
+def _published(port: product_pb2.ReleasedPort) -> Published | None:
     from mesh_core.vectors.store import Published
 
     if not port.newest_version:
-        return Published(port.row_count)
+        return None
     return Published(port.row_count, port.newest_version, port.newest_count)
 
 
@@ -103,8 +106,8 @@ def _held(vectors: VectorAccess, port: str, version: int, published: Published) 
 
 
 def _versions(reader: Reader, port: str) -> Iterator[tuple[int, Published]]:
-    """The versions that may be read, and what was published as each."""
+    """The versions that may be read and of which it is known, and what was published as each."""
     for release in kept_releases(reader, parse_port(port).product_name):
         for it in release.ports:
-            if it.port == port and it.kind == product_pb2.PORT_KIND_COLLECTION:
-                yield release.version, _published(it)
+            if it.port == port and it.kind == product_pb2.PORT_KIND_COLLECTION and (published := _published(it)) is not None:
+                yield release.version, published

@@ -21,6 +21,7 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180, func_only=True)]
 
 PAGES = "crm.letters.pages"
 SUBJECT = "ana.erased@subject.example"
+OTHER = "ben.erased@subject.example"
 CONTRACT = """
 kind: DataContract
 apiVersion: v3.2.0
@@ -196,3 +197,28 @@ def test_what_an_erasure_took_is_not_lost_and_what_was_lost_besides_is(
             found(mesh)
         assert found(mesh, 1) == 1
         assert mesh.audit.verify(include_tables=True).is_intact
+
+
+def test_another_erasure_while_one_is_broken_off_leaves_the_collection_as_it_was_published(
+    desk: Desk, new_server: Callable[..., RunningServer]
+) -> None:
+    server = new_server(MESH_EMBEDDER="hashing", MESH_VECTORS=desk.url)
+    with server.admin() as mesh:
+        mesh.admin.create_domain("crm", owners=["user:admin"])
+        desk.publish(mesh, "a", ["bob", SUBJECT, OTHER])
+    server.stop()
+    server.start({"MESH_FAULT": "erase.port_cleared"})
+    with server.admin() as mesh, pytest.raises(MeshError):
+        mesh.admin.erase("pii.email", SUBJECT, reason="she asked")
+    assert server.wait() == -9
+    server.start()
+    with server.admin() as mesh:
+        for subject in (OTHER, SUBJECT):
+            mesh.admin.erase("pii.email", subject, reason="they asked")
+            assert found(mesh) == 1
+        (release,) = mesh.domain("crm").product("letters").releases()
+        assert release.ports[0].row_count == 1
+        with closing(open_store(desk.url)) as store:
+            assert store.erase(PAGES, lambda text: "bob" in text) == 1
+        with pytest.raises(WrongState, match="lost passages of version 1"):
+            found(mesh)

@@ -12,7 +12,7 @@ from domain_sdk.extraction.extracted import Extracted
 from domain_sdk.extraction.file_kinds import check_text
 from domain_sdk.extraction.plain import TABLE_RULE, decoded
 
-__all__ = ["read_text"]
+__all__ = ["read_text", "text_document"]
 
 _FRONT_MATTER = re.compile(r"---[ \t]*\n(.*?)^(?:---|\.\.\.)[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
 _TOML_MATTER = re.compile(r"\+\+\+[ \t]*\n(.*?)^\+\+\+[ \t]*(?:\n|\Z)", re.DOTALL | re.MULTILINE)
@@ -26,9 +26,15 @@ _COMMENT = re.compile(
 
 def read_text(path: Path, *, is_markdown: bool) -> Extracted:
     """The text without front matter and comments, which its readers do not see. Raises: Unreadable, OSError."""
-    check_text(path)
-    text = decoded(path)
+    with path.open("rb") as file:
+        check_text(path.suffix, file.read(1024))
+    return text_document(decoded(path), is_markdown=is_markdown)
+
+
+def text_document(content: str, *, is_markdown: bool) -> Extracted:
+    """The text, whose lines end with line feeds alone, without front matter and comments."""
     facts: dict[str, str] = {}
+    text = content
     if is_markdown and (front := _FRONT_MATTER.match(text)):
         facts, text = _front_matter(front.group(1)), text[front.end() :]
     elif is_markdown and (front := _TOML_MATTER.match(text)):

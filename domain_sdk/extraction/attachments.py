@@ -9,28 +9,38 @@ import re
 import tempfile
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path, PurePosixPath
 
-from domain_sdk.extraction.encodings import characters
-from domain_sdk.extraction.extracted import Extracted, Unreadable
-from domain_sdk.extraction.file_kinds import KINDS
+from domain_sdk._document_text_files import text_document
+from domain_sdk.extraction import ocr
+from domain_sdk.extraction.encodings import as_unicode, characters
+from domain_sdk.extraction.extracted import Extracted, Unrecognised
+from domain_sdk.extraction.file_kinds import KINDS, check_text
 from domain_sdk.extraction.pictures import Pictures
 
-__all__ = ["Attachments"]
+__all__ = ["Attachments", "without_fences"]
 
 _MOST = 100
 _MOST_BYTES = 256 << 20
 _TEXTS = frozenset({".txt", ".text", ".md", ".markdown"})
 _MARKDOWN = frozenset({".md", ".markdown"})
+_PAGES = frozenset({".html", ".htm"})
+_TABLES = frozenset({".csv", ".tsv", ".tab", ".psv"})
 _NOT_TOLD = frozenset({".vtt", ".srt", ".json", ".eml"})
 """Transcripts without their recording; messages are read as parts of theirs."""
 _BY_TYPE = {media_type: suffix for suffix, media_type in reversed(tuple(KINDS.items())) if suffix not in _NOT_TOLD}
-_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})")
+_FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
+_PLAIN_FENCE = re.compile(r"^( {0,3})(```|~~~)", re.MULTILINE)
+_PLAIN_HEADING = re.compile(r"^( {0,3})(#{1,6}\s)", re.MULTILINE)
 _HEADING = re.compile(r"^( {0,3})(#{1,6})(?=[ \t])")
 _DEEPER = 2
 """Headings of an attachment are below its name, which is below the message's subject."""
 _OTHERS = "attachments of e-mails"
-_BROKEN = "attachments of e-mails that are encrypted, damaged or empty"
+_BROKEN = "attachments of e-mails that are encrypted, damaged, empty or of another kind than they say"
+_NO_PARSER = "attachments of e-mails, as no reader of their kind is installed (extra `documents`)"
+_NO_RECOGNITION = "attachments of e-mails that are pictures, as no recognition is installed (extra `ocr`)"
+_NO_WORDS = "attachments of e-mails that are pictures in which no text was recognised"
 _TOO_MANY = f"attachments of e-mails beyond {_MOST} files or {_MOST_BYTES >> 20} MiB"
 
 
@@ -44,7 +54,6 @@ class Attachments:
         self._unread: Counter[str] = Counter()
         self.hidden: Counter[str] = Counter()
         """What authors of attachments hid, in words, and how many."""
-        self.tables = 0
         self._recognition: list[float] = []
 
     @property
@@ -61,11 +70,14 @@ class Attachments:
         """One more is not read."""
         self._unread[words] += 1
 
-    def sections(self, name: str, media_type: str, data: bytes) -> list[str] | None:
-        """The file as Markdown under its name, nothing for a picture without words; None if it is not read, which is counted."""
+    def sections(self, name: str, media_type: str, data: bytes, charset: str = "") -> list[str] | None:
+        """The file as Markdown under its name, nothing for a picture without words; None if it is not read, which is counted.
+
+        `charset` is what the message says of a text's characters; empty if it says nothing.
+        """
         suffix = PurePosixPath(name).suffix.lower()
         kind = suffix if suffix in KINDS or suffix in _TEXTS else _BY_TYPE.get(media_type, "")
-        if kind in _NOT_TOLD or (not kind and media_type != "text/plain"):
+        if suffix in _TABLES or kind in _NOT_TOLD or (not kind and media_type != "text/plain"):
             self.leave()
             return None
         self._count, self._bytes = self._count + 1, self._bytes + len(data)
@@ -73,30 +85,38 @@ class Attachments:
             self.leave(_TOO_MANY)
             return None
         if KINDS.get(kind, "").startswith("image/") and kind not in (".tif", ".tiff"):
-            text = self._pictures.text_in(data)
-            return [f"## Attachment {name}", _below(text)] if text else []
-        try:
-            found = _text(data, kind) if kind in _TEXTS or not kind else self._read(data, kind)
-        except Unreadable:
-            self.leave(_BROKEN)
-            return None
-        return self._told(name, found)
-
-    def _read(self, data: bytes, suffix: str) -> Extracted:
+            picture = self._found(lambda: Extracted(self._pictures.text_in(data)))
+            if picture is None:
+                return None
+            return [f"## Attachment {name}", _below(picture.text)] if picture.text else []
+        is_text = kind in _TEXTS or not kind
+        told = as_unicode(data, charset) if charset and (is_text or kind in _PAGES) else data
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
-            path = Path(folder) / f"attached{suffix}"
-            path.write_bytes(data)
-            return self._read_file(path)
+            path = Path(folder) / f"attached{kind}"
+            path.write_bytes(told)
+            found = self._found(lambda: _text(told, kind) if is_text else self._read_file(path))
+        return None if found is None else self._told(name, found)
+
+    def _found(self, read: Callable[[], Extracted]) -> Extracted | None:
+        """What is read; None if nothing is, which is counted: what one file does to its parser takes nothing from its message."""
+        try:
+            return read()
+        except Unrecognised:
+            self.leave(_NO_WORDS if ocr.is_available() else _NO_RECOGNITION)
+        except ModuleNotFoundError:
+            self.leave(_NO_PARSER)
+        except Exception:  # noqa: BLE001  (a parser's defect is a problem of the file)
+            self.leave(_BROKEN)
+        return None
 
     def _told(self, name: str, found: Extracted) -> list[str] | None:
         if not found.text.strip():
-            self.leave(_BROKEN)
+            self.leave(_BROKEN if not found.empty_pages else _NO_WORDS if ocr.is_available() else _NO_RECOGNITION)
             return None
         self._unread.update(found.unread)
         self._unread["pages of attachments that gave no text"] += len(found.empty_pages)
         self._unread += Counter()
         self.hidden.update(found.hidden)
-        self.tables += found.tables
         self._recognition += [found.recognition, *(page.confidence for page in found.pages)]
         if len(found.pages) < 2:
             return [f"## Attachment {name}", _below(found.text)]
@@ -106,19 +126,31 @@ class Attachments:
 
 
 def _text(data: bytes, suffix: str) -> Extracted:
+    """Raises: Unreadable."""
+    check_text(suffix, data)
     text = characters(data).replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
-    return Extracted(
-        text.strip() if suffix in _MARKDOWN else re.sub(r"^( {0,3})(#{1,6}\s|```|~~~)", r"\1\\\2", text.strip(), flags=re.M)
-    )
+    if suffix not in _MARKDOWN:
+        return Extracted(_PLAIN_HEADING.sub(r"\1\\\2", without_fences(text.strip())))
+    found = text_document(text, is_markdown=True)
+    return replace(found, text=found.text.strip())
+
+
+def without_fences(text: str) -> str:
+    """A plain text as Markdown in which no line of it begins code."""
+    return _PLAIN_FENCE.sub(r"\1\\\2", text)
 
 
 def _below(markdown: str) -> str:
-    """The Markdown with its headings so much deeper."""
+    """The Markdown with its headings so much deeper, and code that it leaves open ended."""
     fence = ""
     lines: list[str] = []
     for line in markdown.split("\n"):
         found = _FENCE.match(line)
-        if found and (not fence or found.group(1).startswith(fence)):
-            fence = "" if fence else found.group(1)
+        if found and not fence:
+            fence = found.group(1)
+            lines.append(line)
+            continue
+        if found and found.group(1).startswith(fence) and not found.group(2).strip():
+            fence = ""
         lines.append(line if fence else _HEADING.sub(lambda it: f"{it[1]}{'#' * min(6, len(it[2]) + _DEEPER)}", line))
-    return "\n".join(lines)
+    return "\n".join((*lines, fence) if fence else lines)

@@ -8,7 +8,7 @@ import re
 
 from domain_sdk.extraction.extracted import Unreadable
 
-__all__ = ["characters", "decoded_as"]
+__all__ = ["as_unicode", "characters", "decoded_as", "decoded_leniently"]
 
 _MARKS = (
     (codecs.BOM_UTF8, "utf-8"),
@@ -54,12 +54,39 @@ def characters(data: bytes, *, is_html: bool = False) -> str:
 
 
 def decoded_as(data: bytes, name: str) -> str:
-    """The characters of bytes that are said to be of this encoding. Raises: UnicodeDecodeError, LookupError for no such name."""
+    """The characters of bytes that are said to be of this encoding. Where a byte is a character, one that is none is marked.
+
+    Raises: UnicodeDecodeError, LookupError for no such name, ValueError for what can be none.
+    """
     codec = codecs.lookup(name).name
+    read_as = _READ_AS.get(codec, codec)
     if codec.startswith(_OF_ONE_BYTE) and not data.isascii():
         with contextlib.suppress(UnicodeDecodeError):
             return data.decode()
-    return data.decode(_READ_AS.get(codec, codec))
+    return data.decode(read_as, "replace" if read_as.startswith(_OF_ONE_BYTE) else "strict")
+
+
+def decoded_leniently(data: bytes, name: str) -> str:
+    """The characters of bytes that a message says to be of this encoding, of UTF-8 if there is none such; what is none is marked.
+
+    Many programs name ASCII, or no set, and write UTF-8.
+    """
+    encoding = "utf-8" if name in ("", "us-ascii") else name
+    try:
+        try:
+            return decoded_as(data, encoding)
+        except UnicodeDecodeError:
+            codec = codecs.lookup(encoding).name
+            return data.decode(_READ_AS.get(codec, codec), "replace")
+    except (LookupError, ValueError):
+        return data.decode("utf-8", "replace")
+
+
+def as_unicode(data: bytes, name: str) -> bytes:
+    """Bytes that a message says to be of this encoding as UTF-8 with its mark, unless a mark begins them."""
+    if data.startswith(tuple(mark for mark, _ in _MARKS)):
+        return data
+    return codecs.BOM_UTF8 + decoded_leniently(data, name).encode("utf-8", "replace")
 
 
 def _declared(data: bytes) -> str:

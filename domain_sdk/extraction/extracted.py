@@ -6,11 +6,15 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-__all__ = ["Anchor", "Extracted", "Page", "Unreadable"]
+__all__ = ["Anchor", "Extracted", "Page", "Unreadable", "Unrecognised"]
 
 
 class Unreadable(Exception):
     """The file gives no document; the message says why and what would help, in words that follow its name."""
+
+
+class Unrecognised(Unreadable):
+    """It is a picture in which no text was recognised, or could be."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -117,14 +117,13 @@ def unknown_kind(path: Path, known: str) -> str:
     return f"it is {hint}." if hint else f"{path.suffix or 'a file without suffix'} is not read: convert it to one of {known}."
 
 
-def check_text(path: Path) -> None:
-    """Returns if the file does not begin as one of another kind that is text too. Raises: Unreadable, OSError."""
-    with path.open("rb") as file:
-        head = file.read(_HEAD).removeprefix(b"\xef\xbb\xbf").lstrip()
+def check_text(suffix: str, data: bytes) -> None:
+    """Returns if what is called a text does not begin as a file of another kind. Raises: Unreadable."""
+    head = data[:_HEAD].removeprefix(b"\xef\xbb\xbf").lstrip()
     is_page = re.match(rb"<(?:!doctype html|html|head|body)\b|<\?xml\b[^>]*>\s*<(?:!doctype html|html)\b", head, re.IGNORECASE)
     if is_page or head.startswith(_BINARY) or head.startswith((b"%PDF-", b"{\\rtf")):
         what = "HTML" if is_page else _described(head)
-        raise Unreadable(f"its name says {path.suffix} and its content is {what}: name it as what it is.")
+        raise Unreadable(f"its name says {suffix} and its content is {what}: name it as what it is.")
 
 
 def _is_encrypted(path: Path, names: set[str]) -> bool:

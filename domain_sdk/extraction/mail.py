@@ -6,6 +6,7 @@ and read as what they are, behind the text.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from email import message_from_binary_file, message_from_bytes
@@ -17,8 +18,8 @@ from pathlib import Path
 
 from domain_sdk._document_html import html_text
 from domain_sdk._document_sections import count_words
-from domain_sdk.extraction.attachments import Attachments
-from domain_sdk.extraction.encodings import decoded_as
+from domain_sdk.extraction.attachments import Attachments, without_fences
+from domain_sdk.extraction.encodings import decoded_leniently
 from domain_sdk.extraction.extracted import Extracted, Unreadable
 from domain_sdk.extraction.plain import TABLE_RULE
 
@@ -31,7 +32,7 @@ _DEEPEST = 5
 
 
 _ENCRYPTED = frozenset({"application/pgp-encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"})
-_ARMOUR = "-----BEGIN PGP MESSAGE-----"
+_ARMOURED = re.compile(r"-----BEGIN PGP MESSAGE-----.*?(?:-----END PGP MESSAGE-----|\Z)", re.DOTALL)
 _ENCRYPTED_TEXTS = "encrypted texts of e-mails"
 _STUB = 0.5
 """A plain text of fewer words than this share of its page's says that one should look at the page."""
@@ -93,7 +94,7 @@ def _texts(part: MIMEPart, seen: _Seen, *, depth: int) -> Iterator[str]:
     elif kind == "message/rfc822" and depth <= _DEEPEST:
         (inner,) = part.iter_parts()
         assert isinstance(inner, MIMEPart)
-        yield from _message(inner, seen, depth=depth)
+        yield from _message(_unpacked(inner, str(part.get("Content-Transfer-Encoding", ""))), seen, depth=depth)
     elif part.is_multipart() and part.get_content_maintype() == "multipart":
         shown = _shown_parts(part)
         for it in part.iter_parts():
@@ -101,16 +102,26 @@ def _texts(part: MIMEPart, seen: _Seen, *, depth: int) -> Iterator[str]:
                 yield from _texts(it, seen, depth=depth)
             elif it.get_filename() or part.get_content_subtype() in ("mixed", "related"):
                 _attach(it, seen, depth=depth)
-            else:  # a page that is not shown, with its pictures
-                for inner in (inner for inner in it.walk() if inner.get_content_maintype() not in ("multipart", "text")):
+            else:
+                for inner in _beside(it):
                     _attach(inner, seen, depth=depth)
-    elif part.is_attachment() or part.get_content_maintype() != "text":
+    elif part.is_attachment() or part.get_content_maintype() not in ("text", "multipart"):
         _attach(part, seen, depth=depth)
-    elif text := _text(part).strip():
-        if _ARMOUR in text:
+    else:
+        text, locked = _ARMOURED.subn("", _text(part))
+        for _ in range(locked):
             seen.attachments.leave(_ENCRYPTED_TEXTS)
-        else:
-            yield text
+        if shown_text := (text if part.get_content_subtype() == "html" else without_fences(text)).strip():
+            yield shown_text
+
+
+def _beside(part: MIMEPart) -> Iterator[MIMEPart]:
+    """What stands beside a page that is not shown: pictures, and files of whatever kind."""
+    if part.get_content_maintype() == "multipart":
+        for it in part.iter_parts():
+            yield from _beside(it)
+    elif part.get_content_maintype() != "text" or part.is_attachment() or part.get_filename():
+        yield part
 
 
 def _message(message: MIMEPart, seen: _Seen, *, depth: int) -> Iterator[str]:
@@ -119,11 +130,23 @@ def _message(message: MIMEPart, seen: _Seen, *, depth: int) -> Iterator[str]:
     yield from _texts(message, seen, depth=depth + 1)
 
 
+def _unpacked(message: MIMEPart, encoding: str) -> MIMEPart:
+    """The message, out of the base64 that some programs write it in though none may (RFC 2046 §5.2.1)."""
+    if message.keys() or encoding.strip().lower() != "base64":
+        return message
+    message["Content-Transfer-Encoding"] = encoding
+    data = message.get_payload(decode=True)
+    return message_from_bytes(data if isinstance(data, bytes) else b"", policy=default)
+
+
 def _attach(part: MIMEPart, seen: _Seen, *, depth: int) -> None:
     """The part is named, and what it says stands behind the text."""
     name = " ".join((part.get_filename() or part.get_content_type()).split())
     kind = part.get_content_type()
     is_packed = kind in ("application/ms-tnef", "application/vnd.ms-tnef") or name.lower() == "winmail.dat"
+    if kind == "message/rfc822" and depth <= _DEEPEST:
+        seen.behind.extend(_texts(part, seen, depth=depth))
+        return
     data = b"" if part.is_multipart() or is_packed else part.get_payload(decode=True)
     if name.lower().endswith(".eml") and data and depth <= _DEEPEST:
         inner = message_from_bytes(bytes(data), policy=default)
@@ -131,10 +154,11 @@ def _attach(part: MIMEPart, seen: _Seen, *, depth: int) -> None:
         seen.attached.append(name)
         return
     said: list[str] | None = None
+    charset = _charset(part)
     if is_packed or not data:
         seen.attachments.leave()
     else:
-        said = seen.attachments.sections(name, kind, bytes(data))
+        said = seen.attachments.sections(name, kind, bytes(data), charset)
     seen.behind.extend(said or ())
     seen.attached.append(
         f"{name} (packed by Outlook, not opened)" if is_packed else name if said is not None else f"{name} (not read)"
@@ -148,7 +172,7 @@ def _shown_parts(part: MIMEPart) -> list[MIMEPart]:
     if kind == "alternative":
         plain = next((it for it in parts if it.get_content_type() == "text/plain" and _text(it).strip()), None)
         readable = [it for it in parts if it.is_multipart() or it.get_content_type() == "text/html"][-1:]
-        pages = (inner for it in readable for inner in it.walk() if inner.get_content_type() == "text/html")
+        pages = (inner for it in readable for inner in it.walk() if _is_page(inner))
         is_stub = plain is not None and count_words(_text(plain)) < _STUB * sum(count_words(_text(it)) for it in pages)
         return readable if plain is None or is_stub else [plain]
     if kind == "related":
@@ -159,20 +183,25 @@ def _shown_parts(part: MIMEPart) -> list[MIMEPart]:
     return parts[:1] if kind == "signed" else parts
 
 
+def _is_page(part: MIMEPart) -> bool:
+    return part.get_content_type() == "text/html" and not part.is_attachment()
+
+
 def _text(part: MIMEPart) -> str:
     text = _content(part)
     return html_text(text)[1] if part.get_content_subtype() == "html" else text.replace("\r\n", "\n").replace("\0", "")
 
 
 def _content(part: MIMEPart) -> str:
-    """The part's characters; many programs name no set and write UTF-8: what is in none is marked."""
     data = part.get_payload(decode=True)
-    content = data if isinstance(data, bytes) else b""
-    charset = part.get_content_charset("utf-8")
+    return decoded_leniently(data if isinstance(data, bytes) else b"", _charset(part))
+
+
+def _charset(part: MIMEPart) -> str:
     try:
-        return decoded_as(content, "utf-8" if charset == "us-ascii" else charset)
-    except (LookupError, UnicodeError):
-        return content.decode("utf-8", "replace")
+        return part.get_content_charset("")
+    except (LookupError, ValueError):
+        return ""
 
 
 def _header(message: MIMEPart, name: str) -> str:

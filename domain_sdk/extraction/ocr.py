@@ -15,7 +15,7 @@ from itertools import islice
 from pathlib import Path
 from typing import Any
 
-from domain_sdk.extraction.extracted import Extracted, Page, Unreadable
+from domain_sdk.extraction.extracted import Extracted, Page, Unreadable, Unrecognised
 
 __all__ = ["MOST_PIXELS", "Recognition", "is_available", "on_paper", "read_image", "recognise"]
 
@@ -78,7 +78,7 @@ def _read(picture: Any) -> Recognition | None:  # noqa: ANN401
     except pytesseract.TesseractError as error:
         if "language" not in str(error):
             return None
-        raise Unreadable(
+        raise Unrecognised(
             f"its text cannot be recognised: install tesseract's data for {_languages()}, or change MESH_OCR_LANGUAGES."
         ) from error
     except RuntimeError:  # too slow
@@ -122,9 +122,9 @@ def read_image(path: Path, on_page: Callable[[int, int], None] = lambda done, to
     try:
         from PIL import Image, ImageOps, UnidentifiedImageError
     except ModuleNotFoundError as error:
-        raise Unreadable(f"it is a picture: {_TIP}.") from error
+        raise Unrecognised(f"it is a picture: {_TIP}.") from error
     if not is_available():
-        raise Unreadable(f"it is a picture: {_TIP}.")
+        raise Unrecognised(f"it is a picture: {_TIP}.")
     Image.MAX_IMAGE_PIXELS = MOST_PIXELS
     try:
         with Image.open(path) as image:
@@ -139,7 +139,7 @@ def read_image(path: Path, on_page: Callable[[int, int], None] = lambda done, to
         raise Unreadable("it is damaged, so that no picture can be read: get it anew.") from error
     texts = [it for it in found if it is not None]
     if not texts:
-        raise Unreadable("it is a picture in which no text was recognised: remove it, or add its text as a document.")
+        raise Unrecognised("it is a picture in which no text was recognised: remove it, or add its text as a document.")
     pages: list[Page] = []
     text = ""
     for number, recognition in enumerate(found, start=1):

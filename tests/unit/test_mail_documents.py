@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 from domain_sdk.documents import Document, DocumentProblem, passages, read_documents
+from domain_sdk.extraction.extracted import Extracted
+from domain_sdk.extraction.mail import read_mail
 from tests.document_files import pdf_file, picture_of, spreadsheet_file, word_file, zip_bomb
 from tests.unit.test_document_formats import needs_tesseract
 
@@ -107,7 +109,7 @@ def test_attachments_that_cannot_be_read_are_named_and_counted(tmp_path: Path) -
     document = read(tmp_path / "a.eml", multipart("mixed", BODY, *parts))
     assert "bomb.docx (not read), locked.pdf (not read), all.7z (not read)" in document.text
     assert document.unread == {
-        "attachments of e-mails that are encrypted, damaged or empty": 2,
+        "attachments of e-mails that are encrypted, damaged, empty or of another kind than they say": 2,
         "attachments of e-mails": 1,
     }
 
@@ -165,3 +167,123 @@ def test_nothing_of_attachments_is_left_on_the_disk(tmp_path: Path, monkeypatch:
     pdf = pdf_file(tmp_path / ".a.pdf", [[("The deposit is 4711 euros.", 12)]]).read_bytes()
     assert "4711" in read(tmp_path / "a.eml", multipart("mixed", BODY, attached("deal.pdf", pdf))).text
     assert not list((tmp_path / "tmp").iterdir())
+
+
+BROKEN = "attachments of e-mails that are encrypted, damaged, empty or of another kind than they say"
+
+
+@pytest.mark.parametrize(
+    ("error", "words"),
+    [
+        (ModuleNotFoundError("pypdfium2"), "attachments of e-mails, as no reader of their kind is installed (extra `documents`)"),
+        (MemoryError(), BROKEN),
+        (ValueError("a parser's defect"), BROKEN),
+        (LookupError("a parser's defect"), BROKEN),
+        (RuntimeError("a parser's defect"), BROKEN),
+    ],
+)
+def test_what_one_attachment_does_to_its_parser_takes_nothing_from_the_message(
+    tmp_path: Path, error: Exception, words: str
+) -> None:
+    def fail(_: Path) -> Extracted:
+        raise error
+
+    (tmp_path / "a.eml").write_bytes(HEAD + multipart("mixed", BODY, attached("a.pdf", b"%PDF-"), attached("b.txt", b"Words.")))
+    found = read_mail(tmp_path / "a.eml", fail)
+    assert "See attached." in found.text
+    assert "## Attachment b.txt\n\nWords." in found.text
+    assert found.unread == {words: 1}
+
+
+@pytest.mark.parametrize("name", ["scan.pdf", "scan.tif"])
+def test_pictures_without_recognition_are_told_of_as_such(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    monkeypatch.setattr("domain_sdk.extraction.ocr.is_available", lambda: False)
+    from domain_sdk.extraction.ocr import read_image
+
+    def read_file(path: Path) -> Extracted:
+        return Extracted("", empty_pages=(1,)) if path.suffix == ".pdf" else read_image(path)
+
+    (tmp_path / "a.eml").write_bytes(HEAD + multipart("mixed", BODY, attached(name, b"II*\0")))
+    words = "attachments of e-mails that are pictures, as no recognition is installed (extra `ocr`)"
+    assert read_mail(tmp_path / "a.eml", read_file).unread == {words: 1}
+
+
+@pytest.mark.parametrize(
+    ("charset", "data", "text"),
+    [
+        ("iso-2022-jp", "売上".encode("iso2022_jp") + b"\x1b$B\x7e\x7e\x1b(B" + "増加".encode("iso2022_jp"), "売上"),
+        ("windows-1252", b"Gr\xfc\xdfe \x81", "Grüße \ufffd"),
+        ("shift_jis", "売上".encode("cp932") + b"\xff", "売上"),
+        ("none-such", "Grüße".encode(), "Grüße"),
+        ("base64", "Grüße".encode(), "Grüße"),
+        ("idna", "Grüße".encode(), "Grüße"),
+        ("a\0b", "Grüße".encode(), "Grüße"),
+    ],
+)
+def test_a_character_that_is_in_no_set_takes_no_other(tmp_path: Path, charset: str, data: bytes, text: str) -> None:
+    document = read(tmp_path / "a.eml", b'Content-Type: text/plain; charset="%s"\n\n' % charset.encode() + data)
+    assert text in document.text
+
+
+@pytest.mark.parametrize(("name", "body"), [("a.txt", "Grüße"), ("a.md", "Grüße"), ("a.html", "<p>Grüße")])
+def test_attached_text_is_of_the_set_that_is_told_of_it(tmp_path: Path, name: str, body: str) -> None:
+    part = attached(name, body.encode("latin-1"), b'text/plain; charset="iso-8859-1"')
+    assert read(tmp_path / "a.eml", multipart("mixed", BODY, part)).text.strip().endswith("\n\nGrüße")
+
+
+def test_attached_markdown_is_read_as_files_of_it_are(tmp_path: Path) -> None:
+    data = b"---\nowner: secret\n---\n# Rules\n\nSeen.<!-- secret -->\n\n```\nopen\n"
+    parts = [attached("a.md", data), attached("b.md", b"# Next\n\nMore.")]
+    document = read(tmp_path / "a.eml", multipart("mixed", BODY, *parts))
+    assert "secret" not in document.text
+    assert document.hidden == {"comments in Markdown": 1}
+    assert [it.heading for it in passages(document)][-1] == "Report > Attachment b.md > Next"
+
+
+@pytest.mark.parametrize("data", [b"%PDF-1.4\n", b"<!doctype html><p>Hi"])
+def test_attached_text_that_is_another_kind_is_not_read(tmp_path: Path, data: bytes) -> None:
+    document = read(tmp_path / "a.eml", multipart("mixed", BODY, attached("a.txt", data, b"text/plain; charset=utf-8")))
+    assert document.unread == {BROKEN: 1}
+
+
+def test_rules_in_a_plain_body_begin_no_code(tmp_path: Path) -> None:
+    body = b"Content-Type: text/plain\n\nHello.\n~~~~~~~~\nAda\n```\n"
+    document = read(tmp_path / "a.eml", multipart("mixed", body, attached("a.txt", b"Words.")))
+    assert [it.heading for it in passages(document)][-1] == "Report > Attachment a.txt"
+
+
+def test_texts_attached_to_a_page_that_is_not_shown_are_read_or_named(tmp_path: Path) -> None:
+    html = b"Content-Type: text/html\n\n<p>See attached.</p>"
+    forwarded = b"Content-Type: message/rfc822\n\nFrom: Bo <b@mail.example>\nSubject: Inner\n\nThe pump leaks.\n"
+    parts = [attached("terms.txt", b"Ten days.", b"text/plain"), attached("t.csv", b"a,b", b"text/csv"), forwarded]
+    page = multipart("mixed", html, *parts, boundary=b"YY")
+    document = read(tmp_path / "a.eml", multipart("alternative", BODY, page))
+    assert document.facts["attachments"] == "terms.txt, t.csv (not read)"
+    assert "## Attachment terms.txt\n\nTen days." in document.text
+    assert document.text.count("The pump leaks.") == 1
+    assert document.text.count("See attached.") == 1
+    assert document.unread == {"attachments of e-mails": 1}
+
+
+def test_tables_as_text_are_named_whatever_type_they_are_given(tmp_path: Path) -> None:
+    document = read(tmp_path / "a.eml", multipart("mixed", BODY, attached("t.csv", b"a,b\n1,2", b"text/plain")))
+    assert document.unread == {"attachments of e-mails": 1}
+    assert "1,2" not in document.text
+
+
+def test_only_the_encrypted_part_of_a_text_is_left_out(tmp_path: Path) -> None:
+    armoured = b"-----BEGIN PGP MESSAGE-----\nabc\n-----END PGP MESSAGE-----"
+    document = read(tmp_path / "a.eml", b"\nTen days.\n" + armoured + b"\nAda\n" + armoured)
+    assert document.text.endswith("Ten days.\n\nAda")
+    assert document.unread == {"encrypted texts of e-mails": 2}
+
+
+def test_a_message_written_in_base64_is_read(tmp_path: Path) -> None:
+    inner = base64.encodebytes(b"From: Bo <b@mail.example>\nSubject: Inner\n\nThe pump leaks.\n")
+    part = b"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n" + inner
+    document = read(tmp_path / "a.eml", multipart("mixed", BODY, part))
+    assert document.text.endswith("## Inner\n\nFrom: Bo <b@mail.example>\n\nThe pump leaks.")
+
+
+def test_parts_that_nothing_parts_are_a_text(tmp_path: Path) -> None:
+    assert read(tmp_path / "a.eml", b"Content-Type: multipart/mixed\n\nTen days.\n").text.endswith("Ten days.")

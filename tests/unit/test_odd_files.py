@@ -181,3 +181,8 @@ def test_files_embedded_in_a_pdf_are_counted_as_unread(tmp_path: Path) -> None:
     document = only(tmp_path)
     assert document.text == "The invoice is attached."
     assert document.unread == {"files embedded in PDF files": 1}
+
+
+def test_a_byte_that_no_letter_of_latin_1_has_takes_no_page(tmp_path: Path) -> None:
+    (tmp_path / "a.html").write_bytes(b'<meta charset="iso-8859-1"><p>\x93Gr\xfc\xdfe\x94 \x81 \x8d.</p>')
+    assert only(tmp_path).text.strip() == "“Grüße” \ufffd \ufffd."

@@ -7,10 +7,8 @@ Ranks are given, scores are not (they tell of hidden passages).
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable
 from dataclasses import replace
-from functools import partial
 from typing import TYPE_CHECKING
 
 import grpc
@@ -30,8 +28,8 @@ from governance_server.rules.collection_plans import is_searchable, strictest_ma
 from governance_server.rules.errors import AccessDenied, Invalid, Precondition, Unavailable
 from governance_server.rules.read_plans import ColumnPlan, ReadPlan
 from governance_server.services.past_tags import past_tags
+from governance_server.services.whole_versions import WholeVersions
 from governance_server.upkeep.versions import find_release, refuse_retired
-from governance_server.upkeep.whole_collections import is_being_erased, published_as
 from governance_server.vector_access import VectorAccess
 from mesh_core.expressions.binding import conjoin, disjoin
 from mesh_core.expressions.tree import TRUE, Column, Compare, Literal
@@ -42,11 +40,9 @@ from mesh_core.pii.masking import masked, spans_in
 if TYPE_CHECKING:
     from mesh_core.expressions.tree import Expression
     from mesh_core.vectors.passages import Hit, StoredPassage
-    from mesh_core.vectors.store import AllowedScope
+    from mesh_core.vectors.store import AllowedScope, Published
 
 __all__ = ["RetrievalService"]
-
-_LOG = logging.getLogger(__name__)
 
 _SHOWN = ("text", "document", "title", "heading")
 _UNMASKED = "Report 10-K of 2022"
@@ -59,6 +55,7 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
     def __init__(self, backend: Backend, vectors: VectorAccess) -> None:
         self._backend = backend
         self._vectors = vectors
+        self._whole = WholeVersions(backend)
 
     def Retrieve(self, request: pb.RetrieveRequest, context: grpc.ServicerContext) -> pb.RetrieveResponse:
         """Returns the passages nearest to the question among those the caller may see."""
@@ -143,31 +140,15 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
     def _found(
         self, port: product_pb2.Port, question: Question, where: tuple[int, AllowedScope], when_embedded: Callable[[], object]
     ) -> list[Hit]:
-        """What is found in a version that is as it was published. Raises: Precondition, if it is not.
-
-        How many passages it has is said in the log alone: it tells of hidden ones.
-        """
-        from mesh_core.vectors.store import CollectionOutdated
-
+        """What is found in a version that is as it was published. Raises: Precondition, Unavailable."""
         version, scope = where
-        published = published_as(self._backend.catalog, port.name, version)
-        find = partial(
-            find_passages, self._vectors, port.name, question, version=version, scope=scope, when_embedded=when_embedded
-        )
-        try:
-            return find(published=published)
-        except CollectionOutdated as error:
-            # What an erasure takes is gone before the journal has it.
-            is_erased = is_being_erased(self._backend.catalog, port.name)
-            if not is_erased and published == published_as(self._backend.catalog, port.name, version):
-                _LOG.exception("collection is not as published port=%s version=%d", port.name, version)
-                raise Precondition(
-                    f"{port.name} cannot be searched: the vector store lost passages of version {version}, or is from an older "
-                    "backup than the journal. Ask who runs the server to run "
-                    f"`mesh reindex {parse_port(port.name).product_name}`, which says what is left to do.",
-                    resource=port.name,
-                ) from error
-        return find()
+
+        def find(published: Published | None) -> list[Hit]:
+            return find_passages(
+                self._vectors, port.name, question, version=version, scope=scope, when_embedded=when_embedded, published=published
+            )
+
+        return self._whole.search(port.name, version, find)
 
     def _passage(self, hit: Hit, columns: dict[str, ColumnPlan], bound: BoundTags) -> pb.Passage:
         """The passage as the caller may see it. The id of a masked one is keyed: the plain one is a digest of the text."""

@@ -1,0 +1,70 @@
+"""Searches of collection versions that are as they were published; others are refused.
+
+Owns when a version counts as lost, and what is said of it. How many passages it has is said in the log alone: it tells of
+hidden ones.
+"""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from governance_server.backend import Backend
+from governance_server.rules.errors import Unavailable
+from governance_server.upkeep.versions import find_release, refuse_retired
+from governance_server.upkeep.whole_collections import is_being_erased, published_as
+from mesh_core.names import parse_port
+
+if TYPE_CHECKING:
+    from mesh_core.vectors.passages import Hit
+    from mesh_core.vectors.store import Published
+
+__all__ = ["WholeVersions"]
+
+_LOG = logging.getLogger(__name__)
+_SAID_SECONDS = 60
+
+
+class WholeVersions:
+    """Lets versions be searched that hold what was published as them."""
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+        self._said: dict[tuple[str, int], float] = {}
+
+    def search(self, port: str, version: int, find: Callable[[Published | None], list[Hit]]) -> list[Hit]:
+        """What `find` finds in the version, given what must be there; None is for a version that is not to be compared.
+
+        Raises:
+            Precondition: the version was retired meanwhile.
+            Unavailable: the vector store lost some of it.
+        """
+        from mesh_core.vectors.store import CollectionOutdated
+
+        catalog = self._backend.catalog
+        published = published_as(catalog, port, version)
+        try:
+            return find(published)
+        except CollectionOutdated as error:
+            # What an erasure takes is gone before the journal has it.
+            is_erased = is_being_erased(catalog, port)
+            product = parse_port(port).product_name
+            refuse_retired(find_release(catalog, product, version))
+            if not is_erased and published == published_as(catalog, port, version):
+                self._tell(port, version, error)
+                raise Unavailable(
+                    f"{port} cannot be searched: the vector store lost passages of version {version}, or is from an older "
+                    f"backup than the journal. Ask who runs the server to run `mesh reindex {product}`, which says what is "
+                    "left to do.",
+                    resource=port,
+                ) from error
+        return find(None)
+
+    def _tell(self, port: str, version: int, error: Exception) -> None:
+        """It is in the log, at most once a minute: every question to the collection fails with it."""
+        now = time.monotonic()
+        if now - self._said.get((port, version), -_SAID_SECONDS) >= _SAID_SECONDS:
+            self._said[port, version] = now
+            _LOG.warning("collection is not as published port=%s version=%d: %s", port, version, error)

@@ -1,0 +1,67 @@
+"""What is said of a version that the vector store lost passages of."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from types import SimpleNamespace
+
+import pytest
+
+from domainmesh.v1 import product_pb2
+from governance_server.rules import kinds
+from governance_server.rules.errors import Precondition, Unavailable
+from governance_server.services.whole_versions import WholeVersions
+from mesh_core.vectors.passages import Hit
+from mesh_core.vectors.store import CollectionOutdated, Published
+
+PORT = "crm.letters.pages"
+
+
+@dataclass
+class Journal:
+    """One release, as it is kept, and no erasure."""
+
+    release: product_pb2.Release
+
+    def get(self, kind: str, name: str) -> bytes | None:
+        return self.release.SerializeToString() if kind == kinds.RELEASE else None
+
+    def list(self, kind: str, *, prefix: str) -> tuple[tuple[str, bytes], ...]:
+        return ()
+
+
+@pytest.fixture
+def journal() -> Journal:
+    released = product_pb2.ReleasedPort(
+        port=PORT, kind=product_pb2.PORT_KIND_COLLECTION, row_count=9, newest_version=3, newest_count=9
+    )
+    return Journal(product_pb2.Release(product="crm.letters", version=3, ports=[released]))
+
+
+def lost(published: Published | None) -> list[Hit]:
+    raise CollectionOutdated(f"version 3 has 7 passages, {published} were published")
+
+
+def test_a_version_that_lost_passages_may_come_back_and_is_told_once_a_minute_in_the_log(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = WholeVersions(SimpleNamespace(catalog=journal))  # type: ignore[arg-type]
+    with caplog.at_level(logging.WARNING):
+        for _ in range(3):
+            with pytest.raises(Unavailable, match=r"lost passages of version 3, .*run `mesh reindex crm\.letters`"):
+                whole.search(PORT, 3, lost)
+    (record,) = caplog.records
+    assert record.exc_info is None
+
+
+def test_a_version_that_was_retired_while_it_was_searched_is_told_as_retired(journal: Journal) -> None:
+    whole = WholeVersions(SimpleNamespace(catalog=journal))  # type: ignore[arg-type]
+
+    def retired(published: Published | None) -> list[Hit]:
+        journal.release.retire_reason = "its retention is over"
+        journal.release.retire_time.GetCurrentTime()
+        return lost(published)
+
+    with pytest.raises(Precondition, match="was retired on"):
+        whole.search(PORT, 3, retired)

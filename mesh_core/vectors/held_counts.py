@@ -6,20 +6,25 @@ published knows what must be there. Knows nothing of stores.
 
 from __future__ import annotations
 
+import threading
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
+from functools import partial
 
 from mesh_core.vectors.store import FIRST_VERSION, CollectionOutdated, Published
 
 __all__ = ["HeldCounts"]
 
-_MOST = 256
+_MOST = 4096
 
 
 class HeldCounts:
-    """Remembers the counts that were made last."""
+    """Remembers the counts that were asked for last."""
 
-    def __init__(self) -> None:
+    def __init__(self, most: int = _MOST) -> None:
+        """So many are remembered."""
+        self._most = most
+        self._lock = threading.Lock()
         self._known: OrderedDict[tuple[str, int, int], tuple[Hashable, int]] = OrderedDict()
 
     def held(self, collection: str, version: int, *, since: int, state: Hashable, count: Callable[[], int]) -> int:
@@ -33,25 +38,40 @@ class HeldCounts:
             count: Counts them, for the first question at this state.
         """
         key = collection, version, since
-        known = self._known.get(key)
-        if known is None or known[0] != state:
-            known = state, count()
-            self._known.pop(key, None)
-            self._known[key] = known
-            while len(self._known) > _MOST:
+        with self._lock:
+            known = self._known.get(key)
+            if known is not None and known[0] == state:
+                self._known.move_to_end(key)
+                return known[1]
+        made = count()
+        with self._lock:
+            self._known[key] = state, made
+            self._known.move_to_end(key)
+            while len(self._known) > self._most:
                 self._known.popitem(last=False)
-        return known[1]
+        return made
+
+    def forget(self, collection: str) -> None:
+        """No count of the collection is remembered."""
+        with self._lock:
+            for key in [key for key in self._known if key[0] == collection]:
+                del self._known[key]
 
     def check(self, collection: str, version: int, *, published: Published, state: Hashable, count: Callable[[int], int]) -> None:
         """Returns if the version holds what was published. Raises: CollectionOutdated.
 
-        `count` counts the passages that a version or a later one added.
+        `count` counts the passages that a version or a later one added. A count that does not agree is not remembered, and made
+        once more: it may be of a moment when the collection was being built anew.
         """
         wanted = {FIRST_VERSION: published.count}
         if published.newest_count is not None:
             wanted[published.newest] = published.newest_count
         for since, number in wanted.items():
-            held = self.held(collection, version, since=since, state=state, count=lambda since=since: count(since))  # type: ignore[misc]
+            if self.held(collection, version, since=since, state=state, count=partial(count, since)) == number:
+                continue
+            with self._lock:
+                self._known.pop((collection, version, since), None)
+            held = count(since)
             if held != number:
                 of = f" of version {since}" if since > FIRST_VERSION else ""
                 raise CollectionOutdated(f"version {version} of {collection} has {held} passages{of}, {number} were published.")

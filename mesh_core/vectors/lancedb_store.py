@@ -75,8 +75,8 @@ class LanceDbStore:
         with reported(self._folder, name):
             for table in _tables(name):
                 self._database.drop_table(table, ignore_missing=True)
-            self._tag_sets.forget(name)
-            self._search.forget(name)
+            for memory in (self._tag_sets, self._search, self._held):
+                memory.forget(name)
 
     def rebuild(self, collection: str) -> int:
         """See VectorStore. Vectors are compared one by one and have no index here."""
@@ -133,6 +133,7 @@ class LanceDbStore:
             if not dry_run:
                 rows.delete(found)
                 self._search.forget(collection)
+                self._held.forget(collection)
                 table = self._table(collection)
                 table.create_index("indexed_text", config=FTS(with_position=False), replace=True)
                 for _ in range(2):  # what the first compaction replaces goes with the second

@@ -6,14 +6,13 @@ Owns what of a collection a reader may find, and the life of collections. Loaded
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
+from contextlib import AbstractContextManager
 from functools import partial
 from typing import Any
 
 from weaviate.classes.query import Filter
-from weaviate.exceptions import WeaviateBaseError
 
 from mesh_core.vectors.held_counts import HeldCounts
 from mesh_core.vectors.passages import Hit, InvalidPassage, Passage, check_vector
@@ -32,8 +31,9 @@ from mesh_core.vectors.store import (
     StoreUnavailable,
     awaited,
 )
-from mesh_core.vectors.weaviate_collections import WeaviateCollections, missing
-from mesh_core.vectors.weaviate_connection import connected, has_no_answer, in_words
+from mesh_core.vectors.weaviate_collections import WeaviateCollections
+from mesh_core.vectors.weaviate_connection import connected
+from mesh_core.vectors.weaviate_failures import reported
 from mesh_core.vectors.weaviate_filters import WeaviateFilters, at_version
 from mesh_core.vectors.weaviate_keywords import WeaviateScope, count_of, in_full, repeated, words_of
 from mesh_core.vectors.weaviate_rows import WeaviateRows, attribute_property, read_declaration
@@ -234,28 +234,15 @@ class WeaviateStore:
     def _declaration(self, name: str) -> tuple[int, dict[str, type]]:
         return read_declaration(self._collections.existing(name))
 
-    def _is_missing(self, collection: str) -> bool:
-        try:
-            return not self._collections.exists(collection)
-        except WeaviateBaseError:
-            return False
-
     def _forget(self, collection: str) -> None:
         self._filters.forget(collection)
         self._weights.forget(collection)
+        self._held.forget(collection)
         self._search.forget(collection)
         self._declared.pop(collection, None)
 
-    @contextmanager
-    def _reported(self, collection: str | None = None) -> Iterator[None]:
-        """Weaviate's errors leave as ours."""
-        try:
-            yield
-        except WeaviateBaseError as error:
-            if collection is not None and not has_no_answer(error) and self._is_missing(collection):
-                raise missing(collection) from error
-            what = f"{collection} in " if collection else ""
-            raise StoreUnavailable(f"{what}{in_words(error, self._address)}.") from error
+    def _reported(self, collection: str | None = None) -> AbstractContextManager[None]:
+        return reported(self._address, collection, exists=lambda name: self._collections.exists(name))
 
 
 def _from(version: int) -> Any:  # noqa: ANN401

@@ -8,6 +8,7 @@ A release that was made before the mesh kept which version was its newest is not
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import TYPE_CHECKING
 
 from domainmesh.v1 import erasure_pb2, product_pb2
@@ -28,9 +29,9 @@ Counts = Mapping[tuple[str, int], "Published"]
 
 
 def published_as(reader: Reader, port: str, version: int) -> Published | None:
-    """What was published as the version, less what was erased since; None if nobody knows. Raises: NotFound."""
-    release = find_release(reader, parse_port(port).product_name, version)
-    return next((_published(it) for it in release.ports if it.port == port), None)
+    """What was published as the version, less what was erased since; None if nobody knows."""
+    body = reader.get(kinds.RELEASE, kinds.versioned_name(parse_port(port).product_name, version))
+    return _published_in(body, port) if body else None
 
 
 def is_being_erased(reader: Reader, port: str) -> bool:
@@ -85,6 +86,12 @@ def corrected_counts(reader: Reader, product: product_pb2.Product, counts: Count
         if known := counts.get((entry.name, product.version)):
             entry.row_count = known.count
     return [*writes, store(kinds.PRODUCT, product.name, product)] if writes else []
+
+
+@lru_cache(maxsize=64)
+def _published_in(release: bytes, port: str) -> Published | None:
+    """What the release says, as it is kept: a release is long, and each search asks this of the same few."""
+    return next((_published(it) for it in product_pb2.Release.FromString(release).ports if it.port == port), None)
 
 
 def _published(port: product_pb2.ReleasedPort) -> Published | None:

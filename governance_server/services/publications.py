@@ -10,7 +10,7 @@ from governance_server.backend import Backend
 from governance_server.caller import current_caller
 from governance_server.publishing.expectations import shown_results
 from governance_server.publishing.publisher import Publisher
-from governance_server.rules.errors import Unavailable
+from governance_server.rules.errors import GovernanceError, Unavailable
 from governance_server.warehouse.errors import WarehouseError
 from mesh_core.names import MESH
 
@@ -63,7 +63,7 @@ class PublicationService(publication_service_pb2_grpc.PublicationServiceServicer
 
 
 class understood_storage:  # reads as a word in `with understood_storage(name):`
-    """Turns what the warehouse raises into the server's errors."""
+    """Turns what the warehouse and the vector store raise into the server's errors."""
 
     def __init__(self, resource: str) -> None:
         self._resource = resource
@@ -74,3 +74,9 @@ class understood_storage:  # reads as a word in `with understood_storage(name):`
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: object) -> None:
         if isinstance(error, WarehouseError):
             raise Unavailable(str(error), resource=self._resource) from error
+        if error is None or isinstance(error, GovernanceError):
+            return
+        from mesh_core.vectors.store import VectorStoreError
+
+        if isinstance(error, VectorStoreError):
+            raise Unavailable(f"{str(error).rstrip('.')}. Repeat the command.", resource=self._resource) from error

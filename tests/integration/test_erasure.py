@@ -18,9 +18,10 @@ from governance_server.gateway.governed_files import GovernedFiles
 from governance_server.gateway.scan import PolarsScanner
 from governance_server.journal.verification import verify
 from governance_server.rules import kinds
-from governance_server.rules.errors import AccessDenied, Invalid, Precondition
+from governance_server.rules.errors import AccessDenied, Invalid, Precondition, Unavailable
 from governance_server.services.pinned_reads import PinnedReads
 from governance_server.vector_access import VectorAccess
+from mesh_core.vectors.identifiers import collection_identifier
 from tests.integration.inner_mesh import ADMIN, InnerMesh, inner_mesh
 
 OWNER = "user:olga"
@@ -182,6 +183,15 @@ def test_publishing_goes_on_after_an_erasure_and_the_same_erasure_finds_nothing_
     assert entry.version == 5
     assert rows_of(mesh, f"{product}.people", 4) == [(OTHER, "note 1")]
     assert rows_of(mesh, f"{product}.people") == [(OTHER, "note 0")]
+
+
+def test_an_erasure_that_the_vector_store_fails_says_that_it_is_to_be_repeated(mesh, product):
+    (folder,) = mesh.backend.settings.home.glob(f"vectors/{collection_identifier(f'{product}.letters')}.lance/data")
+    aside = folder.rename(folder.with_name("aside"))
+    with pytest.raises(Unavailable, match=r"letters in LanceDB .* Repeat the command\.$"):
+        erase(mesh, products=[product])
+    aside.rename(folder)
+    assert erase(mesh, products=[product])[0].is_complete
 
 
 @pytest.mark.parametrize("fault", ["erase.begun", "erase.written", "erase.recorded", "erase.vacuumed"])

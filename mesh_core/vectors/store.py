@@ -7,6 +7,7 @@ this module imports neither until a store is opened.
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from concurrent.futures import Future
 from dataclasses import dataclass, field
 from typing import Protocol
 from urllib.parse import parse_qs, unquote, urlsplit
@@ -47,8 +48,8 @@ Arrange = Callable[[Sequence[Candidate]], Sequence[int]]
 """Puts candidates, given best first, into another order: the positions of those wanted, best first."""
 
 
-AskedVector = Sequence[float] | Callable[[], Sequence[float]]
-"""A question's vector, or what gives it once it is made: what asks for words alone is done until then."""
+AskedVector = Sequence[float] | Future[Sequence[float]] | Callable[[], Sequence[float]]
+"""A question's vector, the promise of it, or what waits for it: what asks for words alone is done until then."""
 
 
 class VectorStoreError(Exception):
@@ -223,6 +224,8 @@ class VectorStore(Protocol):
 
 def awaited(vector: AskedVector) -> Sequence[float]:
     """The vector, once it is made. Raises: what making it failed with."""
+    if isinstance(vector, Future):
+        return vector.result()
     return vector() if callable(vector) else vector
 
 

@@ -15,11 +15,11 @@ from pathlib import Path, PurePosixPath
 from domain_sdk._document_text_files import text_document
 from domain_sdk.extraction import ocr
 from domain_sdk.extraction.encodings import as_unicode, characters
-from domain_sdk.extraction.extracted import Extracted, Unrecognised
+from domain_sdk.extraction.extracted import Extracted, Unreadable, Unrecognised
 from domain_sdk.extraction.file_kinds import KINDS, check_text
 from domain_sdk.extraction.pictures import Pictures
 
-__all__ = ["Attachments", "without_fences"]
+__all__ = ["Attachments", "is_table", "without_fences"]
 
 _MOST = 100
 _MOST_BYTES = 256 << 20
@@ -77,7 +77,7 @@ class Attachments:
         """
         suffix = PurePosixPath(name).suffix.lower()
         kind = suffix if suffix in KINDS or suffix in _TEXTS else _BY_TYPE.get(media_type, "")
-        if suffix in _TABLES or kind in _NOT_TOLD or (not kind and media_type != "text/plain"):
+        if is_table(name) or kind in _NOT_TOLD or (not kind and media_type != "text/plain"):
             self.leave()
             return None
         self._count, self._bytes = self._count + 1, self._bytes + len(data)
@@ -128,11 +128,18 @@ class Attachments:
 def _text(data: bytes, suffix: str) -> Extracted:
     """Raises: Unreadable."""
     check_text(suffix, data)
-    text = characters(data).replace("\r\n", "\n").replace("\r", "\n").replace("\0", "")
+    text = characters(data).replace("\r\n", "\n").replace("\r", "\n")
+    if "\0" in text:
+        raise Unreadable("it holds NUL characters and so is no text: remove it.")
     if suffix not in _MARKDOWN:
         return Extracted(_PLAIN_HEADING.sub(r"\1\\\2", without_fences(text.strip())))
     found = text_document(text, is_markdown=True)
     return replace(found, text=found.text.strip())
+
+
+def is_table(name: str) -> bool:
+    """True for the name of a table as text, which is no prose whatever type a message gives it."""
+    return PurePosixPath(name).suffix.lower() in _TABLES
 
 
 def without_fences(text: str) -> str:

@@ -18,7 +18,7 @@ from pathlib import Path
 
 from domain_sdk._document_html import html_text
 from domain_sdk._document_sections import count_words
-from domain_sdk.extraction.attachments import Attachments, without_fences
+from domain_sdk.extraction.attachments import Attachments, is_table, without_fences
 from domain_sdk.extraction.encodings import decoded_leniently
 from domain_sdk.extraction.extracted import Extracted, Unreadable
 from domain_sdk.extraction.plain import TABLE_RULE
@@ -105,7 +105,7 @@ def _texts(part: MIMEPart, seen: _Seen, *, depth: int) -> Iterator[str]:
             else:
                 for inner in _beside(it):
                     _attach(inner, seen, depth=depth)
-    elif part.is_attachment() or part.get_content_maintype() not in ("text", "multipart"):
+    elif part.is_attachment() or part.get_content_maintype() not in ("text", "multipart") or is_table(part.get_filename() or ""):
         _attach(part, seen, depth=depth)
     else:
         text, locked = _ARMOURED.subn("", _text(part))

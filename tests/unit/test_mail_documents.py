@@ -240,7 +240,7 @@ def test_attached_markdown_is_read_as_files_of_it_are(tmp_path: Path) -> None:
     assert [it.heading for it in passages(document)][-1] == "Report > Attachment b.md > Next"
 
 
-@pytest.mark.parametrize("data", [b"%PDF-1.4\n", b"<!doctype html><p>Hi"])
+@pytest.mark.parametrize("data", [b"%PDF-1.4\n", b"<!doctype html><p>Hi", b"\xfe\x01\0\x02"])
 def test_attached_text_that_is_another_kind_is_not_read(tmp_path: Path, data: bytes) -> None:
     document = read(tmp_path / "a.eml", multipart("mixed", BODY, attached("a.txt", data, b"text/plain; charset=utf-8")))
     assert document.unread == {BROKEN: 1}
@@ -269,6 +269,10 @@ def test_tables_as_text_are_named_whatever_type_they_are_given(tmp_path: Path) -
     document = read(tmp_path / "a.eml", multipart("mixed", BODY, attached("t.csv", b"a,b\n1,2", b"text/plain")))
     assert document.unread == {"attachments of e-mails": 1}
     assert "1,2" not in document.text
+    inline = b'Content-Type: text/csv; name="t.csv"\nContent-Disposition: inline; filename="t.csv"\n\na,b\n1,2'
+    shown = read(tmp_path / "b.eml", multipart("mixed", BODY, inline))
+    assert shown.facts["attachments"] == "t.csv (not read)"
+    assert "1,2" not in shown.text
 
 
 def test_only_the_encrypted_part_of_a_text_is_left_out(tmp_path: Path) -> None:

@@ -38,7 +38,8 @@ TOOLS: Sequence[Mapping[str, Any]] = (
     _tool(
         "sql", "Runs one SELECT in DuckDB's dialect; its result becomes a source with a number. At most 20 rows are shown.",
         query="The SELECT. Tables are named in three parts, like finance.ledger.entries. It gives columns and what is computed "
-        "of them: no texts or numbers of its own, and no names that neither the question nor the tables have.",
+        "of them: texts and numbers of its own stand in conditions only, and no column is called what neither the question nor "
+        "the tables have, or what another column is called.",
     ),
 )  # fmt: skip
 
@@ -88,8 +89,10 @@ class Toolbox:
 
     def _sql(self, arguments: Mapping[str, str]) -> str:
         evidence = self._evidence
-        known = words_of_tables(evidence.scope.models(evidence.readers.backend)) | stems_of(evidence.asking.question)
-        check_invents_nothing(arguments["query"], known)
+        tables = evidence.scope.models(evidence.readers.backend)
+        known = words_of_tables(tables) | stems_of(evidence.asking.question)
+        columns = {table.port: [column.name for column in table.definition.columns] for table in tables}
+        check_invents_nothing(arguments["query"], known, columns)
         figure, is_cut = evidence.look_up(arguments["query"], most_rows=_MOST_ROWS)
         return shown_source(figure) + ("\nThere are more rows than are shown." if is_cut else "")
 

@@ -154,6 +154,7 @@ def test_a_model_makes_no_source_of_its_own_words(nora: Mesh, chat: ScriptedChat
     queries = (
         f"SELECT '{invented}' AS n", f"SELECT '{invented}' AS n FROM {ORDERS} LIMIT 1",
         f"SELECT max(n) AS days FROM (VALUES (470)) t(n), {ORDERS}", f"SELECT amount AS days_to_return FROM {ORDERS}",
+        f"SELECT order_id AS ordered_on FROM {ORDERS}", f"SELECT max(ordered_on) + INTERVAL 470 DAY AS ordered_on FROM {ORDERS}",
     )  # fmt: skip
 
     def script(body: Body) -> str | list[Tool]:

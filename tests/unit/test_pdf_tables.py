@@ -179,3 +179,59 @@ def test_a_table_whose_rules_part_only_some_of_its_rows_and_columns_is_told_by_i
     pdf.line(15, 33, 175, 33)
     pdf.output(str(tmp_path / "a.pdf"))
     assert rows_of(only(tmp_path).text) == rows
+
+
+PERSONS = [["Name", "City"], ["Anna Smith", "Rome"], ["Bert Jones", "Paris"], ["Carl Maier", "Oslo"], ["Dora Weiss", "Bern"]]
+
+
+def ruled_pdf(folder: Path, rows: list[list[str]], lines: Sequence[tuple[float, float, float, float]]) -> None:
+    """Rows 8 apart from 30, columns 50 apart from 20, in a frame with a rule between columns, and these lines."""
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.set_font("Helvetica", size=11)
+    width, bottom = 50 * len(rows[0]), 27 + 8 * len(rows)
+    for number, row in enumerate(rows):
+        for column, text in enumerate(row):
+            pdf.text(20 + 50 * column, 30 + 8 * number, text)
+    pdf.rect(17, 24, width, bottom - 24)
+    for column in range(1, len(rows[0])):
+        pdf.line(17 + 50 * column, 24, 17 + 50 * column, bottom)
+    for line in lines:
+        pdf.line(*line)
+    pdf.output(str(folder / "a.pdf"))
+
+
+@pytest.mark.parametrize("empty", [(), (2,), (3,)])
+def test_rows_without_rules_between_them_are_rows(tmp_path: Path, empty: tuple[int, ...]) -> None:
+    rows = [[name, "" if number in empty else city] for number, (name, city) in enumerate(PERSONS)]
+    ruled_pdf(tmp_path, rows, [(17, 33, 117, 33)])
+    assert rows_of(only(tmp_path).text) == rows
+
+
+def test_cells_that_are_full_in_all_columns_are_one_row(tmp_path: Path) -> None:
+    rows = [["Term", "Meaning"], *([f"Business day number {n} here", f"Not a Sunday or the {n}th feast"] for n in range(4, 7))]
+    table_pdf(tmp_path, rows, (30, 40))
+    assert rows_of(only(tmp_path).text) == rows
+
+
+def test_rules_between_groups_of_rows_do_not_make_them_one(tmp_path: Path) -> None:
+    ruled_pdf(tmp_path, PERSONS, [(17, 33, 117, 33), (17, 49, 117, 49)])
+    assert rows_of(only(tmp_path).text) == PERSONS
+
+
+def test_a_rule_that_parts_one_column_does_not_make_rows_of_others_one(tmp_path: Path) -> None:
+    rows = [["Team", "Name", "City"], ["North", "Anna Smith", "Rome"], ["", "Bert Jones", ""], ["South", "Carl", "Oslo"]]
+    ruled_pdf(tmp_path, rows, [(17, 33, 167, 33), (67, 41, 117, 41), (17, 49, 167, 49)])
+    assert rows_of(only(tmp_path).text) == rows
+
+
+def test_a_page_of_many_rules_is_read(tmp_path: Path) -> None:
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.set_font("Helvetica", size=11)
+    pdf.text(20, 20, PROSE)
+    for n in range(390):
+        pdf.line(10 + n * 0.4, 25, 10 + n * 0.4, 270)
+        pdf.line(10, 25 + n * 0.6, 190, 25 + n * 0.6)
+    pdf.output(str(tmp_path / "a.pdf"))
+    assert PROSE[:60] in only(tmp_path).text

@@ -128,6 +128,8 @@ class Upkeep:
             Conflict: the product is half published.
             Overloaded: it is being published just now.
             StorageUnavailable: the vector store failed; the old indexes are in use.
+            WrongState: there are new indexes, and a version is not as it was published, or an erasure is not complete, so that
+                nothing was compared; the message says what to do.
         """
         from domainmesh.v1 import maintenance_service_pb2 as pb
         from domainmesh.v1.maintenance_service_pb2_grpc import MaintenanceServiceStub

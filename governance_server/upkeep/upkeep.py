@@ -71,7 +71,9 @@ class Upkeep:
     def reindex(self, request: pb.ReindexProductRequest) -> pb.ReindexProductResponse:
         """The product's collections have new search indexes, of all that was published.
 
-        Raises: Invalid, Conflict, Unavailable; Precondition, if a version is still not as it was published.
+        Raises:
+            Invalid, Conflict, Unavailable: nothing, or not all, was indexed.
+            Precondition: a version is still not as it was published, or nobody knows while an erasure is not complete.
         """
         from mesh_core.vectors.store import VectorStoreError
 
@@ -85,11 +87,14 @@ class Upkeep:
             raise Invalid(f"{request.port} is no published collection of {request.product}.", resource=request.product)
         response = pb.ReindexProductResponse()
         lacks: list[str] = []
+        unknown: list[str] = []
         with self.alone(request.product):
             for name in collections:
                 try:
                     response.reindexed.add(port=name, passages=self._vectors.store.rebuild(name))
-                    if not is_being_erased(self._backend.catalog, name):
+                    if is_being_erased(self._backend.catalog, name):
+                        unknown.append(name)
+                    else:
                         lacks += lacking(self._backend.catalog, self._vectors, name)
                 except VectorStoreError as error:
                     raise Unavailable(f"{name} could not be indexed anew: {error}", resource=name) from error
@@ -97,6 +102,12 @@ class Upkeep:
             raise Precondition(
                 f"Indexed anew, but {'; '.join(lacks)}: the vector store lost some, or is from an older backup than the journal. "
                 f"Restore both from one backup, or publish {request.product} again and retire those versions.",
+                resource=request.product,
+            )
+        if unknown:
+            raise Precondition(
+                f"Indexed anew, but {', '.join(unknown)} was not compared with what was published: an erasure of "
+                f"{request.product} is not complete. Repeat that with `mesh erase`, then reindex.",
                 resource=request.product,
             )
         return response

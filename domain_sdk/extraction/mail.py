@@ -32,7 +32,8 @@ _DEEPEST = 5
 
 
 _ENCRYPTED = frozenset({"application/pgp-encrypted", "application/pkcs7-mime", "application/x-pkcs7-mime"})
-_ARMOURED = re.compile(r"-----BEGIN PGP MESSAGE-----.*?(?:-----END PGP MESSAGE-----|\Z)", re.DOTALL)
+_ARMOURED = re.compile(r"-----BEGIN PGP MESSAGE-----.*?(?:-----END PGP MESSAGE-----|(?=\n {0,3}```)|\Z)", re.DOTALL)
+"""Up to its end, or that of the code which shows it in a page."""
 _ENCRYPTED_TEXTS = "encrypted texts of e-mails"
 _STUB = 0.5
 """A plain text of fewer words than this share of its page's says that one should look at the page."""

@@ -282,6 +282,14 @@ def test_only_the_encrypted_part_of_a_text_is_left_out(tmp_path: Path) -> None:
     assert document.unread == {"encrypted texts of e-mails": 2}
 
 
+def test_a_page_that_shows_half_an_encrypted_text_hides_nothing_behind_it(tmp_path: Path) -> None:
+    page = b"Content-Type: text/html\n\n<p>Ten days.</p><pre>-----BEGIN PGP MESSAGE-----\nabc</pre><p>Ada</p>"
+    document = read(tmp_path / "a.eml", multipart("mixed", page, attached("a.txt", b"Words.")))
+    assert "Ada" in document.text
+    assert "abc" not in document.text
+    assert [it.heading for it in passages(document)][-1] == "Report > Attachment a.txt"
+
+
 def test_a_message_written_in_base64_is_read(tmp_path: Path) -> None:
     inner = base64.encodebytes(b"From: Bo <b@mail.example>\nSubject: Inner\n\nThe pump leaks.\n")
     part = b"Content-Type: message/rfc822\nContent-Transfer-Encoding: base64\n\n" + inner

@@ -16,13 +16,20 @@ from xml.etree import ElementTree
 __all__ = ["Values", "local_name", "shared_texts", "text_of"]
 
 _PERCENT_IDS = frozenset({9, 10})
+_ELAPSED_ID = 46
 _TIME_IDS = frozenset({*range(14, 23), *range(27, 37), *range(45, 48), *range(50, 59)})
 _SAID = re.compile(r'"[^"]*"|\\.|_.|\*.|\[(?!h+\]|m+\]|s+\])[^\]]*\]', re.IGNORECASE)
 """What a format says in words, or how wide and in which colour: not what it does."""
+_NOTHING = ";;;"
+"""The format that shows nothing."""
 _ESCAPED = re.compile(r"_x([0-9A-Fa-f]{4})_")
 _LEAP_BUG = 60
 """The day that Excel's calendar has and 1900 had not."""
-_LAST_SERIAL = 2_958_466
+_LAST_DAY = datetime(9999, 12, 31)
+_ELAPSED = re.compile(r"\[(h+|m+|s+)\]", re.IGNORECASE)
+"""Hours, minutes or seconds that do not begin anew each day, hour or minute."""
+_UNITS = {"hours": 3600, "minutes": 60, "seconds": 1}
+_LONGEST = 2_958_466
 _LARGEST = Decimal(10) ** 21
 _TEXTS_A_TELL = 50_000
 
@@ -60,7 +67,10 @@ def shared_texts(archive: zipfile.ZipFile, part: str, tell: Callable[[], None]) 
 
 @dataclass(slots=True)
 class Values:
-    """How the cells of one workbook are shown. `kinds` has for each style what its numbers are: "time", "percent" or ""."""
+    """How the cells of one workbook are shown. `kinds` has for each style what its numbers are.
+
+    "time", "percent", "hours", "minutes" or "seconds" that passed, "nothing" if nothing is shown, or "".
+    """
 
     texts: list[str] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
@@ -79,23 +89,38 @@ class Values:
         if kind == "b":
             return {"1": "TRUE", "0": "FALSE"}.get(value, value)
         if kind in ("n", ""):
-            return self._number(value, self.kinds[int(style)] if style.isdecimal() and int(style) < len(self.kinds) else "")
+            return self._number(value, self._kind_of(style))
         return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value)
+
+    def is_unseen(self, style: str) -> bool:
+        """True for a style whose format shows nothing."""
+        return self._kind_of(style) == "nothing"
+
+    def _kind_of(self, style: str) -> str:
+        return self.kinds[int(style)] if style.isdecimal() and int(style) < len(self.kinds) else ""
 
     def _number(self, value: str, kind: str) -> str:
         try:
             number = float(value)
         except ValueError:
             return value
-        if kind == "time" and 0 <= number < _LAST_SERIAL:
-            return _moment(number, is_1904=self.is_1904)
+        if kind == "time" and (moment := _moment(number, is_1904=self.is_1904)):
+            return moment
+        if kind in _UNITS and 0 <= number < _LONGEST:
+            return _passed(round(number * 86_400), kind)
         return f"{_digits(number * 100)}%" if kind == "percent" else _digits(number)
 
 
 def _kind(number: str, codes: dict[str, str]) -> str:
+    if codes.get(number, "").strip() == _NOTHING:
+        return "nothing"
     code = _SAID.sub("", codes.get(number, "")).partition(";")[0].lower()
     if number not in codes and number.isdecimal():
+        if int(number) == _ELAPSED_ID:
+            return "hours"
         return "time" if int(number) in _TIME_IDS else "percent" if int(number) in _PERCENT_IDS else ""
+    if passed := _ELAPSED.search(code):
+        return next(unit for unit in _UNITS if unit.startswith(passed[1][0]))
     if "%" in code:
         return "percent"
     return "time" if "general" not in code and re.search("[dmyhs]", code) else ""
@@ -107,8 +132,19 @@ def _digits(number: float) -> str:
     return f"{found:f}" if found.is_finite() and abs(found) < _LARGEST else f"{number:.15g}"
 
 
+def _passed(seconds: int, unit: str) -> str:
+    """`26:30` for hours, `1590` for minutes, `95400` for seconds; what is left over where there is some."""
+    if unit == "seconds":
+        return str(seconds)
+    if unit == "minutes":
+        return f"{seconds // 60}:{seconds % 60:02}" if seconds % 60 else str(seconds // 60)
+    return f"{seconds // 3600}:{seconds // 60 % 60:02}{f':{seconds % 60:02}' if seconds % 60 else ''}"
+
+
 def _moment(serial: float, *, is_1904: bool) -> str:
-    """`2024-03-15`, `2024-03-15 13:30`, or for less than a day `13:30`; seconds where there are some."""
+    """`2024-03-15`, `2024-03-15 13:30`, or for less than a day `13:30`; seconds where there are some. "" for no day there is."""
+    if not 0 <= serial < _LONGEST:
+        return ""
     seconds = round((serial % 1) * 86_400)
     day = int(serial) + seconds // 86_400
     seconds %= 86_400
@@ -118,5 +154,7 @@ def _moment(serial: float, *, is_1904: bool) -> str:
     if day == _LEAP_BUG and not is_1904:
         return "1900-02-29"
     start = datetime(1904, 1, 1) if is_1904 else datetime(1899, 12, 31 if day < _LEAP_BUG else 30)
+    if day > (_LAST_DAY - start).days:
+        return ""
     date = (start + timedelta(days=day)).date().isoformat()
     return f"{date} {clock}" if seconds else date

@@ -38,7 +38,7 @@ def read_workbook(path: Path, tell: Callable[[], None] = lambda: None) -> Extrac
         with zipfile.ZipFile(path) as archive:
             text = "\n\n".join(_sections(archive, (hidden, unread), pictures, tell))
             facts = _facts(archive)
-    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, EOFError, ElementTree.ParseError) as error:
+    except (zipfile.BadZipFile, zlib.error, KeyError, ValueError, OverflowError, EOFError, ElementTree.ParseError) as error:
         raise Unreadable("it is damaged, so that it cannot be read: get it anew.") from error
     return Extracted(
         text, tables=len(TABLE_RULE.findall(text)), facts=facts, parser="spreadsheetml", hidden=dict(hidden),

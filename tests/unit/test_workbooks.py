@@ -51,6 +51,13 @@ def cell_of(folder: Path, value: object, code: str) -> str:
         (0.0000001, "General", "0.0000001"),
         (45366, "0", "45366"),
         (-3, "yyyy-mm-dd", "-3"),
+        (2958465.99999999, "yyyy-mm-dd", "2958465.99999999"),
+        (26.5 / 24, "[h]:mm", "26:30"),
+        (26.5 / 24, "[hh]:mm:ss", "26:30"),
+        (1.5 / 24, "[m]", "90"),
+        (90 / 86400, "[ss]", "90"),
+        (-1, "[h]:mm", "-1"),
+        (26.5 / 24, "[Blue][h]:mm", "26:30"),
         (True, "General", "TRUE"),
         ("#DIV/0!", "General", "#DIV/0!"),
         ("a | b\nc", "@", "a \\| b c"),
@@ -67,6 +74,17 @@ def test_days_count_from_1904_where_the_workbook_says_so(tmp_path: Path) -> None
         book.active.append(row)
     book.save(tmp_path / "a.xlsx")
     assert "| 2024-03-15 | 1 |" in only(tmp_path).text
+
+
+def test_days_that_no_calendar_has_keep_their_digits(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.epoch = CALENDAR_MAC_1904
+    for row in (("Day", "Count"), (2957003, 1), (2957004, 2)):
+        book.active.append(row)
+    for place in ("A2", "A3"):
+        book.active[place].number_format = "yyyy-mm-dd"
+    book.save(tmp_path / "a.xlsx")
+    assert "| 9999-12-31 | 1 |\n| 2957004 | 2 |" in only(tmp_path).text
 
 
 def test_a_formula_whose_value_was_not_saved_is_shown_and_counted(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 import zipfile
 from array import array
+from bisect import bisect_left
 from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -25,9 +26,17 @@ _CHUNK, _OVERLAP = 1 << 20, 200
 _WIDEST, _MOST_MERGED = 16_384, 100_000
 _ROWS_A_TELL = 5_000
 _BETWEEN = "\x1f"
+_NO_SIZE = re.compile(r"0(?:\.0*)?\Z")
 _SPACE = re.compile(r"\s+")
 _ON = frozenset({"1", "true"})
+_FEWEST_EMPTY, _EMPTY_A_CELL = 1_000_000, 20
+"""Empty cells that a sheet's tables may have: so many, or so many for each that says something."""
+_MOST_TRAILING = 20
+_FEWEST_REPEATED, _REPEATED_A_CHARACTER = 5_000_000, 4
+"""Characters of cells over several rows that may stand in the rows below: so many, or so many for each that is written."""
 UNSAVED = "formulas whose value was not saved"
+TOO_WIDE = "rows of sheets with too many empty cells"
+NOT_REPEATED = "rows below cells over too many rows"
 
 
 @dataclass(slots=True)
@@ -49,6 +58,22 @@ class Sheet:
     hidden_columns: set[int] = field(default_factory=set)
 
 
+@dataclass(slots=True)
+class _Empty:
+    """How many empty cells may still be written for the sheet; rows that would need more are counted as not read."""
+
+    left: int
+    unread: Counter[str]
+
+    def take(self, count: int) -> bool:
+        """True if there may be so many more."""
+        if count > self.left:
+            self.unread[TOO_WIDE] += 1
+            return False
+        self.left -= count
+        return True
+
+
 def column_number(letters: str) -> int:
     """1 for A, 27 for AA."""
     number = 0
@@ -65,7 +90,10 @@ def read_sheet(
     with archive.open(part) as file:
         rows = list(_rows(file, values, sheet, counts, tell))
     spans = _spans(archive, part) if rows else {}
-    sheet.blocks = list(_blocks(_filled(rows, spans)))
+    unread = counts[1]
+    filled = _filled(rows, spans, unread)
+    most = max(_FEWEST_EMPTY, _EMPTY_A_CELL * sum(len(row.columns) for row in filled))
+    sheet.blocks = list(_blocks(filled, _Empty(most, unread)))
     return sheet
 
 
@@ -84,16 +112,16 @@ def _rows(
             elif name == "row":
                 given = element.get("r", "")
                 number = int(given) if given.isdecimal() else number + 1
-            elif name == "col" and element.get("hidden") in _ON:
+            elif name == "col" and (element.get("hidden") in _ON or _NO_SIZE.match(element.get("width", ""))):
                 first, last = int(element.get("min", "1")), int(element.get("max", "0"))
                 sheet.hidden_columns.update(range(first, min(last, _WIDEST) + 1))
         elif name == "row":
             if number % _ROWS_A_TELL == 0:
                 tell()
-            if element.get("hidden") in _ON:
+            if element.get("hidden") in _ON or _NO_SIZE.match(element.get("ht", "")):
                 sheet.hidden_rows.add(number)
                 hidden["hidden rows"] += 1
-            elif row := _row(element, number, values, sheet.hidden_columns, (columns, unread)):
+            elif row := _row(element, number, values, sheet.hidden_columns, (columns, hidden, unread)):
                 yield row
             if data is not None:
                 data.clear()  # of the rows before
@@ -102,9 +130,13 @@ def _rows(
 
 
 def _row(
-    element: ElementTree.Element, number: int, values: Values, out_of_sight: set[int], counts: tuple[set[int], Counter[str]]
+    element: ElementTree.Element,
+    number: int,
+    values: Values,
+    out_of_sight: set[int],
+    counts: tuple[set[int], Counter[str], Counter[str]],
 ) -> _Row | None:
-    """The row; `counts` get the hidden columns that have something, and what is not read. None if it says nothing."""
+    """The row; None if it says nothing. `counts` get its hidden columns, what is hidden else and what is not read."""
     columns, texts, has_numbers, column = array("H"), [], False, 0
     for cell in element:
         if local_name(cell) != "c":
@@ -115,7 +147,10 @@ def _row(
         if column in out_of_sight:
             counts[0].add(column)
             continue
-        text = _SPACE.sub(" ", _shown(cell, kind, values, counts[1])).strip().replace(_BETWEEN, " ")
+        if values.is_unseen(cell.get("s", "")):
+            counts[1]["cells whose format shows nothing"] += any(local_name(it) in ("v", "is") for it in cell)
+            continue
+        text = _SPACE.sub(" ", _shown(cell, kind, values, counts[2])).strip().replace(_BETWEEN, " ")
         if text:
             columns.append(column)
             texts.append(text.replace("|", "\\|"))
@@ -156,34 +191,38 @@ def _spans(archive: zipfile.ZipFile, part: str) -> dict[int, list[tuple[int, int
     return {column: sorted(some) for column, some in spans.items()}
 
 
-def _filled(rows: Sequence[_Row], spans: dict[int, list[tuple[int, int]]]) -> list[_Row]:
-    """The rows, with what stands in a cell over several of them in each."""
+def _filled(rows: Sequence[_Row], spans: dict[int, list[tuple[int, int]]], unread: Counter[str]) -> list[_Row]:
+    """The rows, with what stands in a cell over several of them in each; `unread` gets those where that was too much."""
     begins = {(first, column): last for column, some in spans.items() for first, last in some}
     if not begins:
         return list(rows)
     hanging: dict[int, tuple[int, str]] = {}
     filled: list[_Row] = []
+    left = max(_FEWEST_REPEATED, _REPEATED_A_CHARACTER * sum(len(row.texts) for row in rows))
     for row in rows:
         cells = dict(zip(row.columns, row.texts.split(_BETWEEN), strict=True))
         for column, (last, text) in list(hanging.items()):
             if row.number > last:
                 del hanging[column]
-            else:
-                cells.setdefault(column, text)
+            elif column not in cells and left > 0:
+                left -= len(text)
+                cells[column] = text
         for column, text in cells.items():
             if (row.number, column) in begins:
                 hanging[column] = begins[row.number, column], text
+        if left <= 0 and hanging:
+            unread[NOT_REPEATED] += 1
         columns = sorted(cells)
         filled.append(_Row(row.number, array("H", columns), _BETWEEN.join(cells[it] for it in columns), row.has_numbers))
     return filled
 
 
-def _blocks(rows: Sequence[_Row]) -> Iterator[str]:
+def _blocks(rows: Sequence[_Row], empty: _Empty) -> Iterator[str]:
     """A block for each table, and for each line that is in none."""
     start = 0
     for place in range(1, len(rows) + 1):
         if place == len(rows) or (rows[place].number > rows[place - 1].number + 1 and _begins_table(rows, place)):
-            yield from _table(rows[start:place])
+            yield from _table(rows[start:place], empty)
             start = place
 
 
@@ -195,7 +234,7 @@ def _begins_table(rows: Sequence[_Row], place: int) -> bool:
     return is_head and place + 1 < len(rows) and rows[place + 1].has_numbers
 
 
-def _table(rows: Sequence[_Row]) -> Iterator[str]:
+def _table(rows: Sequence[_Row], empty: _Empty) -> Iterator[str]:
     first = next((place for place, row in enumerate(rows) if len(row.columns) > 1), len(rows))
     if first == len(rows) and len(rows) > 1:  # a list
         yield "\n".join(["| " + rows[0].texts + " |", "| --- |", *(f"| {row.texts} |" for row in rows[1:])])
@@ -208,8 +247,11 @@ def _table(rows: Sequence[_Row]) -> Iterator[str]:
     lines: list[str] = []
     for row in rows[first:]:
         cells = dict(zip(row.columns, row.texts.split(_BETWEEN), strict=True))
-        lines.append(f"| {' | '.join(cells.get(column, '') for column in used)} |")
-    lines.insert(1, f"|{' --- |' * len(used)}")
+        last = bisect_left(used, max(row.columns)) + 1
+        shown = used[:last] if len(used) - last > _MOST_TRAILING else used
+        if empty.take(len(shown) - len(cells)):
+            lines.append(f"| {' | '.join(cells.get(column, '') for column in shown)} |")
+    lines[1:1] = [f"|{' --- |' * len(used)}"] if lines else []
     yield "\n".join(lines)
 
 

@@ -37,6 +37,23 @@ def test_hidden_sheets_rows_and_columns_are_left_out_and_counted(tmp_path: Path)
     assert document.hidden == {"hidden sheets": 2, "hidden rows": 1, "hidden columns": 1}
 
 
+def test_rows_and_columns_without_size_and_cells_whose_format_shows_nothing_are_hidden(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    for row in (("Item", "Cost", "Margin"), ("Laptop", 1200, 7101), ("Secret", 1, 7102), ("Desk", 300, 7103), (4711, "4712", 1)):
+        book.active.append(row)
+    book.active.row_dimensions[3].height = 77
+    book.active.column_dimensions["C"].width = 77
+    for place in ("A5", "B5"):
+        book.active[place].number_format = ";;;"
+    book.save(tmp_path / ".book.xlsx")
+    with zipfile.ZipFile(tmp_path / ".book.xlsx") as old, zipfile.ZipFile(tmp_path / "book.xlsx", "w") as new:
+        for name in old.namelist():
+            new.writestr(name, old.read(name).replace(b'="77"', b'="0"'))
+    document = read(tmp_path / "book.xlsx")
+    assert document.text == "## Sheet\n\n| Item | Cost |\n| --- | --- |\n| Laptop | 1200 |\n| Desk | 300 |"
+    assert document.hidden == {"hidden rows": 1, "hidden columns": 1, "cells whose format shows nothing": 2}
+
+
 def test_text_that_word_does_not_show_is_left_out_and_counted(tmp_path: Path) -> None:
     made = docx.Document()
     paragraph = made.add_paragraph("The price is fixed ")

@@ -117,6 +117,32 @@ def test_cells_far_apart_cost_no_more_than_near_ones(tmp_path: Path) -> None:
     assert only(tmp_path).text == "## Sheet\n\n| near | far |\n| --- | --- |\n|  | farthest |"
 
 
+def test_rows_of_few_cells_below_a_wide_head_cost_little(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append([f"n{n}" for n in range(16_384)])
+    for number in range(2, 302):
+        book.active.cell(number, 1, "left")
+        book.active.cell(number, 3 if number < 202 else 16_384, "right")
+    book.save(tmp_path / "a.xlsx")
+    document = only(tmp_path)
+    assert "| left |  | right |\n" in document.text
+    assert len(document.text) < 4_000_000
+    assert document.text.count("| left |") + document.unread["rows of sheets with too many empty cells"] == 300
+
+
+def test_cells_over_all_rows_do_not_multiply_without_end(tmp_path: Path) -> None:
+    book = openpyxl.Workbook()
+    book.active.append(["words " * 5_000, "Number"])
+    for number in range(400):
+        book.active.append([None, number])
+    book.active.merge_cells("A1:A401")
+    book.save(tmp_path / "a.xlsx")
+    document = only(tmp_path)
+    assert len(document.text) < 6_000_000
+    assert document.text.endswith("| 399 |")
+    assert document.unread["rows below cells over too many rows"] > 0
+
+
 def test_a_row_of_thousands_of_columns_is_cut_into_passages(tmp_path: Path) -> None:
     document = book_of(tmp_path, tuple(f"name{n}" for n in range(2000)), tuple(f"value{n}" for n in range(2000)))
     cut = list(passages(document))

@@ -100,6 +100,7 @@ class _TextParser(HTMLParser):
         elif tag == "pre":
             self._as_written = True
         elif tag in ("br", "td", "th"):
+            self._end_raised()
             self._line += "\n" if self._as_written else " "
 
     def _item(self, attrs: dict[str, str | None]) -> str:

@@ -67,7 +67,8 @@ def _placed(rows: Sequence[Sequence[HtmlCell]], heads: int) -> Iterator[list[str
         below: dict[int, tuple[int, str]] = {}
         cells = iter(row)
         cell = next(cells, None)
-        while cell is not None or any(place >= len(texts) for place in hanging):
+        last = max(hanging, default=-1)
+        while cell is not None or len(texts) <= last:
             place = len(texts)
             if place in hanging:
                 left, text = hanging[place]

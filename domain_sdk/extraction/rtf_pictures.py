@@ -10,7 +10,7 @@ from collections.abc import Iterator
 
 __all__ = ["other_pictures", "read_pictures"]
 
-_BETWEEN = rb"(?:\\[a-z]{1,32}-?\d{0,10} ?|\{[^{}]{0,4000}\}|\s)*"
+_BETWEEN = rb"(?:\\[a-z]{1,32}-?\d{0,10} ?|\{[^{}]{0,4000}\}|\s)*+"
 _PICTURE = re.compile(rb"\\(?:pngblip|jpegblip)(?![a-z])" + _BETWEEN + rb"([0-9a-fA-F][0-9a-fA-F\s]*)")
 _OTHER = re.compile(rb"(\\nonshppict\s*)?\{\\pict(?![a-z])" + _BETWEEN)
 _DRAWN = re.compile(rb"\\(?:emfblip|wmetafile|dibitmap|wbitmap|macpict|pmmetafile)")

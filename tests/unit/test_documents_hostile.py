@@ -16,6 +16,7 @@ from domain_sdk._document_cache import DocumentCache
 from domain_sdk._document_pipeline import DocumentPipeline
 from domain_sdk._document_sections import plain_text
 from domain_sdk.documents import DocumentProblem, Unreadable, passages, read_documents
+from domain_sdk.extraction.rtf_pictures import read_pictures
 from domain_sdk.extraction.worker import Extractor
 from mesh_core.embedding import HashingEmbedder
 
@@ -143,6 +144,10 @@ def test_marks_without_end_are_read_in_a_moment(text: str) -> None:
     begin = time.process_time()
     plain_text(text)
     assert time.process_time() - begin < 5
+
+
+def test_a_picture_of_rtf_that_says_everything_but_its_content_is_passed_over_in_a_moment() -> None:
+    assert list(read_pictures(b"{\\pict\\pngblip" + b"\\a " * 5_000 + b"x}")) == []
 
 
 def test_folders_that_cannot_be_listed_or_are_links_are_told_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

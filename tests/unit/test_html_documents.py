@@ -48,6 +48,16 @@ def test_raised_numbers_are_no_digits_of_the_number_before(tmp_path: Path) -> No
     assert "| Area | 25 m^2^ |" in said
 
 
+def test_what_is_raised_and_never_ends_ends_with_its_line(tmp_path: Path) -> None:
+    assert text_of(tmp_path, "<p>25 m<sup>2<br>More of it</p>") == "25 m^2^ More of it"
+
+
+def test_cells_over_many_rows_and_columns_stand_in_each(tmp_path: Path) -> None:
+    wide = "".join(f"<td rowspan=300>n{n}" for n in range(300))
+    text = text_of(tmp_path, f"<table><tr>{wide}<td>first{'<tr><td>next' * 299}</table>")
+    assert text.count(" | n299 | ") == 300
+
+
 def test_items_keep_their_numbers_and_code_its_lines(tmp_path: Path) -> None:
     body = "<ol start=3><li>third<ul><li>inner</ul><li>fourth<li value=9>ninth</ol><pre>one\n  # two</pre><p>After"
     said = "3. third\n\n- inner\n\n4. fourth\n\n9. ninth\n\n```\none\n  # two\n```\n\nAfter"

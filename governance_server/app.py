@@ -22,7 +22,6 @@ from domainmesh.v1.retrieval_service_pb2_grpc import add_RetrievalServiceService
 from domainmesh.v1.sql_service_pb2_grpc import add_SqlServiceServicer_to_server
 from governance_server.asking.answering import Answering
 from governance_server.asking.evidence import Readers
-from governance_server.asking.model_writer import ModelWriter
 from governance_server.asking.writing import ExtractiveWriter
 from governance_server.audit.checkpoints import CheckpointMaker
 from governance_server.audit.decision_log import DecisionLog
@@ -217,6 +216,8 @@ def _answering(readers: Readers, vectors: VectorAccess) -> Answering:
     """What answers questions: with the model that is configured, if one is."""
     settings, model = readers.backend.settings, None
     if settings.chat:
+        from governance_server.asking.model_writer import ModelWriter
+
         chat = ChatEndpoint(settings.chat, api_key=settings.chat_api_key, timeout_seconds=settings.chat_seconds)
         model = ModelWriter(chat, SearchIndex(readers.backend.policy), seconds=settings.chat_seconds)
     return Answering(readers, ExtractiveWriter(vectors), model, readers.backend.new_id)

@@ -12,11 +12,11 @@ from typing import TYPE_CHECKING, Protocol
 from governance_server.asking.evidence import Evidence
 from governance_server.rules import kinds
 from mesh_core.answers.answer import Sentence, Verdict
-from mesh_core.answers.extractive import Extract, extract
 
 if TYPE_CHECKING:
     from governance_server.storage.engine import Database
     from governance_server.vector_access import VectorAccess
+    from mesh_core.answers.extractive import Extract
     from mesh_core.answers.sentence_vectors import SentenceVectors
 
 __all__ = ["EXTRACTIVE", "ExtractiveWriter", "Writer", "WriterFailed"]
@@ -78,6 +78,7 @@ class ExtractiveWriter:
         return evidence.closest or ()
 
     def _extract(self, evidence: Evidence) -> Extract:
+        from mesh_core.answers.extractive import extract
         from mesh_core.embedding import EmbedderUnavailable
 
         try:

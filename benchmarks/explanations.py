@@ -255,9 +255,6 @@ WHY_MISSED: Mapping[str, str] = {
         "Reading the layout of PDF in a process beside the embedder takes of the same two cores: some 9 ms of one for a page, "
         "half of it in the PDF library. Until the first passages are ready one core has nothing to do."
     ),
-    "idle_memory.both": (
-        "246 to 252 MB in three runs; code that is loaded at the start has grown by some 4 MB since the bar was last met."
-    ),
     "reads.selective": (
         "Bare polars needs some 0.06 s for these 0.86 million rows and three columns. Ours adds a round trip for the plan, "
         "encoding, Python's gRPC and decoding, which cost about the same for each row whatever was read: see `reads.streamed`."

@@ -14,6 +14,7 @@ import pytest
 from domain_sdk import Mesh, MeshError, StorageUnavailable, WrongState
 from mesh_core.vectors.store import open_store
 from tests.integration.crash_shop import until
+from tests.integration.letters import CONTRACT
 from tests.integration.weaviate_server import free_ports, running_weaviate, weaviate_binary
 from tests.servers import RunningServer
 
@@ -22,22 +23,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(180, func_only=True)]
 PAGES = "crm.letters.pages"
 SUBJECT = "ana.erased@subject.example"
 OTHER = "ben.erased@subject.example"
-CONTRACT = """
-kind: DataContract
-apiVersion: v3.2.0
-id: crm.letters
-name: Letters
-version: 1.0.0
-status: active
-schema:
-  - name: pages
-    physicalType: collection
-    tags: [pii.email]
-    properties:
-      - {name: document, logicalType: string, required: true}
-      - {name: text, logicalType: string, required: true}
-      - {name: embedding, logicalType: vector, logicalTypeOptions: {dimensions: 256, distanceMetric: cosine}}
-"""
 
 
 @dataclass

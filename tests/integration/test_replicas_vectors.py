@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 
 from domain_sdk import Mesh, WrongState
+from tests.integration.letters import CONTRACT
 from tests.servers import RunningServer
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(240, func_only=True)]
@@ -22,22 +23,6 @@ pytestmark = [pytest.mark.slow, pytest.mark.timeout(240, func_only=True)]
 PAGES = "crm.letters.pages"
 PEOPLE = [f"p{number}.known@subject.example" for number in range(6)]
 FULL = 12
-CONTRACT = """
-kind: DataContract
-apiVersion: v3.2.0
-id: crm.letters
-name: Letters
-version: 1.0.0
-status: active
-schema:
-  - name: pages
-    physicalType: collection
-    tags: [pii.email]
-    properties:
-      - {name: document, logicalType: string, required: true}
-      - {name: text, logicalType: string, required: true}
-      - {name: embedding, logicalType: vector, logicalTypeOptions: {dimensions: 256, distanceMetric: cosine}}
-"""
 
 
 @dataclass

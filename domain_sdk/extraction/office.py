@@ -15,6 +15,7 @@ from domain_sdk.extraction.extracted import Extracted, Page, Unreadable
 from domain_sdk.extraction.file_kinds import KINDS
 from domain_sdk.extraction.office_parts import PICTURES, office_parts
 from domain_sdk.extraction.pictures import Pictures
+from domain_sdk.extraction.word_signs import with_signs_read
 
 __all__ = ["read_office"]
 
@@ -23,6 +24,9 @@ _PICTURE = re.compile(r"\\?!\[[^\]\n]*\]\([^)\n]*\)")
 _NO_WORDS = re.compile(r"\\?!\[(?:image)?\]\(image_\d+\.\w+\)|^\[TABLE_ROW\]$", re.MULTILINE)
 """What the parser writes for a picture of which nobody said what it shows, and for rows that it takes apart."""
 _HEADING = re.compile(r"^#{1,6} ", re.MULTILINE)
+_ESCAPED = re.compile(r"(^ {0,3})?\\(?!!\[)([!-/:-@\[-`{}~])(?=(\S?))", re.MULTILINE)
+_LEADING = frozenset("#=~`*-+>")
+"""What would be more than a character where a line begins with it."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
 
 
@@ -49,6 +53,8 @@ def read_office(path: Path, media_type: str, on_picture: Callable[[], None] = la
     text = _CONTROL.sub("", str(result.content)).replace("\r\n", "\n")
     if media_type in (KINDS[".rtf"], KINDS[".odt"]):
         text = _NO_WORDS.sub("", text)
+    if media_type != KINDS[".epub"]:
+        text = with_signs_read(_ESCAPED.sub(_unescaped, text))
     text, pages = _with_notes(*_unmarked(text, re.compile(rf"\n*{mark}n(\d+)end\n*")), parts.notes)
     end = parts.end if _HEADING.search(text) else parts.end.removeprefix(f"{PICTURES}\n\n")  # it is no title
     text = "\n\n".join(filter(None, (text.strip("\n"), end))) if end else text
@@ -63,6 +69,13 @@ def read_office(path: Path, media_type: str, on_picture: Callable[[], None] = la
         facts=_facts(dict(result.metadata)),
         parser=f"kreuzberg {kreuzberg.__version__}",
     )
+
+
+def _unescaped(found: re.Match[str]) -> str:
+    """The character as its author wrote it, unless it would be read as Markdown there."""
+    start, character, after = found.groups()
+    is_sign = character in "-+" and after.isdigit()
+    return found[0] if start is not None and character in _LEADING and not is_sign else f"{start or ''}{character}"
 
 
 def _unmarked(marked: str, mark: re.Pattern[str]) -> tuple[str, tuple[Page, ...]]:

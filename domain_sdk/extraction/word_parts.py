@@ -1,7 +1,7 @@
 """A Word document as its reader sees it, for a parser that knows less: notes, comments, headers, charts stand in the text.
 
-What Word shows beside the text becomes paragraphs of it that say what they are. Text with the attribute `hidden`, and what was
-moved away under change tracking, is taken out. Source: ECMA-376, WordprocessingML.
+What Word shows beside the text becomes paragraphs of it that say what they are; numbers of paragraphs stand in them. Text with
+the attribute `hidden`, and what was moved away under change tracking, is taken out. Source: ECMA-376, WordprocessingML.
 """
 
 from __future__ import annotations
@@ -15,6 +15,8 @@ from xml.etree import ElementTree
 from domain_sdk.extraction.drawn_texts import chart_rows, chart_title, diagram_lines
 from domain_sdk.extraction.office_relations import A, R, main_part, parsed, related, relations, relations_of
 from domain_sdk.extraction.pictures import Pictures
+from domain_sdk.extraction.word_numbers import Numbers
+from domain_sdk.extraction.word_signs import symbol, with_signs_kept
 
 __all__ = ["WORD_PART", "whole_text"]
 
@@ -50,6 +52,8 @@ def whole_text(archive: zipfile.ZipFile, changed: dict[str, bytes], hidden: Coun
     ElementTree.register_namespace("w", _W[1:-1])
     _take_out(root, hidden)
     _put_between(root)
+    _put_out(root)
+    Numbers(_part(archive, name, "numbering"), _part(archive, name, "styles")).write(root)
     targets = relations(archive, name)
     beside = _Beside(pictured=lambda key: _pictured(archive, targets.get(key, ""), pictures))
     for kind, (part_kind, word) in _NOTES.items():
@@ -63,9 +67,17 @@ def whole_text(archive: zipfile.ZipFile, changed: dict[str, bytes], hidden: Coun
     }
     _put_beside(root, beside)
     _put_around(root, {key: _edge(archive, it, pictures) for key, it in targets.items() if _is_edge(archive, it)})
+    for it in root.iter():
+        it.text = it.text and with_signs_kept(it.text)
     changed[WORD_PART] = ElementTree.tostring(root, "utf-8")
     if name != WORD_PART and relations_of(name) in archive.NameToInfo:
         changed[relations_of(WORD_PART)] = archive.read(relations_of(name))
+
+
+def _part(archive: zipfile.ZipFile, document: str, kind: str) -> _Element:
+    """What the part of this kind says; nothing if there is none."""
+    parts = related(archive, document, kind)
+    return ElementTree.fromstring(archive.read(parts[0])) if parts else _Element(kind)
 
 
 def _is_drawn(archive: zipfile.ZipFile, part: str) -> bool:
@@ -92,7 +104,7 @@ def _take_out(root: _Element, hidden: Counter[str]) -> None:
     """What is hidden, and what was moved, is not in the tree."""
     for parent in list(root.iter()):
         for child in list(parent):
-            if child.tag == f"{_W}moveFrom":
+            if child.tag in (f"{_W}moveFrom", _FALLBACK):
                 parent.remove(child)
             elif child.tag == f"{_W}r" and _is_hidden(child):
                 hidden["hidden pieces of text"] += any((it.text or "").strip() for it in child.iter(f"{_W}t"))
@@ -109,9 +121,27 @@ def _is_hidden(run: _Element) -> bool:
 def _put_between(root: _Element) -> None:
     for run in root.iter(f"{_W}r"):
         for child in run:
-            if child.tag in _BETWEEN:
-                child.text, child.tag = _BETWEEN[child.tag], f"{_W}t"
+            if child.tag in _BETWEEN or child.tag == f"{_W}sym":
+                sign = symbol(child.get(f"{_W}font", ""), child.get(f"{_W}char", ""))
+                child.text, child.tag = _BETWEEN.get(child.tag, sign), f"{_W}t"
                 child.attrib = {"{http://www.w3.org/XML/1998/namespace}space": "preserve"}
+
+
+def _put_out(root: _Element) -> None:
+    """What boxes say stands behind the paragraph that they are fixed to: the parser takes one for the other."""
+    for parent in reversed(list(root.iter())):  # boxes within boxes first
+        for place, child in reversed(list(enumerate(parent))):
+            if child.tag == f"{_W}p" and (boxed := list(_boxed(child))):
+                parent[place + 1 : place + 1] = boxed
+
+
+def _boxed(element: _Element) -> Iterator[_Element]:
+    for child in list(element):
+        if child.tag == f"{_W}txbxContent":
+            yield from child
+            element.remove(child)
+        else:
+            yield from _boxed(child)
 
 
 def _noted(notes: _Element, kind: str, word: str) -> Iterator[tuple[str, str]]:
@@ -144,8 +174,6 @@ def _words(element: _Element) -> Iterator[str]:
 def _put_beside(root: _Element, beside: _Beside) -> None:
     """Notes, comments and what drawings say stand behind the paragraph they belong to."""
     for parent in list(root.iter()):
-        if parent.tag == _FALLBACK:
-            continue
         children: list[_Element] = []
         for child in parent:
             children.append(child)
@@ -157,7 +185,7 @@ def _put_beside(root: _Element, beside: _Beside) -> None:
 
 def _belonging(element: _Element, beside: _Beside) -> Iterator[_Element]:
     for child in list(element):
-        if child.tag in (f"{_W}p", _FALLBACK):
+        if child.tag == f"{_W}p":
             continue
         kind = child.tag.removeprefix(_W).removesuffix("Reference")
         if kind in _NOTES and child.tag != f"{_W}{kind}":

@@ -95,6 +95,54 @@ def test_footnotes_and_endnotes_stand_behind_their_paragraph(tmp_path: Path) -> 
     ]
 
 
+SIGNS = "AT&T pays if a < b and c > d (R&D), <Name of Client> too, 5 * 3 ~ 15"
+
+
+def test_signs_that_xml_or_markdown_write_otherwise_are_read_as_they_are_shown(tmp_path: Path) -> None:
+    word = docx.Document()
+    word.add_heading("Q&A 1. <draft>", 1)
+    word.add_paragraph(SIGNS)
+    word.add_paragraph("# no heading")
+    word.save(str(tmp_path / "a.docx"))
+    deck = pptx.Presentation()
+    slide = deck.slides.add_slide(deck.slide_layouts[1])
+    slide.shapes.title.text = "Q&A 1. <draft>"
+    slide.placeholders[1].text = SIGNS
+    deck.save(str(tmp_path / "a.pptx"))
+    (tmp_path / "a.rtf").write_text(rf"{{\rtf1\ansi {SIGNS}\par}}")
+    assert read(tmp_path / "a.docx").text == f"# Q&A 1. <draft>\n\n{SIGNS}\n\n\\# no heading\n"
+    assert f"Q&A 1. <draft>\n\n{SIGNS}" in read(tmp_path / "a.pptx").text
+    assert read(tmp_path / "a.rtf").text.strip() == SIGNS
+
+
+def test_a_text_box_takes_nothing_from_the_paragraph_it_is_fixed_to(tmp_path: Path) -> None:
+    made = docx.Document()
+    made.add_paragraph("Before HERE after.")
+    made.add_paragraph("The end.")
+    made.save(str(tmp_path / "a.docx"))
+    inner = "<w:p><w:r><w:t>Boxed words.</w:t></w:r></w:p>"
+    box = (
+        '<w:r><w:pict><v:shape xmlns:v="urn:schemas-microsoft-com:vml"><v:textbox><w:txbxContent>'
+        f"{inner}</w:txbxContent></v:textbox></v:shape></w:pict></w:r>"
+    )
+    path = rewritten(
+        tmp_path / "a.docx", {}, replace=("word/document.xml", "HERE", f"</w:t></w:r>{box}<w:r><w:t xml:space='preserve'>")
+    )
+    lines = [" ".join(line.split()) for line in read(path).text.split("\n") if line.strip()]
+    assert lines == ["Before after.", "Boxed words.", "The end."]
+
+
+def test_boxes_that_are_ticked_with_a_sign_are_told_from_empty_ones(tmp_path: Path) -> None:
+    made = docx.Document()
+    made.add_paragraph("ONE Yes TWO No")
+    made.save(str(tmp_path / "a.docx"))
+    path = tmp_path / "a.docx"
+    for mark, sign in (("ONE", "F0FE"), ("TWO", "F0A8")):
+        symbol = f'</w:t></w:r><w:r><w:sym w:font="Wingdings" w:char="{sign}"/></w:r><w:r><w:t xml:space="preserve">'
+        path = rewritten(path, {}, replace=("word/document.xml", mark, symbol))
+    assert read(path).text.strip() == "☑ Yes ☐ No"
+
+
 def test_text_that_was_moved_away_is_not_read_twice(tmp_path: Path) -> None:
     made = docx.Document()
     made.add_paragraph("HERE")

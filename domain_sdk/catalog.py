@@ -162,6 +162,8 @@ class CollectionFacets:
     """Documents that mention records of tables of the mesh, see `Mesh.mentions`."""
     known_values: int = 0
     """Values of personal columns of the mesh that were looked for."""
+    is_withheld: bool = False
+    """The caller may not read all of the documents: then all but `not_covered` is left out."""
 
 
 @dataclass(frozen=True, slots=True)

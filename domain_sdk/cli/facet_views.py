@@ -20,7 +20,7 @@ def facet_facts(facets: CollectionFacets) -> dict[str, object]:
     size += [_many(facets.tables, "table")] if facets.tables else []
     size += [f"{_length(facets.seconds)} of speech"] if facets.seconds else []
     facts = {
-        "documents": ", ".join(size),
+        "documents": "told to who may read all of them" if facets.is_withheld else ", ".join(size),
         "could not be read": "; ".join(lost),
         "read from pictures": read if facets.recognised_documents else "",
         "from, to": " to ".join(dict.fromkeys(filter(None, (facets.first_day, facets.last_day)))),

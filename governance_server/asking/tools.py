@@ -12,6 +12,7 @@ from typing import Any
 
 from governance_server.asking.evidence import Evidence
 from governance_server.asking.model_queries import check_invents_nothing, stems_of, words_of_tables
+from governance_server.policy.readable import Readable
 from governance_server.rules.errors import AccessDenied, GovernanceError
 from governance_server.search.index import SearchIndex
 from mesh_core.answers.answer import Citation, Figure
@@ -71,7 +72,8 @@ class Toolbox:
     def _discover(self, arguments: Mapping[str, str]) -> str:
         evidence = self._evidence
         visible = evidence.readers.backend.policy.visibility(evidence.asking.caller)
-        hits = self._catalog.find(arguments["query"], visible=visible, limit=_MOST_HITS)
+        is_whole = Readable(evidence.readers.backend.policy, evidence.asking.caller).whole
+        hits = self._catalog.find(arguments["query"], visible=visible, is_whole=is_whole, limit=_MOST_HITS)
         tables = {table.port.name: table for table in evidence.scope.tables}
         found = []
         for hit in hits:

@@ -7,11 +7,24 @@ from collections.abc import Iterator
 from domainmesh.v1 import product_pb2
 from governance_server.caller import Caller
 from governance_server.policy.projection import PolicyProjection
-from governance_server.rules.collection_plans import gives_something
+from governance_server.rules.collection_plans import finds_all, gives_something
 from governance_server.rules.errors import AccessDenied
+from governance_server.rules.read_plans import ReadPlan
 from mesh_core.names import column_object
 
-__all__ = ["Readable"]
+__all__ = ["Readable", "finds_every_passage"]
+
+
+def finds_every_passage(policy: PolicyProjection, caller: Caller, port: product_pb2.Port, purpose: str) -> bool:
+    """True if the caller may find every passage of the collection for the purpose, though some with data masked."""
+    try:
+        plan = policy.explain(caller, port.name, purpose)
+    except AccessDenied:
+        return False
+    if not isinstance(plan, ReadPlan) or not finds_all(plan, port):
+        return False
+    bound = policy.bound_tags(caller, port.name, port.passage_tags, purpose)
+    return not bound.withheld and bound.masked <= set(port.located_tags)
 
 
 class Readable:
@@ -29,6 +42,13 @@ class Readable:
         """Purposes of grants that the caller may state to read some of the product or port, by name."""
         found = {purpose for port in self._ports(name) for purpose in self._named(port) if self._gives(port, purpose)}
         return sorted(found)
+
+    def whole(self, name: str) -> bool:
+        """True if the caller may find every passage of the collection, for no purpose or for one that it may state."""
+        port = self._policy.find_port(name)
+        return port is not None and any(
+            finds_every_passage(self._policy, self._caller, port, it) for it in ("", *sorted(self._named(port)))
+        )
 
     def _ports(self, name: str) -> Iterator[product_pb2.Port]:
         product = self._policy.product_of(name)

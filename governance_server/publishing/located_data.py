@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mesh_core.embedding import Vectors
     from mesh_core.vectors.passages import Passage
 
-__all__ = ["PERSONAL", "Mentioned", "is_located", "located", "located_passages", "plain_tag"]
+__all__ = ["PERSONAL", "Mentioned", "is_located", "located", "located_passages", "plain_tag", "tags_of"]
 
 PERSONAL = "personal"
 """The attribute that says where a passage's personal data is."""
@@ -90,6 +90,13 @@ def located_passages(
         vectors = dict(zip((it.id for it in changed), embed([it.indexed_text for it in changed]) if changed else (), strict=True))
         for passage in made:
             yield replace(passage, vector=vectors[passage.id]) if passage.id in vectors else passage
+
+
+def tags_of(passages: Iterable[Passage], mentioned: Mentioned) -> tuple[frozenset[str], frozenset[str]]:
+    """Every tag that some passage gets, and those of them that are located wherever they stand."""
+    given = {tag for passage in passages for tag in _located(passage, mentioned).tags}
+    found = frozenset(map(plain_tag, given))
+    return found, found - given
 
 
 def _located(passage: Passage, mentioned: Mentioned) -> Passage:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, BinaryIO
 from domainmesh.v1 import product_pb2, publication_pb2
 from governance_server.caller import Caller
 from governance_server.publishing.known_people import KnownPeople
-from governance_server.publishing.located_data import PERSONAL, Mentioned, located_passages
+from governance_server.publishing.located_data import PERSONAL, Mentioned, located_passages, tags_of
 from governance_server.publishing.modes import KEEP
 from governance_server.rules.errors import Conflict, ContractViolated, Problem, Unavailable
 from governance_server.vector_access import VectorAccess, attribute_types
@@ -160,6 +160,7 @@ class PassageIndexer:
                 was = kept[port.name]
                 port.embedding_model, port.dimensions = was.embedding_model, was.dimensions
                 port.passage_tags.extend(was.passage_tags)
+                port.located_tags.extend(was.located_tags)
                 if was.HasField("facets"):
                     port.facets.CopyFrom(was.facets)
                 continue
@@ -168,8 +169,9 @@ class PassageIndexer:
                 port.facets.CopyFrom(found.facets)
                 port.facets.mentioning_documents = found.mentions.document_count
                 port.facets.known_values = found.mentions.value_count
-            tags = _tags(self._files(publication.id, found)) | {it.tag for it in found.mentions.tagged}
+            tags, always_located = tags_of(_passages(self._files(publication.id, found)), Mentioned.of(found.mentions))
             port.passage_tags.extend(sorted(tags))
+            port.located_tags.extend(sorted(always_located))
 
 
 def _is_delivered(port: publication_pb2.VerifiedPort) -> bool:
@@ -234,14 +236,3 @@ def _with_attributes(passage: Passage) -> Passage:
     own = {"document": passage.document, "title": passage.title, "heading": passage.heading}
     said = {name: passage.attributes.get(name, "") for name in ("about", PERSONAL)}
     return replace(passage, attributes={**own, **{name: it if isinstance(it, str) else "" for name, it in said.items()}})
-
-
-def _tags(files: Sequence[_Opener]) -> set[str]:
-    import pyarrow.parquet as pq
-
-    found: set[str] = set()
-    for file in files:
-        with file() as source:
-            for tags in pq.read_table(source, columns=["tags"]).column("tags").to_pylist():
-                found.update(tags)
-    return found

@@ -55,6 +55,8 @@ class _Entry:
     sources: tuple[tuple[str, tuple[str, ...]], ...] = ()
     """Of a product: itself and its ports, each with the tags that it brings."""
     is_only_registered: bool = False
+    document_words: frozenset[str] = frozenset()
+    """What a collection's documents are about, as far as its facets tell."""
 
 
 def words(text: str) -> frozenset[str]:
@@ -74,8 +76,20 @@ class SearchIndex:
         # One reference, so that the revision and its entries always belong together.
         self._built: tuple[int, tuple[_Entry, ...]] = (-1, ())
 
-    def find(self, query: str, *, visible: Visibility, tag: str = "", domain: str = "", limit: int = 50) -> list[SearchHit]:
-        """At most `limit` hits, best first; everything discoverable by name when the query is empty."""
+    def find(
+        self,
+        query: str,
+        *,
+        visible: Visibility,
+        is_whole: Callable[[str], bool] = lambda name: False,
+        tag: str = "",
+        domain: str = "",
+        limit: int = 50,
+    ) -> list[SearchHit]:
+        """At most `limit` hits, best first; everything discoverable by name when the query is empty.
+
+        By what its documents are about a collection is found only by whom `is_whole` is true for: who may find every passage.
+        """
         wanted = words(query)
         scored = []
         for entry in (*self._caught_up(), *self._registered()):
@@ -84,6 +98,8 @@ class SearchIndex:
             if not (_has(entry, tag) and _score(entry, query.strip(), wanted)[0] and visible.allows(entry.name)):
                 continue
             shown = _shown(entry, visible)
+            if shown.document_words & wanted and not is_whole(shown.name):
+                shown = replace(shown, document_words=frozenset())
             score, matched = _score(shown, query.strip(), wanted)
             if score and _has(shown, tag):
                 scored.append((-score, entry.name, shown, matched))
@@ -122,7 +138,7 @@ def _entries(product: product_pb2.Product, derived: Mapping[str, Iterable[str]])
                 name=port.name, kind=_KINDS.get(port.kind, "table"), description=port.description, name_words=words(port.name),
                 columns=tuple((c.name, words(" ".join([c.name, *c.synonyms]))) for c in port.columns),
                 measures=tuple((m.name, words(" ".join([m.name, m.title, *m.synonyms]))) for m in port.measures),
-                text_words=_text_words(port, product.title),
+                text_words=_text_words(port, product.title), document_words=_document_words(port),
                 tags=tuple(sorted(tags)), update_time=product.update_time,
             )
         )  # fmt: skip
@@ -137,13 +153,16 @@ def _entries(product: product_pb2.Product, derived: Mapping[str, Iterable[str]])
 
 
 def _text_words(port: product_pb2.Port, title: str) -> frozenset[str]:
-    """Words of descriptions, and of what a collection's documents are about as far as the catalog tells."""
-    facets = port.facets
-    counted = (facets.languages, facets.organisations, facets.places, facets.currencies, facets.media_types)
-    about = [count.value for counts in counted for count in counts]
+    """Words of descriptions."""
     told = [it.description for parts in (port.columns, port.measures, port.measure_dimensions) for it in parts]
     named = [word for it in port.measure_dimensions for word in (it.name, it.title, *it.synonyms)]
-    return words(" ".join([port.description, title, *port.synonyms, *told, *named, *about]))
+    return words(" ".join([port.description, title, *port.synonyms, *told, *named]))
+
+
+def _document_words(port: product_pb2.Port) -> frozenset[str]:
+    facets = port.facets
+    counted = (facets.languages, facets.organisations, facets.places, facets.currencies, facets.media_types)
+    return words(" ".join(count.value for counts in counted for count in counts))
 
 
 def _hit(entry: _Entry, matched: tuple[str, ...]) -> SearchHit:
@@ -186,4 +205,6 @@ def _score(entry: _Entry, query: str, wanted: frozenset[str]) -> tuple[int, tupl
             score, matched = score + _COLUMN, [*matched, f"tag {hit}"]
         elif word in entry.text_words:
             score, matched = score + _TEXT, [*matched, f"description {word}"]
+        elif word in entry.document_words:
+            score, matched = score + _TEXT, [*matched, f"documents {word}"]
     return score, tuple(matched)

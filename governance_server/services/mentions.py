@@ -1,4 +1,4 @@
-"""MentionService: which documents mention a record of a table, for who may read the table and the documents."""
+"""MentionService: which documents mention a record of a table, for who may read the table and all of the documents."""
 
 from __future__ import annotations
 
@@ -11,9 +11,10 @@ from domainmesh.v1 import mention_service_pb2 as pb
 from governance_server.backend import Backend
 from governance_server.caller import Caller, current_caller
 from governance_server.policy.projection import denied
+from governance_server.policy.readable import finds_every_passage
 from governance_server.publishing.known_people import record_digest
 from governance_server.rules import kinds
-from governance_server.rules.errors import AccessDenied, Invalid
+from governance_server.rules.errors import Invalid
 from mesh_core.expressions.tree import TRUE
 from mesh_core.names import parse_port
 
@@ -51,14 +52,13 @@ class MentionService(mention_service_pb2_grpc.MentionServiceServicer):
         return pb.ListMentionsResponse(collections=found)
 
     def _readable(self, caller: Caller, purpose: str) -> Iterator[mention_pb2.DocumentMentions]:
-        """What the caller may know of each collection: nothing behind a row filter, nothing under a tag that binds it."""
+        """What the caller may know of each collection: of all documents or none, and nothing under a tag that binds it."""
         policy = self._backend.policy
         for name, body in self._backend.catalog.list(kinds.MENTIONS, limit=None):
-            try:
-                plan = policy.plan(caller, name, purpose)
-            except AccessDenied:
+            port = policy.find_port(name)
+            if port is None or not finds_every_passage(policy, caller, port, purpose):
                 continue
-            if plan.row_filter != TRUE or "text" not in {column.name for column in plan.columns}:
+            if not any(it.name == "document" and it.is_clear for it in policy.plan(caller, name, purpose).columns):
                 continue
             kept = mention_pb2.DocumentMentions.FromString(body)
             bound = policy.bound_tags(caller, name, {it.tag for it in kept.mentions}, purpose).every

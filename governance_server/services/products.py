@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import islice
 
 import grpc
@@ -38,7 +38,7 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         parse_product(request.name)
         policy, sights = self._sights(request.as_of)
         body = self._backend.catalog.get(kinds.PRODUCT, request.name, as_of=request.as_of or None)
-        product = _seen(self._entry(request.name, body, request.as_of), sights)
+        product = _seen(self._entry(request.name, body, request.as_of), sights, self._is_whole(policy))
         if product is None:
             raise denied("discover", request.name)
         return with_derived_tags(policy, product, sights[-1])
@@ -51,7 +51,8 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
             kinds.PRODUCT, domain=request.domain or None, limit=None, after_name=page.after, as_of=request.as_of or None
         )
         entries = self._with_registered(dict(rows), request, page.after)
-        every = (_seen(self._entry(name, body, request.as_of), sights) for name, body in entries)
+        is_whole = self._is_whole(policy)
+        every = (_seen(self._entry(name, body, request.as_of), sights, is_whole) for name, body in entries)
         found = list(islice((product for product in every if product is not None), page.size + 1))
         products = [with_derived_tags(policy, product, sights[-1]) for product in found[: page.size]]
         more = Page.token(products[-1].name) if len(found) > page.size else ""
@@ -65,8 +66,9 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         readable = Readable(self._backend.policy, caller)
         start = page.position
         found = self._search.find(
-            request.query, visible=visible, tag=request.tag, domain=request.domain, limit=start + page.size + 1
-        )
+            request.query, visible=visible, is_whole=readable.whole, tag=request.tag, domain=request.domain,
+            limit=start + page.size + 1,
+        )  # fmt: skip
         hits = [_hit(hit, readable) for hit in found[start : start + page.size]]
         more = Page.token(str(start + page.size)) if len(found) > start + page.size else ""
         return pb.DiscoverResponse(hits=hits, next_page_token=more)
@@ -160,6 +162,11 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         policies = [self._backend.policy, then] if as_of else [then]
         return then, [policy.visibility(current_caller()) for policy in policies]
 
+    def _is_whole(self, then: PolicyProjection) -> Callable[[str], bool]:
+        """Tells of a collection whether the caller may find every passage of it, today and then."""
+        readers = [Readable(policy, current_caller()) for policy in {self._backend.policy, then}]
+        return lambda port: all(it.whole(port) for it in readers)
+
     def _visible(self, name: str, as_of: int) -> tuple[PolicyProjection, product_pb2.Product]:
         parse_product(name)
         policy = self._backend.policy_at(as_of)
@@ -182,7 +189,9 @@ def _hit(hit: SearchHit, readable: Readable) -> pb.DiscoverHit:
     )  # fmt: skip
 
 
-def _seen(product: product_pb2.Product, sights: Sequence[Visibility]) -> product_pb2.Product | None:
+def _seen(
+    product: product_pb2.Product, sights: Sequence[Visibility], is_whole: Callable[[str], bool]
+) -> product_pb2.Product | None:
     """The product with the ports the caller may discover; None if there is nothing of it: no release, no registered contract.
 
     What else is registered for a released product is told to who may discover all of it.
@@ -198,6 +207,9 @@ def _seen(product: product_pb2.Product, sights: Sequence[Visibility]) -> product
     for port in product.ports:  # where it lies stays with the server
         port.ClearField("datasets")
         port.ClearField("claimed_datasets")
+        port.ClearField("located_tags")
+        if port.HasField("facets") and not is_whole(port.name):  # they speak of hidden documents, too
+            port.facets.CopyFrom(product_pb2.CollectionFacets(not_covered=port.facets.not_covered, is_withheld=True))
     product.ClearField("warnings")  # QualityService shows them
     product.ClearField("overdue_after_seconds")
     product.ClearField("open_contract_changes")

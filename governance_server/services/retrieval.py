@@ -24,15 +24,15 @@ from governance_server.passage_search import Question, find_passages
 from governance_server.policy.passage_tags import BoundTags
 from governance_server.policy.projection import denied
 from governance_server.publishing.located_data import PERSONAL, is_located, located, plain_tag
-from governance_server.rules.collection_plans import is_searchable, strictest_mask
+from governance_server.rules.collection_plans import findable, is_searchable, strictest_mask
 from governance_server.rules.errors import AccessDenied, Invalid, Precondition, Unavailable
 from governance_server.rules.read_plans import ColumnPlan, ReadPlan
 from governance_server.services.past_tags import past_tags
 from governance_server.services.whole_versions import WholeVersions
 from governance_server.upkeep.versions import find_release, refuse_retired
 from governance_server.vector_access import VectorAccess
-from mesh_core.expressions.binding import conjoin, disjoin
-from mesh_core.expressions.tree import TRUE, Column, Compare, Literal
+from mesh_core.expressions.binding import conjoin
+from mesh_core.expressions.tree import TRUE
 from mesh_core.masks import Mask
 from mesh_core.names import parse_port
 from mesh_core.pii.masking import masked, spans_in
@@ -151,12 +151,16 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         return self._whole.search(port.name, version, find)
 
     def _passage(self, hit: Hit, columns: dict[str, ColumnPlan], bound: BoundTags) -> pb.Passage:
-        """The passage as the caller may see it. The id of a masked one is keyed: the plain one is a digest of the text."""
+        """The passage as the caller may see it.
+
+        Its id is keyed if its text or its document's name is not shown as it is: the plain one is a digest of both.
+        """
         shown = _passage(hit.rank, hit.passage, columns)
         hidden = {plain_tag(tag) for tag in hit.passage.tags if is_located(tag)} & bound.masked
         if hidden:
             places = spans_in(str(hit.passage.attributes[PERSONAL]), length=len(shown.text))
             shown.text = masked(shown.text, places, hidden)
+        if hidden or shown.document != hit.passage.document:
             shown.id = self._backend.keys.hmac(MASKS, f"passage\0{shown.id}".encode())[1].hex()[:32]
         return shown
 
@@ -171,24 +175,9 @@ def _scope(plan: ReadPlan, bound: BoundTags, *, has_pages: bool) -> AllowedScope
             f"`mesh explain {plan.port}` says by which rule, and what would change it.",
             resource=plan.port,
         )
-    (text,) = (column for column in plan.columns if column.name == "text")
     return AllowedScope(
-        filter=conjoin(
-            [plan.row_filter, disjoin(it.condition for it in text.branches), _nothing_masked_indexed(plan, has_pages)]
-        ),
-        excluded_tags=bound.every | frozenset(map(located, bound.withheld)),
+        filter=findable(plan, has_pages=has_pages), excluded_tags=bound.every | frozenset(map(located, bound.withheld))
     )
-
-
-def _nothing_masked_indexed(plan: ReadPlan, has_pages: bool) -> Expression:
-    """True of passages whose index holds nothing that a mask or denial keeps from the reader: what finds a passage tells of it.
-
-    Indexed with the text are title and headings, and the names of documents that have pages.
-    """
-    columns = {column.name: column for column in plan.columns}
-    indexed = ("title", "heading", "document") if has_pages else ("title", "heading")
-    kept = [n for n in indexed if n in plan.withheld_columns or (n in columns and strictest_mask(columns[n]) is not None)]
-    return conjoin(Compare("=", Column(name), Literal("")) for name in kept)
 
 
 def _passage(rank: int, passage: StoredPassage, columns: dict[str, ColumnPlan]) -> pb.Passage:

@@ -225,6 +225,7 @@ class Port(_message.Message):
     EMBEDDING_MODEL_FIELD_NUMBER: _builtins.int
     DIMENSIONS_FIELD_NUMBER: _builtins.int
     PASSAGE_TAGS_FIELD_NUMBER: _builtins.int
+    LOCATED_TAGS_FIELD_NUMBER: _builtins.int
     DATASETS_FIELD_NUMBER: _builtins.int
     CLAIMED_DATASETS_FIELD_NUMBER: _builtins.int
     FACETS_FIELD_NUMBER: _builtins.int
@@ -260,6 +261,12 @@ class Port(_message.Message):
     @_builtins.property
     def passage_tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """Every tag that some passage of a collection carries."""
+
+    @_builtins.property
+    def located_tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """Those of them that stand for data at known places in the text of every passage that carries them: masking them hides no passage.
+        Kept by the server, never in an answer.
+        """
 
     @_builtins.property
     def datasets(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
@@ -304,6 +311,7 @@ class Port(_message.Message):
         embedding_model: _builtins.str = ...,
         dimensions: _builtins.int = ...,
         passage_tags: _abc.Iterable[_builtins.str] | None = ...,
+        located_tags: _abc.Iterable[_builtins.str] | None = ...,
         datasets: _abc.Iterable[_builtins.str] | None = ...,
         claimed_datasets: _abc.Iterable[_builtins.str] | None = ...,
         facets: Global___CollectionFacets | None = ...,
@@ -315,7 +323,7 @@ class Port(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["facets", b"facets"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_limits", b"age_limits", "claimed_datasets", b"claimed_datasets", "columns", b"columns", "datasets", b"datasets", "delta_version", b"delta_version", "description", b"description", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "facets", b"facets", "is_quarantine", b"is_quarantine", "kind", b"kind", "measure_dimensions", b"measure_dimensions", "measures", b"measures", "name", b"name", "passage_tags", b"passage_tags", "row_count", b"row_count", "synonyms", b"synonyms", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_limits", b"age_limits", "claimed_datasets", b"claimed_datasets", "columns", b"columns", "datasets", b"datasets", "delta_version", b"delta_version", "description", b"description", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "facets", b"facets", "is_quarantine", b"is_quarantine", "kind", b"kind", "located_tags", b"located_tags", "measure_dimensions", b"measure_dimensions", "measures", b"measures", "name", b"name", "passage_tags", b"passage_tags", "row_count", b"row_count", "synonyms", b"synonyms", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
@@ -438,6 +446,7 @@ class CollectionFacets(_message.Message):
     NOT_COVERED_FIELD_NUMBER: _builtins.int
     MENTIONING_DOCUMENTS_FIELD_NUMBER: _builtins.int
     KNOWN_VALUES_FIELD_NUMBER: _builtins.int
+    IS_WITHHELD_FIELD_NUMBER: _builtins.int
     documents: _builtins.int
     """Documents."""
     failed_documents: _builtins.int
@@ -462,6 +471,8 @@ class CollectionFacets(_message.Message):
     """Documents that mention records of tables of the mesh."""
     known_values: _builtins.int
     """Values of personal columns of the mesh that were looked for; 0 if none were."""
+    is_withheld: _builtins.bool
+    """True if the caller may not read all of the documents: then all but `not_covered` is left out."""
     @_builtins.property
     def media_types(self) -> _containers.RepeatedCompositeFieldContainer[Global___FacetCount]:
         """Media types, by documents."""
@@ -512,10 +523,11 @@ class CollectionFacets(_message.Message):
         not_covered: _abc.Iterable[_builtins.str] | None = ...,
         mentioning_documents: _builtins.int = ...,
         known_values: _builtins.int = ...,
+        is_withheld: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["currencies", b"currencies", "documents", b"documents", "empty_pages", b"empty_pages", "failed_documents", b"failed_documents", "first_day", b"first_day", "known_values", b"known_values", "languages", b"languages", "last_day", b"last_day", "lowest_recognition", b"lowest_recognition", "media_types", b"media_types", "mentioning_documents", b"mentioning_documents", "not_covered", b"not_covered", "organisations", b"organisations", "pages", b"pages", "personal", b"personal", "places", b"places", "recognised_documents", b"recognised_documents", "seconds", b"seconds", "tables", b"tables"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currencies", b"currencies", "documents", b"documents", "empty_pages", b"empty_pages", "failed_documents", b"failed_documents", "first_day", b"first_day", "is_withheld", b"is_withheld", "known_values", b"known_values", "languages", b"languages", "last_day", b"last_day", "lowest_recognition", b"lowest_recognition", "media_types", b"media_types", "mentioning_documents", b"mentioning_documents", "not_covered", b"not_covered", "organisations", b"organisations", "pages", b"pages", "personal", b"personal", "places", b"places", "recognised_documents", b"recognised_documents", "seconds", b"seconds", "tables", b"tables"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -13,7 +13,7 @@ from domain_sdk.extraction.pdf_tables import grid_end, grid_markdown, table_end,
 
 __all__ = ["page_markdown"]
 
-_BULLET = re.compile(r"[•●▪◦‣·○–-]\s+|\(?(?:\d{1,2}|[a-z])[.)]\s+")
+_BULLET = re.compile(r"[•●▪◦‣·○■□➢\uf000-\uf0ff–-]\s+|\(?(?:\d{1,2}|[a-z])[.)]\s+")
 _HEADING_RATIO = 1.12
 _LONGEST_HEADING = 140
 _NAMED_PART = re.compile(r"(part|chapter|item|section|article|annex|appendix)\s+[\dIVXA-Z]{1,4}\b", re.IGNORECASE)
@@ -34,7 +34,7 @@ def page_markdown(lines: Sequence[Line], *, body_size: float) -> tuple[str, int]
             tables, paragraph, place = tables + 1, [], end
             continue
         line = lines[place]
-        if paragraph and _is_break(paragraph[-1], line, body_size):
+        if paragraph and (_is_break(paragraph[-1], line, body_size) or _ends_item(paragraph, line)):
             parts.extend(_paragraph(paragraph, body_size))
             paragraph = []
         paragraph.append(line)
@@ -52,9 +52,15 @@ def _is_break(before: Line, line: Line, body_size: float) -> bool:
     return (
         is_apart
         or is_other
+        or line.is_item
         or _BULLET.match(line.text) is not None
         or (_level(before, body_size) > 0) != (_level(line, body_size) > 0)
     )
+
+
+def _ends_item(item: Sequence[Line], line: Line) -> bool:
+    """True if the item's sentence is at its end, and the line stands farther out than its text."""
+    return item[0].is_item and line.left < item[0].cells[1].left - line.size and _END.search(item[-1].text) is not None
 
 
 def _level(line: Line, body_size: float) -> int:

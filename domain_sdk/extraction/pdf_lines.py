@@ -26,6 +26,11 @@ _GAP = 1.1
 _NUMBER = re.compile(
     r"[-–—$€£¥(]*\s?[\d][\d,.\s]*\s?[)%]?\s?[x%)]?(?:\^\d+\^)?\Z|[-–—]+\Z|\$\s?[-–—]\s?\Z|N/?[AM]\Z", re.IGNORECASE
 )
+_MARK = re.compile(
+    r"[•●▪◦‣·○■□➢✓*–-]|[\uf000-\uf0ff]|o|\(?(?:\d{1,3}|[A-Za-z]|[ivxlc]{1,6}|[IVXLC]{1,6})[.)]"
+    r"|§+ ?\d{1,4}[a-z]?|(?:\d{1,3}\.){1,6}\d{1,3}[.)]?"
+)
+"""What stands before an item of a list or a clause: a bullet, a letter, a number, as in `4.2`."""
 
 
 @dataclass(slots=True)
@@ -60,9 +65,18 @@ class Line:
         return " ".join(cell.text for cell in self.cells)
 
     @property
+    def is_item(self) -> bool:
+        """True for the first line of an item or a clause whose text stands apart from its bullet or number."""
+        return len(self.cells) == 2 and _MARK.fullmatch(self.cells[0].text) is not None and _says(self.cells[1])
+
+    @property
     def left(self) -> float:
         """Where it begins."""
         return self.cells[0].left
+
+
+def _says(cell: Cell) -> bool:
+    return not cell.is_number and any(map(str.isalpha, cell.text))
 
 
 def split_lines(chars: PlacedChars) -> list[Line]:

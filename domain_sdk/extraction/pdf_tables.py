@@ -42,7 +42,7 @@ def table_end(lines: Sequence[Line], start: int) -> int:
     end = place = start
     while place < len(lines) and loose <= 2:
         line = lines[place]
-        if line.row:
+        if line.row or (line.is_item and all(len(it.cells) < 3 for it in lines[start:place])):
             break
         if place > start and not -0.5 * line.size < line.top - lines[place - 1].top < 4.5 * line.size:
             break

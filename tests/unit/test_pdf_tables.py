@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from fpdf import FPDF
 
+from tests.document_files import RATES
 from tests.unit.test_document_formats import PROSE, only
 
 Row = Sequence[str | tuple[str, int]]
@@ -235,3 +236,44 @@ def test_a_page_of_many_rules_is_read(tmp_path: Path) -> None:
         pdf.line(10, 25 + n * 0.6, 190, 25 + n * 0.6)
     pdf.output(str(tmp_path / "a.pdf"))
     assert PROSE[:60] in only(tmp_path).text
+
+
+def clauses_pdf(folder: Path, items: Sequence[tuple[str, str]]) -> None:
+    """Marks at 20, what they say from 32 on, in lines of 150; then a sentence at 20 and the rates."""
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.set_left_margin(20)
+    pdf.set_font("Helvetica", size=10)
+    for mark, text in items:
+        top = pdf.get_y()
+        pdf.text(20, top + 3.5, mark)
+        pdf.set_xy(32, top)
+        pdf.multi_cell(150, 5, text, new_x="LMARGIN", new_y="NEXT")
+    pdf.multi_cell(0, 5, "So far the clauses.", new_x="LMARGIN", new_y="NEXT")
+    for row in RATES:
+        for value in row:
+            pdf.cell(40, 5, value)
+        pdf.ln()
+    pdf.output(str(folder / "a.pdf"))
+
+
+@pytest.mark.parametrize(("marks", "shown"), [
+    (("4.1", "4.2", "(a)", "(b)"), ("4.1", "4.2", "(a)", "(b)")),
+    (("1.", "2.", "iv.", "10)"), ("1.", "2.", "iv.", "10)")),
+    (("\x95",) * 4, ("-",) * 4),
+])  # fmt: skip
+def test_clauses_and_items_whose_marks_stand_apart_are_paragraphs_and_no_table(
+    tmp_path: Path, marks: tuple[str, ...], shown: tuple[str, ...]
+) -> None:
+    said = (PROSE, "Hotels are booked by the travel desk.", f"{PROSE} {PROSE}", "two words.")
+    clauses_pdf(tmp_path, list(zip(marks, said, strict=True)))
+    document = only(tmp_path)
+    items = [f"{mark} {text}" for mark, text in zip(shown, said, strict=True)]
+    assert document.text.split("\n\n")[:5] == [*items, "So far the clauses."]
+    assert rows_of(document.text) == [list(row) for row in RATES]
+
+
+def test_rows_that_begin_with_numbers_of_items_are_rows(tmp_path: Path) -> None:
+    rows = [["No.", "Item", "Cost"], ["1.", "Laptop", "1,200"], ["2.", "Desk", ""], ["3.", "Lamp", "40"]]
+    table_pdf(tmp_path, rows, (30, 40, 20), borders="NONE")
+    assert rows_of(only(tmp_path).text) == rows

@@ -17,7 +17,7 @@ from domain_sdk._document_files import Document
 from domain_sdk._document_passages import PassageText
 from domain_sdk.catalog import CollectionFacets
 from mesh_core.pii import Finding, find_personal_data
-from mesh_core.pii.findings import without_overlaps
+from mesh_core.pii.findings import left_of, without_overlaps
 from mesh_core.pii.masking import PersonalValues, masked, spans_text
 from mesh_core.pii.people import find_labelled_people, people_among
 
@@ -63,7 +63,9 @@ class PersonalSpans:
     def __init__(self, text: str, *, people: Sequence[str] = ()) -> None:
         """`people` are known to be names: of who speaks, or wrote and received it."""
         self._people = PersonalValues.of_people(people)
-        self.findings = without_overlaps([*find_personal_data(text), *find_labelled_people(text), *self._people.again_in(text)])
+        forms = find_personal_data(text)
+        names = [*find_labelled_people(text), *self._people.again_in(text)]  # one may run into what stands behind it
+        self.findings = without_overlaps([*forms, *left_of(text, names, forms)])
         self._ends = [found.end for found in self.findings]
         self._labelled = PersonalValues(text, [it for it in self.findings if it.tag in _LABELLED])
         self._around: dict[str, tuple[Finding, ...]] = {}

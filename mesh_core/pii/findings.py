@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from bisect import bisect_left
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 
-__all__ = ["WORDS", "Finding", "is_personal_tag", "without_overlaps"]
+__all__ = ["WORDS", "Finding", "is_personal_tag", "left_of", "without_overlaps"]
 
 WORDS = {
     "pii.address": "postal addresses",
@@ -54,3 +55,18 @@ def without_overlaps(findings: list[Finding]) -> list[Finding]:
         if place == len(kept) or found.end <= kept[place].start:
             kept.insert(place, found)
     return kept
+
+
+def left_of(text: str, findings: Iterable[Finding], others: Sequence[Finding]) -> Iterator[Finding]:
+    """What of the findings in a text lies outside the others, which are in order and apart; a piece without a letter is none."""
+    for found in findings:
+        start = found.start
+        for place in range(bisect_left(others, start + 1, key=lambda it: it.end), len(others) + 1):
+            is_last = place == len(others) or others[place].start >= found.end
+            end = found.end if is_last else others[place].start
+            piece = text[start:end]
+            if any(map(str.isalpha, piece)):
+                yield replace(found, start=end - len(piece.lstrip()), end=start + len(piece.rstrip()))
+            if is_last:
+                break
+            start = others[place].end

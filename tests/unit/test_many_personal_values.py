@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 from pathlib import Path
 
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain_sdk._document_record import PersonalSpans
 from domain_sdk.documents import Document, passages
 from mesh_core.pii.findings import Finding, without_overlaps
-from mesh_core.pii.masking import PersonalValues
+from mesh_core.pii.masking import PersonalValues, masked, words_for
 
 _FINDINGS = st.lists(st.builds(lambda tag, at, n, sure: Finding(tag, at, at + n, sure), st.sampled_from("ab"), st.integers(0, 30),
                                st.integers(1, 6), st.booleans()), max_size=12)  # fmt: skip
@@ -48,3 +50,25 @@ def test_a_directory_of_thousands_is_looked_through() -> None:
     assert len(personal.findings) == 9_000
     tags = {tag for passage in passages(document) for tag in personal.in_passage(passage).tags}
     assert tags == {"pii.name", "pii.email", "pii.phone"}
+
+
+@pytest.mark.parametrize(
+    ("behind", "tag"),
+    [
+        ("Ada.Byron@example.org", "pii.email"),
+        ("DE89370400440532013000", "pii.iban"),
+        ("DE89 3704 0044 0532 0130 00", "pii.iban"),
+    ],
+)
+@pytest.mark.parametrize("label", ["Name: ", "Attn: ", "Dear Ms. "])
+def test_a_name_is_hidden_that_runs_into_data_of_another_kind(label: str, behind: str, tag: str) -> None:
+    text = f"{label}Zerlina Quackenbush {behind} wrote."
+    personal = PersonalSpans(text)
+    assert masked(text, personal.findings) == f"{label}[names of people] {words_for(tag)} wrote."
+    assert not any(found.end > other.start for found, other in pairwise(personal.findings))
+
+
+def test_data_within_a_name_leaves_no_part_of_the_name() -> None:
+    text = "Attn: Ada@example.org"
+    assert [found.tag for found in PersonalSpans(text).findings] == ["pii.email"]
+    assert masked(text, PersonalSpans(text, people=["Ada"]).findings) == "Attn: [e-mail addresses]"

@@ -44,20 +44,29 @@ def merge_frame(turns: Sequence[Turn], expired: pl.DataFrame) -> pl.DataFrame:
 def turn_lineage(turns: Sequence[Turn], *, port: str) -> PortLineage:
     """Where the answers' texts came from: the text of passages, and the columns that figures were computed from.
 
-    A column that its asker saw masked is a masking step: no value of it is in the answer.
+    So did what is said of an answer, and the digests of what it rests on, by which a guess of that could be tried. A column that
+    its asker saw masked is a masking step: no value of it is in the answer.
     """
     step, masked = (Transformation.of(Subtype.TRANSFORMATION, masking=it) for it in (False, True))
     edges: set[ColumnEdge] = set()
     inputs: set[InputVersion] = set()
-    for answer in (turn.answer for turn in turns):
-        for citation in answer.citations:
+    for turn in turns:
+        for citation in turn.answer.citations:
             inputs.add(InputVersion(citation.port, citation.version))
-            edges.add(ColumnEdge(citation.port, "text", "text", step))
-        for used in (used for figure in answer.figures for used in figure.ports):
+            edges.update(ColumnEdge(citation.port, "text", target, step) for target in _made_of_answer(turn))
+        for used in (used for figure in turn.answer.figures for used in figure.ports):
             inputs.add(InputVersion(used.port, used.version))
             for column in used.columns:
-                edges.add(ColumnEdge(used.port, column, "text", masked if column in used.masked_columns else step))
+                how = masked if column in used.masked_columns else step
+                edges.update(ColumnEdge(used.port, column, target, how) for target in _made_of_answer(turn))
     return PortLineage(target_port=port, inputs=tuple(sorted(inputs)), edges=tuple(sorted(edges)), unknown_inputs=())
+
+
+def _made_of_answer(turn: Turn) -> tuple[str, ...]:
+    """The columns of the turn's row that hold the answer, repeat it or tell of it."""
+    said = turn.feedback
+    spoken = (("edit", said.edit), ("comment", said.comment)) if said else ()
+    return "text", "citations", *(column for column, words in spoken if words)
 
 
 def preference_pairs(turns: pl.LazyFrame) -> pl.LazyFrame:

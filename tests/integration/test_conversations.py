@@ -209,6 +209,30 @@ def test_tags_of_sources_reach_the_text(desk: Desk, tmp_path: Path) -> None:
     assert tags_of(desk, "text") == {"pii.text", "pii.health"}
 
 
+def test_what_repeats_question_or_answer_carries_their_tags(desk: Desk, tmp_path: Path) -> None:
+    """An edit repeats the answer, queries repeat values of the question, and digests can be tried out."""
+    (tmp_path / "leave.md").write_text("# Sick leave\n\nA certificate is needed from the third day of sick leave.\n")
+    domain = desk.product.partition(".")[0]
+    name = f"leave_{domain}"
+    text = pages_contract(f"policy.{name}").replace("{name: text,", "{name: text, tags: [pii.health],")
+    desk.mesh.paula.domain("policy").product(name, contract=text).publish(pages=tmp_path, progress=False)
+    for principal in (desk.owner, desk.member):
+        desk.mesh.paula.grant(principal, f"policy.{name}")
+    for column in ("conversation", "citations", "question", "edit", "comment"):
+        assert tags_of(desk, column) == {"pii.text"}
+    question = "From which day is a certificate needed for sick leave?"
+    answer = desk.max.ask(question, extractive=True, record_in=desk.product, collections=[f"policy.{name}.pages"])
+    desk.max.rate(answer.id, "down", edit="From the third day of sick leave.")
+    desk.talks.collect(progress=False)
+    assert {column: tags_of(desk, column) for column in ("text", "citations", "edit", "comment")} == {
+        "text": {"pii.text", "pii.health"}, "citations": {"pii.text", "pii.health"}, "edit": {"pii.text", "pii.health"},
+        "comment": {"pii.text"},
+    }  # fmt: skip
+    desk.max.rate(answer.id, comment="It is the third day.")
+    desk.talks.collect(progress=False)
+    assert tags_of(desk, "comment") == {"pii.text", "pii.health"}
+
+
 def tags_of(desk: Desk, column: str, port: str = "turns") -> set[str]:
     """The tags of a column of the turns, inherited ones with them."""
     shown = desk.dora.show(f"{desk.product}.turns" if port == "turns" else port)

@@ -29,6 +29,7 @@ from governance_server.audit.tasks import answer_tasks, audit_tasks, sign_last_c
 from governance_server.authentication import Authenticator
 from governance_server.backend import Backend
 from governance_server.bootstrap import check_keys_are_there, ensure_administrator, ensure_token_owners
+from governance_server.call_pools import StreamPool
 from governance_server.config import Settings
 from governance_server.editing.central import TwoAdministrators
 from governance_server.editing.ending import with_consequences
@@ -40,7 +41,7 @@ from governance_server.http.uploads import UploadsApi
 from governance_server.identity.provider_keys import ProviderKeys
 from governance_server.identity.provisioning import Provisioning
 from governance_server.identity.sign_in import SignIn
-from governance_server.interceptors import CallInterceptor, StreamPool
+from governance_server.interceptors import CallInterceptor
 from governance_server.journal.journal import Journal
 from governance_server.keyring import Keyring
 from governance_server.lineage.emit import LineageEmitter

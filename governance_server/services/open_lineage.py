@@ -11,7 +11,7 @@ from domainmesh.v1 import lineage_pb2, open_lineage_pb2, open_lineage_service_pb
 from domainmesh.v1 import open_lineage_service_pb2 as pb
 from governance_server.backend import Backend, Page
 from governance_server.caller import Caller, current_caller
-from governance_server.interceptors import error_detail
+from governance_server.error_details import error_detail
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.journal.feed import read_changes
 from governance_server.lineage.intake import LineageIntake, take_all

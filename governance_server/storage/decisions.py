@@ -14,6 +14,7 @@ from itertools import islice
 from governance_server.storage.drivers import Connection
 from governance_server.storage.engine import Database
 from governance_server.storage.events import Event
+from governance_server.storage.many_rows import put_rows
 from governance_server.storage.times import from_microseconds
 
 __all__ = [
@@ -30,8 +31,8 @@ __all__ = [
 
 STREAM = "decisions"
 
-_INSERT = "INSERT INTO decision (sequence, resource, time_us, principal, kind, outcome) VALUES (?, ?, ?, ?, ?, ?)"
-_INSERT_TOPICS = "INSERT INTO decision_topics (sequence, topics) VALUES (?, ?)"
+_INSERT = "INSERT INTO decision (sequence, resource, time_us, principal, kind, outcome)"
+_INSERT_TOPICS = "INSERT INTO decision_topics (sequence, topics)"
 _BODIES = "SELECT sequence, received_at_us, body FROM event WHERE stream = ? AND sequence IN ({marks}) ORDER BY sequence DESC"
 _PAGE = 1000
 _SKEWED = 1000
@@ -74,16 +75,13 @@ class DecisionQuery:
 
 def insert_index(connection: Connection, first: int, time_us: int, entries: Sequence[IndexEntry]) -> None:
     """The entries of the records from sequence `first` on are written."""
-    connection.executemany(
-        _INSERT,
-        [
-            (sequence, entry.resource, time_us, entry.principal, entry.kind, entry.outcome)
-            for sequence, entry in enumerate(entries, first)
-        ],
-    )
+    rows = [
+        (sequence, entry.resource, time_us, entry.principal, entry.kind, entry.outcome)
+        for sequence, entry in enumerate(entries, first)
+    ]
     topics = [(sequence, entry.topics) for sequence, entry in enumerate(entries, first) if entry.topics]
-    if topics:
-        connection.executemany(_INSERT_TOPICS, topics)
+    put_rows(connection, _INSERT, rows)
+    put_rows(connection, _INSERT_TOPICS, topics)
 
 
 def delete_index(connection: Connection, through: int) -> None:

@@ -5,6 +5,7 @@ Source: ECMA-376, PresentationML.
 
 from __future__ import annotations
 
+import copy
 import re
 import zipfile
 from collections import Counter
@@ -47,6 +48,7 @@ def shown_slides(archive: zipfile.ZipFile, changed: dict[str, bytes], hidden: Co
             contents.append(_EMPTY_SLIDE)
             hidden["hidden slides"] += 1
             continue
+        _take_out(slide, hidden)
         contents.append(_whole(archive, part, slide))
         pictured = _pictured(archive, part, slide, pictures)
         if beside := "\n\n".join((*pictured, *_noted(archive, part), *_commented(archive, part, authors))):
@@ -61,10 +63,22 @@ def shown_slides(archive: zipfile.ZipFile, changed: dict[str, bytes], hidden: Co
     return notes
 
 
+def _take_out(slide: _Element, hidden: Counter[str]) -> None:
+    """Shapes that were hidden in the list of what is on the slide are not in the tree."""
+    for parent in list(slide.iter()):
+        for child in list(parent):
+            looks = child.find("*/{*}cNvPr")
+            if looks is not None and looks.get("hidden", "0") not in _OFF:
+                parent.remove(child)
+                hidden["hidden shapes on slides"] += 1
+
+
 def _whole(archive: zipfile.ZipFile, part: str, slide: _Element) -> bytes:
     """The slide, with words in one piece and text where it has charts and diagrams."""
     for paragraph in slide.iter(f"{A}p"):
         _join_runs(paragraph)
+    for table in slide.iter(f"{A}tbl"):
+        _fill(table)
     targets = relations(archive, part)
     for parent in list(slide.iter()):
         for place, frame in enumerate(parent):
@@ -88,6 +102,19 @@ def _join_runs(paragraph: _Element) -> None:
             paragraph.remove(child)
         elif child.tag != f"{A}pPr":
             before = text if is_plain else None
+
+
+def _fill(table: _Element) -> None:
+    """Cells over several rows stand in each of them, and no cell has the mark in it that parts them."""
+    above: list[_Element] = []
+    for row in table.iter(f"{A}tr"):
+        cells = row.findall(f"{A}tc")
+        for cell, over in zip(cells, above, strict=False):
+            if cell.get("vMerge", "0") not in _OFF:
+                cell[:] = [copy.deepcopy(it) for it in over if it.tag == f"{A}txBody"]
+        above = cells
+    for text in table.iter(f"{A}t"):
+        text.text = (text.text or "").replace("|", "¦")
 
 
 def _drawing(archive: zipfile.ZipFile, targets: dict[str, str], frame: _Element) -> _Element | None:

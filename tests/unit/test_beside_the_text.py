@@ -255,3 +255,29 @@ def test_a_workbook_is_not_called_as_its_first_sheet(tmp_path: Path) -> None:
     book.active.append(("Bergen", 12))
     book.save(tmp_path / "harbour-dues.xlsx")
     assert read(tmp_path / "harbour-dues.xlsx").title == "harbour dues"
+
+
+def test_cells_of_slides_over_several_rows_stand_in_each_and_keep_their_marks(tmp_path: Path) -> None:
+    made = pptx.Presentation()
+    table = made.slides.add_slide(made.slide_layouts[6]).shapes.add_table(3, 2, 0, 0, Inches(6), Inches(2)).table
+    for row, values in enumerate((("Region", "Value"), ("North", "1 | 2"), ("", "3"))):
+        for column, value in enumerate(values):
+            table.cell(row, column).text = value
+    table.cell(1, 0).merge(table.cell(2, 0))
+    made.save(str(tmp_path / "a.pptx"))
+    assert read(tmp_path / "a.pptx").text.split("\n\n")[0].split("\n") == [
+        "| Region | Value |", "| --- | --- |", "| North | 1 ¦ 2 |", "| North | 3 |",
+    ]  # fmt: skip
+
+
+def test_hidden_shapes_of_slides_are_left_out_and_counted(tmp_path: Path) -> None:
+    made = pptx.Presentation()
+    slide = made.slides.add_slide(made.slide_layouts[6])
+    for place, text in enumerate(("Shown words.", "Secret words.")):
+        slide.shapes.add_textbox(0, Inches(place), Inches(3), Inches(1)).text_frame.text = text
+    slide.shapes[1]._element.nvSpPr.cNvPr.set("hidden", "1")
+    made.save(str(tmp_path / "a.pptx"))
+    document = read(tmp_path / "a.pptx")
+    assert "Shown words." in document.text
+    assert "Secret" not in document.text
+    assert document.hidden == {"hidden shapes on slides": 1}

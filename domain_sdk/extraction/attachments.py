@@ -14,12 +14,14 @@ from pathlib import Path, PurePosixPath
 
 from domain_sdk._document_text_files import text_document
 from domain_sdk.extraction import ocr
+from domain_sdk.extraction.calendars import calendar_document
 from domain_sdk.extraction.encodings import as_unicode, characters
 from domain_sdk.extraction.extracted import Extracted, Unreadable, Unrecognised
 from domain_sdk.extraction.file_kinds import KINDS, check_text
 from domain_sdk.extraction.pictures import Pictures
+from domain_sdk.extraction.text_tables import table_markdown
 
-__all__ = ["Attachments", "is_table", "without_fences"]
+__all__ = ["Attachments", "is_prose", "without_fences"]
 
 _MOST = 100
 _MOST_BYTES = 256 << 20
@@ -27,9 +29,14 @@ _TEXTS = frozenset({".txt", ".text", ".md", ".markdown"})
 _MARKDOWN = frozenset({".md", ".markdown"})
 _PAGES = frozenset({".html", ".htm"})
 _TABLES = frozenset({".csv", ".tsv", ".tab", ".psv"})
+_CALENDARS = frozenset({".ics", ".ical", ".ifb", ".vcs"})
+_READ_HERE = _TEXTS | _TABLES | _CALENDARS
 _NOT_TOLD = frozenset({".vtt", ".srt", ".json", ".eml"})
 """Transcripts without their recording; messages are read as parts of theirs."""
-_BY_TYPE = {media_type: suffix for suffix, media_type in reversed(tuple(KINDS.items())) if suffix not in _NOT_TOLD}
+_TEXTS_BY_TYPE = {"text/plain": ".txt", "text/csv": ".csv", "text/tab-separated-values": ".tsv", "text/calendar": ".ics"}
+_BY_TYPE = _TEXTS_BY_TYPE | {
+    media_type: suffix for suffix, media_type in reversed(tuple(KINDS.items())) if suffix not in _NOT_TOLD
+}
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _PLAIN_FENCE = re.compile(r"^( {0,3})(```|~~~)", re.MULTILINE)
 _PLAIN_HEADING = re.compile(r"^( {0,3})(#{1,6}\s)", re.MULTILINE)
@@ -41,6 +48,8 @@ _BROKEN = "attachments of e-mails that are encrypted, damaged, empty or of anoth
 _NO_PARSER = "attachments of e-mails, as no reader of their kind is installed (extra `documents`)"
 _NO_RECOGNITION = "attachments of e-mails that are pictures, as no recognition is installed (extra `ocr`)"
 _NO_WORDS = "attachments of e-mails that are pictures in which no text was recognised"
+_LARGEST_TABLE = 16 << 20
+_TOO_LARGE = f"tables as text attached to e-mails with more than {_LARGEST_TABLE >> 20} MiB"
 _TOO_MANY = f"attachments of e-mails beyond {_MOST} files or {_MOST_BYTES >> 20} MiB"
 
 
@@ -54,6 +63,9 @@ class Attachments:
         self._unread: Counter[str] = Counter()
         self.hidden: Counter[str] = Counter()
         """What authors of attachments hid, in words, and how many."""
+        self.people: dict[str, None] = {}
+        """Who takes part in what attached calendars say."""
+        self._calendars: set[str] = set()
         self._recognition: list[float] = []
 
     @property
@@ -76,9 +88,12 @@ class Attachments:
         `charset` is what the message says of a text's characters; empty if it says nothing.
         """
         suffix = PurePosixPath(name).suffix.lower()
-        kind = suffix if suffix in KINDS or suffix in _TEXTS else _BY_TYPE.get(media_type, "")
-        if is_table(name) or kind in _NOT_TOLD or (not kind and media_type != "text/plain"):
+        kind = suffix if suffix in KINDS or suffix in _READ_HERE else _BY_TYPE.get(media_type, "")
+        if kind in _NOT_TOLD or not kind:
             self.leave()
+            return None
+        if kind in _TABLES and len(data) > _LARGEST_TABLE:
+            self.leave(_TOO_LARGE)
             return None
         self._count, self._bytes = self._count + 1, self._bytes + len(data)
         if self._count > _MOST or self._bytes > _MOST_BYTES:
@@ -89,12 +104,16 @@ class Attachments:
             if picture is None:
                 return None
             return [f"## Attachment {name}", _below(picture.text)] if picture.text else []
-        is_text = kind in _TEXTS or not kind
+        is_text = kind in _READ_HERE
         told = as_unicode(data, charset) if charset and (is_text or kind in _PAGES) else data
         with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
             path = Path(folder) / f"attached{kind}"
             path.write_bytes(told)
             found = self._found(lambda: _text(told, kind) if is_text else self._read_file(path))
+        if found is not None and kind in _CALENDARS:
+            if found.text in self._calendars:
+                return []  # an invitation is often in a message twice
+            self._calendars.add(found.text)
         return None if found is None else self._told(name, found)
 
     def _found(self, read: Callable[[], Extracted]) -> Extracted | None:
@@ -117,6 +136,7 @@ class Attachments:
         self._unread["pages of attachments that gave no text"] += len(found.empty_pages)
         self._unread += Counter()
         self.hidden.update(found.hidden)
+        self.people.update(dict.fromkeys(filter(None, found.facts.get("people", "").split("\n"))))
         self._recognition += [found.recognition, *(page.confidence for page in found.pages)]
         if len(found.pages) < 2:
             return [f"## Attachment {name}", _below(found.text)]
@@ -131,15 +151,26 @@ def _text(data: bytes, suffix: str) -> Extracted:
     text = characters(data).replace("\r\n", "\n").replace("\r", "\n")
     if "\0" in text:
         raise Unreadable("it holds NUL characters and so is no text: remove it.")
+    if suffix in _TABLES:
+        return Extracted(table_markdown(text))
+    if suffix in _CALENDARS:
+        found = calendar_document(text)
+        return replace(found, text=_as_plain(found.text))
     if suffix not in _MARKDOWN:
-        return Extracted(_PLAIN_HEADING.sub(r"\1\\\2", without_fences(text.strip())))
+        return Extracted(_as_plain(text.strip()))
     found = text_document(text, is_markdown=True)
     return replace(found, text=found.text.strip())
 
 
-def is_table(name: str) -> bool:
-    """True for the name of a table as text, which is no prose whatever type a message gives it."""
-    return PurePosixPath(name).suffix.lower() in _TABLES
+def _as_plain(text: str) -> str:
+    """A plain text as Markdown in which it has no headings and no code."""
+    return _PLAIN_HEADING.sub(r"\1\\\2", without_fences(text))
+
+
+def is_prose(name: str, media_type: str) -> bool:
+    """True for a part of a message that is to be read as its text; not for tables and calendars, whatever type they are given."""
+    kind = PurePosixPath(name).suffix.lower()
+    return _TEXTS_BY_TYPE.get(media_type, ".txt") == ".txt" and kind not in _TABLES and kind not in _CALENDARS
 
 
 def without_fences(text: str) -> str:

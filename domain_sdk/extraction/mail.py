@@ -18,7 +18,7 @@ from pathlib import Path
 
 from domain_sdk._document_html import html_text
 from domain_sdk._document_sections import count_words
-from domain_sdk.extraction.attachments import Attachments, is_table, without_fences
+from domain_sdk.extraction.attachments import Attachments, is_prose, without_fences
 from domain_sdk.extraction.encodings import decoded_leniently
 from domain_sdk.extraction.extracted import Extracted, Unreadable
 from domain_sdk.extraction.plain import TABLE_RULE
@@ -72,7 +72,7 @@ def read_mail(path: Path, read_file: Callable[[Path], Extracted], on_picture: Ca
         raise Unreadable("it is a message without subject and text: remove it.")
     text = "\n\n".join(filter(None, (f"# {subject}" if subject else "", "\n".join(heads), body)))
     facts = {"title": subject, "author": _header(message, "From"), "created": _day(message), "attachments": attached}
-    facts["people"] = "\n".join(seen.people)
+    facts["people"] = "\n".join(seen.people | seen.attachments.people)
     return Extracted(
         text, facts={name: value for name, value in facts.items() if value}, parser="email", unread=unread,
         tables=len(TABLE_RULE.findall(text)), hidden=dict(seen.attachments.hidden), recognition=seen.attachments.recognition,
@@ -106,7 +106,7 @@ def _texts(part: MIMEPart, seen: _Seen, *, depth: int) -> Iterator[str]:
             else:
                 for inner in _beside(it):
                     _attach(inner, seen, depth=depth)
-    elif part.is_attachment() or part.get_content_maintype() not in ("text", "multipart") or is_table(part.get_filename() or ""):
+    elif part.is_attachment() or not _is_text(part):
         _attach(part, seen, depth=depth)
     else:
         text, locked = _ARMOURED.subn("", _text(part))
@@ -121,8 +121,16 @@ def _beside(part: MIMEPart) -> Iterator[MIMEPart]:
     if part.get_content_maintype() == "multipart":
         for it in part.iter_parts():
             yield from _beside(it)
-    elif part.get_content_maintype() != "text" or part.is_attachment() or part.get_filename():
+    elif part.is_attachment() or _name(part) or not _is_text(part):
         yield part
+
+
+def _name(part: MIMEPart) -> str:
+    return part.get_filename() or ""
+
+
+def _is_text(part: MIMEPart) -> bool:
+    return part.get_content_maintype() in ("text", "multipart") and is_prose(_name(part), part.get_content_type())
 
 
 def _message(message: MIMEPart, seen: _Seen, *, depth: int) -> Iterator[str]:

@@ -258,21 +258,88 @@ def test_texts_attached_to_a_page_that_is_not_shown_are_read_or_named(tmp_path: 
     parts = [attached("terms.txt", b"Ten days.", b"text/plain"), attached("t.csv", b"a,b", b"text/csv"), forwarded]
     page = multipart("mixed", html, *parts, boundary=b"YY")
     document = read(tmp_path / "a.eml", multipart("alternative", BODY, page))
-    assert document.facts["attachments"] == "terms.txt, t.csv (not read)"
+    assert document.facts["attachments"] == "terms.txt, t.csv"
     assert "## Attachment terms.txt\n\nTen days." in document.text
     assert document.text.count("The pump leaks.") == 1
     assert document.text.count("See attached.") == 1
-    assert document.unread == {"attachments of e-mails": 1}
+    assert document.unread == {}
 
 
-def test_tables_as_text_are_named_whatever_type_they_are_given(tmp_path: Path) -> None:
-    document = read(tmp_path / "a.eml", multipart("mixed", BODY, attached("t.csv", b"a,b\n1,2", b"text/plain")))
-    assert document.unread == {"attachments of e-mails": 1}
-    assert "1,2" not in document.text
-    inline = b'Content-Type: text/csv; name="t.csv"\nContent-Disposition: inline; filename="t.csv"\n\na,b\n1,2'
-    shown = read(tmp_path / "b.eml", multipart("mixed", BODY, inline))
-    assert shown.facts["attachments"] == "t.csv (not read)"
-    assert "1,2" not in shown.text
+@pytest.mark.parametrize(("name", "content"), [
+    ("t.csv", "Item,Cost\nPen,\"1,5\"\nInk | red,2\n"), ("t.csv", "sep=;\r\nItem;Cost\r\nPen;1,5\r\n\r\nInk | red;2\r\n"),
+    ("t.csv", "Item;Cost\nPen;1,5\nInk | red;2"), ("t.tsv", "Item\tCost\nPen\t1,5\nInk | red\t2\n"),
+])  # fmt: skip
+def test_attached_tables_as_text_are_tables(tmp_path: Path, name: str, content: str) -> None:
+    rows = f"## Attachment {name}\n\n| Item | Cost |\n| --- | --- |\n| Pen | 1,5 |\n| Ink ¦ red | 2 |"
+    for media_type in (b"text/csv", b"text/plain", b"application/octet-stream"):
+        document = read(tmp_path / "a.eml", multipart("mixed", BODY, attached(name, content.encode(), media_type)))
+        assert rows in document.text
+        assert (document.tables, document.unread, document.facts["attachments"]) == (1, {}, name)
+    inline = f'Content-Type: text/csv; name="{name}"\nContent-Disposition: inline; filename="{name}"\n\n{content}'
+    assert rows in read(tmp_path / "b.eml", multipart("mixed", BODY, inline.encode())).text
+
+
+def test_attached_tables_without_rows_or_without_end_are_named_and_counted(tmp_path: Path) -> None:
+    parts = [attached("empty.csv", b" ,\n,\n"), attached("large.csv", b"1,2\n" * (5 << 20))]
+    document = read(tmp_path / "a.eml", multipart("mixed", BODY, *parts))
+    assert document.facts["attachments"] == "empty.csv (not read), large.csv (not read)"
+    assert sum(document.unread.values()) == 2
+
+
+INVITATION = """BEGIN:VCALENDAR
+METHOD:REQUEST
+BEGIN:VTIMEZONE
+TZID:Europe/Oslo
+BEGIN:STANDARD
+DTSTART:19701025T030000
+END:STANDARD
+END:VTIMEZONE
+BEGIN:VEVENT
+SUMMARY:Budget\\, second round
+DTSTART;TZID=Europe/Oslo:20240315T140000
+DTEND;TZID=Europe/Oslo:20240315T153000
+LOCATION:Room 5
+ORGANIZER;CN="Lee, Ann":mailto:ann@mail.example
+ATTENDEE;CN=Bo Ray;ROLE=REQ-PARTICIPANT:MAILTO:bo@mail.example
+ATTENDEE:mailto:cy@mail.example
+RRULE:FREQ=WEEKLY;COUNT=3
+DESCRIPTION:Bring the fig
+ ures.\\nAnd tea.
+BEGIN:VALARM
+DESCRIPTION:Reminder
+END:VALARM
+END:VEVENT
+END:VCALENDAR
+"""
+SHOWN = """Event: Budget, second round
+When: 2024-03-15 14:00 to 2024-03-15 15:30 (Europe/Oslo)
+Where: Room 5
+Repeats: FREQ=WEEKLY;COUNT=3
+Organizer: Lee, Ann <ann@mail.example>
+Attendees: Bo Ray <bo@mail.example>, cy@mail.example
+
+Bring the figures.
+And tea."""
+
+
+def test_an_invitation_says_when_where_and_who_and_is_read_once(tmp_path: Path) -> None:
+    beside = b"Content-Type: text/calendar; charset=utf-8; method=REQUEST\n\n" + INVITATION.encode()
+    texts = multipart("alternative", BODY, beside, boundary=b"YY")
+    document = read(
+        tmp_path / "a.eml", multipart("mixed", texts, attached("invite.ics", INVITATION.encode(), b"application/ics"))
+    )
+    assert document.text.count(SHOWN) == document.text.count("Budget, second round") == 1
+    assert "Reminder" not in document.text
+    assert "1970" not in document.text
+    assert document.facts["people"].split("\n") == ["Ada", "Lee, Ann", "Bo Ray"]
+    alone = read(tmp_path / "b.eml", beside)
+    assert alone.text.endswith(SHOWN)
+
+
+def test_a_meeting_of_whole_days_that_was_called_off_is_told_as_such(tmp_path: Path) -> None:
+    event = "BEGIN:VEVENT\nSUMMARY:Fair\nSTATUS:CANCELLED\nDTSTART;VALUE=DATE:20240315\nDURATION:P2D\nEND:VEVENT\n"
+    document = read(tmp_path / "a.eml", multipart("mixed", BODY, attached("a.ics", event.encode(), b"text/calendar")))
+    assert document.text.endswith("## Attachment a.ics\n\nCancelled Event: Fair\nWhen: 2024-03-15 for P2D")
 
 
 def test_only_the_encrypted_part_of_a_text_is_left_out(tmp_path: Path) -> None:

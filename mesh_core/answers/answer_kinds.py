@@ -17,7 +17,9 @@ __all__ = ["answers_kind", "lacks_amount", "lacks_count"]
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _LEAD = r"\A\W*(?:(?:and|or|so|but|also|then|if so|(?:if|when|once|after|before)\b[^,?]*,)\s*)*"
 _BEFORE = r"(?:(?:for|in|at|on|to|after|from|by|within|until|till|since|above|below|over|under|up to|with|as of)\s+)?"
-_UNIT = r"(?:day|week|month|year|hour|minute|quarter)s?\b"
+_UNIT = r"(?:day|week|month|year|hour|minute|second|night|quarter)s?\b"
+_MEASURE = r"(?:[ckm]?m|(?:kilo)?met(?:er|re)s?|feet|foot|inch(?:es)?|miles?|yards?|characters?|letters?|digits?|words?|pages?)\b"
+_OTHER_UNIT = rf"(?:{_UNIT}|{_MEASURE}|k?g\b|kilos?\b|lit(?:er|re)s?\b|people\b|times\b)"
 _REPEATED = r"\b(?:every|each|daily|weekly|monthly|quarterly|annual\w*|yearly|always|never)\b"
 _SUMS = (
     r"(?:price|cost|rate|fee|cap|limit|amount|salary|allowance|budget|percentage|share|value|sum|threshold|maximum|minimum|pay|wage|"
@@ -27,16 +29,26 @@ _SUMS = (
 """What is counted in money or percent, where it is asked for itself and not for something about it: no `salary review`."""
 _DAYS = rf"\b(?:(?:{MONTH})|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b"
 _MOMENTS = r"\b(?:before|after|until|once|when|soon|beginning|end|start|within|prior|during|upon|immediately)\b"
-_SOMEBODY = r"\b(?:you|anyone|everyone|people|staff|team|\w+(?:er|or|ors|ers|ee|ees|ist|ian|ant|ent))\b"
+_SOMEBODY = (
+    r"\b(?:you|anyone|everyone|people|staff|team|head|nurse|(?!(?:after|under|over|other|either|neither|whether|rather|further|later|"
+    r"earlier|longer|lower|higher|number|never|ever|however|order|letter|paper|their)\b)"
+    r"[a-z]{2,}(?:(?:er|or|ee|ist|ian|(?<!m)ant|(?<!m)ent)s?))\b"
+)
+_PREPOSITIONS = "in|at|on|to|from|via|into|beside|behind|near|under|inside|outside|opposite|between|next to"
 _CLOCK = r"\d{1,2}[:.]\d\d|\d\s?[ap]\.?m\b|\b(?:noon|midnight|o['’]clock)\b"
 _AMOUNTS = (
     (
-        rf"how (?:long|old|soon|fast|quickly|late|early)\b|(?:how many|what number of) {_UNIT}|"
-        r"(?:what|which)(?:['’]s)?(?: \w+){0,4}? (?:period|length|duration)\b",
-        rf"(?i)(?:{COUNT}[\s-]+(?:\w+(?:['’]s)?[\s-]+){{0,2}}|\ban? )[(\[]?{_UNIT}|{_CLOCK}|"
-        r"\b(?:until|till|as long as|immediately)\b",
+        rf"how (?:long|old|soon|quickly|late|early)\b|(?:how many|what number of) {_UNIT}|"
+        r"(?:what|which)(?:['’]s)?(?: \w+){0,4}? (?:period|length|duration|age)\b",
+        rf"(?i)(?:{COUNT}[\s-]+(?:\w+(?:['’]s)?[\s-]+){{0,2}}|\ban? )[(\[]?(?:{_UNIT}|{_MEASURE})|{_CLOCK}|"
+        rf"\b{_UNIT}[^;:]{{0,20}}: {COUNT}|\b(?:until|till|as long as|immediately)\b",
     ),
-    (r"how (?:many|often)\b", rf"(?i){COUNT}|{_REPEATED}"),
+    (r"how often\b", rf"(?i)\b(?:once|twice)\b|{COUNT} times\b|{_REPEATED}|(?:\ban? |\bper |{COUNT}-){_UNIT}|{_DAYS}"),
+    (r"how (?:many|fast|heavy|far|tall|wide|deep|hot|cold)\b", rf"(?i){COUNT}|{_REPEATED}"),
+    (
+        r"how much\b[^,?]*\b(?:cost|charged?)\b|what (?:do|does|did|will|would)\b[^,?]*\bcost\b",
+        rf"(?i)[€$£¥%]|{COUNT}(?![\d.,]*[\s-]*(?:\w+[\s-])?{_OTHER_UNIT})|\b(?:percent|free|nothing|all|full)\b",
+    ),
     (
         rf"how (?:much|large|big|high)\b|(?:what|which)(?:['’]s)?(?: \w+){{0,3}}? {_SUMS}",
         rf"(?i){COUNT}|%|\b(?:percent|free|nothing|all|full)\b|\ban? {_UNIT}",
@@ -46,6 +58,7 @@ _AMOUNTS = (
 _KINDS = (
     *_AMOUNTS,
     (r"when\b|(?:what|which) (?:date|day|month|months|year|time)\b", rf"(?i)\d|{_DAYS}|{_MOMENTS}|{_REPEATED}"),
+    (r"where\b", rf"(?i)@|://|\b(?:{_PREPOSITIONS}) (?:(?:the|an?|our|your|his|her|their) )?(?!{_DAYS})[a-z]"),
     (r"who(?:m|se)?\b", rf"(?<=[a-z,;:(] )[A-Z][a-z]+|\b[A-Z]{{2,}}\b|@|{_SOMEBODY}"),
 )
 """What is asked, and what the sentence must have."""
@@ -70,8 +83,10 @@ _NO_COUNT = re.compile(
     rf"\b(?:in|of|since|until|by) (?:19|20)\d\d\b",
     re.IGNORECASE,
 )
+_CAPITAL = re.compile(r"\b[A-Z][\w'’]*")
 _NUMBER = re.compile(COUNT, re.IGNORECASE)
 _WORD = re.compile(r"\d[\d,.]*|[^\W\d_]+(?:[-'’][^\W\d_]+)*")
+_WHATEVER = frozenset(map(stem, ("thing", "item", "piece")))
 _BESIDE = 4
 """A number is beside a thing if there are at most so many words from the one to the other."""
 
@@ -92,7 +107,9 @@ def lacks_amount(question: str, sentence: str) -> bool:
 def _has(question: str, sentence: str, kinds: Sequence[tuple[re.Pattern[str], re.Pattern[str]]]) -> bool:
     last = _last(question)
     has = next((has for asks, has in kinds if asks.search(last)), None)
-    return has is None or has.search(_PLACES.sub(" ", sentence)) is not None
+    named = set(_CAPITAL.findall(last)[1:])
+    told = _CAPITAL.sub(lambda it: " " if it[0] in named else it[0], _PLACES.sub(" ", sentence))
+    return has is None or has.search(told) is not None
 
 
 def lacks_count(question: str, sentence: str, around: str = "") -> bool:
@@ -106,7 +123,7 @@ def lacks_count(question: str, sentence: str, around: str = "") -> bool:
     asked = _HOW_MANY.match(_last(question))
     if asked is None or _LENGTH.match(asked["thing"]):
         return False
-    things = _things(asked["thing"])
+    things = _things(asked["thing"]) - _WHATEVER
     words = _WORD.findall(_NO_COUNT.sub(" ; ", sentence))
     numbers = [place for place, word in enumerate(words) if _NUMBER.fullmatch(word)]
     if not things or not numbers:

@@ -21,6 +21,12 @@ _BEHIND = re.compile(
     r"\b(?:for|by|of|from|to|at|in|on|with|about|after|before|during|without))\s+",
     re.IGNORECASE,
 )
+_INFINITIVE = re.compile(
+    r"\b(?:have|has|had|need|needs|want|wants|like|able|allowed|permitted|going|ought|used|supposed|required|obliged|forced|possible|"
+    r"necessary|try|order|how|what|where|when|who|whom)\s+to\s+",
+    re.IGNORECASE,
+)
+"""Where `to` has a verb behind it, which says what happens."""
 _AUXILIARY = re.compile(
     r"\b(?:do|does|did|may|can|could|must|should|shall|will|would|is|are|was|were|has|have|had)\s+", re.IGNORECASE
 )
@@ -44,7 +50,7 @@ _AMOUNTS = frozenset(
     for word in _LISTED.findall(
         """amount cap cost date day deadline fee hour length level limit maximum minimum month most number percentage period price
         rate rule share size sum threshold time total value week year way kind sort type thing process procedure policy best right
-        difference reason purpose answer tool app application
+        difference reason purpose answer case event tool app application
         software system platform website site steps next first last name paperwork document information details"""
     )
 )
@@ -57,7 +63,8 @@ _LIGHT = frozenset(
         something anyone anything everyone two three one once way thing person people company agency employee staff job really
         actually different another same next own big large small high low good well allowed possible get buy send receive
         return turn fill hand sign change set help let what during whether hear wait happen join mean quickly early late advance
-        normally usually exactly offer provide count exist involve rather instead elsewhere longer"""
+        normally usually exactly offer provide count exist involve rather instead elsewhere longer
+        stay remain through across along together back down away"""
     )
 )
 """Words that any answer may say otherwise."""
@@ -103,7 +110,9 @@ def case_stems(question: str) -> frozenset[str]:
     That is whom or what the question is of (`do contractors get`), what stands behind a preposition (`leave for a wedding`), and
     the thing that is asked for (`which clinic`). Passages about the same thing answer these questions of another case.
     """
-    named = [_phrase(_WORD.findall(question[it.end() :]), 0)[1] for it in _BEHIND.finditer(question)]
+    verbs = {it.end() for it in _INFINITIVE.finditer(question)}
+    behind = [it.end() for it in _BEHIND.finditer(question) if it.end() not in verbs]
+    named = [_phrase(_WORD.findall(question[end:]), 0)[1] for end in behind]
     if match := _AUXILIARY.search(question):
         _, words = _phrase(_WORD.findall(question[match.end() :]), 0)
         named.append(words[:-1] if len(words) > 1 else words)  # the last one is the verb

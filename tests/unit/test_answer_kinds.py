@@ -72,3 +72,55 @@ def test_a_sentence_without_a_time_a_number_or_a_sum_lacks_the_amount(question, 
 )
 def test_an_amount_in_any_form_and_what_asks_for_none_lack_no_amount(question, sentence):
     assert not lacks_amount(question, sentence)
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("How long must a password be?", "Passwords have at least 14 characters."),
+        ("How long may the exposure last?", "It takes 25 to 30 seconds."),
+        ("How long is the cable?", "The cable measures 3 m."),
+        ("How fast may trucks drive?", "The top speed is 8 km/h."),
+        ("How heavy is the trunk?", "It weighs 9.4 kg."),
+        ("How many days do I get for a wedding?", "Occasion: Wedding; Days off: 2"),
+        ("What does a copy cost?", "A copy is 10 cents."),
+        ("How much does the tour cost?", "The tour is free."),
+        ("What does a check-up cost?", "Service: Check-up; Dog: 38"),
+    ],
+)
+def test_lengths_speeds_weights_and_costs_are_amounts(question, sentence):
+    assert not lacks_amount(question, sentence)
+
+
+@pytest.mark.parametrize(
+    ("question", "sentence"),
+    [
+        ("How long must a password be?", "Passwords are kept in the vault."),
+        ("How much does the licence cost?", "Licences are renewed every three years."),
+        ("What does a repair cost?", "Repairs take about two weeks."),
+        ("How often is the password changed?", "Passwords have at least 14 characters."),
+        ("How often is the lock oiled?", "Oil it and wait for ten minutes."),
+    ],
+)
+def test_a_number_of_something_else_is_not_the_amount(question, sentence):
+    assert lacks_amount(question, sentence)
+
+
+def test_how_many_things_is_answered_by_a_number_of_anything():
+    assert not lacks_count("How many things may I take out?", "Up to 15 titles may be out at once.")
+    assert lacks_count("How many things may I take out?", "Titles may be out until 14:00.")
+
+
+@pytest.mark.parametrize("sentence", ["Sign for it after the tour.", "Mr Poe leads the tour over the hills."])
+def test_words_of_form_and_who_is_named_in_the_question_are_nobody(sentence):
+    assert not answers_kind("Who signs for Mr Poe?", sentence)
+
+
+def test_somebody_else_who_is_named_or_called_by_a_role_is_somebody():
+    assert answers_kind("Who signs for Mr Poe?", "Mr Poe is on leave; Ms Roe signs.")
+    assert answers_kind("Who signs for Mr Poe?", "The shift leader signs.")
+
+
+def test_where_is_answered_by_a_place():
+    assert answers_kind("Where do we meet?", "Walk to the east gate.")
+    assert not answers_kind("Where do we meet?", "Drills take place in May.")

@@ -111,3 +111,14 @@ def test_words_of_form_other_forms_of_words_and_what_is_there_are_not_absent(que
 )
 def test_whom_a_question_is_of_and_what_stands_behind_a_preposition_say_which_case_is_asked_about(question, words):
     assert case_stems(question) == frozenset(map(stem, words))
+
+
+@pytest.mark.parametrize(
+    "question", ["Do I have to wear gloves?", "Am I allowed to swim?", "Which form do I need to sign?", "How do I get to know?"]
+)
+def test_a_verb_behind_to_says_what_happens_and_not_which_case(question):
+    assert case_stems(question).isdisjoint({stem("wear"), stem("swim"), stem("sign"), stem("know")})
+
+
+def test_a_noun_behind_to_says_which_case():
+    assert case_stems("What do we pay to widows?") == {stem("widows")}

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 
 from mesh_core.answers.answer import Citation, Span
+from mesh_core.answers.rows import header_of, is_header, is_row_at, labelled
 from mesh_core.answers.sentences import said, sentences_of
 from mesh_core.answers.wording import Wording, wording_of
 
@@ -23,8 +24,9 @@ _ALIKE = 0.7
 _MOST_ITEMS = 5
 _ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s")
 _POINTS_BACK = re.compile(
-    r"(?:this|these|those|they|it|he|she|such|for (?:example|instance)|however|otherwise|in (?:this|that|such|these|those)|"
-    r"then|also|after that|if (?:so|not))\b",
+    r"(?:this|these|those|they|them|it|he|she|his|her|their|its|such|another|both|neither|for (?:example|instance)|however|"
+    r"(?:in|during|until|for|from|after|before|without|with) (?:this|that|such|these|those|it|them|then)|"
+    r"any(?:thing|body|one) (?:else|more|less|\w+er)|otherwise|then|also|therefore|thus|if (?:so|not))\b",
     re.IGNORECASE,
 )
 
@@ -37,6 +39,10 @@ class Candidate:
     span: Span
     """In the passage's text."""
     text: str
+    told: str
+    """What it tells: the sentence, of a row of a table with the names of its columns."""
+    meant: str
+    """What is compared: what it tells, and if it points back, the sentence before it."""
     around: str
     """The sentence with those before and behind it."""
     wording: Wording
@@ -44,6 +50,8 @@ class Candidate:
     """That of its passage among those found in its collection, from 1."""
     above: frozenset[str]
     """Words of the title and the headings above it."""
+    own: frozenset[str]
+    """Words and numbers of the sentence, and of what it points back to."""
     known: frozenset[str]
     """Words of these and of the whole passage."""
     words: float = 0.0
@@ -55,13 +63,18 @@ def candidates_in(citation: Citation, *, place: int) -> Iterator[Candidate]:
     above, whole = wording_of(f"{citation.title}\n{citation.section}"), wording_of(citation.text)
     above_words = above.words | above.numbers
     spans = sentences_of(citation.text)
-    texts = [said(citation.text[span.start : span.end]) for span in spans]
-    for at, (span, text) in enumerate(zip(spans, texts, strict=True)):
+    told = [labelled(citation.text, span) for span in spans]
+    for at, span in enumerate(spans):
+        text = said(citation.text[span.start : span.end])
         wording = wording_of(text)
-        around = " ".join(texts[max(0, at - 1) : at + 2])
-        if len(wording.words) + len(wording.numbers) > 1 and not text.endswith("?"):
+        if len(wording.words) + len(wording.numbers) > 1 and not text.endswith("?") and not is_header(citation.text, span):
             known = above_words | whole.words | whole.numbers
-            yield Candidate(citation, span, text, around, wording, place, above_words, known)
+            before = [told[at - 1]] if _before_what_points_back(citation.text, spans, at) else []
+            meant, around = " ".join([*before, told[at]]), " ".join(told[max(0, at - 1) : at + 2])
+            own = wording_of(" ".join([*before, text]))
+            yield Candidate(
+                citation, span, text, told[at], meant, around, wording, place, above_words, own.words | own.numbers, known
+            )
 
 
 def items_behind(candidate: Candidate) -> list[Candidate]:
@@ -77,9 +90,11 @@ def items_behind(candidate: Candidate) -> list[Candidate]:
 def in_context(candidate: Candidate) -> list[Candidate]:
     """The sentence with what it cannot be understood without, in order.
 
-    That are the items that it leads to, what its list hangs on, with the other items if there are few, or what it points back to
-    (`These are …`, `For example …`).
+    That are the items that it leads to, what its list hangs on, with the other items if there are few, what it points back to
+    (`These are …`, `For example …`), or of a row the names of its columns.
     """
+    if header := header_of(candidate.citation.text, candidate.span):
+        return [_at(candidate, header), candidate]
     if items := items_behind(candidate):
         return [candidate, *items]
     text, spans = candidate.citation.text, sentences_of(candidate.citation.text)
@@ -91,10 +106,16 @@ def in_context(candidate: Candidate) -> list[Candidate]:
         lead = _at(candidate, spans[first])
         items = items_behind(lead)
         return [lead, *items] if candidate.span in [it.span for it in items] else [lead, candidate] if items else [candidate]
-    before = spans[place - 1] if place else candidate.span
-    if place and _POINTS_BACK.match(candidate.text) and not re.search(r"\n\s*\n", text[before.end : candidate.span.start]):
-        return [_at(candidate, before), candidate]
-    return [candidate]
+    before = _before_what_points_back(text, spans, place)
+    return [_at(candidate, before), candidate] if before else [candidate]
+
+
+def _before_what_points_back(text: str, spans: Sequence[Span], place: int) -> Span | None:
+    """What stands before the sentence at the place in its paragraph, if it points back to that."""
+    if not place or not _POINTS_BACK.match(said(text[spans[place].start : spans[place].end])):
+        return None
+    before = spans[place - 1]
+    return None if re.search(r"\n\s*\n", text[before.end : spans[place].start]) else before
 
 
 def _at(candidate: Candidate, span: Span) -> Candidate:
@@ -113,27 +134,23 @@ def nearest(question: str, candidates: Sequence[Candidate]) -> list[Candidate]:
     """
     asked = wording_of(question)
     wanted = asked.words | asked.numbers
-    counts = Counter(word for it in candidates for word in wanted & _all_words(it))
+    counts = Counter(word for it in candidates for word in wanted & (it.own | it.above))
     weights = {word: math.log(1 + (len(candidates) + 1) / (1 + counts[word])) for word in wanted}
     found = [replace(it, words=_share(it, weights)) for it in candidates]
     return sorted(found, key=lambda it: _BEHIND * it.place - it.words)[:_MOST_CANDIDATES]
 
 
-def _all_words(candidate: Candidate) -> frozenset[str]:
-    return candidate.wording.words | candidate.wording.numbers | candidate.above
-
-
 def _share(candidate: Candidate, weights: Mapping[str, float]) -> float:
     """How much of the question's words it has; what stands in the headings only counts half."""
-    own = candidate.wording.words | candidate.wording.numbers
-    found = sum(weight * (1.0 if word in own else 0.5 if word in candidate.above else 0.0) for word, weight in weights.items())
+    found = sum(
+        weight * (1.0 if word in candidate.own else 0.5 if word in candidate.above else 0.0) for word, weight in weights.items()
+    )
     return found / sum(weights.values()) if weights else 0.0
 
 
 def is_row(candidate: Candidate) -> bool:
     """True if it is a row of a table."""
-    text = candidate.citation.text
-    return text[text.rfind("\n", 0, candidate.span.start) + 1 :].lstrip().startswith("|")
+    return is_row_at(candidate.citation.text, candidate.span.start)
 
 
 def are_alike(one: Wording, other: Wording) -> bool:

@@ -107,7 +107,7 @@ def _all_scored(parts: Sequence[str], candidates: Sequence[Candidate], vectors: 
     """The first candidates beside each part of the question, with their neighbours and beside the part without single words."""
     fewer = {(part, word): text for part in parts for word, text in _without_words(part, candidates).items()}
     texts = [*parts, *fewer.values()]
-    asked, alone = vectors.of(texts, [(it.citation, _in_context(it, it.text)) for it in candidates])
+    asked, alone = vectors.of(texts, [(it.citation, _in_context(it, it.meant)) for it in candidates])
     places = _best_places(alone @ asked[: len(parts)].T, candidates)
     first = [candidates[place] for place in places]
     _, around = vectors.of([], [(it.citation, _in_context(it, it.around)) for it in first])

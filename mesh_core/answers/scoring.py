@@ -77,11 +77,11 @@ def scored(part: str, candidate: Candidate, near: float, standings: Mapping[str,
     around = len(wanted & spoken_of) / len(wanted) if wanted else 0.0
     doubt = _DOUBT * max(0.0, _SHARED - (candidate.words + around) / 2)
     trust = _TRUST if len(wanted) >= _SEVERAL and wanted <= candidate.wording.words | candidate.wording.numbers else 0.0
-    is_kind = answers_kind(part, candidate.text)
+    is_kind = answers_kind(part, candidate.told)
     lacks = (
         (not _is_named(asks, candidate), _UNNAMED),
         (not is_kind, _UNKIND),
-        (lacks_amount(part, " ".join(it.text for it in (candidate, *items_behind(candidate)))), _UNAMOUNTED),
+        (lacks_amount(part, " ".join([candidate.told, *(it.text for it in items_behind(candidate))])), _UNAMOUNTED),
         (are_things_absent(part, candidate.known), _UNTHINGED),
     )
     left = math.prod(share for is_lacking, share in lacks if is_lacking) * _left_of_words(part, candidate, standings)

@@ -123,7 +123,10 @@ def test_how_many_is_answered_by_a_number_of_the_thing_only() -> None:
     (found,) = extracted("How many visits are there?", [counted], Near({"twelve": 0.9, "began": 0.95}))
     assert found.text == "The clinic had twelve visits."
     table = citation("| Ward | Visits |\n|---|---|\n| North | 40 |\n")
-    assert [it.text for it in extracted("How many visits has ward North?", [table], Near({"North": 0.9}))] == ["North; 40"]
+    assert [it.text for it in extracted("How many visits has ward North?", [table], Near({"North": 0.9}))] == [
+        "Ward; Visits",
+        "North; 40",
+    ]
 
 
 def test_rows_that_a_question_does_not_name_are_not_said() -> None:
@@ -131,9 +134,32 @@ def test_rows_that_a_question_does_not_name_are_not_said() -> None:
     near = Near({"Junior": 0.9, "Senior": 0.89})
     question = "How many days of leave does a Junior get and who won the world cup?"
     found = extract(question, [table], SentenceVectors(near))
-    assert [it.text for it in found.sentences] == ["Junior; 25"]
+    assert [it.text for it in found.sentences] == ["Grade; Days of leave", "Junior; 25"]
     both = extract("How many days of leave do Junior and Senior get?", [table], SentenceVectors(near))
-    assert {it.text for it in both.sentences} == {"Junior; 25", "Senior; 30"}
+    assert [it.text for it in both.sentences] == ["Grade; Days of leave", "Junior; 25", "Senior; 30"]
+
+
+def test_the_columns_of_a_row_say_what_its_values_are_of() -> None:
+    text = "| Occasion | Days off |\n| --- | --- |\n| Wedding | 2 |\n| Jubilee | 1 |\n"
+    near = Near({"Occasion: Wedding": 0.9, "Wedding": 0.1})
+    found = extracted("How many days do I get for a wedding?", [citation(text, title="Leave")], near)
+    assert [it.text for it in found] == ["Occasion; Days off", "Wedding; 2"]
+    assert [(text[it.quote.start - 100 : it.quote.end - 100]) for it in found if it.quote] == [
+        "| Occasion | Days off |",
+        "| Wedding | 2 |",
+    ]
+
+
+def test_the_names_of_columns_alone_are_no_answer() -> None:
+    table = citation("| Occasion | Days off |\n|---|---|\n", title="Leave")
+    assert extracted("For which occasion are days off?", [table], Near({"Occasion; Days": 0.9})) == []
+
+
+def test_a_sentence_that_points_back_is_compared_and_said_with_the_one_before_it() -> None:
+    text = "Ms Roe leads the laboratory. Her deputy since the spring has been Mr Poe. The laboratory has six rooms."
+    near = Near({"Roe leads the laboratory. Her deputy": 0.9, "Roe leads": 0.5, "Her deputy": 0.1})
+    found = extracted("Who is the deputy of Ms Roe?", [citation(text, title="Staff")], near)
+    assert [it.text for it in found] == ["Ms Roe leads the laboratory.", "Her deputy since the spring has been Mr Poe."]
 
 
 def test_what_nothing_there_is_called_must_be_nearer() -> None:

@@ -15,14 +15,14 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
-from weaviate.classes.data import DataObject
 from weaviate.classes.query import Filter
 from weaviate.classes.tenants import Tenant
 
 from mesh_core.vectors.identifiers import collection_identifier, encoded
 from mesh_core.vectors.store import CollectionMismatch, CollectionMissing, StoreUnavailable
-from mesh_core.vectors.weaviate_objects import insert_all
+from mesh_core.vectors.weaviate_objects import as_stored, insert_all
 from mesh_core.vectors.weaviate_rows import TAG_SETS, collection_settings, read_declaration, tag_sets_settings
+from mesh_core.vectors.weaviate_vectors import indexed, write_down
 
 __all__ = ["WeaviateCollections", "missing", "tenant_of"]
 
@@ -115,7 +115,9 @@ class WeaviateCollections:
         objects = (it for it in _objects(source) if str(it.uuid) not in without)
         while batch := list(islice(objects, _PAGE)):
             insert_all(copy, batch, what=f"passages of {name}", named="passage_id")
-        wanted, found = _count(source) - len(without), _count(copy)
+        write_down(copy)
+        wanted = _count(source) - len(without)
+        found = min(_count(copy), indexed(copy, dimensions=dimensions, count=wanted))
         if wanted != found:
             raise StoreUnavailable(f"{name} could not be built anew: {found} of {wanted} passages came over. Repeat it.")
         self._client.alias.update(alias_name=collection_identifier(name), new_target_collection=made)
@@ -155,9 +157,7 @@ def missing(name: str) -> CollectionMissing:
 
 
 def _objects(collection: Any) -> Iterator[Any]:  # noqa: ANN401
-    for item in collection.iterator(include_vector=True, cache_size=_PAGE):
-        properties = {name: value for name, value in item.properties.items() if value is not None}
-        yield DataObject(properties=properties, uuid=item.uuid, vector=item.vector["default"])
+    return map(as_stored, collection.iterator(include_vector=True, cache_size=_PAGE))
 
 
 def _count(collection: Any) -> int:  # noqa: ANN401

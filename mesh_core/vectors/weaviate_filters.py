@@ -19,7 +19,7 @@ from mesh_core.expressions.weaviate import Everything, Nothing, to_weaviate
 from mesh_core.vectors.enumeration import enumerated
 from mesh_core.vectors.identifiers import attribute_field
 from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, over_fields
-from mesh_core.vectors.store import AllowedScope, CollectionMismatch
+from mesh_core.vectors.store import FIRST_VERSION, AllowedScope, CollectionMismatch
 from mesh_core.vectors.weaviate_collections import WeaviateCollections
 from mesh_core.vectors.weaviate_negations import with_negations
 from mesh_core.vectors.weaviate_rows import TEXT_BEGINS, exact
@@ -30,9 +30,10 @@ _MOST_TAG_SETS = 10_000
 _MOST_VALUES = 1000
 
 
-def at_version(version: int) -> Any:  # noqa: ANN401
-    """The filter that keeps what readers of the version see."""
-    return Filter.by_property("valid_from").less_or_equal(version) & Filter.by_property("valid_to").greater_than(version)
+def at_version(version: int, *, since: int = FIRST_VERSION) -> Any:  # noqa: ANN401
+    """The filter that keeps what readers of the version see, of what `since` or a later version added."""
+    where = Filter.by_property("valid_from").less_or_equal(version) & Filter.by_property("valid_to").greater_than(version)
+    return where & Filter.by_property("valid_from").greater_or_equal(since) if since > FIRST_VERSION else where
 
 
 class _TooManyValues(Exception):

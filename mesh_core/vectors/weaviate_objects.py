@@ -6,16 +6,23 @@ import time
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from weaviate.classes.data import DataObject
 from weaviate.exceptions import WeaviateBaseError, WeaviateTimeoutError
 
 from mesh_core.vectors.store import StoreUnavailable
 from mesh_core.vectors.weaviate_connection import has_no_answer
 
-__all__ = ["insert_all"]
+__all__ = ["as_stored", "insert_all"]
 
 _ATTEMPTS = 3
 _PAUSE_SECONDS = 0.2
 _MOST_NAMED = 10
+
+
+def as_stored(found: Any) -> DataObject[Any, Any]:  # noqa: ANN401
+    """An object that was read with its vector, to be stored again as it is."""
+    properties = {name: value for name, value in found.properties.items() if value is not None}
+    return DataObject(properties=properties, uuid=found.uuid, vector=found.vector["default"])
 
 
 def insert_all(collection: Any, objects: Sequence[Any], *, what: str, named: str) -> None:  # noqa: ANN401

@@ -25,6 +25,7 @@ from mesh_core.vectors.store import OPEN, StoreUnavailable
 from mesh_core.vectors.weaviate_objects import insert_all
 
 __all__ = [
+    "EXACT_UP_TO",
     "LABEL",
     "READ",
     "TAG_SETS",
@@ -49,7 +50,7 @@ LABEL = ("document", "title", "page", "attributes", "valid_from")
 TAG_SETS = "Mesh_tag_sets_by_domain"
 """The collection of all tag sets that occur in any collection; encoded names never look like it."""
 
-_EXACT_UP_TO = 40_000
+EXACT_UP_TO = 40_000
 """A filter that keeps at most so many passages is answered by comparing all of them."""
 
 _ROW = ("passage_id", "digest", *_INTERVAL)
@@ -89,7 +90,7 @@ def collection_settings(*, dimensions: int, attributes: Mapping[str, type]) -> d
     index = Configure.VectorIndex.hnsw(
         distance_metric=VectorDistances.COSINE,
         filter_strategy=VectorFilterStrategy.SWEEPING,
-        flat_search_cutoff=_EXACT_UP_TO,
+        flat_search_cutoff=EXACT_UP_TO,
     )
     return {
         "description": json.dumps({"dimensions": dimensions}),

@@ -38,6 +38,7 @@ from mesh_core.vectors.weaviate_filters import WeaviateFilters, at_version
 from mesh_core.vectors.weaviate_keywords import WeaviateScope, count_of, in_full, repeated, words_of
 from mesh_core.vectors.weaviate_rows import WeaviateRows, attribute_property, read_declaration
 from mesh_core.vectors.weaviate_search import HybridQuery, WeaviateSearch
+from mesh_core.vectors.weaviate_vectors import IndexedVectors, indexed, write_down
 from mesh_core.vectors.word_pairs import with_word_pairs
 from mesh_core.vectors.word_weights import WordWeights
 
@@ -65,6 +66,7 @@ class WeaviateStore:
             self._client = connected(host=host, http_port=http_port, grpc_port=grpc_port, secure=secure, api_key=api_key)
         self._collections = WeaviateCollections(self._client)
         self._filters = WeaviateFilters(self._collections)
+        self._vectors = IndexedVectors(self._client)
         if not self._client.is_ready():
             self._client.close()
             raise StoreUnavailable(f"Weaviate at {self._address} does not answer as ready: start it, or correct MESH_VECTORS.")
@@ -105,9 +107,10 @@ class WeaviateStore:
             self._collections.clear(collection)
             begun = self._collections.existing(collection).aggregate.over_all(filters=_from(version), total_count=True)
             result = stage(self._rows(collection), collection=collection, version=version, passages=passages)
-            if begun.total_count or self.count(collection, version) != result.added + result.kept:
+            write_down(self._collections.use(collection))
+            if begun.total_count or not self._is_whole(collection, version, result):
                 self._collections.rebuild(collection)
-                if self.count(collection, version) != result.added + result.kept:
+                if not self._is_whole(collection, version, result):
                     raise StoreUnavailable(f"version {version} of {collection} is not whole in Weaviate: repeat the call.")
         return result
 
@@ -171,6 +174,8 @@ class WeaviateStore:
                         count = partial(self._count, collection, version)
                         state = query.total, int(time.monotonic() // _COUNTED_SECONDS)
                         self._held.check(collection, version, published=published, state=state, count=count)
+                        in_index = partial(self._indexed, collection, version)
+                        self._vectors.check(collection, version, published=published, state=query.total, count=in_index)
                     best = self._search.best(query, arrange, allows_all=scope.allows_all)
                     break
                 except (InvalidPassage, CollectionMismatch):
@@ -226,10 +231,18 @@ class WeaviateStore:
         return HybridQuery(collection, used, words, ready, alpha if words.strip() else 1, where, is_all, version, total, limit)
 
     def _count(self, collection: str, version: int, since: int) -> int:
-        where = at_version(version)
-        if since > FIRST_VERSION:
-            where = where & Filter.by_property("valid_from").greater_or_equal(since)
-        return count_of(self._collections.use(collection), where)
+        return count_of(self._collections.use(collection), at_version(version, since=since))
+
+    def _indexed(self, collection: str, version: int, since: int, count: int) -> int:
+        dimensions = (self._declared.get(collection) or self._declaration(collection))[0]
+        used = self._collections.use(collection)
+        return indexed(used, at_version(version, since=since), dimensions=dimensions, count=count)
+
+    def _is_whole(self, collection: str, version: int, staged: StageResult) -> bool:
+        """True if filters find all that was staged, and vectors all that is new."""
+        if self.count(collection, version) != staged.added + staged.kept:
+            return False
+        return self._indexed(collection, version, version, staged.added) == staged.added
 
     def _declaration(self, name: str) -> tuple[int, dict[str, type]]:
         return read_declaration(self._collections.existing(name))
@@ -238,6 +251,7 @@ class WeaviateStore:
         self._filters.forget(collection)
         self._weights.forget(collection)
         self._held.forget(collection)
+        self._vectors.forget(collection)
         self._search.forget(collection)
         self._declared.pop(collection, None)
 

@@ -4,17 +4,20 @@ from __future__ import annotations
 
 import signal
 import subprocess
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, closing
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack, closing, contextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mesh_core.expressions.tree import TRUE
 from mesh_core.vectors.identifiers import collection_identifier
 from mesh_core.vectors.passages import Passage
-from mesh_core.vectors.store import AllowedScope, StoreUnavailable, VectorStore, open_store
+from mesh_core.vectors.store import AllowedScope, CollectionOutdated, Published, StoreUnavailable, VectorStore, open_store
 from tests.integration.crash_shop import until
 from tests.integration.weaviate_server import free_ports, running_weaviate, weaviate_binary
 
@@ -93,11 +96,88 @@ def test_a_weaviate_that_does_not_answer_is_told_in_one_sentence_and_used_again_
         assert found(store) == ["p0", "p1"]
 
 
-def is_back(store: VectorStore) -> bool:
+def is_back(store: VectorStore, version: int = 1, count: int = 2) -> bool:
     try:
-        return store.count(NAME, 1) == 2
+        return store.count(NAME, version) == count
     except StoreUnavailable:
         return False
+
+
+def test_what_was_staged_or_rebuilt_is_found_by_its_vector_after_weaviate_was_killed(tmp_path: Path) -> None:
+    """Weaviate 1.35 keeps the newest entries of its vector index in memory until it is given another batch."""
+    ports = free_ports()
+    with killed_after(tmp_path, ports, lambda store: stage_scattered(store, 100, 300)) as store:
+        assert missed(store, 300) == []
+        assert store.rebuild(NAME) == 300
+    with killed_after(tmp_path, ports, lambda store: store.rebuild(NAME)) as store:
+        assert missed(store, 300) == []
+
+
+def test_a_vector_index_that_lost_its_newest_entries_is_refused_until_it_is_made_anew(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """As a release left it that did not see to that, or a machine that lost its power."""
+    ports = free_ports()
+    with monkeypatch.context() as patch:
+        patch.setattr("mesh_core.vectors.weaviate_store.write_down", lambda collection: None)
+        with killed_after(tmp_path, ports, lambda store: stage_scattered(store, 100, 300)) as store:
+            lost = missed(store, 300)
+            assert lost
+            assert store.count(NAME, 2) == 300
+            for published in (Published(300), Published(300, 2, 200)):
+                with pytest.raises(CollectionOutdated, match=r"2\d\d of [23]00 passages are in the vector index"):
+                    missed(store, 300, published)
+    with running_weaviate(weaviate_binary(), tmp_path, ports=ports) as url, closing(open_store(url)) as store:
+        assert store.rebuild(NAME) == 300
+        assert missed(store, 300, Published(300, 2, 200)) == []
+
+
+def test_a_vector_index_that_lost_entries_under_an_open_store_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mesh_core.vectors.weaviate_store.write_down", lambda collection: None)
+    monkeypatch.setattr("mesh_core.vectors.weaviate_vectors._ASKED_SECONDS", 0.0)
+    ports, processes = free_ports(), list[subprocess.Popen[bytes]]()
+    with ExitStack() as stack:
+        with running_weaviate(weaviate_binary(), tmp_path, ports=ports, started=processes.append) as url:
+            store = open_store(url)
+            stack.callback(store.close)
+            stage_scattered(store, 100, 300)
+            assert missed(store, 300, Published(300, 2, 200)) == []
+            processes[0].kill()
+        stack.enter_context(running_weaviate(weaviate_binary(), tmp_path, ports=ports))
+        assert until(lambda: is_back(store, 2, 300), seconds=30)
+        with pytest.raises(CollectionOutdated):
+            missed(store, 300, Published(300, 2, 200))
+
+
+def scattered(number: int) -> Passage:
+    """A passage whose vector is near no other's."""
+    return replace(passage(number), vector=np.random.default_rng(number).normal(size=32).astype(np.float32))
+
+
+def stage_scattered(store: VectorStore, first: int, second: int) -> None:
+    """Version 1 holds so many passages, version 2 so many."""
+    store.ensure_collection(NAME, dimensions=32, attributes={})
+    for version, count in ((1, first), (2, second)):
+        store.stage(NAME, version, map(scattered, range(count)))
+
+
+def missed(store: VectorStore, count: int, published: Published | None = None) -> list[str]:
+    """Those that a search by their own vector does not find."""
+    asked = {"text": "", "version": 2, "scope": EVERYTHING, "limit": 1, "alpha": 1, "published": published}
+    wanted = map(scattered, range(count))
+    return [it.id for it in wanted if [h.passage.id for h in store.search(NAME, vector=list(it.vector), **asked)] != [it.id]]  # type: ignore[arg-type]
+
+
+@contextmanager
+def killed_after(folder: Path, ports: Mapping[str, int], act: Callable[[VectorStore], object]) -> Iterator[VectorStore]:
+    """The store as it is found after its server was killed at the moment when `act` was done."""
+    processes: list[subprocess.Popen[bytes]] = []
+    running = partial(running_weaviate, weaviate_binary(), folder, ports=ports)
+    with running(started=processes.append) as url, closing(open_store(url)) as store:
+        act(store)
+        processes[0].kill()
+    with running() as url, closing(open_store(url)) as store:
+        yield store
 
 
 class Killed(BaseException):

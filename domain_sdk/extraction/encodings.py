@@ -32,6 +32,9 @@ _READ_AS = {
 }
 """What programs that write the first mean, and browsers read (WHATWG Encoding §4.2)."""
 _OF_ONE_BYTE = ("iso8859", "windows-", "cp125", "koi8", "mac-")
+_NONE = "\ufffd"
+_STRANGE_A_MARK, _ALL_A_MARK = 10, 1000
+"""Characters beyond ASCII, and of all kinds, that are read for each byte that is none."""
 _UNICODE = ("utf-16", "utf-32", "utf-7")
 
 
@@ -39,7 +42,8 @@ def characters(data: bytes, *, is_html: bool = False) -> str:
     """The text. A byte order mark counts first, then in HTML what its first 1,024 bytes declare, else it is UTF-8.
 
     What is declared is taken for what browsers take it for, UTF-16 for UTF-8, since it could not have been read (WHATWG Encoding
-    §4.2 and HTML §13.2.3.2). What is said to have one byte a character and is UTF-8 is UTF-8: no such text looks like it.
+    §4.2 and HTML §13.2.3.2). What is said to have one byte a character and is UTF-8 is UTF-8: no such text looks like it. A few
+    bytes that are no characters are marked, as in browsers, where nearly all others are.
 
     Raises:
         Unreadable: The bytes are none of that encoding.
@@ -49,8 +53,18 @@ def characters(data: bytes, *, is_html: bool = False) -> str:
     try:
         return decoded_as(data[len(mark) :], name)
     except UnicodeDecodeError as error:
+        read = decoded_leniently(data[len(mark) :], name)
+        if _is_damaged_only(read, is_declared=name != "utf-8" or bool(mark or (is_html and _declared(data)))):
+            return read
         shown = "UTF-8" if name == "utf-8" else f"{name}, as it says"
         raise Unreadable(f"it is not {shown} (byte {len(mark) + error.start}): convert it to UTF-8.") from error
+
+
+def _is_damaged_only(read: str, *, is_declared: bool) -> bool:
+    """True if few enough characters are marked as none that the others show the encoding to be right."""
+    marks = read.count(_NONE)
+    strange = sum(not it.isascii() for it in read) - marks
+    return marks * _STRANGE_A_MARK <= strange or (is_declared and marks * _ALL_A_MARK <= len(read))
 
 
 def decoded_as(data: bytes, name: str) -> str:

@@ -1,6 +1,7 @@
-"""Transcripts of recordings: WebVTT, SubRip and the JSON of Amazon Transcribe, as text in which every cue is an anchor.
+"""Transcripts of recordings: WebVTT, SubRip and the JSON of Amazon Transcribe and Whisper, as text whose cues are anchors.
 
-Cues of one speaker that follow each other become a paragraph. Source: W3C WebVTT; the output schema of Amazon Transcribe.
+Cues of one speaker that follow each other become a paragraph. Source: W3C WebVTT; the output schemas of Amazon Transcribe, also
+of its call analytics; the one of Whisper.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from html import unescape
 from itertools import pairwise
@@ -32,7 +33,9 @@ _NUMBER_OR_TIME = re.compile(r"\s*\d+\s*\Z|.*-->|.*\d\s*->")
 _ENDS = (".", "?", "!", "。", "？", "！", "؟", "।")
 _NEW_PARAGRAPH_SECONDS = 30.0
 _LONGEST_SECONDS = 1e7
-_NO_TRANSCRIPT = "it is JSON, and no transcript of Amazon Transcribe (results with items): remove or convert it."
+_WORD_TIME = re.compile(r"<\d[\d:.]*>")
+"""When a word is said: programs that write it show the lines before once more below or above it."""
+_NO_TRANSCRIPT = "it is JSON, and no transcript of Amazon Transcribe (results with items) or Whisper: remove or convert it."
 _CUE_SECONDS, _PAUSE_SECONDS = 15.0, 1.0
 """Where there is no end of a sentence, a cue of Transcribe ends after so long, or when so long nothing is said."""
 
@@ -78,9 +81,8 @@ def read_transcript(path: Path) -> Extracted:
     text = characters(path.read_bytes())
     suffix = path.suffix.lower()
     if suffix == ".json":
-        results = _results(text)
-        found = from_cues(_transcribe_cues(results), parser="transcribe")
-        language = results.get("language_code")
+        cues, language = _json_cues(text)
+        found = from_cues(cues, parser="transcribe")
         return replace(found, facts={**found.facts, "language": language}) if isinstance(language, str) else found
     if suffix == ".vtt" and not text.startswith("WEBVTT"):
         raise Unreadable("its name says WebVTT and it does not begin with WEBVTT: name it as what it is.")
@@ -90,7 +92,9 @@ def read_transcript(path: Path) -> Extracted:
 def _cues(text: str) -> Iterator[Cue]:
     """The cues; what stands between them without a time that can be read belongs to the one before."""
     end = -1.0
-    for block in re.split(r"\n[ \t]*\n", text.replace("\r\n", "\n").replace("\r", "\n")):
+    rolling: list[str] | None = [] if _WORD_TIME.search(text) else None
+    written = text.replace("\r\n", "\n").replace("\r", "\n")
+    for block in re.split(r"\n[ \t]*\n" if rolling is None else r"\n\n", written):
         lines = block.strip("\n").split("\n")
         places = [number for number, line in enumerate(lines) if _TIMING.match(line)]
         before = lines[: places[0]] if places else lines
@@ -103,7 +107,18 @@ def _cues(text: str) -> Iterator[Cue]:
             assert timing is not None
             begin, end = _seconds(timing.group(1)), _seconds(timing.group(2))
             is_numbered = next_place < len(lines) and next_place - place > 2 and lines[next_place - 1].strip().isdecimal()
-            yield from _spoken(" ".join(lines[place + 1 : next_place - is_numbered]), begin, end)
+            shown = lines[place + 1 : next_place - is_numbered]
+            new = shown if rolling is None else _new_lines(shown, rolling)
+            yield from _spoken(" ".join(new), begin, end)
+
+
+def _new_lines(shown: Sequence[str], before: list[str]) -> list[str]:
+    """The lines without those that are still shown of the cue `before`, which then holds this one's."""
+    lines = [line for line in shown if _TAG.sub("", line).strip()]
+    plain = [" ".join(_TAG.sub("", line).split()) for line in lines]
+    kept = next((count for count in range(min(len(plain), len(before)), 0, -1) if plain[:count] == before[-count:]), 0)
+    before[:] = plain or before
+    return lines[kept:]
 
 
 def _spoken(said: str, begin: float, end: float) -> Iterator[Cue]:
@@ -124,34 +139,44 @@ def _seconds(timing: str) -> float:
     return float(sum(part * 60.0**power for power, part in enumerate(reversed(parts))))
 
 
-def _results(text: str) -> Any:  # noqa: ANN401  (JSON)
+def _json_cues(text: str) -> tuple[list[Cue], object]:
+    """The cues of a transcript in JSON, and which language it says they are in. Raises: Unreadable."""
     try:
-        results = json.loads(text)["results"]
-        results.get("items")
+        said = json.loads(text)
+        if (turns := said.get("Transcript")) is not None:  # of call analytics
+            return list(_turn_cues(turns)), said.get("LanguageCode")
+        if (segments := said.get("segments")) is not None:
+            return list(_segment_cues(segments)), said.get("language")
+        return _transcribe_cues(said["results"]), said["results"].get("language_code")
     except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
         raise Unreadable(_NO_TRANSCRIPT) from error
-    return results
 
 
 def _transcribe_cues(results: Any) -> list[Cue]:  # noqa: ANN401  (JSON)
-    try:
-        if segments := results.get("audio_segments"):
-            return list(_segment_cues(segments))
-        channels = (results.get("channel_labels") or {}).get("channels") or ()
-        if heard := [cue for it in channels for cue in _item_cues(it.get("items") or (), {}, _words(it["channel_label"]))]:
-            return sorted(heard, key=lambda cue: cue.begin)
-        cues = list(_item_cues(results["items"], _speakers(results)))
-        return cues or [Cue(0.0, 0.0, _words(it["transcript"])) for it in results.get("transcripts", ())]
-    except (ValueError, LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise Unreadable(_NO_TRANSCRIPT) from error
+    if segments := results.get("audio_segments"):
+        return list(_segment_cues(segments))
+    channels = (results.get("channel_labels") or {}).get("channels") or ()
+    if heard := [cue for it in channels for cue in _item_cues(it.get("items") or (), {}, _words(it["channel_label"]))]:
+        return sorted(heard, key=lambda cue: cue.begin)
+    cues = list(_item_cues(results["items"], _speakers(results)))
+    return cues or [Cue(0.0, 0.0, _words(it["transcript"])) for it in results.get("transcripts", ())]
+
+
+def _turn_cues(turns: Any) -> Iterator[Cue]:  # noqa: ANN401  (JSON)
+    end = 0.0
+    for it in turns:
+        begin = _time(it.get("BeginOffsetMillis"), end * 1000) / 1000
+        end = max(begin, _time(it.get("EndOffsetMillis"), begin * 1000) / 1000)
+        yield Cue(begin, end, _words(it["Content"]), _words(it.get("ParticipantRole") or it.get("ParticipantId") or ""))
 
 
 def _segment_cues(segments: Any) -> Iterator[Cue]:  # noqa: ANN401  (JSON)
     end = 0.0
     for it in segments:
-        begin = _time(it.get("start_time"), end)
-        end = max(begin, _time(it.get("end_time"), begin))
-        yield Cue(begin, end, _words(it["transcript"]), _words(it.get("speaker_label") or it.get("channel_label") or ""))
+        begin = _time(it.get("start_time", it.get("start")), end)
+        end = max(begin, _time(it.get("end_time", it.get("end")), begin))
+        speaker = it.get("speaker_label") or it.get("channel_label") or it.get("speaker") or ""
+        yield Cue(begin, end, _words(it["transcript"] if "transcript" in it else it["text"]), _words(speaker))
 
 
 def _time(value: Any, default: float) -> float:  # noqa: ANN401  (JSON)

@@ -61,6 +61,27 @@ def test_what_is_not_in_its_encoding_is_told_with_the_byte() -> None:
         characters(b"<meta charset=shift_jis>\x81\xff", is_html=True)
 
 
+@pytest.mark.parametrize(("encoding", "said"), [
+    ("utf-8", "zu groß für café – "), ("shift_jis", "日本語の規則です。"), ("gbk", "规则第一条说明"),
+    ("euc-kr", "규정입니다 한국어 "), ("big5", "規則第一條說明"),
+])  # fmt: skip
+def test_a_few_bytes_that_are_no_characters_take_no_page(encoding: str, said: str) -> None:
+    words = said.encode(encoding)
+    page = f"<meta charset={encoding}><p>".encode() + words * 40 + b"\xff</p><p>" + words + b"end</p>"
+    read = characters(page, is_html=True)
+    assert read.count(said) == 41
+    assert read.endswith(f"<p>{said}end</p>")
+    assert read.count("\ufffd") <= 1
+
+
+def test_a_page_that_declares_another_encoding_than_it_has_is_refused() -> None:
+    page = "<meta charset=utf-8><p>Rückfragen für die Prüfung gehen an das Büro.</p>" * 20
+    with pytest.raises(Unreadable, match="not UTF-8"):
+        characters(page.encode("latin-1"), is_html=True)
+    with pytest.raises(Unreadable, match="not UTF-8"):
+        characters(("plain words " * 2000 + "Rückfragen").encode("latin-1"))
+
+
 def test_text_that_looks_like_a_declaration_is_no_declaration() -> None:
     assert characters("<meta charset=windows-1252> é".encode()) == "<meta charset=windows-1252> é"
 

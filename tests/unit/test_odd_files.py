@@ -186,3 +186,35 @@ def test_files_embedded_in_a_pdf_are_counted_as_unread(tmp_path: Path) -> None:
 def test_a_byte_that_no_letter_of_latin_1_has_takes_no_page(tmp_path: Path) -> None:
     (tmp_path / "a.html").write_bytes(b'<meta charset="iso-8859-1"><p>\x93Gr\xfc\xdfe\x94 \x81 \x8d.</p>')
     assert only(tmp_path).text.strip() == "“Grüße” \ufffd \ufffd."
+
+
+def test_lines_that_captions_show_again_are_said_once(tmp_path: Path) -> None:
+    cues = (
+        "00:00.000 --> 00:02.000 align:start\n \n<v Ann>welcome<00:00.500><c> to</c><00:01.000><c> the</c>\n\n"
+        "00:02.000 --> 00:02.010 align:start\nwelcome to the\n \n\n"
+        "00:02.010 --> 00:04.000 align:start\nwelcome to the\n<v Ann>show<00:03.000><c> today</c>\n\n"
+        "00:04.000 --> 00:04.010 align:start\nshow today\n \n"
+    )
+    (tmp_path / "a.vtt").write_text(f"WEBVTT\nKind: captions\n\n{cues}")
+    document = only(tmp_path)
+    assert document.text == "welcome to the show today"
+    assert [(it.start, it.begin, it.end, it.speaker) for it in document.anchors] == [(0, 0.0, 2.0, "Ann"), (15, 2.01, 4.0, "Ann")]
+
+
+@pytest.mark.parametrize("said", [
+    {"Transcript": [
+        {"BeginOffsetMillis": 500, "EndOffsetMillis": 1500, "ParticipantRole": "AGENT", "Content": "Good day."},
+        {"BeginOffsetMillis": 2000, "EndOffsetMillis": 2500, "ParticipantRole": "CUSTOMER", "Content": "Hello."},
+    ], "LanguageCode": "en-US"},
+    {"text": " Good day. Hello.", "language": "en-US", "segments": [
+        {"id": 0, "start": 0.5, "end": 1.5, "text": " Good day.", "speaker": "AGENT"},
+        {"id": 1, "start": 2.0, "end": 2.5, "text": " Hello.", "speaker": "CUSTOMER"},
+    ]},
+])  # fmt: skip
+def test_turns_of_call_analytics_and_segments_of_whisper_are_cues(tmp_path: Path, said: object) -> None:
+    (tmp_path / "a.json").write_text(json.dumps(said))
+    document = only(tmp_path)
+    assert document.text == "Good day.\n\nHello."
+    anchors = [(it.start, it.begin, it.end, it.speaker) for it in document.anchors]
+    assert anchors == [(0, 0.5, 1.5, "AGENT"), (11, 2.0, 2.5, "CUSTOMER")]
+    assert document.facts["language"] == "en-US"

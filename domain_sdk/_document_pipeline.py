@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import queue
+import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,8 @@ _EMBED_DOCUMENTS = 32
 """So many short documents are embedded at once, lest a crash cost many of them."""
 _AHEAD_PASSAGES = 256
 """So many are ready while others are embedded: as many as the embedder takes at once, so that it never waits for short files."""
+_READERS = 2
+"""So many files are read at once: nothing is embedded until the first is read, and recognition takes longer than embedding."""
 DocumentHook = Callable[[int, int], None]
 """Called with the documents done (read and embedded, or reported) and all there are."""
 _Read = tuple[Document, str] | Prepared | DocumentProblem
@@ -71,6 +74,7 @@ class DocumentPipeline:
     transcriber: Transcriber | None = None
     reused: int = 0
     """Documents that did not change since they were published before."""
+    _hearing: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     @property
     def facets(self) -> CollectionFacets:
@@ -82,12 +86,13 @@ class DocumentPipeline:
         waiting: list[Prepared] = []
         enough = min(_EMBED_FIRST, _EMBED_PASSAGES)
         files = named_files(self.paths)
-        with contextlib.closing(made_ahead(self._made(files), _Ready(_AHEAD_PASSAGES), name="prepare-documents")) as made:
+        with made_ahead(self._made(files), _Ready(_AHEAD_PASSAGES), name="prepare-documents") as made:
             for looked_at, prepared in enumerate(made, start=1):
                 if isinstance(prepared, DocumentProblem):
                     self.problems.append(prepared)
                 else:
                     self.records.append(prepared.record)
+                    self.reused += prepared.kept is not None
                     waiting.append(prepared)
                     if _is_enough(waiting, enough):
                         yield from self._embedded(waiting)
@@ -98,9 +103,12 @@ class DocumentPipeline:
         self.cache.prune()
 
     def _made(self, files: Sequence[tuple[Path, str]]) -> Generator[Prepared | DocumentProblem, None, None]:
-        """What became of each file; the next one is read while what was read is made ready."""
-        with contextlib.closing(made_ahead(self._read_all(files), queue.Queue(1), name="read-documents")) as read:
-            yield from map(_prepared, read)
+        """What became of each file, in order; further ones are read while one is made ready."""
+        with contextlib.ExitStack() as stack:
+            shares = [self._read_all(files[first::_READERS]) for first in range(_READERS)]
+            readers = [stack.enter_context(made_ahead(it, queue.Queue(1), name="read-documents")) for it in shares]
+            for place in range(len(files)):
+                yield _prepared(next(readers[place % _READERS]))
 
     def _read_all(self, files: Sequence[tuple[Path, str]]) -> Generator[_Read, None, None]:
         with Extractor() as extractor:
@@ -130,9 +138,9 @@ class DocumentPipeline:
             return DocumentProblem(path, f"it cannot be read ({error.strerror}): check that it exists and its permissions.")
         kept = self.cache.find(key)
         if kept is not None:
-            self.reused += 1
             return Prepared(key, DocumentRecord(**kept[1]), kept=kept[0])
-        document = read_file(path, name, extractor, self.transcriber)
+        with self._hearing if hears(path) else contextlib.nullcontext():  # an engine is asked for one recording at a time
+            document = read_file(path, name, extractor, self.transcriber)
         if isinstance(document, DocumentProblem):
             return document
         if not self._is_still(key, path, name):

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import queue
 import threading
-from collections.abc import Generator
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, TypeVar
 
@@ -23,10 +24,13 @@ class _End:
     error: BaseException | None = None
 
 
-def made_ahead(things: Generator[_Thing, None, None], ready: queue.Queue[Any], *, name: str) -> Generator[_Thing, None, None]:
-    """The things in their order, as many of them ahead as `ready` takes; what is raised between them is raised here.
+@contextmanager
+def made_ahead(
+    things: Generator[_Thing, None, None], ready: queue.Queue[Any], *, name: str
+) -> Generator[Iterator[_Thing], None, None]:
+    """Gives the things in their order, as many of them ahead as `ready` takes; what is raised between them is raised there.
 
-    `things` runs in a thread of this name and is closed there, at its end or once this generator is closed.
+    `things` runs in a thread of this name, from now on, and is closed there, at its end or at that of the context.
     """
     is_over = threading.Event()
 
@@ -52,10 +56,15 @@ def made_ahead(things: Generator[_Thing, None, None], ready: queue.Queue[Any], *
     maker = threading.Thread(target=make, name=name, daemon=True)
     maker.start()
     try:
-        while not isinstance(thing := ready.get(), _End):
-            yield thing
-        if thing.error is not None:
-            raise thing.error
+        yield _taken(ready)
     finally:
         is_over.set()
         maker.join(timeout=_END_SECONDS)
+
+
+def _taken(ready: queue.Queue[Any]) -> Iterator[Any]:
+    """What is ready, in order, to its end."""
+    while not isinstance(thing := ready.get(), _End):
+        yield thing
+    if thing.error is not None:
+        raise thing.error

@@ -184,6 +184,26 @@ def test_many_short_files_are_ready_while_others_are_embedded(tmp_path: Path) ->
     assert sum(batch.num_rows for batch in batches) == 80
 
 
+def test_a_file_is_read_while_the_one_before_it_is(tmp_path: Path) -> None:
+    """Nothing can be embedded until the first is read: a core would stand idle as long."""
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    for name in ("a.md", "b.md", "c.md"):
+        (folder / name).write_text(f"# Rule {name}\n\nIt is settled within fourteen days.\n")
+    is_begun = threading.Event()
+
+    class Noting(DocumentCache):
+        def key(self, name: str, *files: Path, model: str, engine: str = "") -> str:
+            if name == "b.md":
+                is_begun.set()
+            elif name == "a.md":
+                assert is_begun.wait(timeout=30), "b.md is not read before a.md is"
+            return super().key(name, *files, model=model, engine=engine)
+
+    batches = DocumentPipeline(folder, CountingEmbedder(), cache=Noting(None)).batches()
+    assert [name for batch in batches for name in batch.column("document").to_pylist()] == ["a.md", "b.md", "c.md"]
+
+
 def test_another_model_or_name_is_embedded_anew_and_a_damaged_entry_is_made_again(folder: Path, tmp_path: Path) -> None:
     first, _, _ = run(folder, CountingEmbedder(), tmp_path)
     other = CountingEmbedder()
@@ -220,6 +240,26 @@ def test_a_recording_is_heard_again_by_another_engine_only(tmp_path: Path) -> No
     first, again, other = Engine("one"), Engine("one"), Engine("two")
     assert [texts(it) for it in (first, again, other)] == [[f"This is heard by {name}."] for name in ("one", "one", "two")]
     assert (first.heard, again.heard, other.heard) == (["call.mp3"], [], ["call.mp3"])
+
+
+def test_an_engine_hears_one_recording_at_a_time(tmp_path: Path) -> None:
+    (tmp_path / "sounds").mkdir()
+    for n in range(4):
+        (tmp_path / "sounds" / f"call{n}.mp3").write_bytes(b"ID3")
+    hearing = threading.Semaphore(1)
+    another = threading.Event()
+
+    class Alone(Engine):
+        def transcribe(self, path: Path) -> Sequence[Cue]:
+            if not hearing.acquire(blocking=False):
+                another.set()
+            another.wait(timeout=0.2)  # long enough for another to be begun
+            hearing.release()
+            return super().transcribe(path)
+
+    pipeline = DocumentPipeline(tmp_path / "sounds", CountingEmbedder(), cache=DocumentCache(None), transcriber=Alone("one"))
+    assert sum(batch.num_rows for batch in pipeline.batches()) == 4
+    assert not another.is_set()
 
 
 def test_what_is_kept_is_its_owners_alone(folder: Path, tmp_path: Path) -> None:

@@ -153,11 +153,12 @@ def build_control(settings: Settings, *, gateway: Callable[[], str]) -> Control:
     events = EventLog(backend.database, STREAM, clock=backend.now)
     intake = LineageIntake(backend, events)
     uploads = UploadTickets(backend.keys)
+    people = KnownPeople(backend, warehouse)
     rules = QueryProcesses(settings.home / "rules", settings.query_memory_bytes)
     publisher = Publisher(
         backend,
         warehouse=warehouse,
-        passages=PassageIndexer(vectors, warehouse, KnownPeople(backend, warehouse)),
+        passages=PassageIndexer(vectors, warehouse, people),
         emitter=LineageEmitter(intake, backend.now),
         checks=candidate_checks(backend, warehouse, rules),
         uploads=uploads,
@@ -167,7 +168,7 @@ def build_control(settings: Settings, *, gateway: Callable[[], str]) -> Control:
     server, handlers_ended = _server(settings, backend, authenticator)
     checkpoints = CheckpointMaker(backend.database, backend.keys, path=settings.checkpoints, clock=backend.now)
     upkeep = Upkeep(backend, warehouse, vectors)
-    eraser = Eraser(backend, warehouse=warehouse, vectors=vectors, upkeep=upkeep)
+    eraser = Eraser(backend, warehouse=warehouse, vectors=vectors, upkeep=upkeep, people=people)
     parts = ControlParts(
         backend=backend,
         publisher=publisher,

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mesh_core.pii.exact_match import KnownValues
     from mesh_core.vectors.passages import Passage
 
-__all__ = ["KnownPeople", "mention_writes", "record_digest"]
+__all__ = ["KnownPeople", "mention_writes", "primary_key", "record_digest"]
 
 _MOST_MENTIONS = 20_000
 _MOST_ROWS = 1_000_000
@@ -133,6 +133,11 @@ class KnownPeople:
             found.tagged.add(tag=tag, passages=ids, around=around.get(tag, ()))
         return found
 
+    def forget(self) -> None:
+        """No hash is kept; they are made anew when documents are published next."""
+        with self._lock:
+            self._known = None
+
     def _columns(self, caller: Caller, *, around: str) -> tuple[_Column, ...]:
         policy = self._backend.policy
         with policy.pinned():
@@ -147,7 +152,7 @@ class KnownPeople:
                 and policy.check(caller, "read", port.name).allowed
             ]
             found = [
-                _Column(port.name, port.delta_version, column.name, tag, _key(port))
+                _Column(port.name, port.delta_version, column.name, tag, primary_key(port))
                 for product, port in tables
                 for column in port.columns
                 if (
@@ -208,7 +213,8 @@ def _mention(passage: Passage, known: _Known, owner: int, place: tuple[int, int]
     )  # fmt: skip
 
 
-def _key(port: product_pb2.Port) -> tuple[str, ...]:
+def primary_key(port: product_pb2.Port) -> tuple[str, ...]:
+    """The columns of the table's primary key, in its order."""
     keyed = sorted((column.primary_key_position, column.name) for column in port.columns if column.primary_key_position)
     return tuple(name for _, name in keyed)
 

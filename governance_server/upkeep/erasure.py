@@ -1,7 +1,8 @@
 """Erasure of a data subject: from the version served, by one that does not hold it; from older ones, by their end; from storage.
 
 A version never changes what it holds, so what held the subject is retired and goes with the next step: files, statistics in the
-log, passages with their index, the cache of governed files, samples of quality checks, answers that speak of it. The journal
+log, passages with their index, the cache of governed files, samples of quality checks, answers that speak of it, mentions of its
+records, hashes of its values in memory. The journal
 keeps a receipt with no value. Every step may be repeated; until the receipt says complete, repeat the command.
 """
 
@@ -15,9 +16,11 @@ from governance_server.backend import Backend, Reader, read, stamp, store
 from governance_server.caller import Caller
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.keyring import MASKS
+from governance_server.publishing.known_people import KnownPeople
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, Invalid
+from governance_server.upkeep.erased_mentions import mentions_without
 from governance_server.upkeep.erased_releases import released_without, retired_with
 from governance_server.upkeep.journal_traces import traces, without_traces
 from governance_server.upkeep.subject_storage import SubjectStorage
@@ -36,8 +39,11 @@ _LONGEST_REASON, _LONGEST_VALUE, _MOST_VALUES = 1000, 1000, 1000
 class Eraser:
     """Erases data subjects."""
 
-    def __init__(self, backend: Backend, *, warehouse: Warehouse, vectors: VectorAccess, upkeep: Upkeep) -> None:
+    def __init__(
+        self, backend: Backend, *, warehouse: Warehouse, vectors: VectorAccess, upkeep: Upkeep, people: KnownPeople
+    ) -> None:
         self._backend = backend
+        self._people = people
         self._warehouse = warehouse
         self._vectors = vectors
         self._upkeep = upkeep
@@ -97,6 +103,7 @@ class Eraser:
         self._upkeep.clear(product, grace=timedelta())
         fault_point("erase.vacuumed")
         self._storage.clear(found, subject)
+        self._people.forget()
         fault_point("erase.cleared")
         receipts = self._complete(found, subject, caller)
         fault_point("erase.completed")
@@ -142,10 +149,11 @@ class Eraser:
 
         holding = set(found.holding)
         kept = frozenset(kinds.versioned_name(it.product, it.version) for it in found.releases if it.version not in holding)
+        gone = self._storage.gone(found, subject)
         told = traces(self._backend, found.product.name, subject, kept)
 
         def run(tx: Transaction) -> Outcome:
-            writes = [*retired_with(tx, found, subject, f"erasure {erasure_id}")]
+            writes = [*retired_with(tx, found, subject, f"erasure {erasure_id}"), *mentions_without(tx, gone)]
             if receipt.version:
                 writes += released_without(tx, release, contract, (receipt.version, caller.name))
             writes, erases = without_traces(tx, told, writes, subject)

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import TYPE_CHECKING
 
 from domainmesh.v1 import product_pb2
 from governance_server.asking.records import is_about, is_feedback_about
 from governance_server.backend import Backend
+from governance_server.publishing.known_people import primary_key, record_digest
 from governance_server.rules.errors import Conflict
 from governance_server.storage.answers import forget_answers
 from governance_server.storage.turns import forget_turns
+from governance_server.upkeep.erased_mentions import Gone
 from governance_server.upkeep.subject_survey import Subject, Survey, SurveyedPort
 from governance_server.upkeep.versions import kept_releases
 from governance_server.vector_access import VectorAccess
@@ -43,12 +46,27 @@ class SubjectStorage:
             raise Conflict(f"{left} of {rows} rows of {port.port} were not removed: repeat the command.", resource=port.port)
         return written
 
+    def gone(self, found: Survey, subject: Subject) -> Gone:
+        """What the erasure is going to take away, of all versions that may be read."""
+        collections = [it.port for it in found.ports if it.kind == product_pb2.PORT_KIND_COLLECTION]
+        records = (record for port in found.ports for record in self._records(found, port, subject))
+        return Gone(frozenset(records), {name: self._vectors.store.about(name, subject.is_in) for name in collections})
+
+    def _records(self, found: Survey, port: SurveyedPort, subject: Subject) -> Iterator[bytes]:
+        """The keyed hashes of the subject's records in the table."""
+        keys = [primary_key(it) for it in found.product.ports if it.name == port.port and port.columns]
+        released = (it for release in found.releases if release.version in found.holding for it in release.ports)
+        for delta_version in {it.delta_version for it in released if it.port == port.port and any(keys)}:
+            for key in self._rows(port, delta_version, subject).keys(keys[0]):
+                yield record_digest(self._backend, port.port, key)
+
     def _rows(self, port: SurveyedPort, delta_version: int, subject: Subject) -> SubjectRows:
         from governance_server.gateway.table_source import open_table
         from governance_server.warehouse.subject_values import SubjectRows
 
         source = open_table(port.port, self._warehouse.port_location(port.port), delta_version)
-        return SubjectRows(source.frame, source.schema, port.columns, subject.values, port.texts)
+        columns = tuple(name for name in port.columns if name in source.schema)
+        return SubjectRows(source.frame, source.schema, columns, subject.values, port.texts)
 
     def _clean_log(self, product: str, port: str, subject: Subject) -> None:
         """No entry of the log tells of rows that no version needs which may be read."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import lru_cache
 
 from domainmesh.v1 import erasure_pb2, product_pb2
 from governance_server.backend import Backend, read
@@ -42,10 +43,18 @@ class Subject:
         return is_personal and (tag == _TEXT or tag.startswith(f"{_TEXT}."))
 
     def is_in(self, text: str) -> bool:
-        """True if a value stands in the text as a whole word, in whatever case."""
-        words = "|".join(re.escape(value.strip(" ")) for value in self.values)
-        pattern = rf"(?<!\w)({words})(?!\w)"
-        return re.search(pattern, text, re.IGNORECASE) is not None
+        """True if a value stands in the text as whole words, in whatever case and over lines; a name also in a file's name."""
+        return any(re.search(pattern, text, re.IGNORECASE) for pattern in map(_pattern, self.values))
+
+
+@lru_cache(maxsize=1024)
+def _pattern(value: str) -> str:
+    words = value.split() or [value]
+    if all(word.isalpha() for word in words):  # `Zerlina_Quackenbush-2024.md`
+        row = r"[\s_-]+".join(words)
+        return rf"(?<![^\W_]){row}(?![^\W_])"
+    row = r"\s+".join(map(re.escape, words))
+    return rf"(?<!\w){row}(?!\w)"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,6 +32,12 @@ class SubjectRows:
             return 0
         return int(self.frame.select(self._is_subject().sum()).collect(engine="streaming").item())
 
+    def keys(self, key: Sequence[str]) -> list[list[str]]:
+        """The values of these columns in the subject's rows, each as text; none if a column is not there."""
+        if not self.columns or not set(key) <= set(self.schema):
+            return []
+        return [[str(value) for value in row] for row in self.frame.filter(self._is_subject()).select(key).collect().iter_rows()]
+
     def others(self) -> pl.LazyFrame:
         """All that are not."""
         return self.frame.filter(~self._is_subject())

@@ -102,12 +102,12 @@ class LanceRows:
             for values in zip(*(batch.column(name).to_pylist() for name in columns), strict=True):
                 yield Row(*values)
 
-    def texts(self) -> Iterator[tuple[str, str]]:
-        """Key and all that is written in it, of every row."""
-        columns = ["key", "document", "title", "heading", "text"]
+    def texts(self) -> Iterator[tuple[str, str, str]]:
+        """Key, the passage's id and all that is written in it, of every row."""
+        columns = ["key", "id", "document", "title", "heading", "text"]
         for batch in self._table.search().select(columns).to_batches(4096):
-            for key, *texts in zip(*(batch.column(name).to_pylist() for name in columns), strict=True):
-                yield key, "\n".join(filter(None, texts))
+            for key, id, *texts in zip(*(batch.column(name).to_pylist() for name in columns), strict=True):
+                yield key, id, "\n".join(filter(None, texts))
 
     def at(self, row_ids: Sequence[int], columns: Sequence[str]) -> list[dict[str, Any]]:
         """These columns of the rows, in the order given; the ids are of the commit that the table is at."""

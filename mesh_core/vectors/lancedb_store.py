@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import timedelta
 from functools import partial
 from typing import Any
@@ -24,7 +25,7 @@ from mesh_core.vectors.lancedb_rows import LanceRows, attribute_arrow_field, tab
 from mesh_core.vectors.lancedb_search import LanceQuery, LanceSearch
 from mesh_core.vectors.passages import Hit, Passage
 from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, check_declaration, missing_attributes, over_fields
-from mesh_core.vectors.staging import check_version, keys_about, reopen, stage, unseen
+from mesh_core.vectors.staging import check_version, ids_about, keys_about, reopen, stage, unseen
 from mesh_core.vectors.store import (
     DEFAULT_ALPHA,
     FIRST_VERSION,
@@ -140,6 +141,12 @@ class LanceDbStore:
                     time.sleep(2 * _AT_ONCE.total_seconds())
                     table.optimize(cleanup_older_than=_AT_ONCE, delete_unverified=True)
             return len(found)
+
+    def about(self, collection: str, is_about: Callable[[str], bool]) -> frozenset[str]:
+        """See VectorStore."""
+        with reported(self._folder, collection), suppress(CollectionMissing):
+            return ids_about(self._rows(collection), is_about)
+        return frozenset()
 
     def search(
         self,

@@ -67,8 +67,8 @@ class Rows(Protocol):
     def since(self, version: int) -> Iterator[Row]:
         """Every row with valid_to >= version, in any order."""
 
-    def texts(self) -> Iterator[tuple[str, str]]:
-        """Key and all that is written in it (document, title, heading, text), of every row, in any order."""
+    def texts(self) -> Iterator[tuple[str, str, str]]:
+        """Key, the passage's id and all that is written in it (document, title, heading, text), of every row, in any order."""
 
     def vectors(self, keys: Sequence[str]) -> Mapping[str, npt.NDArray[np.float32]]:
         """The stored vectors of these keys."""
@@ -133,7 +133,12 @@ def unseen(rows: Rows, keep: Collection[int]) -> list[str]:
 
 def keys_about(rows: Rows, is_about: Callable[[str], bool]) -> list[str]:
     """The keys of the rows, of every version, of whose texts `is_about` is true. See VectorStore.erase."""
-    return [key for key, text in rows.texts() if is_about(text)]
+    return [key for key, _, text in rows.texts() if is_about(text)]
+
+
+def ids_about(rows: Rows, is_about: Callable[[str], bool]) -> frozenset[str]:
+    """The ids of the passages, of every version, of whose texts `is_about` is true. See VectorStore.about."""
+    return frozenset(id for _, id, text in rows.texts() if is_about(text))
 
 
 def _split(rows: Rows, *, collection: str, version: int) -> tuple[dict[str, Row], dict[str, Row]]:

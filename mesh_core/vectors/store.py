@@ -185,6 +185,9 @@ class VectorStore(Protocol):
         that is not there has none.
         """
 
+    def about(self, collection: str, is_about: Callable[[str], bool]) -> frozenset[str]:
+        """The ids of the passages that `erase` would take; none of a collection that is not there."""
+
     def search(
         self,
         collection: str,

@@ -163,11 +163,12 @@ class WeaviateRows:
             if row.valid_to >= version:
                 yield row
 
-    def texts(self) -> Iterator[tuple[str, str]]:
-        """Key and all that is written in it, of every row."""
+    def texts(self) -> Iterator[tuple[str, str, str]]:
+        """Key, the passage's id and all that is written in it, of every row."""
         names = ["document", "title", "heading", "text"]
-        for item in self._collection.iterator(return_properties=names, cache_size=_PAGE):
-            yield str(item.uuid), "\n".join(filter(None, (item.properties.get(name) for name in names)))
+        for item in self._collection.iterator(return_properties=["passage_id", *names], cache_size=_PAGE):
+            text = "\n".join(filter(None, (item.properties.get(name) for name in names)))
+            yield str(item.uuid), str(item.properties["passage_id"]), text
 
     def vectors(self, keys: Sequence[str]) -> Mapping[str, npt.NDArray[np.float32]]:
         """The stored vectors of these keys."""

@@ -17,7 +17,7 @@ from weaviate.classes.query import Filter
 from mesh_core.vectors.held_counts import HeldCounts
 from mesh_core.vectors.passages import Hit, InvalidPassage, Passage, check_vector
 from mesh_core.vectors.scopes import check_declaration, missing_attributes
-from mesh_core.vectors.staging import check_version, keys_about, reopen, stage, unseen
+from mesh_core.vectors.staging import check_version, ids_about, keys_about, reopen, stage, unseen
 from mesh_core.vectors.store import (
     DEFAULT_ALPHA,
     FIRST_VERSION,
@@ -142,6 +142,11 @@ class WeaviateStore:
                 return 0
             found = keys_about(self._rows(collection), is_about)
             return len(found) if dry_run else self._remove(collection, found)
+
+    def about(self, collection: str, is_about: Callable[[str], bool]) -> frozenset[str]:
+        """See VectorStore."""
+        with self._reported():
+            return ids_about(self._rows(collection), is_about) if self._collections.exists(collection) else frozenset()
 
     def search(
         self,

@@ -277,10 +277,12 @@ def test_an_erased_passage_is_in_no_version_and_the_others_are_as_before(store: 
     store.stage(collection, 1, [passage("a", text="Dear Ana, hello"), passage("b", text="Banana")])
     store.stage(collection, 2, [passage("b", text="Banana"), passage("ana")])
     assert store.erase(collection, lambda text: "ana" in text.lower().replace("banana", ""), dry_run=True) == 2
+    assert store.about(collection, lambda text: "ana" in text.lower().replace("banana", "")) == {"a", "ana"}
     assert visible(store, collection, 1) == {"a", "b"}
     assert store.erase(collection, lambda text: "ana" in text.lower().replace("banana", "")) == 2
     assert [visible(store, collection, version) for version in (1, 2)] == [{"b"}, {"b"}]
     assert store.erase("no.such.collection", lambda text: True) == 0
+    assert store.about("no.such.collection", lambda text: True) == frozenset()
     store.stage(collection, 3, [passage("b", text="Banana"), passage("d")])
     assert visible(store, collection, 3) == {"b", "d"}
 

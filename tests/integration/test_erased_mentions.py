@@ -1,0 +1,86 @@
+"""Who is erased is in no mention of a document, nor found by the name of one; everybody else still is."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from pathlib import Path
+
+import polars as pl
+import pytest
+
+from domain_sdk import Mesh
+from tests.integration.mesh_setup import contract
+from tests.integration.test_retrieval_worlds import TERMS
+from tests.servers import RunningServer
+
+COLUMNS = [
+    "id: string, required: true, primaryKey: true, primaryKeyPosition: 1", "name: string, tags: [pii.name]",
+    "mail: string, tags: [pii.email]",
+]  # fmt: skip
+PEOPLE = pl.DataFrame(
+    {
+        "id": ["C-1", "C-2"],
+        "name": ["Zerlina Quackenbush", "Ignatia Throckmortn"],
+        "mail": ["zerlina@example.com", "ignatia@example.com"],
+    }
+)
+LETTERS = {
+    "both.md": "# Lunch\n\nThe lunch of Zerlina\nQuackenbush and Ignatia Throckmortn was late.\n",
+    "cold.md": "# Soup\n\nThe lunch of Ignatia Throckmortn was cold.\n",
+    "Zerlina_Quackenbush-2024.md": "# Rent\n\nThe rent of the lunch room is due.\n",
+}
+_NUMBERS = itertools.count()
+
+
+@pytest.fixture(scope="module")
+def olga(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
+    server = RunningServer(tmp_path_factory.mktemp("desk") / "mesh", MESH_EMBEDDER="hashing")
+    with pytest.MonkeyPatch.context() as patch, server.admin() as admin:
+        patch.setenv("MESH_EMBEDDER", "hashing")
+        admin.admin.create_domain("desk", owners=["user:olga"])
+        with server.user("user:olga") as mesh:
+            yield mesh
+    server.stop()
+
+
+def published(olga: Mesh, folder: Path) -> tuple[str, str]:
+    """A table of people, and letters that mention them: names of both products."""
+    people, letters = (f"desk.{name}{next(_NUMBERS)}" for name in ("people", "letters"))
+    for name, text in LETTERS.items():
+        (folder / name).write_text(text)
+    domain = olga.domain("desk")
+    domain.product(people.partition(".")[2], contract(people, {"people": COLUMNS})).publish(people=PEOPLE, progress=False)
+    terms = TERMS.replace("policy.notes", letters)
+    domain.product(letters.partition(".")[2], contract=terms).publish(pages=folder, progress=False)
+    return people, letters
+
+
+def mentioned(olga: Mesh, people: str, letters: str, key: str) -> set[str]:
+    """The documents of these letters that mention the record."""
+    return {it.document for it in olga.mentions(f"{people}.people", key) if it.collection == f"{letters}.pages"}
+
+
+def test_no_document_is_told_of_a_record_that_was_erased(olga: Mesh, tmp_path: Path) -> None:
+    people, letters = published(olga, tmp_path)
+    assert mentioned(olga, people, letters, "C-1") == {"both.md", "Zerlina_Quackenbush-2024.md"}
+    olga.admin.erase("pii.email", "zerlina@example.com", reason="asked", products=[people])
+    assert mentioned(olga, people, letters, "C-1") == set()
+    assert mentioned(olga, people, letters, "C-2") == {"both.md", "cold.md"}
+
+
+def test_passages_go_with_their_mentions_and_so_does_a_document_of_that_name(olga: Mesh, tmp_path: Path) -> None:
+    people, letters = published(olga, tmp_path)
+    (found,) = olga.admin.erase("pii.name", "zerlina quackenbush", reason="asked", products=[letters])
+    assert (found.ports[0].count, found.is_complete) == (2, True)
+    assert [hit.document for hit in olga.retrieve(f"{letters}.pages", "lunch", limit=9)] == ["cold.md"]
+    assert mentioned(olga, people, letters, "C-1") == set()
+    assert mentioned(olga, people, letters, "C-2") == {"cold.md"}
+
+
+def test_a_record_that_only_older_versions_hold_is_in_no_mention_once_it_is_erased(olga: Mesh, tmp_path: Path) -> None:
+    people, letters = published(olga, tmp_path)
+    olga.domain("desk").product(people.partition(".")[2]).publish(people=PEOPLE[1:], progress=False)
+    olga.admin.erase("pii.name", "Zerlina Quackenbush", reason="asked", products=[people])
+    assert mentioned(olga, people, letters, "C-1") == set()
+    assert mentioned(olga, people, letters, "C-2") == {"both.md", "cold.md"}

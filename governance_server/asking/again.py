@@ -104,7 +104,8 @@ def _passage(evidence: Evidence, citation: answer_pb2.AnswerCitation) -> int:
     shelf = look(evidence.readers.backend, asking.caller, citation.port, asking.purpose)
     if shelf is None:
         return 0
-    document = Compare("=", Column("document"), Literal(citation.document)) if citation.document else TRUE
+    is_named = any(it.name == "document" and it.is_clear for it in shelf.plan.columns)
+    document = Compare("=", Column("document"), Literal(citation.document)) if citation.document and is_named else TRUE
     try:
         found = evidence.passages(
             replace(shelf, version=citation.version), asking.question, limit=_LOOKED_THROUGH, within=document

@@ -283,3 +283,13 @@ def test_a_time_beyond_all_calendars_is_refused_as_such(ask_mesh: AskMesh) -> No
             with pytest.raises(grpc.RpcError) as refused:
                 list(raw.gateway(AskServiceStub).Ask(request, metadata=raw.metadata))
             assert refused.value.code() is grpc.StatusCode.INVALID_ARGUMENT
+
+
+def test_an_answer_is_given_again_to_who_sees_names_of_documents_masked(ask_mesh: AskMesh) -> None:
+    with ask_mesh.server.user("user:masked-names") as mesh:
+        ask_mesh.paula.grant("user:masked-names", "policy.handbook", masks={"document": "show-last-4"})
+        answer = mesh.ask("How long may a customer return an order?", extractive=True)
+        assert answer.is_found
+        assert [it.document for it in answer.citations] == ["xxxxxxs.md"]
+        again = mesh.ask(as_of=answer.id)
+    assert (again.text, again.notices) == (answer.text, answer.notices)

@@ -75,13 +75,15 @@ def sent_answer(backend: Backend, answer: Answer) -> answer_pb2.Answer:
     return sent
 
 
-def summary_of(sent: answer_pb2.Answer) -> log_pb2.AnswerSummary:
-    """What the audit is told of the answer: no text of it."""
+def summary_of(sent: answer_pb2.Answer, sealed: Callable[[str], str]) -> log_pb2.AnswerSummary:
+    """What the audit is told of the answer: no text of it, and digests under a key, lest a figure's number be tried out."""
     summary = log_pb2.AnswerSummary(id=sent.id, writer=sent.writer, ports=sorted({it.port for it in sent.ports}))
     for citation in (*sent.citations, *sent.closest):
-        summary.passages.add(port=citation.port, version=citation.version, passage=citation.passage, digest=citation.digest)
+        summary.passages.add(
+            port=citation.port, version=citation.version, passage=citation.passage, digest=sealed(citation.digest)
+        )
     for figure in sent.figures:
-        summary.figures.add(ports=[it.port for it in figure.ports], digest=figure.digest)
+        summary.figures.add(ports=[it.port for it in figure.ports], digest=sealed(figure.digest))
     return summary
 
 

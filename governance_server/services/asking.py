@@ -20,6 +20,7 @@ from governance_server.audit.recording import Recording
 from governance_server.backend import Backend
 from governance_server.caller import current_caller
 from governance_server.journal.feed import first_revision_since
+from governance_server.keyring import MASKS
 from governance_server.rules.errors import Invalid
 from governance_server.services.queries import stop_with
 from governance_server.storage.times import to_microseconds
@@ -71,9 +72,12 @@ class AskService(ask_service_pb2_grpc.AskServiceServicer):
         if not request.answer_id:
             turn = TurnOf(request.record_in, request.conversation) if request.record_in else None
             keep(self._backend, current_caller().name, sent, turn)
-        recording.concluded(summary_of(sent), revision=answer.revision)
+        recording.concluded(summary_of(sent, self._sealed), revision=answer.revision)
         recording.complete()
         return pb.AskResponse(answer=sent)
+
+    def _sealed(self, digest: str) -> str:
+        return self._backend.keys.hmac(MASKS, f"answered\0{digest}".encode())[1].hex()
 
     def _as_of(self, request: pb.AskRequest) -> int:
         """The revision whose data is asked, 0 for now. Raises: Invalid."""

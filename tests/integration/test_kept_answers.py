@@ -41,6 +41,10 @@ def answer(id: str, question: str = "Who signs?") -> Answer:
     return Answer(id, question, "", sentences, (citation,), (figure,), figure.ports, 7, "m-1")
 
 
+def sealed(digest: str) -> str:
+    return f"s-{digest}"
+
+
 def kept(database: Database, *answers: Answer, principal: str = "user:ana") -> list[answer_pb2.Answer]:
     sent = [sent_answer(backend_of(database), it) for it in answers]
     for it in sent:
@@ -78,15 +82,16 @@ def test_the_closest_passages_of_an_answer_are_kept_and_told_without_their_text(
     assert body is not None
     assert SECRET.encode() not in body
     assert answer_pb2.Answer.FromString(body).closest[0].digest == cited.citations[0].digest
-    assert [it.passage for it in summary_of(sent).passages] == ["p1"]
+    assert [it.passage for it in summary_of(sent, sealed).passages] == ["p1"]
     assert is_about(lambda text: "refunds.md" in text)(body)
 
 
 def test_the_audit_is_told_what_is_cited_and_no_text(database: Database) -> None:
     (sent,) = kept(database, answer("a-1"))
-    told = summary_of(sent)
+    told = summary_of(sent, sealed)
     assert [(it.port, it.version, it.passage) for it in told.passages] == [("policy.handbook.pages", 3, "p1")]
     assert [list(it.ports) for it in told.figures] == [["sales.orders.orders"]]
+    assert (told.passages[0].digest, told.figures[0].digest) == (f"s-{sent.citations[0].digest}", f"s-{sent.figures[0].digest}")
     assert "signature" not in str(told)
     assert "Who signs" not in str(told)
 

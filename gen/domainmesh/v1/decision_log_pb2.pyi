@@ -314,7 +314,7 @@ class CitedPassage(_message.Message):
     passage: _builtins.str
     """The passage's id."""
     digest: _builtins.str
-    """SHA-256 of its text, in hexadecimal."""
+    """The HMAC (`masks` key), in hexadecimal, of the SHA-256 of its text: who may not read it cannot try a guess."""
     def __init__(
         self,
         *,
@@ -340,7 +340,7 @@ class CitedFigure(_message.Message):
     PORTS_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
     digest: _builtins.str
-    """SHA-256 of its columns and rows, in hexadecimal."""
+    """The same of its columns and rows."""
     @_builtins.property
     def ports(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The tables it was computed from."""

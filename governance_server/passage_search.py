@@ -5,7 +5,7 @@ The scope is a filter in front of every search. What is ordered here has passed 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -64,13 +64,11 @@ def find_passages(
     version: int,
     scope: AllowedScope,
     published: Published | None = None,
-    when_embedded: Callable[[], object] = lambda: None,
 ) -> list[Hit]:
     """The passages that answer best, in order, of those inside the scope; `published` as `VectorStore.search` has it.
 
     Documents that the question names, and reports with pages, are searched once more in the words that the question implies:
-    lines of statements. Elsewhere such words only lead astray. `when_embedded` is called each time before vectors are searched:
-    from then on this process waits for the store.
+    lines of statements. Elsewhere such words only lead astray.
 
     Raises:
         VectorStoreError: as `VectorStore.search` does.
@@ -78,16 +76,9 @@ def find_passages(
 
     def search(text: str, within: AllowedScope) -> tuple[list[Hit], _Arranger]:
         arranger = _Arranger(question)
-        promised = vectors.question_vector(text)
-
-        def vector() -> Sequence[float]:
-            made = promised.result()
-            when_embedded()
-            return made
-
         hits = vectors.store.search(
-            port, text=text, vector=vector, version=version, scope=within, limit=question.limit, arrange=arranger,
-            alpha=question.weight_of_meaning, published=published,
+            port, text=text, vector=vectors.question_vector(text), version=version, scope=within, limit=question.limit,
+            arrange=arranger, alpha=question.weight_of_meaning, published=published,
         )  # fmt: skip
         return hits, arranger
 

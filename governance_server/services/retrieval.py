@@ -7,7 +7,6 @@ Ranks are given, scores are not (they tell of hidden passages).
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -96,8 +95,10 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         recording.decided(plan, version=version, columns=_SHOWN)
         bound = policy.bound_tags(caller, request.port, tags, request.purpose)
         scope = _scope(plan, bound, has_pages=port.facets.pages > 0)
-        where = (version, replace(scope, filter=conjoin([scope.filter, within])))
-        hits = self._search(request, plan, port, where, recording.begin_ahead)
+        scope = replace(scope, filter=conjoin([scope.filter, within]))
+        if not scope.is_empty:
+            recording.begin_ahead()  # the disk is waited for while the question is embedded and the store searches
+        hits = self._search(request, plan, port, (version, scope))
         columns = {column.name: column for column in plan.columns}
         passages = [self._passage(hit, columns, bound) for hit in hits]
         return pb.RetrieveResponse(passages=passages, revision=plan.revision, version=version)
@@ -109,12 +110,7 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         return version
 
     def _search(
-        self,
-        request: pb.RetrieveRequest,
-        plan: ReadPlan,
-        port: product_pb2.Port,
-        where: tuple[int, AllowedScope],
-        when_embedded: Callable[[], object],
+        self, request: pb.RetrieveRequest, plan: ReadPlan, port: product_pb2.Port, where: tuple[int, AllowedScope]
     ) -> list[Hit]:
         from mesh_core.embedding import EmbedderUnavailable
         from mesh_core.vectors.store import CollectionMismatch, VectorStoreError
@@ -131,22 +127,18 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
             has_labels=_has_labels(plan, columns),
         )  # fmt: skip
         try:
-            return self._found(port, question, where, when_embedded)
+            return self._found(port, question, where)
         except CollectionMismatch as error:
             raise Precondition(f"{port.name} cannot be searched under its policy: {error}", resource=port.name) from error
         except (VectorStoreError, EmbedderUnavailable) as error:
             raise Unavailable(f"{port.name} cannot be searched: {error}", resource=port.name) from error
 
-    def _found(
-        self, port: product_pb2.Port, question: Question, where: tuple[int, AllowedScope], when_embedded: Callable[[], object]
-    ) -> list[Hit]:
+    def _found(self, port: product_pb2.Port, question: Question, where: tuple[int, AllowedScope]) -> list[Hit]:
         """What is found in a version that is as it was published. Raises: Precondition, Unavailable."""
         version, scope = where
 
         def find(published: Published | None) -> list[Hit]:
-            return find_passages(
-                self._vectors, port.name, question, version=version, scope=scope, when_embedded=when_embedded, published=published
-            )
+            return find_passages(self._vectors, port.name, question, version=version, scope=scope, published=published)
 
         return self._whole.search(port.name, version, find)
 

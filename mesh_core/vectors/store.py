@@ -48,8 +48,8 @@ Arrange = Callable[[Sequence[Candidate]], Sequence[int]]
 """Puts candidates, given best first, into another order: the positions of those wanted, best first."""
 
 
-AskedVector = Sequence[float] | Future[Sequence[float]] | Callable[[], Sequence[float]]
-"""A question's vector, the promise of it, or what waits for it: what asks for words alone is done until then."""
+AskedVector = Sequence[float] | Future[Sequence[float]]
+"""A question's vector, or the promise of it: what asks for words alone is done until then."""
 
 
 class VectorStoreError(Exception):
@@ -227,9 +227,7 @@ class VectorStore(Protocol):
 
 def awaited(vector: AskedVector) -> Sequence[float]:
     """The vector, once it is made. Raises: what making it failed with."""
-    if isinstance(vector, Future):
-        return vector.result()
-    return vector() if callable(vector) else vector
+    return vector.result() if isinstance(vector, Future) else vector
 
 
 def open_store(url: str, *, api_key: str | None = None) -> VectorStore:

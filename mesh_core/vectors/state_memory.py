@@ -56,6 +56,19 @@ class StateMemory(Generic[_Thing]):
                 self._remember(collection, {it: thing for it, thing in things.items() if is_settled(thing)})
         return list(things.values())
 
+    def add(self, things: Mapping[str, _Thing], *, at: tuple[str, Hashable]) -> bool:
+        """True if these are remembered; False if there is no room, or the collection is not in this state any more.
+
+        What was looked at never makes room for what was not. `at` is the collection and its state, as in `of`.
+        """
+        collection, state = at
+        with self._lock:
+            size = sum(map(self._size_of, things.values()))
+            if self._states.get(collection) != state or self._size + size > self._most:
+                return False
+            self._remember(collection, things)
+        return True
+
     def forget(self, collection: str) -> None:
         """Nothing of the collection is remembered."""
         with self._lock:

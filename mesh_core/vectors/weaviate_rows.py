@@ -18,6 +18,7 @@ from weaviate.classes.config import Configure, DataType, Property, Tokenization,
 from weaviate.classes.data import DataObject
 from weaviate.classes.query import Filter
 
+from mesh_core.vectors.fusion import CANDIDATES
 from mesh_core.vectors.identifiers import attribute_field
 from mesh_core.vectors.passages import Candidate, StoredPassage, keyword_text, tag_set
 from mesh_core.vectors.staging import NewRow, Row
@@ -52,6 +53,8 @@ TAG_SETS = "Mesh_tag_sets_by_domain"
 
 EXACT_UP_TO = 40_000
 """A filter that keeps at most so many passages is answered by comparing all of them."""
+_LOOKED_AT = 2 * CANDIDATES
+"""So many neighbours a search of the graph keeps in sight (`ef`). Weaviate's own choice for a hundred candidates is 500."""
 
 _ROW = ("passage_id", "digest", *_INTERVAL)
 _KINDS: Mapping[type, DataType] = {str: DataType.TEXT, int: DataType.INT, float: DataType.NUMBER, bool: DataType.BOOL}
@@ -91,6 +94,7 @@ def collection_settings(*, dimensions: int, attributes: Mapping[str, type]) -> d
         distance_metric=VectorDistances.COSINE,
         filter_strategy=VectorFilterStrategy.SWEEPING,
         flat_search_cutoff=EXACT_UP_TO,
+        ef=_LOOKED_AT,
     )
     return {
         "description": json.dumps({"dimensions": dimensions}),

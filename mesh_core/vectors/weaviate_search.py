@@ -5,7 +5,7 @@ Knows nothing of scopes: the filter is made elsewhere. Loaded only with the Weav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, NamedTuple
@@ -13,18 +13,17 @@ from typing import Any, NamedTuple
 from weaviate.classes.query import HybridFusion
 
 from mesh_core.vectors.fusion import CANDIDATES
-from mesh_core.vectors.labels import MOST_CHARACTERS, MOST_LABELS, Label
+from mesh_core.vectors.labels import MOST_CHARACTERS
 from mesh_core.vectors.passages import StoredPassage
 from mesh_core.vectors.state_memory import StateMemory
 from mesh_core.vectors.store import Arrange
-from mesh_core.vectors.weaviate_rows import LABEL, READ, candidate, stored_passage
+from mesh_core.vectors.weaviate_labels import WeaviateLabels, read_objects
+from mesh_core.vectors.weaviate_rows import READ, stored_passage
 
 __all__ = ["HybridQuery", "WeaviateSearch"]
 
 _OVERTAKEN = 3
 """So often a search is repeated that found what was gone when it was read."""
-
-_Properties = Mapping[str, Any]
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,7 +66,7 @@ class WeaviateSearch:
     """Searches, and what is remembered from one to the next: labels, and passages given."""
 
     def __init__(self) -> None:
-        self._labels = StateMemory[Label](MOST_LABELS)
+        self._labels = WeaviateLabels()
         self._given = StateMemory[_Given](MOST_CHARACTERS, size=lambda given: len(given.passage.text))
 
     def best(self, query: HybridQuery, arrange: Arrange | None, *, allows_all: bool) -> list[StoredPassage]:
@@ -91,16 +90,18 @@ class WeaviateSearch:
         self._labels.forget(collection)
         self._given.forget(collection)
 
+    def close(self) -> None:
+        """Nothing is read ahead any more."""
+        self._labels.close()
+
     def _found(self, query: HybridQuery, arrange: Arrange | None, *, is_filtered: bool) -> _Found:
         """The search gives keys alone: Weaviate takes longer to read objects than to find them."""
         asked: dict[str, Any] = {"limit": max(CANDIDATES, query.limit), "return_properties": []}
         if is_filtered:
             asked["filters"] = query.where
         keys = [str(item.uuid) for item in _asked(query, asked).objects]
-        candidates = self._labels.of(
-            keys, at=(query.collection, query.total), read=partial(_labels, query.used),
-            is_settled=lambda label: label.valid_from <= query.version,  # what a later version adds may still be replaced
-        )  # fmt: skip
+        at = query.collection, query.total
+        candidates = self._labels.of(keys, used=query.used, at=at, version=query.version)
         if not is_filtered and any(it.valid_from > query.version for it in candidates):
             return _Found([], is_of_version=False, is_whole=True)  # a later version is being staged since all were counted
         order = arrange([it.candidate for it in candidates]) if arrange else range(len(candidates))
@@ -118,16 +119,5 @@ def _asked(query: HybridQuery, asked: Mapping[str, Any]) -> Any:  # noqa: ANN401
     )  # fmt: skip
 
 
-def _labels(used: Any, keys: Sequence[str]) -> Mapping[str, Label]:  # noqa: ANN401
-    return {key: Label(key, key, found["valid_from"], candidate(found)) for key, found in _read(used, keys, LABEL)}
-
-
 def _passages(used: Any, keys: Sequence[str]) -> Mapping[str, _Given]:  # noqa: ANN401
-    return {key: _Given(stored_passage(it), it["valid_from"], it["valid_to"]) for key, it in _read(used, keys, READ)}
-
-
-def _read(used: Any, keys: Sequence[str], properties: Sequence[str]) -> Iterator[tuple[str, _Properties]]:  # noqa: ANN401
-    """The key and these properties of each object, in any order; those that are gone are left out."""
-    if keys:
-        answer = used.query.fetch_objects_by_ids(keys, limit=len(keys), return_properties=list(properties))
-        yield from ((str(item.uuid), item.properties) for item in answer.objects)
+    return {key: _Given(stored_passage(it), it["valid_from"], it["valid_to"]) for key, it in read_objects(used, keys, READ)}

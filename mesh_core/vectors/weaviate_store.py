@@ -197,6 +197,7 @@ class WeaviateStore:
     def close(self) -> None:
         """See VectorStore."""
         self._beside.shutdown()
+        self._search.close()
         self._client.close()
 
     def _remove(self, collection: str, keys: Sequence[str]) -> int:

@@ -67,3 +67,14 @@ def test_sizes_are_counted_and_given_back_when_things_are_forgotten() -> None:
     memory.of(["c"], at=("x", 1), read=store.read)  # larger than all that may be kept
     memory.of(["c"], at=("x", 1), read=store.read)
     assert store.asked == ["c", "c"]
+
+
+def test_what_is_read_ahead_is_known_while_its_state_lasts_and_makes_nothing_be_forgotten() -> None:
+    store, memory = _Store(a="A" * 4, b="B" * 4, c="C" * 4), StateMemory[str](10, size=len)
+    assert not memory.add({"b": "BBBB"}, at=("x", 1))  # nobody has asked
+    memory.of(["a"], at=("x", 1), read=store.read)
+    assert memory.add({"b": "BBBB"}, at=("x", 1))
+    assert not memory.add({"c": "CCCC"}, at=("x", 1))  # no room
+    assert not memory.add({"d": ""}, at=("x", 2))
+    assert memory.of(["a", "b", "c"], at=("x", 1), read=store.read) == ["AAAA", "BBBB", "CCCC"]
+    assert store.asked == ["a", "c"]

@@ -20,6 +20,7 @@ import grpc
 from google.protobuf.message import Message
 
 from domain_sdk import errors
+from domain_sdk._calling_thread import IN_CALLING_THREAD, CallingThread, streaming
 from domain_sdk._endpoint import Endpoint, parse_endpoint
 from domain_sdk._failures import is_transient, to_mesh_error, trailing_metadata
 from domain_sdk.errors import MeshError
@@ -38,6 +39,7 @@ _OPTIONS = (
     ("grpc.initial_reconnect_backoff_ms", 100),
     ("grpc.max_reconnect_backoff_ms", 2000),
     ("grpc.enable_retries", 0),  # retries are decided here, by reason
+    IN_CALLING_THREAD,
 )
 
 Request = TypeVar("Request", bound=Message)
@@ -64,7 +66,7 @@ class _Link:
             if self._channel is None:
                 self._channel = self._open()
             if kind not in self._stubs:
-                self._stubs[kind] = kind(self._channel)  # type: ignore[call-arg] # every generated stub takes a channel
+                self._stubs[kind] = kind(CallingThread(self._channel))  # type: ignore[call-arg] # every generated stub takes one
             stub: Stub = self._stubs[kind]
             return stub
 
@@ -156,11 +158,14 @@ class Transport:
         deadline = time.monotonic() + (timeout_seconds or self._timeout_seconds)
         failure: MeshError | None = None
         for pause in _pauses(_ATTEMPTS if is_retried else 1):
-            future = method.future(sent, timeout=max(deadline - time.monotonic(), 0.001), metadata=self._metadata())
+            left = max(deadline - time.monotonic(), 0.001)
+            call = streaming(method)(sent, timeout=left, metadata=self._metadata())
             try:
-                response = future.result()
-                self._remember(future.trailing_metadata())
-                return response
+                responses = list(call)
+                self._remember(call.trailing_metadata())
+                if len(responses) != 1:
+                    raise errors.InternalError(f"{self.url} answered with {len(responses)} messages: it is no mesh server.")
+                return responses[0]
             except grpc.RpcError as error:
                 self._remember(trailing_metadata(error))
                 failure = _telling(to_mesh_error(error, self.url), before=failure)
@@ -168,11 +173,8 @@ class Transport:
                     self._forget_lost_gateway(failure)
                     raise failure from error
                 time.sleep(pause)
-            except grpc.FutureCancelledError as error:
-                raise errors.DeadlineExceeded(f"The call to {self.url} was cancelled.") from error
-            except KeyboardInterrupt:
-                future.cancel()
-                raise
+            finally:
+                call.cancel()  # Ctrl-C ends it at the server, too; what has ended stays as it is
         raise AssertionError("unreachable: the last attempt returns or raises")
 
     def stream(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import os
 import signal
 import subprocess
@@ -339,3 +340,72 @@ def test_a_large_answer_that_is_refused_here_is_not_asked_for_again() -> None:
     with serving(server.register) as address, pytest.raises(errors.TooLarge):
         _call(Transport(address, "t"))
     assert len(server.calls) == 1
+
+
+def test_a_call_takes_no_thread_but_that_of_its_caller() -> None:
+    before: set[threading.Thread] = set()
+    further: set[threading.Thread] = set()
+
+    def looking(context: Context) -> GetServerInfoResponse:
+        further.update(set(threading.enumerate()) - before - {threading.current_thread()})
+        return GetServerInfoResponse()
+
+    with serving(ScriptedServer(_ok, looking).register) as address:
+        transport = Transport(address, "t")
+        _call(transport)
+        before.update(threading.enumerate())
+        _call(transport)
+    assert further == set()
+
+
+def test_closing_ends_a_call_that_another_thread_waits_for() -> None:
+    has_begun, may_end = threading.Event(), threading.Event()
+    ended: list[BaseException] = []
+
+    def hanging(context: Context) -> GetServerInfoResponse:
+        context.add_callback(may_end.set)
+        has_begun.set()
+        may_end.wait(40)
+        return GetServerInfoResponse()
+
+    def wait() -> None:
+        try:
+            _call(transport, timeout_seconds=40)
+        except errors.MeshError as error:
+            ended.append(error)
+
+    with serving(ScriptedServer(hanging).register) as address:
+        transport = Transport(address, "t")
+        waiting = threading.Thread(target=wait)
+        waiting.start()
+        assert has_begun.wait(40)
+        transport.close()
+        waiting.join(20)
+        assert not waiting.is_alive()
+    assert [type(error) for error in ended] == [errors.DeadlineExceeded]
+
+
+def test_a_gateway_that_is_looked_for_again_goes_on_with_what_it_was_asked() -> None:
+    has_begun, may_end = threading.Event(), threading.Event()
+    answers: list[str] = []
+
+    def slow(context: Context) -> GetServerInfoResponse:
+        has_begun.set()
+        may_end.wait(40)
+        return GetServerInfoResponse(version="slow")
+
+    def ask() -> GetServerInfoResponse:
+        return transport.call(transport.gateway(ServerServiceStub).GetServerInfo, GetServerInfoRequest(), is_retried=False)
+
+    gateway = ScriptedServer(slow, _failing(grpc.StatusCode.UNAVAILABLE))
+    with serving(gateway.register) as there, serving(ScriptedServer(gateway=there).register) as address:
+        transport = Transport(address, "t")
+        asking = threading.Thread(target=lambda: answers.append(ask().version))
+        asking.start()
+        assert has_begun.wait(40)
+        with pytest.raises(errors.ServerUnreachable):
+            ask()
+        gc.collect()
+        may_end.set()
+        asking.join(20)
+    assert answers == ["slow"]

@@ -211,8 +211,8 @@ class DecisionService(decision_service_pb2_grpc.DecisionServiceServicer):
         return known
 
     def _may_ask(self, caller: Caller, resource: str) -> bool:
-        asked = (("administer", MESH), ("grant", resource))
-        return any(self._backend.policy.check(caller, *right).allowed for right in asked)
+        policy = self._backend.policy
+        return policy.check(caller, "administer", MESH).allowed or policy.check(caller, "grant", resource).allowed
 
 
 def _answers_to_wire(answers: Iterable[_Answer]) -> Iterator[pb.CheckResponse]:

@@ -135,7 +135,8 @@ def _looks(
     sizes: Counter[float] = Counter()
     edges: Counter[str] = Counter()
     looked_at: dict[int, Sheet] = {}
-    sampled = sorted({round(index * (count - 1) / max(1, _SAMPLE_PAGES - 1)) for index in range(min(count, _SAMPLE_PAGES))})
+    samples = min(count, _SAMPLE_PAGES)
+    sampled = sorted({round(number * (count - 1) / max(1, samples - 1)) for number in range(samples)})
     for index in sampled:
         with OpenedPage(document, index, comments) as opened:
             looked_at[index] = read_sheet(opened.page, pictures)

@@ -34,7 +34,7 @@ class Drawn:
     """What is known of a page's pictures and drawings, those within forms after their form, when the page is closed, too."""
 
     paper: Box
-    """The page itself."""
+    """What the page shows of its paper, whoever says so: boxes are inherited."""
     pictures: tuple[Box, ...] = ()
     """Where they lie on the page; the first ones if there are very many."""
     is_something: bool = False
@@ -59,7 +59,7 @@ def read_drawn(page: Any) -> tuple[Drawn, list[DrawnPath]]:  # noqa: ANN401  (py
         pictures += [_placed(box, form) for box in boxes] if form else boxes
         lines = [address for address, kind in kinds if kind == pdfium.FPDF_PAGEOBJ_PATH][: _MOST_PATHS - len(paths)]
         paths += [DrawnPath(address, bounds, form) for address, bounds in zip(lines, bounds_of(lines), strict=True)]
-    return Drawn(page.get_mediabox(), tuple(pictures), bool(found)), paths
+    return Drawn(page.get_bbox(), tuple(pictures), bool(found)), paths
 
 
 def _objects(of: str, parent: Address) -> _Objects:

@@ -13,7 +13,9 @@ from itertools import compress
 from operator import sub
 from unicodedata import bidirectional
 
-__all__ = ["LINE_END_HYPHEN", "PaperChars", "PlacedChars", "Sides", "placed", "turned", "upright", "with_line_ends"]
+from domain_sdk.extraction.pdf_calls import Box
+
+__all__ = ["LINE_END_HYPHEN", "PaperChars", "PlacedChars", "Sides", "on_page", "placed", "turned", "upright", "with_line_ends"]
 
 LINE_END_HYPHEN = "\x02"
 """What PDFium gives for a hyphen at the end of a line, without the end of the line."""
@@ -54,6 +56,22 @@ class PlacedChars:
     top: list[float]
     size: list[float]
     is_bold: list[bool]
+
+
+def on_page(chars: PaperChars, shown: Box) -> PaperChars:
+    """The characters of which the page shows something: printers' marks and notes stand on the paper beside it."""
+    left, bottom, right, top = shown
+    if not chars.text or (
+        min(chars.right) > left and min(chars.top) > bottom and max(chars.left) < right and max(chars.bottom) < top
+    ):
+        return chars
+    kept = [
+        char.isspace() or (its_right > left and its_top > bottom and its_left < right and its_bottom < top)
+        for char, its_left, its_bottom, its_right, its_top in zip(chars.text, *chars.sides, strict=True)
+    ]
+    left_sides, bottoms, right_sides, tops = (list(compress(side, kept)) for side in chars.sides)
+    text, is_bold = "".join(compress(chars.text, kept)), list(compress(chars.is_bold, kept))
+    return PaperChars(text, left_sides, bottoms, right_sides, tops, is_bold)
 
 
 def placed(chars: PaperChars, size: tuple[float, float], degrees: int) -> PlacedChars:

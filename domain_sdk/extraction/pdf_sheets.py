@@ -16,7 +16,7 @@ from domain_sdk.extraction.pdf_drawn import Drawn, read_drawn
 from domain_sdk.extraction.pdf_grids import with_grids
 from domain_sdk.extraction.pdf_lines import Line, split_lines
 from domain_sdk.extraction.pdf_pictures import PagePictures, places_of_pictures
-from domain_sdk.extraction.pdf_places import placed, upright, with_line_ends
+from domain_sdk.extraction.pdf_places import on_page, placed, upright, with_line_ends
 from domain_sdk.extraction.pdf_rules import parted, read_grid_rules, read_rules
 
 __all__ = ["EDGE_LINES", "SPARSE_CHARACTERS", "OpenedPage", "Sheet", "read_sheet"]
@@ -48,11 +48,11 @@ def read_sheet(page: Any, pictures: PagePictures) -> Sheet:  # noqa: ANN401  (py
     left, bottom, right, top = drawn.paper
     size = (right - left, top - bottom)
     degrees = page.get_rotation()
-    chars = read_characters(page)
+    chars = on_page(read_characters(page), drawn.paper)
     needed = upright(chars, size, degrees)
     if needed != degrees:  # PDFium orders lines by how the page is held
         page.set_rotation(needed)
-        chars = read_characters(page)
+        chars = on_page(read_characters(page), drawn.paper)
     shown = placed(with_line_ends(chars, needed), size, needed)
     rules = read_rules(paths, needed)
     lines = with_grids(split_lines(parted(shown, rules, size, needed)), read_grid_rules(paths, rules, size, needed))

@@ -15,7 +15,7 @@ from domain_sdk.extraction import pdf, pdf_sheets
 from domain_sdk.extraction.pdf_lines import Line, split_lines
 from domain_sdk.extraction.pdf_places import PlacedChars
 from tests.document_files import picture_of
-from tests.unit.test_document_formats import needs_tesseract
+from tests.unit.test_document_formats import PROSE, needs_tesseract, only
 
 FONT = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
 
@@ -189,3 +189,33 @@ def test_comments_on_a_page_are_read_and_marked(tmp_path: Path) -> None:
         "Comment by Ana: Is this still right?",
         "Comment: O\u2019K",
     ]
+
+
+def test_what_stands_on_each_of_a_few_pages_is_read_once(tmp_path: Path) -> None:
+    made = FPDF()
+    made.set_font("Helvetica", size=11)
+    for number in range(1, 5):
+        made.add_page()
+        made.text(20, 10, "Hooli Inc. confidential")
+        made.text(100, 285, f"Page {number}")
+        made.set_xy(20, 30)
+        made.multi_cell(0, 6, f"Clause {number}. {PROSE} It is number {number} of four.")
+    made.output(str(tmp_path / "a.pdf"))
+    text = only(tmp_path).text
+    assert text.count("confidential") == 1
+    assert [f"Clause {number}." in text for number in range(1, 5)] == [True] * 4
+
+
+def test_what_printers_note_beside_the_page_is_not_read(tmp_path: Path) -> None:
+    made = FPDF()
+    made.add_page()
+    made.set_font("Helvetica", size=11)
+    made.text(40, 100, PROSE[:60])
+    made.text(40, 10, "Job 4711.indd 12/03/2024")
+    made.output(str(tmp_path / "whole.pdf"))
+    document = pypdfium2.PdfDocument(tmp_path / "whole.pdf")
+    document[0].set_cropbox(60, 60, 560, 760)
+    document.save(tmp_path / "a.pdf")
+    document.close()
+    (tmp_path / "whole.pdf").unlink()
+    assert only(tmp_path).text == PROSE[:60]

@@ -50,10 +50,10 @@ class _Arranger:
         self.has_pages = 2 * sum(it.page is not None for it in candidates) > len(candidates)
         if not self._has_labels:
             return list(range(len(candidates)))
-        named = named_documents(self._question, candidates).agreement
-        if len(named) <= _MOST_NAMED:
-            self.named = tuple(sorted(named))
-        return arranged(self._question, candidates)
+        named = named_documents(self._question, candidates)
+        if len(named.agreement) <= _MOST_NAMED:
+            self.named = tuple(sorted(named.agreement))
+        return arranged(self._question, candidates, named=named)
 
 
 def find_passages(
@@ -83,9 +83,11 @@ def find_passages(
         return hits, arranger
 
     hits, arranger = search(question.text, scope)
+    if not (arranger.named or arranger.has_pages):
+        return hits
     implied = expanded(question.text)
     if not arranger.named:
-        return search(implied, scope)[0] if arranger.has_pages and implied != question.text else hits
+        return search(implied, scope)[0] if implied != question.text else hits
     named = In(Column("document"), tuple(Literal(name) for name in arranger.named))
     closer, _ = search(implied, replace(scope, filter=conjoin([scope.filter, named])))
     seen = {hit.passage.id for hit in closer}

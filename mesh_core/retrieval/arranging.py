@@ -40,14 +40,14 @@ def _label(candidate: Candidate) -> Label:
     return label_of(candidate.document, title=candidate.title, about=about)
 
 
-def arranged(question: str, candidates: Sequence[Candidate]) -> list[int]:
-    """The positions of all candidates, best first.
+def arranged(question: str, candidates: Sequence[Candidate], *, named: Route | None = None) -> list[int]:
+    """The positions of all candidates, best first; `named` is what `named_documents` says of them, if it was asked.
 
     Documents that the question names come before others; among them a passage goes up by how well its period agrees, and if it
     is of a financial statement that holds what is asked. Of passages on one page of a document the best comes first, the others
     behind the best of all other pages. Without pages, each further passage of a document goes ten places back.
     """
-    order = _by_name(question, candidates)
+    order = _by_name(question, candidates, named or named_documents(question, candidates))
     times: Counter[tuple[str, int]] = Counter()
     keys: dict[int, tuple[bool, int]] = {}
     for rank, position in enumerate(order):
@@ -58,9 +58,9 @@ def arranged(question: str, candidates: Sequence[Candidate]) -> list[int]:
     return sorted(order, key=lambda position: keys[position])
 
 
-def _by_name(question: str, candidates: Sequence[Candidate]) -> list[int]:
+def _by_name(question: str, candidates: Sequence[Candidate], route: Route) -> list[int]:
     """The positions in the order of what the question names; that of the search if it names no document."""
-    named = named_documents(question, candidates).agreement
+    named = route.agreement
     if not named:
         return list(range(len(candidates)))
     statements = statements_asked(question)

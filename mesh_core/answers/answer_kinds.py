@@ -36,6 +36,8 @@ _SOMEBODY = (
 )
 _PREPOSITIONS = "in|at|on|to|from|via|into|beside|behind|near|under|inside|outside|opposite|between|next to"
 _CLOCK = r"\d{1,2}[:.]\d\d|\d\s?[ap]\.?m\b|\b(?:noon|midnight|o['’]clock)\b"
+_WHO = rf"(?<=[a-z,;:(] )[A-Z][a-z]+|\b[A-Z]{{2,}}\b|@|{_SOMEBODY}"
+_MONEY = "euros?|eur|dollars?|usd|cents?|pounds?|gbp|pence|francs?|chf|rappen|bucks"
 _AMOUNTS = (
     (
         rf"how (?:long|old|soon|quickly|late|early)\b|(?:how many|what number of) {_UNIT}|"
@@ -47,19 +49,22 @@ _AMOUNTS = (
     (r"how (?:many|fast|heavy|far|tall|wide|deep|hot|cold)\b", rf"(?i){COUNT}|{_REPEATED}"),
     (
         r"how much\b[^,?]*\b(?:cost|charged?)\b|what (?:do|does|did|will|would)\b[^,?]*\bcost\b",
-        rf"(?i)[€$£¥%]|{COUNT}(?![\d.,]*[\s-]*(?:\w+[\s-])?{_OTHER_UNIT})|\b(?:percent|free|nothing|all|full)\b",
+        rf"(?i)[€$£¥%]|{COUNT}[\s-]?(?:{_MONEY})\b|\b(?:{_MONEY}) ?{COUNT}|: {COUNT}(?:;|\Z)|"
+        rf"\b(?:costs?|pays?|paid|charged?|prices?|fees?)\b[^.;:]{{0,30}}(?<!\w)\d[\d.,]*(?!\d|[\s-]*(?:\w+[\s-])?{_OTHER_UNIT})|"
+        r"\b(?:percent|free|half|nothing|no (?:charge|cost|fee))\b",
     ),
     (
         rf"how (?:much|large|big|high)\b|(?:what|which)(?:['’]s)?(?: \w+){{0,3}}? {_SUMS}",
         rf"(?i){COUNT}|%|\b(?:percent|free|nothing|all|full)\b|\ban? {_UNIT}",
     ),
+    (r"who(?:['’]s| is| are| was| were) (?:the|our|my|your|its|their)\b", _WHO),
     (r"(?:what|which) time\b", rf"(?i){_CLOCK}|{_MOMENTS}"),
 )
 _KINDS = (
     *_AMOUNTS,
     (r"when\b|(?:what|which) (?:date|day|month|months|year|time)\b", rf"(?i)\d|{_DAYS}|{_MOMENTS}|{_REPEATED}"),
     (r"where\b", rf"(?i)@|://|\b(?:{_PREPOSITIONS}) (?:(?:the|an?|our|your|his|her|their) )?(?!{_DAYS})[a-z]"),
-    (r"who(?:m|se)?\b", rf"(?<=[a-z,;:(] )[A-Z][a-z]+|\b[A-Z]{{2,}}\b|@|{_SOMEBODY}"),
+    (r"who(?:m|se)?\b", _WHO),
 )
 """What is asked, and what the sentence must have."""
 _COMPILED = tuple((re.compile(_LEAD + _BEFORE + asks, re.IGNORECASE), re.compile(has)) for asks, has in _KINDS)
@@ -83,7 +88,7 @@ _NO_COUNT = re.compile(
     rf"\b(?:in|of|since|until|by) (?:19|20)\d\d\b",
     re.IGNORECASE,
 )
-_CAPITAL = re.compile(r"\b[A-Z][\w'’]*")
+_NAME = re.compile(r"[^\W\d_]+")
 _NUMBER = re.compile(COUNT, re.IGNORECASE)
 _WORD = re.compile(r"\d[\d,.]*|[^\W\d_]+(?:[-'’][^\W\d_]+)*")
 _WHATEVER = frozenset(map(stem, ("thing", "item", "piece")))
@@ -100,15 +105,17 @@ def answers_kind(question: str, sentence: str) -> bool:
 
 
 def lacks_amount(question: str, sentence: str) -> bool:
-    """True if the question asks for a time, a number or a sum, and the sentence, with the items that it leads to, holds none."""
+    """True if the question asks for a time, a number, a sum or who somebody is, and sentence and items hold none."""
     return not _has(question, sentence, _COMPILED[: len(_AMOUNTS)])
 
 
 def _has(question: str, sentence: str, kinds: Sequence[tuple[re.Pattern[str], re.Pattern[str]]]) -> bool:
     last = _last(question)
     has = next((has for asks, has in kinds if asks.search(last)), None)
-    named = set(_CAPITAL.findall(last)[1:])
-    told = _CAPITAL.sub(lambda it: " " if it[0] in named else it[0], _PLACES.sub(" ", sentence))
+    told = _PLACES.sub(" ", sentence)
+    if has is not None and has.pattern == _WHO:
+        asked = set(_NAME.findall(last.lower()))  # who is sought is not whom the question names
+        told = _NAME.sub(lambda it: " " if it[0].lower() in asked else it[0], told)
     return has is None or has.search(told) is not None
 
 

@@ -86,6 +86,7 @@ def test_an_amount_in_any_form_and_what_asks_for_none_lack_no_amount(question, s
         ("What does a copy cost?", "A copy is 10 cents."),
         ("How much does the tour cost?", "The tour is free."),
         ("What does a check-up cost?", "Service: Check-up; Dog: 38"),
+        ("What does a check-up cost?", "We charge 38 for a check-up."),
     ],
 )
 def test_lengths_speeds_weights_and_costs_are_amounts(question, sentence):
@@ -98,6 +99,8 @@ def test_lengths_speeds_weights_and_costs_are_amounts(question, sentence):
         ("How long must a password be?", "Passwords are kept in the vault."),
         ("How much does the licence cost?", "Licences are renewed every three years."),
         ("What does a repair cost?", "Repairs take about two weeks."),
+        ("What does a battery cost?", "The battery lasts for 800 charges."),
+        ("How much does it cost to try again?", "The test can be tried twice."),
         ("How often is the password changed?", "Passwords have at least 14 characters."),
         ("How often is the lock oiled?", "Oil it and wait for ten minutes."),
     ],
@@ -124,3 +127,9 @@ def test_somebody_else_who_is_named_or_called_by_a_role_is_somebody():
 def test_where_is_answered_by_a_place():
     assert answers_kind("Where do we meet?", "Walk to the east gate.")
     assert not answers_kind("Where do we meet?", "Drills take place in May.")
+
+
+def test_who_the_holder_of_an_office_is_needs_somebody_else_than_the_office():
+    assert lacks_amount("Who is the manager of the depot?", "The manager of the depot replies in writing.")
+    assert not lacks_amount("Who is the manager of the depot?", "The manager of the depot is Ms Roe.")
+    assert not lacks_amount("Who answers for the depot?", "It is run by the council.")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import grpc
 
 from domainmesh.v1 import product_pb2, quality_service_pb2_grpc
@@ -11,7 +13,7 @@ from governance_server.caller import current_caller
 from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.ages import product_warnings
-from governance_server.services.seen_releases import seen_release
+from governance_server.services.seen_releases import DOCUMENTS, seen_release
 from mesh_core.names import parse_product
 
 __all__ = ["QualityService"]
@@ -54,8 +56,17 @@ class QualityService(quality_service_pb2_grpc.QualityServiceServicer):
             if product.version and (kept or visible.allows(product.name)):
                 del product.ports[:]
                 product.ports.extend(kept)
-                response.warnings.extend(product_warnings(product, self._backend.now()))
+                response.warnings.extend(self._warnings(product))
         return response
+
+    def _warnings(self, product: product_pb2.Product) -> Iterator[product_pb2.QualityWarning]:
+        may_write = self._backend.policy.check(current_caller(), "write", product.name).allowed
+        for warning in product_warnings(product, self._backend.now()):
+            if warning.kind == DOCUMENTS and not may_write:
+                message = f"files were left out: who may write {product.name} is told which."
+                yield product_pb2.QualityWarning(resource=warning.resource, kind=warning.kind, message=message)
+            else:
+                yield warning
 
 
 def _record(release: product_pb2.Release, request: pb.ListQualityHistoryRequest) -> pb.QualityRecord:

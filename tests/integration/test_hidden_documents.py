@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Iterator
+from pathlib import Path
 
 import polars as pl
 import pytest
@@ -134,3 +135,21 @@ def test_mentions_are_told_only_of_documents_whose_names_may_be_read(desk: Runni
         assert maxim.mentions(PEOPLE, "C-1") == []
         assert moe.mentions(PEOPLE, "C-1") == []
         assert {it.document for it in mia.mentions(PEOPLE, "C-1")} == {"letter.md"}  # the other's name is an address
+
+
+def test_names_of_files_that_gave_no_document_are_told_to_who_may_write(desk: RunningServer, olga: Mesh, tmp_path: Path) -> None:
+    (tmp_path / "lunch.md").write_text(FILES["lunch.md"])
+    (tmp_path / "dismissal-of-zerlina.pdf").write_bytes(b"%PDF-1.7")
+    terms = TERMS.replace("policy.notes", "desk.partial")
+    olga.domain("desk").product("partial", contract=terms).publish(pages=tmp_path, progress=False)
+    olga.grant("user:ann", "desk.partial")
+
+    def told(mesh: Mesh) -> str:
+        product = mesh.domain("desk").product("partial")
+        return f"{product.quality_history()} {product.releases()} {mesh.quality_warnings('desk')}"
+
+    assert told(olga).count("dismissal-of-zerlina.pdf") == 3
+    with desk.user("user:ann") as ann:
+        assert "dismissal" not in told(ann)
+        (result,) = [it for it in ann.domain("desk").product("partial").quality_history()[0].results if it.check == "documents"]
+        assert (result.failing_rows, result.message) == (1, "1 file was left out: who may write desk.partial is told which.")

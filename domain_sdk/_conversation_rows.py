@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 __all__ = ["DELETED", "NEEDED", "merge_frame", "preference_pairs", "turn_frame", "turn_lineage"]
 
 DELETED = "is_deleted"
-NEEDED = frozenset({"answer", "question", "text", "rating", "edit"})
+NEEDED = frozenset({"answer", "asked_at", "question", "text", "rating", "edit"})
 """The columns of `turns` that preferences are made of."""
 
 _TIME = pl.Datetime("us", "UTC")
@@ -70,26 +70,26 @@ def _made_of_answer(turn: Turn) -> tuple[str, ...]:
 
 
 def preference_pairs(turns: pl.LazyFrame) -> pl.LazyFrame:
-    """Pairs (pair, prompt, chosen, rejected, basis) of the answers to one question.
+    """Pairs (pair, prompt, chosen, rejected, basis, asked_at) of the answers to one question; `asked_at` is the older turn's.
 
     An edit is preferred to what it edits. An answer that went up is preferred to every other one to the same question, in the
     same words, that went down. Answers that say nothing, and rows whose question or text is hidden, are in no pair.
     """
     told = turns.filter(pl.col("question").is_not_null(), pl.col("text").is_not_null(), pl.col("text") != "")
     edits = told.filter(pl.col("edit").is_not_null(), pl.col("edit") != "", pl.col("edit") != pl.col("text")).select(
-        pair="answer", prompt="question", chosen="edit", rejected="text", basis=pl.lit("edit")
+        pair="answer", prompt="question", chosen="edit", rejected="text", basis=pl.lit("edit"), asked_at="asked_at"
     )
-    ups = told.filter(pl.col("rating") == "up").select("question", "text", "answer")
-    downs = told.filter(pl.col("rating") == "down").select("question", "text", "answer")
-    rated = (
+    rated = told.select("question", "text", "answer", "asked_at", "rating")
+    ups, downs = (rated.filter(pl.col("rating") == it) for it in ("up", "down"))
+    compared = (
         ups.join(downs, on="question", suffix="_down")
         .filter(pl.col("text") != pl.col("text_down"))
         .select(
             pair=pl.concat_str("answer", "answer_down", separator=" "), prompt="question", chosen="text", rejected="text_down",
-            basis=pl.lit("rating"),
+            basis=pl.lit("rating"), asked_at=pl.min_horizontal("asked_at", "asked_at_down"),
         )
     )  # fmt: skip
-    return pl.concat([edits, rated])
+    return pl.concat([edits, compared])
 
 
 def _row(turn: Turn) -> dict[str, object]:

@@ -214,7 +214,7 @@ class Conversations:
         Args:
             to: The product, like `sales.preferences`; made with `preference_contract` if it has no release.
             purpose: For what the turns are read.
-            retention_days: How long old versions are kept, of a product that is new.
+            retention_days: How long pairs are kept, of a product that is new, counted from when their question was asked.
             progress: As in `Product.publish`.
 
         Raises:

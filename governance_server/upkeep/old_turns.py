@@ -1,4 +1,4 @@
-"""Turns of conversations whose time is over by the contract: gone from the version served, whether anybody collects or not."""
+"""Turns, and preferences made of them, whose time is over by the contract: gone from the version served, whoever publishes."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from governance_server.backend import Backend, read, store
 from governance_server.contracts import parse_contract
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.rules import kinds
-from governance_server.rules.conversations import holds_conversations
+from governance_server.rules.conversations import ASKED_AT, ending_table
 from governance_server.rules.errors import InvalidContractText
 from governance_server.rules.retention import retention_of
 from governance_server.upkeep.erased_releases import released_without
@@ -22,11 +22,10 @@ from governance_server.warehouse.layout import Warehouse
 __all__ = ["OldTurns"]
 
 _LOG = logging.getLogger(__name__)
-_TIME = "asked_at"
 
 
 class OldTurns:
-    """Removes turns whose time is over."""
+    """Removes turns and pairs whose time is over."""
 
     def __init__(self, backend: Backend, warehouse: Warehouse, upkeep: Upkeep) -> None:
         self._backend = backend
@@ -34,12 +33,12 @@ class OldTurns:
         self._upkeep = upkeep
 
     def products(self) -> list[str]:
-        """Those that hold conversations."""
+        """Those that hold conversations or preferences."""
         known = self._backend.policy.facts().products
-        return [name for name in sorted(known) if known[name].version and self._days(known[name]) is not None]
+        return [name for name in sorted(known) if known[name].version and self._ending(known[name]) is not None]
 
     def remove(self, product: str) -> int:
-        """How many turns left the version served. Then the product is maintained, which retires versions that are as old.
+        """How many rows left the version served. Then the product is maintained, which retires versions that are as old.
 
         May be lost at any point and done again. Raises: Conflict, Overloaded, StorageUnavailable, VersionConflict.
         """
@@ -48,22 +47,25 @@ class OldTurns:
         self._upkeep.maintain(product)
         return removed
 
-    def _days(self, product: product_pb2.Product) -> int | None:
-        """For how many days turns are kept; None if the product holds none."""
+    def _ending(self, product: product_pb2.Product) -> tuple[str, int] | None:
+        """The port whose rows end, and after how many days; None if the product has none."""
         name = kinds.versioned_name(product.name, product.version)
         body = self._backend.catalog.get(kinds.CONTRACT, name)
         try:
             contract = parse_contract(product_pb2.Contract.FromString(body).text) if body else None
         except InvalidContractText:
             return None
-        if contract is None or not holds_conversations(contract.custom_properties):
-            return None
-        return retention_of(contract.custom_properties).days
+        table = ending_table(contract.custom_properties) if contract else ""
+        days = retention_of(contract.custom_properties).days if contract else None
+        return (f"{product.name}.{table}", days) if table and days is not None else None
 
     def _removed(self, product: product_pb2.Product) -> int:
-        days, port = self._days(product), f"{product.name}.turns"
+        ending = self._ending(product)
+        if ending is None:
+            return 0
+        port, days = ending
         table = next((it for it in product.ports if it.name == port), None)
-        if days is None or table is None:
+        if table is None:
             return 0
         moment = self._backend.now() - timedelta(days=days)
         count = self._count(port, table.delta_version, moment)
@@ -75,7 +77,7 @@ class OldTurns:
         from governance_server.gateway.table_source import open_table
         from governance_server.warehouse.old_rows import count_before
 
-        return count_before(open_table(port, self._warehouse.port_location(port), delta_version).frame, _TIME, moment)
+        return count_before(open_table(port, self._warehouse.port_location(port), delta_version).frame, ASKED_AT, moment)
 
     def _replace(self, product: product_pb2.Product, port: str, moment: datetime, count: int) -> None:
         from governance_server.warehouse.subject_rows import holds_version
@@ -96,7 +98,7 @@ class OldTurns:
         root, version = self._warehouse.port_location(port), self._taken(product.name)
         fault_point("old_turns.begun")
         written = write_from(
-            root, _TIME, moment, removal=f"r-{self._backend.new_id()}", version=version, scratch=self._backend.settings.scratch
+            root, ASKED_AT, moment, removal=f"r-{self._backend.new_id()}", version=version, scratch=self._backend.settings.scratch
         )
         fault_point("old_turns.written")
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
 import polars as pl
@@ -305,11 +305,13 @@ def test_pairs_prefer_edits_and_answers_that_went_up() -> None:
             "text": ["good", "bad", "bad", "x", "y", ""],
             "rating": ["up", "down", "down", "down", "up", "down"],
             "edit": [None, None, "better", None, None, None],
+            "asked_at": [date(2026, 1, day) for day in (6, 2, 3, 4, 5, 1)],
         }
     )
     found = sorted(preference_pairs(turns).collect().rows())
     assert found == [
-        ("a b", "q", "good", "bad", "rating"), ("a c", "q", "good", "bad", "rating"), ("c", "q", "better", "bad", "edit"),
+        ("a b", "q", "good", "bad", "rating", date(2026, 1, 2)), ("a c", "q", "good", "bad", "rating", date(2026, 1, 3)),
+        ("c", "q", "better", "bad", "edit", date(2026, 1, 3)),
     ]  # fmt: skip
 
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from domain_sdk._conversation_rows import turn_frame
-from domain_sdk.conversations import conversation_contract
+from domain_sdk._conversation_rows import preference_pairs, turn_frame
+from domain_sdk.conversations import conversation_contract, preference_contract
 from domainmesh.v1 import domain_service_pb2, principal_service_pb2, product_pb2
 from domainmesh.v1.domain_pb2 import Domain
 from domainmesh.v1.principal_pb2 import Principal
@@ -24,7 +24,7 @@ from tests.integration.inner_mesh import ADMIN, InnerMesh, inner_mesh
 from tests.integration.mesh_setup import contract
 
 OWNER = "user:olga"
-TALKS, ITEMS = "desk.talks", "desk.items"
+TALKS, ITEMS, PAIRS = "desk.talks", "desk.items", "desk.pairs"
 NOW = datetime.now(UTC)
 
 
@@ -79,6 +79,18 @@ def test_versions_that_are_as_old_end_too_and_publishing_goes_on(mesh: InnerMesh
     made = mesh.publish(OWNER, TALKS, conversation_contract(TALKS, retention_days=30), {"turns": turns(1)})
     assert made.version == 3
     assert served(mesh) == ["a-1"]
+
+
+def test_pairs_that_were_made_of_turns_end_by_their_own_contract(mesh: InnerMesh) -> None:
+    said = turns(2, 20, 29).with_columns(pl.lit("q").alias("question"), pl.lit("t").alias("text"), pl.lit("e").alias("edit"))
+    pairs = preference_pairs(said.lazy()).collect()
+    mesh.publish(OWNER, PAIRS, preference_contract(PAIRS, retention_days=25), {"pairs": pairs})
+    assert old_turns(mesh, 0).products() == [PAIRS, TALKS]
+    assert old_turns(mesh, 0).remove(PAIRS) == 1
+    assert old_turns(mesh, 8).remove(PAIRS) == 1
+    seen = mesh.see(OWNER, f"{PAIRS}.pairs")
+    assert seen is not None
+    assert seen["pair"].to_list() == ["a-2"]
 
 
 def test_each_round_takes_the_product_that_follows_and_none_without_conversations(mesh: InnerMesh) -> None:

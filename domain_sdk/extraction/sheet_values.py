@@ -13,6 +13,8 @@ from datetime import datetime, timedelta
 from decimal import Decimal
 from xml.etree import ElementTree
 
+from domain_sdk.extraction.sheet_formats import PLAIN, NumberFormat, number_format
+
 __all__ = ["Values", "local_name", "shared_texts", "text_of"]
 
 _PERCENT_IDS = frozenset({9, 10})
@@ -67,20 +69,24 @@ def shared_texts(archive: zipfile.ZipFile, part: str, tell: Callable[[], None]) 
 
 @dataclass(slots=True)
 class Values:
-    """How the cells of one workbook are shown. `kinds` has for each style what its numbers are.
+    """How cells of one workbook are shown. For each style `formats` has what stands beside its numbers, `kinds` what they are.
 
     "time", "percent", "hours", "minutes" or "seconds" that passed, "nothing" if nothing is shown, or "".
     """
 
     texts: list[str] = field(default_factory=list)
     kinds: list[str] = field(default_factory=list)
+    formats: list[NumberFormat] = field(default_factory=list)
     is_1904: bool = False
 
     def read_styles(self, styles: ElementTree.Element) -> None:
-        """`kinds` are those of this part."""
+        """`kinds` and `formats` are those of this part."""
         codes = {it.get("numFmtId", ""): it.get("formatCode", "") for it in styles.iter() if local_name(it) == "numFmt"}
         formats = (it for it in styles if local_name(it) == "cellXfs")
-        self.kinds = [_kind(it.get("numFmtId", "0"), codes) for some in formats for it in some if local_name(it) == "xf"]
+        numbers = [it.get("numFmtId", "0") for some in formats for it in some if local_name(it) == "xf"]
+        self.kinds = [_kind(number, codes) for number in numbers]
+        said = {number: number_format(code) for number, code in codes.items()}
+        self.formats = [said.get(number, PLAIN) for number in numbers]
 
     def shown(self, kind: str, style: str, value: str) -> str:
         """What stands in a cell of this kind (`s`, `b`, `n` …) and style; a value that is not of its kind as it is written."""
@@ -89,7 +95,7 @@ class Values:
         if kind == "b":
             return {"1": "TRUE", "0": "FALSE"}.get(value, value)
         if kind in ("n", ""):
-            return self._number(value, self._kind_of(style))
+            return self._number(value, style)
         return _ESCAPED.sub(lambda found: chr(int(found[1], 16)), value)
 
     def is_unseen(self, style: str) -> bool:
@@ -99,7 +105,8 @@ class Values:
     def _kind_of(self, style: str) -> str:
         return self.kinds[int(style)] if style.isdecimal() and int(style) < len(self.kinds) else ""
 
-    def _number(self, value: str, kind: str) -> str:
+    def _number(self, value: str, style: str) -> str:
+        kind = self._kind_of(style)
         try:
             number = float(value)
         except ValueError:
@@ -108,7 +115,11 @@ class Values:
             return moment
         if kind in _UNITS and 0 <= number < _LONGEST:
             return _passed(round(number * 86_400), kind)
-        return f"{_digits(number * 100)}%" if kind == "percent" else _digits(number)
+        if kind == "percent":
+            return f"{_digits(number * 100)}%"
+        digits = _digits(number)
+        is_said = not kind and style.isdecimal() and int(style) < len(self.formats)
+        return self.formats[int(style)].shown(digits) if is_said else digits
 
 
 def _kind(number: str, codes: dict[str, str]) -> str:

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping
 from html.parser import HTMLParser
 
 from domain_sdk._document_html_tables import HtmlCell, table_blocks
+from domain_sdk._numerals import letters, roman
 
 __all__ = ["html_text"]
 
@@ -22,6 +24,14 @@ _UNSEEN = re.compile(r"(?:^|;)\s*(?:display\s*:\s*none|visibility\s*:\s*(?:hidde
 _CLOSED_BY_ITSELF = frozenset({"p", "li", "td", "th", "tr", "option", "dt", "dd"})
 _HEADING = re.compile(r"h([1-6])\Z")
 _SPACE = re.compile(r"\s+")
+_NUMERALS: Mapping[str, Callable[[int], str]] = {
+    "a": letters,
+    "A": lambda it: letters(it).upper(),
+    "i": roman,
+    "I": lambda it: roman(it).upper(),
+}
+"""How a list's `type` has its numbers written; in digits if it is another."""
+_SOFT_HYPHEN = "\u00ad"
 _Attributes = list[tuple[str, str | None]]
 
 
@@ -54,7 +64,7 @@ class _TextParser(HTMLParser):
         self._rows: list[list[HtmlCell]] | None = None
         self._in_names = False
         self._raised: str | None = None
-        self._lists: list[int | None] = []
+        self._lists: list[tuple[int, str] | None] = []
         self._as_written = False
 
     def handle_starttag(self, tag: str, attrs: _Attributes) -> None:
@@ -94,7 +104,8 @@ class _TextParser(HTMLParser):
         if heading:
             self._prefix = "#" * int(heading.group(1)) + " "
         elif tag in ("ul", "ol"):
-            self._lists.append(_number(dict(attrs).get("start"), 1) if tag == "ol" else None)
+            said = dict(attrs)
+            self._lists.append((_number(said.get("start"), 1), said.get("type") or "1") if tag == "ol" else None)
         elif tag == "li":
             self._prefix = self._item(dict(attrs))
         elif tag == "pre":
@@ -104,13 +115,13 @@ class _TextParser(HTMLParser):
             self._line += "\n" if self._as_written else " "
 
     def _item(self, attrs: dict[str, str | None]) -> str:
-        """What stands before an item: its number, as in `3. `, or a dash."""
-        number = self._lists[-1] if self._lists else None
-        if number is None:
+        """What stands before an item: its number, as in `3. ` or `c. `, or a dash."""
+        counted = self._lists[-1] if self._lists else None
+        if counted is None:
             return "- "
-        number = _number(attrs.get("value"), number)
-        self._lists[-1] = number + 1
-        return f"{number}. "
+        number, kind = _number(attrs.get("value"), counted[0]), counted[1]
+        self._lists[-1] = number + 1, kind
+        return f"{_NUMERALS.get(kind, str)(number)}. "
 
     def handle_endtag(self, tag: str) -> None:
         if tag == "title":
@@ -133,14 +144,15 @@ class _TextParser(HTMLParser):
             self._lists.pop()
 
     def handle_data(self, data: str) -> None:
+        said = data.replace(_SOFT_HYPHEN, "")
         if self._in_title and not self.title:
-            self.title = _SPACE.sub(" ", data).strip()
+            self.title = _SPACE.sub(" ", said).strip()
         elif self._dropped or self._in_title:
             return
         elif self._raised is not None:
-            self._raised += data
+            self._raised += said
         else:
-            self._write(data)
+            self._write(said)
 
     def _write(self, data: str) -> None:
         if self._rows and self._rows[-1]:

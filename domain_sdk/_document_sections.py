@@ -40,7 +40,8 @@ _FIGURE = re.compile(r"(?=[-–—$€£¥(\d])(?:(?<!\w)[-–—$€£¥(]*\d[\
 _YEAR = re.compile(r"(?:19|20)\d\d\Z")
 _LINK = re.compile(r"!?\[([^\]\[]*)\](?:\([^()\s]*(?:\([^()]*\)[^()\s]*)*(?:\s+\"[^\"]*\")?\)|\[[^\]]*\])")
 _TEMPLATE_LINK = re.compile(r"!?\[([^\]\[]*)\]\(\{%.{0,500}?%\}[^)]{0,500}\)", re.DOTALL)
-_TAG = re.compile(r"</?[A-Za-z][^<>]*>")
+_TAG = re.compile(r"</?[A-Za-z][\w:-]*(?:\s+[\w:@.-]+\s*=[^<>]*|\s*/)?\s*>")
+"""Not `<Name of the client>`, which stands for words, nor an address."""
 _LONGEST_HEADING = 160
 _LONG_ROW = 2
 _EMPHASIS = re.compile(r"(\*\*|__|\*|(?<!`)`{1,3}(?!`))(?=\S)(.{1,1000}?)(?<=\S)\1")

@@ -9,16 +9,12 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from xml.etree import ElementTree
 
+from domain_sdk._numerals import letters, roman
+
 __all__ = ["Level", "read_levels", "value_of"]
 
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _OFF = frozenset({"0", "false", "off"})
-_MOST = 3_999
-"""What Roman digits can say; of letters nobody counts further either."""
-_ROMAN = (
-    (1000, "m"), (900, "cm"), (500, "d"), (400, "cd"), (100, "c"), (90, "xc"), (50, "l"), (40, "xl"), (10, "x"), (9, "ix"),
-    (5, "v"), (4, "iv"), (1, "i"),
-)  # fmt: skip
 _ENDS = {1: "st", 2: "nd", 3: "rd"}
 
 
@@ -79,30 +75,15 @@ def _level(lvl: ElementTree.Element, place: int) -> Level:
     )
 
 
-def _roman(count: int) -> str:
-    if not 0 < count <= _MOST:
-        return str(count)
-    written, left = "", count
-    for value, digit in _ROMAN:
-        written += digit * (left // value)
-        left %= value
-    return written
-
-
-def _letters(count: int) -> str:
-    """From a to z, then aa, bb and so on."""
-    return chr(ord("a") + (count - 1) % 26) * ((count - 1) // 26 + 1) if 0 < count <= _MOST else str(count)
-
-
 def _ordinal(count: int) -> str:
     return f"{count}{'th' if 10 < count % 100 < 14 else _ENDS.get(count % 10, 'th')}"
 
 
 _WRITTEN: Mapping[str, Callable[[int], str]] = {
-    "lowerLetter": _letters,
-    "upperLetter": lambda count: _letters(count).upper(),
-    "lowerRoman": _roman,
-    "upperRoman": lambda count: _roman(count).upper(),
+    "lowerLetter": letters,
+    "upperLetter": lambda count: letters(count).upper(),
+    "lowerRoman": roman,
+    "upperRoman": lambda count: roman(count).upper(),
     "decimalZero": lambda count: f"{count:02}",
     "ordinal": _ordinal,
     "none": lambda count: "",

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from domain_sdk._document_sections import plain_text
 from domain_sdk.documents import Document, DocumentProblem, embed_passages, passages, read_documents
 from mesh_core.embedding import HashingEmbedder
 from mesh_core.vectors.passages import InvalidPassage
@@ -76,6 +77,15 @@ def test_the_indexed_text_reads_title_headings_and_words_without_markup(tmp_path
     write(tmp_path, "memo.md", MEMO)
     (memo,) = read_documents(tmp_path)
     assert list(passages(memo))[1].indexed_text == "Travel: the rules\nAdvances\nAn advance is paid before the trip."
+
+
+@pytest.mark.parametrize(("written", "read"), [
+    ("<Name of the client> pays.", "<Name of the client> pays."), ("By <ada@mail.example>.", "By <ada@mail.example>."),
+    ("See <https://mail.example/a>.", "See <https://mail.example/a>."), ("a <b>bold</b> word", "a  bold  word"),
+    ('<a href="x">link</a><br/>end', "link  end"), ("if a <b and c> d", "if a <b and c> d"),
+])  # fmt: skip
+def test_tags_are_no_words_and_words_between_angles_are_no_tags(written: str, read: str) -> None:
+    assert plain_text(written).split() == read.split()
 
 
 def test_a_title_comes_from_the_first_heading_else_from_the_file_name(tmp_path: Path) -> None:

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from domain_sdk._document_html import html_text
 from domain_sdk.extraction.encodings import characters
 from tests.unit.test_document_formats import only, read
 
@@ -90,3 +91,12 @@ def test_unicode_that_says_it_is_of_one_byte_a_character_is_unicode() -> None:
 @pytest.mark.parametrize(("label", "encoding", "words"), [("gb2312", "gb18030", "镕基"), ("shift_jis", "cp932", "①㈱")])
 def test_names_of_encodings_mean_what_browsers_take_them_for(label: str, encoding: str, words: str) -> None:
     assert words in characters(f"<meta charset={label}>{words}".encode(encoding), is_html=True)
+
+
+def test_items_have_the_letters_and_digits_that_their_list_is_numbered_with() -> None:
+    body = "<ol type=a start=26><li>z<li>aa</ol><ol type=I><li>one<ol type=i><li>inner</ol><li>two</ol><ol type=A><li>first</ol>"
+    assert html_text(body)[1].split("\n\n") == ["z. z", "aa. aa", "I. one", "i. inner", "II. two", "A. first\n"]
+
+
+def test_a_word_is_whole_where_it_may_be_parted() -> None:
+    assert html_text("<title>Rech&shy;nung</title><h1>Zahlungs&shy;ziel</h1>") == ("Rechnung", "# Zahlungsziel\n")

@@ -13,7 +13,7 @@ from governance_server.authentication import Authenticator
 from governance_server.caller import Caller, set_caller
 from governance_server.quotas import Quotas
 from governance_server.rules import errors
-from governance_server.sparing_pool import standing_aside
+from governance_server.sparing_pool import arrival, standing_aside
 from governance_server.storage.engine import Database
 
 __all__ = ["Admission", "Metadata"]
@@ -36,7 +36,7 @@ class Admission:
 
     def admit(self, metadata: Metadata, call_id: str) -> None:
         """Returns once the caller is known and its revision reached. Raises: Unauthenticated, RevisionNotReached."""
-        caller = self.authenticate(metadata, call_id)
+        caller = self.authenticate(metadata, call_id, since=arrival())
         self._quotas.take_call(caller.name)
         wanted = str(metadata.get("mesh-min-revision", "0"))
         if not wanted.isdecimal() or len(wanted) > 19:
@@ -44,9 +44,9 @@ class Admission:
         if caller.revision < int(wanted) and self._wait_for(int(wanted)):
             self.authenticate(metadata, call_id)  # what was waited for may have ended this token
 
-    def authenticate(self, metadata: Metadata, call_id: str) -> Caller:
-        """The caller, also of this thread, is the one whose token the call carries, as it is now. Raises: Unauthenticated."""
-        caller = self._authenticator.authenticate(str(metadata.get("authorization", "")), call_id=call_id)
+    def authenticate(self, metadata: Metadata, call_id: str, *, since: float | None = None) -> Caller:
+        """The caller, also of this thread, is the one whose token the call carries; `since` as there. Raises: Unauthenticated."""
+        caller = self._authenticator.authenticate(str(metadata.get("authorization", "")), call_id=call_id, since=since)
         set_caller(caller)
         return caller
 

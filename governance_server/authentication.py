@@ -14,6 +14,7 @@ import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from datetime import datetime
+from time import monotonic
 from typing import NamedTuple
 
 from domainmesh.v1 import principal_pb2
@@ -114,12 +115,14 @@ class Authenticator:
         self._sign_in = sign_in
         self._remembered = _Remembered(-1, -1, {})
 
-    def authenticate(self, authorization: str, *, call_id: str) -> Caller:
+    def authenticate(self, authorization: str, *, call_id: str, since: float | None = None) -> Caller:
         """The caller whose valid token is in the `authorization` header, and whether that is good for more than reading.
+
+        The token was valid at some time after the moment `since` of `time.monotonic`, when the call had come; by default now.
 
         Raises: Unauthenticated, UnusableKeys, Unavailable while the identity provider gives no keys.
         """
-        return self.weigh(self.identify(authorization, call_id=call_id))
+        return self.weigh(self.identify(authorization, call_id=call_id, since=since))
 
     def weigh(self, caller: Caller) -> Caller:
         """The caller, unconfirmed if its login's maker could else act in its name alone. Policy may have to catch up first."""
@@ -133,8 +136,10 @@ class Authenticator:
         has_two = self._recall_two(caller.revision)
         return None if has_two is None else replace(caller, is_unconfirmed=True) if has_two else caller
 
-    def identify(self, authorization: str, *, call_id: str) -> Caller:
+    def identify(self, authorization: str, *, call_id: str, since: float | None = None) -> Caller:
         """The caller whose valid token is in the `authorization` header, at once; to be weighed before it does anything.
+
+        `since` is as in `authenticate`.
 
         Raises: Unauthenticated, UnusableKeys, Unavailable while the identity provider gives no keys.
         """
@@ -142,13 +147,17 @@ class Authenticator:
         found = _TOKEN.match(token)
         if not token or (not found and self._sign_in is None):
             raise Unauthenticated(_REFUSED)
-        caller = self._by_own_token(found[1], found[2], call_id) if found else self._by_access_token(token, call_id)
+        if found:
+            head = self._database.revision_since(monotonic() if since is None else since)
+            caller = self._by_own_token(found[1], found[2], call_id, head)
+        else:
+            caller = self._by_access_token(token, call_id)
         if caller is None:
             raise Unauthenticated(_REFUSED)
         return caller
 
-    def _by_own_token(self, token_id: str, secret: str, call_id: str) -> Caller | None:
-        proof, head = self._resolve(token_id, self._load_token)
+    def _by_own_token(self, token_id: str, secret: str, call_id: str, head: int) -> Caller | None:
+        proof = self._resolve(token_id, self._load_token, head)
         chain = proof.chain if proof else None
         if proof is None or chain is None or proof.is_disabled:
             return None
@@ -164,7 +173,8 @@ class Authenticator:
         signed_in = self._sign_in.resolve(token) if self._sign_in else None
         if signed_in is None:
             return None
-        proof, head = self._resolve(signed_in.identity, self._load_identity)
+        head = self._database.revision()  # whoever signs in for the first time has been written just now
+        proof = self._resolve(signed_in.identity, self._load_identity, head)
         if proof is None or proof.is_disabled:
             return None
         return replace(proof.caller.in_call(call_id, head), expire_time=signed_in.expire_time)
@@ -178,9 +188,8 @@ class Authenticator:
             _LOG.error("token refused token=%s error=%s", stored.token.id, error)
             return False
 
-    def _resolve(self, name: str, load: Callable[[str], _Proof | None]) -> tuple[_Proof | None, int]:
-        """The proof, and the journal's head at which it is one."""
-        head = self._database.revision()
+    def _resolve(self, name: str, load: Callable[[str], _Proof | None], head: int) -> _Proof | None:
+        """The proof as it is at this head of the journal, or at a later one."""
         remembered = self._remembered
         if head != remembered.head:
             revision = self._database.head_of((kinds.TOKEN, kinds.PRINCIPAL, kinds.IDENTITY))
@@ -190,7 +199,7 @@ class Authenticator:
         proof = known.get(name) or load(name)
         if proof is not None and len(known) < _CACHE_LIMIT:
             known[name] = proof
-        return proof, head
+        return proof
 
     def _load_token(self, token_id: str) -> _Proof | None:
         chain = find_chain(self._catalog.get, token_id)

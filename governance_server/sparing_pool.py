@@ -7,9 +7,10 @@ from collections import deque
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
+from time import monotonic
 from typing import Any, NamedTuple
 
-__all__ = ["SparingPool", "standing_aside"]
+__all__ = ["SparingPool", "arrival", "standing_aside"]
 
 _here = threading.local()
 
@@ -17,6 +18,7 @@ _here = threading.local()
 class _Job(NamedTuple):
     future: Future[Any]
     work: Callable[[], Any]
+    arrival: float
 
 
 class SparingPool(ThreadPoolExecutor):
@@ -39,7 +41,7 @@ class SparingPool(ThreadPoolExecutor):
 
     def submit(self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Future[Any]:  # noqa: ANN401  # as the base's
         """The promise of the job's result. Raises: RuntimeError after `shutdown`."""
-        job = _Job(Future(), lambda: fn(*args, **kwargs))
+        job = _Job(Future(), lambda: fn(*args, **kwargs), monotonic())
         with self._guard:
             self._jobs.append(job)
             self._take_place()
@@ -74,6 +76,7 @@ class SparingPool(ThreadPoolExecutor):
     def _work(self) -> None:
         _here.pool = self
         while job := self._next():
+            _here.arrival = job.arrival
             if job.future.set_running_or_notify_cancel():
                 _run(job)
 
@@ -92,6 +95,12 @@ def _run(job: _Job) -> None:
         job.future.set_exception(error)
     else:
         job.future.set_result(result)
+
+
+def arrival() -> float:
+    """When the job that this thread does was handed to its `SparingPool`, by `time.monotonic`; now, if it belongs to none."""
+    arrived: float | None = getattr(_here, "arrival", None)
+    return monotonic() if arrived is None else arrived
 
 
 @contextmanager

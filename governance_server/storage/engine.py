@@ -10,6 +10,8 @@ import weakref
 from collections.abc import Collection, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from math import inf
+from time import monotonic
 
 from governance_server.storage.drivers import Connection, Driver
 from governance_server.storage.errors import InvalidDatabaseUrl, StorageUnavailable
@@ -94,6 +96,8 @@ class Database:
         self._write_lock = threading.Lock()
         self._writing_thread: int | None = None
         self._is_closed = False
+        self._look = (-inf, 0)
+        """When a look at the head that others may share began, and what was found."""
 
     def reader(self) -> Connection:
         """This thread's read connection. Begin no transaction on it: a later head look-up would see a past."""
@@ -116,6 +120,18 @@ class Database:
             newest: int = self.reader().execute(_REVISION).fetchone()[0]
         except self.driver.errors as error:
             raise self.unavailable(error) from error
+        return newest
+
+    def revision_since(self, moment: float) -> int:
+        """The last committed revision at some time after this moment of `time.monotonic`.
+
+        One look serves all who wait since before it: it lets go of the interpreter several times, which is what costs.
+        """
+        began, newest = self._look
+        if began <= moment:
+            began = monotonic()
+            newest = self.revision()
+            self._look = began, newest
         return newest
 
     def head_of(self, kinds: Iterable[str]) -> int:

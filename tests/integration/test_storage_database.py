@@ -3,6 +3,7 @@ from __future__ import annotations
 import socket
 import subprocess
 import threading
+import time
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack
@@ -294,4 +295,16 @@ def test_lineage_of_an_older_release_is_kept_when_its_tables_are_made_anew(empty
         else None
     )
     assert left is None or left.fetchall() == []
+    database.close()
+
+
+def test_a_look_at_the_head_serves_who_waited_before_it_and_nobody_who_comes_later(tmp_path: Path) -> None:
+    database = open_database(sqlite_url(tmp_path))
+    before = time.monotonic()
+    assert database.revision_since(before) == 0
+    with database.write() as connection:
+        connection.execute("UPDATE head SET revision = 7 WHERE id = 1")
+    assert database.revision_since(before) == 0
+    assert database.revision_since(time.monotonic()) == 7
+    assert database.revision_since(before) == 7
     database.close()

@@ -10,7 +10,7 @@ from contextlib import contextmanager
 
 import pytest
 
-from governance_server.sparing_pool import SparingPool, standing_aside
+from governance_server.sparing_pool import SparingPool, arrival, standing_aside
 
 _PATIENCE = 30.0
 
@@ -169,3 +169,16 @@ def test_a_pool_that_is_shut_down_cancels_what_waits_and_takes_no_more() -> None
     pool.shutdown(wait=True)
     with pytest.raises(RuntimeError):
         pool.submit(lambda: "never")
+
+
+def test_a_job_knows_when_it_came_however_long_it_waited() -> None:
+    gate = _Gate()
+    with _pool(busy=1) as pool:
+        pool.submit(gate.wait)
+        assert gate.entered.wait(_PATIENCE)
+        before = time.monotonic()
+        waiting = pool.submit(arrival)
+        after = time.monotonic()
+        gate.opened.set()
+        assert before <= waiting.result(_PATIENCE) <= after
+        assert arrival() >= after, "here is no job"

@@ -191,6 +191,11 @@ class Completion:
                 _LOG.warning("rolling forward publication=%s product=%s", other.id, other.product)
                 self._ends_committed(other)
 
+    def version_to_be(self, source: Reader, product: product_pb2.Product) -> int:
+        """The version that is served once what was verified and broke off is ended, as the next commit does first."""
+        kept = (read(source, kinds.PUBLICATION, it, publication_pb2.Publication) for it in product.open_publications)
+        return max([product.version, *(it.version for it in kept if it.state == _COMMITTING)])
+
     def undo_rewrites(self, product: str) -> None:
         """Tables hold what is served, and nothing that upkeep broke off. Only under the product's lease."""
         if not self._rewrites.broken_off(product):

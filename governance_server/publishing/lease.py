@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from governance_server.rules.errors import Overloaded
 from governance_server.storage.leases import Leases
 
-__all__ = ["product_lease"]
+__all__ = ["is_committed_now", "product_lease"]
 
 _LOG = logging.getLogger(__name__)
 _TTL_SECONDS, _RENEWAL_SECONDS = 3.0, 1.0
@@ -22,7 +22,7 @@ def product_lease(
     leases: Leases, product: str, holder: str, *, patience_seconds: float, now: Callable[[], float] = time.monotonic
 ) -> Iterator[None]:
     """Within the block this holder alone commits the product. Raises: Overloaded when it stays taken for that long."""
-    name = f"publish:{product}"
+    name = _name(product)
     deadline = now() + patience_seconds
     while not leases.acquire(name, holder, _TTL_SECONDS):
         if now() > deadline:
@@ -42,6 +42,15 @@ def product_lease(
         done.set()
         keeper.join()
         leases.release(name, holder)
+
+
+def is_committed_now(leases: Leases, product: str) -> bool:
+    """True while somebody is at work on the product under its lease."""
+    return leases.holder(_name(product)) is not None
+
+
+def _name(product: str) -> str:
+    return f"publish:{product}"
 
 
 def _renew(leases: Leases, name: str, holder: str) -> None:

@@ -87,7 +87,10 @@ def put_on_top(publication: publication_pb2.Publication, product: product_pb2.Pr
 
 
 def refuse_overtaken(publication: publication_pb2.Publication, product: product_pb2.Product) -> None:
-    """Returns if the product is what the publication was begun on, or may be put on top of what it is now. Raises: Conflict."""
-    if product.version != publication.base_version and not is_rebasable(publication):
+    """Returns if the product is what the publication was begun on, or may be put on top of what it is now. Raises: Conflict.
+
+    A version that was still to be ended when this one was begun on it may have been given up since: nothing overtook then.
+    """
+    if product.version > publication.base_version and not is_rebasable(publication):
         message = f"{product.name} was published meanwhile (version {product.version}): begin a new publication."
         raise Conflict(message, resource=product.name)

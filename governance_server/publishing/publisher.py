@@ -34,7 +34,7 @@ from governance_server.publishing.entries import (
 )
 from governance_server.publishing.expectations import Expectations, expectations_on
 from governance_server.publishing.judging import Judge, failed_key
-from governance_server.publishing.lease import product_lease
+from governance_server.publishing.lease import is_committed_now, product_lease
 from governance_server.publishing.modes import put_on_top, refuse_overtaken, wanted_modes
 from governance_server.publishing.passages import PassageIndexer
 from governance_server.publishing.runs import begun_before, check_run_id, run_write
@@ -96,6 +96,7 @@ class Publisher:
         served = product_of(self._backend.catalog, request.product)
         warm(self._backend.catalog, served, request.contract_text)
         study = self._gate.study(self._backend.catalog, current_caller(), served, contract)
+        is_busy = is_committed_now(self._leases, request.product)
         publication_id = secrets.token_hex(16)
         ttl = timedelta(seconds=self._backend.settings.publication_ttl_seconds)
 
@@ -113,7 +114,8 @@ class Publisher:
             impact = self._gate.check(tx, caller, product, contract, study)
             refuse_new_approvers(self._backend, tx, caller, (product, wanted), request.contract_text)
             publication = publication_pb2.Publication(
-                id=publication_id, product=request.product, base_version=product.version,
+                id=publication_id, product=request.product,
+                base_version=product.version if is_busy else self._completion.version_to_be(tx, product),
                 version=0 if request.is_trial else product.last_version + 1,
                 state=_OPEN, principal=caller.name, create_time=stamp(tx.time), expire_time=stamp(tx.time, plus=ttl),
                 contract_text=request.contract_text, is_trial=request.is_trial, run_id=request.run_id,

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from domain_sdk import Conflict, Mesh, StorageUnavailable
+from domain_sdk import Mesh, StorageUnavailable
 from mesh_core.vectors.store import open_store
 from tests.integration.test_documents_published import CONTRACT
 from tests.integration.weaviate_server import free_ports, running_weaviate, weaviate_binary
@@ -98,15 +98,22 @@ def test_a_publication_whose_vector_server_is_killed_is_invisible_and_ends_later
     desk.holds_both(2)
 
 
+def test_the_next_publication_ends_what_a_dead_vector_server_broke_off_and_succeeds(desk: Desk) -> None:
+    desk.fails_to_publish(desk.processes[0].kill)
+    assert desk.processes[0].wait(10)
+    with pytest.raises(StorageUnavailable, match="cannot be reached: check that it runs"):
+        desk.publish()
+    desk.start()
+    assert found_soon(desk.paul) == ["lunch.md"]
+    desk.holds_both(desk.publish())
+
+
 @pytest.mark.soak
 def test_a_publication_whose_vector_server_freezes_is_invisible_and_ends_when_it_is_resumed(desk: Desk) -> None:
     """It freezes for longer than anybody waits for it; what was sent meanwhile reaches it afterwards."""
     desk.fails_to_publish(partial(desk.processes[0].send_signal, signal.SIGSTOP))
     desk.processes[0].send_signal(signal.SIGCONT)
     assert found_soon(desk.paul) == ["lunch.md"]
-    with pytest.raises(Conflict, match=r"published meanwhile \(version 2\)"):  # what was begun is ended first
-        desk.publish()
-    desk.holds_both(2)
     desk.holds_both(desk.publish())
 
 

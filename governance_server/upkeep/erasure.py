@@ -26,7 +26,7 @@ from governance_server.upkeep.journal_traces import traces, without_traces
 from governance_server.upkeep.subject_storage import SubjectStorage
 from governance_server.upkeep.subject_survey import Subject, Survey, nothing_tagged, survey
 from governance_server.upkeep.upkeep import Upkeep
-from governance_server.upkeep.whole_collections import corrected_counts, counts_after
+from governance_server.upkeep.whole_collections import collections_of, corrected_counts, counts_after, uncounted
 from governance_server.vector_access import VectorAccess
 from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.layout import Warehouse
@@ -164,8 +164,8 @@ class Eraser:
     def _complete(self, found: Survey, subject: Subject, caller: Caller) -> list[erasure_pb2.Erasure]:
         """The receipts that are complete now; releases have as many passages as they are left with. Only within `alone`."""
         product = found.product.name
-        collections = [port.port for port in found.ports if port.kind == product_pb2.PORT_KIND_COLLECTION]
-        counts = counts_after(self._backend.catalog, self._vectors, collections, _incomplete(self._backend.catalog, product))
+        receipts = uncounted(self._backend.catalog, f"{product}/")
+        counts = counts_after(self._backend.catalog, self._vectors, collections_of(receipts), receipts)
         done: list[erasure_pb2.Erasure] = []
 
         def run(tx: Transaction) -> Outcome:

@@ -13,7 +13,7 @@ from governance_server.upkeep.old_turns import OldTurns
 from governance_server.upkeep.upkeep import Upkeep
 from governance_server.warehouse.errors import VersionConflict
 
-__all__ = ["OldTurnRounds", "UpkeepRounds", "upkeep_tasks"]
+__all__ = ["ErasureCounts", "OldTurnRounds", "UpkeepRounds", "upkeep_tasks"]
 
 _LOG = logging.getLogger(__name__)
 _OLD_TURN_SECONDS = 300.0
@@ -80,8 +80,25 @@ class OldTurnRounds:
             _LOG.info("old turns removed product=%s count=%d", self._last, removed)
 
 
+class ErasureCounts:
+    """Has what erasures that broke off took from collections counted."""
+
+    def __init__(self, upkeep: Upkeep) -> None:
+        self._upkeep = upkeep
+
+    def run(self) -> None:
+        """None is left but of products that somebody works on. Raises: what counting raises; the next run begins again."""
+        for product in self._upkeep.erased.products():
+            try:
+                with self._upkeep.alone(product):
+                    self._upkeep.erased.count(product)
+            except (Conflict, Overloaded, VersionConflict):
+                _LOG.info("count after erasure put off product=%s: it is being published or erased", product)
+
+
 def upkeep_tasks(backend: Backend, upkeep: Upkeep, old_turns: OldTurns) -> list[Task]:
     """What the maintenance loop does for the upkeep: what contracts of conversations promise always, all else by the setting."""
     hours = backend.settings.upkeep_hours
     rounds = [Task("upkeep", UpkeepRounds(backend, upkeep, every_seconds=hours * 3600.0).run)] if hours else []
-    return [*rounds, Task("old_turns", OldTurnRounds(old_turns).run, every_seconds=_OLD_TURN_SECONDS)]
+    turns = Task("old_turns", OldTurnRounds(old_turns).run, every_seconds=_OLD_TURN_SECONDS)
+    return [*rounds, turns, Task("erasure_counts", ErasureCounts(upkeep).run)]

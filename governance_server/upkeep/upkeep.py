@@ -22,8 +22,9 @@ from governance_server.rules import kinds
 from governance_server.rules.errors import Conflict, Invalid, Precondition, Unavailable
 from governance_server.rules.retention import expired, retention_of
 from governance_server.storage.leases import Leases
+from governance_server.upkeep.broken_erasures import BrokenErasures
 from governance_server.upkeep.versions import find_release, kept_releases, kept_times, retire
-from governance_server.upkeep.whole_collections import is_being_erased, lacking
+from governance_server.upkeep.whole_collections import lacking
 from governance_server.vector_access import VectorAccess
 from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.layout import CHANGE_FOLDER, Warehouse
@@ -47,6 +48,7 @@ class Upkeep:
         self._vectors = vectors
         self._leases = Leases(backend.database, clock=backend.now)
         self._rewrites = Rewrites(backend, warehouse)
+        self.erased = BrokenErasures(backend, vectors, UPKEEP)
 
     def maintain(self, product: str, principal: str = UPKEEP) -> pb.MaintainProductResponse:
         """What has expired is retired, tables are compacted, what nobody needs is gone. Raises: Conflict, StorageUnavailable."""
@@ -73,7 +75,7 @@ class Upkeep:
 
         Raises:
             Invalid, Conflict, Unavailable: nothing, or not all, was indexed.
-            Precondition: a version is still not as it was published, or nobody knows while an erasure is not complete.
+            Precondition: a version is still not as it was published.
         """
         from mesh_core.vectors.store import VectorStoreError
 
@@ -87,27 +89,18 @@ class Upkeep:
             raise Invalid(f"{request.port} is no published collection of {request.product}.", resource=request.product)
         response = pb.ReindexProductResponse()
         lacks: list[str] = []
-        unknown: list[str] = []
         with self.alone(request.product):
             for name in collections:
                 try:
                     response.reindexed.add(port=name, passages=self._vectors.store.rebuild(name))
-                    if is_being_erased(self._backend.catalog, name):
-                        unknown.append(name)
-                    else:
-                        lacks += lacking(self._backend.catalog, self._vectors, name)
+                    self.erased.count(request.product)
+                    lacks += lacking(self._backend.catalog, self._vectors, name)
                 except VectorStoreError as error:
                     raise Unavailable(f"{name} could not be indexed anew: {error}", resource=name) from error
         if lacks:
             raise Precondition(
                 f"Indexed anew, but {'; '.join(lacks)}: the vector store lost some, or is from an older backup than the journal. "
                 f"Restore both from one backup, or publish {request.product} again and retire those versions.",
-                resource=request.product,
-            )
-        if unknown:
-            raise Precondition(
-                f"Indexed anew, but {', '.join(unknown)} was not compared with what was published: an erasure of "
-                f"{request.product} is not complete. Repeat that with `mesh erase`, then reindex.",
                 resource=request.product,
             )
         return response

@@ -7,7 +7,7 @@ A release that was made before the mesh kept which version was its newest is not
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
@@ -22,7 +22,16 @@ from mesh_core.names import parse_port
 if TYPE_CHECKING:
     from mesh_core.vectors.store import Published
 
-__all__ = ["Counts", "corrected_counts", "counts_after", "is_being_erased", "lacking", "published_as"]
+__all__ = [
+    "Counts",
+    "collections_of",
+    "corrected_counts",
+    "counts_after",
+    "is_being_erased",
+    "lacking",
+    "published_as",
+    "uncounted",
+]
 
 Counts = Mapping[tuple[str, int], "Published"]
 """By collection and version."""
@@ -36,11 +45,20 @@ def published_as(reader: Reader, port: str, version: int) -> Published | None:
 
 def is_being_erased(reader: Reader, port: str) -> bool:
     """True while an erasure takes passages from the collection and the journal has not yet how many."""
-    receipts = (
-        erasure_pb2.Erasure.FromString(body)
-        for _, body in reader.list(kinds.SUBJECT_ERASURE, prefix=f"{parse_port(port).product_name}/")
-    )
-    return any(not it.is_complete and port in {erased.port for erased in it.ports} for it in receipts)
+    receipts = uncounted(reader, f"{parse_port(port).product_name}/")
+    return any(port in {erased.port for erased in it.ports} for it in receipts)
+
+
+def uncounted(reader: Reader, prefix: str = "") -> list[erasure_pb2.Erasure]:
+    """The receipts that are not complete, of whose passages the journal has not how many were taken."""
+    receipts = (erasure_pb2.Erasure.FromString(body) for _, body in reader.list(kinds.SUBJECT_ERASURE, prefix=prefix))
+    return [it for it in receipts if not (it.is_complete or it.is_counted)]
+
+
+def collections_of(receipts: Iterable[erasure_pb2.Erasure]) -> list[str]:
+    """The collections that erasures take passages from."""
+    ports = (port for receipt in receipts for port in receipt.ports)
+    return sorted({port.port for port in ports if port.kind == product_pb2.PORT_KIND_COLLECTION})
 
 
 def lacking(reader: Reader, vectors: VectorAccess, port: str) -> list[str]:
@@ -59,7 +77,7 @@ def lacking(reader: Reader, vectors: VectorAccess, port: str) -> list[str]:
 def counts_after(reader: Reader, vectors: VectorAccess, ports: Sequence[str], receipts: Sequence[erasure_pb2.Erasure]) -> Counts:
     """What versions have now that these erasures took theirs, as far as they can have taken it; those that have fewer.
 
-    `receipts` are those of all erasures that are not complete: each may have taken its passages already.
+    `receipts` are all that are not counted: each may have taken its passages already.
 
     Raises: VectorStoreError.
     """

@@ -39,6 +39,7 @@ class Erasure(_message.Message):
     PORTS_FIELD_NUMBER: _builtins.int
     IS_COMPLETE_FIELD_NUMBER: _builtins.int
     SUBJECT_HASHES_FIELD_NUMBER: _builtins.int
+    IS_COUNTED_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id, the same in every product that one command touched."""
     product: _builtins.str
@@ -57,6 +58,8 @@ class Erasure(_message.Message):
     """The version without the subject that took the place of the one served; 0 if that one did not hold it."""
     is_complete: _builtins.bool
     """True once no file, log, passage or cache of this mesh holds the subject any more; until then repeat the command."""
+    is_counted: _builtins.bool
+    """True of one that broke off, once releases have as many passages as it left them with."""
     @_builtins.property
     def erase_time(self) -> _timestamp_pb2.Timestamp:
         """When."""
@@ -89,10 +92,11 @@ class Erasure(_message.Message):
         ports: _abc.Iterable[Global___ErasedPort] | None = ...,
         is_complete: _builtins.bool = ...,
         subject_hashes: _abc.Iterable[_builtins.str] | None = ...,
+        is_counted: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["erase_time", b"erase_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["erase_time", b"erase_time", "id", b"id", "is_complete", b"is_complete", "key_id", b"key_id", "ports", b"ports", "principal", b"principal", "product", b"product", "reason", b"reason", "retired_versions", b"retired_versions", "subject_hash", b"subject_hash", "subject_hashes", b"subject_hashes", "tag", b"tag", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erase_time", b"erase_time", "id", b"id", "is_complete", b"is_complete", "is_counted", b"is_counted", "key_id", b"key_id", "ports", b"ports", "principal", b"principal", "product", b"product", "reason", b"reason", "retired_versions", b"retired_versions", "subject_hash", b"subject_hash", "subject_hashes", b"subject_hashes", "tag", b"tag", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -81,7 +81,7 @@ def _read_pages(document: Any, count: int, pictures: PagePictures) -> Iterator[_
     body_size, edges, looked_at = _looks(document, count, comments, pictures)
     for index in range(count):
         with OpenedPage(document, index, comments) as opened:
-            sheet = looked_at.pop(index, None) or read_sheet(opened.page, pictures)
+            sheet = looked_at.pop(index, None) or read_sheet(opened, pictures)
             text, tables, recognition = _page_text(opened, sheet, body_size, edges if index else None)
             is_empty = not text and sheet.drawn.is_something
             is_known = sheet.is_text or is_empty or recognition is not None
@@ -139,7 +139,7 @@ def _looks(
     sampled = sorted({round(number * (count - 1) / max(1, samples - 1)) for number in range(samples)})
     for index in sampled:
         with OpenedPage(document, index, comments) as opened:
-            looked_at[index] = read_sheet(opened.page, pictures)
+            looked_at[index] = read_sheet(opened, pictures)
         lines = looked_at[index].lines
         for line in lines:
             sizes[round(line.size, 1)] += len(line.text)

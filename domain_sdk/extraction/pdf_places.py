@@ -15,7 +15,18 @@ from unicodedata import bidirectional
 
 from domain_sdk.extraction.pdf_calls import Box
 
-__all__ = ["LINE_END_HYPHEN", "PaperChars", "PlacedChars", "Sides", "on_page", "placed", "turned", "upright", "with_line_ends"]
+__all__ = [
+    "LINE_END_HYPHEN",
+    "PaperChars",
+    "PlacedChars",
+    "Sides",
+    "on_page",
+    "placed",
+    "turned",
+    "upright",
+    "with_line_ends",
+    "with_line_feeds",
+]
 
 LINE_END_HYPHEN = "\x02"
 """What PDFium gives for a hyphen at the end of a line, without the end of the line."""
@@ -138,11 +149,11 @@ def with_line_ends(chars: PaperChars, degrees: int) -> PaperChars:
         for place, (char, behind) in enumerate(zip(chars.text, chars.text[1:], strict=False))
         if char == LINE_END_HYPHEN and behind != "\n" and begin[place + 1] < begin[place]
     ]
-    return _with_line_feeds(replace(chars, text=chars.text.replace(LINE_END_HYPHEN, "-")), ends)
+    return with_line_feeds(replace(chars, text=chars.text.replace(LINE_END_HYPHEN, "-")), ends)
 
 
-def _with_line_feeds(chars: PaperChars, ends: Sequence[int]) -> PaperChars:
-    """The characters with a line feed at each of these places."""
+def with_line_feeds(chars: PaperChars, ends: Sequence[int]) -> PaperChars:
+    """The characters with a line feed before each of these places, which ascend."""
     text, is_bold = list(chars.text), [*chars.is_bold]
     left, bottom, right, top = ([*side] for side in chars.sides)
     for place in reversed(ends):

@@ -10,9 +10,11 @@ from dataclasses import dataclass
 from types import TracebackType
 from typing import Any
 
+from domain_sdk.extraction.pdf_calls import Box
 from domain_sdk.extraction.pdf_characters import read_characters
 from domain_sdk.extraction.pdf_comments import has_only_links, read_comments
 from domain_sdk.extraction.pdf_drawn import Drawn, read_drawn
+from domain_sdk.extraction.pdf_forms import field_boxes, with_values, with_values_apart
 from domain_sdk.extraction.pdf_grids import with_grids
 from domain_sdk.extraction.pdf_lines import Line, split_lines
 from domain_sdk.extraction.pdf_pictures import PagePictures, places_of_pictures
@@ -42,8 +44,9 @@ class Sheet:
         return _is_text(self.lines)
 
 
-def read_sheet(page: Any, pictures: PagePictures) -> Sheet:  # noqa: ANN401  (pypdfium2 ships no types)
+def read_sheet(opened: OpenedPage, pictures: PagePictures) -> Sheet:
     """What is read of an open page. Pictures beside text that is enough for one begin to be recognised."""
+    page = opened.page
     drawn, paths = read_drawn(page)
     left, bottom, right, top = drawn.paper
     size = (right - left, top - bottom)
@@ -53,9 +56,10 @@ def read_sheet(page: Any, pictures: PagePictures) -> Sheet:  # noqa: ANN401  (py
     if needed != degrees:  # PDFium orders lines by how the page is held
         page.set_rotation(needed)
         chars = on_page(read_characters(page), drawn.paper)
-    shown = placed(with_line_ends(chars, needed), size, needed)
+    shown = placed(with_values_apart(with_line_ends(chars, needed), opened.fields), size, needed)
     rules = read_rules(paths, needed)
-    lines = with_grids(split_lines(parted(shown, rules, size, needed)), read_grid_rules(paths, rules, size, needed))
+    printed = with_values(split_lines(parted(shown, rules, size, needed)), opened.fields, size, needed)
+    lines = with_grids(printed, read_grid_rules(paths, rules, size, needed))
     places = places_of_pictures(drawn) if _is_text(lines) else []
     return Sheet(lines, drawn, pictures.words(page, places) if places else None)
 
@@ -69,8 +73,10 @@ class OpenedPage:
     """A page that is opened when something is asked of it, and closed at the end; use it as a context manager."""
 
     def __init__(self, document: Any, index: int, comments: dict[int, list[str]]) -> None:  # noqa: ANN401
-        self._open: Callable[[], Any] = lambda: _shown_page(document, index, comments)
+        self._open: Callable[[], Any] = lambda: _shown_page(document, index, comments, self.fields)
         self._page: Any = None
+        self.fields: list[Box] = []
+        """Where the fields of its form lie, once it is open."""
 
     def __enter__(self) -> OpenedPage:
         return self
@@ -87,8 +93,11 @@ class OpenedPage:
         return self._page
 
 
-def _shown_page(document: Any, index: int, comments: dict[int, list[str]]) -> Any:  # noqa: ANN401
-    """The page as it is printed: with the values of its form and the notes that stand on it; `comments` has what does not."""
+def _shown_page(document: Any, index: int, comments: dict[int, list[str]], fields: list[Box]) -> Any:  # noqa: ANN401
+    """The page as it is printed: with the values of its form and the notes that stand on it; `comments` has what does not.
+
+    `fields` gets where the fields of its form lie.
+    """
     import pypdfium2.raw as pdfium
 
     page = document[index]
@@ -97,6 +106,7 @@ def _shown_page(document: Any, index: int, comments: dict[int, list[str]]) -> An
     comments.setdefault(index, read_comments(page))  # a flat page has none
     if has_only_links(page):
         return page
+    fields.extend(field_boxes(page))
     if pdfium.FPDFPage_Flatten(page.raw, 0) == pdfium.FLATTEN_SUCCESS:
         page.close()  # its text is that of before
         page = document[index]

@@ -103,6 +103,34 @@ def test_what_was_filled_into_a_form_and_written_on_the_page_is_read(tmp_path: P
     assert "Approved in May" in document.text
 
 
+@pytest.mark.parametrize("degrees", [0, 180])
+def test_values_of_a_form_stand_beside_their_labels(tmp_path: Path, degrees: int) -> None:
+    labels = (
+        (72, 740, "Application"), (72, 700, "Name:"), (330, 700, "Born:"), (72, 680, "City:"), (95, 640, "I agree"),
+        (95, 620, "I refuse"), (72, 590, "Remarks"), (72, 500, "For the bank only."),
+    )  # fmt: skip
+    printed = b"".join(b"BT /F1 11 Tf %d %d Td (%s) Tj ET\n" % (x, y, text.encode()) for x, y, text in labels)
+    tick = b"q BT /F2 12 Tf 2 2 Td (4) Tj ET Q"
+    resources = b"/Type /XObject /Subtype /Form /BBox [0 0 15 15] /Resources << /Font << /F2 6 0 R >> >> "
+    boxes = [
+        b"<< /Type /Annot /Subtype /Widget /FT /Btn /T (%s) /V /%s /AS /%s /AP << /N << /Yes 7 0 R /Off 8 0 R >> >> "
+        b"/Rect [72 %d 87 %d] >>" % (name, state, state, y, y + 15)
+        for name, state, y in ((b"agree", b"Yes", 637), (b"refuse", b"Off", 617))
+    ]
+    values = [
+        b"<< /Type /Annot /Subtype /Widget /FT /Tx /T (f%d) /V (%s) /Rect [%d %d %d %d] /DA (/Helv 11 Tf 0 g) >>"
+        % (x + y, value, x, y - 4, x + 140, y + 12)
+        for x, y, value in ((72, 560, b"None so far"), (120, 680, b"Oslo"), (410, 700, b"5 May 1990"), (120, 700, b"Ann Lee"))
+    ]
+    kids = b"/Annots [9 0 R 10 0 R 11 0 R 12 0 R 13 0 R 14 0 R] /Rotate %d " % degrees
+    form = b"/AcroForm << /Fields [9 0 R 10 0 R 11 0 R 12 0 R 13 0 R 14 0 R] /DA (/Helv 11 Tf 0 g) >> "
+    font = b"<< /Type /Font /Subtype /Type1 /BaseFont /ZapfDingbats >>"
+    looks = [font, stream(tick, resources), stream(b"q Q", resources)]
+    document = written(tmp_path / "a.pdf", printed, page=kids, catalog=form, more=[*looks, *boxes, *values])
+    said = "Application Name: Ann Lee Born: 5 May 1990 City: Oslo ✔ I agree I refuse Remarks None so far For the bank only."
+    assert " ".join(document.text.split()) == said
+
+
 def test_a_scan_with_a_stamp_on_it_is_recognised_as_well(tmp_path: Path) -> None:
     needs_tesseract()
     pdf = FPDF()

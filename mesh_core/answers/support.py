@@ -9,6 +9,7 @@ of a source, or two that follow each other) if
 - each of its numbers stands in a sentence of a source that shares half of the words of its main clause: the right number, not
   one from next door;
 - a number has the unit that it has there (`30 days`, `1,000 euro`);
+- what it begins or ends with (`from 1 May`, `until June`) does so there, too;
 - words that turn a meaning (`only`, `before`, `more`) stand there too, and it is negated exactly if they are; no word of it
   stands there only as its opposite (`used`, `unused`).
 
@@ -24,6 +25,7 @@ from itertools import pairwise
 
 from mesh_core.answers.amounts import amounts_in, strays
 from mesh_core.answers.answer import Span
+from mesh_core.answers.bound_words import are_exchanged, bounds_in
 from mesh_core.answers.conditions import CURRENCY_WORDS
 from mesh_core.answers.sentences import said, sentences_of
 from mesh_core.answers.wording import Wording, wording_of
@@ -85,6 +87,7 @@ class _Claim:
         units = CURRENCY_WORDS if any(unit.isupper() for _, unit in self.amounts) else frozenset()  # compared with their numbers
         self.words, self.names = whole.words - units, whole.names - units
         self.numbers, self.turning, self.is_negated = whole.numbers, whole.turning, whole.is_negated
+        self.bounds = bounds_in(sentence)
         self.spoken = frozenset(it.lower() for it in _SPOKEN.findall(sentence))
         clauses = [wording_of(part) for part in _MAIN_CLAUSE.split(sentence)]
         self.clauses = [(part.words - units, part.numbers) for part in clauses]
@@ -149,6 +152,8 @@ def _support(claim: _Claim, places: Sequence[_Place], sources: Mapping[int, Sour
     if not claim.names <= words | above or not claim.turning <= frozenset().union(*(part.turning for part in parts)):
         return False
     if not all(_stands(number, claim, places) for number in claim.numbers) or _is_opposite(claim, places):
+        return False
+    if are_exchanged(claim.bounds, frozenset().union(*(bounds_in(text) for place in places for text in place.texts))):
         return False
     return claim.is_negated == any(_is_negated(claim, place, sources[place.source]) for place in places)
 

@@ -14,7 +14,7 @@ from decimal import Decimal, InvalidOperation
 
 from mesh_core.answers.number_words import MONTH, MONTHS, SCALES, SPELT
 
-__all__ = ["STOP_WORDS", "Wording", "stem", "wording_of"]
+__all__ = ["STOP_WORDS", "Wording", "number_at", "stem", "wording_of"]
 
 _LISTED = re.compile(r"\w+")
 STOP_WORDS = frozenset(
@@ -87,6 +87,16 @@ def wording_of(text: str) -> Wording:
         elif lowered not in STOP_WORDS and len(lowered) > 1:
             words.add(stem(lowered))
     return Wording(frozenset(words), frozenset(numbers), frozenset(names), frozenset(turning), is_negated)
+
+
+def number_at(text: str, place: int) -> str:
+    """The date or number that begins at the place, in the form that `wording_of` gives it; empty if none does."""
+    if (date_there := _DATE.match(text, place)) and (day := _day(date_there)):
+        return day
+    if number := _NUMBER.match(text, place):
+        return _number(number)
+    word = _WORD.match(text, place)
+    return str(SPELT.get(word[0].lower(), "")) if word else ""
 
 
 def stem(word: str) -> str:

@@ -75,6 +75,40 @@ def test_a_sentence_that_strays_from_its_source_is_not(sentence: str, source: So
     assert supported(sentence, {1: source}) is None
 
 
+SEASONS = Source(
+    "The price list is valid from 1 May 2026 until 30 June 2026. The pool is closed from November to March. Orders of at least 5 "
+    "and at most 20 crates are packed the same day. The gate is open between 7 and 19 on weekdays."
+)
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The price list is valid until 1 May 2026.",
+        "The price list is valid from 30 June 2026 until 1 May 2026.",
+        "The pool is closed from March to November.",
+        "Orders of at least 20 and at most 5 crates are packed the same day.",
+        "The gate is open from 19 to 7 on weekdays.",
+    ],
+)
+def test_a_sentence_that_exchanges_where_something_begins_and_ends_is_not_supported(sentence: str) -> None:
+    assert supported(sentence, {1: SEASONS}) is None
+
+
+@pytest.mark.parametrize(
+    "sentence",
+    [
+        "The price list is valid from May 1, 2026 until June 30, 2026.",
+        "The price list is valid until 2026-06-30.",
+        "From November to March the pool is closed.",
+        "Orders of at most twenty and at least five crates are packed the same day.",
+        "The gate is open from 7 to 19 on weekdays.",
+    ],
+)
+def test_a_sentence_that_says_where_something_begins_and_ends_as_its_source_does_is_supported(sentence: str) -> None:
+    assert supported(sentence, {1: SEASONS}) is not None
+
+
 ROWS = source_of(
     Figure(
         1, "SELECT", "a query", ("order_id", "amount", "status"),

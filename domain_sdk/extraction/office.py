@@ -25,6 +25,7 @@ _NO_WORDS = re.compile(r"\\?!\[(?:image)?\]\(image_\d+\.\w+\)|^\[TABLE_ROW\]$", 
 """What the parser writes for a picture of which nobody said what it shows, and for rows that it takes apart."""
 _HEADING = re.compile(r"^#{1,6} ", re.MULTILINE)
 _ESCAPED = re.compile(r"(^ {0,3})?\\(?!!\[)([!-/:-@\[-`{}~])(?=(\S?))", re.MULTILINE)
+_TAB = re.compile(r"(?<!\\)&#9;")
 _LEADING = frozenset("#=~`*-+>")
 """What would be more than a character where a line begins with it."""
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]")
@@ -54,7 +55,7 @@ def read_office(path: Path, media_type: str, on_picture: Callable[[], None] = la
     if media_type in (KINDS[".rtf"], KINDS[".odt"]):
         text = _NO_WORDS.sub("", text)
     if media_type != KINDS[".epub"]:
-        text = with_signs_read(_ESCAPED.sub(_unescaped, text))
+        text = with_signs_read(_ESCAPED.sub(_unescaped, _TAB.sub(" ", text)))
     text, pages = _with_notes(*_unmarked(text, re.compile(rf"\n*{mark}n(\d+)end\n*")), parts.notes)
     end = parts.end if _HEADING.search(text) else parts.end.removeprefix(f"{PICTURES}\n\n")  # it is no title
     text = "\n\n".join(filter(None, (text.strip("\n"), end))) if end else text

@@ -15,6 +15,8 @@ from xml.etree import ElementTree
 from domain_sdk.extraction.drawn_texts import chart_rows, chart_title, diagram_lines
 from domain_sdk.extraction.office_relations import A, R, main_part, parsed, related, relations, relations_of
 from domain_sdk.extraction.pictures import Pictures
+from domain_sdk.extraction.word_formulas import put_formulas_into_text
+from domain_sdk.extraction.word_hidden import FALLBACK, is_hidden, take_out
 from domain_sdk.extraction.word_numbers import Numbers
 from domain_sdk.extraction.word_signs import symbol, with_signs_kept
 
@@ -24,13 +26,11 @@ WORD_PART = "word/document.xml"
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
 _CHART = "{http://schemas.openxmlformats.org/drawingml/2006/chart}chart"
 _DIAGRAM = "{http://schemas.openxmlformats.org/drawingml/2006/diagram}relIds"
-_FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
-_OFF = frozenset({"0", "false", "off"})
 _BETWEEN = {f"{_W}tab": " ", f"{_W}cr": " ", f"{_W}ptab": " ", f"{_W}noBreakHyphen": "-"}
 """What parts words, or is a character, and is no text in the file."""
 _NOTES = {"footnote": ("footnotes", "Footnote"), "endnote": ("endnotes", "Endnote"), "comment": ("comments", "Comment")}
 _NO_NOTE = frozenset({"separator", "continuationSeparator", "continuationNotice"})
-_GONE = frozenset({f"{_W}del", f"{_W}moveFrom", _FALLBACK})
+_GONE = frozenset({f"{_W}del", f"{_W}moveFrom", FALLBACK})
 _PICTURES = {f"{A}blip": f"{R}embed", "{urn:schemas-microsoft-com:vml}imagedata": f"{R}id"}
 """What shows a picture, and the attribute that names its part: today's way and that of before 2007."""
 _Element = ElementTree.Element
@@ -50,10 +50,12 @@ def whole_text(archive: zipfile.ZipFile, changed: dict[str, bytes], hidden: Coun
     name = main_part(archive, WORD_PART)
     root = parsed(archive.read(name))
     ElementTree.register_namespace("w", _W[1:-1])
-    _take_out(root, hidden)
+    styles = _part(archive, name, "styles")
+    take_out(root, hidden, styles)
+    put_formulas_into_text(root)
     _put_between(root)
     _put_out(root)
-    Numbers(_part(archive, name, "numbering"), _part(archive, name, "styles")).write(root)
+    Numbers(_part(archive, name, "numbering"), styles).write(root)
     targets = relations(archive, name)
     beside = _Beside(pictured=lambda key: _pictured(archive, targets.get(key, ""), pictures))
     for kind, (part_kind, word) in _NOTES.items():
@@ -100,24 +102,6 @@ def _edge(archive: zipfile.ZipFile, part: str, pictures: Pictures) -> str:
     return " ".join(filter(None, (_text(root), *(_pictured(archive, name, pictures) for name in dict.fromkeys(shown)))))
 
 
-def _take_out(root: _Element, hidden: Counter[str]) -> None:
-    """What is hidden, and what was moved, is not in the tree."""
-    for parent in list(root.iter()):
-        for child in list(parent):
-            if child.tag in (f"{_W}moveFrom", _FALLBACK):
-                parent.remove(child)
-            elif child.tag == f"{_W}r" and _is_hidden(child):
-                hidden["hidden pieces of text"] += any((it.text or "").strip() for it in child.iter(f"{_W}t"))
-                parent.remove(child)
-    for name in [name for name, count in hidden.items() if not count]:
-        del hidden[name]
-
-
-def _is_hidden(run: _Element) -> bool:
-    mark = run.find(f"{_W}rPr/{_W}vanish")
-    return mark is not None and mark.get(f"{_W}val", "1") not in _OFF
-
-
 def _put_between(root: _Element) -> None:
     for run in root.iter(f"{_W}r"):
         for child in run:
@@ -159,7 +143,7 @@ def _text(element: _Element) -> str:
 
 def _words(element: _Element) -> Iterator[str]:
     for child in element:
-        if child.tag in _GONE or child.tag == f"{_W}p" or (child.tag == f"{_W}r" and _is_hidden(child)):
+        if child.tag in _GONE or child.tag == f"{_W}p" or (child.tag == f"{_W}r" and is_hidden(child)):
             continue
         if child.tag == f"{_W}t":
             yield child.text or ""

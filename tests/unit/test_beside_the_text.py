@@ -10,6 +10,7 @@ import docx
 import openpyxl
 import pptx
 import pytest
+from docx.enum.style import WD_STYLE_TYPE
 from docx.enum.text import WD_BREAK
 from pptx.chart.data import CategoryChartData
 from pptx.enum.chart import XL_CHART_TYPE
@@ -141,6 +142,42 @@ def test_boxes_that_are_ticked_with_a_sign_are_told_from_empty_ones(tmp_path: Pa
         symbol = f'</w:t></w:r><w:r><w:sym w:font="Wingdings" w:char="{sign}"/></w:r><w:r><w:t xml:space="preserve">'
         path = rewritten(path, {}, replace=("word/document.xml", mark, symbol))
     assert read(path).text.strip() == "☑ Yes ☐ No"
+
+
+def test_text_that_a_style_hides_is_left_out_and_counted(tmp_path: Path) -> None:
+    made = docx.Document()
+    for name, below in (("Ghost", ""), ("Gone", ""), ("Low", "Gone")):
+        style = made.styles.add_style(name, WD_STYLE_TYPE.CHARACTER if name == "Ghost" else WD_STYLE_TYPE.PARAGRAPH)
+        if below:
+            style.base_style = made.styles[below]
+        else:
+            style.font.hidden = True
+    line = made.add_paragraph("Seen words.")
+    line.add_run(" Secret one.", style="Ghost")
+    made.add_paragraph("Secret two.", style="Gone")
+    made.add_paragraph("Secret three.", style="Low").add_run(" Shown again.").font.hidden = False
+    made.save(str(tmp_path / "a.docx"))
+    document = read(tmp_path / "a.docx")
+    assert [line.strip() for line in document.text.split("\n") if line.strip()] == ["Seen words.", "Shown again."]
+    assert document.hidden == {"hidden pieces of text": 3}
+
+
+def test_formulas_stand_where_they_do_in_their_line(tmp_path: Path) -> None:
+    made = docx.Document()
+    made.add_paragraph("The rate is HERE per year.")
+    made.save(str(tmp_path / "a.docx"))
+
+    def text(words: str) -> str:
+        return f"<m:r><m:t>{words}</m:t></m:r>"
+
+    power = f"<m:sSup><m:e>{text('t')}</m:e><m:sup>{text('2')}</m:sup></m:sSup>"
+    root = f"<m:rad><m:radPr/><m:deg/><m:e>{text('x+1')}</m:e></m:rad>"
+    fraction = f"<m:f><m:fPr/><m:num>{text('a+b')}</m:num><m:den>{power}</m:den></m:f>"
+    math = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
+    formula = f'</w:t></w:r><m:oMath {math}>{fraction}{text("−")}{root}</m:oMath><w:r><w:t xml:space="preserve">'
+    path = rewritten(tmp_path / "a.docx", {}, replace=("word/document.xml", "HERE", formula))
+    path = rewritten(path, {}, replace=("word/document.xml", "<w:t>The rate is ", '<w:t xml:space="preserve">The rate is '))
+    assert read(path).text.strip() == "The rate is (a+b)/(t^2)−√(x+1) per year."
 
 
 def test_text_that_was_moved_away_is_not_read_twice(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ class Question:
     """The dense part of the fused score: 0 asks by words alone, 1 by vectors alone."""
     has_labels: bool = True
     """False if the asker may not see documents' names and titles: then these must not decide the order either."""
+    asker: str = ""
+    """Who asks: whose questions are remembered together."""
 
 
 class _Arranger:
@@ -76,8 +78,9 @@ def find_passages(
 
     def search(text: str, within: AllowedScope) -> tuple[list[Hit], _Arranger]:
         arranger = _Arranger(question)
+        vector = vectors.question_vector(text, asker=question.asker)
         hits = vectors.store.search(
-            port, text=text, vector=vectors.question_vector(text), version=version, scope=within, limit=question.limit,
+            port, text=text, vector=vector, version=version, scope=within, limit=question.limit,
             arrange=arranger, alpha=question.weight_of_meaning, published=published,
         )  # fmt: skip
         return hits, arranger

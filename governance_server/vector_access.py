@@ -47,7 +47,7 @@ class VectorAccess:
         self._store: VectorStore | None = None
         self._embedder: Embedder | None = None
         self._embedding = ThreadPoolExecutor(_EMBEDDING, thread_name_prefix="embedding")
-        self._questions: OrderedDict[str, Future[Sequence[float]]] = OrderedDict()
+        self._questions: OrderedDict[tuple[str, str], Future[Sequence[float]]] = OrderedDict()
 
     @property
     def store(self) -> VectorStore:
@@ -70,15 +70,16 @@ class VectorAccess:
                 self._embedder = open_embedder(self._embedder_name, api_key=self._embedder_api_key, threads=core_count())
             return self._embedder
 
-    def question_vector(self, text: str) -> Future[Sequence[float]]:
-        """The promise of a question's vector; a question that is put to several collections is embedded once.
+    def question_vector(self, text: str, *, asker: str = "") -> Future[Sequence[float]]:
+        """The promise of a question's vector; a question that an asker puts to several collections is embedded once.
 
-        It fails with EmbedderUnavailable.
+        Not once for all askers: who asks what another has asked must not be answered sooner. It fails with EmbedderUnavailable.
         """
+        key = (asker, text)
         with self._lock:
-            known = self._questions.get(text)
+            known = self._questions.get(key)
             if known is None or (known.done() and known.exception() is not None):
-                known = self._questions[text] = self._embedding.submit(self._embedded, text)
+                known = self._questions[key] = self._embedding.submit(self._embedded, text)
                 while len(self._questions) > _REMEMBERED:
                     self._questions.popitem(last=False)
             return known

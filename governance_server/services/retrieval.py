@@ -85,7 +85,7 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
             raise denied("read", request.port)
         if port.kind != product_pb2.PORT_KIND_COLLECTION:
             raise Invalid(f"{request.port} is a table: read it with `mesh read {request.port}`.", resource=request.port)
-        self._vectors.question_vector(request.query)  # is made while the rest is found out
+        self._vectors.question_vector(request.query, asker=caller.name)  # is made while the rest is found out
         version = self._version(product, request.version)
         tags = set(port.passage_tags)
         if version != product.version:
@@ -124,7 +124,7 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
             raise Precondition(f"{port.name} was embedded with {port.embedding_model}, this gateway asks with {model}.")
         question = Question(
             request.query, limit=request.limit or _DEFAULT_LIMIT, weight_of_meaning=_weight_of_meaning(port),
-            has_labels=_has_labels(plan, columns),
+            has_labels=_has_labels(plan, columns), asker=plan.principal,
         )  # fmt: skip
         try:
             return self._found(port, question, where)

@@ -1,4 +1,4 @@
-"""A question is embedded once for all collections it is put to, also while that is not done; a failure is not remembered."""
+"""An asker's question is embedded once for all collections, also while that is not done; a failure is not remembered."""
 
 from __future__ import annotations
 
@@ -43,3 +43,13 @@ def test_a_question_is_embedded_once_and_again_after_a_failure(tmp_path: Path, m
             vectors.question_vector("why?").result()
         embedder.fails = False
         assert vectors.question_vector("why?").result() == [3.0, 4.0]
+
+
+def test_nobody_is_answered_sooner_as_somebody_else_has_asked_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder = _Embedder()
+    embedder.may_go_on.set()
+    monkeypatch.setattr("mesh_core.embedding.open_embedder", lambda name, *, api_key, threads: embedder)
+    with closing(VectorAccess(f"lancedb://{tmp_path}", "slow", api_key=None)) as vectors:
+        for asker in ("user:ana", "user:bob", "user:ana"):
+            vectors.question_vector("what?", asker=asker).result()
+    assert embedder.asked == ["what?", "what?"]

@@ -20,6 +20,7 @@ from governance_server.backend import Backend, store
 from governance_server.caller import Caller
 from governance_server.journal.command import Transaction
 from governance_server.keyring import MASKS
+from governance_server.publishing.cut_values import places
 from governance_server.publishing.modes import KEEP
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
@@ -115,8 +116,7 @@ class KnownPeople:
         around: dict[str, dict[str, None]] = {}
         documents: dict[str, set[int]] = {}
         named = lru_cache(maxsize=_REMEMBERED)(lambda text: sorted({match.owner for match in known.values.find(text)}))
-        for passage in passages:
-            ranges = [(match.owner, match.start, match.end) for match in known.values.find(passage.text)]
+        for passage, ranges in places(passages, known.values.find):
             outer = sorted({owner for text in _around(passage) for owner in named(text)})
             for owner in (*outer, *(it[0] for it in ranges)):
                 tagged.setdefault(known.column(owner).tag, {})[passage.id] = None

@@ -137,6 +137,29 @@ def test_mentions_are_told_only_of_documents_whose_names_may_be_read(desk: Runni
         assert {it.document for it in mia.mentions(PEOPLE, "C-1")} == {"letter.md"}  # the other's name is an address
 
 
+def test_a_known_name_that_two_passages_share_is_hidden_in_both(desk: RunningServer, olga: Mesh, tmp_path: Path) -> None:
+    """Sentences that are longer than a passage are cut between any two words."""
+    for before in range(112, 124):
+        words = [*(f"w{it}" for it in range(before)), "Zerlina", "Quackenbush", *(f"v{it}" for it in range(90))]
+        (tmp_path / f"n{before}.md").write_text(f"# Long\n\n{' '.join(words)}.\n")
+    terms = TERMS.replace("policy.notes", "desk.long")
+    olga.domain("desk").product("long", contract=terms).publish(pages=tmp_path, progress=False)
+    hits = olga.retrieve("desk.long.pages", "Long", limit=100)
+    assert any(hit.text.endswith(" Zerlina") for hit in hits)
+    assert {hit.tags for hit in hits if "Zerlina" in hit.text or "Quackenbush" in hit.text} == {("pii.name",)}
+    with desk.admin() as admin:
+        admin.admin.create_guardrail("names", "tag:pii.name", mask="replace-with-null", exempt=["user:olga"])
+        olga.grant("user:nan", "desk.long")
+        with desk.user("user:nan") as nan:
+            shown = nan.retrieve("desk.long.pages", "Long", limit=100)
+        admin.admin.delete_guardrail("names")
+    assert len(shown) == len(hits)
+    assert not any(word in hit.text for hit in shown for word in ("Zerlina", "Quackenbush"))
+    assert {it.document for it in olga.mentions(PEOPLE, "C-1") if it.collection == "desk.long.pages"} == {
+        hit.document for hit in hits
+    }
+
+
 def test_names_of_files_that_gave_no_document_are_told_to_who_may_write(desk: RunningServer, olga: Mesh, tmp_path: Path) -> None:
     (tmp_path / "lunch.md").write_text(FILES["lunch.md"])
     (tmp_path / "dismissal-of-zerlina.pdf").write_bytes(b"%PDF-1.7")

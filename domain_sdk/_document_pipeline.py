@@ -41,10 +41,8 @@ if TYPE_CHECKING:
 __all__ = ["DocumentPipeline"]
 
 _EMBED_PASSAGES = 256
-_EMBED_FIRST = 32
-"""So many passages are embedded at once at first, then twice as many each time: the embedder begins while files are read."""
 _EMBED_DOCUMENTS = 32
-"""So many short documents are embedded at once, lest a crash cost many of them."""
+"""At most so many short documents are embedded at once, lest a crash cost many of them."""
 _AHEAD_PASSAGES = 256
 """So many are ready while others are embedded: as many as the embedder takes at once, so that it never waits for short files."""
 _READERS = 2
@@ -82,11 +80,14 @@ class DocumentPipeline:
         return facets_of(self.records, len(self.problems))
 
     def batches(self) -> Iterator[pa.RecordBatch]:
-        """The passages with their vectors in the passage schema, in the order of their documents."""
+        """The passages with their vectors in the passage schema, in the order of their documents.
+
+        Embedded together is what is ready: little at first, so that the embedder begins while files are read, then ever more.
+        """
         waiting: list[Prepared] = []
-        enough = min(_EMBED_FIRST, _EMBED_PASSAGES)
         files = named_files(self.paths)
-        with made_ahead(self._made(files), _Ready(_AHEAD_PASSAGES), name="prepare-documents") as made:
+        ready = _Ready(_AHEAD_PASSAGES)
+        with made_ahead(self._made(files), ready, name="prepare-documents") as made:
             for looked_at, prepared in enumerate(made, start=1):
                 if isinstance(prepared, DocumentProblem):
                     self.problems.append(prepared)
@@ -94,9 +95,9 @@ class DocumentPipeline:
                     self.records.append(prepared.record)
                     self.reused += prepared.kept is not None
                     waiting.append(prepared)
-                    if _is_enough(waiting, enough):
-                        yield from self._embedded(waiting)
-                        waiting, enough = [], min(2 * enough, _EMBED_PASSAGES)
+                if waiting and (ready.empty() or _is_enough(waiting)):
+                    yield from self._embedded(waiting)
+                    waiting = []
                 self.hook(looked_at - len(waiting), len(files))
         yield from self._embedded(waiting)
         self.hook(len(files), len(files))
@@ -174,9 +175,9 @@ def _prepared(read: _Read) -> Prepared | DocumentProblem:
     return DocumentProblem(document.path, "it holds headings and no text below them: fill or remove it.")
 
 
-def _is_enough(waiting: Sequence[Prepared], passages: int) -> bool:
-    """True if these are to be embedded now, as they have so many; those that were kept wait for none after them."""
-    is_full = len(waiting) >= _EMBED_DOCUMENTS or sum(len(it.texts) for it in waiting) >= passages
+def _is_enough(waiting: Sequence[Prepared]) -> bool:
+    """True if no more are embedded with these; those that were kept wait for none after them."""
+    is_full = len(waiting) >= _EMBED_DOCUMENTS or sum(len(it.texts) for it in waiting) >= _EMBED_PASSAGES
     return is_full or waiting[-1].kept is not None
 
 

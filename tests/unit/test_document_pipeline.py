@@ -5,7 +5,7 @@ from __future__ import annotations
 import fcntl
 import json
 import threading
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
 from pathlib import Path
 
 import pyarrow as pa
@@ -144,20 +144,64 @@ def test_short_documents_are_kept_in_small_groups_and_count_once_they_are_embedd
 
 
 def test_the_first_passages_are_embedded_before_all_files_are_read(tmp_path: Path) -> None:
-    """However few they are together: else the embedder stands idle while files are read, and reading stands while it embeds."""
+    """However few they are: else the embedder stands idle while files are read, and reading stands while it embeds."""
     folder = tmp_path / "papers"
     folder.mkdir()
     for n in range(12):
         sections = (f"# Part {part}\n\nClaim {n}.{part} is settled within fourteen days." for part in range(10))
         (folder / f"paper{n:02}.md").write_text("\n\n".join(sections))
-    embedder = CountingEmbedder()
-    pipeline = DocumentPipeline(folder, embedder, cache=DocumentCache(None))
-    batches = pipeline.batches()
-    next(batches)
-    first = len(embedder.texts)
-    rest = sum(batch.num_rows for batch in batches) + 10
-    assert first < rest / 2
+    is_begun = threading.Event()
+
+    class Noting(DocumentCache):
+        def key(self, name: str, *files: Path, model: str, engine: str = "") -> str:
+            assert name < "paper02" or is_begun.wait(timeout=30), f"nothing is embedded before {name} is read"
+            return super().key(name, *files, model=model, engine=engine)
+
+    class Beginning(CountingEmbedder):
+        def embed(self, texts: Sequence[str]) -> Vectors:
+            is_begun.set()
+            return super().embed(texts)
+
+    embedder = Beginning()
+    assert sum(batch.num_rows for batch in DocumentPipeline(folder, embedder, cache=Noting(None)).batches()) == 120
     assert embedder.texts == sorted(embedder.texts, key=lambda text: text.partition("\n")[0])
+
+
+def test_all_that_was_made_ready_meanwhile_is_embedded_at_once(tmp_path: Path) -> None:
+    """Texts of one length share a batch where there are many to choose from: less is padded."""
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    for n in range(9):
+        sections = (f"# Part {part}\n\nClaim {n}.{part} is settled within fourteen days." for part in range(10))
+        (folder / f"paper{n}.md").write_text("\n\n".join(sections))
+    is_ahead = threading.Event()
+
+    class Noting(DocumentCache):
+        def key(self, name: str, *files: Path, model: str, engine: str = "") -> str:
+            if name == "paper1.md":
+                assert is_begun.wait(timeout=30)
+            return super().key(name, *files, model=model, engine=engine)
+
+    is_begun = threading.Event()
+    asked: list[int] = []
+
+    class Waiting(CountingEmbedder):
+        def embed(self, texts: Sequence[str]) -> Vectors:
+            is_begun.set()
+            asked.append(len(texts))
+            assert is_ahead.wait(timeout=30)
+            return super().embed(texts)
+
+    pipeline = DocumentPipeline(folder, Waiting(), cache=Noting(None))
+    made = pipeline._made
+
+    def noted(files: Sequence[tuple[Path, str]]) -> Generator[object, None, None]:
+        yield from made(files)
+        is_ahead.set()
+
+    pipeline._made = noted  # type: ignore[assignment,method-assign]
+    assert sum(batch.num_rows for batch in pipeline.batches()) == 90
+    assert asked == [10, 80]
 
 
 def test_many_short_files_are_ready_while_others_are_embedded(tmp_path: Path) -> None:

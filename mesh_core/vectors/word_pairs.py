@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from itertools import pairwise
 
+from mesh_core.vectors.written_forms import has_no_spaces, other_forms
+
 __all__ = ["with_word_pairs"]
 
 _WORD = re.compile(r"\w+")
@@ -23,16 +25,22 @@ _SAYING_NOTHING = frozenset({
 
 
 def with_word_pairs(text: str) -> str:
-    """The text, and on a line of its own each pair of neighbours among the words that say something, without their endings.
+    """The text, and on a line of its own its words in other forms, and pairs of neighbours among those that say something.
+
+    Words stand in pairs without their endings.
 
     Neighbours stand on one line, which in a table is a row. Two numbers are none: amounts side by side, and the parts of one
     (`1,452.4`), would make a table's passage twice as long and nobody asks for them.
     """
-    lines = (
-        [_stem(word) for word in _WORD.findall(line) if word not in _SAYING_NOTHING] for line in text.casefold().splitlines()
-    )
+    folded = text.casefold()
+    lines = ([_stem(word) for word in _WORD.findall(line) if _says_something(word)] for line in folded.splitlines())
     pairs = [one + other for words in lines for one, other in pairwise(words) if _is_pair(one, other)]
-    return f"{text}\n{' '.join(pairs)}" if pairs else text
+    added = [*pairs, *other_forms(folded)]
+    return f"{text}\n{' '.join(added)}" if added else text
+
+
+def _says_something(word: str) -> bool:
+    return word not in _SAYING_NOTHING and not has_no_spaces(word)
 
 
 def _is_pair(one: str, other: str) -> bool:

@@ -728,6 +728,35 @@ def test_indexes_made_anew_hold_every_version_as_it_was(store: VectorStore, coll
         store.rebuild("no.such.pages")
 
 
+@pytest.mark.parametrize(
+    ("texts", "asked"),
+    [
+        (["员工可以在三十天内申请退款。", "午餐在中午供应。", "办公室周末关闭。"], ["退款政策是什么", "午餐时间", "周末上班吗"]),
+        (
+            ["返金は三十日以内に申請できます。", "昼食は正午に出ます。", "事務所は週末に閉まります。"],
+            ["返金の期限", "昼食はいつ", "週末"],
+        ),
+        (
+            ["환불은 삼십일 이내에 신청할 수 있습니다.", "점심은 정오에 제공됩니다.", "사무실은 주말에 닫습니다."],
+            ["환불 기한", "점심", "주말에"],
+        ),
+        (["يُمكنُ طلبُ الاسْتِرْدادِ", "يُقَدَّمُ الغَداءُ ظُهْراً", "المَكْتَبُ مُغْلَقٌ"], ["الاسترداد", "متى الغداء", "المكتب"]),
+        (["אפשר לבקש הֶחְזֵר", "אֲרוּחַת צהריים", "המִשְׂרָד סגור"], ["החזר", "ארוחת", "המשרד"]),
+        (["ขอคืนเงินได้ภายในสามสิบวัน", "อาหารกลางวันเสิร์ฟเที่ยง", "สำนักงานปิดวันหยุด"], ["คืนเงิน", "อาหารกลางวัน", "สำนักงาน"]),
+        (["Le café est fermé", "L\u2019e\u0301te\u0301 est long", "Rien de neuf"], ["cafe", "été", "neuf"]),
+    ],
+    ids=["chinese", "japanese", "korean", "arabic", "hebrew", "thai", "french"],
+)
+def test_words_of_any_script_are_found_as_their_readers_write_them(
+    store: VectorStore, collection: str, texts: list[str], asked: list[str]
+) -> None:
+    """By words alone, which have no space around them there, or marks that most leave out."""
+    store.stage(collection, 1, [passage(f"p{number}", text=text) for number, text in enumerate(texts)])
+    said = {"vector": unit(1), "version": 1, "scope": EVERYTHING, "limit": 3, "alpha": 0}
+    best = [[hit.passage.id for hit in store.search(collection, text=it, **said)][:1] for it in asked]  # type: ignore[arg-type]
+    assert best == [["p0"], ["p1"], ["p2"]]
+
+
 def test_searches_during_a_rebuild_never_see_a_part(store: VectorStore, collection: str) -> None:
     store.stage(collection, 1, [passage(f"p{number}", text="common") for number in range(1200)])
     done = threading.Event()

@@ -42,3 +42,21 @@ def test_collections_of_tables_weigh_words_more_and_reports_and_prose_do_not() -
     assert weight_of_meaning(documents=246, pages=0, tables=40) == DEFAULT_ALPHA
     assert weight_of_meaning(documents=16, pages=1200, tables=900) == DEFAULT_ALPHA
     assert weight_of_meaning(documents=0, pages=0, tables=0) == DEFAULT_ALPHA
+
+
+def test_text_without_spaces_is_also_said_in_pairs_of_its_letters() -> None:
+    assert pairs("退款政策。") >= {"退款", "款政", "政策"}
+    assert pairs("返金ポリシー") >= {"返金", "金ポ", "ポリ", "リシ", "シー"}
+    assert pairs("환불 정책은") >= {"환불", "정책", "책은"}
+    assert "政" not in pairs("退款政策")
+    assert not {"策返", "款退"} & pairs("退款政策 返金")
+
+
+def test_words_are_also_said_without_their_marks() -> None:
+    assert {"كتاب", "الاسترداد"} <= pairs("كِتَابُ الاسْتِردَاد")
+    assert "كتاب" in pairs("كتـــاب")
+    assert "שלום" in pairs("שָׁלוֹם")
+    assert "cafes" in pairs("Cafés") & pairs("Cafe\u0301s")
+    assert "2024" in pairs("２０２４")
+    assert pairs("がくせい") == {"がく", "くせ", "せい"}
+    assert pairs("plain words") == {"plainword"}

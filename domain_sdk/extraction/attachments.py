@@ -39,6 +39,8 @@ _BY_TYPE = _TEXTS_BY_TYPE | {
 }
 _FENCE = re.compile(r" {0,3}(`{3,}|~{3,})(.*)")
 _PLAIN_FENCE = re.compile(r"^( {0,3})(```|~~~)", re.MULTILINE)
+_SIGNATURE = re.compile(r"^--[ \t]*$", re.MULTILINE)
+"""What stands above it (RFC 3676 §4.3)."""
 _PLAIN_HEADING = re.compile(r"^( {0,3})(#{1,6}\s)", re.MULTILINE)
 _HEADING = re.compile(r"^( {0,3})(#{1,6})(?=[ \t])")
 _DEEPER = 2
@@ -174,8 +176,8 @@ def is_prose(name: str, media_type: str) -> bool:
 
 
 def without_fences(text: str) -> str:
-    """A plain text as Markdown in which no line of it begins code."""
-    return _PLAIN_FENCE.sub(r"\1\\\2", text)
+    """A plain text as Markdown in which no line of it begins code, nor makes a heading of the one above a signature."""
+    return _SIGNATURE.sub(r"\\--", _PLAIN_FENCE.sub(r"\1\\\2", text))
 
 
 def _below(markdown: str) -> str:

@@ -252,6 +252,13 @@ def test_rules_in_a_plain_body_begin_no_code(tmp_path: Path) -> None:
     assert [it.heading for it in passages(document)][-1] == "Report > Attachment a.txt"
 
 
+def test_a_signature_makes_no_heading_of_the_line_above_it(tmp_path: Path) -> None:
+    document = read(tmp_path / "a.eml", b"\nIt is done.\n\nThanks!\n-- \nAda Lovelace\n")
+    assert {it.heading for it in passages(document)} == {"Report"}
+    assert "Thanks!" in document.text
+    assert "Ada Lovelace" in document.text
+
+
 def test_texts_attached_to_a_page_that_is_not_shown_are_read_or_named(tmp_path: Path) -> None:
     html = b"Content-Type: text/html\n\n<p>See attached.</p>"
     forwarded = b"Content-Type: message/rfc822\n\nFrom: Bo <b@mail.example>\nSubject: Inner\n\nThe pump leaks.\n"

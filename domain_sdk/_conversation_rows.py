@@ -101,7 +101,7 @@ def _row(turn: Turn) -> dict[str, object]:
         "answer": answer.id, "conversation": turn.conversation, "asked_at": turn.asked_at, "asker": turn.asker,
         "purpose": answer.purpose, "question": answer.question, "text": text, "is_found": answer.is_found,
         "writer": answer.writer, "revision": answer.revision, "citations": _citations(answer),
-        "sources": " ".join(sorted(ports)), "personal": _personal([answer.question, text, edit or "", comment or ""]),
+        "sources": " ".join(sorted(ports)), "personal": _personal(turn, text),
         "rating": (said.rating or None) if said else None, "edit": edit, "comment": comment,
         "rated_at": said.time if said else None,
     }  # fmt: skip
@@ -125,7 +125,14 @@ def _citations(answer: Answer) -> str:
     return json.dumps([*passages, *figures], ensure_ascii=False, sort_keys=True)
 
 
-def _personal(texts: Sequence[str]) -> str:
+def _personal(turn: Turn, text: str) -> str:
+    """Kinds of personal data that are found in the row, and those of the passages it rests on."""
+    from mesh_core.pii.findings import is_personal_tag
+    from mesh_core.pii.people import find_labelled_people
     from mesh_core.pii.text import find_personal_data
 
-    return " ".join(sorted({found.tag for text in texts for found in find_personal_data(text)}))
+    said = (turn.feedback.edit, turn.feedback.comment) if turn.feedback else ()
+    texts = (turn.answer.question, text, *said)
+    found = {it.tag for words in texts for it in (*find_personal_data(words), *find_labelled_people(words))}
+    found |= {tag for it in turn.answer.citations for tag in it.tags if is_personal_tag(tag)}
+    return " ".join(sorted(found))

@@ -21,6 +21,7 @@ def citation_of(port: str, version: int, passage: retrieval_service_pb2.Passage)
     return Citation(
         number=0, port=port, version=version, passage=passage.id, document=passage.document, title=passage.title,
         section=passage.heading, page=passage.page or None, span=Span(passage.start, passage.end), text=passage.text,
+        tags=tuple(passage.tags),
     )  # fmt: skip
 
 

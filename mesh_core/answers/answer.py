@@ -60,6 +60,8 @@ class Citation:
     """The passage, whole."""
     quotes: tuple[Span, ...] = ()
     """Which parts of the document the answer rests on, in their order; they lie within `span`. All of it, if it is masked."""
+    tags: tuple[str, ...] = ()
+    """Its tags, like `pii.email`; of what is masked for the asker, too."""
 
     @property
     def product(self) -> str:

@@ -90,7 +90,7 @@ def citation_to_wire(citation: Citation) -> pb.AnswerCitation:
         number=citation.number, port=citation.port, version=citation.version, passage=citation.passage,
         document=citation.document, title=citation.title, section=citation.section, page=citation.page or 0,
         span=_span_to_wire(citation.span), text=citation.text, quotes=map(_span_to_wire, citation.quotes),
-        digest=citation.digest,
+        digest=citation.digest, tags=citation.tags,
     )  # fmt: skip
 
 
@@ -99,7 +99,7 @@ def citation_from_wire(sent: pb.AnswerCitation) -> Citation:
     return Citation(
         number=sent.number, port=sent.port, version=sent.version, passage=sent.passage, document=sent.document,
         title=sent.title, section=sent.section, page=sent.page or None, span=_span_from_wire(sent.span), text=sent.text,
-        quotes=tuple(map(_span_from_wire, sent.quotes)),
+        quotes=tuple(map(_span_from_wire, sent.quotes)), tags=tuple(sent.tags),
     )  # fmt: skip
 
 

@@ -300,6 +300,7 @@ class AnswerCitation(_message.Message):
     TEXT_FIELD_NUMBER: _builtins.int
     QUOTES_FIELD_NUMBER: _builtins.int
     DIGEST_FIELD_NUMBER: _builtins.int
+    TAGS_FIELD_NUMBER: _builtins.int
     number: _builtins.int
     """Its number in the text: `[1]`."""
     port: _builtins.str
@@ -328,6 +329,10 @@ class AnswerCitation(_message.Message):
     def quotes(self) -> _containers.RepeatedCompositeFieldContainer[Global___DocumentSpan]:
         """Which parts of the document the answer rests on."""
 
+    @_builtins.property
+    def tags(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The tags of the passage, like `pii.email`; of what is masked for the asker, too."""
+
     def __init__(
         self,
         *,
@@ -343,10 +348,11 @@ class AnswerCitation(_message.Message):
         text: _builtins.str = ...,
         quotes: _abc.Iterable[Global___DocumentSpan] | None = ...,
         digest: _builtins.str = ...,
+        tags: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["span", b"span"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "document", b"document", "number", b"number", "page", b"page", "passage", b"passage", "port", b"port", "quotes", b"quotes", "section", b"section", "span", b"span", "text", b"text", "title", b"title", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["digest", b"digest", "document", b"document", "number", b"number", "page", b"page", "passage", b"passage", "port", b"port", "quotes", b"quotes", "section", b"section", "span", b"span", "tags", b"tags", "text", b"text", "title", b"title", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

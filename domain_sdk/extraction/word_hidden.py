@@ -16,6 +16,8 @@ __all__ = ["FALLBACK", "is_hidden", "take_out"]
 FALLBACK = "{http://schemas.openxmlformats.org/markup-compatibility/2006}Fallback"
 """What older programs show in place of what today's do."""
 _W = "{http://schemas.openxmlformats.org/wordprocessingml/2006/main}"
+_NOT_READ = frozenset({FALLBACK, f"{_W}moveFrom", f"{_W}rt"})
+"""What was moved away, what stands for something else, and how to pronounce what it stands above."""
 _OFF = frozenset({"0", "false", "off"})
 _Element = ElementTree.Element
 
@@ -27,7 +29,7 @@ def take_out(root: _Element, hidden: Counter[str], styles: _Element) -> None:
     below = {id(run) for paragraph in paragraphs for run in paragraph.iter(f"{_W}r")}
     for parent in list(root.iter()):
         for child in list(parent):
-            if child.tag in (f"{_W}moveFrom", FALLBACK):
+            if child.tag in _NOT_READ:
                 parent.remove(child)
             elif child.tag == f"{_W}r" and is_hidden(child, hiding, is_below=id(child) in below):
                 hidden["hidden pieces of text"] += any((it.text or "").strip() for it in child.iter(f"{_W}t"))

@@ -162,6 +162,18 @@ def test_text_that_a_style_hides_is_left_out_and_counted(tmp_path: Path) -> None
     assert document.hidden == {"hidden pieces of text": 3}
 
 
+def test_how_characters_are_pronounced_does_not_part_them(tmp_path: Path) -> None:
+    made = docx.Document()
+    made.add_paragraph("HERE様")
+    made.save(str(tmp_path / "a.docx"))
+    ruby = "".join(
+        f"<w:r><w:ruby><w:rt><w:r><w:t>{above}</w:t></w:r></w:rt><w:rubyBase><w:r><w:t>{base}</w:t></w:r></w:rubyBase></w:ruby></w:r>"
+        for above, base in (("やまだ", "山田"), ("たろう", "太郎"))
+    )
+    path = rewritten(tmp_path / "a.docx", {}, replace=("word/document.xml", "HERE", f"</w:t></w:r>{ruby}<w:r><w:t>"))
+    assert read(path).text.strip() == "山田太郎様"
+
+
 def test_formulas_stand_where_they_do_in_their_line(tmp_path: Path) -> None:
     made = docx.Document()
     made.add_paragraph("The rate is HERE per year.")

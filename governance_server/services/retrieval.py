@@ -123,7 +123,7 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         if model != port.embedding_model:
             raise Precondition(f"{port.name} was embedded with {port.embedding_model}, this gateway asks with {model}.")
         question = Question(
-            request.query, limit=request.limit or _DEFAULT_LIMIT, weight_of_meaning=_weight_of_meaning(port),
+            request.query, limit=request.limit or _DEFAULT_LIMIT, weight_of_meaning=_weight_of_meaning(port, request.query),
             has_labels=_has_labels(plan, columns), asker=plan.principal,
         )  # fmt: skip
         try:
@@ -180,11 +180,12 @@ def _passage(rank: int, passage: StoredPassage, columns: dict[str, ColumnPlan]) 
     )  # fmt: skip
 
 
-def _weight_of_meaning(port: product_pb2.Port) -> float:
-    from mesh_core.retrieval.weighting import weight_of_meaning
+def _weight_of_meaning(port: product_pb2.Port, question: str) -> float:
+    from mesh_core.retrieval.weighting import weight_for, weight_of_meaning
 
     facets = port.facets
-    return weight_of_meaning(documents=facets.documents, pages=facets.pages, tables=facets.tables)
+    weight = weight_of_meaning(documents=facets.documents, pages=facets.pages, tables=facets.tables)
+    return weight_for(question, port.embedding_model, weight)
 
 
 def _has_labels(plan: ReadPlan, columns: dict[str, ColumnPlan]) -> bool:

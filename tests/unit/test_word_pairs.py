@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from mesh_core.retrieval.weighting import weight_of_meaning
+from mesh_core.retrieval.weighting import weight_for, weight_of_meaning
 from mesh_core.vectors.store import DEFAULT_ALPHA
 from mesh_core.vectors.word_pairs import with_word_pairs
 
@@ -60,3 +60,12 @@ def test_words_are_also_said_without_their_marks() -> None:
     assert "2024" in pairs("２０２４")
     assert pairs("がくせい") == {"がく", "くせ", "せい"}
     assert pairs("plain words") == {"plainword"}
+
+
+def test_words_lead_where_the_model_does_not_read_the_question() -> None:
+    english = "all-MiniLM-L6-v2@sha256:0123"
+    assert weight_for("退款需要几天 (SAP)", english, 0.75) < 0.5
+    assert weight_for("متى يقدم الغداء", english, 0.2) == 0.2
+    assert weight_for("When is 午餐 served?", english, 0.75) == 0.75
+    assert weight_for("2024?", english, 0.75) == 0.75
+    assert weight_for("退款需要几天", "text-embedding-3-small", 0.75) == 0.75

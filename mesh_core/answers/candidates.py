@@ -71,7 +71,7 @@ def candidates_in(citation: Citation, *, place: int) -> Iterator[Candidate]:
             known = above_words | whole.words | whole.numbers
             before = [told[at - 1]] if _before_what_points_back(citation.text, spans, at) else []
             meant, around = " ".join([*before, told[at]]), " ".join(told[max(0, at - 1) : at + 2])
-            own = wording_of(" ".join([*before, text]))
+            own = wording_of(" ".join([*before, text])) if before else wording
             yield Candidate(
                 citation, span, text, told[at], meant, around, wording, place, above_words, own.words | own.numbers, known
             )

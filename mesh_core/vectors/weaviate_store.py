@@ -99,18 +99,20 @@ class WeaviateStore:
         """See VectorStore.
 
         A server that dies loses the latest entries of its indexes and keeps the objects (seen with 1.35.2: filters and vector
-        search miss them, without an error). So where a version was begun before, or is not found whole, the collection is built
-        anew.
+        search miss them, without an error). So where a version was begun before, the server was started anew meanwhile, or the
+        version is not found whole, the collection is built anew.
         """
         self._forget(collection)
         with self._reported():
             self._collections.clear(collection)
             begun = self._collections.existing(collection).aggregate.over_all(filters=_from(version), total_count=True)
+            start = self._vectors.start()
             result = stage(self._rows(collection), collection=collection, version=version, passages=passages)
             write_down(self._collections.use(collection))
-            if begun.total_count or not self._is_whole(collection, version, result):
+            is_disturbed = begun.total_count or self._vectors.start() != start
+            if is_disturbed or self.count(collection, version) != result.added + result.kept:
                 self._collections.rebuild(collection)
-                if not self._is_whole(collection, version, result):
+                if self.count(collection, version) != result.added + result.kept:
                     raise StoreUnavailable(f"version {version} of {collection} is not whole in Weaviate: repeat the call.")
         return result
 
@@ -243,12 +245,6 @@ class WeaviateStore:
         dimensions = (self._declared.get(collection) or self._declaration(collection))[0]
         used = self._collections.use(collection)
         return indexed(used, at_version(version, since=since), dimensions=dimensions, count=count)
-
-    def _is_whole(self, collection: str, version: int, staged: StageResult) -> bool:
-        """True if filters find all that was staged, and vectors all that is new."""
-        if self.count(collection, version) != staged.added + staged.kept:
-            return False
-        return self._indexed(collection, version, version, staged.added) == staged.added
 
     def _declaration(self, name: str) -> tuple[int, dict[str, type]]:
         return read_declaration(self._collections.existing(name))

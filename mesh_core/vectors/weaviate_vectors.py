@@ -68,7 +68,7 @@ class IndexedVectors:
         since, wanted = FIRST_VERSION, published.count
         if wanted > EXACT_UP_TO and published.newest_count is not None:
             since, wanted = published.newest, published.newest_count
-        current = state, self._start(), int(time.monotonic() // _COUNTED_SECONDS)
+        current = state, self._last_start(), int(time.monotonic() // _COUNTED_SECONDS)
         held = self._held.held(name, version, since=since, state=current, count=partial(count, since, wanted))
         if held != wanted:
             self._held.forget(name)
@@ -78,14 +78,17 @@ class IndexedVectors:
         """Nothing of the collection is remembered."""
         self._held.forget(name)
 
-    def _start(self) -> Hashable:
-        """What is another after the server was started anew: it elects a leader then, with a higher number."""
-        when, start = self._asked
-        if time.monotonic() - when >= _ASKED_SECONDS:
-            try:
-                start = tuple(it.raft.term for it in self._client.cluster.statistics().statistics)
-            except WeaviateBaseError as error:  # the key may not be allowed to ask
-                if has_no_answer(error):
-                    raise
-            self._asked = time.monotonic(), start
-        return start
+    def start(self) -> Hashable:
+        """What is another after the server was started anew: it elects a leader then, with a higher number. None: unknown."""
+        try:
+            return tuple(it.raft.term for it in self._client.cluster.statistics().statistics)
+        except WeaviateBaseError as error:  # the key may not be allowed to ask
+            if has_no_answer(error):
+                raise
+        return None
+
+    def _last_start(self) -> Hashable:
+        """The same, as it was at most a minute ago."""
+        if time.monotonic() - self._asked[0] >= _ASKED_SECONDS:
+            self._asked = time.monotonic(), self.start()
+        return self._asked[1]

@@ -7,6 +7,7 @@ Ranks are given, scores are not (they tell of hidden passages).
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -46,6 +47,8 @@ __all__ = ["RetrievalService"]
 _SHOWN = ("text", "document", "title", "heading")
 _UNMASKED = "Report 10-K of 2022"
 _MAX_LIMIT, _DEFAULT_LIMIT, _MAX_QUERY = 100, 5, 4000
+_Masks = Mapping[str, Mask | None]
+"""How the columns of a passage are shown; those that are not, are absent."""
 
 
 class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
@@ -99,8 +102,8 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         if not scope.is_empty:
             recording.begin_ahead()  # the disk is waited for while the question is embedded and the store searches
         hits = self._search(request, plan, port, (version, scope))
-        columns = {column.name: column for column in plan.columns}
-        passages = [self._passage(hit, columns, bound) for hit in hits]
+        masks = _masks(plan)
+        passages = [self._passage(hit, masks, bound) for hit in hits]
         return pb.RetrieveResponse(passages=passages, revision=plan.revision, version=version)
 
     def _version(self, product: product_pb2.Product, version: int) -> int:
@@ -115,7 +118,6 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         from mesh_core.embedding import EmbedderUnavailable
         from mesh_core.vectors.store import CollectionMismatch, VectorStoreError
 
-        columns = {column.name: column for column in plan.columns}
         try:
             model = self._vectors.model
         except EmbedderUnavailable as error:
@@ -124,7 +126,7 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
             raise Precondition(f"{port.name} was embedded with {port.embedding_model}, this gateway asks with {model}.")
         question = Question(
             request.query, limit=request.limit or _DEFAULT_LIMIT, weight_of_meaning=_weight_of_meaning(port, request.query),
-            has_labels=_has_labels(plan, columns), asker=plan.principal,
+            has_labels=_has_labels(plan), asker=plan.principal,
         )  # fmt: skip
         try:
             return self._found(port, question, where)
@@ -142,12 +144,12 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
 
         return self._whole.search(port.name, version, find)
 
-    def _passage(self, hit: Hit, columns: dict[str, ColumnPlan], bound: BoundTags) -> pb.Passage:
+    def _passage(self, hit: Hit, masks: _Masks, bound: BoundTags) -> pb.Passage:
         """The passage as the caller may see it.
 
         Its id is keyed if its text or its document's name is not shown as it is: the plain one is a digest of both.
         """
-        shown = _passage(hit.rank, hit.passage, columns)
+        shown = _passage(hit.rank, hit.passage, masks)
         hidden = {plain_tag(tag) for tag in hit.passage.tags if is_located(tag)} & bound.masked
         if hidden:
             places = spans_in(str(hit.passage.attributes[PERSONAL]), length=len(shown.text))
@@ -172,10 +174,10 @@ def _scope(plan: ReadPlan, bound: BoundTags, *, has_pages: bool) -> AllowedScope
     )
 
 
-def _passage(rank: int, passage: StoredPassage, columns: dict[str, ColumnPlan]) -> pb.Passage:
+def _passage(rank: int, passage: StoredPassage, masks: _Masks) -> pb.Passage:
     return pb.Passage(
-        rank=rank, text=passage.text, document=_shown("document", passage.document, columns),
-        title=_shown("title", passage.title, columns), heading=_shown("heading", passage.heading, columns), start=passage.start,
+        rank=rank, text=passage.text, document=_shown("document", passage.document, masks),
+        title=_shown("title", passage.title, masks), heading=_shown("heading", passage.heading, masks), start=passage.start,
         end=passage.end, page=passage.page or 0, tags=sorted(map(plain_tag, passage.tags)), id=passage.id,
     )  # fmt: skip
 
@@ -188,25 +190,31 @@ def _weight_of_meaning(port: product_pb2.Port, question: str) -> float:
     return weight_for(question, port.embedding_model, weight)
 
 
-def _has_labels(plan: ReadPlan, columns: dict[str, ColumnPlan]) -> bool:
+def _has_labels(plan: ReadPlan) -> bool:
     """True if neither the names nor the titles of documents are hidden or masked for the caller on any passage."""
-    names = ("document", "title")
+    names, masks = ("document", "title"), _masks(plan)
+    given = {column.name for column in plan.columns}
     return not set(names) & set(plan.hidden_columns) and not any(
-        _shown(name, _UNMASKED, columns) != _UNMASKED for name in names if name in columns
+        _shown(name, _UNMASKED, masks) != _UNMASKED for name in names if name in given
     )
 
 
-def _shown(name: str, value: str, columns: dict[str, ColumnPlan]) -> str:
-    """The value under the strictest of the column's masks; nothing if the plan shows the column on fewer rows than the text."""
+def _masks(plan: ReadPlan) -> _Masks:
+    """The strictest mask of each column, if any; without those that the plan shows on fewer rows than the text."""
+    texts = {branch.condition for column in plan.columns if column.name == "text" for branch in column.branches}
+
+    def is_on_every(column: ColumnPlan) -> bool:
+        given = {branch.condition for branch in column.branches}
+        return TRUE in given or given >= texts
+
+    return {column.name: strictest_mask(column) for column in plan.columns if is_on_every(column)}
+
+
+def _shown(name: str, value: str, masks: _Masks) -> str:
+    """The value as its column is shown."""
     from mesh_core.masks.values import mask_value
 
-    column = columns.get(name)
-    if column is None:
-        return ""
-    given = {branch.condition for branch in column.branches}
-    if TRUE not in given and not given.issuperset(branch.condition for branch in columns["text"].branches):
-        return ""
-    mask = strictest_mask(column)
+    mask = masks.get(name, Mask.REPLACE_WITH_NULL)
     if mask is None:
         return value
     if mask in (Mask.REPLACE_WITH_NULL, Mask.SHA_256_QUERY_LOCAL):

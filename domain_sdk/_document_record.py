@@ -27,6 +27,7 @@ _MOST_NAMES = 40
 _LONGEST_NAME = 120
 _LABELLED = frozenset({"pii.name", "pii.passport", "pii.driver_licence", "pii.birth_date", "pii.national_id"})
 """What is found by a label, and has no form by which it is found again without it."""
+_LANGUAGE_TAG = re.compile(r"[A-Za-z]{2,3}(?:[-_][A-Za-z0-9]+)*")
 _NAME_PARTS = re.compile(r"[_./+-]+")
 
 
@@ -142,7 +143,7 @@ def record_of(document: Document, personal: PersonalSpans) -> DocumentRecord:
     text = document.text
     return DocumentRecord(
         media_type=document.media_type,
-        language=document.facts.get("language", "")[:2].lower() or language_of(text),
+        language=_code(document.facts.get("language", "")) or language_of(text),
         day=document_date(text, dict(document.facts)),
         pages=len(document.pages),
         empty_pages=len(document.empty_pages),
@@ -156,6 +157,11 @@ def record_of(document: Document, personal: PersonalSpans) -> DocumentRecord:
         hidden=dict(document.hidden),
         unread=dict(document.unread),
     )
+
+
+def _code(language: str) -> str:
+    """The first part of a language tag (BCP 47), two letters of it; "" if it is none, like `german`."""
+    return language[:2].lower() if _LANGUAGE_TAG.fullmatch(language.strip()) else ""
 
 
 def _most(names: Counter[str]) -> dict[str, int]:

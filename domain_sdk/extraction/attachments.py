@@ -50,7 +50,8 @@ _BROKEN = "attachments of e-mails that are encrypted, damaged, empty or of anoth
 _NO_PARSER = "attachments of e-mails, as no reader of their kind is installed (extra `documents`)"
 _NO_RECOGNITION = "attachments of e-mails that are pictures, as no recognition is installed (extra `ocr`)"
 _NO_WORDS = "attachments of e-mails that are pictures in which no text was recognised"
-_LARGEST_TABLE = 16 << 20
+_LARGEST_TABLE = 1 << 20
+"""More is data, not something to read; and as Markdown every comma is three characters."""
 _TOO_LARGE = f"tables as text attached to e-mails with more than {_LARGEST_TABLE >> 20} MiB"
 _TOO_MANY = f"attachments of e-mails beyond {_MOST} files or {_MOST_BYTES >> 20} MiB"
 

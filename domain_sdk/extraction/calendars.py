@@ -14,6 +14,7 @@ from domain_sdk.extraction.extracted import Extracted, Unreadable
 __all__ = ["calendar_document"]
 
 _FOLD = re.compile(r"\r?\n[ \t]")
+_LINE_END = re.compile(r"\r\n?|\n")
 _LINE = re.compile(r'([A-Za-z0-9-]+)((?:;[A-Za-z0-9-]+=(?:"[^"]*"|[^";:])*)*):(.*)')
 _PARAMETER = re.compile(r';([A-Za-z0-9-]+)=("[^"]*"|[^";:]*)')
 _TIME = re.compile(r"(\d{4})(\d\d)(\d\d)(?:T(\d\d)(\d\d)(\d\d)(Z?))?\Z")
@@ -57,7 +58,7 @@ def calendar_document(text: str) -> Extracted:
 def _components(text: str) -> Iterator[_Component]:
     """Those that end, with their own properties: an alarm's are not its event's."""
     within: list[_Component] = []
-    for line in _FOLD.sub("", text).splitlines():
+    for line in _LINE_END.split(_FOLD.sub("", text)):
         found = _LINE.match(line)
         if found is None:
             continue

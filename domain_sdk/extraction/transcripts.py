@@ -35,6 +35,10 @@ _NEW_PARAGRAPH_SECONDS = 30.0
 _LONGEST_SECONDS = 1e7
 _WORD_TIME = re.compile(r"<\d[\d:.]*>")
 """When a word is said: programs that write it show the lines before once more below or above it."""
+_ROLLING_SECONDS = 0.5
+"""What is shown after a longer pause is said anew."""
+_Line = tuple[str, str]
+"""Whose voice it is said with, "" if that is not said, and the words."""
 _NO_TRANSCRIPT = "it is JSON, and no transcript of Amazon Transcribe (results with items) or Whisper: remove or convert it."
 _CUE_SECONDS, _PAUSE_SECONDS = 15.0, 1.0
 """Where there is no end of a sentence, a cue of Transcribe ends after so long, or when so long nothing is said."""
@@ -91,8 +95,8 @@ def read_transcript(path: Path) -> Extracted:
 
 def _cues(text: str) -> Iterator[Cue]:
     """The cues; what stands between them without a time that can be read belongs to the one before."""
-    end = -1.0
-    rolling: list[str] | None = [] if _WORD_TIME.search(text) else None
+    end = last = -1.0
+    rolling: list[_Line] | None = [] if _WORD_TIME.search(text) else None
     written = text.replace("\r\n", "\n").replace("\r", "\n")
     for block in re.split(r"\n[ \t]*\n" if rolling is None else r"\n\n", written):
         lines = block.strip("\n").split("\n")
@@ -108,17 +112,25 @@ def _cues(text: str) -> Iterator[Cue]:
             begin, end = _seconds(timing.group(1)), _seconds(timing.group(2))
             is_numbered = next_place < len(lines) and next_place - place > 2 and lines[next_place - 1].strip().isdecimal()
             shown = lines[place + 1 : next_place - is_numbered]
+            if rolling is not None and begin > last + _ROLLING_SECONDS:
+                rolling.clear()
             new = shown if rolling is None else _new_lines(shown, rolling)
+            last = max(last, end)
             yield from _spoken(" ".join(new), begin, end)
 
 
-def _new_lines(shown: Sequence[str], before: list[str]) -> list[str]:
+def _new_lines(shown: Sequence[str], before: list[_Line]) -> list[str]:
     """The lines without those that are still shown of the cue `before`, which then holds this one's."""
     lines = [line for line in shown if _TAG.sub("", line).strip()]
-    plain = [" ".join(_TAG.sub("", line).split()) for line in lines]
-    kept = next((count for count in range(min(len(plain), len(before)), 0, -1) if plain[:count] == before[-count:]), 0)
+    plain = [("".join(_VOICE.findall(line)), " ".join(_TAG.sub("", line).split())) for line in lines]
+    counts = range(min(len(plain), len(before)), 0, -1)
+    kept = next((count for count in counts if all(map(_is_again, plain[:count], before[-count:]))), 0)
     before[:] = plain or before
     return lines[kept:]
+
+
+def _is_again(line: _Line, before: _Line) -> bool:
+    return line[1] == before[1] and (line[0] == before[0] or "" in (line[0], before[0]))
 
 
 def _spoken(said: str, begin: float, end: float) -> Iterator[Cue]:
@@ -165,8 +177,8 @@ def _transcribe_cues(results: Any) -> list[Cue]:  # noqa: ANN401  (JSON)
 def _turn_cues(turns: Any) -> Iterator[Cue]:  # noqa: ANN401  (JSON)
     end = 0.0
     for it in turns:
-        begin = _time(it.get("BeginOffsetMillis"), end * 1000) / 1000
-        end = max(begin, _time(it.get("EndOffsetMillis"), begin * 1000) / 1000)
+        begin = _time(it.get("BeginOffsetMillis"), end, in_second=1000)
+        end = max(begin, _time(it.get("EndOffsetMillis"), begin, in_second=1000))
         yield Cue(begin, end, _words(it["Content"]), _words(it.get("ParticipantRole") or it.get("ParticipantId") or ""))
 
 
@@ -179,10 +191,10 @@ def _segment_cues(segments: Any) -> Iterator[Cue]:  # noqa: ANN401  (JSON)
         yield Cue(begin, end, _words(it["transcript"] if "transcript" in it else it["text"]), _words(speaker))
 
 
-def _time(value: Any, default: float) -> float:  # noqa: ANN401  (JSON)
+def _time(value: Any, default: float, *, in_second: int = 1) -> float:  # noqa: ANN401  (JSON)
     """The seconds; where none are given or they are none, the words are heard when those before ended."""
     try:
-        seconds = float(value)
+        seconds = float(value) / in_second
     except (TypeError, ValueError):
         return default
     return seconds if 0 <= seconds < _LONGEST_SECONDS else default

@@ -287,7 +287,7 @@ def test_attached_tables_as_text_are_tables(tmp_path: Path, name: str, content: 
 
 
 def test_attached_tables_without_rows_or_without_end_are_named_and_counted(tmp_path: Path) -> None:
-    parts = [attached("empty.csv", b" ,\n,\n"), attached("large.csv", b"1,2\n" * (5 << 20))]
+    parts = [attached("empty.csv", b" ,\n,\n"), attached("large.csv", b"1,2\n" * (300 << 10))]
     document = read(tmp_path / "a.eml", multipart("mixed", BODY, *parts))
     assert document.facts["attachments"] == "empty.csv (not read), large.csv (not read)"
     assert sum(document.unread.values()) == 2
@@ -347,6 +347,12 @@ def test_a_meeting_of_whole_days_that_was_called_off_is_told_as_such(tmp_path: P
     event = "BEGIN:VEVENT\nSUMMARY:Fair\nSTATUS:CANCELLED\nDTSTART;VALUE=DATE:20240315\nDURATION:P2D\nEND:VEVENT\n"
     document = read(tmp_path / "a.eml", multipart("mixed", BODY, attached("a.ics", event.encode(), b"text/calendar")))
     assert document.text.endswith("## Attachment a.ics\n\nCancelled Event: Fair\nWhen: 2024-03-15 for P2D")
+
+
+def test_a_line_separator_within_a_description_ends_nothing(tmp_path: Path) -> None:
+    event = "BEGIN:VEVENT\r\nSUMMARY:Fair\r\nDESCRIPTION:Bring\u2028the badge\r\nEND:VEVENT\r\n"
+    document = read(tmp_path / "a.eml", multipart("mixed", BODY, attached("a.ics", event.encode(), b"text/calendar")))
+    assert document.text.endswith("the badge")
 
 
 def test_only_the_encrypted_part_of_a_text_is_left_out(tmp_path: Path) -> None:

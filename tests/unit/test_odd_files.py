@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from email.message import EmailMessage
 from pathlib import Path
 from typing import Any
@@ -10,6 +11,7 @@ from typing import Any
 import pytest
 from fpdf import FPDF
 
+from domain_sdk._document_record import PersonalSpans, record_of
 from tests.document_files import pdf_file
 from tests.unit.test_document_formats import only, read
 
@@ -199,6 +201,28 @@ def test_lines_that_captions_show_again_are_said_once(tmp_path: Path) -> None:
     document = only(tmp_path)
     assert document.text == "welcome to the show today"
     assert [(it.start, it.begin, it.end, it.speaker) for it in document.anchors] == [(0, 0.0, 2.0, "Ann"), (15, 2.01, 4.0, "Ann")]
+
+
+def test_what_another_says_or_somebody_once_more_is_said_twice(tmp_path: Path) -> None:
+    cues = (
+        "00:00.000 --> 00:01.000\n<v Ann>Any <00:00.500><c>questions?</c>\n\n"
+        "00:01.000 --> 00:02.000\n<v Bo>Any <00:01.500><c>questions?</c>\n\n"
+        "00:09.000 --> 00:10.000\n<v Bo>Any <00:09.500><c>questions?</c>\n"
+    )
+    (tmp_path / "a.vtt").write_text(f"WEBVTT\n\n{cues}")
+    said = [(it.begin, it.speaker) for it in only(tmp_path).anchors]
+    assert said == [(0.0, "Ann"), (1.0, "Bo"), (9.0, "Bo")]
+
+
+def test_a_call_of_many_hours_keeps_its_times_and_a_language_in_full_is_found_in_the_words(tmp_path: Path) -> None:
+    words = "Die Rechnung wird innerhalb von dreißig Tagen bezahlt, wenn die Ware in Ordnung ist."
+    turn = {"BeginOffsetMillis": 14_400_000, "EndOffsetMillis": 14_405_500, "ParticipantRole": "AGENT", "Content": words}
+    (tmp_path / "a.json").write_text(json.dumps({"Transcript": [turn], "LanguageCode": "de-DE"}))
+    document = only(tmp_path)
+    assert [(it.begin, it.end) for it in document.anchors] == [(14_400.0, 14_405.5)]
+    for told, language in (("german", "de"), ("de-DE", "de"), ("fr", "fr")):
+        it = replace(document, facts={**document.facts, "language": told})
+        assert record_of(it, PersonalSpans(words)).language == language
 
 
 @pytest.mark.parametrize("said", [

@@ -10,6 +10,7 @@ from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 
 from mesh_core.answers.answer import Citation, Span
+from mesh_core.answers.list_labels import ITEM
 from mesh_core.answers.rows import header_of, is_header, is_row_at, labelled
 from mesh_core.answers.sentences import said, sentences_of
 from mesh_core.answers.wording import Wording, wording_of
@@ -22,7 +23,6 @@ _BEHIND = 0.04
 """What words of the question a sentence must have more for each place that its passage is behind, of 1."""
 _ALIKE = 0.7
 _MOST_ITEMS = 5
-_ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)])\s")
 _POINTS_BACK = re.compile(
     r"(?:this|these|those|they|them|it|he|she|his|her|their|its|such|another|both|neither|for (?:example|instance)|however|"
     r"(?:in|during|until|for|from|after|before|without|with) (?:this|that|such|these|those|it|them|then)|"
@@ -99,7 +99,7 @@ def in_context(candidate: Candidate) -> list[Candidate]:
         return [candidate, *items]
     text, spans = candidate.citation.text, sentences_of(candidate.citation.text)
     place = spans.index(candidate.span)
-    if _ITEM.match(text, candidate.span.start):
+    if _is_item(text, candidate.span):
         first = place
         while first and _is_item(text, spans[first]):
             first -= 1
@@ -124,7 +124,7 @@ def _at(candidate: Candidate, span: Span) -> Candidate:
 
 
 def _is_item(text: str, span: Span) -> bool:
-    return _ITEM.match(text, text.rfind("\n", 0, span.start) + 1) is not None
+    return ITEM.match(text, text.rfind("\n", 0, span.start) + 1) is not None
 
 
 def nearest(question: str, candidates: Sequence[Candidate]) -> list[Candidate]:

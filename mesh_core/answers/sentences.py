@@ -9,11 +9,12 @@ import re
 from collections.abc import Iterator
 
 from mesh_core.answers.answer import Span
+from mesh_core.answers.list_labels import ITEM, SURE_LABEL
 
 __all__ = ["said", "sentences_of"]
 
 _LINE = re.compile(r"[^\n]+")
-_NEW_ITEM = re.compile(r"\s*(?:[-*+•>]\s|#{1,6}\s|\d{1,3}[.)]\s|\||```|~~~)")
+_NEW_BLOCK = re.compile(rf"\s*(?:{SURE_LABEL}\s|(?:>|#{{1,6}})\s|\||```|~~~)")
 _HEADING = re.compile(r"\s*#{1,6}\s")
 _RULE = re.compile(r"[\s|:=_*~`-]*\Z")
 _END = re.compile(r"""[.!?…]["'”’)\]*_]*(?=\s+["'“‘(\[*_]*[A-Z0-9])|[。！？]""")
@@ -22,7 +23,7 @@ _ABBREVIATION = re.compile(
     re.IGNORECASE,
 )
 _MARKS = (
-    (re.compile(r"^\s*(?:(?:[-*+•>]|#{1,6}|\d{1,3}[.)])\s+)+"), ""),
+    (re.compile(rf"^\s*(?:(?:{SURE_LABEL}|>|#{{1,6}})\s+)+"), ""),
     (re.compile(r"!?\[([^\]]*)\]\([^)]*\)"), r"\1"),
     (re.compile(r"(\*\*|__|`)"), ""),
     (re.compile(r"(?<!\w)[*_](\S[^*_]*)[*_](?!\w)"), r"\1"),
@@ -59,7 +60,7 @@ def _blocks(text: str) -> Iterator[Span]:
         line = match.group()
         is_apart = _HEADING.match(line) is not None or _RULE.match(line) is not None
         follows = start >= 0 and text[end : match.start()].count("\n") == 1
-        if start >= 0 and (is_apart or not follows or _NEW_ITEM.match(line)):
+        if start >= 0 and (is_apart or not follows or _begins_anew(text[start:end], line)):
             yield Span(start, end)
             start = -1
         if is_apart:
@@ -73,9 +74,17 @@ def _blocks(text: str) -> Iterator[Span]:
         yield Span(start, end)
 
 
+def _begins_anew(before: str, line: str) -> bool:
+    """True if the line does not go on with what stands before it; a number with a point begins an item only in a list."""
+    return _NEW_BLOCK.match(line) is not None or (
+        ITEM.match(line) is not None and (ITEM.match(before) is not None or before.rstrip().endswith(":"))
+    )
+
+
 def _split(text: str, block: Span) -> Iterator[Span]:
     start = block.start
-    for match in _END.finditer(text, block.start, block.end):
+    label = ITEM.match(text, block.start, block.end)
+    for match in _END.finditer(text, label.end() if label else block.start, block.end):
         if match.group()[0] == "." and _ABBREVIATION.search(text, start, match.start() + 1):
             continue
         yield _trimmed(text, start, match.end())

@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import pytest
 
 from mesh_core.answers.answer import Citation, Span
 from mesh_core.answers.asked_parts import parts_by_ask
@@ -97,6 +98,46 @@ def test_the_items_of_a_list_are_said_with_what_leads_to_them() -> None:
     text = "You need three things to return an order:\n\n- the receipt\n- the goods\n- a signed form\n\nSend them by post.\n"
     found = extracted("What do I need to return an order?", [citation(text)], Near({"You need": 0.9}))
     assert [it.text for it in found] == ["You need three things to return an order:", "the receipt", "the goods", "a signed form"]
+
+
+@pytest.mark.parametrize("gap", ["\n", "\n\n"])
+@pytest.mark.parametrize(
+    "labels",
+    [
+        "- - -",
+        "• • •",
+        "1. 2. 3.",
+        "1) 2) 3)",
+        "(1) (2) (3)",
+        "a. b. c.",
+        "a) b) c)",
+        "(a) (b) (c)",
+        "iv. v. vi.",
+        "(i) (ii) (iii)",
+    ],
+)
+def test_items_are_said_without_their_labels_whatever_these_are(labels: str, gap: str) -> None:
+    lines = [f"{label} {item}" for label, item in zip(labels.split(), ("the receipt", "The goods", "a form"), strict=True)]
+    text = gap.join(["You need these things to return an order:", *lines, "Send them by post."])
+    found = extracted("What do I need to return an order?", [citation(text)], Near({"You need": 0.9}))
+    assert [it.text for it in found][:3] == ["You need these things to return an order:", "the receipt", "The goods"]
+    assert found[3].text.startswith("a form")
+
+
+@pytest.mark.parametrize("labels", ["1.1 1.2 1.3", "4.2.1 4.2.2 4.2.3", "1.1. 1.2. 1.3.", "A. B. C."])
+def test_items_whose_labels_could_be_something_else_are_said_with_them(labels: str) -> None:
+    lines = [f"{label} {item}" for label, item in zip(labels.split(), ("the receipt", "The goods", "a form"), strict=True)]
+    text = "\n".join(["You need these things to return an order:", *lines])
+    found = extracted("What do I need to return an order?", [citation(text)], Near({"You need": 0.9}))
+    assert [it.text for it in found] == ["You need these things to return an order:", *lines]
+
+
+def test_numbers_and_initials_that_begin_a_line_are_no_labels() -> None:
+    text = "A return costs\n2.5 percent of the price. It is signed by\nJ. Roe in the office."
+    found = extracted("What does a return cost?", [citation(text)], Near({"return costs": 0.9}))
+    assert found[0].text == "A return costs 2.5 percent of the price."
+    (signs,) = extracted("Who signs a return?", [citation("J. Roe signs it. Nobody else may.")], Near({"signs": 0.9}))
+    assert signs.text == "J. Roe signs it."
 
 
 def test_a_sentence_that_shares_no_word_with_the_question_must_be_nearer() -> None:

@@ -72,7 +72,7 @@ class Toolbox:
     def _discover(self, arguments: Mapping[str, str]) -> str:
         evidence = self._evidence
         visible = evidence.readers.backend.policy.visibility(evidence.asking.caller)
-        is_whole = Readable(evidence.readers.backend.policy, evidence.asking.caller).whole
+        is_whole = Readable(evidence.readers.backend.policy, evidence.asking.caller).whole_now
         hits = self._catalog.find(arguments["query"], visible=visible, is_whole=is_whole, limit=_MOST_HITS)
         tables = {table.port.name: table for table in evidence.scope.tables}
         found = []

@@ -43,12 +43,14 @@ class Readable:
         found = {purpose for port in self._ports(name) for purpose in self._named(port) if self._gives(port, purpose)}
         return sorted(found)
 
-    def whole(self, name: str) -> bool:
-        """True if the caller may find every passage of the collection, for no purpose or for one that it may state."""
+    def whole(self, port: product_pb2.Port) -> bool:
+        """True if the caller may find every passage of the collection, as it is or was, for some purpose or for none."""
+        return any(finds_every_passage(self._policy, self._caller, port, it) for it in ("", *sorted(self._named(port))))
+
+    def whole_now(self, name: str) -> bool:
+        """True if the caller may find every passage of the collection that is served now, for some purpose or for none."""
         port = self._policy.find_port(name)
-        return port is not None and any(
-            finds_every_passage(self._policy, self._caller, port, it) for it in ("", *sorted(self._named(port)))
-        )
+        return port is not None and self.whole(port)
 
     def _ports(self, name: str) -> Iterator[product_pb2.Port]:
         product = self._policy.product_of(name)

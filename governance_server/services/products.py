@@ -66,7 +66,7 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         readable = Readable(self._backend.policy, caller)
         start = page.position
         found = self._search.find(
-            request.query, visible=visible, is_whole=readable.whole, tag=request.tag, domain=request.domain,
+            request.query, visible=visible, is_whole=readable.whole_now, tag=request.tag, domain=request.domain,
             limit=start + page.size + 1,
         )  # fmt: skip
         hits = [_hit(hit, readable) for hit in found[start : start + page.size]]
@@ -162,7 +162,7 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
         policies = [self._backend.policy, then] if as_of else [then]
         return then, [policy.visibility(current_caller()) for policy in policies]
 
-    def _is_whole(self, then: PolicyProjection) -> Callable[[str], bool]:
+    def _is_whole(self, then: PolicyProjection) -> Callable[[product_pb2.Port], bool]:
         """Tells of a collection whether the caller may find every passage of it, today and then."""
         readers = [Readable(policy, current_caller()) for policy in {self._backend.policy, then}]
         return lambda port: all(it.whole(port) for it in readers)
@@ -190,7 +190,7 @@ def _hit(hit: SearchHit, readable: Readable) -> pb.DiscoverHit:
 
 
 def _seen(
-    product: product_pb2.Product, sights: Sequence[Visibility], is_whole: Callable[[str], bool]
+    product: product_pb2.Product, sights: Sequence[Visibility], is_whole: Callable[[product_pb2.Port], bool]
 ) -> product_pb2.Product | None:
     """The product with the ports the caller may discover; None if there is nothing of it: no release, no registered contract.
 
@@ -207,9 +207,9 @@ def _seen(
     for port in product.ports:  # where it lies stays with the server
         port.ClearField("datasets")
         port.ClearField("claimed_datasets")
-        port.ClearField("located_tags")
-        if port.HasField("facets") and not is_whole(port.name):  # they speak of hidden documents, too
+        if port.HasField("facets") and not is_whole(port):  # they speak of hidden documents, too
             port.facets.CopyFrom(product_pb2.CollectionFacets(not_covered=port.facets.not_covered, is_withheld=True))
+        port.ClearField("located_tags")
     product.ClearField("warnings")  # QualityService shows them
     product.ClearField("overdue_after_seconds")
     product.ClearField("open_contract_changes")

@@ -9,7 +9,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from domain_sdk import CollectionFacets, Mesh
+from domain_sdk import CollectionFacets, Mesh, MeshError, PortEntry
 from tests.integration.mesh_setup import contract
 from tests.integration.test_retrieval_worlds import TERMS
 from tests.servers import RunningServer
@@ -176,3 +176,39 @@ def test_names_of_files_that_gave_no_document_are_told_to_who_may_write(desk: Ru
         assert "dismissal" not in told(ann)
         (result,) = [it for it in ann.domain("desk").product("partial").quality_history()[0].results if it.check == "documents"]
         assert (result.failing_rows, result.message) == (1, "1 file was left out: who may write desk.partial is told which.")
+
+
+def test_documents_of_a_release_before_that_are_hidden_today_are_told_of_in_no_past_catalog(tmp_path: Path) -> None:
+    """The release of today carries no such tag any more: the one that is shown decides."""
+    desk = RunningServer(tmp_path / "mesh", MESH_EMBEDDER="hashing")
+    secret = "# Account DE89370400440532013000\n\nThe merger with Globex Corporation in Paris costs $ 40 million.\n"
+    with desk.admin() as admin:
+        admin.admin.create_domain("desk", owners=["user:olga"])
+    with pytest.MonkeyPatch.context() as patch, desk.user("user:olga") as olga, desk.user("user:ada") as ada:
+        patch.setenv("MESH_EMBEDDER", "hashing")
+        product = olga.domain("desk").product("files", contract=TERMS.replace("policy.notes", "desk.files"))
+        for name, text in (("lunch.md", FILES["lunch.md"]), ("secret.md", secret)):
+            (tmp_path / "files" / name).parent.mkdir(exist_ok=True)
+            (tmp_path / "files" / name).write_text(text)
+        product.publish(pages=tmp_path / "files", progress=False)
+        olga.grant("user:ada", "desk.files")
+        with desk.admin() as admin:
+            admin.admin.create_guardrail("ibans", "tag:pii.iban", deny_read=True, exempt=["user:olga"])
+        (tmp_path / "files" / "secret.md").unlink()
+        product.publish(pages=tmp_path / "files", progress=False)
+        told = {mesh: _organisations_ever(mesh) for mesh in (olga, ada)}
+    desk.stop()
+    assert told[olga] == {"Hooli GmbH", "Globex Corporation"}
+    assert told[ada] == {"Hooli GmbH"}
+
+
+def _organisations_ever(mesh: Mesh) -> set[str]:
+    """Those that the catalog names at any revision."""
+    found: set[str] = set()
+    for revision in range(1, 100):
+        try:
+            port = mesh.show(PAGES, as_of=revision)
+        except MeshError:
+            continue
+        found |= set(port.facets.organisations) if isinstance(port, PortEntry) and port.facets else set()
+    return found

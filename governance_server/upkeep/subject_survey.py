@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from functools import lru_cache
 
 from domainmesh.v1 import erasure_pb2, product_pb2
 from governance_server.backend import Backend, read
@@ -32,6 +31,12 @@ class Subject:
 
     tag: str
     values: tuple[str, ...] = field(repr=False)
+    _pattern: re.Pattern[str] = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        """All values are one pattern, which goes with the subject."""
+        object.__setattr__(self, "_pattern", re.compile(_alternatives(self.values), re.IGNORECASE))
+        re.purge()  # its cache would keep the values
 
     def is_meant_by(self, tag: str) -> bool:
         """True for the tag itself and narrower ones."""
@@ -44,17 +49,16 @@ class Subject:
 
     def is_in(self, text: str) -> bool:
         """True if a value stands in the text as whole words, in whatever case and over lines; a name also in a file's name."""
-        return any(re.search(pattern, text, re.IGNORECASE) for pattern in map(_pattern, self.values))
+        return self._pattern.search(text) is not None
 
 
-@lru_cache(maxsize=1024)
-def _pattern(value: str) -> str:
-    words = value.split() or [value]
-    if all(word.isalpha() for word in words):  # `Zerlina_Quackenbush-2024.md`
-        row = r"[\s_-]+".join(words)
-        return rf"(?<![^\W_]){row}(?![^\W_])"
-    row = r"\s+".join(map(re.escape, words))
-    return rf"(?<!\w){row}(?!\w)"
+def _alternatives(values: Sequence[str]) -> str:
+    """A pattern of them all: a name's words may be joined as in a file's name (`Zerlina_Quackenbush-2024.md`), others' not."""
+    rows = [value.split() or [value] for value in values]
+    names = [r"[\s_-]+".join(words) for words in rows if all(map(str.isalpha, words))]
+    others = [r"\s+".join(map(re.escape, words)) for words in rows if not all(map(str.isalpha, words))]
+    bounds = ((r"[^\W_]", names), (r"\w", others))
+    return "|".join(rf"(?<!{edge})(?:{'|'.join(found)})(?!{edge})" for edge, found in bounds if found)
 
 
 @dataclass(frozen=True, slots=True)

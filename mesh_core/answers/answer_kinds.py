@@ -9,7 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from mesh_core.answers.money_words import SUM
 from mesh_core.answers.number_words import COUNT, MONTH
+from mesh_core.answers.people_words import SOMEBODY
 from mesh_core.answers.wording import STOP_WORDS, stem
 
 __all__ = ["answers_kind", "lacks_amount", "lacks_count"]
@@ -29,15 +31,8 @@ _SUMS = (
 """What is counted in money or percent, where it is asked for itself and not for something about it: no `salary review`."""
 _DAYS = rf"\b(?:(?:{MONTH})|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b"
 _MOMENTS = r"\b(?:before|after|until|once|when|soon|beginning|end|start|within|prior|during|upon|immediately)\b"
-_SOMEBODY = (
-    r"\b(?:you|anyone|everyone|people|staff|team|head|nurse|(?!(?:after|under|over|other|either|neither|whether|rather|further|later|"
-    r"earlier|longer|lower|higher|number|never|ever|however|order|letter|paper|their)\b)"
-    r"[a-z]{2,}(?:(?:er|or|ee|ist|ian|(?<!m)ant|(?<!m)ent)s?))\b"
-)
 _PREPOSITIONS = "in|at|on|to|from|via|into|beside|behind|near|under|inside|outside|opposite|between|next to"
 _CLOCK = r"\d{1,2}[:.]\d\d|\d\s?[ap]\.?m\b|\b(?:noon|midnight|o['’]clock)\b"
-_WHO = rf"(?<=[a-z,;:(] )[A-Z][a-z]+|\b[A-Z]{{2,}}\b|@|{_SOMEBODY}"
-_MONEY = "euros?|eur|dollars?|usd|cents?|pounds?|gbp|pence|francs?|chf|rappen|bucks"
 _AMOUNTS = (
     (
         rf"how (?:long|old|soon|quickly|late|early)\b|(?:how many|what number of) {_UNIT}|"
@@ -49,7 +44,7 @@ _AMOUNTS = (
     (r"how (?:many|fast|heavy|far|tall|wide|deep|hot|cold)\b", rf"(?i){COUNT}|{_REPEATED}"),
     (
         r"how much\b[^,?]*\b(?:cost|charged?)\b|what (?:do|does|did|will|would)\b[^,?]*\bcost\b",
-        rf"(?i)[€$£¥%]|{COUNT}[\s-]?(?:{_MONEY})\b|\b(?:{_MONEY}) ?{COUNT}|: {COUNT}(?:;|\Z)|"
+        rf"(?i){SUM}|: {COUNT}(?:;|\Z)|"
         rf"\b(?:costs?|pays?|paid|charged?|prices?|fees?)\b[^.;:]{{0,30}}(?<!\w)\d[\d.,]*(?!\d|[\s-]*(?:\w+[\s-])?{_OTHER_UNIT})|"
         r"\b(?:percent|free|half|nothing|no (?:charge|cost|fee))\b",
     ),
@@ -57,14 +52,14 @@ _AMOUNTS = (
         rf"how (?:much|large|big|high)\b|(?:what|which)(?:['’]s)?(?: \w+){{0,3}}? {_SUMS}",
         rf"(?i){COUNT}|%|\b(?:percent|free|nothing|all|full)\b|\ban? {_UNIT}",
     ),
-    (r"who(?:['’]s| is| are| was| were) (?:the|our|my|your|its|their)\b", _WHO),
+    (r"who(?:['’]s| is| are| was| were) (?:the|our|my|your|its|their)\b", SOMEBODY),
     (r"(?:what|which) time\b", rf"(?i){_CLOCK}|{_MOMENTS}"),
 )
 _KINDS = (
     *_AMOUNTS,
     (r"when\b|(?:what|which) (?:date|day|month|months|year|time)\b", rf"(?i)\d|{_DAYS}|{_MOMENTS}|{_REPEATED}"),
     (r"where\b", rf"(?i)@|://|\b(?:{_PREPOSITIONS}) (?:(?:the|an?|our|your|his|her|their) )?(?!{_DAYS})[a-z]"),
-    (r"who(?:m|se)?\b", _WHO),
+    (r"who(?:m|se)?\b", SOMEBODY),
 )
 """What is asked, and what the sentence must have."""
 _COMPILED = tuple((re.compile(_LEAD + _BEFORE + asks, re.IGNORECASE), re.compile(has)) for asks, has in _KINDS)
@@ -113,7 +108,7 @@ def _has(question: str, sentence: str, kinds: Sequence[tuple[re.Pattern[str], re
     last = _last(question)
     has = next((has for asks, has in kinds if asks.search(last)), None)
     told = _PLACES.sub(" ", sentence)
-    if has is not None and has.pattern == _WHO:
+    if has is not None and has.pattern == SOMEBODY:
         asked = set(_NAME.findall(last.lower()))  # who is sought is not whom the question names
         told = _NAME.sub(lambda it: " " if it[0].lower() in asked else it[0], told)
     return has is None or has.search(told) is not None

@@ -133,3 +133,49 @@ def test_who_the_holder_of_an_office_is_needs_somebody_else_than_the_office():
     assert lacks_amount("Who is the manager of the depot?", "The manager of the depot replies in writing.")
     assert not lacks_amount("Who is the manager of the depot?", "The manager of the depot is Ms Roe.")
     assert not lacks_amount("Who answers for the depot?", "It is run by the council.")
+
+
+@pytest.mark.parametrize(
+    "cost",
+    [
+        "20 kronor",
+        "12 PLN",
+        "PLN 12",
+        "500 yen",
+        "1,200 rupees",
+        "₹1,200",
+        "25 rand",
+        "3 million won",
+        "SEK 200",
+        "40 złoty",
+        "20EUR",
+    ],
+)
+def test_a_cost_is_in_any_currency(cost):
+    assert not lacks_amount("How much does a ticket cost?", f"A ticket is {cost}.")
+
+
+@pytest.mark.parametrize("number", ["20 seats", "ISO 9001", "12 PDF files", "3 doors"])
+def test_a_number_beside_what_is_no_currency_is_no_cost(number):
+    assert lacks_amount("How much does a ticket cost?", f"A ticket goes with {number}.")
+
+
+@pytest.mark.parametrize("holder", ["J. Roe", "J. R. Roe", "Jane Roe", "a former teacher", "the council's employee"])
+def test_who_holds_an_office_is_said_with_initials_or_in_words(holder):
+    assert not lacks_amount("Who is the CEO?", f"The CEO is {holder}.")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "6.9 percent",
+        "three of them",
+        "free of charge",
+        "on the second floor",
+        "40 EUR",
+        "a different number",
+        "in the first quarter",
+    ],
+)
+def test_numbers_sums_and_things_are_nobody(told):
+    assert not answers_kind("Who approves a loan?", f"The loan is {told}.")

@@ -29,6 +29,10 @@ _SAMPLE_PAGES = 24
 _FEWEST_CHARACTERS = 12
 """A page with less text than this and a picture on it is looked at as a picture."""
 _COVERED = 0.5
+_FEWEST_RUNNING = 40
+"""Lines with fewer characters may be headings or labels."""
+_RUNNING = 0.1
+"""With less running text beside all else, its size is no measure."""
 _PAGE_NUMBER = re.compile(
     r"\W*(?:page|seite|p\.)?\W*(?!(?:19|20)\d\d\b)\d{1,4}(?:\W*(?:of|/|von|de)\W*\d{1,4})?\W*", re.IGNORECASE
 )
@@ -132,7 +136,8 @@ def _looks(
     pictures: PagePictures,
 ) -> tuple[float, frozenset[str], dict[int, Sheet]]:
     """The height of running text, the lines at the edges of pages that come again and again, the sampled pages."""
-    sizes: Counter[float] = Counter()
+    running: Counter[float] = Counter()
+    others: Counter[float] = Counter()
     edges: Counter[str] = Counter()
     looked_at: dict[int, Sheet] = {}
     samples = min(count, _SAMPLE_PAGES)
@@ -142,10 +147,16 @@ def _looks(
             looked_at[index] = read_sheet(opened, pictures)
         lines = looked_at[index].lines
         for line in lines:
-            sizes[round(line.size, 1)] += len(line.text)
+            (running if _is_running(line) else others)[round(line.size, 1)] += len(line.text)
         edges.update({_signature(line) for line in (*lines[:EDGE_LINES], *lines[-EDGE_LINES:])})
     repeated = frozenset(text for text, times in edges.items() if times >= max(3, len(sampled) // 2))
+    sizes = running if running.total() >= _RUNNING * others.total() else running + others
     return max(sizes, key=lambda size: sizes[size]) if sizes else median([10.0]), repeated, looked_at
+
+
+def _is_running(line: Line) -> bool:
+    """True for a line of running text: what stands in tables is smaller, and may be most of what a report says."""
+    return not line.row and len(line.text) >= _FEWEST_RUNNING and (len(line.cells) == 1 or line.is_item)
 
 
 def _without_edges(lines: list[Line], edges: frozenset[str]) -> list[Line]:

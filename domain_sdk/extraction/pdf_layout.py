@@ -18,6 +18,11 @@ _HEADING_RATIO = 1.12
 _LONGEST_HEADING = 140
 _NAMED_PART = re.compile(r"(part|chapter|item|section|article|annex|appendix)\s+[\dIVXA-Z]{1,4}\b", re.IGNORECASE)
 _END = re.compile(r"[.,;:!?。！？]\Z")
+_GLYPH = re.compile(r"[•●▪◦‣·○■□☐☑☒➢✓*–-]\s|[\uf000-\uf0ff]\s")
+_NUMBERED = re.compile(r"\(?(?:\d{1,3}|[A-Za-z]|[ivxlc]{1,6})[.)]\s+")
+_SENTENCE = re.compile(r"[.,;。！？]\Z|[,;]\s+\w{2,4}\Z")
+_FEWEST_WORDS = 6
+"""What ends like a sentence and has so many words is one."""
 
 
 def page_markdown(lines: Sequence[Line], *, body_size: float) -> tuple[str, int]:
@@ -34,7 +39,7 @@ def page_markdown(lines: Sequence[Line], *, body_size: float) -> tuple[str, int]
             tables, paragraph, place = tables + 1, [], end
             continue
         line = lines[place]
-        if paragraph and (_is_break(paragraph[-1], line, body_size) or _ends_item(paragraph, line)):
+        if paragraph and (_is_break(paragraph, line, body_size) or _ends_item(paragraph, line)):
             parts.extend(_paragraph(paragraph, body_size))
             paragraph = []
         paragraph.append(line)
@@ -43,7 +48,8 @@ def page_markdown(lines: Sequence[Line], *, body_size: float) -> tuple[str, int]
     return "\n\n".join(parts), tables
 
 
-def _is_break(before: Line, line: Line, body_size: float) -> bool:
+def _is_break(paragraph: Sequence[Line], line: Line, body_size: float) -> bool:
+    before = paragraph[-1]
     gap = line.top - before.top
     is_apart = gap < -0.5 * line.size or gap > 1.9 * max(before.size, line.size)
     is_other = abs(before.size - line.size) > 0.12 * body_size or (
@@ -54,8 +60,13 @@ def _is_break(before: Line, line: Line, body_size: float) -> bool:
         or is_other
         or line.is_item
         or _BULLET.match(line.text) is not None
-        or (_level(before, body_size) > 0) != (_level(line, body_size) > 0)
+        or ((_level(before, body_size) > 0) != (_level(line, body_size) > 0) and not _goes_on(paragraph, line))
     )
+
+
+def _goes_on(paragraph: Sequence[Line], line: Line) -> bool:
+    """True if it looks like the item before it, whose lines are no headings for having a bullet."""
+    return _GLYPH.match(paragraph[0].text) is not None and paragraph[-1].is_bold == line.is_bold
 
 
 def _ends_item(item: Sequence[Line], line: Line) -> bool:
@@ -64,9 +75,9 @@ def _ends_item(item: Sequence[Line], line: Line) -> bool:
 
 
 def _level(line: Line, body_size: float) -> int:
-    """The heading's level a line could have by its looks, 0 for none."""
+    """The heading's level a line could have by its looks, 0 for none: items with bullets are none, however large."""
     text = line.text
-    if len(text) > _LONGEST_HEADING or len(line.cells) > 2 or not any(map(str.isalpha, text)):
+    if len(line.cells) > 2 or _GLYPH.match(text) or not any(map(str.isalpha, text)):
         return 0
     ratio = line.size / body_size
     if ratio >= 1.6:
@@ -89,7 +100,7 @@ def _paragraph(lines: Sequence[Line], body_size: float) -> Iterator[str]:
     for line in lines[1:]:
         text = continued(text, line.text)
     level = _level(lines[0], body_size)
-    if level and len(lines) <= 3 and len(text) <= _LONGEST_HEADING:
+    if level and len(lines) <= 3 and not _is_running(text):
         yield f"{'#' * level} {text}"
     else:
         yield _escaped(
@@ -97,6 +108,17 @@ def _paragraph(lines: Sequence[Line], body_size: float) -> Iterator[str]:
                 lambda found: "- " if not found.group()[0].isalnum() and found.group()[0] != "(" else found.group(), text, count=1
             )
         )
+
+
+def _is_running(text: str) -> bool:
+    """True if it is no heading, however it looks: too long, a sentence, an item that begins as no heading does.
+
+    Headings are in no passage of their own.
+    """
+    item = _NUMBERED.match(text)
+    said = text[item.end() :] if item else text
+    is_sentence = _SENTENCE.search(said) and (item or len(said.split()) >= _FEWEST_WORDS)
+    return len(text) > _LONGEST_HEADING or (item is not None and said[:1].islower()) or bool(is_sentence)
 
 
 def _escaped(text: str) -> str:

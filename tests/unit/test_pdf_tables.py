@@ -277,3 +277,60 @@ def test_rows_that_begin_with_numbers_of_items_are_rows(tmp_path: Path) -> None:
     rows = [["No.", "Item", "Cost"], ["1.", "Laptop", "1,200"], ["2.", "Desk", ""], ["3.", "Lamp", "40"]]
     table_pdf(tmp_path, rows, (30, 40, 20), borders="NONE")
     assert rows_of(only(tmp_path).text) == rows
+
+
+def test_items_in_large_letters_are_paragraphs_and_what_they_stand_under_is_a_heading(tmp_path: Path) -> None:
+    heads = ["Highlights of the year", "1. Outlook"]
+    items = [
+        "\x95 Net sales rose by 4%",
+        "\x95 The plant in Leeds was closed",
+        "\x95 Free cash flow of 850 million, which is more than in any year before, and more than the board had hoped for",
+        "(a) the plan;",
+        "2. The board met twice in the second half of the year.",
+        "All of it is told again on the pages behind this one.",
+    ]
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.set_left_margin(20)
+    for size, text in ((18, heads[0]), *((14, it) for it in items), (18, heads[1]), *((10, PROSE) for _ in range(9))):
+        pdf.set_font("Helvetica", size=size)
+        pdf.multi_cell(0, size / 2, text, new_x="LMARGIN", new_y="NEXT")
+        pdf.ln(size / 2)
+    pdf.output(str(tmp_path / "a.pdf"))
+    shown = [it.replace("\x95", "-") for it in items]
+    assert only(tmp_path).text.split("\n\n")[:8] == [f"# {heads[0]}", *shown, f"# {heads[1]}"]
+
+
+def test_small_print_of_tables_does_not_make_running_text_a_heading(tmp_path: Path) -> None:
+    pdf = FPDF()
+    pdf.add_page()
+    pdf.set_font("Helvetica", size=14)
+    pdf.cell(0, 8, "Result", new_x="LMARGIN", new_y="NEXT")
+    pdf.set_font("Helvetica", size=10)
+    for _ in range(3):
+        pdf.multi_cell(0, 5, "A replay will be available", new_x="LMARGIN", new_y="NEXT")
+        pdf.ln(5)
+        pdf.multi_cell(0, 5, f"{PROSE} {PROSE}", new_x="LMARGIN", new_y="NEXT")
+        pdf.ln(5)
+    pdf.set_font("Helvetica", size=7)
+    for number in range(30):
+        for text in ("Net sales of the segment", f"{number}.25", "4,711.00", "310.50", "in millions", "of dollars"):
+            pdf.cell(30, 4, text)
+        pdf.ln()
+    pdf.output(str(tmp_path / "a.pdf"))
+    assert [it for it in only(tmp_path).text.split("\n") if it.startswith("#")] == ["## Result"]
+
+
+def test_a_paragraph_in_large_letters_is_one_however_long_its_lines_are(tmp_path: Path) -> None:
+    pdf = FPDF(format="A3")
+    pdf.add_page()
+    said = " ".join(
+        f"The {name} clause applies to each participant who was granted shares under the plan"
+        for name in ("first", "second", "third")
+    )
+    for size, text in ((9.5, f"(b) {said}"), *((8, PROSE) for _ in range(9))):
+        pdf.set_font("Helvetica", size=size)
+        pdf.multi_cell(0, size / 2, text, new_x="LMARGIN", new_y="NEXT")
+        pdf.ln(8)
+    pdf.output(str(tmp_path / "a.pdf"))
+    assert only(tmp_path).text.split("\n\n")[0] == f"(b) {said}"

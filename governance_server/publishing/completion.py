@@ -18,7 +18,7 @@ from governance_server.publishing.contract_gate import ContractGate
 from governance_server.publishing.datasets import name_datasets
 from governance_server.publishing.entries import described, released_lineages, settle, without_delivery
 from governance_server.publishing.expectations import Expectations
-from governance_server.publishing.known_people import mention_writes
+from governance_server.publishing.kept_mentions import mention_writes
 from governance_server.publishing.lease import product_lease
 from governance_server.publishing.passages import PassageIndexer
 from governance_server.publishing.port_writing import PortWriter

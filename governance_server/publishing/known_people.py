@@ -15,15 +15,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING
 
-from domainmesh.v1 import mention_pb2, product_pb2, publication_pb2
-from governance_server.backend import Backend, store
+from domainmesh.v1 import mention_pb2, product_pb2
+from governance_server.backend import Backend
 from governance_server.caller import Caller
-from governance_server.journal.command import Transaction
 from governance_server.keyring import MASKS
 from governance_server.publishing.cut_values import places
-from governance_server.publishing.modes import KEEP
-from governance_server.rules import kinds
-from governance_server.rules.apply import ResourceWrite
 from governance_server.warehouse.layout import Warehouse
 from mesh_core.names import column_object
 from mesh_core.pii.findings import is_personal_tag
@@ -32,7 +28,7 @@ if TYPE_CHECKING:
     from mesh_core.pii.exact_match import KnownValues
     from mesh_core.vectors.passages import Passage
 
-__all__ = ["KnownPeople", "mention_writes", "primary_key", "record_digest"]
+__all__ = ["KnownPeople", "primary_key", "record_digest"]
 
 _MOST_MENTIONS = 20_000
 _MOST_ROWS = 1_000_000
@@ -67,20 +63,6 @@ class _Known:
     def column(self, owner: int) -> _Column:
         """The column that the owner's value is of."""
         return self.columns[self.owners[owner][0]]
-
-
-def mention_writes(tx: Transaction, publication: publication_pb2.Publication) -> Iterator[ResourceWrite]:
-    """The writes after which the mentions in the product's collections are those of this publication."""
-    untouched = {port.port for port in publication.verified_ports if port.mode == KEEP}
-    kept = {port.port: port.mentions for port in publication.verified_ports if port.mentions.mentions}
-    for port, mentions in kept.items():
-        lean = mention_pb2.DocumentMentions()
-        lean.CopyFrom(mentions)
-        lean.ClearField("tagged")  # the passages carry them
-        yield store(kinds.MENTIONS, port, lean)
-    for name, _ in tx.list(kinds.MENTIONS, prefix=f"{publication.product}."):
-        if name not in kept and name not in untouched:
-            yield ResourceWrite(kinds.MENTIONS, name, None)
 
 
 def record_digest(backend: Backend, port: str, key: Sequence[str]) -> bytes:

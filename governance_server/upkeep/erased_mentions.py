@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from domainmesh.v1 import mention_pb2
-from governance_server.backend import store
+from domainmesh.v1 import erasure_pb2, mention_pb2, product_pb2
+from governance_server.backend import stamp, store
 from governance_server.journal.command import Transaction
+from governance_server.publishing.kept_mentions import leave_out
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 
-__all__ = ["Gone", "mentions_without"]
+__all__ = ["Gone", "mentions_without", "note_records"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,13 +29,12 @@ def mentions_without(tx: Transaction, gone: Gone) -> Iterator[ResourceWrite]:
     """The writes after which no mention tells of what is gone, in whichever product's documents."""
     for name, body in tx.list(kinds.MENTIONS):
         found = mention_pb2.DocumentMentions.FromString(body)
-        passages = gone.passages.get(name, ())
-        kept = [it for it in found.mentions if it.record not in gone.records and it.passage not in passages]
-        if len(kept) == len(found.mentions):
-            continue
-        lost = {it.document for it in found.mentions} - {it.document for it in kept}
-        found.mention_count -= len(found.mentions) - len(kept)
-        found.document_count -= len(lost)
-        del found.mentions[:]
-        found.mentions.extend(kept)
-        yield store(kinds.MENTIONS, name, found) if kept else ResourceWrite(kinds.MENTIONS, name, None)
+        if leave_out(found, records=gone.records, passages=gone.passages.get(name, ())):
+            yield store(kinds.MENTIONS, name, found) if found.mentions else ResourceWrite(kinds.MENTIONS, name, None)
+
+
+def note_records(tx: Transaction, receipt: erasure_pb2.Erasure, gone: Gone) -> None:
+    """The receipt says when, and by keyed hashes which records, if a publication runs that may have found them before."""
+    receipt.erase_time.CopyFrom(stamp(tx.time))
+    if any(product_pb2.Product.FromString(body).open_publications for _, body in tx.list(kinds.PRODUCT)):
+        receipt.records.extend(sorted(gone.records))

@@ -20,7 +20,7 @@ from governance_server.publishing.known_people import KnownPeople
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, Invalid
-from governance_server.upkeep.erased_mentions import mentions_without
+from governance_server.upkeep.erased_mentions import mentions_without, note_records
 from governance_server.upkeep.erased_releases import released_without, retired_with
 from governance_server.upkeep.journal_traces import traces, without_traces
 from governance_server.upkeep.subject_storage import SubjectStorage
@@ -153,7 +153,8 @@ class Eraser:
         told = traces(self._backend, found.product.name, subject, kept)
 
         def run(tx: Transaction) -> Outcome:
-            writes = [*retired_with(tx, found, subject, f"erasure {erasure_id}"), *mentions_without(tx, gone)]
+            note_records(tx, receipt, gone)
+            writes = [*retired_with(tx, found, subject, f"erasure {erasure_id}"), *mentions_without(tx, gone), _kept(receipt)]
             if receipt.version:
                 writes += released_without(tx, release, contract, (receipt.version, caller.name))
             writes, erases = without_traces(tx, told, writes, subject)

@@ -10,6 +10,14 @@ import polars as pl
 import pytest
 
 from domain_sdk import Mesh
+from domainmesh.v1.domain_service_pb2 import CreateDomainRequest
+from domainmesh.v1.maintenance_service_pb2 import EraseSubjectRequest
+from domainmesh.v1.mention_pb2 import DocumentMentions
+from domainmesh.v1.principal_service_pb2 import CreatePrincipalRequest
+from governance_server.backend import read
+from governance_server.publishing import completion
+from governance_server.rules import kinds
+from tests.integration.inner_mesh import ADMIN, inner_mesh
 from tests.integration.mesh_setup import contract
 from tests.integration.test_retrieval_worlds import TERMS
 from tests.servers import RunningServer
@@ -51,9 +59,13 @@ def published(olga: Mesh, folder: Path) -> tuple[str, str]:
         (folder / name).write_text(text)
     domain = olga.domain("desk")
     domain.product(people.partition(".")[2], contract(people, {"people": COLUMNS})).publish(people=PEOPLE, progress=False)
-    terms = TERMS.replace("policy.notes", letters)
-    domain.product(letters.partition(".")[2], contract=terms).publish(pages=folder, progress=False)
+    publish_letters(olga, letters, folder)
     return people, letters
+
+
+def publish_letters(olga: Mesh, letters: str, folder: Path) -> None:
+    terms = TERMS.replace("policy.notes", letters)
+    olga.domain("desk").product(letters.partition(".")[2], contract=terms).publish(pages=folder, progress=False)
 
 
 def mentioned(olga: Mesh, people: str, letters: str, key: str) -> set[str]:
@@ -84,3 +96,40 @@ def test_a_record_that_only_older_versions_hold_is_in_no_mention_once_it_is_eras
     olga.admin.erase("pii.name", "Zerlina Quackenbush", reason="asked", products=[people])
     assert mentioned(olga, people, letters, "C-1") == set()
     assert mentioned(olga, people, letters, "C-2") == {"both.md", "cold.md"}
+
+
+def test_a_publication_that_ends_after_the_erasure_mentions_nobody_who_was_erased(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MESH_EMBEDDER", "hashing")
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    for name, text in LETTERS.items():
+        (folder / name).write_text(text)
+    with inner_mesh(tmp_path / "home") as mesh:
+        mesh.call(ADMIN, "CreatePrincipal", CreatePrincipalRequest(principal={"name": "user:olga"}))
+        mesh.call(ADMIN, "CreateDomain", CreateDomainRequest(domain={"name": "desk", "owners": ["user:olga"]}))
+        mesh.publish("user:olga", "desk.people", contract("desk.people", {"people": COLUMNS}), {"people": PEOPLE})
+        asked = EraseSubjectRequest(tag="pii.email", value="zerlina@example.com", reason="asked", products=["desk.people"])
+        receipts = []
+
+        def at(point: str) -> None:
+            if point == "publish.before_final":
+                receipts.extend(mesh.call("user:olga", "EraseSubject", asked).erasures)
+
+        monkeypatch.setattr(completion, "fault_point", at)
+        terms = TERMS.replace("policy.notes", "desk.letters")
+        mesh.publish("user:olga", "desk.letters", terms, {"pages": folder})  # type: ignore[dict-item] # a folder, as the SDK takes
+        found = read(mesh.backend.catalog, kinds.MENTIONS, "desk.letters.pages", DocumentMentions)
+    assert [it.is_complete for it in receipts] == [True]
+    assert {it.document for it in found.mentions} == {"both.md", "cold.md"}
+    assert (len({it.record for it in found.mentions}), found.mention_count, found.document_count) == (1, 2, 2)
+
+
+def test_who_comes_back_after_an_erasure_is_mentioned_again(olga: Mesh, tmp_path: Path) -> None:
+    people, letters = published(olga, tmp_path)
+    again = olga.domain("desk").product(people.partition(".")[2])
+    olga.admin.erase("pii.email", "zerlina@example.com", reason="asked", products=[people])
+    again.publish(people=PEOPLE, progress=False)
+    publish_letters(olga, letters, tmp_path)
+    assert mentioned(olga, people, letters, "C-1") == {"both.md", "Zerlina_Quackenbush-2024.md"}

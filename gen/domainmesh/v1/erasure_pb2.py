@@ -26,7 +26,7 @@ from domainmesh.v1 import product_pb2 as domainmesh_dot_v1_dot_product__pb2
 from google.protobuf import timestamp_pb2 as google_dot_protobuf_dot_timestamp__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x64omainmesh/v1/erasure.proto\x12\rdomainmesh.v1\x1a\x1b\x64omainmesh/v1/product.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xc8\x02\n\x07\x45rasure\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07product\x18\x02 \x01(\t\x12\x0b\n\x03tag\x18\x03 \x01(\t\x12\x14\n\x0csubject_hash\x18\x04 \x01(\t\x12\x0e\n\x06key_id\x18\x05 \x01(\t\x12\x11\n\tprincipal\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12.\n\nerase_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\t \x01(\x04\x12\x18\n\x10retired_versions\x18\n \x03(\x04\x12(\n\x05ports\x18\x0b \x03(\x0b\x32\x19.domainmesh.v1.ErasedPort\x12\x13\n\x0bis_complete\x18\r \x01(\x08\x12\x16\n\x0esubject_hashes\x18\x0e \x03(\t\x12\x12\n\nis_counted\x18\x0f \x01(\x08J\x04\x08\x0c\x10\r\"b\n\nErasedPort\x12\x0c\n\x04port\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.domainmesh.v1.PortKind\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\x12\x10\n\x08versions\x18\x04 \x03(\x04\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\x1b\x64omainmesh/v1/erasure.proto\x12\rdomainmesh.v1\x1a\x1b\x64omainmesh/v1/product.proto\x1a\x1fgoogle/protobuf/timestamp.proto\"\xd9\x02\n\x07\x45rasure\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0f\n\x07product\x18\x02 \x01(\t\x12\x0b\n\x03tag\x18\x03 \x01(\t\x12\x14\n\x0csubject_hash\x18\x04 \x01(\t\x12\x0e\n\x06key_id\x18\x05 \x01(\t\x12\x11\n\tprincipal\x18\x06 \x01(\t\x12\x0e\n\x06reason\x18\x07 \x01(\t\x12.\n\nerase_time\x18\x08 \x01(\x0b\x32\x1a.google.protobuf.Timestamp\x12\x0f\n\x07version\x18\t \x01(\x04\x12\x18\n\x10retired_versions\x18\n \x03(\x04\x12(\n\x05ports\x18\x0b \x03(\x0b\x32\x19.domainmesh.v1.ErasedPort\x12\x13\n\x0bis_complete\x18\r \x01(\x08\x12\x16\n\x0esubject_hashes\x18\x0e \x03(\t\x12\x12\n\nis_counted\x18\x0f \x01(\x08\x12\x0f\n\x07records\x18\x10 \x03(\x0cJ\x04\x08\x0c\x10\r\"b\n\nErasedPort\x12\x0c\n\x04port\x18\x01 \x01(\t\x12%\n\x04kind\x18\x02 \x01(\x0e\x32\x17.domainmesh.v1.PortKind\x12\r\n\x05\x63ount\x18\x03 \x01(\x04\x12\x10\n\x08versions\x18\x04 \x03(\x04\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,7 +34,7 @@ _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'domainmesh.v1.erasure_pb2',
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_ERASURE']._serialized_start=109
-  _globals['_ERASURE']._serialized_end=437
-  _globals['_ERASEDPORT']._serialized_start=439
-  _globals['_ERASEDPORT']._serialized_end=537
+  _globals['_ERASURE']._serialized_end=454
+  _globals['_ERASEDPORT']._serialized_start=456
+  _globals['_ERASEDPORT']._serialized_end=554
 # @@protoc_insertion_point(module_scope)

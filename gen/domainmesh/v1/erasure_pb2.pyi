@@ -40,6 +40,7 @@ class Erasure(_message.Message):
     IS_COMPLETE_FIELD_NUMBER: _builtins.int
     SUBJECT_HASHES_FIELD_NUMBER: _builtins.int
     IS_COUNTED_FIELD_NUMBER: _builtins.int
+    RECORDS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id, the same in every product that one command touched."""
     product: _builtins.str
@@ -62,7 +63,7 @@ class Erasure(_message.Message):
     """True of one that broke off, once releases have as many passages as it left them with."""
     @_builtins.property
     def erase_time(self) -> _timestamp_pb2.Timestamp:
-        """When."""
+        """When it took effect; until then, when it began."""
 
     @_builtins.property
     def retired_versions(self) -> _containers.RepeatedScalarFieldContainer[_builtins.int]:
@@ -75,6 +76,10 @@ class Erasure(_message.Message):
     @_builtins.property
     def subject_hashes(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
         """The same of every subject's value, in the order they were named."""
+
+    @_builtins.property
+    def records(self) -> _containers.RepeatedScalarFieldContainer[_builtins.bytes]:
+        """Keyed hashes of the subjects' records, if another publication was running that may have found them in documents."""
 
     def __init__(
         self,
@@ -93,10 +98,11 @@ class Erasure(_message.Message):
         is_complete: _builtins.bool = ...,
         subject_hashes: _abc.Iterable[_builtins.str] | None = ...,
         is_counted: _builtins.bool = ...,
+        records: _abc.Iterable[_builtins.bytes] | None = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["erase_time", b"erase_time"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["erase_time", b"erase_time", "id", b"id", "is_complete", b"is_complete", "is_counted", b"is_counted", "key_id", b"key_id", "ports", b"ports", "principal", b"principal", "product", b"product", "reason", b"reason", "retired_versions", b"retired_versions", "subject_hash", b"subject_hash", "subject_hashes", b"subject_hashes", "tag", b"tag", "version", b"version"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["erase_time", b"erase_time", "id", b"id", "is_complete", b"is_complete", "is_counted", b"is_counted", "key_id", b"key_id", "ports", b"ports", "principal", b"principal", "product", b"product", "reason", b"reason", "records", b"records", "retired_versions", b"retired_versions", "subject_hash", b"subject_hash", "subject_hashes", b"subject_hashes", "tag", b"tag", "version", b"version"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

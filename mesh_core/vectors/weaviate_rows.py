@@ -52,7 +52,7 @@ TAG_SETS = "Mesh_tag_sets_by_domain"
 """The collection of all tag sets that occur in any collection; encoded names never look like it."""
 
 EXACT_UP_TO = 40_000
-"""A filter that keeps at most so many passages is answered by comparing all of them."""
+"""A filter that keeps fewer passages is answered by comparing all of them."""
 _LOOKED_AT = 2 * CANDIDATES
 """So many neighbours a search of the graph keeps in sight (`ef`). Weaviate's own choice for a hundred candidates is 500."""
 

@@ -12,6 +12,7 @@ from collections.abc import Callable, Hashable
 from functools import partial
 from typing import Any
 
+from weaviate.classes.query import Filter
 from weaviate.exceptions import WeaviateBaseError
 
 from mesh_core.vectors.held_counts import HeldCounts
@@ -26,6 +27,7 @@ _ASKED_SECONDS = 60.0
 """So often the server is asked whether it was started anew."""
 _COUNTED_SECONDS = 3600
 """So often vectors are counted anew, whatever the server says of its starts."""
+_ALL = Filter.by_property("valid_from").greater_or_equal(0)
 
 
 def write_down(collection: Any) -> None:  # noqa: ANN401
@@ -42,12 +44,13 @@ def write_down(collection: Any) -> None:  # noqa: ANN401
 def indexed(collection: Any, where: Any = None, *, dimensions: int, count: int) -> int:  # noqa: ANN401
     """How many of the `count` objects that a filter keeps, or that there are, a search by vector can find.
 
-    Only so many are compared that each is: beyond, the graph of neighbours is searched, which may miss some, and all are taken
-    to be there.
+    Only so many are compared that each is: beyond, and without a filter, the graph of neighbours is searched, which may miss
+    some. Where there are more, all are taken to be there.
     """
-    if not 0 < count <= EXACT_UP_TO:
+    if not 0 < count < EXACT_UP_TO:
         return count
-    found = collection.aggregate.near_vector([1.0] * dimensions, object_limit=count, filters=where, total_count=True)
+    kept = _ALL if where is None else where
+    found = collection.aggregate.near_vector([1.0] * dimensions, object_limit=count, filters=kept, total_count=True)
     return int(found.total_count or 0)
 
 
@@ -66,7 +69,7 @@ class IndexedVectors:
         changes when passages come or go.
         """
         since, wanted = FIRST_VERSION, published.count
-        if wanted > EXACT_UP_TO and published.newest_count is not None:
+        if wanted >= EXACT_UP_TO and published.newest_count is not None:
             since, wanted = published.newest, published.newest_count
         current = state, self._last_start(), int(time.monotonic() // _COUNTED_SECONDS)
         held = self._held.held(name, version, since=since, state=current, count=partial(count, since, wanted))

@@ -7,8 +7,11 @@ with the Weaviate store.
 from __future__ import annotations
 
 import logging
+import threading
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import suppress
 from itertools import islice
 from typing import Any
 
@@ -33,8 +36,9 @@ class WeaviateLabels:
 
     def __init__(self) -> None:
         self._known = StateMemory[Label](MOST_LABELS)
-        self._asked: dict[str, tuple[int, int]] = {}
-        """Collection → its total, and how many questions at that found what was not known. Two at once may count as one."""
+        self._asked: dict[str, tuple[int, Counter[int]]] = {}
+        """Collection → its total, and how many questions to each version found what was not known. Two may count as one."""
+        self._is_closed = threading.Event()
         self._ahead = ThreadPoolExecutor(1, thread_name_prefix="labels")
 
     def of(self, keys: Sequence[str], *, used: Any, at: tuple[str, int], version: int) -> list[Label]:  # noqa: ANN401
@@ -51,10 +55,13 @@ class WeaviateLabels:
 
         def read(unknown: Sequence[str]) -> Mapping[str, Label]:
             collection, total = at
-            known_total, questions = self._asked.get(collection, (total, 0))
-            self._asked[collection] = total, (questions if known_total == total else 0) + 1
-            if self._asked[collection][1] == _WORTH_READING and total <= MOST_LABELS:
-                self._ahead.submit(self._read_ahead, used, at, version)
+            known_total, questions = self._asked.get(collection, (total, Counter()))
+            questions = questions if known_total == total else Counter()
+            self._asked[collection] = total, questions
+            questions[version] += 1
+            if questions[version] == _WORTH_READING and total <= MOST_LABELS:
+                with suppress(RuntimeError):  # closed meanwhile
+                    self._ahead.submit(self._read_ahead, used, at, version).add_done_callback(_report)
             return {key: _label(key, properties) for key, properties in read_objects(used, unknown, LABEL)}
 
         return self._known.of(keys, at=at, read=read, is_settled=lambda label: label.valid_from <= version)
@@ -66,7 +73,8 @@ class WeaviateLabels:
 
     def close(self) -> None:
         """Nothing is read ahead any more."""
-        self._ahead.shutdown(cancel_futures=True)
+        self._is_closed.set()
+        self._ahead.shutdown(wait=False, cancel_futures=True)
 
     def _read_ahead(self, used: Any, at: tuple[str, int], version: int) -> None:  # noqa: ANN401
         try:
@@ -74,10 +82,16 @@ class WeaviateLabels:
             labels = (_label(str(it.uuid), it.properties) for it in objects)  # the client's begins anew at each `iter`
             while page := list(islice(labels, _PAGE)):
                 settled = {label.key: label for label in page if label.valid_from <= version}
-                if not self._known.add(settled, at=at):
+                if self._is_closed.is_set() or not self._known.add(settled, at=at):
                     return
         except WeaviateBaseError as error:  # nobody waits for it: what is missing is read when it is found
             _LOG.info("labels are not read ahead collection=%s: %s", at[0], type(error).__name__)
+
+
+def _report(done: Future[None]) -> None:
+    """Nobody waits for what is read ahead: a failure is logged, or never known."""
+    if not done.cancelled() and (error := done.exception()) is not None:
+        _LOG.error("labels are not read ahead", exc_info=error)
 
 
 def read_objects(used: Any, keys: Sequence[str], properties: Sequence[str]) -> Iterator[tuple[str, _Properties]]:  # noqa: ANN401

@@ -54,7 +54,7 @@ class SubjectStorage:
 
     def _records(self, found: Survey, port: SurveyedPort, subject: Subject) -> Iterator[bytes]:
         """The keyed hashes of the subject's records in the table."""
-        keys = [primary_key(it) for it in found.product.ports if it.name == port.port and port.columns]
+        keys = [primary_key(it) for it in found.product.ports if it.name == port.port]
         released = (it for release in found.releases if release.version in found.holding for it in release.ports)
         for delta_version in {it.delta_version for it in released if it.port == port.port and any(keys)}:
             for key in self._rows(port, delta_version, subject).keys(keys[0]):
@@ -65,8 +65,10 @@ class SubjectStorage:
         from governance_server.warehouse.subject_values import SubjectRows
 
         source = open_table(port.port, self._warehouse.port_location(port.port), delta_version)
-        columns = tuple(name for name in port.columns if name in source.schema)
-        return SubjectRows(source.frame, source.schema, columns, subject.values, port.texts)
+        tagged = port.tagged.get(delta_version) or {name: name in port.texts for name in port.columns}
+        columns = tuple(name for name in tagged if name in source.schema)
+        texts = frozenset(name for name in columns if tagged[name])
+        return SubjectRows(source.frame, source.schema, columns, subject.values, texts)
 
     def _clean_log(self, product: str, port: str, subject: Subject) -> None:
         """No entry of the log tells of rows that no version needs which may be read."""

@@ -73,6 +73,8 @@ class SurveyedPort:
     """The Delta version served; -1 for a collection, or a table that is no port of the version served."""
     texts: frozenset[str] = frozenset()
     """Those of the columns that hold running text."""
+    tagged: Mapping[int, Mapping[str, bool]] = field(default_factory=dict)
+    """By Delta version the columns that were searched, each with whether it holds running text."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,7 @@ def _table(
 
     rows: dict[int, int] = {}
     known: dict[int, int] = {}
+    searched: dict[int, dict[str, bool]] = {}
     columns: dict[str, bool] = {}
     root = warehouse.port_location(port)
     for version, (delta_version, tagged) in versions.items():
@@ -194,13 +197,13 @@ def _table(
                 source = open_table(port, root, delta_version)
                 there = {name: is_text for name, is_text in tagged.items() if name in source.schema}
                 rows_of = SubjectRows(source.frame, source.schema, tuple(there), subject.values, _texts(there))
-                known[delta_version] = rows_of.count()
+                known[delta_version], searched[delta_version] = rows_of.count(), there
             except (ScanFailed, PolarsError) as error:
                 raise StorageUnavailable(root.uri, type(error).__name__) from None  # its text may hold values
             columns = there if version == product.version else columns
         rows[version] = known[delta_version]
     served = {it.name: it.delta_version for it in product.ports}.get(port, -1)
-    return SurveyedPort(port, product_pb2.PORT_KIND_TABLE, tuple(columns), rows, served, _texts(columns))
+    return SurveyedPort(port, product_pb2.PORT_KIND_TABLE, tuple(columns), rows, served, _texts(columns), searched)
 
 
 def _texts(columns: Mapping[str, bool]) -> frozenset[str]:

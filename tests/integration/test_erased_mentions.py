@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -133,3 +134,14 @@ def test_who_comes_back_after_an_erasure_is_mentioned_again(olga: Mesh, tmp_path
     again.publish(people=PEOPLE, progress=False)
     publish_letters(olga, letters, tmp_path)
     assert mentioned(olga, people, letters, "C-1") == {"both.md", "Zerlina_Quackenbush-2024.md"}
+
+
+def test_a_record_that_older_versions_hold_under_another_name_of_the_column_is_in_no_mention(olga: Mesh, tmp_path: Path) -> None:
+    people, letters = published(olga, tmp_path)
+    text = contract(people, {"people": [*COLUMNS[:2], "address: string, tags: [pii.email]"]})
+    text = re.sub(r"^version: .*$", "version: 2.0.0", text, flags=re.MULTILINE)
+    renamed = PEOPLE[1:].rename({"mail": "address"})
+    olga.domain("desk").product(people.partition(".")[2], text).publish(people=renamed, progress=False)
+    olga.admin.erase("pii.email", "zerlina@example.com", reason="asked", products=[people])
+    assert mentioned(olga, people, letters, "C-1") == set()
+    assert mentioned(olga, people, letters, "C-2") == {"both.md", "cold.md"}

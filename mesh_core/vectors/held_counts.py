@@ -7,6 +7,7 @@ published knows what must be there. Knows nothing of stores.
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Callable, Hashable
 from functools import partial
@@ -16,6 +17,8 @@ from mesh_core.vectors.store import FIRST_VERSION, CollectionOutdated, Published
 __all__ = ["HeldCounts"]
 
 _MOST = 4096
+_COUNTS, _PAUSE_SECONDS = 4, 0.1
+"""So often passages are counted again before some are said to be lost."""
 
 
 class HeldCounts:
@@ -61,7 +64,7 @@ class HeldCounts:
         """Returns if the version holds what was published. Raises: CollectionOutdated.
 
         `count` counts the passages that a version or a later one added. A count that does not agree is not remembered, and made
-        once more: it may be of a moment when the collection was being built anew.
+        a few times more: it may be of a moment when the collection was built anew, or rows were ended by a later version.
         """
         wanted = {FIRST_VERSION: published.count}
         if published.newest_count is not None:
@@ -71,7 +74,10 @@ class HeldCounts:
                 continue
             with self._lock:
                 self._known.pop((collection, version, since), None)
-            held = count(since)
-            if held != number:
+            for _ in range(_COUNTS):
+                if (held := count(since)) == number:
+                    break
+                time.sleep(_PAUSE_SECONDS)
+            else:
                 of = f" of version {since}" if since > FIRST_VERSION else ""
                 raise CollectionOutdated(f"version {version} of {collection} has {held} passages{of}, {number} were published.")

@@ -37,13 +37,13 @@ def test_a_count_is_remembered_until_the_state_is_another_or_the_collection_is_f
     assert store.asked == 3
 
 
-def test_a_count_that_does_not_agree_is_made_once_more_and_never_remembered() -> None:
+def test_a_count_that_does_not_agree_is_made_a_few_times_more_and_never_remembered() -> None:
     counts = HeldCounts()
-    check(counts, Store(7, 9))
+    check(counts, Store(7, 8, 9))
     lost = Store(7)
     with pytest.raises(CollectionOutdated, match="has 7 passages, 9 were published"):
         check(counts, lost)
-    assert lost.asked == 2
+    assert lost.asked > 2
     back = Store(9)
     check(counts, back)
     assert back.asked == 1

@@ -15,6 +15,7 @@ import polars as pl
 import pyarrow as pa
 
 from domain_sdk import Mesh
+from domain_sdk._calling_thread import streaming
 from domain_sdk.publish import Publishing
 from tests.integration.crash_shop import publish, rows
 
@@ -60,7 +61,7 @@ def commit_and_die(delay_seconds: float) -> Callable[..., NoReturn]:
         call = publishing._transport.call
 
         def sent(method: Any, request: Any, **options: Any) -> NoReturn:  # as Transport.call
-            method.future(request, timeout=30, metadata=publishing._transport._metadata())
+            _begun = streaming(method)(request, timeout=30, metadata=publishing._transport._metadata())
             time.sleep(delay_seconds)
             die()
 

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from domain_sdk import Conflict, Mesh, Release
+from domain_sdk._calling_thread import streaming
 from domainmesh.v1.publication_service_pb2 import CommitPublicationRequest
 from tests.integration.crash_publisher import STEPS, broken_stream
 from tests.integration.crash_shop import assert_whole, orphans, publish, seen, set_up, until
@@ -182,7 +183,7 @@ def test_a_commit_whose_answer_was_lost_is_answered_when_it_is_sent_again(shop: 
 
     def forgetful(method: Any, request: Any, **options: Any) -> Any:
         if isinstance(request, CommitPublicationRequest):
-            lost = method.future(request, timeout=30, metadata=transport._metadata())
+            lost = streaming(method)(request, timeout=30, metadata=transport._metadata())
             time.sleep(0.02)
             lost.cancel()
         return call(method, request, **options)

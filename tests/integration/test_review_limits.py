@@ -167,7 +167,7 @@ def test_commits_that_wait_hold_no_threads_of_calls(server: RunningServer) -> No
         "apiVersion: v3.1.0\nkind: DataContract\nid: p\nversion: 1.0.0\nstatus: active\nschema:\n"
         "  - name: t\n    physicalType: table\n    properties:\n      - {name: n, logicalType: integer}\n"
     )
-    with server.user("user:owner") as owner, server.admin() as admin:
+    with server.user("user:owner") as owner, server.admin() as admin, connected(server) as channel:
         admin.admin.create_domain("busy", owners=["user:owner"])
         stub = owner._transport.control(PublicationServiceStub)
         begin = publication_service_pb2.BeginPublicationRequest(product="busy.p", contract_text=text)
@@ -176,7 +176,8 @@ def test_commits_that_wait_hold_no_threads_of_calls(server: RunningServer) -> No
         leases = Leases(held, clock=lambda: datetime.now(UTC))
         assert leases.acquire("publish:busy.p", "somebody else", 60.0)
         commit = publication_service_pb2.CommitPublicationRequest(id=publication.id)
-        calls = [stub.CommitPublication.future(commit, metadata=owner._transport._metadata(), timeout=30) for _ in range(THREADS)]
+        send = PublicationServiceStub(channel).CommitPublication.future
+        calls = [send(commit, metadata=owner._transport._metadata(), timeout=30) for _ in range(THREADS)]
         time.sleep(0.3)
         check(server)
         assert not any(call.done() for call in calls)

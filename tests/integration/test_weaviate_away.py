@@ -63,7 +63,7 @@ def test_a_weaviate_that_is_away_is_told_in_one_sentence_and_used_again_when_it_
             assert "cannot be reached: check that it runs, and MESH_VECTORS." in str(told.value), name
             assert "\n" not in str(told.value)
         stack.enter_context(running_weaviate(weaviate_binary(), tmp_path, ports=ports))
-        assert until(lambda: is_back(store), seconds=30)
+        assert until(lambda: is_back(store), seconds=90)
         assert found(store) == ["p0", "p1"]
 
 
@@ -92,7 +92,7 @@ def test_a_weaviate_that_does_not_answer_is_told_in_one_sentence_and_used_again_
                 assert "\n" not in str(told.value), name
         finally:
             processes[0].send_signal(signal.SIGCONT)
-        assert until(lambda: is_back(store), seconds=30)
+        assert until(lambda: is_back(store), seconds=90)
         assert found(store) == ["p0", "p1"]
 
 

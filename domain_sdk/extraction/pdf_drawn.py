@@ -59,7 +59,13 @@ def read_drawn(page: Any) -> tuple[Drawn, list[DrawnPath]]:  # noqa: ANN401  (py
         pictures += [_placed(box, form) for box in boxes] if form else boxes
         lines = [address for address, kind in kinds if kind == pdfium.FPDF_PAGEOBJ_PATH][: _MOST_PATHS - len(paths)]
         paths += [DrawnPath(address, bounds, form) for address, bounds in zip(lines, bounds_of(lines), strict=True)]
-    return Drawn(page.get_bbox(), tuple(pictures), bool(found)), paths
+    return Drawn(_paper(page), tuple(pictures), bool(found)), paths
+
+
+def _paper(page: Any) -> Box:  # noqa: ANN401  (as above)
+    """What is shown of the page; all of it if its crop box lies beside it."""
+    left, bottom, right, top = page.get_bbox()
+    return (left, bottom, right, top) if left < right and bottom < top else page.get_mediabox()
 
 
 def _objects(of: str, parent: Address) -> _Objects:

@@ -36,6 +36,7 @@ class Numbers:
         self._levels: dict[str, Mapping[int, Level]] = {}
         self._counts: dict[str, dict[int, int]] = {}
         self._begins: dict[str, dict[int, int]] = {}
+        self._begun: set[tuple[str, int]] = set()
 
     def write(self, root: _Element) -> None:
         """Paragraphs of `root` begin with their numbers; what bullets styles give them, they have themselves."""
@@ -89,9 +90,9 @@ class Numbers:
             general = self._abstract.get(self._definition(number))
             self._levels[number] = read_levels(general) | read_levels(own)
             self._begins[number] = {
-                int(it.get(_LEVEL, "0")): int(start)
+                int(place): int(start)
                 for it in own.iterfind(f"{_W}lvlOverride")
-                if (start := value_of(it, "startOverride")).isdecimal()
+                if (start := value_of(it, "startOverride")).isdecimal() and (place := it.get(_LEVEL, "0")).isdecimal()
             }
         return self._levels[number]
 
@@ -99,7 +100,12 @@ class Numbers:
         """The label of the list's next paragraph at this level."""
         levels = self._levels_of(number)
         counts = self._counts.setdefault(self._definition(number), {})
-        counts[place] = self._begins[number].pop(place, counts.get(place, level.start - 1) + 1)
+        begins = self._begins[number].get(place)
+        if begins is not None and (place not in counts or (number, place) not in self._begun):
+            counts[place] = begins
+        else:
+            counts[place] = counts.get(place, level.start - 1) + 1
+        self._begun.add((number, place))
         for below in range(place + 1, _LEVELS):
             if below not in levels or place < levels[below].restarts_behind:
                 counts.pop(below, None)

@@ -55,7 +55,7 @@ def whole_text(archive: zipfile.ZipFile, changed: dict[str, bytes], hidden: Coun
     put_formulas_into_text(root)
     _put_between(root)
     _put_out(root)
-    Numbers(_part(archive, name, "numbering"), styles).write(root)
+    Numbers(_numbering(archive, name), styles).write(root)
     targets = relations(archive, name)
     beside = _Beside(pictured=lambda key: _pictured(archive, targets.get(key, ""), pictures))
     for kind, (part_kind, word) in _NOTES.items():
@@ -80,6 +80,14 @@ def _part(archive: zipfile.ZipFile, document: str, kind: str) -> _Element:
     """What the part of this kind says; nothing if there is none."""
     parts = related(archive, document, kind)
     return ElementTree.fromstring(archive.read(parts[0])) if parts else _Element(kind)
+
+
+def _numbering(archive: zipfile.ZipFile, document: str) -> _Element:
+    """The lists; none if what says of them is damaged: then nothing is numbered."""
+    try:
+        return _part(archive, document, "numbering")
+    except ElementTree.ParseError:
+        return _Element("numbering")
 
 
 def _is_drawn(archive: zipfile.ZipFile, part: str) -> bool:

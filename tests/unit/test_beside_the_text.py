@@ -192,6 +192,58 @@ def test_formulas_stand_where_they_do_in_their_line(tmp_path: Path) -> None:
     assert read(path).text.strip() == "The rate is (a+b)/(t^2)−√(x+1) per year."
 
 
+def _t(words: str) -> str:
+    return f"<m:r><m:t>{words}</m:t></m:r>"
+
+
+def _over(over: str, under: str, kind: str = "") -> str:
+    return f"<m:f><m:fPr>{kind}</m:fPr><m:num>{over}</m:num><m:den>{under}</m:den></m:f>"
+
+
+def _in(inner: str, begin: str = "(", end: str = ")") -> str:
+    return f'<m:d><m:dPr><m:begChr m:val="{begin}"/><m:endChr m:val="{end}"/></m:dPr><m:e>{inner}</m:e></m:d>'
+
+
+@pytest.mark.parametrize(("formula", "written"), [
+    (_over(_in(_t("1+r")) + _t("−") + _in(_t("1+s")), _t("n")), "((1+r)−(1+s))/n"),
+    (_in(_t("x"), "|", "|") + _t("−2"), "|x|−2"),
+    (_in(_t("0;1"), "[", ")"), "[0;1)"),
+    (_t("5") + f"<m:rad><m:radPr/><m:deg>{_t('3')}</m:deg><m:e>{_t('x')}</m:e></m:rad>", "5x^(1/3)"),
+    (_over(_in(_t("a+b")), _t("c")), "(a+b)/c"),
+])  # fmt: skip
+def test_brackets_of_formulas_stay_those_that_they_are(tmp_path: Path, formula: str, written: str) -> None:
+    assert _line_with(tmp_path, formula) == f"The rate is {written} per year."
+
+
+@pytest.mark.parametrize("formula", [
+    _over(_t("n"), _t("k"), '<m:type m:val="noBar"/>'),
+    f"<m:m><m:mr><m:e>{_t('1')}</m:e><m:e>{_t('2')}</m:e></m:mr><m:mr><m:e>{_t('3')}</m:e><m:e>{_t('4')}</m:e></m:mr></m:m>",
+])  # fmt: skip
+def test_what_no_line_can_hold_is_not_written_as_something_else(tmp_path: Path, formula: str) -> None:
+    text = _line_with(tmp_path, formula)
+    assert "n/k" not in text
+    assert "1234" not in text
+
+
+def _line_with(folder: Path, formula: str) -> str:
+    made = docx.Document()
+    made.add_paragraph("The rate is HERE per year.")
+    made.save(str(folder / "a.docx"))
+    math = 'xmlns:m="http://schemas.openxmlformats.org/officeDocument/2006/math"'
+    inner = f'</w:t></w:r><m:oMath {math}>{formula}</m:oMath><w:r><w:t xml:space="preserve">'
+    path = rewritten(folder / "a.docx", {}, replace=("word/document.xml", "HERE", inner))
+    path = rewritten(path, {}, replace=("word/document.xml", "<w:t>The rate is ", '<w:t xml:space="preserve">The rate is '))
+    return read(path).text.strip()
+
+
+def test_a_document_whose_lists_are_damaged_is_read_without_numbers(tmp_path: Path) -> None:
+    made = docx.Document()
+    made.add_paragraph("Ten days.", style="List Number")
+    made.save(str(tmp_path / "a.docx"))
+    path = rewritten(tmp_path / "a.docx", {}, replace=("word/numbering.xml", "</w:numbering>", ""))
+    assert "Ten days." in read(path).text
+
+
 def test_text_that_was_moved_away_is_not_read_twice(tmp_path: Path) -> None:
     made = docx.Document()
     made.add_paragraph("HERE")

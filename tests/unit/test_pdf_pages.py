@@ -247,3 +247,17 @@ def test_what_printers_note_beside_the_page_is_not_read(tmp_path: Path) -> None:
     document.close()
     (tmp_path / "whole.pdf").unlink()
     assert only(tmp_path).text == PROSE[:60]
+
+
+def test_a_page_whose_crop_box_lies_beside_it_is_read_whole(tmp_path: Path) -> None:
+    made = FPDF()
+    made.add_page()
+    made.set_font("Helvetica", size=11)
+    made.text(40, 100, PROSE[:60])
+    made.output(str(tmp_path / "whole.pdf"))
+    document = pypdfium2.PdfDocument(tmp_path / "whole.pdf")
+    document[0].set_cropbox(2000, 2000, 2500, 2800)
+    document.save(tmp_path / "a.pdf")
+    document.close()
+    (tmp_path / "whole.pdf").unlink()
+    assert only(tmp_path).text == PROSE[:60]

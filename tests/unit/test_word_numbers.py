@@ -146,3 +146,12 @@ def test_a_paragraph_that_is_taken_out_of_its_styles_list_has_no_number(tmp_path
     numbered(paragraph, 0, number=0)
     made.add_paragraph("two", style="List Number")
     assert lines(made, tmp_path) == ["1. one", "none", "2. two"]
+
+
+def test_a_level_that_begins_elsewhere_does_so_each_time_that_it_begins_anew(tmp_path: Path) -> None:
+    """ECMA-376, 17.9.26; an override for a level that is none changes nothing."""
+    restart = '<w:lvlOverride w:ilvl="{}"><w:startOverride w:val="{}"/></w:lvlOverride>'
+    made = with_lists(CONTRACT, restart.format(1, 5) + restart.format("x", 7))
+    for text, place in (("A", 0), ("A first", 1), ("A second", 1), ("B", 0), ("B first", 1), ("B second", 1)):
+        numbered(made.add_paragraph(text), place, number=92)
+    assert lines(made, tmp_path) == ["1. A", "1.5 A first", "1.6 A second", "2. B", "2.5 B first", "2.6 B second"]

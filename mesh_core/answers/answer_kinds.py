@@ -12,9 +12,9 @@ from collections.abc import Sequence
 from mesh_core.answers.money_words import SUM
 from mesh_core.answers.number_words import COUNT, MONTH
 from mesh_core.answers.people_words import SOMEBODY
-from mesh_core.answers.wording import STOP_WORDS, stem
+from mesh_core.answers.wording import STOP_WORDS, stem, wording_of
 
-__all__ = ["answers_kind", "lacks_amount", "lacks_count"]
+__all__ = ["answers_kind", "is_cost_of_another", "lacks_amount", "lacks_count"]
 
 _SENTENCE = re.compile(r"(?<=[.!?])\s+")
 _LEAD = r"\A\W*(?:(?:and|or|so|but|also|then|if so|(?:if|when|once|after|before)\b[^,?]*,)\s*)*"
@@ -83,6 +83,8 @@ _NO_COUNT = re.compile(
     rf"\b(?:in|of|since|until|by) (?:19|20)\d\d\b",
     re.IGNORECASE,
 )
+_ASKS_COST = re.compile(r"\bhow much (?:is|are|was|were)\b|\b(?:costs?|prices?|fees?|charged?)\b", re.IGNORECASE)
+_COSTS = frozenset(map(stem, ("cost", "price", "fee", "charge", "much", "pay")))
 _NAME = re.compile(r"[^\W\d_]+")
 _NUMBER = re.compile(COUNT, re.IGNORECASE)
 _WORD = re.compile(r"\d[\d,.]*|[^\W\d_]+(?:[-'’][^\W\d_]+)*")
@@ -102,6 +104,17 @@ def answers_kind(question: str, sentence: str) -> bool:
 def lacks_amount(question: str, sentence: str) -> bool:
     """True if the question asks for a time, a number, a sum or who somebody is, and sentence and items hold none."""
     return not _has(question, sentence, _COMPILED[: len(_AMOUNTS)])
+
+
+def is_cost_of_another(question: str, row: str) -> bool:
+    """True if the question asks what something costs, and the row of a table names nothing of it."""
+    last = _last(question)
+    asked = wording_of(last)
+    things = (asked.words | asked.numbers) - _COSTS
+    if _ASKS_COST.search(last) is None or not things:
+        return False
+    told = wording_of(row)
+    return things.isdisjoint(told.words | told.numbers)
 
 
 def _has(question: str, sentence: str, kinds: Sequence[tuple[re.Pattern[str], re.Pattern[str]]]) -> bool:

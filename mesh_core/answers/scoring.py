@@ -13,7 +13,7 @@ import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from mesh_core.answers.answer_kinds import answers_kind, lacks_amount, lacks_count
+from mesh_core.answers.answer_kinds import answers_kind, is_cost_of_another, lacks_amount, lacks_count
 from mesh_core.answers.asked_parts import told_and_asked
 from mesh_core.answers.asked_things import answers_form, are_things_absent, case_stems, is_year_absent, strange_stems
 from mesh_core.answers.candidates import Candidate, is_row, items_behind
@@ -82,6 +82,7 @@ def scored(part: str, candidate: Candidate, near: float, standings: Mapping[str,
         (not _is_named(asks, candidate), _UNNAMED),
         (not is_kind, _UNKIND),
         (lacks_amount(part, " ".join([candidate.told, *(it.text for it in items_behind(candidate))])), _UNAMOUNTED),
+        (is_row(candidate) and is_cost_of_another(part, candidate.told), _UNAMOUNTED),
         (are_things_absent(part, candidate.known), _UNTHINGED),
     )
     left = math.prod(share for is_lacking, share in lacks if is_lacking) * _left_of_words(part, candidate, standings)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from mesh_core.answers.answer_kinds import answers_kind, lacks_amount, lacks_count
+from mesh_core.answers.answer_kinds import answers_kind, is_cost_of_another, lacks_amount, lacks_count
 
 
 @pytest.mark.parametrize(
@@ -179,3 +179,10 @@ def test_who_holds_an_office_is_said_with_initials_or_in_words(holder):
 )
 def test_numbers_sums_and_things_are_nobody(told):
     assert not answers_kind("Who approves a loan?", f"The loan is {told}.")
+
+
+def test_a_row_that_names_another_thing_tells_no_cost_of_the_one_that_is_asked():
+    assert is_cost_of_another("How much does the press cost?", "Part: Bearings; Cost: 15 euro")
+    assert is_cost_of_another("What is the price of the press?", "Part: Bearings; Price: 15 euro")
+    assert not is_cost_of_another("What does a check-up for a dog cost?", "Service: Check-up; Dog: 38")
+    assert not is_cost_of_another("Who pays for the press?", "Part: Bearings; Who: Clerk")

@@ -18,7 +18,7 @@ from governance_server.publishing.contract_gate import ContractGate
 from governance_server.publishing.datasets import name_datasets
 from governance_server.publishing.entries import described, released_lineages, settle, without_delivery
 from governance_server.publishing.expectations import Expectations
-from governance_server.publishing.kept_mentions import mention_writes
+from governance_server.publishing.kept_mentions import former_mentions, found_mentions, given_up_mentions
 from governance_server.publishing.lease import product_lease
 from governance_server.publishing.passages import PassageIndexer
 from governance_server.publishing.port_writing import PortWriter
@@ -109,6 +109,7 @@ class Completion:
         past = past_releases(self._backend.catalog, publication.product, publication.version)
         note_history(entry, release, past, self._backend.now())
         self._emitter.emit(publication, entry, release)
+        self._backend.journal_as(publication.principal, lambda tx: _mentions(tx, publication))
         fault_point("publish.before_final")
         receipt = self._backend.journal_as(
             publication.principal, lambda tx: self._finish(tx, publication, contract, entry, release)
@@ -152,7 +153,7 @@ class Completion:
             store(kinds.PUBLICATION, publication.id, without_delivery(publication)), carried, *ended, *told,
             *(store(kinds.LINEAGE, port, lineage) for port, lineage in lineages.items()),
             *(ResourceWrite(kinds.LINEAGE, port, None) for port in sorted(set(previous) - set(lineages))),
-            *mention_writes(tx, publication),
+            *former_mentions(tx, publication),
         ]  # fmt: skip
         return Outcome("publication.committed", product.name, tuple(writes), release.SerializeToString())
 
@@ -230,10 +231,15 @@ class Completion:
         publication.state, publication.abort_reason = _ABORTED, reason
         if publication.id in product.open_publications:
             product.open_publications.remove(publication.id)
-        writes = (store(kinds.PUBLICATION, publication.id, publication), store(kinds.PRODUCT, product.name, product))
+        entries = store(kinds.PUBLICATION, publication.id, publication), store(kinds.PRODUCT, product.name, product)
+        writes = (*entries, *given_up_mentions(tx, publication))
         return Outcome("publication.aborted", publication.product, writes, publication.SerializeToString())
 
     def _name_datasets(self, product: product_pb2.Product, contract: Contract) -> None:
         owners = self._backend.policy.facts().owners
         vectors = self._backend.settings.vectors_url
         name_datasets(product, contract, owners, place=lambda port: str(self._warehouse.port_location(port)), vectors=vectors)
+
+
+def _mentions(tx: Transaction, publication: publication_pb2.Publication) -> Outcome:
+    return Outcome("publication.mentions", publication.product, tuple(found_mentions(tx, publication)), b"")

@@ -1,4 +1,7 @@
-"""The mentions that a release keeps: those that its publication found, but for records that were erased before it ended."""
+"""The mentions that a release keeps: those that its publication found, but for records that were erased before it ended.
+
+They come with a change of their own, just before the one with the release: an erasure takes that away, and no release with it.
+"""
 
 from __future__ import annotations
 
@@ -11,26 +14,42 @@ from governance_server.publishing.modes import KEEP
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 
-__all__ = ["leave_out", "mention_writes"]
+__all__ = ["former_mentions", "found_mentions", "given_up_mentions", "leave_out", "mentioned_version"]
 
 
-def mention_writes(tx: Transaction, publication: publication_pb2.Publication) -> Iterator[ResourceWrite]:
-    """The writes after which the mentions in the product's collections are those of this publication."""
-    untouched = {port.port for port in publication.verified_ports if port.mode == KEEP}
+def found_mentions(tx: Transaction, publication: publication_pb2.Publication) -> Iterator[ResourceWrite]:
+    """The writes after which the mentions that this publication found are kept; nobody is told of them before its release."""
     found = {port.port: port.mentions for port in publication.verified_ports if port.mentions.mentions}
     erased = _erased_since_begun(tx, publication) if found else frozenset()
-    kept = set()
     for port, mentions in found.items():
         lean = mention_pb2.DocumentMentions()
         lean.CopyFrom(mentions)
         lean.ClearField("tagged")  # the passages carry them
         leave_out(lean, records=erased)
         if lean.mentions:
-            kept.add(port)
-            yield store(kinds.MENTIONS, port, lean)
+            yield store(kinds.MENTIONS, kinds.versioned_name(port, publication.version), lean)
+
+
+def former_mentions(tx: Transaction, publication: publication_pb2.Publication) -> Iterator[ResourceWrite]:
+    """The writes after which the mentions in the product's collections are those of this publication."""
+    untouched = {port.port for port in publication.verified_ports if port.mode == KEEP}
     for name, _ in tx.list(kinds.MENTIONS, prefix=f"{publication.product}."):
-        if name not in kept and name not in untouched:
+        port, version = mentioned_version(name)
+        if port not in untouched and version != publication.version:
             yield ResourceWrite(kinds.MENTIONS, name, None)
+
+
+def given_up_mentions(tx: Transaction, publication: publication_pb2.Publication) -> Iterator[ResourceWrite]:
+    """The writes after which no mentions of this publication are kept."""
+    for name, _ in tx.list(kinds.MENTIONS, prefix=f"{publication.product}."):
+        if mentioned_version(name)[1] == publication.version:
+            yield ResourceWrite(kinds.MENTIONS, name, None)
+
+
+def mentioned_version(name: str) -> tuple[str, int]:
+    """The collection of mentions of that name, and the version they were found in; 0 in journals of before this was kept."""
+    port, _, version = name.partition("/")
+    return port, int(version or 0)
 
 
 def leave_out(found: mention_pb2.DocumentMentions, *, records: Collection[bytes], passages: Collection[str] = ()) -> bool:

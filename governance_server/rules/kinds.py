@@ -97,7 +97,7 @@ CHANGE_SET = "change_set"
 APPLIED_SOURCE = "applied_source"
 NOTICE = "notice"
 MENTIONS = "mentions"
-"""Where the documents of the collection of that name mention records of tables."""
+"""Where the documents of a collection mention records of tables, under its name and the version they were found in."""
 
 MESSAGES: dict[str, type[Message]] = {
     DOMAIN: domain_pb2.Domain,

@@ -10,11 +10,13 @@ from domainmesh.v1 import mention_pb2, mention_service_pb2_grpc
 from domainmesh.v1 import mention_service_pb2 as pb
 from governance_server.backend import Backend
 from governance_server.caller import Caller, current_caller
-from governance_server.policy.projection import denied
+from governance_server.policy.projection import PolicyProjection, denied
 from governance_server.policy.readable import finds_every_passage
+from governance_server.publishing.kept_mentions import mentioned_version
 from governance_server.publishing.known_people import record_digest
 from governance_server.rules import kinds
 from governance_server.rules.errors import Invalid
+from governance_server.storage.resources import ResourceList
 from mesh_core.expressions.tree import TRUE
 from mesh_core.names import parse_port
 
@@ -32,6 +34,7 @@ class MentionService(mention_service_pb2_grpc.MentionServiceServicer):
         parse_port(request.port)
         caller = current_caller()
         policy = self._backend.policy
+        kept = self._backend.catalog.list(kinds.MENTIONS, limit=None)  # before the rights that decide on them
         with policy.pinned():
             plan = policy.plan(caller, request.port, request.purpose)
             port = policy.find_port(request.port)
@@ -48,22 +51,34 @@ class MentionService(mention_service_pb2_grpc.MentionServiceServicer):
                     resource=request.port,
                 )
             record = record_digest(self._backend, request.port, list(request.key))
-            found = [kept for kept in self._readable(caller, request.purpose) if _of_record(kept, request.port, record, clear)]
+            readable = self._readable(kept, caller, request.purpose)
+            found = [it for it in readable if _of_record(it, request.port, record, clear)]
         return pb.ListMentionsResponse(collections=found)
 
-    def _readable(self, caller: Caller, purpose: str) -> Iterator[mention_pb2.DocumentMentions]:
+    def _readable(self, kept: ResourceList, caller: Caller, purpose: str) -> Iterator[mention_pb2.DocumentMentions]:
         """What the caller may know of each collection: of all documents or none, and nothing under a tag that binds it."""
         policy = self._backend.policy
-        for name, body in self._backend.catalog.list(kinds.MENTIONS, limit=None):
+        for name, body in _served(policy, kept).items():
             port = policy.find_port(name)
             if port is None or not finds_every_passage(policy, caller, port, purpose):
                 continue
             if not any(it.name == "document" and it.is_clear for it in policy.plan(caller, name, purpose).columns):
                 continue
-            kept = mention_pb2.DocumentMentions.FromString(body)
-            bound = policy.bound_tags(caller, name, {it.tag for it in kept.mentions}, purpose).every
-            allowed = [it for it in kept.mentions if it.tag not in bound]
-            yield mention_pb2.DocumentMentions(port=kept.port, version=kept.version, mentions=allowed)
+            found = mention_pb2.DocumentMentions.FromString(body)
+            bound = policy.bound_tags(caller, name, {it.tag for it in found.mentions}, purpose).every
+            allowed = [it for it in found.mentions if it.tag not in bound]
+            yield mention_pb2.DocumentMentions(port=found.port, version=found.version, mentions=allowed)
+
+
+def _served(policy: PolicyProjection, kept: ResourceList) -> dict[str, bytes]:
+    """By collection the mentions of its version now served: a publication's are kept before it is visible."""
+    served: dict[str, bytes] = {}
+    for name, body in kept:  # by name, so in the order of versions
+        port, version = mentioned_version(name)
+        product = policy.product_of(port)
+        if product is not None and version <= product.version:
+            served[port] = body
+    return served
 
 
 def _of_record(kept: mention_pb2.DocumentMentions, port: str, record: bytes, clear: Collection[str]) -> bool:

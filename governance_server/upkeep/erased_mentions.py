@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from domainmesh.v1 import erasure_pb2, mention_pb2, product_pb2
 from governance_server.backend import stamp, store
 from governance_server.journal.command import Transaction
-from governance_server.publishing.kept_mentions import leave_out
+from governance_server.publishing.kept_mentions import leave_out, mentioned_version
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 
@@ -29,7 +29,7 @@ def mentions_without(tx: Transaction, gone: Gone) -> Iterator[ResourceWrite]:
     """The writes after which no mention tells of what is gone, in whichever product's documents."""
     for name, body in tx.list(kinds.MENTIONS):
         found = mention_pb2.DocumentMentions.FromString(body)
-        if leave_out(found, records=gone.records, passages=gone.passages.get(name, ())):
+        if leave_out(found, records=gone.records, passages=gone.passages.get(mentioned_version(name)[0], ())):
             yield store(kinds.MENTIONS, name, found) if found.mentions else ResourceWrite(kinds.MENTIONS, name, None)
 
 

@@ -1,4 +1,4 @@
-"""What the journal still tells of an erased subject: statistics of delivered files, samples of checks. Their payloads go.
+"""What the journal still tells of an erased subject: statistics of delivered files, samples of checks, names of documents.
 
 The chain stays whole: a payload becomes a tombstone, and a later change records it (ADR 0007). States that are still valid and
 tell nothing of the subject are written anew, so that the change they came with can go.
@@ -6,7 +6,10 @@ tell nothing of the subject are written anew, so that the change they came with 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+from google.protobuf.message import Message
 
 from governance_server.backend import Backend
 from governance_server.journal.command import Transaction
@@ -14,21 +17,41 @@ from governance_server.rules import kinds
 from governance_server.rules.apply import Change, ResourceWrite
 from governance_server.upkeep.subject_survey import Subject
 
-__all__ = ["traces", "without_traces"]
+__all__ = ["Teller", "traces", "without_traces"]
 
 _PAGE = 500
-_RELEASED = "publication.committed"
+_TELLING = (kinds.PUBLICATION, kinds.MENTIONS, kinds.SUBJECT_ERASURE)
+"""A change of one of these holds what was delivered, or what was found in it; an earlier erasure wrote such states anew."""
+_APART = "\0"
+"""Between texts that are looked through together: part of no word, and no space."""
+
+
+class Teller:
+    """Says which states tell of a subject. Remembers texts that do not: versions repeat them."""
+
+    def __init__(self, subject: Subject) -> None:
+        self._subject = subject
+        self._clean: set[str] = set()
+
+    def tells(self, writes: Iterable[ResourceWrite]) -> bool:
+        """True if one of the states has a text in which the subject is."""
+        texts = {text for write in writes for text in _texts_of(write)} - self._clean
+        if self._subject.is_in(_APART.join(texts)):
+            return True
+        self._clean |= texts
+        return False
 
 
 def traces(backend: Backend, product: str, subject: Subject, kept_releases: frozenset[str]) -> list[Change]:
-    """The product's publications of which the journal has the subject's value, oldest first.
+    """The changes about the product of which the journal has the subject's value, oldest first.
 
-    Left out are changes by which a release became visible that may still be read: the tags it had then are read from them.
+    Left out are changes with a release that may still be read: the tags it had then are read from them.
     """
+    teller = Teller(subject)
     return [
         change
-        for change in _publications(backend)
-        if change.subject == product and _tells(change.body, subject) and not _made(change, kept_releases)
+        for change in _telling(backend)
+        if _is_about(change, product) and not _made(change, product, kept_releases) and teller.tells(change.writes)
     ]
 
 
@@ -37,30 +60,63 @@ def without_traces(
 ) -> tuple[list[ResourceWrite], tuple[int, ...]]:
     """All that is to be written, and the revisions whose payloads can go then."""
     states = {(write.kind, write.name): write for write in writes}
+    teller = Teller(subject)
     erases = []
     for change in found:
         valid = [it for it in change.writes if it.body is not None and tx.get(it.kind, it.name) == it.body]
         again = [it for it in valid if (it.kind, it.name) not in states]
-        if any(_tells(it.body, subject) for it in again):
+        if teller.tells(again):
             continue
         states.update({(it.kind, it.name): it for it in again})
         erases.append(change.revision)
     return list(states.values()), tuple(erases)
 
 
-def _publications(backend: Backend) -> Iterator[Change]:
+def _telling(backend: Backend) -> Iterator[Change]:
     after = 0
-    while page := backend.journal.read_changes(after, _PAGE, [kinds.PUBLICATION]):
+    while page := backend.journal.read_changes(after, _PAGE, _TELLING):
         yield from page
         after = page[-1].revision
 
 
-def _tells(body: bytes | None, subject: Subject) -> bool:
-    if body is None:
-        return False
-    text = body.decode("utf-8", "replace").lower()
-    return any(value.strip(" ").lower() in text for value in subject.values)
+def _is_about(change: Change, product: str) -> bool:
+    """True also for an erasure in another product that changed the mentions in this one's documents."""
+    return change.subject == product or any(
+        it.kind == kinds.MENTIONS and it.name.startswith(f"{product}.") for it in change.writes
+    )
 
 
-def _made(change: Change, kept_releases: frozenset[str]) -> bool:
-    return change.kind == _RELEASED and any(it.kind == kinds.RELEASE and it.name in kept_releases for it in change.writes)
+def _made(change: Change, product: str, kept_releases: frozenset[str]) -> bool:
+    names = [it.name for it in change.writes if it.kind == kinds.RELEASE]
+    return any(name in kept_releases or not name.startswith(f"{product}/") for name in names)
+
+
+def _texts_of(write: ResourceWrite) -> Iterator[str]:
+    yield write.name
+    message = kinds.MESSAGES.get(write.kind)
+    if write.body and message is not None:
+        yield from _texts_in(message.FromString(write.body))
+
+
+def _texts_in(message: Message) -> Iterator[str]:
+    """Every text within the message; of one that is JSON, as statistics are, also those that it writes in its own way."""
+    left: list[object] = [message]
+    while left:
+        match left.pop():
+            case str() as text:
+                yield text
+                if text[:1] in ("{", "["):
+                    left.append(_parsed(text))
+            case Message() as inner:
+                left.extend(value for _, value in inner.ListFields())
+            case Mapping() as named:
+                left.extend((*named, *named.values()))
+            case Sequence() as several if not isinstance(several, bytes):
+                left.extend(several)
+
+
+def _parsed(text: str) -> object:
+    try:
+        return json.loads(text)
+    except (ValueError, RecursionError):  # a text that only begins like JSON
+        return None

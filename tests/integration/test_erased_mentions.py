@@ -16,6 +16,7 @@ from domainmesh.v1.maintenance_service_pb2 import EraseSubjectRequest
 from domainmesh.v1.mention_pb2 import DocumentMentions
 from domainmesh.v1.principal_service_pb2 import CreatePrincipalRequest
 from governance_server.backend import read
+from governance_server.journal.verification import verify
 from governance_server.publishing import completion
 from governance_server.rules import kinds
 from tests.integration.inner_mesh import ADMIN, inner_mesh
@@ -121,7 +122,7 @@ def test_a_publication_that_ends_after_the_erasure_mentions_nobody_who_was_erase
         monkeypatch.setattr(completion, "fault_point", at)
         terms = TERMS.replace("policy.notes", "desk.letters")
         mesh.publish("user:olga", "desk.letters", terms, {"pages": folder})  # type: ignore[dict-item] # a folder, as the SDK takes
-        found = read(mesh.backend.catalog, kinds.MENTIONS, "desk.letters.pages", DocumentMentions)
+        found = read(mesh.backend.catalog, kinds.MENTIONS, kinds.versioned_name("desk.letters.pages", 1), DocumentMentions)
     assert [it.is_complete for it in receipts] == [True]
     assert {it.document for it in found.mentions} == {"both.md", "cold.md"}
     assert (len({it.record for it in found.mentions}), found.mention_count, found.document_count) == (1, 2, 2)
@@ -145,3 +146,32 @@ def test_a_record_that_older_versions_hold_under_another_name_of_the_column_is_i
     olga.admin.erase("pii.email", "zerlina@example.com", reason="asked", products=[people])
     assert mentioned(olga, people, letters, "C-1") == set()
     assert mentioned(olga, people, letters, "C-2") == {"both.md", "cold.md"}
+
+
+def test_the_journal_has_no_payload_of_a_publication_in_which_a_document_of_that_name_stands(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("MESH_EMBEDDER", "hashing")
+    folder = tmp_path / "letters"
+    folder.mkdir()
+    for name, text in LETTERS.items():
+        (folder / name).write_text(text)
+    with inner_mesh(tmp_path / "home") as mesh:
+        mesh.call(ADMIN, "CreatePrincipal", CreatePrincipalRequest(principal={"name": "user:olga"}))
+        mesh.call(ADMIN, "CreateDomain", CreateDomainRequest(domain={"name": "desk", "owners": ["user:olga"]}))
+        mesh.publish("user:olga", "desk.people", contract("desk.people", {"people": COLUMNS}), {"people": PEOPLE})
+        terms = TERMS.replace("policy.notes", "desk.letters")
+        mesh.publish("user:olga", "desk.letters", terms, {"pages": folder})  # type: ignore[dict-item] # a folder, as the SDK takes
+
+        def told(word: bytes) -> list[str]:
+            every = mesh.backend.journal.read_changes(0, 500)
+            return [it.kind for it in every if it.body is not None and word in it.body.lower()]
+
+        assert told(b"zerlina_quackenbush") == ["publication.committing", "publication.mentions"]
+        for product in ("desk.people", "desk.letters"):
+            for value in ("Ignatia Throckmortn", "Zerlina Quackenbush"):
+                asked = EraseSubjectRequest(tag="pii.name", value=value, reason="asked", products=[product])
+                assert [it.is_complete for it in mesh.call("user:olga", "EraseSubject", asked).erasures] == [True]
+        assert told(b"zerlina_quackenbush") == []
+        assert verify(mesh.backend.database).ok
+        assert mesh.backend.journal.verify(deep=True).ok

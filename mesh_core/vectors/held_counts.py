@@ -63,21 +63,31 @@ class HeldCounts:
     def check(self, collection: str, version: int, *, published: Published, state: Hashable, count: Callable[[int], int]) -> None:
         """Returns if the version holds what was published. Raises: CollectionOutdated.
 
-        `count` counts the passages that a version or a later one added. A count that does not agree is not remembered, and made
-        a few times more: it may be of a moment when the collection was built anew, or rows were ended by a later version.
+        `count` counts the passages that a version or a later one added.
         """
         wanted = {FIRST_VERSION: published.count}
         if published.newest_count is not None:
             wanted[published.newest] = published.newest_count
         for since, number in wanted.items():
-            if self.held(collection, version, since=since, state=state, count=partial(count, since)) == number:
-                continue
-            with self._lock:
-                self._known.pop((collection, version, since), None)
-            for _ in range(_COUNTS):
-                if (held := count(since)) == number:
-                    break
-                time.sleep(_PAUSE_SECONDS)
-            else:
+            held = self.settled((collection, version, since), wanted=number, state=state, count=partial(count, since))
+            if held != number:
                 of = f" of version {since}" if since > FIRST_VERSION else ""
                 raise CollectionOutdated(f"version {version} of {collection} has {held} passages{of}, {number} were published.")
+
+    def settled(self, key: tuple[str, int, int], *, wanted: int, state: Hashable, count: Callable[[], int]) -> int:
+        """As many passages of the key (collection, version, since) as are `wanted`, unless some stay away.
+
+        A count that does not agree is not remembered, and made a few times more: it may be of a moment when the collection was
+        built anew, or a later version ended rows, some of which are in no answer of Weaviate's then.
+        """
+        collection, version, since = key
+        held = self.held(collection, version, since=since, state=state, count=count)
+        if held == wanted:
+            return held
+        with self._lock:
+            self._known.pop(key, None)
+        for _ in range(_COUNTS):
+            time.sleep(_PAUSE_SECONDS)
+            if (held := count()) == wanted:
+                break
+        return held

@@ -27,8 +27,6 @@ _ASKED_SECONDS = 60.0
 """So often the server is asked whether it was started anew."""
 _COUNTED_SECONDS = 3600
 """So often vectors are counted anew, whatever the server says of its starts."""
-_COUNTS, _PAUSE_SECONDS = 5, 0.1
-"""So often vectors are counted before some are said to be lost."""
 _ALL = Filter.by_property("valid_from").greater_or_equal(0)
 
 
@@ -74,13 +72,9 @@ class IndexedVectors:
         if wanted >= EXACT_UP_TO and published.newest_count is not None:
             since, wanted = published.newest, published.newest_count
         current = state, self._last_start(), int(time.monotonic() // _COUNTED_SECONDS)
-        for _ in range(_COUNTS):  # while a later version ends rows, some are in no answer of Weaviate's for a moment
-            held = self._held.held(name, version, since=since, state=current, count=partial(count, since, wanted))
-            if held == wanted:
-                return
-            self._held.forget(name)
-            time.sleep(_PAUSE_SECONDS)
-        raise CollectionOutdated(f"version {version} of {name}: {held} of {wanted} passages are in the vector index.")
+        held = self._held.settled((name, version, since), wanted=wanted, state=current, count=partial(count, since, wanted))
+        if held != wanted:
+            raise CollectionOutdated(f"version {version} of {name}: {held} of {wanted} passages are in the vector index.")
 
     def forget(self, name: str) -> None:
         """Nothing of the collection is remembered."""

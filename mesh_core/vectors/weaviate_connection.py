@@ -6,7 +6,7 @@ setting for that. Loaded only with the Weaviate store.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
@@ -15,13 +15,15 @@ from weaviate.classes.init import AdditionalConfig, Auth, GrpcConfig, Timeout
 from weaviate.connect import v4
 from weaviate.exceptions import WeaviateBaseError, WeaviateConnectionError, WeaviateTimeoutError
 
-__all__ = ["connected", "has_no_answer", "in_words"]
+__all__ = ["connected", "has_no_answer", "in_words", "unusable"]
 
 _QUERY_SECONDS, _INSERT_SECONDS = 20, 60
 """A client of the mesh waits half a minute for a search. A batch takes Weaviate seconds."""
 _LONGEST_PAUSE_MILLISECONDS = 1000
 _CALLS = ("Search", "Aggregate", "TenantsGet", "BatchObjects", "BatchDelete")
 _MOST_LETTERS = 500
+_LAST_KNOWN = (1, 35)
+"""The last version of the server that is known to tell by its nodes whether vectors are indexed later."""
 _GRPC: Any = v4
 """Through the client, as the core speaks no gRPC of its own."""
 _CALL_FAILED: type[Exception] = _GRPC.RpcError
@@ -48,6 +50,34 @@ def connected(*, host: str, http_port: int, grpc_port: int, secure: bool, api_ke
     connection: Any = client._connection
     connection._grpc_stub = _SaysAtOnce(connection._grpc_stub)
     return client
+
+
+def unusable(client: Any) -> str:  # noqa: ANN401
+    """Why the server cannot be worked with, and what to do, in words; empty if it can."""
+    if not client.is_ready():
+        return "does not answer as ready: start it, or correct MESH_VECTORS"
+    if _indexes_later(client):
+        return "is run with ASYNC_INDEXING, so that passages it acknowledged are not found yet: start it without"
+    return ""
+
+
+def _indexes_later(client: Any) -> bool:  # noqa: ANN401
+    """True if what is acknowledged need not be in the vector index; False also if the server does not tell.
+
+    A node of such a server does not say how many batches wait to be indexed, others do (1.35.2, `localNodeBatchStats`).
+    The client leaves that out.
+    """
+    try:
+        answer = client._connection.get("/nodes", error_msg="ask for the nodes")
+    except WeaviateBaseError:  # the key may not be allowed to ask
+        return False
+    nodes = answer.json().get("nodes") if answer.is_success else None
+    return any(_is_known(node) and "queueLength" not in node["batchStats"] for node in nodes or ())
+
+
+def _is_known(node: Mapping[str, Any]) -> bool:
+    version = tuple(int(it) for it in str(node.get("version", "")).split(".")[:2] if it.isdecimal())
+    return len(version) == len(_LAST_KNOWN) and version <= _LAST_KNOWN and "ratePerSecond" in (node.get("batchStats") or {})
 
 
 def has_no_answer(error: WeaviateBaseError) -> bool:

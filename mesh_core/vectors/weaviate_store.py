@@ -32,7 +32,7 @@ from mesh_core.vectors.store import (
     awaited,
 )
 from mesh_core.vectors.weaviate_collections import WeaviateCollections
-from mesh_core.vectors.weaviate_connection import connected
+from mesh_core.vectors.weaviate_connection import connected, unusable
 from mesh_core.vectors.weaviate_failures import reported
 from mesh_core.vectors.weaviate_filters import WeaviateFilters, at_version
 from mesh_core.vectors.weaviate_keywords import WeaviateScope, count_of, in_full, repeated, words_of
@@ -67,9 +67,9 @@ class WeaviateStore:
         self._collections = WeaviateCollections(self._client)
         self._filters = WeaviateFilters(self._collections)
         self._vectors = IndexedVectors(self._client)
-        if not self._client.is_ready():
+        if why := unusable(self._client):
             self._client.close()
-            raise StoreUnavailable(f"Weaviate at {self._address} does not answer as ready: start it, or correct MESH_VECTORS.")
+            raise StoreUnavailable(f"Weaviate at {self._address} {why}.")
 
     def ensure_collection(self, name: str, *, dimensions: int, attributes: Mapping[str, type]) -> None:
         """See VectorStore."""

@@ -7,6 +7,7 @@ Weaviate store.
 
 from __future__ import annotations
 
+import logging
 import time
 from collections.abc import Callable, Hashable
 from functools import partial
@@ -22,6 +23,8 @@ from mesh_core.vectors.weaviate_objects import as_stored, insert_all
 from mesh_core.vectors.weaviate_rows import EXACT_UP_TO
 
 __all__ = ["IndexedVectors", "indexed", "write_down"]
+
+_LOG = logging.getLogger(__name__)
 
 _ASKED_SECONDS = 60.0
 """So often the server is asked whether it was started anew."""
@@ -61,6 +64,7 @@ class IndexedVectors:
         self._client = client
         self._held = HeldCounts()
         self._asked: tuple[float, Hashable] = (-_ASKED_SECONDS, None)
+        self._is_told = False
 
     def check(self, name: str, version: int, *, published: Published, state: Hashable, count: Callable[[int, int], int]) -> None:
         """Returns if the index holds the version, which has as many objects as were `published`. Raises: CollectionOutdated.
@@ -87,7 +91,18 @@ class IndexedVectors:
         except WeaviateBaseError as error:  # the key may not be allowed to ask
             if has_no_answer(error):
                 raise
+            self._tell(error)
         return None
+
+    def _tell(self, error: WeaviateBaseError) -> None:
+        """It is in the log, once."""
+        if not self._is_told:
+            self._is_told = True
+            _LOG.warning(
+                "weaviate.statistics_unknown error=%s: grant the API key of the mesh the right read_cluster, or passages that "
+                "Weaviate lost when it was started anew are noticed up to an hour later, where it would be a minute.",
+                type(error).__name__,
+            )
 
     def _last_start(self) -> Hashable:
         """The same, as it was at most a minute ago."""

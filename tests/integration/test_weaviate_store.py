@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import datetime
 import ipaddress
+import json
 import os
 import subprocess
 import sys
 import textwrap
 import time
+import urllib.request
 from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
@@ -20,7 +22,7 @@ import pytest
 
 from mesh_core.expressions.tree import And, Column, Compare, Expression, In, IsNull, Like, Literal, Not, Or
 from mesh_core.vectors.identifiers import collection_identifier
-from mesh_core.vectors.store import AllowedScope, CollectionMismatch, StoreUnavailable, open_store
+from mesh_core.vectors.store import AllowedScope, CollectionMismatch, Published, StoreUnavailable, open_store
 from tests.integration.test_vector_stores import EVERYTHING, passage, unit
 from tests.integration.weaviate_server import running_weaviate, weaviate_binary
 
@@ -117,6 +119,59 @@ def test_a_server_with_keys_refuses_strangers_and_keeps_its_passages_over_a_rest
     with running_weaviate(weaviate_binary(), tmp_path, keys) as url, closing(open_store(url, api_key="right")) as store:
         hits = store.search("a.b.c", text="", vector=unit(1), version=1, scope=EVERYTHING, limit=3)
     assert [hit.passage.id for hit in hits] == ["p0", "p1", "p2"]
+
+
+@pytest.mark.slow
+def test_a_server_that_indexes_what_it_acknowledged_later_is_refused(tmp_path: Path) -> None:
+    refused = pytest.raises(StoreUnavailable, match=r"is run with ASYNC_INDEXING, .*: start it without\.$")
+    with running_weaviate(weaviate_binary(), tmp_path, {"ASYNC_INDEXING": "true"}) as url, refused:
+        open_store(url)
+
+
+@pytest.mark.slow
+def test_a_key_without_the_right_to_statistics_is_told_of_once_with_the_right_to_grant(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    keys = {
+        "AUTHENTICATION_ANONYMOUS_ACCESS_ENABLED": "false",
+        "AUTHENTICATION_APIKEY_ENABLED": "true",
+        "AUTHENTICATION_APIKEY_ALLOWED_KEYS": "root,mesh",
+        "AUTHENTICATION_APIKEY_USERS": "root,mesh",
+        "AUTHORIZATION_RBAC_ENABLED": "true",
+        "AUTHORIZATION_RBAC_ROOT_USERS": "root",
+    }
+    rights = [
+        {"action": f"{verb}_{kind}", **places}
+        for verb in ("create", "read", "update", "delete")
+        for kind, places in (
+            ("collections", {"collections": {"collection": "*"}}),
+            ("data", {"data": {"collection": "*", "tenant": "*", "object": "*"}}),
+            ("tenants", {"tenants": {"collection": "*", "tenant": "*"}}),
+            ("aliases", {"aliases": {"collection": "*", "alias": "*"}}),
+        )
+    ]
+    with running_weaviate(weaviate_binary(), tmp_path, keys) as url:
+        _as_root(url, "/v1/authz/roles", {"name": "mesh", "permissions": rights})
+        _as_root(url, "/v1/authz/users/mesh/assign", {"roles": ["mesh"], "userType": "db"})
+        with closing(open_store(url, api_key="mesh")) as store:
+            for version in (1, 2):
+                store.ensure_collection("a.b.c", dimensions=8, attributes={})
+                store.stage("a.b.c", version, [passage(f"p{number}", vector=unit(1, number)) for number in range(5)])
+            hits = store.search(
+                "a.b.c", text="", vector=unit(1), version=2, scope=EVERYTHING, limit=3, published=Published(5, 1, 5)
+            )
+    assert [hit.passage.id for hit in hits] == ["p0", "p1", "p2"]
+    assert [it.getMessage() for it in caplog.records if "read_cluster" in it.getMessage()] == [
+        "weaviate.statistics_unknown error=InsufficientPermissionsError: grant the API key of the mesh the right read_cluster, "
+        "or passages that Weaviate lost when it was started anew are noticed up to an hour later, where it would be a minute."
+    ]
+
+
+def _as_root(url: str, path: str, body: dict[str, object]) -> None:
+    address = url.partition("://")[2].partition("?")[0]
+    headers = {"Authorization": "Bearer root", "Content-Type": "application/json"}
+    request = urllib.request.Request(f"http://{address}{path}", json.dumps(body).encode(), headers)
+    urllib.request.urlopen(request).close()
 
 
 @pytest.mark.slow

@@ -14,6 +14,7 @@ from domainmesh.v1 import lineage_pb2, product_pb2, publication_pb2
 from governance_server.backend import Backend, Reader, read, stamp, store
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.lineage.emit import LineageEmitter
+from governance_server.publishing.collection_entries import Staged, describe_collections
 from governance_server.publishing.contract_gate import ContractGate
 from governance_server.publishing.datasets import name_datasets
 from governance_server.publishing.entries import described, released_lineages, settle, without_delivery
@@ -99,11 +100,15 @@ class Completion:
             principal=publication.principal, publication=publication.id,
             not_enforced=[*not_enforced(contract.document), *contract.uncomputed],
         )  # fmt: skip
+        staged: dict[str, Staged] = {}
         for port, verified in zip(contract.ports, publication.verified_ports, strict=True):
-            release.ports.append(self._port_writer.write(publication, port, verified))
+            written = self._port_writer.write(publication, port, verified)
+            release.ports.append(written.released)
+            if written.staged is not None:
+                staged[verified.port] = written.staged
             fault_point("publish.port_written")
         served = product_of(self._backend.catalog, publication.product)
-        self._passages.describe(entry, publication, served)
+        describe_collections(entry, served, publication, staged)
         note_rescans(entry, contract, publication)
         date_ports(entry, publication.verified_ports, served)
         past = past_releases(self._backend.catalog, publication.product, publication.version)

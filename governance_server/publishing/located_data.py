@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from mesh_core.embedding import Vectors
     from mesh_core.vectors.passages import Passage
 
-__all__ = ["PERSONAL", "Mentioned", "is_located", "located", "located_passages", "plain_tag", "tags_of"]
+__all__ = ["PERSONAL", "Mentioned", "TagsGiven", "is_located", "located", "located_passages", "plain_tag"]
 
 PERSONAL = "personal"
 """The attribute that says where a passage's personal data is."""
@@ -92,11 +92,27 @@ def located_passages(
             yield replace(passage, vector=vectors[passage.id]) if passage.id in vectors else passage
 
 
-def tags_of(passages: Iterable[Passage], mentioned: Mentioned) -> tuple[frozenset[str], frozenset[str]]:
-    """Every tag that some passage gets, and those of them that are located wherever they stand."""
-    given = {tag for passage in passages for tag in _located(passage, mentioned).tags}
-    found = frozenset(map(plain_tag, given))
-    return found, found - given
+class TagsGiven:
+    """The tags of passages that went by."""
+
+    def __init__(self) -> None:
+        self._given: set[str] = set()
+
+    def over(self, passages: Iterable[Passage]) -> Iterator[Passage]:
+        """The same passages, whose tags are known once they were asked for."""
+        for passage in passages:
+            self._given.update(passage.tags)
+            yield passage
+
+    @property
+    def every(self) -> frozenset[str]:
+        """Every tag that some passage had, as the catalog knows it."""
+        return frozenset(map(plain_tag, self._given))
+
+    @property
+    def located(self) -> frozenset[str]:
+        """Those of them that were located wherever they stood."""
+        return self.every - self._given
 
 
 def _located(passage: Passage, mentioned: Mentioned) -> Passage:

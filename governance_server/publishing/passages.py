@@ -8,11 +8,11 @@ from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, BinaryIO
 
-from domainmesh.v1 import product_pb2, publication_pb2
+from domainmesh.v1 import publication_pb2
 from governance_server.caller import Caller
+from governance_server.publishing.collection_entries import Staged, is_delivered
 from governance_server.publishing.known_people import KnownPeople
-from governance_server.publishing.located_data import PERSONAL, Mentioned, located_passages, tags_of
-from governance_server.publishing.modes import KEEP
+from governance_server.publishing.located_data import PERSONAL, Mentioned, TagsGiven, located_passages
 from governance_server.rules.errors import Conflict, ContractViolated, Problem, Unavailable
 from governance_server.vector_access import VectorAccess, attribute_types
 from governance_server.warehouse.faults import fault_point
@@ -48,14 +48,14 @@ class PassageIndexer:
         """
         problems: list[Problem] = []
         for promised, port in zip(contract.ports, verified, strict=True):
-            if _is_delivered(port):
+            if is_delivered(port):
                 wrong = self._model_problems(port) or _promise_problems(promised, port)
                 problems.extend(wrong or _passage_problems(port, self._files(publication.id, port)))
         if problems:
             self._warehouse.discard_incoming(publication.id)
             raise ContractViolated("A collection cannot be searched as it was delivered: mend what is listed.", problems=problems)
         for port in verified:
-            if _is_delivered(port):
+            if is_delivered(port):
                 self._prepare(port, publication.version)
 
     def mark(
@@ -63,7 +63,7 @@ class PassageIndexer:
     ) -> None:
         """The verified collections say where their documents mention records that the caller may read."""
         for port in verified:
-            if _is_delivered(port):
+            if is_delivered(port):
                 passages = _passages(self._files(publication.id, port))
                 port.mentions.CopyFrom(self._people.mentions(port.port, publication.version, passages, caller))
 
@@ -104,10 +104,10 @@ class PassageIndexer:
         folder = self._warehouse.incoming_folder(publication_id, port.port.rpartition(".")[2])
         return [partial(folder.open, file.name) for file in port.files]
 
-    def stage(self, publication_id: str, port: publication_pb2.VerifiedPort, version: int) -> int:
-        """How many passages `version` has added, now that the collection holds exactly those delivered as of it.
+    def stage(self, publication_id: str, port: publication_pb2.VerifiedPort, version: int) -> Staged:
+        """What was delivered as the version, which the collection holds exactly. Readers of earlier versions see no change.
 
-        Readers of earlier versions see no change.
+        May be repeated after a crash: every passage is looked at again.
         """
         from mesh_core.embedding import EmbedderUnavailable
         from mesh_core.vectors.passages import InvalidPassage
@@ -118,13 +118,15 @@ class PassageIndexer:
             store = self._vectors.store
             store.ensure_collection(port.port, dimensions=port.dimensions, attributes=attribute_types())
             passages = located_passages(_passages(files), Mentioned.of(port.mentions), self._vectors.embedder.embed)
-            return store.stage(port.port, version, _interruptible(passages)).added
+            tags = TagsGiven()
+            added = store.stage(port.port, version, _interruptible(tags.over(passages))).added
         except InvalidPassage as error:
             raise ContractViolated(f"A passage of {port.port} cannot be indexed: {error}", resource=port.port) from error
         except EmbedderUnavailable as error:
             raise Unavailable(f"Passages of {port.port} could not be embedded: {error}", resource=port.port) from error
         except VectorStoreError as error:
             raise Unavailable(f"The vector store did not take {port.port}: {error}", resource=port.port) from error
+        return Staged(added, tags.every, tags.located)
 
     def count_since(self, port: str, version: int, since: int) -> int:
         """How many passages of the version `since` or a later one has added. Raises: Unavailable."""
@@ -140,43 +142,13 @@ class PassageIndexer:
         from mesh_core.vectors.store import CollectionMissing, VectorStoreError
 
         for port in publication.verified_ports:
-            if not _is_delivered(port):
+            if not is_delivered(port):
                 continue
             try:
                 with suppress(CollectionMissing):
                     self._vectors.store.unstage(port.port, publication.version)
             except VectorStoreError as error:
                 raise Unavailable(f"The vector store did not give {port.port} back: {error}", resource=port.port) from error
-
-    def describe(self, entry: product_pb2.Product, publication: publication_pb2.Publication, before: product_pb2.Product) -> None:
-        """The entry's collections say their model, dimensions and passage tags; those that are kept what they said before."""
-        verified = {port.port: port for port in publication.verified_ports}
-        kept = {port.name: port for port in before.ports}
-        for port in entry.ports:
-            if port.kind != product_pb2.PORT_KIND_COLLECTION:
-                continue
-            found = verified[port.name]
-            if not _is_delivered(found):
-                was = kept[port.name]
-                port.embedding_model, port.dimensions = was.embedding_model, was.dimensions
-                port.passage_tags.extend(was.passage_tags)
-                port.located_tags.extend(was.located_tags)
-                if was.HasField("facets"):
-                    port.facets.CopyFrom(was.facets)
-                continue
-            port.embedding_model, port.dimensions = found.embedding_model, found.dimensions
-            if found.HasField("facets"):
-                port.facets.CopyFrom(found.facets)
-                port.facets.mentioning_documents = found.mentions.document_count
-                port.facets.known_values = found.mentions.value_count
-            tags, always_located = tags_of(_passages(self._files(publication.id, found)), Mentioned.of(found.mentions))
-            port.passage_tags.extend(sorted(tags))
-            port.located_tags.extend(sorted(always_located))
-
-
-def _is_delivered(port: publication_pb2.VerifiedPort) -> bool:
-    """True for a collection that the publication writes."""
-    return port.kind == product_pb2.PORT_KIND_COLLECTION and port.mode != KEEP
 
 
 def _promise_problems(promised: Port, port: publication_pb2.VerifiedPort) -> list[Problem]:

@@ -5,8 +5,11 @@ May be repeated after a crash at any point. Whether anything is visible is the j
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from domainmesh.v1 import product_pb2, publication_pb2
 from governance_server.backend import Backend
+from governance_server.publishing.collection_entries import Staged, is_delivered
 from governance_server.publishing.delivery import storage_schema_of, verified_files
 from governance_server.publishing.modes import KEEP, OVERWRITE, REPLACE_PARTITIONS
 from governance_server.publishing.passages import PassageIndexer
@@ -15,7 +18,17 @@ from governance_server.warehouse.faults import fault_point
 from governance_server.warehouse.layout import CHANGE_FOLDER, Warehouse
 from mesh_core.contract import Port
 
-__all__ = ["PortWriter"]
+__all__ = ["PortWriter", "WrittenPort"]
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenPort:
+    """A port as a publication has written it."""
+
+    released: product_pb2.ReleasedPort
+    """What the release says of it."""
+    staged: Staged | None = None
+    """What was found of the passages of a collection that was delivered."""
 
 
 class PortWriter:
@@ -26,9 +39,7 @@ class PortWriter:
         self._warehouse = warehouse
         self._passages = passages
 
-    def write(
-        self, publication: publication_pb2.Publication, port: Port, verified: publication_pb2.VerifiedPort
-    ) -> product_pb2.ReleasedPort:
+    def write(self, publication: publication_pb2.Publication, port: Port, verified: publication_pb2.VerifiedPort) -> WrittenPort:
         """The port holds what the publication makes of it; readers of other versions see no change."""
         mode = verified.mode or OVERWRITE
         released = product_pb2.ReleasedPort(
@@ -37,29 +48,29 @@ class PortWriter:
         )  # fmt: skip
         before = self._before(publication.product, verified.port)
         if verified.kind == product_pb2.PORT_KIND_COLLECTION:
-            self._write_collection(publication, verified, released)
-        elif mode == KEEP:
+            return WrittenPort(released, self._write_collection(publication, verified, released))
+        if mode == KEEP:
             released.delta_version = before.delta_version
         else:
             self._write_table(publication, port, verified, released, before)
-        return released
+        return WrittenPort(released)
 
     def _write_collection(
         self,
         publication: publication_pb2.Publication,
         verified: publication_pb2.VerifiedPort,
         released: product_pb2.ReleasedPort,
-    ) -> None:
+    ) -> Staged | None:
         """The version holds what was delivered, or what it held; how many passages are its newest is known from now on."""
         before = self._released_before(publication.product, verified.port)
-        newest = before.newest_version
-        if released.mode != KEEP and self._passages.stage(publication.id, verified, publication.version):
-            newest = publication.version
+        staged = self._passages.stage(publication.id, verified, publication.version) if is_delivered(verified) else None
+        newest = publication.version if staged is not None and staged.added else before.newest_version
         if newest:
             released.newest_version = newest
             released.newest_count = before.newest_count
-            if released.mode != KEEP:
+            if staged is not None:
                 released.newest_count = self._passages.count_since(verified.port, publication.version, newest)
+        return staged
 
     def _released_before(self, product: str, port: str) -> product_pb2.ReleasedPort:
         body = self._backend.catalog.get(kinds.PRODUCT, product)

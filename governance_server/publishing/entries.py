@@ -115,7 +115,9 @@ def settle(
     product.overdue_after_seconds = entry.overdue_after_seconds
     released = {port.port: port for port in release.ports}
     for port in product.ports:
-        port.row_count, port.delta_version = released[port.name].row_count, released[port.name].delta_version
+        made = released[port.name]
+        port.row_count, port.delta_version = made.row_count, made.delta_version
+        port.newest_version, port.newest_count = made.newest_version, made.newest_count
     if not product.version:
         product.create_time.CopyFrom(time)
     product.update_time.CopyFrom(time)

@@ -209,7 +209,8 @@ def _seen(
         port.ClearField("claimed_datasets")
         if port.HasField("facets") and not is_whole(port):  # they speak of hidden documents, too
             port.facets.CopyFrom(product_pb2.CollectionFacets(not_covered=port.facets.not_covered, is_withheld=True))
-        port.ClearField("located_tags")
+        for kept in ("located_tags", "newest_version", "newest_count"):
+            port.ClearField(kept)
     product.ClearField("warnings")  # QualityService shows them
     product.ClearField("overdue_after_seconds")
     product.ClearField("open_contract_changes")

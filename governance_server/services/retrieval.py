@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, TypeAlias
 
 import grpc
 
@@ -49,6 +49,8 @@ _UNMASKED = "Report 10-K of 2022"
 _MAX_LIMIT, _DEFAULT_LIMIT, _MAX_QUERY = 100, 5, 4000
 _Masks = Mapping[str, Mask | None]
 """How the columns of a passage are shown; those that are not, are absent."""
+_Where: TypeAlias = "tuple[int, AllowedScope, Published | None]"
+"""The version, what of it may be found, and what must be in it."""
 
 
 class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
@@ -101,7 +103,8 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         scope = replace(scope, filter=conjoin([scope.filter, within]))
         if not scope.is_empty:
             recording.begin_ahead()  # the disk is waited for while the question is embedded and the store searches
-        hits = self._search(request, plan, port, (version, scope))
+        published = self._whole.published(port, version, is_served=version == product.version)
+        hits = self._search(request, plan, port, (version, scope, published))
         masks = _masks(plan)
         passages = [self._passage(hit, masks, bound) for hit in hits]
         return pb.RetrieveResponse(passages=passages, revision=plan.revision, version=version)
@@ -112,9 +115,7 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         refuse_retired(find_release(self._backend.catalog, product.name, version))
         return version
 
-    def _search(
-        self, request: pb.RetrieveRequest, plan: ReadPlan, port: product_pb2.Port, where: tuple[int, AllowedScope]
-    ) -> list[Hit]:
+    def _search(self, request: pb.RetrieveRequest, plan: ReadPlan, port: product_pb2.Port, where: _Where) -> list[Hit]:
         from mesh_core.embedding import EmbedderUnavailable
         from mesh_core.vectors.store import CollectionMismatch, VectorStoreError
 
@@ -135,14 +136,14 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         except (VectorStoreError, EmbedderUnavailable) as error:
             raise Unavailable(f"{port.name} cannot be searched: {error}", resource=port.name) from error
 
-    def _found(self, port: product_pb2.Port, question: Question, where: tuple[int, AllowedScope]) -> list[Hit]:
+    def _found(self, port: product_pb2.Port, question: Question, where: _Where) -> list[Hit]:
         """What is found in a version that is as it was published. Raises: Precondition, Unavailable."""
-        version, scope = where
+        version, scope, published = where
 
         def find(published: Published | None) -> list[Hit]:
             return find_passages(self._vectors, port.name, question, version=version, scope=scope, published=published)
 
-        return self._whole.search(port.name, version, find)
+        return self._whole.search(port.name, version, published, find)
 
     def _passage(self, hit: Hit, masks: _Masks, bound: BoundTags) -> pb.Passage:
         """The passage as the caller may see it.

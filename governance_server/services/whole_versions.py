@@ -11,10 +11,11 @@ import time
 from collections.abc import Callable
 from typing import TYPE_CHECKING
 
+from domainmesh.v1 import product_pb2
 from governance_server.backend import Backend
 from governance_server.rules.errors import Unavailable
 from governance_server.upkeep.versions import find_release, refuse_retired
-from governance_server.upkeep.whole_collections import is_being_erased, published_as
+from governance_server.upkeep.whole_collections import is_being_erased, published_as, published_on
 from mesh_core.names import parse_port
 
 if TYPE_CHECKING:
@@ -34,7 +35,14 @@ class WholeVersions:
         self._backend = backend
         self._said: dict[tuple[str, int], float] = {}
 
-    def search(self, port: str, version: int, find: Callable[[Published | None], list[Hit]]) -> list[Hit]:
+    def published(self, port: product_pb2.Port, version: int, *, is_served: bool) -> Published | None:
+        """What must be in the version; None if nobody knows. Of the one served the entry says it, so that nothing is read."""
+        known = published_on(port) if is_served else None
+        return known if known is not None else published_as(self._backend.catalog, port.name, version)
+
+    def search(
+        self, port: str, version: int, published: Published | None, find: Callable[[Published | None], list[Hit]]
+    ) -> list[Hit]:
         """What `find` finds in the version, given what must be there; None is for a version that is not to be compared.
 
         Raises:
@@ -44,7 +52,6 @@ class WholeVersions:
         from mesh_core.vectors.store import CollectionOutdated
 
         catalog = self._backend.catalog
-        published = published_as(catalog, port, version)
         try:
             return find(published)
         except CollectionOutdated as error:

@@ -33,6 +33,7 @@ __all__ = [
     "uncounted",
 ]
 
+    "published_on",
 Counts = Mapping[tuple[str, int], "Published"]
 """By collection and version."""
 
@@ -46,6 +47,11 @@ def published_as(reader: Reader, port: str, version: int) -> Published | None:
 def is_being_erased(reader: Reader, port: str) -> bool:
     """True while an erasure takes passages from the collection and the journal has not yet how many."""
     receipts = uncounted(reader, f"{parse_port(port).product_name}/")
+def published_on(port: product_pb2.Port) -> Published | None:
+    """The same of the version served, as the catalog's entry says it; None if that was made before it did."""
+    return _published(port)
+
+
     return any(port in {erased.port for erased in it.ports} for it in receipts)
 
 
@@ -102,7 +108,7 @@ def corrected_counts(reader: Reader, product: product_pb2.Product, counts: Count
         writes.append(store(kinds.RELEASE, kinds.versioned_name(product.name, version), release))
     for entry in product.ports:
         if known := counts.get((entry.name, product.version)):
-            entry.row_count = known.count
+            entry.row_count, entry.newest_count = known.count, known.newest_count or 0
     return [*writes, store(kinds.PRODUCT, product.name, product)] if writes else []
 
 
@@ -112,7 +118,7 @@ def _published_in(release: bytes, port: str) -> Published | None:
     return next((_published(it) for it in product_pb2.Release.FromString(release).ports if it.port == port), None)
 
 
-def _published(port: product_pb2.ReleasedPort) -> Published | None:
+def _published(port: product_pb2.ReleasedPort | product_pb2.Port) -> Published | None:
     from mesh_core.vectors.store import Published
 
     if not port.newest_version:

@@ -50,7 +50,7 @@ def test_a_version_that_lost_passages_may_come_back_and_is_told_once_a_minute_in
     with caplog.at_level(logging.WARNING):
         for _ in range(3):
             with pytest.raises(Unavailable, match=r"lost passages of version 3, .*run `mesh reindex crm\.letters`"):
-                whole.search(PORT, 3, lost)
+                whole.search(PORT, 3, Published(9, 3, 9), lost)
     (record,) = caplog.records
     assert record.exc_info is None
 
@@ -64,4 +64,26 @@ def test_a_version_that_was_retired_while_it_was_searched_is_told_as_retired(jou
         return lost(published)
 
     with pytest.raises(Precondition, match="was retired on"):
-        whole.search(PORT, 3, retired)
+        whole.search(PORT, 3, Published(9, 3, 9), retired)
+
+
+def test_what_an_erasure_took_while_a_version_was_searched_is_not_lost(journal: Journal) -> None:
+    whole = WholeVersions(SimpleNamespace(catalog=journal))  # type: ignore[arg-type]
+
+    def erased(published: Published | None) -> list[Hit]:
+        journal.release.ports[0].row_count = 7
+        return lost(published) if published is not None else []
+
+    assert whole.search(PORT, 3, Published(9, 3, 9), erased) == []
+
+
+@pytest.mark.parametrize(("newest_version", "is_served", "is_read"), [(3, True, False), (3, False, True), (0, True, True)])
+def test_what_must_be_in_the_version_served_is_read_only_if_its_entry_does_not_say_it(
+    journal: Journal, newest_version: int, is_served: bool, is_read: bool
+) -> None:
+    read = []
+    catalog = SimpleNamespace(get=lambda kind, name: read.append(name) or journal.get(kind, name))
+    entry = product_pb2.Port(name=PORT, row_count=9, newest_version=newest_version, newest_count=9)
+    whole = WholeVersions(SimpleNamespace(catalog=catalog))  # type: ignore[arg-type]
+    assert whole.published(entry, 3, is_served=is_served) == Published(9, 3, 9)
+    assert bool(read) == is_read

@@ -228,6 +228,8 @@ class Port(_message.Message):
     LOCATED_TAGS_FIELD_NUMBER: _builtins.int
     DATASETS_FIELD_NUMBER: _builtins.int
     CLAIMED_DATASETS_FIELD_NUMBER: _builtins.int
+    NEWEST_VERSION_FIELD_NUMBER: _builtins.int
+    NEWEST_COUNT_FIELD_NUMBER: _builtins.int
     FACETS_FIELD_NUMBER: _builtins.int
     AGE_LIMITS_FIELD_NUMBER: _builtins.int
     IS_QUARANTINE_FIELD_NUMBER: _builtins.int
@@ -248,6 +250,12 @@ class Port(_message.Message):
     """The embedding model of a collection."""
     dimensions: _builtins.int
     """The number of dimensions of a collection's vectors."""
+    newest_version: _builtins.int
+    """Of a collection, the last version up to the one now served that brought new passages; 0 in entries that were made before this
+    was kept. Kept by the server, never in an answer: releases say it.
+    """
+    newest_count: _builtins.int
+    """How many of its passages are of that version. Kept by the server, never in an answer."""
     is_quarantine: _builtins.bool
     """It holds the bad rows of another port of the product, and only the owning domain's people read it."""
     @_builtins.property
@@ -314,6 +322,8 @@ class Port(_message.Message):
         located_tags: _abc.Iterable[_builtins.str] | None = ...,
         datasets: _abc.Iterable[_builtins.str] | None = ...,
         claimed_datasets: _abc.Iterable[_builtins.str] | None = ...,
+        newest_version: _builtins.int = ...,
+        newest_count: _builtins.int = ...,
         facets: Global___CollectionFacets | None = ...,
         age_limits: _abc.Iterable[Global___AgeLimit] | None = ...,
         is_quarantine: _builtins.bool = ...,
@@ -323,7 +333,7 @@ class Port(_message.Message):
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["facets", b"facets"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_limits", b"age_limits", "claimed_datasets", b"claimed_datasets", "columns", b"columns", "datasets", b"datasets", "delta_version", b"delta_version", "description", b"description", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "facets", b"facets", "is_quarantine", b"is_quarantine", "kind", b"kind", "located_tags", b"located_tags", "measure_dimensions", b"measure_dimensions", "measures", b"measures", "name", b"name", "passage_tags", b"passage_tags", "row_count", b"row_count", "synonyms", b"synonyms", "tags", b"tags"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["age_limits", b"age_limits", "claimed_datasets", b"claimed_datasets", "columns", b"columns", "datasets", b"datasets", "delta_version", b"delta_version", "description", b"description", "dimensions", b"dimensions", "embedding_model", b"embedding_model", "facets", b"facets", "is_quarantine", b"is_quarantine", "kind", b"kind", "located_tags", b"located_tags", "measure_dimensions", b"measure_dimensions", "measures", b"measures", "name", b"name", "newest_count", b"newest_count", "newest_version", b"newest_version", "passage_tags", b"passage_tags", "row_count", b"row_count", "synonyms", b"synonyms", "tags", b"tags"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -164,6 +164,8 @@ class CollectionFacets:
     """Values of personal columns of the mesh that were looked for."""
     is_withheld: bool = False
     """The caller may not read all of the documents: then all but `not_covered` is left out."""
+    is_outdated: bool = False
+    """Passages were erased since it was published: then all but `not_covered` is left out, until it is published again."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,7 +20,7 @@ def facet_facts(facets: CollectionFacets) -> dict[str, object]:
     size += [_many(facets.tables, "table")] if facets.tables else []
     size += [f"{_length(facets.seconds)} of speech"] if facets.seconds else []
     facts = {
-        "documents": "told to who may read all of them" if facets.is_withheld else ", ".join(size),
+        "documents": _unknown(facets) or ", ".join(size),
         "could not be read": "; ".join(lost),
         "read from pictures": read if facets.recognised_documents else "",
         "from, to": " to ".join(dict.fromkeys(filter(None, (facets.first_day, facets.last_day)))),
@@ -35,6 +35,13 @@ def facet_facts(facets: CollectionFacets) -> dict[str, object]:
         "not looked for": "; ".join(facets.not_covered),
     }
     return {name: words for name, words in facts.items() if words}
+
+
+def _unknown(facets: CollectionFacets) -> str:
+    """Why they are not counted."""
+    if facets.is_withheld:
+        return "told to who may read all of them"
+    return "counted when it is published again, as some were erased" if facets.is_outdated else ""
 
 
 def _many(count: int, what: str) -> str:

@@ -1,4 +1,4 @@
-"""What a publisher says of a collection's documents, bounded before it enters the catalog."""
+"""What a publisher says of a collection's documents: bounded before it enters the catalog, and shown while it is true."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ import math
 from domainmesh.v1 import product_pb2, publication_pb2
 from governance_server.rules.errors import Invalid, Problem
 
-__all__ = ["checked_facets"]
+__all__ = ["checked_facets", "outdate_facets", "shown_facets"]
 
 _MOST_WORDS, _LONGEST_WORD = 200, 200
 _COUNTS = ("media_types", "languages", "organisations", "places", "currencies", "personal")
@@ -16,6 +16,7 @@ _COUNTS = ("media_types", "languages", "organisations", "places", "currencies", 
 def checked_facets(delivered: publication_pb2.DeliveredPort) -> product_pb2.CollectionFacets:
     """The facets of a delivered collection. Raises: Invalid if a list or a word is too long, or a number is none."""
     facets = delivered.facets
+    facets.is_withheld = facets.is_outdated = False
     problems: list[Problem] = []
     for name in _COUNTS:
         counts = getattr(facets, name)
@@ -32,3 +33,24 @@ def checked_facets(delivered: publication_pb2.DeliveredPort) -> product_pb2.Coll
     if problems:
         raise Invalid("What is said of the documents cannot be kept.", resource=delivered.port, problems=problems)
     return facets
+
+
+def outdate_facets(port: product_pb2.Port) -> None:
+    """The entry names nothing that its documents are about: some were erased, and nobody knows what only they held.
+
+    How large it is stays, for searches go by it; the catalog does not show it.
+    """
+    if port.HasField("facets"):
+        was = port.facets
+        port.facets.CopyFrom(
+            product_pb2.CollectionFacets(
+                documents=was.documents, pages=was.pages, tables=was.tables, not_covered=was.not_covered, is_outdated=True
+            )
+        )
+
+
+def shown_facets(facets: product_pb2.CollectionFacets, *, is_whole: bool) -> product_pb2.CollectionFacets:
+    """What is told to who may find every passage (`is_whole`) or not: else they speak of hidden documents, too."""
+    if is_whole and not facets.is_outdated:
+        return facets
+    return product_pb2.CollectionFacets(not_covered=facets.not_covered, is_withheld=not is_whole, is_outdated=is_whole)

@@ -15,11 +15,13 @@ from governance_server.contracts import parse_contract, unservable
 from governance_server.policy.engine import Visibility
 from governance_server.policy.projection import PolicyProjection, denied
 from governance_server.policy.readable import Readable
+from governance_server.publishing.facets import outdate_facets, shown_facets
 from governance_server.rules import kinds
 from governance_server.rules.errors import NotFound
 from governance_server.search.index import SearchHit, SearchIndex
 from governance_server.services import registered_contracts
 from governance_server.services.seen_releases import seen_release
+from governance_server.upkeep.whole_collections import erased_since
 from mesh_core.contract.coverage import not_enforced
 from mesh_core.names import column_object, parse_product
 
@@ -127,6 +129,9 @@ class ProductService(product_service_pb2_grpc.ProductServiceServicer):
     def _entry(self, name: str, body: bytes | None, as_of: int) -> product_pb2.Product:
         product = product_pb2.Product.FromString(body or b"")
         product.name = name
+        erased = erased_since(self._backend.catalog, name, as_of) if as_of else frozenset()
+        for port in (it for it in product.ports if it.name in erased):
+            outdate_facets(port)
         return registered_contracts.with_pending(
             product, registered_contracts.pending(self._backend.catalog, product, as_of=as_of)
         )
@@ -207,8 +212,8 @@ def _seen(
     for port in product.ports:  # where it lies stays with the server
         port.ClearField("datasets")
         port.ClearField("claimed_datasets")
-        if port.HasField("facets") and not is_whole(port):  # they speak of hidden documents, too
-            port.facets.CopyFrom(product_pb2.CollectionFacets(not_covered=port.facets.not_covered, is_withheld=True))
+        if port.HasField("facets"):
+            port.facets.CopyFrom(shown_facets(port.facets, is_whole=is_whole(port)))
         for kept in ("located_tags", "newest_version", "newest_count"):
             port.ClearField(kept)
     product.ClearField("warnings")  # QualityService shows them

@@ -13,8 +13,10 @@ from typing import TYPE_CHECKING
 
 from domainmesh.v1 import erasure_pb2, product_pb2
 from governance_server.backend import Reader, store
+from governance_server.publishing.facets import outdate_facets
 from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
+from governance_server.storage.catalog import Catalog
 from governance_server.upkeep.versions import find_release, kept_releases
 from governance_server.vector_access import VectorAccess
 from mesh_core.names import parse_port
@@ -27,13 +29,14 @@ __all__ = [
     "collections_of",
     "corrected_counts",
     "counts_after",
+    "erased_since",
     "is_being_erased",
     "lacking",
     "published_as",
+    "published_on",
     "uncounted",
 ]
 
-    "published_on",
 Counts = Mapping[tuple[str, int], "Published"]
 """By collection and version."""
 
@@ -44,15 +47,23 @@ def published_as(reader: Reader, port: str, version: int) -> Published | None:
     return _published_in(body, port) if body else None
 
 
-def is_being_erased(reader: Reader, port: str) -> bool:
-    """True while an erasure takes passages from the collection and the journal has not yet how many."""
-    receipts = uncounted(reader, f"{parse_port(port).product_name}/")
 def published_on(port: product_pb2.Port) -> Published | None:
     """The same of the version served, as the catalog's entry says it; None if that was made before it did."""
     return _published(port)
 
 
+def is_being_erased(reader: Reader, port: str) -> bool:
+    """True while an erasure takes passages from the collection and the journal has not yet how many."""
+    receipts = uncounted(reader, f"{parse_port(port).product_name}/")
     return any(port in {erased.port for erased in it.ports} for it in receipts)
+
+
+def erased_since(catalog: Catalog, product: str, revision: int) -> frozenset[str]:
+    """The collections that erasures have taken passages from since then."""
+    then = dict(catalog.list(kinds.SUBJECT_ERASURE, prefix=f"{product}/", as_of=revision))
+    ended = {name for name, body in then.items() if erasure_pb2.Erasure.FromString(body).is_complete}
+    now = catalog.list(kinds.SUBJECT_ERASURE, prefix=f"{product}/")
+    return frozenset(collections_of(erasure_pb2.Erasure.FromString(body) for name, body in now if name not in ended))
 
 
 def uncounted(reader: Reader, prefix: str = "") -> list[erasure_pb2.Erasure]:
@@ -98,7 +109,7 @@ def counts_after(reader: Reader, vectors: VectorAccess, ports: Sequence[str], re
 
 
 def corrected_counts(reader: Reader, product: product_pb2.Product, counts: Counts) -> list[ResourceWrite]:
-    """What makes product and releases say these counts."""
+    """What makes product and releases say these counts, and nothing more of documents some of which are gone."""
     writes = []
     for version in sorted({version for _, version in counts}):
         release = find_release(reader, product.name, version)
@@ -109,6 +120,7 @@ def corrected_counts(reader: Reader, product: product_pb2.Product, counts: Count
     for entry in product.ports:
         if known := counts.get((entry.name, product.version)):
             entry.row_count, entry.newest_count = known.count, known.newest_count or 0
+            outdate_facets(entry)
     return [*writes, store(kinds.PRODUCT, product.name, product)] if writes else []
 
 

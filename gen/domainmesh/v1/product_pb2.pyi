@@ -457,6 +457,7 @@ class CollectionFacets(_message.Message):
     MENTIONING_DOCUMENTS_FIELD_NUMBER: _builtins.int
     KNOWN_VALUES_FIELD_NUMBER: _builtins.int
     IS_WITHHELD_FIELD_NUMBER: _builtins.int
+    IS_OUTDATED_FIELD_NUMBER: _builtins.int
     documents: _builtins.int
     """Documents."""
     failed_documents: _builtins.int
@@ -483,6 +484,8 @@ class CollectionFacets(_message.Message):
     """Values of personal columns of the mesh that were looked for; 0 if none were."""
     is_withheld: _builtins.bool
     """True if the caller may not read all of the documents: then all but `not_covered` is left out."""
+    is_outdated: _builtins.bool
+    """True if passages were erased since it was published: then all but `not_covered` is left out, until it is published again."""
     @_builtins.property
     def media_types(self) -> _containers.RepeatedCompositeFieldContainer[Global___FacetCount]:
         """Media types, by documents."""
@@ -534,10 +537,11 @@ class CollectionFacets(_message.Message):
         mentioning_documents: _builtins.int = ...,
         known_values: _builtins.int = ...,
         is_withheld: _builtins.bool = ...,
+        is_outdated: _builtins.bool = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["currencies", b"currencies", "documents", b"documents", "empty_pages", b"empty_pages", "failed_documents", b"failed_documents", "first_day", b"first_day", "is_withheld", b"is_withheld", "known_values", b"known_values", "languages", b"languages", "last_day", b"last_day", "lowest_recognition", b"lowest_recognition", "media_types", b"media_types", "mentioning_documents", b"mentioning_documents", "not_covered", b"not_covered", "organisations", b"organisations", "pages", b"pages", "personal", b"personal", "places", b"places", "recognised_documents", b"recognised_documents", "seconds", b"seconds", "tables", b"tables"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["currencies", b"currencies", "documents", b"documents", "empty_pages", b"empty_pages", "failed_documents", b"failed_documents", "first_day", b"first_day", "is_outdated", b"is_outdated", "is_withheld", b"is_withheld", "known_values", b"known_values", "languages", b"languages", "last_day", b"last_day", "lowest_recognition", b"lowest_recognition", "media_types", b"media_types", "mentioning_documents", b"mentioning_documents", "not_covered", b"not_covered", "organisations", b"organisations", "pages", b"pages", "personal", b"personal", "places", b"places", "recognised_documents", b"recognised_documents", "seconds", b"seconds", "tables", b"tables"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 

@@ -1,7 +1,7 @@
 """A document cut into passages: whole blocks of one section, tables by rows, with the context a passage needs to be understood.
 
 Every passage is an exact slice of the document's text; what surrounds it (title, headings, the head of a table, the speaker) goes
-into `heading` and into what is indexed, never into the text.
+into `heading` and into what is indexed. Every word of the document is in the text of a passage, or in its `heading`.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from domain_sdk._document_files import Document
+from domain_sdk._document_headings import Cut, Piece, page_of, with_headings
 from domain_sdk._document_sections import (
     Section,
     Span,
@@ -83,22 +84,13 @@ class PassageText:
         )
 
 
-@dataclass(frozen=True, slots=True)
-class _Piece:
-    """A part of a block; `head` is the row of a table's names, where the part itself has none."""
-
-    start: int
-    end: int
-    head: str = ""
-    is_table: bool = False
-
-
 def passages(document: Document, *, max_words: int = 120, overlap_words: int = 20) -> Iterator[PassageText]:
     """The passages in order: whole blocks of one section and page, together at most `max_words` besides an overlap.
 
     A passage begins with the last block of the one before it, if that is of the same section and at most `overlap_words` long.
-    Longer blocks are cut behind sentences, tables behind rows; a table shares its passage with nothing else. Headings are not in
-    the text but in `heading`. A character counts as a word in scripts that put no spaces between words.
+    Longer blocks are cut behind sentences, tables behind rows; a table is alone in its passage. Headings are not in
+    the text but in `heading`; those that no passage would have, as they stand over no text of their own, are in the text of the
+    one behind them, to which they may add a fourth of `max_words`. A character counts as a word in scripts without blanks.
 
     Where a document has pages, looks make headings, and often too many: there neighbours on a page share a passage, across
     headings and tables, until it is full; `heading` is that of its greatest part. Amounts in them do not count as words.
@@ -106,20 +98,23 @@ def passages(document: Document, *, max_words: int = 120, overlap_words: int = 2
     if max_words < 1:
         raise ValueError(f"max_words is {max_words}: a passage has at least one word.")
     if document.pages:
-        yield from _page_passages(document, max_words)
-        return
-    for section in sections(document.text, has_headings=not document.is_plain):
-        for part in _by_page(document, section):
-            for piece in _packed(document, part, max_words=max_words, overlap_words=overlap_words):
-                yield _passage(document, section, piece)
+        cuts = _page_cuts(document, max_words)
+    else:
+        cuts = (
+            (section, piece)
+            for section in sections(document.text, has_headings=not document.is_plain)
+            for piece in _packed(document, section, max_words=max_words, overlap_words=overlap_words)
+        )
+    for section, piece in with_headings(document, cuts, max_words=max_words):
+        yield _passage(document, section, piece)
 
 
-def _page_passages(document: Document, max_words: int) -> Iterator[PassageText]:
+def _page_cuts(document: Document, max_words: int) -> Iterator[Cut]:
     """Neighbouring pieces of one page, filled up to `max_words`; a table is not parted from its caption."""
-    gathered: list[tuple[Section, _Piece]] = []
+    gathered: list[Cut] = []
     for section in sections(document.text, has_headings=not document.is_plain, are_looks=True):
         for part in _by_page(document, section):
-            caption: list[_Piece] = []
+            caption: list[Piece] = []
             for piece in _pieces(document, part, max_words, most_rows=_TABLES_ON_PAGES):
                 if gathered and not _fits(document, gathered[0][1], piece, max_words):
                     kept = gathered[max(0, len(gathered) - len(caption)) :] if piece.is_table else []
@@ -132,7 +127,7 @@ def _page_passages(document: Document, max_words: int) -> Iterator[PassageText]:
         yield _joined(document, gathered)
 
 
-def _caption(document: Document, lines: list[_Piece]) -> list[_Piece]:
+def _caption(document: Document, lines: list[Piece]) -> list[Piece]:
     """The last of these neighbours that may be the caption of a table which follows: few words, no sentence."""
     while lines and count_words(document.text[lines[0].start : lines[-1].end]) > _LONGEST_CAPTION:
         lines = lines[1:]
@@ -140,23 +135,23 @@ def _caption(document: Document, lines: list[_Piece]) -> list[_Piece]:
     return [] if is_sentence else lines
 
 
-def _captioned(document: Document, section: Section, caption: Sequence[_Piece]) -> Section:
+def _captioned(document: Document, section: Section, caption: Sequence[Piece]) -> Section:
     """The section with the caption as its innermost heading."""
     title = " ".join(plain_text(document.text[line.start : line.end]) for line in caption)
     return Section((*section.path, " ".join(title.split())), section.span) if title else section
 
 
-def _fits(document: Document, first: _Piece, last: _Piece, max_words: int) -> bool:
+def _fits(document: Document, first: Piece, last: Piece, max_words: int) -> bool:
     together = document.text[first.start : last.end]
-    return _page(document, first.start) == _page(document, last.start) and words_beside_figures(together) <= max_words
+    return page_of(document, first.start) == page_of(document, last.start) and words_beside_figures(together) <= max_words
 
 
-def _joined(document: Document, gathered: list[tuple[Section, _Piece]]) -> PassageText:
+def _joined(document: Document, gathered: list[Cut]) -> Cut:
     section, _ = gathered[0]
     if any(other is not section for other, _ in gathered):
         section, _ = max(gathered, key=lambda it: words_beside_figures(document.text[it[1].start : it[1].end]))
     first, last = gathered[0][1], gathered[-1][1]
-    return _passage(document, section, _Piece(first.start, last.end, first.head, is_table=first.is_table))
+    return section, Piece(first.start, last.end, first.head, is_table=first.is_table)
 
 
 def _by_page(document: Document, section: Section) -> Iterator[Section]:
@@ -169,41 +164,41 @@ def _by_page(document: Document, section: Section) -> Iterator[Section]:
     yield Section(section.path, Span(start, section.span.end))
 
 
-def _packed(document: Document, section: Section, *, max_words: int, overlap_words: int) -> Iterator[_Piece]:
+def _packed(document: Document, section: Section, *, max_words: int, overlap_words: int) -> Iterator[Piece]:
     """Neighbouring pieces, filled up to `max_words`."""
     text = document.text
-    packed: list[_Piece] = []
+    packed: list[Piece] = []
     for piece in _pieces(document, section, max_words):
         if piece.is_table:
             if packed:
-                yield _Piece(packed[0].start, packed[-1].end)
+                yield Piece(packed[0].start, packed[-1].end)
             yield piece
             packed = []
             continue
         if packed and count_words(text[packed[0].start : piece.end]) > max_words:
-            yield _Piece(packed[0].start, packed[-1].end)
+            yield Piece(packed[0].start, packed[-1].end)
             last = packed[-1]
             is_short = count_words(text[last.start : last.end]) <= overlap_words
             packed = [last] if is_short and count_words(text[last.start : piece.end]) <= max_words else []
         packed.append(piece)
     if packed:
-        yield _Piece(packed[0].start, packed[-1].end)
+        yield Piece(packed[0].start, packed[-1].end)
 
 
-def _pieces(document: Document, section: Section, max_words: int, *, most_rows: int = 1) -> Iterator[_Piece]:
+def _pieces(document: Document, section: Section, max_words: int, *, most_rows: int = 1) -> Iterator[Piece]:
     text = document.text
     for block in blocks(text, section):
         head = None if document.is_plain else table_head(text, block)
         if head is None:
             for span in pieces(text, block, max_words=max_words):
-                yield _Piece(span.start, span.end)
+                yield Piece(span.start, span.end)
             continue
         names = plain_text(text[head.start : head.end].split("\n")[0])[:_LONGEST_HEAD].strip()
         for span in table_pieces(text, block, head, max_words=most_rows * max_words):
-            yield _Piece(span.start, span.end, "" if span.start == block.start else names, is_table=True)
+            yield Piece(span.start, span.end, "" if span.start == block.start else names, is_table=True)
 
 
-def _passage(document: Document, section: Section, piece: _Piece) -> PassageText:
+def _passage(document: Document, section: Section, piece: Piece) -> PassageText:
     text = document.text[piece.start : piece.end]
     heard = _heard(document, piece)
     heading = " > ".join(filter(None, (*section.path, piece.head, heard)))
@@ -218,16 +213,11 @@ def _passage(document: Document, section: Section, piece: _Piece) -> PassageText
         end=piece.end,
         text=text,
         indexed_text=indexed_text(document.title, heading, shown),
-        page=_page(document, piece.start),
+        page=page_of(document, piece.start),
     )
 
 
-def _page(document: Document, start: int) -> int | None:
-    place = bisect_right(document.pages, start, key=lambda page: page.start)
-    return document.pages[place - 1].number if place else None
-
-
-def _heard(document: Document, piece: _Piece) -> str:
+def _heard(document: Document, piece: Piece) -> str:
     """`Ada, Bo 00:01:05–00:01:40` for a passage of a transcript; empty for others."""
     first = max(0, bisect_right(document.anchors, piece.start, key=lambda anchor: anchor.start) - 1)
     within = [anchor for anchor in document.anchors[first:] if anchor.start < piece.end]

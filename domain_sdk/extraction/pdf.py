@@ -17,6 +17,7 @@ from typing import Any
 
 from domain_sdk.extraction.extracted import Extracted, Page, Unreadable
 from domain_sdk.extraction.ocr import Recognition, recognise
+from domain_sdk.extraction.pdf_hyphens import with_hyphens
 from domain_sdk.extraction.pdf_layout import page_markdown
 from domain_sdk.extraction.pdf_lines import Line
 from domain_sdk.extraction.pdf_pictures import PagePictures, picture_of, places_of_pictures
@@ -68,7 +69,7 @@ def _read(document: Any, on_page: Callable[[int, int], None]) -> Extracted:  # n
             read.append(page)
             done = len(read)
             on_page(done, count)
-        texts = [page.text() for page in read]
+        texts = with_hyphens([page.text() for page in read])
     parts = [f"\n\n{text}" if text and number else text for number, text in enumerate(texts)]
     ends = accumulate(map(len, parts))
     starts = (end - len(text) for end, text in zip(ends, texts, strict=True))

@@ -13,7 +13,8 @@ from itertools import pairwise
 from statistics import median
 
 from domain_sdk.extraction.pdf_calls import Box
-from domain_sdk.extraction.pdf_lines import Cell, Line, continued
+from domain_sdk.extraction.pdf_hyphens import continued
+from domain_sdk.extraction.pdf_lines import Cell, Line
 
 __all__ = ["with_grids"]
 

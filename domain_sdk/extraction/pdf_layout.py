@@ -8,7 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Sequence
 
-from domain_sdk.extraction.pdf_lines import Line, continued
+from domain_sdk.extraction.pdf_hyphens import continued
+from domain_sdk.extraction.pdf_lines import Line
 from domain_sdk.extraction.pdf_tables import grid_end, grid_markdown, table_end, table_markdown
 
 __all__ = ["page_markdown"]

@@ -17,10 +17,8 @@ from domain_sdk.extraction.pdf_reordered import in_reading_order, with_ligatures
 from domain_sdk.extraction.pdf_rules import RULE
 from domain_sdk.extraction.scripts import between
 
-__all__ = ["Cell", "Line", "continued", "split_lines"]
+__all__ = ["Cell", "Line", "split_lines"]
 
-_SOFT_HYPHEN = "\u00ad"
-_HYPHENS = ("-", "\u2010", _SOFT_HYPHEN)
 _GAP = 1.1
 """A gap between characters wider than this many heights separates cells."""
 _NUMBER = re.compile(
@@ -184,10 +182,3 @@ def _joined(lines: list[Line]) -> list[Line]:
         else:
             joined.append(line)
     return joined
-
-
-def continued(text: str, line: str) -> str:
-    """The text with its next line. A hyphen at its end goes if it parted a word: before a small letter; `Anna-Maria` keeps it."""
-    if text[-1:] in _HYPHENS and text[-2:-1].isalpha() and line[:1].isalpha():
-        return f"{text[:-1]}{'' if line[:1].islower() or text[-1] == _SOFT_HYPHEN else '-'}{line}"
-    return f"{text}{between(text, line)}{line}"

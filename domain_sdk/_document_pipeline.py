@@ -172,7 +172,7 @@ def _prepared(read: _Read) -> Prepared | DocumentProblem:
     prepared = prepared_document(document, key)
     if prepared.texts:
         return prepared
-    return DocumentProblem(document.path, "it holds headings and no text below them: fill or remove it.")
+    return DocumentProblem(document.path, "it holds marks and no words: fill or remove it.")
 
 
 def _is_enough(waiting: Sequence[Prepared]) -> bool:

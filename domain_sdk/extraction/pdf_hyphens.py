@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Sequence
+from itertools import pairwise
 
 from domain_sdk.extraction.scripts import between
 
@@ -50,7 +51,7 @@ def with_hyphens(texts: Sequence[str]) -> list[str]:
         for word in _WORD.findall(_OPEN_WORD.sub(" ", text).casefold()):
             parts = _HYPHEN.split(word)
             words.update(parts)
-            pairs.update(zip(parts, parts[1:], strict=False))
+            pairs.update(pairwise(parts))
     return [_OPEN_WORD.sub(lambda found: _closed(found, words, pairs), text) for text in texts]
 
 

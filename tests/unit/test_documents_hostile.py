@@ -48,7 +48,7 @@ def transcript(**segment: object) -> str:
         ("pdf.txt", "%PDF-1.4\n1 0 obj\n<< /Type /Catalog >>\nendobj\n", "its content is a PDF"),
         ("rtf.md", "{\\rtf1\\ansi hello world \\par}", "its content is RTF"),
         ("page.txt", "\n<!DOCTYPE html><html><body><p>hello</p></body></html>", "its content is HTML"),
-        ("heads.md", "# Only\n\n## headings\n", "headings and no text"),
+        ("rules.md", "***\n\n---\n", "no text"),
         ("invisible.txt", "\u200b\u200b\ufeff\u200d\n", "no text"),
         ("script.html", "<html><body><script>var x = 1</script></body></html>", "no text"),
     ],

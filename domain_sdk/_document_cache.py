@@ -23,7 +23,7 @@ __all__ = ["DocumentCache"]
 
 _RULES = "35"
 """Raised when this package reads, cuts, tags or indexes documents in another way."""
-_READERS = ("kreuzberg", "pypdfium2", "pytesseract", "lingua-language-detector", "phonenumbers")
+_READERS = ("kreuzberg", "pypdfium2", "lingua-language-detector", "phonenumbers")
 _RECORD = b"domain_mesh.document_record"
 _MOST_BYTES = 4 << 30
 

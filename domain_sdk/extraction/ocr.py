@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import importlib.util
 import os
+import re
 import shutil
-import sys
+import subprocess
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -27,6 +27,9 @@ _TURNING_SECONDS = 30
 """A picture is turned no more when it took this long: all of it must end before its reader is taken to stand still."""
 MOST_PIXELS = 120_000_000
 """Larger pictures are not opened."""
+_HEAD = b"P5 %d %d 255\n"
+"""What stands before the greys of a picture (PGM): the one form that costs nothing to write."""
+_LANGUAGE = re.compile("[a-z_]+")
 _TIP = "install the extra `ocr` (domain-mesh[ocr]) and the program tesseract to have its text recognised"
 
 
@@ -41,7 +44,7 @@ class Recognition:
 @cache
 def is_available() -> bool:
     """True if pictures can be read here."""
-    return importlib.util.find_spec("pytesseract") is not None and shutil.which("tesseract") is not None
+    return importlib.util.find_spec("PIL") is not None and shutil.which("tesseract") is not None
 
 
 def recognise(
@@ -72,46 +75,36 @@ def recognise(
 
 def _read(picture: Any) -> Recognition | None:  # noqa: ANN401
     """What is read in the picture as it is; nothing of one that takes too long."""
-    pytesseract = _pytesseract()
-    try:
-        data = _words(pytesseract, picture)
-    except pytesseract.TesseractError as error:
-        if "language" not in str(error):
-            return None
+    grey = picture.convert("L")
+    said = _tesseract("stdin", "stdout", "-l", _languages(), "--psm", "3", "tsv", shown=_HEAD % grey.size + grey.tobytes())
+    if said is None:
+        return None
+    if said.returncode and b"language" in said.stderr:
         raise Unrecognised(
             f"its text cannot be recognised: install tesseract's data for {_languages()}, or change MESH_OCR_LANGUAGES."
-        ) from error
-    except RuntimeError:  # too slow
-        return None
-    return _recognition(data)
+        )
+    return None if said.returncode else _recognition(said.stdout.decode("utf-8", "replace"))
 
 
-@cache
-def _pytesseract() -> Any:  # noqa: ANN401
-    """The module, loaded without numpy and pandas: where those are installed they take long, for what is not asked for here."""
-    absent = [name for name in ("numpy", "pandas") if name not in sys.modules]
-    sys.modules.update(dict.fromkeys(absent))  # type: ignore[arg-type]  # None is what the import system takes for "not there"
+def _tesseract(*arguments: str, shown: bytes = b"") -> subprocess.CompletedProcess[bytes] | None:
+    """What the program said, given this on its input; None if it took too long and was ended."""
     try:
-        return importlib.import_module("pytesseract")
-    finally:
-        for name in absent:
-            del sys.modules[name]
+        return subprocess.run(["tesseract", *arguments], input=shown, capture_output=True, timeout=_PAGE_SECONDS, check=False)
+    except subprocess.TimeoutExpired:
+        return None
 
 
-def _words(pytesseract: Any, picture: Any) -> dict[str, list[Any]]:  # noqa: ANN401
-    data: dict[str, list[Any]] = pytesseract.image_to_data(
-        picture, lang=_languages(), output_type=pytesseract.Output.DICT, timeout=_PAGE_SECONDS, config="--psm 3"
-    )
-    return data
-
-
-def _recognition(data: dict[str, list[Any]]) -> Recognition | None:
-    paragraphs: dict[tuple[int, int], list[str]] = {}
+def _recognition(table: str) -> Recognition | None:
+    """The words of Tesseract's table, whose first line names its columns."""
+    paragraphs: dict[tuple[str, str], list[str]] = {}
     confidences: list[float] = []
-    for word, sure, block, paragraph in zip(data["text"], data["conf"], data["block_num"], data["par_num"], strict=True):
-        if word.strip() and float(sure) >= _FEWEST_CONFIDENCE:
-            paragraphs.setdefault((block, paragraph), []).append(word)
-            confidences.append(float(sure))
+    names, *rows = (line.split("\t") for line in table.split("\n"))
+    for row in rows:
+        told = dict(zip(names, row, strict=False))
+        word = told.get("text", "")
+        if word.strip() and float(told["conf"]) >= _FEWEST_CONFIDENCE:
+            paragraphs.setdefault((told["block_num"], told["par_num"]), []).append(word)
+            confidences.append(float(told["conf"]))
     if not confidences:
         return None
     return Recognition("\n\n".join(" ".join(words) for words in paragraphs.values()), sum(confidences) / len(confidences))
@@ -175,5 +168,7 @@ def _languages() -> str:
     asked = os.environ.get("MESH_OCR_LANGUAGES")
     if asked:
         return asked
-    installed = [it for it in _pytesseract().get_languages() if it != "osd"]
+    said = _tesseract("--list-langs")
+    lines = said.stdout.decode("utf-8", "replace").split("\n") if said else ()
+    installed = [line.strip() for line in lines if _LANGUAGE.fullmatch(line.strip()) and line.strip() != "osd"]
     return "+".join(sorted(installed, key=lambda it: (it != "eng", it))[:4]) or "eng"

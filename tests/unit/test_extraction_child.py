@@ -7,9 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 import domain_sdk
-from domain_sdk.extraction import worker
+from domain_sdk.extraction import ocr, worker
+from domain_sdk.extraction.extracted import Unrecognised
 
 
 def test_the_child_loads_parsers_and_nothing_of_the_sdk_around_them() -> None:
@@ -23,10 +25,41 @@ def test_the_child_loads_parsers_and_nothing_of_the_sdk_around_them() -> None:
 
 
 @pytest.mark.parametrize("package", ["pandas", "numpy"])
-def test_recognition_is_loaded_without_large_packages_and_leaves_them_to_others(package: str) -> None:
+def test_recognition_is_loaded_without_large_packages(package: str) -> None:
     code = (
-        f"import sys; from domain_sdk.extraction import ocr; ocr._pytesseract(); print('{package}' in sys.modules); "
-        f"import {package}; print({package}.__name__)"
+        "import sys; from PIL import Image; from domain_sdk.extraction import ocr; ocr.recognise(Image.new('L', (64, 64))); "
+        f"print('{package}' in sys.modules)"
     )
     said = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, timeout=60).stdout
-    assert said.split() == ["False", package]
+    assert said.split() == ["False"]
+
+
+def test_the_words_of_a_picture_are_those_that_tesseract_is_sure_of_by_paragraph() -> None:
+    names = "level page_num block_num par_num line_num word_num left top width height conf text"
+    words = ("4 1 1 1 1 0 0 0 9 9 -1 ", "5 1 1 1 1 1 0 0 9 9 90.5 Total", "5 1 1 1 1 2 0 0 9 9 29.9 noise",
+             '5 1 1 1 2 1 0 0 9 9 80.5 "due', "5 1 1 2 1 1 0 0 9 9 30 2024", "")  # fmt: skip
+    table = "\n".join(line.replace(" ", "\t") for line in (names, *words))
+    assert ocr._recognition(table) == ocr.Recognition('Total "due\n\n2024', (90.5 + 80.5 + 30) / 3)
+
+
+def test_a_picture_that_takes_too_long_or_breaks_tesseract_gives_no_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ocr, "is_available", lambda: True)
+    monkeypatch.setattr(ocr, "_languages", lambda: "eng")
+
+    def late(*command: object, **given: object) -> None:
+        raise subprocess.TimeoutExpired("tesseract", 60)
+
+    monkeypatch.setattr(ocr.subprocess, "run", late)
+    assert ocr.recognise(Image.new("L", (2, 2)), turns=False) is None
+    broken = subprocess.CompletedProcess([], -11, b"", b"Segmentation fault")
+    monkeypatch.setattr(ocr.subprocess, "run", lambda *command, **given: broken)
+    assert ocr.recognise(Image.new("L", (2, 2)), turns=False) is None
+
+
+def test_languages_that_are_not_installed_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
+    absent = subprocess.CompletedProcess([], 1, b"", b"Failed loading language 'xyz'\nTesseract couldn't load any languages!")
+    monkeypatch.setattr(ocr, "is_available", lambda: True)
+    monkeypatch.setattr(ocr, "_languages", lambda: "xyz")
+    monkeypatch.setattr(ocr.subprocess, "run", lambda *command, **given: absent)
+    with pytest.raises(Unrecognised, match="xyz"):
+        ocr.recognise(Image.new("L", (2, 2)))

@@ -20,6 +20,7 @@ from mesh_core.pii import Finding, find_personal_data
 from mesh_core.pii.findings import left_of, without_overlaps
 from mesh_core.pii.masking import PersonalValues, masked, spans_text
 from mesh_core.pii.people import find_labelled_people, people_among
+from mesh_core.pii.readable import readable
 
 __all__ = ["DocumentRecord", "PassagePersonal", "PersonalSpans", "facets_of", "record_of"]
 
@@ -64,8 +65,9 @@ class PersonalSpans:
     def __init__(self, text: str, *, people: Sequence[str] = ()) -> None:
         """`people` are known to be names: of who speaks, or wrote and received it."""
         self._people = PersonalValues.of_people(people)
-        forms = find_personal_data(text)
-        names = [*find_labelled_people(text), *self._people.again_in(text)]  # one may run into what stands behind it
+        shown = readable(text)
+        forms = find_personal_data(shown)
+        names = [*find_labelled_people(shown), *self._people.again_in(text)]  # one may run into what stands behind it
         self.findings = without_overlaps([*forms, *left_of(text, names, forms)])
         self._ends = [found.end for found in self.findings]
         self._labelled = PersonalValues(text, [it for it in self.findings if it.tag in _LABELLED])

@@ -37,7 +37,8 @@ _TABLE_RULE = re.compile(r" {0,3}\|?(?:[ \t]*:?-+:?[ \t]*\|)+[ \t]*:?-*:?[ \t]*"
 _CELL_EDGE = re.compile(r"[ \t]*\|[ \t]*")
 _FIGURE = re.compile(r"(?=[-–—$€£¥(\d])(?:(?<!\w)[-–—$€£¥(]*\d[\d,.]*\s?[)%x]*(?!\w)|[$€£¥]|[-–—]+(?=\s))")
 """What it begins with is said first: few characters are one of these."""
-_YEAR = re.compile(r"(?:19|20)\d\d\Z")
+_YEAR = re.compile(r"\(*(?:19|20)\d\d[,.]* ?\)*")
+"""A figure that is one, whatever brackets and stops stand around it."""
 _LINK = re.compile(r"!?\[([^\]\[]*)\](?:\([^()\s]*(?:\([^()]*\)[^()\s]*)*(?:\s+\"[^\"]*\")?\)|\[[^\]]*\])")
 _TEMPLATE_LINK = re.compile(r"!?\[([^\]\[]*)\]\(\{%.{0,500}?%\}[^)]{0,500}\)", re.DOTALL)
 _TAG = re.compile(r"</?[A-Za-z][\w:-]*(?:\s+[\w:@.-]+\s*=[^<>]*|\s*/)?\s*>")
@@ -112,11 +113,10 @@ def blocks(text: str, section: Section) -> Iterator[Span]:
 
 def pieces(text: str, block: Span, *, max_words: int) -> Iterator[Span]:
     """The block in pieces of at most `max_words`, cut behind sentences where possible, else behind words."""
-    found = list(_WORD.finditer(text, block.start, block.end))
-    if len(found) <= max_words:
-        yield from [Span(found[0].start(), found[-1].end())] if found else []
+    if len(_WORD.findall(text, block.start, block.end)) <= max_words:
+        yield from _trimmed(text, block.start, block.end)
         return
-    words = [Span(*match.span()) for match in found]
+    words = [Span(*match.span()) for match in _WORD.finditer(text, block.start, block.end)]
     ends = {block.start + m.end() for m in _SENTENCE.finditer(text[block.start : block.end])}
     first = 0
     while first < len(words):
@@ -169,7 +169,8 @@ def table_pieces(text: str, block: Span, head: Span, *, max_words: int) -> Itera
 
 
 def _row_weight(row: str) -> int:
-    return sum(1 + sum(char.isdigit() for char in word.group()) // 3 for word in _WORD.finditer(_CELL_EDGE.sub(" ", row)))
+    words = _WORD.findall(row.replace("|", " "))
+    return len(words) + sum(sum(map(str.isdigit, word)) // 3 for word in words if not word.isalpha())
 
 
 def words_beside_figures(text: str) -> int:
@@ -185,7 +186,7 @@ def without_figures(markdown: str) -> str:
 
 
 def _without_figures(text: str) -> str:
-    return _FIGURE.sub(lambda found: found.group() if _YEAR.match(found.group().strip("(),. ")) else " ", text)
+    return _FIGURE.sub(lambda found: found[0] if _YEAR.fullmatch(found[0]) else " ", text)
 
 
 def plain_text(markdown: str) -> str:

@@ -128,14 +128,15 @@ def _beginning(chars: PaperChars, most: int) -> PaperChars:
 
 def _steps_to_the_right(words: Sequence[str], chars: PlacedChars) -> Iterator[str]:
     """The characters of these words that are followed by one to their right, without white space between."""
+    left, right, top, size = chars.left, chars.right, chars.top, chars.size
     end = 0
     for word in words:
         begin, end = end, end + len(word)
         for place, text in enumerate(word[:-1], start=begin):
-            size, behind = chars.size[place], place + 1
-            is_step = -0.5 * size < chars.left[behind] - chars.right[place] < size
-            is_level = abs(chars.top[place] - chars.top[behind]) < 0.5 * size
-            if is_step and is_level and (text.isascii() or bidirectional(text) not in _LEFTWARDS):
+            height, behind = size[place], place + 1
+            is_step = -0.5 * height < left[behind] - right[place] < height
+            is_level = is_step and -0.5 * height < top[place] - top[behind] < 0.5 * height
+            if is_level and (text.isascii() or bidirectional(text) not in _LEFTWARDS):
                 yield text
 
 

@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterable, Iterator
 
 from mesh_core.pii.findings import Finding
-from mesh_core.pii.readable import readable
+from mesh_core.pii.readable import ReadableText, readable
 
 __all__ = ["find_labelled_people", "people_among"]
 
@@ -46,8 +46,8 @@ def _is_role(name: str) -> bool:
     return len(name) < 2 or _NO_PERSON.search(name.replace("_", " ")) is not None
 
 
-def find_labelled_people(text: str) -> Iterator[Finding]:
-    """The names, as a reader sees them; the title or label is not part of one."""
+def find_labelled_people(text: str | ReadableText) -> Iterator[Finding]:
+    """The names, as a reader sees them, by their places in the text that was made readable; no title or label is part of one."""
     shown = readable(text)
     for pattern in (_TITLED, _LABELLED):
         for match in pattern.finditer(shown.text):

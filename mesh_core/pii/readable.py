@@ -53,8 +53,10 @@ class ReadableText:
         return replace(finding, start=self.origin(finding.start), end=self.origin(finding.end))
 
 
-def readable(text: str) -> ReadableText:
-    """The text as it reads; the very same if it has nothing of the kind."""
+def readable(text: str | ReadableText) -> ReadableText:
+    """The text as it reads; the very same if it has nothing of the kind, or was made readable already."""
+    if isinstance(text, ReadableText):
+        return text
     if "\n" not in text and text.isascii():
         return ReadableText(text)
     return _without_specials(text)

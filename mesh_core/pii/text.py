@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from mesh_core.pii.checksums import IBAN_LENGTHS, is_card_number, is_iban
 from mesh_core.pii.findings import Finding, without_overlaps
 from mesh_core.pii.phones import find_phones
-from mesh_core.pii.readable import readable
+from mesh_core.pii.readable import ReadableText, readable
 
 __all__ = ["find_personal_data"]
 
@@ -48,7 +48,7 @@ _COLONS = re.compile(r":[0-9A-Fa-f]{0,4}:")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?:(?<=:)(?:\d{1,3}\.){3}\d{1,3})?(?![\w:])")
 
 
-def find_personal_data(text: str) -> list[Finding]:
+def find_personal_data(text: str | ReadableText) -> list[Finding]:
     """The personal data in the text by pattern and rule, in order, not overlapping. Names are not looked for.
 
     Looked at is what a reader sees: spaces that do not break, hyphens that do not show and ends of full lines hide nothing.

@@ -150,6 +150,8 @@ def _check_archive(path: Path, head: bytes, part: str) -> None:
     try:
         with zipfile.ZipFile(path) as archive:
             entries = archive.infolist()
+        if any(it.header_offset < 0 for it in entries):
+            raise zipfile.BadZipFile("its index names places before its begin")
     except (zipfile.BadZipFile, ValueError, EOFError) as error:
         what = "truncated or damaged" if head.startswith(b"PK\x03\x04") else f"{_described(head)}, not a {path.suffix} file"
         raise Unreadable(f"it is {what}: get it anew.") from error

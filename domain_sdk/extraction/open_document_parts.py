@@ -11,6 +11,7 @@ from collections.abc import Iterable, Iterator
 from xml.etree import ElementTree
 
 from domain_sdk.extraction.office_relations import parsed
+from domain_sdk.extraction.open_document_body import lay_out
 
 __all__ = ["shown_text"]
 
@@ -30,7 +31,7 @@ _Unseen = frozenset[tuple[str, str]]
 
 
 def shown_text(archive: zipfile.ZipFile, changed: dict[str, bytes], hidden: Counter[str]) -> list[str]:
-    """Paragraphs of comments, headers and footers; `changed` holds the content without what is hidden, if something is."""
+    """Paragraphs of comments, headers and footers; `changed` holds the content, without what is hidden."""
     root = parsed(archive.read(_CONTENT))
     styles = ElementTree.fromstring(archive.read(_STYLES)) if _STYLES in archive.NameToInfo else None
     taken = _without_hidden(root, _unseen([root] if styles is None else [styles, root]))
@@ -38,9 +39,11 @@ def shown_text(archive: zipfile.ZipFile, changed: dict[str, bytes], hidden: Coun
         taken += _without_hidden(styles, _unseen([styles]))
     if taken:
         hidden["hidden pieces of text"] += taken
-        changed[_CONTENT] = ElementTree.tostring(root, "utf-8")
     edges = () if styles is None else _edges(styles)
-    return list(dict.fromkeys([*edges, *_comments(root)]))
+    beside = list(dict.fromkeys([*edges, *_comments(root)]))
+    lay_out(root)
+    changed[_CONTENT] = ElementTree.tostring(root, "utf-8")
+    return beside
 
 
 def _unseen(parts: Iterable[ElementTree.Element]) -> _Unseen:

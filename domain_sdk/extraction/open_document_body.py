@@ -1,0 +1,202 @@
+"""The text of an OpenDocument file laid out as its parser reads it, which passes over what is nested or grouped.
+
+Of a cell the parser reads what stands before the first piece with a format of its own, of tables no rows that are grouped (those
+of the head), of paragraphs no formats within formats, of items one paragraph, of notes and drawings little. Here a cell becomes
+one paragraph without formats, a paragraph a row of pieces; notes, and what boxes and shapes say, stand behind their paragraph.
+
+Source: OpenDocument 1.3, part 3 (paragraph elements, lists, tables, text boxes and drawing shapes).
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from xml.etree import ElementTree
+
+__all__ = ["lay_out"]
+
+_OFFICE = "{urn:oasis:names:tc:opendocument:xmlns:office:1.0}"
+_TEXT = "{urn:oasis:names:tc:opendocument:xmlns:text:1.0}"
+_TABLE = "{urn:oasis:names:tc:opendocument:xmlns:table:1.0}"
+_DRAW = "{urn:oasis:names:tc:opendocument:xmlns:drawing:1.0}"
+_P, _H, _SPAN, _LINK, _NOTE = (f"{_TEXT}{name}" for name in ("p", "h", "span", "a", "note"))
+_PARAGRAPHS = frozenset({_P, _H})
+_LIST, _ITEM = f"{_TEXT}list", f"{_TEXT}list-item"
+_ITEMS = frozenset({_ITEM, f"{_TEXT}list-header"})
+_ROW, _CELL = f"{_TABLE}table-row", f"{_TABLE}table-cell"
+_ROW_GROUPS = frozenset(f"{_TABLE}{name}" for name in ("table-header-rows", "table-rows", "table-row-group"))
+_CELLS = frozenset({_CELL, f"{_TABLE}covered-table-cell"})
+_AROUND = frozenset(f"{_TEXT}{name}" for name in ("numbered-paragraph", "bibliography", "index-body", "index-title"))
+"""Stands around blocks, and is none; tables of contents say again what the headings do."""
+_BLANKS = frozenset({f"{_TEXT}s", f"{_TEXT}tab"})
+_BREAK = f"{_TEXT}line-break"
+_APART = frozenset({f"{_OFFICE}annotation", f"{_TEXT}ruby-text", _NOTE})
+"""Is within a line and no part of it."""
+_WHITE = re.compile(r"[ \t\r\n]+")
+_MOST_REPEATED = 100
+_Element = ElementTree.Element
+
+
+def lay_out(root: _Element) -> None:
+    """The body holds the same text, and the parser reads all of it."""
+    for body in root.iter(f"{_OFFICE}text"):
+        body[:] = list(_blocks(body))
+
+
+def _blocks(parent: _Element) -> Iterator[_Element]:
+    for child in parent:
+        yield from _block(child)
+
+
+def _block(element: _Element) -> Iterator[_Element]:
+    if element.tag in _PARAGRAPHS:
+        yield _paragraph(element.tag, element, list(_pieces(element)))
+        yield from _beside(element)
+    elif element.tag == f"{_TABLE}table":
+        yield _table(element)
+    elif element.tag == _LIST:
+        yield from _headings(element) or [_list(element)]
+    elif element.tag in _AROUND or (element.tag.startswith(_DRAW) and _says_something(element)):
+        yield from _blocks(element)
+    elif element.tag == f"{_TEXT}section":
+        element[:] = list(_blocks(element))
+        yield element
+    else:
+        yield element
+
+
+def _beside(paragraph: _Element) -> Iterator[_Element]:
+    """What stands at the paragraph and is not in its line: notes, and what boxes and shapes say."""
+    for child in paragraph:
+        if child.tag.startswith(_DRAW):
+            yield from (_blocks(child) if _says_something(child) else ())
+        elif child.tag == _NOTE:
+            body = child.find(f"{_NOTE}-body")
+            word = child.get(f"{_NOTE}-class", "footnote").capitalize()
+            if body is not None and (text := _words(body)):
+                yield _paragraph(_P, _Element(_P), [f"{word}: {text}"])
+        elif child.tag not in _APART:
+            yield from _beside(child)
+
+
+def _says_something(drawing: _Element) -> bool:
+    return any(it.tag in _PARAGRAPHS for it in drawing.iter())
+
+
+def _pieces(element: _Element) -> Iterator[str | _Element]:
+    """What stands in a paragraph in a row: text, spans and links of text alone, breaks and pictures."""
+    yield _WHITE.sub(" ", element.text or "")
+    for child in element:
+        if child.tag in _BLANKS:
+            yield " "
+        elif child.tag == _SPAN:
+            yield from (_piece(it, child) if isinstance(it, str) else it for it in _pieces(child))
+        elif child.tag == _LINK:
+            within = list(_pieces(child))
+            yield _piece("".join(it if isinstance(it, str) else it.text or "" for it in within if _is_words(it)), child)
+            yield from (it for it in within if not isinstance(it, str) and not _is_words(it))
+        elif child.tag == _BREAK or (child.tag.startswith(_DRAW) and not _says_something(child)):
+            yield _paragraph(child.tag, child, [child.text or "", *child])
+        elif child.tag not in _APART and not child.tag.startswith(_DRAW):
+            yield from _pieces(child)
+        yield _WHITE.sub(" ", child.tail or "")
+
+
+def _is_words(piece: str | _Element) -> bool:
+    return isinstance(piece, str) or piece.tag in (_SPAN, _LINK)
+
+
+def _piece(text: str, around: _Element) -> _Element | str:
+    if not text.strip():
+        return text
+    made = _Element(around.tag, around.attrib)
+    made.text = text
+    return made
+
+
+def _paragraph(tag: str, like: _Element, pieces: list[str | _Element]) -> _Element:
+    """An element of these pieces in a row, with the attributes of another."""
+    made = _Element(tag, like.attrib)
+    for piece in pieces:
+        if not isinstance(piece, str):
+            made.append(piece)
+        elif len(made):
+            made[-1].tail = f"{made[-1].tail or ''}{piece}"
+        else:
+            made.text = f"{made.text or ''}{piece}"
+    return made
+
+
+def _headings(element: _Element) -> list[_Element]:
+    """The paragraphs of a list that holds headings alone, as where their numbers come from a list; none of others."""
+    inner = [it for it in element.iter() if it.tag in _PARAGRAPHS]
+    return [_paragraph(_H, it, list(_pieces(it))) for it in inner] if all(it.tag == _H for it in inner) else []
+
+
+def _list(element: _Element) -> _Element:
+    made = _Element(_LIST, element.attrib)
+    for item in element:
+        if item.tag in _ITEMS:
+            made.extend(_parts_of(item))
+    return made
+
+
+def _parts_of(item: _Element) -> Iterator[_Element]:
+    """The item with its paragraphs as one, and a further item for what follows a list or table within it."""
+    part = _Element(_ITEM, item.attrib)
+    for block in (it for child in item for it in ([_list(child)] if child.tag == _LIST else _block(child))):
+        if block.tag not in _PARAGRAPHS:
+            part.append(block if block.tag == _LIST else _paragraph(_P, block, [_words(block)]))
+        elif len(part) and part[-1].tag in _PARAGRAPHS:
+            before = part[-1]
+            part[-1] = _paragraph(before.tag, before, [before.text or "", *before, " ", block.text or "", *block])
+        else:
+            if len(part):
+                yield part
+                part = _Element(_ITEM)
+            part.append(block)
+    yield part
+
+
+def _table(element: _Element) -> _Element:
+    made = _Element(element.tag, element.attrib)
+    for row in _rows(element):
+        line = _Element(_ROW)
+        for cell in (it for it in row if it.tag in _CELLS):
+            text = _words(cell) if cell.tag == _CELL else ""
+            for _ in range(_repeated(cell, "columns", is_empty=not text)):
+                ElementTree.SubElement(ElementTree.SubElement(line, _CELL), _P).text = text
+        is_empty = not any(it.text for it in line.iter(_P))
+        made.extend([line] * _repeated(row, "rows", is_empty=is_empty))
+    return made
+
+
+def _rows(element: _Element) -> Iterator[_Element]:
+    for child in element:
+        if child.tag == _ROW:
+            yield child
+        elif child.tag in _ROW_GROUPS:
+            yield from _rows(child)
+
+
+def _repeated(element: _Element, what: str, *, is_empty: bool) -> int:
+    """How many times it stands there: empty rows that many programs fill a page with once."""
+    said = element.get(f"{_TABLE}number-{what}-repeated", "")
+    if is_empty and what == "rows":
+        return 1
+    return min(_MOST_REPEATED, max(1, int(said))) if said.isdecimal() and len(said) < 9 else 1
+
+
+def _words(block: _Element) -> str:
+    """All that stands in it on one line."""
+    paragraphs = [block] if block.tag in _PARAGRAPHS else _blocks(block)
+    return " ".join(filter(None, (" ".join("".join(_read(it)).split()) for it in paragraphs)))
+
+
+def _read(block: _Element) -> Iterator[str]:
+    """The text of a block that is laid out."""
+    yield block.text or ""
+    for child in block:
+        yield from () if child.tag.startswith(_DRAW) else _read(child)
+        yield child.tail or ""
+    yield " " if block.tag in _PARAGRAPHS or block.tag == _BREAK else ""

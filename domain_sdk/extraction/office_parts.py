@@ -18,6 +18,7 @@ from domain_sdk.extraction.file_kinds import KINDS
 from domain_sdk.extraction.open_document_parts import shown_text
 from domain_sdk.extraction.pictures import Pictures
 from domain_sdk.extraction.rtf_pictures import other_pictures, read_pictures
+from domain_sdk.extraction.rtf_text import with_characters_by_number
 from domain_sdk.extraction.slide_parts import shown_slides
 from domain_sdk.extraction.word_parts import whole_text
 
@@ -45,7 +46,7 @@ def office_parts(path: Path, media_type: str, pictures: Pictures) -> OfficeParts
     if media_type == KINDS[".rtf"]:
         data = path.read_bytes()
         pictures.leave(other_pictures(data))
-        return OfficeParts(end=_pictured(read_pictures(data), pictures))
+        return OfficeParts(with_characters_by_number(data), end=_pictured(read_pictures(data), pictures))
     with zipfile.ZipFile(path) as archive:
         changed: dict[str, bytes] = {}
         hidden: Counter[str] = Counter()

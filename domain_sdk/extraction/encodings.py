@@ -20,7 +20,8 @@ _MARKS = (
 _DECLARED = re.compile(
     rb"""<(?:meta\b[^>]*?\bcharset|\?xml\b[^>]*?\bencoding)\s*=\s*["']?\s*([A-Za-z0-9_:.-]{1,40})""", re.IGNORECASE
 )
-_SEARCHED_BYTES = 1024
+_SEARCHED_BYTES = 64 << 10
+"""A page may declare it behind long scripts and comments; browsers read it anew then (HTML §13.2.3.5)."""
 _READ_AS = {
     "iso8859-1": "windows-1252",
     "ascii": "windows-1252",
@@ -39,7 +40,7 @@ _UNICODE = ("utf-16", "utf-32", "utf-7")
 
 
 def characters(data: bytes, *, is_html: bool = False) -> str:
-    """The text. A byte order mark counts first, then in HTML what its first 1,024 bytes declare, else it is UTF-8.
+    """The text. A byte order mark counts first, then in HTML what it declares, else it is UTF-8.
 
     What is declared is taken for what browsers take it for, UTF-16 for UTF-8, since it could not have been read (WHATWG Encoding
     §4.2 and HTML §13.2.3.2). What is said to have one byte a character and is UTF-8 is UTF-8: no such text looks like it. A few

@@ -13,11 +13,17 @@ from domain_sdk.extraction.extracted import Unreadable
 __all__ = ["AUDIO", "KINDS", "check_content", "check_text", "unknown_kind"]
 
 _OFFICE = "application/vnd.openxmlformats-officedocument."
+_WORD = f"{_OFFICE}wordprocessingml.document"
+_SLIDES = f"{_OFFICE}presentationml.presentation"
+_SHEETS = f"{_OFFICE}spreadsheetml.sheet"
 KINDS: Mapping[str, str] = {
     ".pdf": "application/pdf",
-    ".docx": f"{_OFFICE}wordprocessingml.document",
-    ".pptx": f"{_OFFICE}presentationml.presentation",
-    ".xlsx": f"{_OFFICE}spreadsheetml.sheet",
+    ".docx": _WORD,
+    ".pptx": _SLIDES,
+    ".xlsx": _SHEETS,
+    **dict.fromkeys((".docm", ".dotx", ".dotm"), _WORD),
+    **dict.fromkeys((".pptm", ".ppsx", ".ppsm", ".potx", ".potm"), _SLIDES),
+    **dict.fromkeys((".xlsm", ".xltx", ".xltm"), _SHEETS),
     ".odt": "application/vnd.oasis.opendocument.text",
     ".rtf": "application/rtf",
     ".epub": "application/epub+zip",
@@ -36,7 +42,7 @@ KINDS: Mapping[str, str] = {
     ".html": "text/html",
     ".htm": "text/html",
 }
-"""Suffix → media type of what is read in the child process."""
+"""Suffix → media type of what is read in the child process; a file with macros, a template and a show hold text as others do."""
 
 AUDIO = frozenset({".mp3", ".wav", ".m4a", ".flac", ".ogg", ".aac", ".mp4", ".webm", ".mkv", ".mov"})
 """Recordings: read through a transcript beside them, or a transcriber."""

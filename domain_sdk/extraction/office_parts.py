@@ -15,18 +15,22 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from domain_sdk.extraction.file_kinds import KINDS
+from domain_sdk.extraction.office_relations import main_part
 from domain_sdk.extraction.open_document_parts import shown_text
 from domain_sdk.extraction.pictures import Pictures
 from domain_sdk.extraction.rtf_pictures import other_pictures, read_pictures
 from domain_sdk.extraction.rtf_text import with_characters_by_number
 from domain_sdk.extraction.slide_parts import shown_slides
-from domain_sdk.extraction.word_parts import whole_text
+from domain_sdk.extraction.word_parts import WORD_PART, whole_text
 
 __all__ = ["PICTURES", "OfficeParts", "office_parts"]
 
 PICTURES = "# Pictures"
 """Stands above what pictures say that are not known to stand anywhere."""
 _PICTURE = re.compile(r"(?!Thumbnails/).+\.(?:png|jpe?g|gif|bmp|tiff?|webp|emf|wmf)\Z", re.IGNORECASE)
+
+_STRICT = re.compile(rb"http://purl\.oclc\.org/ooxml/(\w+)/")
+"""ISO/IEC 29500 strict: Word saves it as “Strict Open XML Document”."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +51,7 @@ def office_parts(path: Path, media_type: str, pictures: Pictures) -> OfficeParts
         data = path.read_bytes()
         pictures.leave(other_pictures(data))
         return OfficeParts(with_characters_by_number(data), end=_pictured(read_pictures(data), pictures))
-    with zipfile.ZipFile(path) as archive:
+    with zipfile.ZipFile(path) as file, _as_usual(file, media_type) as archive:
         changed: dict[str, bytes] = {}
         hidden: Counter[str] = Counter()
         notes: dict[int, str] = {}
@@ -60,7 +64,24 @@ def office_parts(path: Path, media_type: str, pictures: Pictures) -> OfficeParts
             beside = shown_text(archive, changed, hidden) if media_type == KINDS[".odt"] else []
             pictured = _pictured((archive.read(name) for name in archive.namelist() if _PICTURE.match(name)), pictures)
             end = "\n\n".join(filter(None, (pictured, *beside)))
-        return OfficeParts(_rewritten(archive, changed) if changed else None, dict(hidden), notes, end)
+        is_as_it_was = archive is file and not changed
+        return OfficeParts(None if is_as_it_was else _rewritten(archive, changed), dict(hidden), notes, end)
+
+
+def _as_usual(archive: zipfile.ZipFile, media_type: str) -> zipfile.ZipFile:
+    """The archive; one whose names are those of the strict standard with the names that all programs write, and readers know."""
+    parts = {KINDS[".docx"]: WORD_PART, KINDS[".pptx"]: "ppt/presentation.xml"}
+    main = main_part(archive, parts[media_type]) if media_type in parts else ""
+    if main not in archive.NameToInfo or _STRICT.search(archive.read(main)) is None:
+        return archive
+    parts_of_xml = (name for name in archive.namelist() if name.endswith((".xml", ".rels")))
+    return zipfile.ZipFile(
+        io.BytesIO(_rewritten(archive, {name: _STRICT.sub(_usual, archive.read(name)) for name in parts_of_xml}))
+    )
+
+
+def _usual(found: re.Match[bytes]) -> bytes:
+    return b"http://schemas.openxmlformats.org/%s/2006/" % found.group(1)
 
 
 def _pictured(files: Iterable[bytes], pictures: Pictures) -> str:

@@ -45,6 +45,7 @@ def test_a_byte_order_mark_says_which_unicode_it_is(mark: bytes, encoding: str) 
         ('<meta charset="of-no-kind">', "utf-8"),
         ("<p>no declaration</p>", "utf-8"),
         ("<!-- " + "x" * 1024 + ' --><meta charset="windows-1252">', "utf-8"),
+        ("<script>" + "x" * 9000 + '</script><meta charset="iso-8859-2">', "iso-8859-2"),
     ],
 )
 def test_a_page_declares_its_encoding_as_browsers_read_it(head: str, encoding: str) -> None:

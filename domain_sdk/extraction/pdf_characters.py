@@ -25,6 +25,7 @@ _BOLD_EVERY = 8
 _LONGEST_NAME = 96
 _SIDES = 4
 """Of a box: left, top, right, bottom."""
+_FLOAT = ctypes.sizeof(ctypes.c_float)
 _HALF = re.compile("[\ud800-\udfff]")
 _NO_CHARACTERS = frozenset("\0\ufffe\uffff")
 _SILENT = re.compile("[\n\0\ufffe\uffff]+")
@@ -36,8 +37,7 @@ def read_characters(page: Any) -> PaperChars:  # noqa: ANN401  (pypdfium2 ships 
     try:
         handle = address_of(text_page)
         text = _text(handle, max(0, text_page.count_chars()))
-        boxes = _boxes(handle, len(text))
-        left, top, right, bottom = (boxes[side::_SIDES] for side in range(_SIDES))
+        left, top, right, bottom = _boxes(handle, len(text))
         is_bold = _bold(handle, text, list(map(sub, top, bottom)))
     finally:
         text_page.close()
@@ -81,12 +81,13 @@ def _with_whole_characters(text: str) -> str:
     return "".join(whole)
 
 
-def _boxes(handle: Address, length: int) -> list[float]:
-    """The box of each character, one after the other."""
-    boxes = (ctypes.c_float * (_SIDES * length))()
-    places = map(ctypes.byref, repeat(boxes), range(0, ctypes.sizeof(boxes), _SIDES * ctypes.sizeof(ctypes.c_float)))
+def _boxes(handle: Address, length: int) -> Iterator[list[float]]:
+    """A column for each side of the characters' boxes."""
+    boxes = array("f", bytes(_SIDES * length * _FLOAT))
+    written = (ctypes.c_float * len(boxes)).from_buffer(boxes)
+    places = map(ctypes.byref, repeat(written), range(0, len(boxes) * _FLOAT, _SIDES * _FLOAT))
     deque(map(asked("FPDFText_GetLooseCharBox", ctypes.c_int), repeat(handle), range(length), places), maxlen=0)
-    return boxes[:]
+    return (boxes[side::_SIDES].tolist() for side in range(_SIDES))
 
 
 def _bold(handle: Address, text: str, sizes: Sequence[float]) -> list[bool]:

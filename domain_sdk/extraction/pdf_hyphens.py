@@ -19,9 +19,10 @@ _OPEN = "\ufffe"
 """A hyphen or nothing. No character of a page is this one (`pdf_characters`)."""
 _SOFT_HYPHEN = "\u00ad"
 _HYPHENS = ("-", "\u2010", _SOFT_HYPHEN)
-_PART = r"[^\W_]+"
-_OPEN_WORD = re.compile(rf"{_PART}(?:[-\u2010]{_PART})*(?:{_OPEN}{_PART})+")
-_WORD = re.compile(rf"{_PART}(?:[-\u2010]{_PART})*")
+_PART = r"[^\W_]++"
+_OPEN_WORD = re.compile(rf"(?<![^\W_]){_PART}(?:[-\u2010]{_PART})*(?:{_OPEN}{_PART})+")
+_WORD = re.compile(_PART)
+_HYPHENED = re.compile(rf"(?<![^\W_]){_PART}(?:[-\u2010]{_PART})+")
 _HYPHEN = re.compile(r"[-\u2010]")
 _ADDRESS = re.compile(r"[/@\\_=]|\w\.\w")
 _ALONE = frozenset({"and", "or", "to", "und", "oder", "bis", "et", "ou"})
@@ -48,10 +49,10 @@ def with_hyphens(texts: Sequence[str]) -> list[str]:
     words: Counter[str] = Counter()
     pairs: Counter[tuple[str, str]] = Counter()
     for text in texts:
-        for word in _WORD.findall(_OPEN_WORD.sub(" ", text).casefold()):
-            parts = _HYPHEN.split(word)
-            words.update(parts)
-            pairs.update(pairwise(parts))
+        closed = _OPEN_WORD.sub(" ", text).casefold()
+        words.update(_WORD.findall(closed))
+        for word in _HYPHENED.findall(closed):
+            pairs.update(pairwise(_HYPHEN.split(word)))
     return [_OPEN_WORD.sub(lambda found: _closed(found, words, pairs), text) for text in texts]
 
 

@@ -131,7 +131,7 @@ MEANINGS: Mapping[str, str] = {
     "vectors.weaviate_in": "10,000 passages of 384 dimensions staged as a version",
     "documents.embedded": "pages of the handbook read, cut, searched for personal data, embedded and kept",
     "documents.unchanged": "the same once more: nothing changed, so nothing is read or embedded",
-    "documents.pdf_embedded": "the same for the four smallest filings (PDF): reading their layout takes of the same cores",
+    "documents.pdf_embedded": "the same for the six smallest filings (PDF): reading their layout takes of the same cores",
     "documents.pdf_pages": "filings as PDF read with their layout, in the child process",
     "documents.pdf_memory": "peak resident memory of the child meanwhile",
     **{

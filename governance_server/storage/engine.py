@@ -16,6 +16,7 @@ from time import monotonic
 from governance_server.storage.drivers import Connection, Driver
 from governance_server.storage.errors import InvalidDatabaseUrl, StorageUnavailable
 from governance_server.storage.schema import ensure_schema
+from governance_server.storage.write_transactions import WriteTurn, transaction
 
 __all__ = ["Database", "Head", "open_database"]
 
@@ -93,8 +94,7 @@ class Database:
         self._local = threading.local()
         self._held: weakref.WeakSet[_Held] = weakref.WeakSet()
         self._held_lock = threading.Lock()
-        self._write_lock = threading.Lock()
-        self._writing_thread: int | None = None
+        self._turn = WriteTurn()
         self._is_closed = False
         self._look = (-inf, 0)
         """When a look at the head that others may share began, and what was found."""
@@ -190,11 +190,11 @@ class Database:
             RuntimeError: The thread is already inside one: a command of the journal must not write by another way.
             StorageUnavailable: The database failed; nothing was written.
         """
-        with self._exclusive():
+        with self._turn.taken():
             try:
                 used = connection or self.driver.connect()
                 try:
-                    with _transaction(self.driver, used, is_durable=is_durable):
+                    with transaction(self.driver, used, is_durable=is_durable):
                         yield used
                 finally:
                     if connection is None:
@@ -209,18 +209,6 @@ class Database:
             for held in list(self._held):
                 held.connection.close()
 
-    @contextmanager
-    def _exclusive(self) -> Iterator[None]:
-        """Holds this process's turn to write; threads queue here, not in SQLite's sleeping retry."""
-        if self._writing_thread == threading.get_ident():
-            raise RuntimeError("this thread is already inside a write transaction: return what to write from the command instead")
-        with self._write_lock:
-            self._writing_thread = threading.get_ident()
-            try:
-                yield
-            finally:
-                self._writing_thread = None
-
     def _hold(self) -> Connection:
         if self._is_closed:
             raise StorageUnavailable(f"the database {self.url} is closed: the server is shutting down, try another one")
@@ -229,27 +217,3 @@ class Database:
         with self._held_lock:
             self._held.add(held)
         return held.connection
-
-
-@contextmanager
-def _transaction(driver: Driver, connection: Connection, *, is_durable: bool) -> Iterator[None]:
-    """A write transaction on `connection`, committed when the block ends and rolled back when it raises."""
-    if is_durable:
-        driver.begin_write(connection)
-    else:
-        driver.begin_relaxed_write(connection)
-    try:
-        yield
-        connection.execute("COMMIT")
-    except BaseException:
-        _roll_back(driver, connection)
-        raise
-
-
-def _roll_back(driver: Driver, connection: Connection) -> None:
-    """Rolls back what may have been rolled back already: a full disk ends SQLite's transaction by itself."""
-    try:
-        connection.execute("ROLLBACK")
-    except driver.errors:
-        if driver.is_usable(connection) and getattr(connection, "in_transaction", False):
-            raise

@@ -124,7 +124,7 @@ def test_approvers_are_judged_again_at_commit(mesh: InnerMesh) -> None:
     with (
         pytest.raises(AccessDenied, match="who approves access"),
         mock.patch(
-            "governance_server.publishing.publisher.verify_delivery",
+            "governance_server.publishing.intents.verify_delivery",
             return_value=[publication_pb2.VerifiedPort(port=PORT, kind=1)],
         ),
     ):

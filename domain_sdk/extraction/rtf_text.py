@@ -28,6 +28,8 @@ _SIGNS = {b"~": b" ", b"_": b"-", b"-": b""}
 """A blank and a hyphen at which no line ends, and one that is seen only there."""
 _SPECIAL = re.compile(r"[{}\\]|[^\x20-\x7e]")
 _NO_TEXT = frozenset({b"fonttbl", b"colortbl", b"stylesheet", b"info", b"listtable", b"listoverridetable", b"pict", b"objdata"})
+_NUMBERS = frozenset({b"listtext", b"pntext"})
+"""What a program counted for a paragraph of a list, which the parser passes over."""
 _LATIN = "cp1252"
 _BEYOND, _LAST = 0x10000, 0x10FFFF
 """Some programs write what is beyond as it is, others by two halves, and many what is in the upper half as negative."""
@@ -57,6 +59,8 @@ class _Writer:
     high: int = 0
     """The first half of a character beyond the first 65,536."""
     to_skip: int = 0
+    number: str = ""
+    """What was counted for the paragraph that begins."""
     is_open: bool = False
     """True behind a control word that nothing has ended yet."""
     out: list[bytes] = field(default_factory=list)
@@ -103,6 +107,10 @@ class _Writer:
             return
         self._flush()
         self._know(word, number)
+        if self.group.destination in _NUMBERS or (word in (b"ls", b"ilvl") and _is_counted(self.number)):
+            return
+        if word == b"par":
+            self.number = ""
         if word in (b"cell", b"nestcell"):
             self._put(b"\\u32?")  # where the parser sees no table, it puts nothing between cells
         if word not in (b"uc", b"nestcell", b"bin"):
@@ -123,7 +131,8 @@ class _Writer:
             self.group = replace(group, is_deleted=is_on)
         elif word == b"uc":
             self.group = replace(group, skipped=max(0, number or 0))
-        elif word in _NO_TEXT:
+        elif word in _NO_TEXT or word in _NUMBERS:
+            self.number = ""
             self.group = replace(group, destination=word)
         elif word == b"deff":
             self.first_font = number
@@ -133,14 +142,21 @@ class _Writer:
 
     def _numbered(self, number: int) -> None:
         self._flush()
-        if self.group.is_deleted:
+        if self.group.is_deleted or self.group.destination in _NUMBERS:
             return
+        self._put_number()
         if number in _SURROGATES and self.high:
             self._put(b"\\u%d?" % (_BEYOND + ((self.high - 0xD800) << 10) + number - 0xDC00))
         is_first_half = 0xD800 <= number < _SURROGATES.start
         self.high = number if is_first_half else 0
         if not is_first_half and number not in _SURROGATES:
             self._put(b"\\u%d?" % number)
+
+    def _put_number(self) -> None:
+        """What was counted stands before the paragraph's text."""
+        if _is_counted(self.number):
+            self._put(f"{self.number.strip()} ".encode("ascii", "ignore"))
+        self.number = ""
 
     def _control(self, token: bytes) -> None:
         self._flush()
@@ -159,11 +175,15 @@ class _Writer:
             return
         data, self.pending = bytes(self.pending), bytearray()
         charset = self.fonts.get(self.group.font, 1) if self.group.font is not None else 1
-        if self.group.destination:
-            self._put(_as_bytes(data))
-            return
         text = _decoded(data, _CODECS.get(charset, self.codec))
-        self._put(_SPECIAL.sub(lambda found: _written(found.group()), text).encode("ascii"))
+        if self.group.destination in _NUMBERS:
+            self.number += text
+        elif self.group.destination:
+            self._put(_as_bytes(data))
+        else:
+            if text.strip():
+                self._put_number()
+            self._put(_SPECIAL.sub(lambda found: _written(found.group()), text).encode("ascii"))
 
 
 def with_characters_by_number(data: bytes) -> bytes:
@@ -179,6 +199,11 @@ def _tokens(data: bytes) -> Iterator[re.Match[bytes]]:
         place = found.end()
         if found.group("word") == b"bin" and found.group("value"):
             place += max(0, int(found.group("value")))
+
+
+def _is_counted(number: str) -> bool:
+    """True for digits and letters; bullets are told by the list."""
+    return any(map(str.isalnum, number))
 
 
 def _decoded(data: bytes, codec: str) -> str:

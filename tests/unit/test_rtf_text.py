@@ -85,5 +85,12 @@ def test_cells_outside_of_tables_and_within_cells_are_apart(tmp_path: Path) -> N
     assert "| A | in ner |" in text_of(tmp_path, row)
 
 
+@pytest.mark.parametrize("word", ["listtext", "pntext"])
+def test_what_was_counted_for_a_paragraph_stands_before_it(tmp_path: Path, word: str) -> None:
+    clauses = rf"{{\{word}\pard\plain 4.1\tab}}\pard\ls1\ilvl0 Fees\par{{\{word} (a)\tab}}\u1044?a\par None\par"
+    bullets = rf"{{\{word}\pard\f0 \'b7\tab}}\pard\ls2\ilvl0 Item\par"
+    assert text_of(tmp_path, clauses + bullets).split("\n\n") == ["4.1 Fees", "(a) Дa", "None", "- Item"]
+
+
 def test_binary_data_is_passed_over() -> None:
     assert with_characters_by_number(rb"{\rtf1 a{\pict\bin5 }}}}}}b}") == rb"{\rtf1 a{\pict}b}"

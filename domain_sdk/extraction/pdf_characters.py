@@ -26,6 +26,9 @@ _LONGEST_NAME = 96
 _SIDES = 4
 """Of a box: left, top, right, bottom."""
 _FLOAT = ctypes.sizeof(ctypes.c_float)
+_WITHIN_WORD = re.compile(r"(?<=\S)\n+(?=\S)")
+_TOUCHING = 0.05
+"""Of their size: letters so near are of one word."""
 _HALF = re.compile("[\ud800-\udfff]")
 _NO_CHARACTERS = frozenset("\0\ufffe\uffff")
 _SILENT = re.compile("[\n\0\ufffe\uffff]+")
@@ -38,6 +41,7 @@ def read_characters(page: Any) -> PaperChars:  # noqa: ANN401  (pypdfium2 ships 
         handle = address_of(text_page)
         text = _text(handle, max(0, text_page.count_chars()))
         left, top, right, bottom = _boxes(handle, len(text))
+        text = _with_whole_words(text, left, right, bottom, list(map(sub, top, bottom)))
         is_bold = _bold(handle, text, list(map(sub, top, bottom)))
     finally:
         text_page.close()
@@ -78,6 +82,21 @@ def _with_whole_characters(text: str) -> str:
             high = 0
         else:
             whole.append(char)
+    return "".join(whole)
+
+
+def _with_whole_words(
+    text: str, left: Sequence[float], right: Sequence[float], bottom: Sequence[float], sizes: Sequence[float]
+) -> str:
+    """The text with NUL for ends of lines between letters that touch: PDFium puts them where each letter is drawn alone."""
+    if "\n" not in text:
+        return text
+    whole = list(text)
+    for found in _WITHIN_WORD.finditer(text):
+        before, after = found.start() - 1, found.end()
+        near = _TOUCHING * sizes[before]
+        if abs(left[after] - right[before]) <= near and abs(bottom[after] - bottom[before]) <= near:
+            whole[before + 1 : after] = "\0" * (after - before - 1)
     return "".join(whole)
 
 

@@ -63,3 +63,17 @@ def test_a_hyphen_at_the_end_of_a_line_keeps_its_mark_and_place(tmp_path: Path) 
     assert "\x02" in chars.text
     bold = "".join(char for char, is_bold in zip(chars.text, chars.is_bold, strict=True) if is_bold)
     assert bold.split() == ["in", "bold"]
+
+
+def test_letters_that_are_drawn_alone_are_one_word_where_they_touch(tmp_path: Path) -> None:
+    made = FPDF(unit="pt")
+    made.add_page()
+    made.set_font("helvetica", size=11)
+    for left in (72, 240, 408):  # few words in columns: PDFium takes each letter for a line
+        for line, text in enumerate(("column 1", "one")):
+            for place, letter in enumerate(text):
+                made.text(left + made.get_string_width(text[:place]), 72 + 15 * line, letter)
+    made.output(str(tmp_path / "a.pdf"))
+    page = pypdfium2.PdfDocument(tmp_path / "a.pdf")[0]
+    assert "c\r\no" in page.get_textpage().get_text_range()
+    assert read_characters(page).text.split() == ["column", "1", "one"] * 3

@@ -1,4 +1,4 @@
-"""What lies on a sheet beside its cells: comments and threads of them, text boxes, titles of charts, pictures.
+"""What lies on a sheet beside its cells: comments and threads of them, text boxes, titles of charts, diagrams, pictures.
 
 Source: ECMA-376, SpreadsheetML; threaded comments as Excel writes them ([MS-XLSX] 2.4).
 """
@@ -10,7 +10,7 @@ import zipfile
 from collections.abc import Iterator
 from xml.etree import ElementTree
 
-from domain_sdk.extraction.drawn_texts import chart_title
+from domain_sdk.extraction.drawn_texts import chart_title, diagram_lines
 from domain_sdk.extraction.office_relations import A, R, related, relations
 from domain_sdk.extraction.pictures import Pictures
 from domain_sdk.extraction.sheet_rows import Sheet, column_number
@@ -64,7 +64,7 @@ def _comment(place: str, author: str, text: str) -> str:
 
 
 def _drawn(archive: zipfile.ZipFile, sheet: str, pictures: Pictures) -> Iterator[str]:
-    """The words of boxes, charts and pictures on a sheet; the values of charts are cells."""
+    """The words of boxes, charts, diagrams and pictures on a sheet; the values of charts are cells."""
     for part in related(archive, sheet, "drawing"):
         root = ElementTree.fromstring(archive.read(part))
         for box in root.iter(f"{_DRAWING}txBody"):
@@ -74,6 +74,9 @@ def _drawn(archive: zipfile.ZipFile, sheet: str, pictures: Pictures) -> Iterator
         for chart in related(archive, part, "chart"):
             if title := chart_title(ElementTree.fromstring(archive.read(chart))):
                 yield f"Chart: {title}"
+        for diagram in related(archive, part, "diagramData"):
+            if points := diagram_lines(ElementTree.fromstring(archive.read(diagram))):
+                yield f"Diagram: {', '.join(points)}"
         targets = relations(archive, part)
         for it in root.iter(f"{A}blip"):
             name = targets.get(it.get(f"{R}embed", ""), "")

@@ -9,7 +9,7 @@ from typing import Literal as OneOf
 
 from mesh_core.expressions.errors import Unsupported
 from mesh_core.expressions.filters import as_filter
-from mesh_core.expressions.limits import check_expression
+from mesh_core.expressions.limits import check_composed
 from mesh_core.expressions.tree import (
     And,
     Column,
@@ -39,7 +39,7 @@ def render(expression: Expression, dialect: Dialect) -> str:
         InvalidExpression: If the expression is outside the language.
         Unsupported: For datafusion, if a subject is unbound or two different columns are compared.
     """
-    return _predicate(as_filter(expression) if dialect == "datafusion" else check_expression(expression), dialect)
+    return _predicate(as_filter(expression) if dialect == "datafusion" else check_composed(expression), dialect)
 
 
 def _predicate(node: Expression, dialect: Dialect) -> str:

@@ -8,7 +8,7 @@ the rows where x is null with it.
 from __future__ import annotations
 
 from mesh_core.expressions.binding import columns, conjoin, disjoin, simplify
-from mesh_core.expressions.limits import check_expression
+from mesh_core.expressions.limits import check_composed
 from mesh_core.expressions.tree import FALSE, And, Column, Compare, Expression, In, IsNull, Like, Literal, Not, Or
 from mesh_core.expressions.values import NEGATED
 
@@ -23,7 +23,7 @@ def as_filter(expression: Expression) -> Expression:
     Raises:
         InvalidExpression: If the expression is outside the language.
     """
-    return _kept(simplify(check_expression(expression)), negated=False)
+    return _kept(simplify(check_composed(expression)), negated=False)
 
 
 def _kept(node: Expression, *, negated: bool) -> Expression:

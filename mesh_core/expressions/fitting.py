@@ -15,7 +15,7 @@ from decimal import ROUND_FLOOR, Context, Decimal
 from mesh_core.expressions._typing import check_types
 from mesh_core.expressions.binding import simplify
 from mesh_core.expressions.errors import InvalidExpression, Unsupported, unknown_column
-from mesh_core.expressions.limits import check_expression
+from mesh_core.expressions.limits import check_composed
 from mesh_core.expressions.tree import (
     And,
     Column,
@@ -48,7 +48,7 @@ def fit(expression: Expression, types: Mapping[str, ColumnType]) -> Expression:
         InvalidExpression: If it is outside the language or names a column that is not in `types`.
         Unsupported: If a subject attribute is not bound yet.
     """
-    return simplify(_fit(check_expression(expression), types))
+    return simplify(_fit(check_composed(expression), types))
 
 
 def reads_only(expression: Expression, columns: Mapping[str, str]) -> bool:

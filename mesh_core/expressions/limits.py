@@ -1,6 +1,7 @@
 """The shape every expression must have: size, depth and which node may stand where.
 
-Owns the caps of the language and the one walk that enforces them without recursion, so that no input can exhaust the stack.
+Owns the caps of the language and the one walk that enforces them without recursion, so that no input can exhaust the stack. What
+somebody writes or sends is small; what policy composes of many such filters may be larger: a further grant takes nothing away.
 """
 
 from __future__ import annotations
@@ -24,13 +25,22 @@ from mesh_core.expressions.tree import (
     Subject,
 )
 
-__all__ = ["MAX_DEPTH", "MAX_DIGITS", "MAX_NODES", "MAX_TEXT", "check_expression", "children", "is_term"]
+__all__ = [
+    "MAX_COMPOSED_NODES", "MAX_DEPTH", "MAX_DIGITS", "MAX_NODES", "MAX_TEXT", "check_composed", "check_expression", "children",
+    "is_term",
+]  # fmt: skip
 
 MAX_DEPTH = 64
 """Levels of a tree, a lone column being one."""
 
 MAX_NODES = 1_000
 """Nodes of a tree, the values of an IN list included."""
+
+MAX_COMPOSED_NODES = 20_000
+"""Nodes of a tree that was composed of several."""
+
+_COMPOSED_DEPTH = MAX_DEPTH + 16
+"""Levels of such a tree: joining filters adds a few."""
 
 MAX_TEXT = 10_000
 """Characters of a filter's text, of one string literal and of one pattern."""
@@ -65,16 +75,30 @@ def check_expression(expression: Expression) -> Expression:
     Raises:
         InvalidExpression: Naming the first construct or cap that is broken.
     """
+    return _checked(expression, most_nodes=MAX_NODES, most_levels=MAX_DEPTH)
+
+
+def check_composed(expression: Expression) -> Expression:
+    """The expression, if it is a predicate that may be composed of several within their caps: those of all grants of a reader.
+
+    Raises:
+        InvalidExpression: Naming the first construct or cap that is broken.
+    """
+    return _checked(expression, most_nodes=MAX_COMPOSED_NODES, most_levels=_COMPOSED_DEPTH)
+
+
+def _checked(expression: Expression, *, most_nodes: int, most_levels: int) -> Expression:
     _check_predicate(expression)
     pending = [(expression, 1)]
     nodes = 0
     while pending:
         node, depth = pending.pop()
         nodes += 1
-        if nodes > MAX_NODES:
-            raise InvalidExpression(f"The expression has more than {MAX_NODES} nodes: shorten it, or match a tag column instead.")
-        if depth > MAX_DEPTH:
-            raise InvalidExpression(f"The expression is nested deeper than {MAX_DEPTH} levels: flatten it.")
+        if nodes > most_nodes:
+            why = f"The expression has more than {most_nodes} nodes: shorten it, or match a tag column instead."
+            raise InvalidExpression(why)
+        if depth > most_levels:
+            raise InvalidExpression(f"The expression is nested deeper than {most_levels} levels: flatten it.")
         _check_node(node)
         pending.extend((child, depth + 1) for child in children(node))
     return expression

@@ -17,7 +17,7 @@ import polars as pl
 from mesh_core.expressions.binding import columns
 from mesh_core.expressions.errors import unknown_column
 from mesh_core.expressions.fitting import fit
-from mesh_core.expressions.limits import check_expression
+from mesh_core.expressions.limits import check_composed
 from mesh_core.expressions.tree import (
     And,
     Column,
@@ -55,7 +55,7 @@ def to_polars(expression: Expression, schema: pl.Schema) -> pl.Expr:
         InvalidExpression: If it is outside the language or names a column that is not in the schema.
         Unsupported: If a subject attribute is not bound yet.
     """
-    used = columns(check_expression(expression))
+    used = columns(check_composed(expression))
     for name in sorted(used - set(schema)):
         raise unknown_column(name, schema)
     return _predicate(fit(expression, {name: _column_type(schema[name]) for name in used}), schema)

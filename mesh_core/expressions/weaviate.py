@@ -18,7 +18,7 @@ from weaviate.collections.classes.filters import Filter, _FilterByProperty, _Fil
 
 from mesh_core.expressions.binding import simplify
 from mesh_core.expressions.errors import Unsupported
-from mesh_core.expressions.limits import check_expression
+from mesh_core.expressions.limits import check_composed
 from mesh_core.expressions.tree import (
     And,
     Column,
@@ -65,7 +65,7 @@ def to_weaviate(expression: Expression) -> _Compiled:
         InvalidExpression: If the expression is outside the language.
         Unsupported: Naming what only a negative or null filter could say, or a value Weaviate cannot hold.
     """
-    return _compile(simplify(check_expression(expression)), negated=False)
+    return _compile(simplify(check_composed(expression)), negated=False)
 
 
 def _compile(node: Expression, *, negated: bool) -> _Compiled:

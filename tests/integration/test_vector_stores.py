@@ -397,6 +397,12 @@ def test_a_filter_keeps_exactly_the_passages_for_which_it_is_true(
     assert visible(store, offered, 1, AllowedScope(expression)) == expected
 
 
+def test_a_scope_may_name_thousands_of_values_of_several_grants(store: VectorStore, offered: str) -> None:
+    granted = [In(REGION, tuple(Literal(f"region {grant} {number}") for number in range(900))) for grant in range(6)]
+    compared = [And((Compare("=", REGION, Literal(f"r{number}")), Column("is_final"))) for number in range(500)]
+    assert visible(store, offered, 1, AllowedScope(Or((*granted, *compared, Compare("=", REGION, Literal("EU")))))) == {"eu"}
+
+
 @pytest.mark.parametrize(
     ("expression", "expected"),
     [

@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import polars as pl
+import pytest
 from hypothesis import given, settings
 
 from mesh_core.expressions.binding import attributes, bind_subject, columns, conjoin, disjoin, is_true, simplify
+from mesh_core.expressions.errors import InvalidExpression
 from mesh_core.expressions.filters import as_filter
 from mesh_core.expressions.fitting import fit
-from mesh_core.expressions.sql import parse_filter
+from mesh_core.expressions.limits import MAX_COMPOSED_NODES, MAX_DEPTH, check_expression
+from mesh_core.expressions.sql import parse_filter, to_sql
 from mesh_core.expressions.tree import FALSE, TRUE, And, Column, Compare, Expression, In, Literal, Not, Subject
 from mesh_core.expressions.types import logical_type
+from mesh_core.expressions.weaviate import Nothing
 from tests.expression_cases import EXPRESSIONS, LOGICAL_TYPES, ROWS, evaluate
 
 TYPES = {name: logical_type(kind) for name, kind in LOGICAL_TYPES.items()}
@@ -87,3 +91,26 @@ def test_a_filter_is_true_on_the_same_rows_and_null_on_none(row: dict[str, objec
 @settings(max_examples=120, deadline=None)
 def test_fitting_keeps_the_answer_on_every_row(row: dict[str, object], expression: Expression) -> None:
     assert evaluate(fit(expression, TYPES), row) == evaluate(expression, row)
+
+
+def test_filters_within_the_caps_may_be_joined_beyond_them() -> None:
+    from mesh_core.expressions.polars import to_polars
+    from mesh_core.expressions.weaviate import to_weaviate
+
+    values = [", ".join(f"'{part}-{number}'" for number in range(900)) for part in range(20)]
+    granted = disjoin(parse_filter(f"a IN ({listed})") for listed in values)
+    deep: Expression = Compare("=", Column("a"), Literal("19-899"))
+    for _ in range((MAX_DEPTH - 2) // 2 // 2 * 2):  # an even number of times: as true as without
+        deep = Not(And((deep, Column("b"))))
+    joined = conjoin([granted, disjoin([conjoin([check_expression(deep), Column("b")]), parse_filter("a = '0-0'")])])
+    types = {"a": logical_type("string"), "b": logical_type("boolean")}
+    frame = pl.DataFrame({"a": ["0-0", "19-899", "20-0"], "b": [True, True, True]})
+    assert frame.filter(to_polars(joined, frame.schema))["a"].to_list() == ["0-0", "19-899"]
+    assert to_sql(as_filter(fit(joined, types))).count("'19-899'") == 2
+    assert to_weaviate(fit(granted, types)) is not Nothing.NOTHING
+
+
+def test_what_is_joined_has_an_end_too() -> None:
+    values = tuple(map(Literal, range(MAX_COMPOSED_NODES)))
+    with pytest.raises(InvalidExpression, match=f"{MAX_COMPOSED_NODES} nodes"):
+        as_filter(In(Column("a"), values))

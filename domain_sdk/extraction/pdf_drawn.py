@@ -16,6 +16,8 @@ from domain_sdk.extraction.pdf_calls import Address, Box, address_of, area, aske
 
 __all__ = ["Drawn", "DrawnPath", "read_drawn"]
 
+_FAR = 1e6
+"""In points: no page is as large."""
 _MOST_PATHS, _MOST_PICTURES = 4000, 20_000
 _Objects = Sequence[tuple[Address, int]]
 
@@ -63,9 +65,15 @@ def read_drawn(page: Any) -> tuple[Drawn, list[DrawnPath]]:  # noqa: ANN401  (py
 
 
 def _paper(page: Any) -> Box:  # noqa: ANN401  (as above)
-    """What is shown of the page; all of it if its crop box lies beside it."""
+    """What is shown of the page; all of it if its crop box lies beside it, which it then has no more.
+
+    What is asked for its media box does not know one that it inherits; what shows pages does.
+    """
     left, bottom, right, top = page.get_bbox()
-    return (left, bottom, right, top) if left < right and bottom < top else page.get_mediabox()
+    if not (left < right and bottom < top):
+        page.set_cropbox(-_FAR, -_FAR, _FAR, _FAR)
+        left, bottom, right, top = page.get_bbox()
+    return left, bottom, right, top
 
 
 def _objects(of: str, parent: Address) -> _Objects:

@@ -18,18 +18,20 @@ from tests.document_files import picture_of
 from tests.unit.test_document_formats import PROSE, needs_tesseract, only
 
 FONT = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
+BOX = b"/MediaBox [0 0 612 792] "
 
 
 def stream(content: bytes, entries: bytes = b"") -> bytes:
     return b"<< /Length %d %s>>\nstream\n%s\nendstream" % (len(content), entries, content)
 
 
-def written(path: Path, content: bytes, *, page: bytes = b"", catalog: bytes = b"", more: Sequence[bytes] = ()) -> Document:
+def written(
+    path: Path, content: bytes, *, page: bytes = BOX, pages: bytes = b"", catalog: bytes = b"", more: Sequence[bytes] = ()
+) -> Document:
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R %s>>" % catalog,
-        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
-        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 612 792] /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> %s>>"
-        % page,
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 %s>>" % pages,
+        b"<< /Type /Page /Parent 2 0 R /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> %s>>" % page,
         stream(content),
         FONT,
         *more,
@@ -56,7 +58,7 @@ def test_a_table_on_a_page_that_lies_on_its_side_is_a_table(tmp_path: Path) -> N
         for down, row in enumerate(rows)
         for across, value in enumerate(row)
     ]
-    document = written(tmp_path / "a.pdf", b"BT /F1 12 Tf %s ET" % b" ".join(cells), page=b"/Rotate 90 ")
+    document = written(tmp_path / "a.pdf", b"BT /F1 12 Tf %s ET" % b" ".join(cells), page=BOX + b"/Rotate 90 ")
     assert document.tables == 1
     assert "| Oslo | 140 | 320 |" in document.text
 
@@ -64,7 +66,7 @@ def test_a_table_on_a_page_that_lies_on_its_side_is_a_table(tmp_path: Path) -> N
 @pytest.mark.parametrize("degrees", [0, 90, 180, 270])
 def test_a_page_that_was_put_in_wrong_is_read_in_order(tmp_path: Path, degrees: int) -> None:
     content = lines("The first line of the page", "goes on in the second line", "and ends in the third.")
-    document = written(tmp_path / "a.pdf", content, page=b"/Rotate %d " % degrees)
+    document = written(tmp_path / "a.pdf", content, page=BOX + b"/Rotate %d " % degrees)
     assert document.text == "The first line of the page goes on in the second line and ends in the third."
 
 
@@ -97,7 +99,9 @@ def test_what_was_filled_into_a_form_and_written_on_the_page_is_read(tmp_path: P
     )
     note = b"<< /Type /Annot /Subtype /FreeText /Contents (Approved in May) /DA (/Helv 12 Tf 0 g) /Rect [72 500 300 520] >>"
     form = b"/AcroForm << /Fields [6 0 R] /NeedAppearances true /DA (/Helv 12 Tf 0 g) /DR << /Font << /Helv 5 0 R >> >> >> "
-    document = written(tmp_path / "a.pdf", lines("Applicant"), page=b"/Annots [6 0 R 7 0 R] ", catalog=form, more=[field, note])
+    document = written(
+        tmp_path / "a.pdf", lines("Applicant"), page=BOX + b"/Annots [6 0 R 7 0 R] ", catalog=form, more=[field, note]
+    )
     assert "Applicant" in document.text
     assert "Grace Hopper" in document.text
     assert "Approved in May" in document.text
@@ -209,7 +213,7 @@ def test_comments_on_a_page_are_read_and_marked(tmp_path: Path) -> None:
     document = written(
         tmp_path / "a.pdf",
         b"BT /F1 12 Tf 72 700 Td (The rate is fixed at three percent.) Tj ET",
-        page=b"/Annots [6 0 R 7 0 R 8 0 R 9 0 R] ",
+        page=BOX + b"/Annots [6 0 R 7 0 R 8 0 R 9 0 R] ",
         more=notes,
     )
     assert document.text.split("\n\n") == [
@@ -261,3 +265,9 @@ def test_a_page_whose_crop_box_lies_beside_it_is_read_whole(tmp_path: Path) -> N
     document.close()
     (tmp_path / "whole.pdf").unlink()
     assert only(tmp_path).text == PROSE[:60]
+
+
+def test_a_page_that_inherits_its_box_is_read_whole_though_its_crop_box_lies_beside_it(tmp_path: Path) -> None:
+    content = b"BT /F1 12 Tf 700 1500 Td (Far from the edge of a letter) Tj ET"
+    read = written(tmp_path / "a.pdf", content, page=b"/CropBox [4000 4000 4500 4800] ", pages=b"/MediaBox [0 0 1000 2000] ")
+    assert read.text == "Far from the edge of a letter"

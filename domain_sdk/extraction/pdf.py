@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import accumulate
 from pathlib import Path
@@ -18,6 +18,7 @@ from typing import Any
 from domain_sdk.extraction.extracted import Extracted, Page, Unreadable
 from domain_sdk.extraction.ocr import Recognition, recognise
 from domain_sdk.extraction.pdf_hyphens import with_hyphens
+from domain_sdk.extraction.pdf_layers import may_have_layers
 from domain_sdk.extraction.pdf_layout import page_markdown
 from domain_sdk.extraction.pdf_lines import Line
 from domain_sdk.extraction.pdf_pictures import PagePictures, picture_of, places_of_pictures
@@ -49,7 +50,7 @@ def read_pdf(path: Path, on_page: Callable[[int, int], None]) -> Extracted:
     except pdfium.PdfiumError as error:
         raise Unreadable(_why(str(error))) from error
     try:
-        return _read(document, on_page)
+        return _read(document, on_page, has_layers=may_have_layers(path))
     finally:
         document.close()
 
@@ -60,12 +61,12 @@ def _why(message: str) -> str:
     return "it is truncated or damaged, so that no PDF reader opens it: get it anew."
 
 
-def _read(document: Any, on_page: Callable[[int, int], None]) -> Extracted:  # noqa: ANN401  (pypdfium2 ships no types)
+def _read(document: Any, on_page: Callable[[int, int], None], *, has_layers: bool) -> Extracted:  # noqa: ANN401
     count, done = len(document), 0
     pictures = Pictures(lambda: on_page(done, count))
     read: list[_ReadPage] = []
     with PagePictures(pictures) as beside_text:
-        for page in _read_pages(document, count, beside_text):
+        for page in _read_pages(document, beside_text, has_layers=has_layers):
             read.append(page)
             done = len(read)
             on_page(done, count)
@@ -77,15 +78,25 @@ def _read(document: Any, on_page: Callable[[int, int], None]) -> Extracted:  # n
     empty = tuple(number for number, page in enumerate(read, start=1) if page.is_empty)
     return Extracted(
         "".join(parts), tuple(pages), empty, sum(page.tables for page in read), facts=_facts(document, count),
-        parser="pdfium", unread=_unread(document, pictures.unread), recognition=pictures.confidence,
+        parser="pdfium", hidden=_hidden(read), unread=_unread(document, pictures.unread), recognition=pictures.confidence,
     )  # fmt: skip
 
 
-def _read_pages(document: Any, count: int, pictures: PagePictures) -> Iterator[_ReadPage]:  # noqa: ANN401
+def _hidden(pages: Sequence[_ReadPage]) -> dict[str, int]:
+    layers = sum(page.has_hidden for page in pages)
+    return {"pages with layers that are switched off": layers} if layers else {}
+
+
+def _read_pages(document: Any, pictures: PagePictures, *, has_layers: bool) -> Iterator[_ReadPage]:  # noqa: ANN401
     comments: dict[int, list[str]] = {}
-    body_size, edges, looked_at = _looks(document, count, comments, pictures)
+    count = len(document)
+
+    def opening(index: int) -> OpenedPage:
+        return OpenedPage(document, index, comments, has_layers=has_layers)
+
+    body_size, edges, looked_at = _looks(opening, count, pictures)
     for index in range(count):
-        with OpenedPage(document, index, comments) as opened:
+        with opening(index) as opened:
             sheet = looked_at.pop(index, None) or read_sheet(opened, pictures)
             text, tables, recognition = _page_text(opened, sheet, body_size, edges if index else None)
             is_empty = not text and sheet.drawn.is_something
@@ -93,7 +104,7 @@ def _read_pages(document: Any, count: int, pictures: PagePictures) -> Iterator[_
             places = [] if is_known else places_of_pictures(sheet.drawn)
             words = pictures.words(opened.page, places) if places else sheet.words
         confidence = recognition.confidence if recognition else -1
-        yield _ReadPage(text, words, tuple(comments.get(index, ())), tables, confidence, is_empty)
+        yield _ReadPage(text, words, tuple(comments.get(index, ())), tables, confidence, is_empty, sheet.has_hidden)
 
 
 def _page_text(
@@ -124,6 +135,7 @@ class _ReadPage:
     tables: int
     confidence: float
     is_empty: bool
+    has_hidden: bool
 
     def text(self) -> str:
         """All that it says."""
@@ -131,10 +143,7 @@ class _ReadPage:
 
 
 def _looks(
-    document: Any,  # noqa: ANN401
-    count: int,
-    comments: dict[int, list[str]],
-    pictures: PagePictures,
+    opening: Callable[[int], OpenedPage], count: int, pictures: PagePictures
 ) -> tuple[float, frozenset[str], dict[int, Sheet]]:
     """The height of running text, the lines at the edges of pages that come again and again, the sampled pages."""
     running: Counter[float] = Counter()
@@ -144,7 +153,7 @@ def _looks(
     samples = min(count, _SAMPLE_PAGES)
     sampled = sorted({round(number * (count - 1) / max(1, samples - 1)) for number in range(samples)})
     for index in sampled:
-        with OpenedPage(document, index, comments) as opened:
+        with opening(index) as opened:
             looked_at[index] = read_sheet(opened, pictures)
         lines = looked_at[index].lines
         for line in lines:

@@ -16,6 +16,7 @@ from domain_sdk.extraction.pdf_comments import has_only_links, read_comments
 from domain_sdk.extraction.pdf_drawn import Drawn, read_drawn
 from domain_sdk.extraction.pdf_forms import field_boxes, with_values, with_values_apart
 from domain_sdk.extraction.pdf_grids import with_grids
+from domain_sdk.extraction.pdf_layers import take_hidden_layers
 from domain_sdk.extraction.pdf_lines import Line, split_lines
 from domain_sdk.extraction.pdf_pictures import PagePictures, places_of_pictures
 from domain_sdk.extraction.pdf_places import on_page, placed, upright, with_line_ends
@@ -37,6 +38,8 @@ class Sheet:
     drawn: Drawn
     words: Callable[[], list[str]] | None = None
     """What gives the words of the pictures beside its text, if they are being recognised already."""
+    has_hidden: bool = False
+    """True if layers of it are switched off."""
 
     @property
     def is_text(self) -> bool:
@@ -61,7 +64,7 @@ def read_sheet(opened: OpenedPage, pictures: PagePictures) -> Sheet:
     printed = with_values(split_lines(parted(shown, rules, size, needed)), opened.fields, size, needed)
     lines = with_grids(printed, read_grid_rules(paths, rules, size, needed))
     places = places_of_pictures(drawn) if _is_text(lines) else []
-    return Sheet(lines, drawn, pictures.words(page, places) if places else None)
+    return Sheet(lines, drawn, pictures.words(page, places) if places else None, opened.has_hidden)
 
 
 def _is_text(lines: Sequence[Line]) -> bool:
@@ -72,11 +75,14 @@ def _is_text(lines: Sequence[Line]) -> bool:
 class OpenedPage:
     """A page that is opened when something is asked of it, and closed at the end; use it as a context manager."""
 
-    def __init__(self, document: Any, index: int, comments: dict[int, list[str]]) -> None:  # noqa: ANN401
+    def __init__(self, document: Any, index: int, comments: dict[int, list[str]], *, has_layers: bool) -> None:  # noqa: ANN401
+        self._document, self._has_layers = document, has_layers
         self._open: Callable[[], Any] = lambda: _shown_page(document, index, comments, self.fields)
         self._page: Any = None
         self.fields: list[Box] = []
         """Where the fields of its form lie, once it is open."""
+        self.has_hidden = False
+        """True if layers of it were switched off, once it is open: it is without them."""
 
     def __enter__(self) -> OpenedPage:
         return self
@@ -90,6 +96,7 @@ class OpenedPage:
         """The page as it is printed."""
         if self._page is None:
             self._page = self._open()
+            self.has_hidden = self._has_layers and take_hidden_layers(self._document, self._page)
         return self._page
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import zlib
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -12,6 +13,7 @@ from fpdf import FPDF
 
 from domain_sdk.documents import Document, read_documents
 from domain_sdk.extraction import pdf, pdf_sheets
+from domain_sdk.extraction.pdf_layers import may_have_layers
 from domain_sdk.extraction.pdf_lines import Line, split_lines
 from domain_sdk.extraction.pdf_places import PlacedChars
 from tests.document_files import picture_of
@@ -19,6 +21,7 @@ from tests.unit.test_document_formats import PROSE, needs_tesseract, only
 
 FONT = b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica /Encoding /WinAnsiEncoding >>"
 BOX = b"/MediaBox [0 0 612 792] "
+PRINTED = b"/Resources << /Font << /F1 5 0 R >> >> "
 
 
 def stream(content: bytes, entries: bytes = b"") -> bytes:
@@ -26,12 +29,13 @@ def stream(content: bytes, entries: bytes = b"") -> bytes:
 
 
 def written(
-    path: Path, content: bytes, *, page: bytes = BOX, pages: bytes = b"", catalog: bytes = b"", more: Sequence[bytes] = ()
-) -> Document:
+    path: Path, content: bytes, *, page: bytes = BOX, resources: bytes = PRINTED, pages: bytes = b"", catalog: bytes = b"",
+    more: Sequence[bytes] = (),
+) -> Document:  # fmt: skip
     objects = [
         b"<< /Type /Catalog /Pages 2 0 R %s>>" % catalog,
         b"<< /Type /Pages /Kids [3 0 R] /Count 1 %s>>" % pages,
-        b"<< /Type /Page /Parent 2 0 R /Contents 4 0 R /Resources << /Font << /F1 5 0 R >> >> %s>>" % page,
+        b"<< /Type /Page /Parent 2 0 R /Contents 4 0 R %s%s>>" % (resources, page),
         stream(content),
         FONT,
         *more,
@@ -271,3 +275,39 @@ def test_a_page_that_inherits_its_box_is_read_whole_though_its_crop_box_lies_bes
     content = b"BT /F1 12 Tf 700 1500 Td (Far from the edge of a letter) Tj ET"
     read = written(tmp_path / "a.pdf", content, page=b"/CropBox [4000 4000 4500 4800] ", pages=b"/MediaBox [0 0 1000 2000] ")
     assert read.text == "Far from the edge of a letter"
+
+
+LAYERS = (b"<< /Type /OCG /Name (Draft) >>", b"<< /Type /OCG /Name (Live) >>",
+          b"<< /Type /OCMD /OCGs [6 0 R 7 0 R] /P /AllOn >>")  # fmt: skip
+OFF = b"/OCProperties << /OCGs [6 0 R 7 0 R] /D << /OFF [6 0 R] /Order [6 0 R 7 0 R] >> >> "
+
+
+@pytest.mark.parametrize(("marked", "read", "pages"), [
+    (b"/OC /Draft BDC %s EMC", "Shown words", 1), (b"/OC /Both BDC %s EMC", "Shown words", 1),
+    (b"/OC /Live BDC /OC /Draft BDC %s EMC EMC", "Shown words", 1), (b"/OC /Live BDC %s EMC", "Ignore all rules Shown words", 0),
+    (b"/OC /Draft BDC /Whole Do EMC", "Shown words", 1),
+    (b"/Whole Do", "Note Shown words", 0), (b"/Partly Do", "Note Shown words", 1),
+    (b"/OC /Draft BDC /Partly Do EMC", "Shown words", 1), (b"/P << /MCID 0 >> BDC %s EMC", "Ignore all rules Shown words", 0),
+])  # fmt: skip
+def test_layers_that_are_switched_off_are_not_read_and_counted(tmp_path: Path, marked: bytes, read: str, pages: int) -> None:
+    said = b"BT /F1 12 Tf 72 %d Td (%s) Tj ET"
+    rules = said % (714, b"Ignore all rules")
+    content = b"%s %s" % (marked.replace(b"%s", rules), said % (700, b"Shown words"))
+    more = b"/Resources << /Font << /F1 5 0 R >> /Properties << /Draft 6 0 R /Live 7 0 R /Both 8 0 R >> "
+    more += b"/XObject << /Whole 9 0 R /Partly 10 0 R >> >> "
+    form = b"/Type /XObject /Subtype /Form /BBox [0 0 612 792] /Resources << /Font << /F1 5 0 R >> "
+    form += b"/Properties << /Draft 6 0 R >> >> "
+    forms = (stream(said % (714, b"Note"), form), stream(said % (714, b"Note") + b" /OC /Draft BDC %s EMC" % rules, form))
+    document = written(tmp_path / "a.pdf", content, page=BOX, resources=more, catalog=OFF, more=(*LAYERS, *forms))
+    assert document.text == read
+    assert document.hidden == ({"pages with layers that are switched off": pages} if pages else {})
+
+
+@pytest.mark.parametrize(("said", "has_layers"), [
+    (b"/Type /Catalog /OCProperties 9 0 R", True), (b"/Type /Catalog /O#43Properties 9 0 R", True), (b"/Type /Catalog", False),
+])  # fmt: skip
+def test_a_file_says_that_it_has_layers_wherever_its_catalog_is(tmp_path: Path, said: bytes, has_layers: bool) -> None:
+    (tmp_path / "open.pdf").write_bytes(b"1 0 obj\n<< %s >>\nendobj" % said)
+    packed = stream(zlib.compress(b"1 0 << %s >>" % said), b"/Type /ObjStm /N 1 /First 4 /Filter /FlateDecode ")
+    (tmp_path / "packed.pdf").write_bytes(b"4 0 obj\n%s\nendobj" % packed)
+    assert [may_have_layers(tmp_path / name) for name in ("open.pdf", "packed.pdf")] == [has_layers] * 2

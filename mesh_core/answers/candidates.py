@@ -11,7 +11,7 @@ from itertools import islice, takewhile
 
 from mesh_core.answers.answer import Citation, Span
 from mesh_core.answers.list_labels import ITEM
-from mesh_core.answers.rows import header_of, is_header, is_row_at, labelled
+from mesh_core.answers.rows import asked_cells, header_of, is_header, is_row_at, labelled
 from mesh_core.answers.sentences import said, sentences_of
 from mesh_core.answers.wording import Wording, wording_of
 
@@ -137,7 +137,14 @@ def nearest(question: str, candidates: Sequence[Candidate]) -> list[Candidate]:
     counts = Counter(word for it in candidates for word in wanted & (it.own | it.above))
     weights = {word: math.log(1 + (len(candidates) + 1) / (1 + counts[word])) for word in wanted}
     found = [replace(it, words=_share(it, weights)) for it in candidates]
-    return sorted(found, key=lambda it: _BEHIND * it.place - it.words)[:_MOST_CANDIDATES]
+    first = sorted(found, key=lambda it: _BEHIND * it.place - it.words)[:_MOST_CANDIDATES]
+    return [_as_asked(question, it) for it in first]
+
+
+def _as_asked(question: str, candidate: Candidate) -> Candidate:
+    """A row is compared by the cells that are asked for, and around it stand its other cells; others stay as they are."""
+    cells = asked_cells(question, candidate.citation.text, candidate.span)
+    return replace(candidate, meant=cells, around=candidate.told) if cells else candidate
 
 
 def _share(candidate: Candidate, weights: Mapping[str, float]) -> float:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import re
 
 from mesh_core.answers.answer import Span
+from mesh_core.answers.answer_kinds import answers_kind
 from mesh_core.answers.sentences import said
+from mesh_core.answers.wording import wording_of
 
-__all__ = ["header_of", "is_header", "is_row_at", "labelled"]
+__all__ = ["asked_cells", "header_of", "is_header", "is_row_at", "labelled"]
 
 _RULE = re.compile(r"[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)+(?:[ \t]*:?-+:?)?[ \t]*(?:\n|\Z)")
 _CELL = re.compile(r"(?<!\\)\|")
@@ -41,13 +43,36 @@ def header_of(text: str, span: Span) -> Span | None:
 
 def labelled(text: str, span: Span) -> str:
     """The row with the names of columns before its values (`Ward: North; Visits: 40`); as it is said if there are none."""
+    cells = _named_cells(text, span)
+    return "; ".join(map(_labelled, cells)) if cells else said(text[span.start : span.end])
+
+
+def asked_cells(question: str, text: str, span: Span) -> str:
+    """What the row says to the question: what it is of, and the cells of the columns that are asked for; empty if it has none.
+
+    Asked for are columns of whose names the question has a word, or else those that hold the kind of thing that it asks for. A
+    wide row as a whole is far from every question, as most of it is not asked for.
+    """
+    first, *others = _named_cells(text, span) or [("", "")]
+    asked = wording_of(question).words
+    named = [it for it in others if not asked.isdisjoint(wording_of(it[0].lower()).words)]
+    of_kind = [it for it in others if answers_kind(question, _labelled(it))]
+    told = named or (of_kind if len(of_kind) < len(others) else [])
+    return "; ".join([first[1], *map(_labelled, told)]) if told else ""
+
+
+def _named_cells(text: str, span: Span) -> list[tuple[str, str]]:
+    """The cells that are not empty, each behind the name of its column; none if the row has no header of its length."""
     header = header_of(text, span)
     if header is None:
-        return said(text[span.start : span.end])
+        return []
     names, values = _cells(text[header.start : header.end]), _cells(text[span.start : span.end])
-    if len(names) != len(values):
-        return said(text[span.start : span.end])
-    return "; ".join(f"{name}: {value}" if name else value for name, value in zip(names, values, strict=True) if value)
+    return [it for it in zip(names, values, strict=True) if it[1]] if len(names) == len(values) else []
+
+
+def _labelled(cell: tuple[str, str]) -> str:
+    name, value = cell
+    return f"{name}: {value}" if name else value
 
 
 def _cells(row: str) -> list[str]:

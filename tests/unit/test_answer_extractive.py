@@ -191,6 +191,17 @@ def test_the_columns_of_a_row_say_what_its_values_are_of() -> None:
     ]
 
 
+def test_a_row_is_compared_by_the_cells_that_are_asked_for() -> None:
+    rows = "| Hinge | 20 min | 18 euro | Ada |\n| Lock | 50 min | 40 euro | Bo |\n"
+    table = citation("| Repair | Time | Price | By |\n|---|---|---|---|\n" + rows, title="Repairs")
+    for question, cells in (
+        ("What is the price of a hinge?", "Hinge; Price: 18 euro"),
+        ("How long does a hinge take?", "Hinge; Time: 20 min"),
+    ):
+        near = Near({cells: 0.9, "Lock": 0.2, "Repair: Hinge": 0.3})
+        assert [it.text for it in extracted(question, [table], near)][1:] == ["Hinge; 20 min; 18 euro; Ada"]
+
+
 def test_the_names_of_columns_alone_are_no_answer() -> None:
     table = citation("| Occasion | Days off |\n|---|---|\n", title="Leave")
     assert extracted("For which occasion are days off?", [table], Near({"Occasion; Days": 0.9})) == []

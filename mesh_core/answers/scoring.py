@@ -17,6 +17,7 @@ from mesh_core.answers.answer_kinds import answers_kind, is_cost_of_another, lac
 from mesh_core.answers.asked_parts import told_and_asked
 from mesh_core.answers.asked_things import answers_form, are_things_absent, case_stems, is_year_absent, strange_stems
 from mesh_core.answers.candidates import Candidate, is_row, items_behind
+from mesh_core.answers.contrasts import is_contrary
 from mesh_core.answers.meant_words import Standing
 from mesh_core.answers.number_words import MONTHS, WEEKDAYS
 from mesh_core.answers.wording import stem, wording_of
@@ -37,6 +38,8 @@ _UNTHINGED = 0.8
 """What is left of a score if nothing there is called what the question asks for."""
 _UNAMOUNTED = 0.65
 """What is left of a score if a time, a number or a sum is asked for, and there is none."""
+_CONTRARY = 0.5
+"""What is left of a score if the sentence says the other way round what is asked: the most, where the least is."""
 _ABSENT, _OPEN, _UNTOLD = 0.5, 0.9, 0.8
 """What is left of a score if the passage is not about a word of what is asked, if that is open, if it is told first."""
 _DOUBT, _SHARED = 0.35, 0.3
@@ -84,6 +87,7 @@ def scored(part: str, candidate: Candidate, near: float, standings: Mapping[str,
         (lacks_amount(part, " ".join([candidate.told, *(it.text for it in items_behind(candidate))])), _UNAMOUNTED),
         (is_row(candidate) and is_cost_of_another(part, candidate.told), _UNAMOUNTED),
         (are_things_absent(part, candidate.known), _UNTHINGED),
+        (is_contrary(part, candidate.told), _CONTRARY),
     )
     left = math.prod(share for is_lacking, share in lacks if is_lacking) * _left_of_words(part, candidate, standings)
     fit = near + _WORDS * candidate.words + _AROUND * around + _KIND * is_kind + _FORM * answers_form(part, candidate.text)

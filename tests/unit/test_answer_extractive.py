@@ -202,6 +202,13 @@ def test_a_row_is_compared_by_the_cells_that_are_asked_for() -> None:
         assert [it.text for it in extracted(question, [table], near)][1:] == ["Hinge; 20 min; 18 euro; Ada"]
 
 
+def test_a_most_does_not_answer_what_the_least_is() -> None:
+    near = Near({"at most": 0.75})
+    lease = citation("The lease runs for at most 84 months.", title="Lease")
+    assert extracted("How long is the lease at most?", [lease], near)
+    assert extracted("How long is the lease at least?", [lease], near) == []
+
+
 def test_the_names_of_columns_alone_are_no_answer() -> None:
     table = citation("| Occasion | Days off |\n|---|---|\n", title="Leave")
     assert extracted("For which occasion are days off?", [table], Near({"Occasion; Days": 0.9})) == []

@@ -34,6 +34,8 @@ _APART = frozenset({f"{_OFFICE}annotation", f"{_TEXT}ruby-text", _NOTE})
 """Is within a line and no part of it."""
 _WHITE = re.compile(r"[ \t\r\n]+")
 _MOST_REPEATED = 100
+"""Cells of a row that are written once for many; a row that is, is read once."""
+_LONGEST_COUNT = 9
 _Element = ElementTree.Element
 
 
@@ -161,13 +163,14 @@ def _parts_of(item: _Element) -> Iterator[_Element]:
 def _table(element: _Element) -> _Element:
     made = _Element(element.tag, element.attrib)
     for row in _rows(element):
-        line = _Element(_ROW)
+        line = ElementTree.SubElement(made, _ROW)
+        left = _MOST_REPEATED
         for cell in (it for it in row if it.tag in _CELLS):
+            count = min(left, _repeated(cell))
+            left -= count - 1
             text = _words(cell) if cell.tag == _CELL else ""
-            for _ in range(_repeated(cell, "columns", is_empty=not text)):
+            for _ in range(count):
                 ElementTree.SubElement(ElementTree.SubElement(line, _CELL), _P).text = text
-        is_empty = not any(it.text for it in line.iter(_P))
-        made.extend([line] * _repeated(row, "rows", is_empty=is_empty))
     return made
 
 
@@ -179,12 +182,10 @@ def _rows(element: _Element) -> Iterator[_Element]:
             yield from _rows(child)
 
 
-def _repeated(element: _Element, what: str, *, is_empty: bool) -> int:
-    """How many times it stands there: empty rows that many programs fill a page with once."""
-    said = element.get(f"{_TABLE}number-{what}-repeated", "")
-    if is_empty and what == "rows":
-        return 1
-    return min(_MOST_REPEATED, max(1, int(said))) if said.isdecimal() and len(said) < 9 else 1
+def _repeated(cell: _Element) -> int:
+    """How many columns it stands in."""
+    said = cell.get(f"{_TABLE}number-columns-repeated", "")
+    return int(said) if said.isdecimal() and 0 < len(said) < _LONGEST_COUNT and int(said) else 1
 
 
 def _words(block: _Element) -> str:

@@ -113,3 +113,8 @@ def test_an_archive_whose_index_points_before_its_begin_is_damaged(tmp_path: Pat
     problems: list[DocumentProblem] = []
     assert not list(read_documents(tmp_path, on_problem=problems.append))
     assert "damaged" in problems[0].reason
+
+
+def test_cells_that_are_written_once_for_very_many_are_not_multiplied(tmp_path: Path) -> None:
+    cell = "<table:table-cell table:number-columns-repeated='99999999'><text:p>x</text:p></table:table-cell>"
+    assert text_of(tmp_path, table(f"<table:table-row>{cell * 100}</table:table-row>")).splitlines()[0].count("x") <= 200

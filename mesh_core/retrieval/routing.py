@@ -19,7 +19,18 @@ _RARE = 0.5
 """A name tells documents apart if at most this share of them carries it."""
 _CLOSE = 0.6
 _WORD = re.compile(r"[A-Za-z]&[A-Za-z]|\w+")
-_FORM = re.compile(r"\bForm ([A-Z\d]{1,4}-[A-Z\d]{1,4})\b", re.IGNORECASE)
+_FORM = re.compile(r"\bForm ([A-Z\d]{1,4}-[A-Z\d]{1,4}(?:/A)?)(?![\w/])", re.IGNORECASE)
+_ASKED_FORM = re.compile(r"\b\w+(?:-\w+)?(?:/A\b)?")
+_FORMS_IN_WORDS = {
+    "10k": re.compile(r"\bannual reports?\b", re.IGNORECASE),
+    "10q": re.compile(r"\bquarterly reports?\b", re.IGNORECASE),
+    "8k": re.compile(r"\bcurrent reports?\b", re.IGNORECASE),
+}
+_AMENDED = re.compile(
+    r"\b(?:amended|amendment (?:no\.? ?\d+ )?(?:of|to) (?:the|its|their)?)(?: \w+){0,2} ?(?:reports?|filings?|form|\d+-[a-z])\b",
+    re.IGNORECASE,
+)
+_AMENDMENT = "/a"
 _POSSESSIVE = re.compile(r"['’]s\b")
 _COMMON = frozenset({
     "a", "an", "and", "are", "as", "at", "be", "by", "can", "co", "company", "corp", "corporation", "did", "do", "does",
@@ -35,10 +46,15 @@ class Label:
     """What a document is called: keys that may name it, its forms, and the periods it is of."""
 
     names: frozenset[str]
+    short: frozenset[str]
+    """Short forms of names of two words (`J&J`, `JnJ`), were these joined by `and`: for who is not called so outright."""
     forms: frozenset[str]
     periods: Periods
     near: frozenset[int]
     """Every year that its label speaks of."""
+    months: frozenset[tuple[int, int]]
+    """Every month that its label speaks of."""
+    is_of_quarter: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +72,11 @@ def label_of(document: str, *, title: str, about: str) -> Label:
     stem = re.sub(r"[_\-]+", " ", document.rpartition("/")[2].rpartition(".")[0] or document)
     own = next((found for text in (stem, title, about) if (found := periods_in(text)).years), Periods())
     forms = frozenset(_key(found) for found in _FORM.findall(f"{title}\n{about}"))
-    names = {key for text in (stem, title, *about.split("; ")) for key in _keys(text)}
-    return Label(frozenset(names - forms), forms, own, periods_in(f"{stem} {title} {about}").years)
+    called = (stem, title, *(part for part in about.split("; ") if not periods_in(part).years))
+    names = {key for text in called for key in _keys(text)}
+    short = {key for text in called for key in _short_forms(text)}
+    every = periods_in(f"{stem} {title} {about}")
+    return Label(frozenset(names - forms), frozenset(short), forms, own, every.years, every.months, every.is_of_quarter)
 
 
 def route(question: str, labels: Mapping[str, Label]) -> Route:
@@ -66,11 +85,12 @@ def route(question: str, labels: Mapping[str, Label]) -> Route:
     names = dict.fromkeys(labels, 0.0)
     for word in asked:
         called = [document for document, label in labels.items() if any(_is_named(key, word) for key in label.names)]
+        called = called or [document for document, label in labels.items() if word in label.short]
         for document in called:
             names[document] = max(names[document], _weight(len(called), len(labels)))
     best = max(names.values(), default=0.0)
     named = {document for document, weight in names.items() if weight >= _CLOSE * best}
-    periods, forms = periods_in(question), {_key(word) for word in re.findall(r"\b\w+-\w+\b|\w+", question)}
+    periods, forms = periods_in(question), _forms_in(question)
     agreement = {document: _agreement(labels[document], periods, forms) for document in named}
     return Route(agreement if best or len(set(agreement.values())) > 1 else {})
 
@@ -81,14 +101,27 @@ def _weight(called: int, documents: int) -> float:
 
 
 def _agreement(label: Label, asked: Periods, forms: set[str]) -> float:
-    score = 0.0
+    own, score = label.periods, 0.0
     if asked.years:
-        score += 1.0 * (max(asked.years) in label.periods.years) + 0.25 * bool(asked.years & (label.periods.years | label.near))
-    if asked.quarters:
-        score += 0.5 * bool(asked.quarters & label.periods.quarters)
-    elif label.periods.quarters and 4 not in label.periods.quarters:
+        score += 1.0 * (max(asked.years) in own.years) + 0.25 * bool(asked.years & (own.years | label.near))
+    if asked.quarters & own.quarters:
+        score += 0.5
+    elif asked.is_of_quarter:
+        score += 0.25 * (label.is_of_quarter and not (asked.quarters and own.quarters))
+    elif label.is_of_quarter and 4 not in own.quarters:
         score -= 0.25  # a question that names no quarter is of a year
+    if label.is_of_quarter >= asked.is_of_quarter:
+        score += 0.25 * bool(asked.months & label.months)
+    if any(form.endswith(_AMENDMENT) for form in label.forms - forms):
+        score -= 0.25  # an amendment is for who asks for it
     return score + 0.5 * bool(forms & label.forms)
+
+
+def _forms_in(question: str) -> set[str]:
+    """Keys of the forms that the question names, among keys of other words; of their amendments, if it asks for amended ones."""
+    forms = {_key(word) for word in _ASKED_FORM.findall(question)}
+    forms |= {form for form, words in _FORMS_IN_WORDS.items() if words.search(question)}
+    return {f"{form}{_AMENDMENT}" for form in forms} if _AMENDED.search(question) else forms
 
 
 def _asked(question: str) -> set[str]:
@@ -100,22 +133,37 @@ def _asked(question: str) -> set[str]:
 
 
 def _looks_like_name(word: str) -> bool:
-    return word.lower() not in _COMMON and any(c.isupper() for c in word) and not word.isdigit() and not periods_in(word).years
+    return word.lower() not in _COMMON and any(c.isupper() for c in word) and not word.isdigit() and not _is_period(word)
 
 
 def _is_named(key: str, word: str) -> bool:
     return key == word or (len(word) >= 3 and len(key) >= len(word) + 3 and key.startswith(word))
 
 
+def _is_period(word: str) -> bool:
+    found = periods_in(word)
+    return bool(found.years or found.quarters)
+
+
 def _keys(text: str) -> set[str]:
-    """The words of a name, neighbours joined, and the short forms people make of two words joined by `and` (`J&J`, `JnJ`)."""
-    words = [word.lower() for word in re.findall(r"\w+", text) if word.lower() != "and" and not periods_in(word).years]
+    """The words of a name, neighbours joined, and the short forms of two words joined by `and` (`J&J`, `JnJ`)."""
+    words = _words(text)
     keys = {word for word in words if word not in _COMMON and len(word) > 1 and not word.isdigit()}
-    for one, other in pairwise(words):
-        keys.add(one + other)
-        if one.isalpha() and other.isalpha():
-            keys |= {f"{one[0]}&{other[0]}", f"{one[0]}n{other[0]}"}
-    return keys
+    keys |= {one + other for one, other in pairwise(words)}
+    joined = re.findall(r"(\w+) (?:&|and) (?=(\w+))", text, re.IGNORECASE)
+    return keys | {key for one, other in joined for key in _short_form(one.lower(), other.lower())}
+
+
+def _short_forms(text: str) -> set[str]:
+    return {key for one, other in pairwise(_words(text)) for key in _short_form(one, other)}
+
+
+def _short_form(one: str, other: str) -> set[str]:
+    return {f"{one[0]}&{other[0]}", f"{one[0]}n{other[0]}"} if one.isalpha() and other.isalpha() else set()
+
+
+def _words(text: str) -> list[str]:
+    return [word.lower() for word in re.findall(r"\w+", text) if word.lower() != "and" and not _is_period(word)]
 
 
 def _key(word: str) -> str:

@@ -32,6 +32,20 @@ def test_periods_are_read_as_people_write_them(text: str, years: set[int], quart
     assert (set(found.years), set(found.quarters)) == (years, quarters)
 
 
+@pytest.mark.parametrize(
+    ("text", "months"),
+    [
+        ("as of June 30, 2031 and Dec. 2030", {(2031, 6), (2030, 12)}),
+        ("abcd 20310630", {(2031, 6)}),
+        ("8 K 2031 06 12", {(2031, 6)}),
+        ("in May of 2031", set()),
+        ("0001193125 31 203106", set()),
+    ],
+)
+def test_months_are_read_as_people_and_files_write_them(text: str, months: set[tuple[int, int]]) -> None:
+    assert (set(periods_in(text).months), periods_in(text).years >= {year for year, _ in months}) == (months, True)
+
+
 def candidates(*documents: str, about: str = "", page: int | None = 1) -> list[Candidate]:
     return [Candidate(it, it.partition(".")[0].replace("_", " "), page, {"about": about}) for it in documents]
 
@@ -66,7 +80,7 @@ def test_names_are_found_whether_joined_or_apart(name: str) -> None:
     assert set(named_documents(f"What did {name} earn?", reports).agreement) == {"BLUEYONDER_2022.pdf"}
 
 
-@pytest.mark.parametrize("name", ["PnQ", "P&Q", "Pear & Quince"])
+@pytest.mark.parametrize("name", ["PnQ", "P&Q", "Pear & Quince", "Pear and Quince"])
 def test_two_words_joined_by_and_have_short_forms(name: str) -> None:
     reports = candidates("PEAR_QUINCE_2022.pdf", "CONTOSO_2022.pdf", "FABRIKAM_2022.pdf")
     assert set(named_documents(f"What did {name} earn?", reports).agreement) == {"PEAR_QUINCE_2022.pdf"}
@@ -150,3 +164,45 @@ def test_a_statement_that_holds_what_is_asked_goes_before_what_is_said_of_it() -
     assert arranged("What is Northwind's quick ratio?", found)[0] == 6
     assert arranged("What does Northwind expect?", found)[0] == 0
     assert arranged("What is the quick ratio?", found) == list(range(8))
+
+
+FORMS = [
+    *candidates("1.pdf", about="Northwind AG; Form 10-K/A; fiscal year ended June 30, 2031"),
+    *candidates("2.pdf", about="Northwind AG; Form 10-Q; quarterly period ended March 31, 2031"),
+    *candidates("3.pdf", about="Northwind AG; Form 10-K; fiscal year ended June 30, 2031"),
+    *candidates("4.pdf", "5.pdf", "6.pdf", "7.pdf", about="Contoso AG; Form 10-K; fiscal year ended June 30, 2031"),
+]
+
+
+@pytest.mark.parametrize(
+    ("question", "document"),
+    [
+        ("What does the 10-K/A of Northwind for 2031 correct?", "1.pdf"),
+        ("What does Northwind's amended annual report for 2031 correct?", "1.pdf"),
+        ("What does Amendment No. 1 to the 10-K of Northwind say?", "1.pdf"),
+        ("What are Northwind's risks by its annual report of 2031?", "3.pdf"),
+        ("What does the 10-K of Northwind say of its amended credit agreement?", "3.pdf"),
+        ("What are Northwind's risks by its quarterly report?", "2.pdf"),
+        ("What did Northwind earn in the third quarter of 2031?", "2.pdf"),
+        ("What did Northwind earn in 2031?", "3.pdf"),
+        ("What did Northwind earn in the quarter ended March 31, 2031?", "2.pdf"),
+        ("What did Northwind own on June 30, 2031?", "3.pdf"),
+    ],
+)
+def test_a_report_is_found_by_its_form_and_an_amendment_by_who_asks_for_it(question: str, document: str) -> None:
+    assert FORMS[arranged(question, FORMS)[0]].document == document
+
+
+def test_a_quarter_or_a_month_is_no_name() -> None:
+    reports = [*candidates("CONTOSO_Q2_2029.pdf"), *candidates("1.pdf", about="Northwind AG; quarter ended June 30, 2031")]
+    others = candidates("3.pdf", "4.pdf", "5.pdf", about="Fabrikam AG; Form 10-K; fiscal year ended January 28, 2031")
+    assert set(named_documents("What did Northwind earn in Q2 FY31?", [*reports, *others]).agreement) == {"1.pdf"}
+    assert set(named_documents("What did Contoso own at January 28, 2031?", [*reports, *others]).agreement) == {
+        reports[0].document
+    }
+
+
+def test_who_is_joined_by_and_goes_before_who_has_the_same_letters() -> None:
+    reports = [*candidates("pear-quarry-2031.pdf"), *candidates("1.pdf", "2.pdf", about="Pear & Quince; Form 8-K")]
+    others = candidates("CONTOSO_2031.pdf", "FABRIKAM_2031.pdf", "TAILSPIN_2031.pdf")
+    assert set(named_documents("What did P&Q earn?", [*reports, *others]).agreement) == {"1.pdf", "2.pdf"}

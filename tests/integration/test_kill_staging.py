@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import dataclass, field
@@ -77,6 +78,12 @@ class Desk:
         """How many documents need no embedding any more."""
         return len(list((self.folder / "cache").glob("*/*.arrow")))
 
+    def staging(self, documents: int, sent: int, happening: Callable[[], None]) -> None:
+        """It happens when the server has sent so many bytes to Weaviate since so many documents need no embedding any more."""
+        while self.kept() < documents:
+            time.sleep(0.01)
+        self.wire.after(sent, happening)
+
     def stored(self, product: str, version: int) -> list[StoredPassage]:
         """Every passage of the version."""
         name, vector = f"desk.{product}.pages", [1.0] * DIMENSIONS
@@ -139,7 +146,7 @@ def killed(desk: Desk, folder: Path, wait_for: Callable[[Callable[[], None]], An
 def test_a_publisher_killed_over_and_over_publishes_in_the_end_what_an_undisturbed_one_does(
     desk: Desk, count: int, deaths: tuple[int, ...], sent: int
 ) -> None:
-    """It dies after it had so many more texts embedded, and when the server has sent so many bytes to Weaviate."""
+    """It dies after it had so many more texts embedded, and when the server then has sent so many bytes to Weaviate."""
     few, many = desk.files("a", FEW), desk.files("b", count)
     assert desk.publish("files", few) == 1
     with desk.watched():
@@ -149,7 +156,7 @@ def test_a_publisher_killed_over_and_over_publishes_in_the_end_what_an_undisturb
             assert before < desk.kept() < FEW + count
             assert desk.mesh.show("desk.files").version == 1
         assert desk.seen == {(1, "a")}
-        killed(desk, many, partial(desk.wire.after, sent))
+        killed(desk, many, partial(desk.staging, FEW + count, sent))
         assert desk.kept() == FEW + count
         embedded = desk.embeddings.asked.total()
         version = desk.publish("files", many)

@@ -47,7 +47,7 @@ class Label:
 
     names: frozenset[str]
     short: frozenset[str]
-    """Short forms of names of two words (`J&J`, `JnJ`), were these joined by `and`: for who is not called so outright."""
+    """Short forms of names of two words (`J&J`, `JnJ`), were these joined by `and`: names of files leave it out."""
     forms: frozenset[str]
     periods: Periods
     near: frozenset[int]
@@ -84,8 +84,7 @@ def route(question: str, labels: Mapping[str, Label]) -> Route:
     asked = _asked(question)
     names = dict.fromkeys(labels, 0.0)
     for word in asked:
-        called = [document for document, label in labels.items() if any(_is_named(key, word) for key in label.names)]
-        called = called or [document for document, label in labels.items() if word in label.short]
+        called = [it for it, label in labels.items() if word in label.short or any(_is_named(key, word) for key in label.names)]
         for document in called:
             names[document] = max(names[document], _weight(len(called), len(labels)))
     best = max(names.values(), default=0.0)

@@ -7,7 +7,7 @@ again, or less of it, and never anything that the asker may not read now.
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import replace
 
 from domainmesh.v1 import answer_pb2
@@ -17,6 +17,7 @@ from governance_server.asking.retold import Retold, retold
 from governance_server.asking.scope import Looked, Scope, look
 from governance_server.rules.errors import GovernanceError, Overloaded, Unavailable
 from mesh_core.answers.answer import Answer, Recommendation, Sentence, Span
+from mesh_core.answers.asked_parts import asked_parts
 from mesh_core.answers.sentences import said
 from mesh_core.answers.sources import Cited
 from mesh_core.answers.support import Support, supported
@@ -26,7 +27,7 @@ from mesh_core.expressions.tree import TRUE, Column, Compare, Literal
 __all__ = ["GONE", "answer_again"]
 
 _LOG = logging.getLogger(__name__)
-_LOOKED_THROUGH = 100
+_LOOKED_THROUGH, _MOST_QUESTIONS, _LONGEST_QUESTION = 100, 8, 4000
 GONE = "Parts of this answer are not shown: they rest on what you may not read any more, or on what is no longer kept."
 
 
@@ -41,7 +42,7 @@ def answer_again(readers: Readers, asking: Asking, kept: answer_pb2.Answer) -> I
     yield Begun("retrieving")
     with timing.spent("retrieving"):
         for citation in (*kept.citations, *kept.closest):
-            if number := _passage(evidence, citation):
+            if number := _passage(evidence, citation, _questions(kept, citation.number)):
                 numbers[citation.number] = number
     yield timing.stage("retrieving")
     yield Begun("computing")
@@ -98,24 +99,31 @@ def _evidence(readers: Readers, asking: Asking, kept: answer_pb2.Answer) -> Evid
     return Evidence(readers, asking, Scope((), tuple(tables.values()), kept.revision))
 
 
-def _passage(evidence: Evidence, citation: answer_pb2.AnswerCitation) -> int:
-    """The passage's number among what is found, 0 if it is not there as it was."""
+def _passage(evidence: Evidence, citation: answer_pb2.AnswerCitation, questions: Iterable[str]) -> int:
+    """The passage's number among what is found for one of the questions, 0 if it is not there as it was."""
     asking = evidence.asking
     shelf = look(evidence.readers.backend, asking.caller, citation.port, asking.purpose)
     if shelf is None:
         return 0
     is_named = any(it.name == "document" and it.is_clear for it in shelf.plan.columns)
     document = Compare("=", Column("document"), Literal(citation.document)) if citation.document and is_named else TRUE
+    then = replace(shelf, version=citation.version)
     try:
-        found = evidence.passages(
-            replace(shelf, version=citation.version), asking.question, limit=_LOOKED_THROUGH, within=document
-        )
+        for question in questions:
+            for it in evidence.passages(then, question, limit=_LOOKED_THROUGH, within=document):
+                if it.passage == citation.passage and it.digest == citation.digest:
+                    return it.number
     except (Unavailable, Overloaded):
         raise  # it may well be there: whoever asks tries again
     except GovernanceError as error:
         _LOG.info("passage not given again port=%s reason=%s", citation.port, type(error).__name__)
-        return 0
-    return next((it.number for it in found if it.passage == citation.passage and it.digest == citation.digest), 0)
+    return 0
+
+
+def _questions(kept: answer_pb2.Answer, number: int) -> list[str]:
+    """What finds the passage of that number: what was asked, in parts, and own words that rest on it: a model asks otherwise."""
+    own = (it.text[:_LONGEST_QUESTION] for it in (*kept.sentences, *kept.caveats) if number in it.sources and it.text)
+    return list(dict.fromkeys([*asked_parts(kept.question), *own]))[:_MOST_QUESTIONS]
 
 
 def _figure(evidence: Evidence, figure: answer_pb2.AnswerFigure) -> int:

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from domain_sdk import AccessDenied, Mesh
-from tests.integration.ask_mesh import HANDBOOK, ORDERS, SALARIES, SECRET, SECRETS, AskMesh
+from tests.integration.ask_mesh import HANDBOOK, ORDERS, SALARIES, SECRET, SECRETS, AskMesh, publish_pages
 from tests.integration.scripted_chat import Body, Raw, ScriptedChat, Tool, call
 
 QUESTION = "How long may a customer return an order?"
@@ -101,6 +102,24 @@ def test_tools_find_passages_and_figures_that_can_be_cited(nora: Mesh, chat: Scr
     found = {hit["name"]: hit["columns"] for hit in json.loads(results(chat.asked[1])[0])}
     assert found[ORDERS] == ["order_id", "region", "amount", "ordered_on", "status"]
     assert nora.ask(as_of=answer.id).text == answer.text
+
+
+def test_a_passage_that_a_model_found_in_other_words_is_given_again(
+    ask_mesh: AskMesh, chat: ScriptedChat, tmp_path: Path
+) -> None:
+    rules = "".join(f"## Rule {number}\n\n{'The walk of each step is long. ' * 8}\n\n" for number in range(150))
+    (tmp_path / "book.md").write_text(f"# Book\n\n{rules}## Feeding\n\nA zebra needs nine apples each day.\n")
+    publish_pages(ask_mesh.paula, "policy.walks", tmp_path)
+    chat.script = lambda body: (  # type: ignore[assignment]
+        f"A zebra needs nine apples each day [{source_with(body, 'zebra')}]."
+        if results(body)
+        else [call("retrieve", query="zebra apples")]
+    )
+    with ask_mesh.reader("user:zoe", "policy.walks") as zoe:
+        answer = zoe.ask("How long is the walk of each step?")
+        assert answer.text == "A zebra needs nine apples each day. [1]"
+        again = zoe.ask(as_of=answer.id)
+        assert (again.text, again.notices) == (answer.text, ())
 
 
 def test_a_figure_is_not_given_again_to_whom_it_is_another(ask_mesh: AskMesh, chat: ScriptedChat) -> None:

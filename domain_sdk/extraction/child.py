@@ -63,8 +63,10 @@ def _answer(path: Path, answers: IO[str]) -> dict[str, Any]:
         return {"problem": f"it cannot be read ({error.strerror}): check that it exists and its permissions."}
     except MemoryError:
         return {"problem": "it needs more memory than a document may have: split it.", "is_over": True}
-    except Exception as error:  # noqa: BLE001  (the edge of the process: a parser's defect is a problem of the file)
-        return {"problem": f"no parser can read it ({type(error).__name__}): get it anew or convert it."}
+    except RecursionError:
+        return {"problem": "its parts lie within each other more deeply than is read: convert it."}
+    except Exception:  # noqa: BLE001  (the edge of the process: a parser's defect is a problem of the file)
+        return {"problem": "it breaks the rules of its kind, so that no parser can read it: get it anew or convert it."}
 
 
 def _checked(path: Path, answers: IO[str]) -> Extracted:

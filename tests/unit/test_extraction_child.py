@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import subprocess
 import sys
 from pathlib import Path
@@ -10,7 +11,7 @@ import pytest
 from PIL import Image
 
 import domain_sdk
-from domain_sdk.extraction import ocr, worker
+from domain_sdk.extraction import child, ocr, worker
 from domain_sdk.extraction.extracted import Unrecognised
 
 
@@ -63,3 +64,17 @@ def test_languages_that_are_not_installed_are_said(monkeypatch: pytest.MonkeyPat
     monkeypatch.setattr(ocr.subprocess, "run", lambda *command, **given: absent)
     with pytest.raises(Unrecognised, match="xyz"):
         ocr.recognise(Image.new("L", (2, 2)))
+
+
+@pytest.mark.parametrize(("error", "said"), [(RecursionError, "deeply"), (TypeError, "no parser"), (ValueError, "no parser")])
+def test_a_parser_that_fails_is_told_of_the_file_in_words(
+    monkeypatch: pytest.MonkeyPatch, error: type[Exception], said: str
+) -> None:
+    def failing(path: Path, answers: object) -> None:
+        raise error("inner words")
+
+    monkeypatch.setattr(child, "_checked", failing)
+    problem = child._answer(Path("a.pdf"), io.StringIO())["problem"]
+    assert said in problem
+    assert error.__name__ not in problem
+    assert "inner words" not in problem

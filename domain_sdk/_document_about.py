@@ -11,13 +11,13 @@ from pathlib import PurePath
 
 from domain_sdk._document_entities import organisations
 from domain_sdk._document_files import Document
+from domain_sdk._document_registrant import registrant, tickers
 
 __all__ = ["about_document", "document_context"]
 
 _HEAD = 2500
 _MOST_ORGANISATIONS = 3
-_TICKER = re.compile(r"\b(?:NYSE|NASDAQ|LSE|ASX|TSX|AMEX|Euronext|XETRA)\s*:\s*([A-Z]{1,5})\b", re.IGNORECASE)
-_FORM = re.compile(r"\bForm\s+([A-Z\d]{1,4}-[A-Z\d]{1,4})\b", re.IGNORECASE)
+_FORM = re.compile(r"\bForm\s+([A-Z\d]{1,4}-[A-Z\d]{1,4}(?:/A)?)(?![\w/])", re.IGNORECASE)
 _MONTH = "|".join(calendar.month_name[1:])
 _ENDED, _GAP = (
     r"\b((?:fiscal |calendar |quarterly |annual )?(?:year|quarter|period|months|weeks) (?:ended|ending))\b",
@@ -27,22 +27,29 @@ _ENDED, _GAP = (
 _PERIODS = {
     has_pages: re.compile(rf"{_ENDED}{gap}((?:{_MONTH}) \d{{1,2}}, \d{{4}})", re.IGNORECASE) for has_pages, gap in _GAP.items()
 }
-_REGISTRANT = re.compile(r"\(\s*exact name of (?:the )?(?:registrant|company)\b", re.IGNORECASE)
-_NUMBERED = re.compile(r".*(?:\d|_{3,})\s+(?=[^\W\d_])")
+_SPOKEN_PERIOD = re.compile(
+    r"\b(?:(?:first|second|third|fourth)[ -]quarter|full[ -]year|fiscal(?: year)?|[1-4]Q|Q[1-4])"
+    r"(?:[ ,]+(?:of|and|the|full|fiscal|year|quarter)){0,4}[ -]*(?:20\d\d|FY\d\d)\b"
+    r"|\b20\d\d[ -](?:first|second|third|fourth)[ -]quarter\b",
+    re.IGNORECASE,
+)
+"""As releases say it: `Fourth Quarter Fiscal 2022`, `fourth quarter and full year 2022`, `fiscal 2023`."""
+_REPORTED = re.compile(
+    rf"\bDate of (?:earliest event |report|event)[^:|]{{0,60}}:[\s|]*((?:{_MONTH}) \d{{1,2}}, \d{{4}})", re.IGNORECASE
+)
+_MARKET = re.compile(r"\b(?:Stock|Securities) (?:Exchange|Market)\b")
 _SAYING_LITTLE = re.compile(r"\b(?:the|company|corporation|corp|co|inc|incorporated|limited|ltd|llc|plc)\b")
 
 
 def about_document(document: Document) -> str:
     """`Foot Locker, Inc; Form 8-K`: what is found, parted by `; `; empty if nothing is."""
     head = document.text[:_HEAD]
-    names = [name for name, _ in organisations(head).most_common(_MOST_ORGANISATIONS)]
-    tickers = dict.fromkeys(found.upper() for found in _TICKER.findall(head))
+    names = [name for name, _ in organisations(head).most_common(_MOST_ORGANISATIONS) if not _MARKET.search(name)]
     form = _FORM.search(head)
-    period = _PERIODS[bool(document.pages)].search(head)
-    stated = [f"Form {form.group(1).upper()}" if form else "", " ".join(" ".join(period.groups()).split()) if period else ""]
-    own = _registrant(head)
+    stated = [f"Form {form.group(1).upper()}" if form else "", _period(head, has_pages=bool(document.pages))]
+    own = registrant(head, has_pages=bool(document.pages))
     others = [name for name in names if _core(name) != _core(own)]
-    return "; ".join(dict.fromkeys(filter(None, (own, *others, *tickers, *stated))))
+    return "; ".join(dict.fromkeys(filter(None, (own, *others, *tickers(head), *stated))))
 
 
 def document_context(document: Document) -> str:
@@ -52,19 +59,23 @@ def document_context(document: Document) -> str:
     """
     name = re.sub(r"[_-]+", " ", PurePath(document.name).stem)
     called = list(dict.fromkeys(filter(None, (document.title, name if document.pages else ""))))
-    own = _registrant(document.text[:_HEAD])
+    own = registrant(document.text[:_HEAD], has_pages=bool(document.pages))
     parts = [part for part in about_document(document).split("; ") if part]
     if own and f" {_core(own)} " in f" {_core(' '.join(called))} ":
         parts.remove(own)
     return ". ".join(filter(None, (*called, "; ".join(parts))))
 
 
-def _registrant(head: str) -> str:
-    """The name above `(Exact name of registrant as specified in its charter)`; empty if there is none."""
-    found = _REGISTRANT.search(head)
-    lines = re.split(r"[\n|]", head[: found.start()]) if found else []
-    line = next((it for it in reversed(lines) if any(map(str.isalpha, it))), "")
-    return _NUMBERED.sub("", line).strip(" #*_.;-").replace("; ", ", ")
+def _period(head: str, *, has_pages: bool) -> str:
+    """The period with its last day as covers have it, else, in documents with pages, as releases name it; or empty."""
+    found = _PERIODS[has_pages].search(head)
+    if found:
+        return " ".join(" ".join(found.groups()).split())
+    event = _REPORTED.search(head)
+    if event:
+        return f"dated {' '.join(event.group(1).split())}"
+    spoken = _SPOKEN_PERIOD.search(head) if has_pages else None
+    return " ".join(spoken.group().split()) if spoken else ""
 
 
 def _core(name: str) -> str:

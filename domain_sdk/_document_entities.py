@@ -31,8 +31,11 @@ _ORGANISATION = re.compile(
     rf"\b((?:(?:Bank|University|Institute|College) of )?[A-Z][\w&'’-]+(?:[ \t]{_NAME_WORD}){{0,5}},?[ \t]{_FORM})\b\.?"
 )
 _ROLE = re.compile(r".*\b(?:Reports?|Certificates?|Officers?|Boards?|Shareholders|Directors|Statements?|President)(?: of| and)? ")
+_SENTENCE = re.compile(r".*[^\W\d_]{4}\. (?=[A-Z])|(?:At|By|For|From|In|On|Of|To|With) ")
+"""What of a match is the sentence before, or the beginning of its own."""
 _GENERIC = re.compile(
     r"(?:The|Our|This|Public|Parent|Holding|Such|Each|Any|Another) (?:Company|Corporation|Group|Bank)\b|(?:Our|This|Such) "
+    r"|.*\b(?:Reporting|Growth|Shell) Company\b"
 )
 _AMOUNT = re.compile(
     r"(?P<sign>[$€£¥₹])[ ]?(?P<a>\d[\d,.]*\d|\d)(?:[ ](?P<scale>thousand|million|billion|trillion|bn|mn|m|k)\b)?"
@@ -61,7 +64,7 @@ def organisations(text: str) -> Counter[str]:
     """Names with a legal form (`Foot Locker, Inc.`), with how often each occurs."""
     found: Counter[str] = Counter()
     for match in _ORGANISATION.finditer(text):
-        name = _ROLE.sub("", " ".join(match.group(1).split()))
+        name = _SENTENCE.sub("", _ROLE.sub("", " ".join(match.group(1).split())))
         if " " in name and not _GENERIC.match(name):
             found[name] += 1
     return found

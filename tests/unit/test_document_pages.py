@@ -64,10 +64,59 @@ COVER = """## FORM 10-K
         ("The quarter ended | Commission file |\n| --- | --- |\n| March 31, 2031 |", "quarter ended March 31, 2031"),
         ("Fabrikam, Inc.\n(Exact Name of Registrant)\nFabrikam, Inc. and others", "Fabrikam, Inc"),
         ("The year ended well. In all 40 pages, nothing. March 31, 2031", ""),
+        ("## FORM 10-K/A\n\nAmendment No. 2\n\nFabrikam, Inc.\n(Exact name of registrant)", "Fabrikam, Inc; Form 10-K/A"),
+        (
+            "FORM 8-K\n\nDate of Report (Date of earliest event reported): May 20, 2031 (May 18, 2031)\n\n# Fabrikam AG\n\n"
+            "(Exact name of registrant as specified in charter)\n\nSecurity Holders. At Fabrikam AG, all was well",
+            "Fabrikam AG; Form 8-K; dated May 20, 2031",
+        ),
+        ("Commission File No. 000-22 ______ __ TAILSPIN.COM, INC.\n(Exact name of registrant)", "TAILSPIN.COM, INC"),
     ],
 )
 def test_the_cover_of_a_report_says_whose_it_is_and_for_which_period(cover: str, about: str) -> None:
     assert about_document(report(cover)) == about
+
+
+@pytest.mark.parametrize(
+    ("cover", "about"),
+    [
+        (
+            "FORM 10-K\n\n# 4N COMPANY\n\nState of Incorporation: Delaware\n\nNew York Stock Exchange, Inc.",
+            "4N COMPANY; Form 10-K",
+        ),
+        ("FORM 10-K\n\n|  | Commission File Number 001-1 |\n|  | TAILSPIN CORPORATION |", "TAILSPIN CORPORATION; Form 10-K"),
+        ("FORM 10-Q Commission File Number 001-1 TAILSPIN CORPORATION OREGON 91-1", "TAILSPIN CORPORATION; Form 10-Q"),
+        (
+            "FORM 10-K\n\n# 4N COMPANY\n\n| Title | Symbol | Exchange |\n| Common Stock, $0.05 | FNN | NASDAQ |",
+            "4N COMPANY; FNN; Form 10-K",
+        ),
+        ("FORM 8-K\n\n# 4N COMPANY\n\nCommon Stock, $0.01 per share FNN New York Stock Exchange", "4N COMPANY; FNN; Form 8-K"),
+        ("FORM 10-Q\n\nSmaller Reporting Company\n\nEmerging Growth Company ☐", "Form 10-Q"),
+    ],
+)
+def test_a_cover_without_the_words_of_the_charter_says_whose_it_is(cover: str, about: str) -> None:
+    assert about_document(report(cover)) == about
+
+
+@pytest.mark.parametrize(
+    ("release", "about"),
+    [
+        (
+            "New York, N.Y. (January 24, 2031) – Smith & Sons (NYSE: SMS) announced its fourth quarter and full year 2030.",
+            "Smith & Sons; SMS; fourth quarter and full year 2030",
+        ),
+        ("BOISE, Id.--(WIRE)-- At eTail S.A. (Nasdaq Global Select Market: ETL) in Q3 2031", "eTail S.A; ETL; Q3 2031"),
+        ("## Northwind reports fiscal 2031 results and an outlook for fiscal 2032", "Northwind; fiscal 2031"),
+        ("- 2031 Fourth-Quarter reported sales decline of 4.4%", "2031 Fourth-Quarter"),
+        ("The Board announces its plans. We report nothing.", ""),
+    ],
+)
+def test_a_release_says_who_announces_results_and_of_which_period(release: str, about: str) -> None:
+    assert about_document(report(release)) == about
+
+
+def test_without_pages_a_period_that_is_only_spoken_of_names_nothing() -> None:
+    assert about_document(Document(Path("a.md"), "a.md", "", "Sales of fiscal 2031 and fiscal 2030.", "text/markdown")) == ""
 
 
 def test_a_name_that_the_file_says_in_these_words_is_not_said_again() -> None:

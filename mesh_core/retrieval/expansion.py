@@ -21,6 +21,19 @@ _TERMS: tuple[tuple[str, str], ...] = (
     ("cash flow statement|statement of cash flows", _STATEMENTS["cash"]),
     ("operating activities|investing activities|financing activities", "net cash provided by used in activities cash flows"),
     # lines of statements
+    (
+        "total assets|total liabilities|shareholders equity|stockholders equity|inventory|inventories|accounts receivable"
+        "|accounts payable|cash and cash equivalents",
+        "consolidated balance sheets",
+    ),
+    (
+        "net income|net loss|net earnings|operating income|operating expense|interest expense",
+        "consolidated statements of income operations",
+    ),
+    (
+        "operating cash flow|cash from operations|cash flow from operations|depreciation|amortization",
+        "net cash provided by used in operating activities consolidated statements of cash flows",
+    ),
     ("revenue|top line|topline|sales|turnover", "net sales total revenues"),
     ("bottom line|profit|earnings", "net income net earnings"),
     ("cogs|cost of goods sold|cost of revenue", "cost of sales cost of goods sold cost of revenue"),

@@ -117,6 +117,9 @@ def test_no_document_is_named_where_most_say_nothing_of_themselves() -> None:
 def test_a_ratio_implies_the_lines_it_is_made_of_and_other_questions_stay_as_they_are() -> None:
     assert "current assets" in expanded("Has the quick ratio improved?")
     assert "research" in expanded("What was R&D in 2020?")
+    assert "balance sheets" in expanded("What were the total assets in 2020?")
+    assert "cash flows" in expanded("Northwind's operating cash flow")
+    assert "statements of income" in expanded("How has net income changed?")
     assert expanded("Who approves my leave?") == "Who approves my leave?"
     assert expanded("What about prices?") == "What about prices?"
 

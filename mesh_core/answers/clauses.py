@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 __all__ = ["FILLERS", "Clause", "clauses_of"]
 
 _ASKS = "what|how|which|who|when|why|where|may|can|must|should|do|does|is|are"
-_CLAUSE = re.compile(rf"[;?!]|\.(?=\s|\Z)|,?\s+and\s+(?=(?:{_ASKS})\b)", re.IGNORECASE)
+_CLAUSE = re.compile(rf"[;?!]|(?<!\bvs)\.(?=\s|\Z)|,?\s+and\s+(?=(?:{_ASKS})\b)", re.IGNORECASE)
 FILLERS = frozenset({
     "a", "across", "all", "altogether", "amount", "an", "and", "are", "at", "be", "been", "between", "broken", "by",
     "calculate", "compare", "compute", "did", "do", "does", "down", "during", "each", "every", "figure", "figures", "following",

@@ -18,7 +18,7 @@ __all__ = ["Interval", "TimeSpan", "intervals_in", "unread_in"]
 
 _DAY = r"\d{4}-\d{2}-\d{2}"
 _UNIT = "day|week|month|quarter|year"
-_LINK = "(?:to|until|till|through|and|or|-|–)"
+_LINK = r"(?:to|until|till|through|and|or|-|–|vs\.?|versus|against|compared (?:to|with))"
 _YEAR = re.compile(r"(?:19|20)\d\d")
 _YEARS = r"(?:19|20)\d\d"
 _ORDINAL = r"\d{1,2}(?:st|nd|rd|th)?"
@@ -47,6 +47,8 @@ _PARTS = tuple(
 _FISCAL = re.compile(r"\b(?:fiscal|FY ?'?\d|financial year)", re.IGNORECASE)
 _FROM = re.compile(r"\b(?:since|from|starting)(?: in| on)?\s*\Z", re.IGNORECASE)
 _BETWEEN = re.compile(r"\bbetween\s*\Z", re.IGNORECASE)
+_COMPARING = re.compile(r"\b(?:compar|differ)\w*\b", re.IGNORECASE)
+"""Behind these, `between 2025 and 2026` are two stretches."""
 _BEFORE = re.compile(r"\b(?:before|prior to)\s*\Z", re.IGNORECASE)
 _AFTER = re.compile(r"\bafter\s*\Z", re.IGNORECASE)
 _UNTIL = re.compile(r"\b(?:until|till|up to|through)(?: the end of)?\s*\Z", re.IGNORECASE)
@@ -124,7 +126,7 @@ def _joined(text: str, spans: list[TimeSpan]) -> Iterator[TimeSpan]:
         span = spans[place]
         before = text[: span.begin]
         follows = spans[place + 1] if place + 1 < len(spans) else None
-        opens = _FROM.search(before) or _BETWEEN.search(before)
+        opens = _FROM.search(before) or (None if _COMPARING.search(before) else _BETWEEN.search(before))
         if follows is not None and opens and _TO.fullmatch(text[span.finish : follows.begin]):
             yield TimeSpan(Interval(span.interval.start, follows.interval.end), opens.start(), follows.finish)
             place += 2

@@ -25,7 +25,7 @@ _FORMATS = {
     "uri": re.compile(r"[A-Za-z][\w+.-]*:\S+"), "ipv4": re.compile(r"\d{1,3}(?:\.\d{1,3}){3}"),
 }  # fmt: skip
 """What values of a format (`logicalTypeOptions.format`) look like at least."""
-_AND = frozenset({"and", "or", "und"})
+_AND = frozenset({"and", "or", "und", "vs", "versus"})
 
 
 @dataclass(frozen=True, slots=True)

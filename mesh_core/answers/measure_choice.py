@@ -9,7 +9,7 @@ from itertools import groupby
 from mesh_core.answers.clauses import FILLERS, Clause
 from mesh_core.answers.counting import counts_rows
 from mesh_core.answers.measure_filters import asked_columns
-from mesh_core.answers.measure_groups import GROUPING
+from mesh_core.answers.measure_groups import GROUPING, REPEATED
 from mesh_core.answers.rankings import ranking_in
 from mesh_core.answers.terms import Match, best_matches, names_of, term_words
 from mesh_core.contract.model import Port
@@ -26,9 +26,11 @@ _SHARES = frozenset({"share", "percentage", "proportion", "fraction"})
 _MANY_OF = re.compile(r"\b(?:how many|number of)\s+(?:[\w-]+\s+){0,2}\Z", re.IGNORECASE)
 ASKING = re.compile(
     r"\b(?:how (?:much|many)|what(?:['’]s| (?:is|was|were|are))|total|sum|average|mean|number of|show|give|list|tell|compute|"
-    r"calculate|compare|report|figures?|value|amount of|top \d+|share|percentage|proportion|fraction)\b",
+    r"calculate|compare|comparison|difference|report|figures?|value|amount of|top \d+|share|percentage|proportion|fraction)\b",
     re.IGNORECASE,
 )
+_COMPARING = frozenset({"difference", "comparison"})
+"""Words that ask for figures where several times are named."""
 _YES_NO = frozenset({"may", "can", "must", "should", "is", "are", "do", "does", "did", "has", "have", "will", "would"})
 _OPENING = FILLERS | {"when"}
 
@@ -58,7 +60,8 @@ def _names(measure: Measure) -> list[str]:
 def asks_clearly(clause: Clause, matches: Sequence[Match]) -> bool:
     """True if a figure is asked for: right before a measure, or by what follows it."""
     first = matches[0]
-    between = [it for it in _between(clause, first) if it not in _SHARES]
+    compared = _COMPARING if len(clause.spans or ()) > 1 else frozenset()
+    between = [it for it in _between(clause, first) if it not in _SHARES | compared and it not in REPEATED]
     place = clause.words[first.first].begin
     before = clause.text[:place]
     behind = [word.folded for word in clause.words[first.last :]]
@@ -66,7 +69,9 @@ def asks_clearly(clause: Clause, matches: Sequence[Match]) -> bool:
         return True
     asks = bool(ASKING.search(before)) and all(word in FILLERS for word in between[-3:])
     starts = not any(word not in FILLERS for word in between) and (not between or between[0] not in _YES_NO)
-    return asks or (starts and (bool(set(behind) & GROUPING) or bool(clause.spans) or not behind or bool(between)))
+    return asks or (
+        starts and (bool(set(behind) & (GROUPING | REPEATED.keys())) or bool(clause.spans) or not behind or bool(between))
+    )
 
 
 def asks_perhaps(clause: Clause, matches: Sequence[Match]) -> bool:

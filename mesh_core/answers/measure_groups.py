@@ -1,4 +1,4 @@
-"""What a clause groups a measure by: dimensions and grains behind `by` or `per`, what is ranked, values that are compared."""
+"""What a clause groups a measure by: columns and grains behind `by` or `per`, what is ranked, what is compared."""
 
 from __future__ import annotations
 
@@ -7,15 +7,23 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from mesh_core.answers.clauses import Clause
-from mesh_core.answers.keys import Given, nouns_of
+from mesh_core.answers.keys import Given, nouns_of, singular
 from mesh_core.answers.measure_filters import asked_columns
 from mesh_core.answers.measure_sql import GRAINS
-from mesh_core.answers.terms import best_matches, names_of
+from mesh_core.answers.number_words import SPELT
+from mesh_core.answers.terms import Match, best_matches, names_of
 from mesh_core.contract.model import Port
 
-__all__ = ["GROUPING", "both", "compared", "groups_of", "take_names"]
+__all__ = ["GROUPING", "REPEATED", "both", "compared", "groups_of", "take_compared", "take_names"]
 
 GROUPING = frozenset({"by", "per", "each", "every"})
+REPEATED = {
+    "daily": "day", "weekly": "week", "monthly": "month", "quarterly": "quarter", "yearly": "year", "annual": "year",
+    "annually": "year",
+}  # fmt: skip
+"""Words that group by a grain of time wherever they stand."""
+_ARTICLES = frozenset({"the", "its", "their", "our"})
+_WHICH = frozenset({"which", "what", *SPELT})
 _COMPARED = re.compile(
     r"\b(?:compar(?:e[ds]?|ing|ison)(?: (?:with|to|against))?|versus|vs|against|differ(?:ence|s)?|higher|lower|larger|smaller|"
     r"greater|bigger|more|less|than|respectively)\b",
@@ -24,34 +32,72 @@ _COMPARED = re.compile(
 
 
 def groups_of(clause: Clause, port: Port, *, is_ranked: bool) -> tuple[str, ...]:
-    """Dimensions and grains behind `by`, `per` or `each`; of a ranking the dimension that is ranked."""
+    """Columns, dimensions and grains behind `by`, `per` or `each`, or said as `monthly`; of a ranking what is ranked."""
+    known = _known_groups(port)
+    open_to_ranking = {it.name for it in port.dimensions} | {it.name for it in asked_columns(port)} | set(GRAINS)
+    found: dict[str, None] = {}
+    for match in _without_row_names(clause, port, best_matches(clause.words, sorted(known))):
+        name = known[match.name]
+        is_asked = _is_grouping(clause, match.first, found, port) or (
+            is_ranked and (name in open_to_ranking or _is_asked_which(clause.before(match.first)))
+        )
+        if clause.is_free(match) and is_asked:
+            found[name] = None
+            clause.take(match.first, match.last)
+    for at, word in enumerate(clause.words):
+        if at not in clause.used and word.folded in REPEATED:
+            found[known[REPEATED[word.folded]]] = None
+            clause.take(at, at + 1)
+    return tuple(found)
+
+
+def _known_groups(port: Port) -> dict[str, str]:
+    """What rows may be grouped by, by its names: what the contract calls a dimension goes before what is only stored."""
     known: dict[str, str] = {}
     for dimension in port.dimensions:
         for other in names_of(dimension.name, [*([dimension.title] if dimension.title else []), *dimension.synonyms]):
             known.setdefault(other, dimension.name)
-    for column in asked_columns(port):
+    for column in (*asked_columns(port), *port.columns):
         for other in nouns_of(port, column):
             known.setdefault(other, column.name)
     for grain in GRAINS:
         known.setdefault(grain, grain)
-    found: dict[str, None] = {}
-    for match in best_matches(clause.words, sorted(known)):
-        if clause.is_free(match) and (is_ranked or _is_grouping(clause, match.first, found)):
-            found[known[match.name]] = None
-            clause.take(match.first, match.last)
-    return tuple(found)
+    return known
+
+
+def _without_row_names(clause: Clause, port: Port, matches: Sequence[Match]) -> list[Match]:
+    """Without what a row is called where a column of it follows: `order status` is the status."""
+    own = _row_names(port)
+    begins = {it.first for it in matches}
+    left = [it for it in matches if not (it.last in begins and clause.words[it.first].folded in own and it.length == 1)]
+    for it in matches:
+        if it not in left and clause.is_free(it) and clause.before(it.first) in GROUPING | {"and", "or"}:
+            clause.take(it.first, it.last)
+    return left
+
+
+def _row_names(port: Port) -> set[str]:
+    return {it.casefold() for name in (port.name, *port.synonyms) for it in (name, singular(name))}
+
+
+def _is_asked_which(before: str) -> bool:
+    return before in _WHICH or before.isdecimal()
 
 
 def compared(clause: Clause, given: Sequence[Given]) -> tuple[str, ...]:
     """The column of which values are compared with each other (`EMEA versus APAC`); none if the clause compares none."""
-    matches = list(_COMPARED.finditer(clause.text))
     columns = [it.column for it in given for _ in it.values if not it.is_excluded]
     several = {it for it in columns if columns.count(it) > 1}
-    if not matches or len(several) != 1:
+    if not _COMPARED.search(clause.text) or len(several) != 1:
         return ()
-    for match in matches:
-        clause.take_text(*match.span())
+    take_compared(clause)
     return tuple(several)
+
+
+def take_compared(clause: Clause) -> None:
+    """Words that compare mean nothing more where each of what they compare has a figure."""
+    for match in _COMPARED.finditer(clause.text):
+        clause.take_text(*match.span())
 
 
 def both(clause: Clause, given: Sequence[Given]) -> tuple[str, ...]:
@@ -66,12 +112,14 @@ def both(clause: Clause, given: Sequence[Given]) -> tuple[str, ...]:
     return ()
 
 
-def _is_grouping(clause: Clause, first: int, found: Mapping[str, None]) -> bool:
+def _is_grouping(clause: Clause, first: int, found: Mapping[str, None], port: Port) -> bool:
     """True behind `by` and the like, or behind a group that was found and `and` or a comma."""
-    before = clause.before(first)
+    passed = _ARTICLES | _row_names(port)
+    begin = next((at for at in range(first, -1, -1) if clause.before(at) not in passed), 0)
+    before = clause.before(begin)
     if before in GROUPING:
         return True
-    place = first - 1 if before in ("and", "or") else first
+    place = begin - 1 if before in ("and", "or") else begin
     between = clause.text[clause.words[place - 1].finish : clause.words[place].begin] if place else ""
     return bool(found) and (place - 1) in clause.used and (before in ("and", "or") or "," in between)
 

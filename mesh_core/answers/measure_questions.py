@@ -19,7 +19,7 @@ from mesh_core.answers.joins import Join, used_joins, why_not_joined, without_do
 from mesh_core.answers.keys import Given, listed_values
 from mesh_core.answers.measure_choice import ASKING, asks_clearly, asks_perhaps, chosen, measure_matches
 from mesh_core.answers.measure_filters import asked_columns, bounds_in, given_in, merged
-from mesh_core.answers.measure_groups import both, compared, groups_of, take_names
+from mesh_core.answers.measure_groups import both, compared, groups_of, take_compared, take_names
 from mesh_core.answers.measure_sql import MeasureQuery
 from mesh_core.answers.rankings import ranking_in
 from mesh_core.answers.row_conditions import Values
@@ -152,6 +152,8 @@ def _figures(clause: Clause, name: str, measures: Sequence[Measure]) -> None:
     compared = {it.name for it in (*query.only, *([query.share] if query.share else []))} | set(query.by)
     take_names(clause, [it for join in used_joins(joins, compared) for it in join.names])
     _take_times(clause, port, measures)
+    if len(clause.spans) > 1:
+        take_compared(clause)
     if left := clause.left():
         why = why_not_joined(left, name, clause.ports, joins)
         clause.unclear.append(why or left_over(left, name, port, [it.name for it in port.dimensions or port.columns]))

@@ -12,6 +12,7 @@ from xml.etree import ElementTree
 
 from domain_sdk.extraction.office_relations import parsed
 from domain_sdk.extraction.open_document_body import lay_out
+from domain_sdk.extraction.open_document_numbers import write_numbers
 
 __all__ = ["shown_text"]
 
@@ -41,6 +42,7 @@ def shown_text(archive: zipfile.ZipFile, changed: dict[str, bytes], hidden: Coun
         hidden["hidden pieces of text"] += taken
     edges = () if styles is None else _edges(styles)
     beside = list(dict.fromkeys([*edges, *_comments(root)]))
+    write_numbers(root, [root] if styles is None else [styles, root])
     lay_out(root)
     changed[_CONTENT] = ElementTree.tostring(root, "utf-8")
     return beside

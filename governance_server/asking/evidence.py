@@ -133,6 +133,7 @@ class Evidence:
             self.notices.append(shared_place(query.top, len(rows.rows), is_cut=rows.is_cut))
         if rows.is_cut:
             self.crowded.add(query.sql)
+            self.notices += [] if query.look_up or query.top else [_too_many(query)]
         if query.look_up is not None and (rows.is_cut or not rows.rows):
             self.looked_up.append((query, None))
         if rows.is_cut or not rows.rows:
@@ -224,6 +225,10 @@ class Evidence:
         columns = sorted({*(known.columns if known else ()), *used.columns})
         masked = sorted({*(known.masked_columns if known else ()), *used.masked_columns})
         self.used[used.port, used.version] = UsedPort(used.port, used.version, tuple(columns), tuple(masked))
+
+
+def _too_many(query: FigureQuery) -> str:
+    return f"More than {query.most_rows} groups, so none is told: {query.basis}. Ask for the top 10, or with `mesh measure`."
 
 
 def compute_all(evidence: Evidence, queries: Sequence[FigureQuery]) -> None:

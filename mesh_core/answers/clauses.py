@@ -51,6 +51,8 @@ class Clause:
     """Keys and listed values that are named, by the port whose they are."""
     found: list[AskedMeasures] = field(default_factory=list)
     unclear: list[str] = field(default_factory=list)
+    unsaid: list[str] = field(default_factory=list)
+    """Why nothing is computed of a clause that only perhaps asks for figures."""
     tables: set[int] = field(default_factory=set)
     """The words that name tables, of columns of which something is said."""
 

@@ -55,7 +55,7 @@ def plan_figures(question: str, tables: Sequence[TableModel], *, today: date) ->
             figures.append(_figure(it, known[it.port], joins[it.port]))
         except (InvalidMeasure, SqlNotUnderstood) as error:
             problems.append(str(error))
-    hints = () if rows else asked.hints
+    hints = (*asked.near, *(() if rows else asked.hints))
     return FigurePlan((*figures, *rows), tuple(dict.fromkeys(problems)), asked.is_whole, hints)
 
 

@@ -15,7 +15,7 @@ from mesh_core.answers.terms import Match, best_matches, names_of, term_words
 from mesh_core.contract.model import Port
 from mesh_core.contract.semantics import Measure
 
-__all__ = ["ASKING", "asks_clearly", "asks_perhaps", "chosen", "measure_matches"]
+__all__ = ["ASKING", "asks_clearly", "asks_perhaps", "chosen", "measure_matches", "opens_yes_no"]
 
 _HOW_MANY = re.compile(r"\b(?:how many|number of|most|fewest)\b", re.IGNORECASE)
 _COUNTED = re.compile(
@@ -77,6 +77,11 @@ def asks_clearly(clause: Clause, matches: Sequence[Match]) -> bool:
 def asks_perhaps(clause: Clause, matches: Sequence[Match]) -> bool:
     """True if the clause begins with the measure: a figure is asked for if every other word of it is understood."""
     return all(word in _OPENING for word in _between(clause, matches[0]))
+
+
+def opens_yes_no(clause: Clause) -> bool:
+    """True if the clause is answered by yes or no."""
+    return bool(clause.words) and clause.words[0].folded in _YES_NO
 
 
 def _between(clause: Clause, first: Match) -> list[str]:

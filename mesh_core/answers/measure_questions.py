@@ -17,10 +17,11 @@ from mesh_core.answers.counting import counts_rows
 from mesh_core.answers.intervals import Interval, intervals_in
 from mesh_core.answers.joins import Join, used_joins, why_not_joined, without_doubles
 from mesh_core.answers.keys import Given, listed_values
-from mesh_core.answers.measure_choice import ASKING, asks_clearly, asks_perhaps, chosen, measure_matches
+from mesh_core.answers.measure_choice import ASKING, asks_clearly, asks_perhaps, chosen, measure_matches, opens_yes_no
 from mesh_core.answers.measure_filters import asked_columns, bounds_in, given_in, merged
 from mesh_core.answers.measure_groups import both, compared, groups_of, take_compared, take_names
 from mesh_core.answers.measure_sql import MeasureQuery
+from mesh_core.answers.near_names import Asked, measure_hints
 from mesh_core.answers.rankings import ranking_in
 from mesh_core.answers.row_conditions import Values
 from mesh_core.answers.table_hints import left_over, table_hints
@@ -70,6 +71,8 @@ class AskedFigures:
     """The question asks for nothing else."""
     hints: tuple[str, ...] = ()
     """Why tables that the question may be about give no figure; for those who find nothing else."""
+    near: tuple[str, ...] = ()
+    """Why what is nearly a measure's name gives none; for those who find nothing else, whatever rows were looked up."""
 
 
 def asked_measures(
@@ -91,7 +94,10 @@ def asked_measures(
     if not found and not unclear:
         asking = [(it.text, it.spans) for it in clauses if ASKING.search(it.text)]
         undefined = tuple(undefined_figures(asking, ports))
-        return AskedFigures((), (), undefined, hints=() if undefined else tuple(table_hints(texts, ports)))
+        timed = [Asked(it.text, it.words, bool(it.spans)) for it in clauses]
+        near = () if undefined else (*(why for it in clauses for why in it.unsaid), *measure_hints(timed, ports))
+        hints = () if undefined or near else tuple(table_hints(texts, ports))
+        return AskedFigures((), (), undefined, hints=hints, near=near)
     return AskedFigures(found, unclear, is_whole=all(sure))
 
 
@@ -123,7 +129,7 @@ def _read(clause: Clause) -> bool:
     else:
         _figures(clause, *found)
     if not is_sure:  # only the words of a figure, and nothing else, make it one
-        clause.unclear.clear()
+        clause.unsaid, clause.unclear = ([] if opens_yes_no(clause) else clause.unclear), []
     return is_sure and bool(clause.found or clause.unclear)
 
 

@@ -7,6 +7,8 @@ from collections.abc import Collection, Mapping, Sequence
 from difflib import get_close_matches
 
 from mesh_core.answers.keys import listed_values, singular
+from mesh_core.answers.measure_sql import GRAINS
+from mesh_core.answers.near_names import near_names
 from mesh_core.answers.terms import Word, best_matches, words_of
 from mesh_core.contract.model import Port
 
@@ -48,7 +50,11 @@ def left_over(words: Sequence[Word], name: str, port: Port, dimensions: Sequence
 
 
 def _meant(words: Sequence[Word], port: Port) -> str:
-    """The values that words are nearly written like, as the contract lists them; empty for none."""
+    """The columns, or the values that the contract lists, that words are nearly written like; empty for none."""
+    named = [other for it in port.dimensions for other in (it.name, *it.synonyms)]
+    named += [other for it in port.columns for other in (it.name, *it.synonyms)]
+    if meant := near_names(words, [*named, *GRAINS]):
+        return f" Did you mean {' or '.join(meant)}?"
     for column in port.columns:
         values = {str(it).casefold(): str(it) for it in listed_values(column)}
         if near := [values[it] for word in words for it in get_close_matches(word.folded, values, n=1, cutoff=_NEAR)]:

@@ -159,6 +159,25 @@ def test_a_figure_without_a_value_is_told_and_not_passed_over(parcels):
     assert notice == "There is no value of total_weight of shop.parcels.parcels, carrier van: no row that you may read has one."
 
 
+def test_more_groups_than_can_be_told_are_a_notice_and_no_silence(server):  # noqa: F811
+    olga = server.user("user:olga")
+    text = contract("shop.stalls", {"stalls": ["stall: string, primaryKey: true", "rent: integer"]})
+    frame = pl.DataFrame({"stall": [f"S-{number}" for number in range(30)], "rent": list(range(30))})
+    olga.domain("shop").product("stalls", text).publish(stalls=frame, progress=False)
+    answer = olga.ask("What is the total rent by stall?")
+    assert not answer.is_found
+    (notice,) = answer.notices
+    assert notice.startswith("More than 20 groups, so none is told: total_rent of shop.stalls.stalls, by stall.")
+
+
+def test_a_measure_that_nothing_is_called_has_a_notice_with_those_there_are(server):  # noqa: F811
+    olga = server.user("user:olga")
+    for question in ("revenue by country and month", "What was the revenue in 2026 vs 2025?", "net revnue by region"):
+        assert any("Did you mean net_revenue of shop.orders.orders?" in it for it in olga.ask(question).notices), question
+    assert any("There are net_revenue of shop.orders.orders" in it for it in olga.ask("What is the average basket?").notices)
+    assert any("Did you mean region?" in it for it in olga.ask("net revenue by regoin").notices)
+
+
 def test_of_two_figures_of_which_one_has_a_value_nothing_is_said_to_have_none():
     query = SimpleNamespace(number=1, basis="revenue, discount", rows=(("500", ""),))
     evidence = SimpleNamespace(looked_up=[], sources=SimpleNamespace(figures=[query]), said={1: ()})

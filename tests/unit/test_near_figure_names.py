@@ -1,0 +1,74 @@
+"""Names of measures, columns and values that a question nearly has are offered, and never taken silently."""
+
+from __future__ import annotations
+
+import pytest
+
+from mesh_core.answers.figures import plan_figures
+from mesh_core.answers.near_names import near_names
+from mesh_core.answers.tables import FigurePlan
+from mesh_core.answers.terms import words_of
+from tests.unit.test_figure_planning import TODAY
+from tests.unit.test_grouped_and_compared_figures import SALES
+
+
+def plan(question: str) -> FigurePlan:
+    return plan_figures(question, [SALES], today=TODAY)
+
+
+@pytest.mark.parametrize(
+    ("question", "meant"),
+    [
+        ("revenue by contry", "Did you mean country?"),
+        ("revenue by conutry", "Did you mean country?"),
+        ("revenue by country and sttatus", "Did you mean status?"),
+        ("revenue per moth", "Did you mean month?"),
+        ("revenue in nroth", "Did you mean country north?"),
+        ("What was the revenue in sotuh?", "Did you mean country south?"),
+        ("What was the reveune?", "Did you mean net_revenue of kiosk.sales.sales?"),
+        ("net revenu by country", "Did you mean net_revenue of kiosk.sales.sales?"),
+        ("How many saels are there?", "or the table kiosk.sales.sales?"),
+        ("What was the gross revanue in 2026?", "Did you mean net_revenue of kiosk.sales.sales?"),
+        ("Revanue in March and April 2026", "Did you mean net_revenue of kiosk.sales.sales?"),
+    ],
+)
+def test_a_name_that_is_one_edit_away_is_offered_and_gives_no_figure_of_its_own(question, meant):
+    found = plan(question)
+    told = [*found.unclear, *found.hints]
+    assert not found.queries
+    assert any(meant in it for it in told), told
+
+
+@pytest.mark.parametrize("question", ["What is the average basket?", "margin by country", "What is the total per status?"])
+def test_a_figure_that_no_measure_is_called_tells_which_measures_there_are(question):
+    found = plan(question)
+    assert not found.queries
+    assert "There are net_revenue of kiosk.sales.sales, sale_count of kiosk.sales.sales." in found.hints[0]
+
+
+def test_a_measure_that_opens_the_question_and_cannot_be_computed_says_why():
+    found = plan("Revenue in Atlantis")
+    assert not found.queries
+    assert any("“Atlantis”" in it for it in (*found.unclear, *found.hints))
+
+
+@pytest.mark.parametrize(
+    "question", ["Is the revenu reported?", "Where is my parcel?", "How do I file a claim?", "May I leave early?"]
+)
+def test_what_asks_for_no_figure_is_offered_none(question):
+    assert plan(question) == FigurePlan()
+
+
+@pytest.mark.parametrize(
+    ("text", "is_near"),
+    [
+        ("regoin", True), ("regio", True), ("regionn", True), ("rejion", True), ("regions", False), ("region", False),
+        ("reigno", False), ("religions", False), ("nation", False),
+    ],
+)  # fmt: skip
+def test_one_edit_is_a_letter_more_less_or_other_or_two_that_changed_places(text, is_near):
+    assert bool(near_names(words_of(text), ["region"])) is is_near
+
+
+def test_short_words_are_near_nothing():
+    assert near_names(words_of("my tax"), ["day", "fax"]) == []

@@ -29,7 +29,7 @@ ASKING = re.compile(
     r"calculate|compare|comparison|difference|report|figures?|value|amount of|top \d+|share|percentage|proportion|fraction)\b",
     re.IGNORECASE,
 )
-_COMPARING = frozenset({"difference", "comparison"})
+_COMPARING = frozenset({"difference", "comparison", "more", "less"})
 """Words that ask for figures where several times are named."""
 _YES_NO = frozenset({"may", "can", "must", "should", "is", "are", "do", "does", "did", "has", "have", "will", "would"})
 _OPENING = FILLERS | {"when"}

@@ -7,14 +7,16 @@ from collections.abc import Mapping, Sequence
 from itertools import pairwise
 
 from mesh_core.answers.clauses import Clause
+from mesh_core.answers.counting import counts_rows
 from mesh_core.answers.keys import Given, nouns_of, singular
 from mesh_core.answers.measure_filters import asked_columns
 from mesh_core.answers.measure_sql import GRAINS
 from mesh_core.answers.number_words import SPELT
 from mesh_core.answers.terms import Match, best_matches, names_of
 from mesh_core.contract.model import Port
+from mesh_core.contract.semantics import Measure
 
-__all__ = ["GROUPING", "REPEATED", "both", "compared", "groups_of", "take_compared", "take_names"]
+__all__ = ["GROUPING", "REPEATED", "both", "compared", "compares_times", "groups_of", "take_compared", "take_names"]
 
 GROUPING = frozenset({"by", "per", "each", "every"})
 REPEATED = {
@@ -22,6 +24,7 @@ REPEATED = {
     "annually": "year",
 }  # fmt: skip
 """Words that group by a grain of time wherever they stand."""
+_OF_SIZE = re.compile(r"\b(?:higher|lower|larger|smaller|greater|bigger)\b", re.IGNORECASE)
 _ARTICLES = frozenset({"the", "its", "their", "our"})
 _WHICH = frozenset({"which", "what", *SPELT})
 _COMPARED = re.compile(
@@ -110,6 +113,12 @@ def both(clause: Clause, given: Sequence[Given]) -> tuple[str, ...]:
             clause.used.update(at for at, word in enumerate(clause.words) if word.folded == "both")
             return (column,)
     return ()
+
+
+def compares_times(clause: Clause, measures: Sequence[Measure]) -> bool:
+    """True if what the clause compares is one figure of several times: rows that are counted are not larger by their number."""
+    is_size_of_rows = any(map(counts_rows, measures)) and _OF_SIZE.search(clause.text)
+    return len(clause.spans or ()) > 1 and len(measures) == 1 and not is_size_of_rows
 
 
 def _is_grouping(clause: Clause, first: int, found: Mapping[str, None], port: Port) -> bool:

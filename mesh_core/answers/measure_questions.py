@@ -19,7 +19,7 @@ from mesh_core.answers.joins import Join, used_joins, why_not_joined, without_do
 from mesh_core.answers.keys import Given, listed_values
 from mesh_core.answers.measure_choice import ASKING, asks_clearly, asks_perhaps, chosen, measure_matches, opens_yes_no
 from mesh_core.answers.measure_filters import asked_columns, bounds_in, given_in, merged
-from mesh_core.answers.measure_groups import both, compared, groups_of, take_compared, take_names
+from mesh_core.answers.measure_groups import both, compared, compares_times, groups_of, take_compared, take_names
 from mesh_core.answers.measure_sql import MeasureQuery
 from mesh_core.answers.near_names import Asked, measure_hints
 from mesh_core.answers.rankings import ranking_in
@@ -95,7 +95,8 @@ def asked_measures(
         asking = [(it.text, it.spans) for it in clauses if ASKING.search(it.text)]
         undefined = tuple(undefined_figures(asking, ports))
         timed = [Asked(it.text, it.words, bool(it.spans)) for it in clauses]
-        near = () if undefined else (*(why for it in clauses for why in it.unsaid), *measure_hints(timed, ports))
+        unsaid = tuple(why for it in clauses for why in it.unsaid)
+        near = () if undefined else unsaid or tuple(measure_hints(timed, ports))
         hints = () if undefined or near else tuple(table_hints(texts, ports))
         return AskedFigures((), (), undefined, hints=hints, near=near)
     return AskedFigures(found, unclear, is_whole=all(sure))
@@ -158,7 +159,7 @@ def _figures(clause: Clause, name: str, measures: Sequence[Measure]) -> None:
     compared = {it.name for it in (*query.only, *([query.share] if query.share else []))} | set(query.by)
     take_names(clause, [it for join in used_joins(joins, compared) for it in join.names])
     _take_times(clause, port, measures)
-    if len(clause.spans) > 1:
+    if compares_times(clause, measures):
         take_compared(clause)
     if left := clause.left():
         why = why_not_joined(left, name, clause.ports, joins)

@@ -54,8 +54,10 @@ def measure_hints(clauses: Sequence[Asked], ports: Mapping[str, Port]) -> list[s
 
 def _hint(asked: Asked, ports: Mapping[str, Port]) -> str:
     defined = [(it, name) for name, port in ports.items() for it in port.measures if it.position >= 0]
-    if best_matches(asked.words, [other for it, _ in defined for other in _names(it)]):
-        return ""  # it is called so: why it is not computed is told elsewhere
+    if called := [f"{it.name} of {name}" for it, name in defined if best_matches(asked.words, _names(it))]:
+        is_computed = asked.is_timed or any(it.folded in _OF_FIGURES for it in asked.words)
+        like = "Ask with its name, groups (`by month`) and a period alone"
+        return f"“{asked.text}” names {' and '.join(called[:_MOST_OFFERED])}, but asks more of it. {like}." if is_computed else ""
     near = [f"{it.name} of {name}" for it, name in defined if _is_near(asked.words, it)]
     tables = {name: names_of(port.name, port.synonyms) for name, port in ports.items()}
     near += [f"the table {name}" for name, called in tables.items() if near_names(asked.words, called)]

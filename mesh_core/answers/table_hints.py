@@ -45,8 +45,15 @@ def left_over(words: Sequence[Word], name: str, port: Port, dimensions: Sequence
     if known:
         value = f'{known[0]} "…"'
         told = f"{listed}: no value of {known[0]} of {name} is understood there."
-        return f"{told}{_meant(words, port)} Write it in quotes, like {value}."
-    return f"{listed}: not known to {name}.{_meant(words, port)} Its dimensions are {', '.join(dimensions) or 'none'}."
+        return f"{told}{_meant(words, port)} Write it in quotes, like {value}, or ask by {known[0]}."
+    told = f"{listed}: not known to {name}.{_meant(words, port)} Its dimensions are {', '.join(dimensions) or 'none'}."
+    return f"{told}{_named_value(port, dimensions)}"
+
+
+def _named_value(port: Port, dimensions: Sequence[str]) -> str:
+    """How a value is asked for that the contract does not list; empty if it lists those of each dimension."""
+    texts = (it.name for it in port.columns if it.logical_type == "string" and not listed_values(it) and it.name in dimensions)
+    return next((f' A value stands behind its column, like {it} "…".' for it in texts), "")
 
 
 def _meant(words: Sequence[Word], port: Port) -> str:

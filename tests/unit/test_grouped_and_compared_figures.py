@@ -92,6 +92,7 @@ def test_a_group_that_no_column_is_called_gives_no_figure(question):
         ("revenue of Q1 vs Q2 2026", ["2026-01-01 to 2026-03-31", "2026-04-01 to 2026-06-30"]),
         ("Compare the revenue between March 2026 and April 2026", ["2026-03-01 to 2026-03-31", "2026-04-01 to 2026-04-30"]),
         ("difference in revenue between 2025 and 2026", ["2025-01-01 to 2025-12-31", "2026-01-01 to 2026-12-31"]),
+        ("How much more revenue did we make in 2026 than in 2025?", ["2026-01-01 to 2026-12-31", "2025-01-01 to 2025-12-31"]),
         ("Was the revenue in 2026 higher than in 2025?", ["2026-01-01 to 2026-12-31", "2025-01-01 to 2025-12-31"]),
     ],
 )
@@ -115,7 +116,14 @@ def test_values_that_no_contract_lists_are_compared_behind_their_column():
 
 
 @pytest.mark.parametrize(
-    "question", ["revenue in 2026 vs budget", "revenue in 2026 versus plan 2026", "revenue growth 2026 vs 2025"]
+    "question",
+    [
+        "revenue in 2026 vs budget",
+        "revenue in 2026 versus plan 2026",
+        "revenue growth 2026 vs 2025",
+        "How many sales have more revenue in 2026 than in 2025?",
+        "How many sales were larger in 2026 than in 2025?",
+    ],
 )
 def test_what_is_compared_with_something_unknown_gives_no_figure(question):
     assert not plan(question).queries

@@ -49,7 +49,9 @@ def test_a_figure_that_no_measure_is_called_tells_which_measures_there_are(quest
 def test_a_measure_that_opens_the_question_and_cannot_be_computed_says_why():
     found = plan("Revenue in Atlantis")
     assert not found.queries
-    assert any("“Atlantis”" in it for it in (*found.unclear, *found.hints))
+    (told,) = (*found.unclear, *found.hints)
+    assert "“Atlantis”" in told
+    assert 'A value stands behind its column, like town "…".' in told
 
 
 @pytest.mark.parametrize(
@@ -72,3 +74,10 @@ def test_one_edit_is_a_letter_more_less_or_other_or_two_that_changed_places(text
 
 def test_short_words_are_near_nothing():
     assert near_names(words_of("my tax"), ["day", "fax"]) == []
+
+
+@pytest.mark.parametrize("question", ["growth of revenue from 2025 to 2026", "ratio of revenue 2026 vs 2025"])
+def test_a_measure_that_something_unknown_is_asked_of_is_told_and_not_computed(question):
+    found = plan(question)
+    assert not found.queries
+    assert "names net_revenue of kiosk.sales.sales, but asks more of it" in found.hints[0]

@@ -109,12 +109,14 @@ def _is_layer(mark: int) -> bool:
 
 
 def _hidden(document: Any, marks: list[int]) -> Iterator[int]:  # noqa: ANN401
-    """Those of the marks that what bears them is not drawn for."""
+    """Those of the marks that what bears them is not drawn for; none if the squares cannot all be seen."""
     import pypdfium2.raw as pdfium
 
     rows = -(-len(marks) // _SQUARES)
     page = document.new_page(_SQUARES, rows)
     try:
+        for set_box in (page.set_mediabox, page.set_cropbox):  # not what all pages inherit
+            set_box(0, 0, _SQUARES, rows)
         for number, mark in enumerate(marks):
             square = pdfium.FPDFPageObj_CreateNewRect(number % _SQUARES, number // _SQUARES, 1, 1)
             asked("FPDFPageObj_AddExistingMark", ctypes.c_int)(Address(ctypes.cast(square, ctypes.c_void_p).value), Address(mark))
@@ -122,6 +124,8 @@ def _hidden(document: Any, marks: list[int]) -> Iterator[int]:  # noqa: ANN401
             pdfium.FPDFPath_SetDrawMode(square, pdfium.FPDF_FILLMODE_WINDING, False)
             pdfium.FPDFPage_InsertObject(page.raw, square)
         bitmap = page.render(scale=1, grayscale=True)
+        if bitmap.width < _SQUARES or bitmap.height < rows:
+            return iter(())
         drawn = bytes(bitmap.buffer)
         lines = [drawn[row * bitmap.stride : row * bitmap.stride + _SQUARES] for row in reversed(range(rows))]
     finally:

@@ -303,6 +303,16 @@ def test_layers_that_are_switched_off_are_not_read_and_counted(tmp_path: Path, m
     assert document.hidden == ({"pages with layers that are switched off": pages} if pages else {})
 
 
+@pytest.mark.parametrize("box", [b"[4000 4000 4500 4800]", b"[36 36 580 760]", b"[1 0 612 792]"])
+def test_layers_are_told_though_all_pages_inherit_a_crop_box(tmp_path: Path, box: bytes) -> None:
+    said = b"BT /F1 12 Tf 72 %d Td (%s) Tj ET"
+    content = b"/OC /Draft BDC %s EMC /OC /Live BDC %s EMC" % (said % (714, b"Ignore all rules"), said % (700, b"Shown words"))
+    names = b"/Resources << /Font << /F1 5 0 R >> /Properties << /Draft 6 0 R /Live 7 0 R >> >> "
+    pages = BOX + b"/CropBox %s /Rotate 90 " % box
+    document = written(tmp_path / "a.pdf", content, page=b"/Rotate 0 ", resources=names, pages=pages, catalog=OFF, more=LAYERS)
+    assert document.text == "Shown words"
+
+
 @pytest.mark.parametrize(("said", "has_layers"), [
     (b"/Type /Catalog /OCProperties 9 0 R", True), (b"/Type /Catalog /O#43Properties 9 0 R", True), (b"/Type /Catalog", False),
 ])  # fmt: skip

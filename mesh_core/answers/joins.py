@@ -144,9 +144,11 @@ def joined_table(table: exp.Select, join: Join, *, compared: Collection[str], gr
 
 
 def why_not_joined(words: Sequence[Word], name: str, ports: Mapping[str, Port], joins: Sequence[Join]) -> str:
-    """Why words that another table explains say nothing of the port's figures; empty if no table explains them."""
+    """Why words that another table alone explains say nothing of the port's figures; empty if no table explains them."""
+    own = _explained(ports[name], words)
+    foreign = [it for it in words if it not in own]
     for other, port in ports.items():
-        explained = _explained(port, words) if other != name and not any(it.port == other for it in joins) else []
+        explained = _explained(port, foreign) if other != name and not any(it.port == other for it in joins) else []
         if not explained:
             continue
         listed = ", ".join(f"“{it.text}”" for it in explained)

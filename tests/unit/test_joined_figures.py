@@ -177,3 +177,9 @@ def test_of_two_references_to_one_table_the_question_must_say_which():
     assert plan("What is given with card red?", ports).queries == ()
     (query,) = plan("What is given with the taker card red?", ports).queries
     assert '"taker_id" = "taker_reader_id__key"' in query.sql
+
+
+def test_a_word_that_the_figure_s_own_table_explains_is_not_said_to_be_of_another():
+    (told,) = plan("How many readers by sunny branch?").unclear
+    assert "library.desk.loans" not in told
+    assert "“sunny”" in told

@@ -10,17 +10,20 @@ import re
 
 __all__ = ["is_contrary"]
 
-_UNITS = "hour|day|night|week|month|year"
+_UNITS = "hour|day|night|week|month|quarter|year"
+_BEHIND = r"(?=\s*(?:[^\w\s]|\Z|(?:and|as|at|but|by|for|from|if|in|is|are|may|of|on|or|plus|to|unless|when|with|without)\b))"
+"""What may follow `a day`: before a noun it names the noun, as in a day pass."""
+_SUMS = r"(?:allowance|amount|charge|cost|fee|instalment|interest|limit|payment|price|rate|rent|salary|subscription|wage)s?"
 _RATE = re.compile(
-    rf"\b(?:(?:an?|per|every|each) (?:(?:business|working|calendar|single) )?(?P<unit>{_UNITS})\b"
-    r"(?! (?:before|after|ago|ahead|later|earlier))|"
-    r"(?P<spoken>hourly|daily|nightly|weekly|monthly|yearly|annual(?:ly)?)\b)",
+    rf"\b(?:(?:an?|per|every|each) (?:(?:business|working|calendar|single) )?(?P<unit>{_UNITS})\b{_BEHIND}|"
+    rf"(?P<spoken>hourly|daily|nightly|weekly|monthly|quarterly|yearly|annual) {_SUMS}\b|(?P<annum>p\. ?a\.|per annum\b))",
     re.IGNORECASE,
 )
-_SPOKEN = {"hourly": "hour", "daily": "day", "nightly": "night", "weekly": "week", "monthly": "month", "yearly": "year"}
-_ASKS_RATE = re.compile(r"\bhow (?:much|many|often)\b|\b(?:cost|price|fee|rate|charge|pay|rent)\b", re.IGNORECASE)
+_SPOKEN = {"daily": "day", "annual": "year"}
+_ASKS_RATE = re.compile(rf"\bhow much\b|\b(?:pay|{_SUMS})\b", re.IGNORECASE)
+_ASKS_TIMES = re.compile(r"\bhow (?:often|many)\b", re.IGNORECASE)
 _LEAST = re.compile(
-    r"\bat (?:the )?(?:very )?least\b|\bminimum\b|\b(?:no|not) (?:less|fewer) than\b|\bor more\b|"
+    r"\bat (?:the )?(?:very )?least\b|\bminimum\b|\b(?:no|not) (?:less|fewer) than\b|\bor more\b(?! \w+ly\b)|"
     r"\b(?:lowest|smallest|shortest)\b",
     re.IGNORECASE,
 )
@@ -46,9 +49,15 @@ def _bounds(text: str) -> set[str]:
 
 
 def _is_other_rate(question: str, sentence: str) -> bool:
+    if not _ASKS_RATE.search(question) or _ASKS_TIMES.search(question):
+        return False
     asked, told = _rates(question), _rates(sentence)
-    return _ASKS_RATE.search(question) is not None and bool(asked and told) and asked.isdisjoint(told)
+    return bool(asked and told) and asked.isdisjoint(told)
 
 
 def _rates(text: str) -> set[str]:
-    return {(it["unit"] or _SPOKEN.get(it["spoken"].lower(), "year")).lower() for it in _RATE.finditer(text)}
+    return {"year" if it["annum"] else (it["unit"] or _unit(it["spoken"])).lower() for it in _RATE.finditer(text)}
+
+
+def _unit(spoken: str) -> str:
+    return _SPOKEN.get(spoken.lower(), spoken.removesuffix("ly"))

@@ -16,6 +16,8 @@ from mesh_core.answers.contrasts import is_contrary
         ("What does a kayak cost a week?", "Kayaks cost 18 euro a day."),
         ("How much may be drawn per day?", "Up to 2,000 euro may be drawn each month."),
         ("How much is the monthly fee?", "The fee is 90 euro a year."),
+        ("What is the quarterly payment?", "The payment is 300 euro per annum."),
+        ("How much is the daily allowance?", "The allowance is 150 euro a week, for all."),
     ],
 )
 def test_a_most_is_no_least_and_a_day_no_week(question: str, sentence: str) -> None:
@@ -34,6 +36,13 @@ def test_a_most_is_no_least_and_a_day_no_week(question: str, sentence: str) -> N
         ("How much may be drawn per month?", "The monthly limit is 3,000 euro."),
         ("How much notice is given a week before the lease ends?", "Notice is given each month."),
         ("Who works a night shift?", "Shifts are planned every week."),
+        ("How often are backups taken per day?", "Backups run hourly."),
+        ("How often is the report due each year?", "Reports are due every month."),
+        ("How much interest is charged per year?", "Interest of 6 % p.a. is charged; it is billed monthly."),
+        ("What does the annual pass cost?", "A pass for twelve months costs 40, payable each month."),
+        ("What does a day pass cost?", "It is 5 per month."),
+        ("How many days of leave do I get a year?", "You get ten days; no more than two may be taken each month."),
+        ("What is the maximum number of passengers?", "It takes 180 passengers or more precisely 179."),
     ],
 )
 def test_what_only_one_of_them_says_contrasts_with_nothing(question: str, sentence: str) -> None:

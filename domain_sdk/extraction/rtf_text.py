@@ -27,7 +27,10 @@ _DOCUMENT = {b"mac": "mac_roman", b"pc": "cp437", b"pca": "cp850"}
 _SIGNS = {b"~": b" ", b"_": b"-", b"-": b""}
 """A blank and a hyphen at which no line ends, and one that is seen only there."""
 _SPECIAL = re.compile(r"[{}\\]|[^\x20-\x7e]")
-_NO_TEXT = frozenset({b"fonttbl", b"colortbl", b"stylesheet", b"info", b"listtable", b"listoverridetable", b"pict", b"objdata"})
+_NO_CHARACTER = re.compile(rb"[^\x20-\x7e]|[{}\\]")
+_DATA = frozenset({b"pict", b"objdata"})
+"""Holds pictures and files as digits, which are read apart: often nearly all of the file."""
+_NO_TEXT = _DATA | {b"fonttbl", b"colortbl", b"stylesheet", b"info", b"listtable", b"listoverridetable"}
 _NUMBERS = frozenset({b"listtext", b"pntext"})
 """What a program counted for a paragraph of a list, which the parser passes over."""
 _LATIN = "cp1252"
@@ -85,7 +88,7 @@ class _Writer:
     def _text(self, text: bytes) -> None:
         skipped = min(self.to_skip, len(text))
         self.to_skip -= skipped
-        if not self.group.is_deleted:
+        if not self.group.is_deleted and self.group.destination not in _DATA:
             self.pending += text[skipped:]
 
     def _brace(self, brace: bytes) -> None:
@@ -174,12 +177,13 @@ class _Writer:
         if not self.pending:
             return
         data, self.pending = bytes(self.pending), bytearray()
+        if self.group.destination and self.group.destination not in _NUMBERS:
+            self._put(_NO_CHARACTER.sub(lambda found: b"\\'%02x" % found[0][0], data))
+            return
         charset = self.fonts.get(self.group.font, 1) if self.group.font is not None else 1
         text = _decoded(data, _CODECS.get(charset, self.codec))
         if self.group.destination in _NUMBERS:
             self.number += text
-        elif self.group.destination:
-            self._put(_as_bytes(data))
         else:
             if text.strip():
                 self._put_number()
@@ -187,7 +191,7 @@ class _Writer:
 
 
 def with_characters_by_number(data: bytes) -> bytes:
-    """The file with all characters beyond ASCII by their numbers, and without text that was deleted under change tracking."""
+    """The file with all characters beyond ASCII by their numbers, and without pictures' data and deleted text."""
     return _Writer().write(data)
 
 
@@ -230,7 +234,3 @@ def _written(character: str) -> str:
     if character in "{}\\":
         return f"\\{character}"
     return f"\\u{ord(character)}?"
-
-
-def _as_bytes(data: bytes) -> bytes:
-    return b"".join(b"\\'%02x" % it if it < 0x20 or it > 0x7E or it in b"{}\\" else b"%c" % it for it in data)

@@ -94,3 +94,15 @@ def test_what_was_counted_for_a_paragraph_stands_before_it(tmp_path: Path, word:
 
 def test_binary_data_is_passed_over() -> None:
     assert with_characters_by_number(rb"{\rtf1 a{\pict\bin5 }}}}}}b}") == rb"{\rtf1 a{\pict}b}"
+
+
+def test_a_picture_of_many_bytes_takes_little_memory(tmp_path: Path) -> None:
+    digits = b"0123456789abcdef" * 8 + b"\n"
+    picture = rb"{\pict{\*\picprop{\sn shape}}\pngblip " + digits * 100_000 + b"}"
+    assert text_of(tmp_path, b"Before " + picture + b" after") == "Before after"
+    written = with_characters_by_number(rb"{\rtf1 a" + picture + rb"{\*\objdata " + digits * 100_000 + b"}b}")
+    assert len(written) < 100
+
+
+def test_bytes_of_names_and_styles_stay_bytes() -> None:
+    assert with_characters_by_number(b"{\\rtf1{\\info\xe9\\\\ \\{ a}}") == rb"{\rtf1{\info\'e9\'5c \'7b a}}"

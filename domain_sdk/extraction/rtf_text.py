@@ -7,6 +7,7 @@ Source: Rich Text Format specification 1.9.1 (character set, font table, Unicode
 
 from __future__ import annotations
 
+import contextlib
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
@@ -22,7 +23,6 @@ _CODECS = {0: "cp1252", 77: "mac_roman", 128: "cp932", 129: "cp949", 130: "johab
            162: "cp1254", 163: "cp1258", 177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874",
            238: "cp1250", 254: "cp437", 255: "cp850"}  # fmt: skip
 """What `fcharset` says of a font's bytes; 1 is the document's own, 2 a font of pictures."""
-_OF_TWO_BYTES = frozenset({"cp932", "cp949", "johab", "gbk", "cp936", "cp950"})
 _DOCUMENT = {b"mac": "mac_roman", b"pc": "cp437", b"pca": "cp850"}
 _SIGNS = {b"~": b" ", b"_": b"-", b"-": b""}
 """A blank and a hyphen at which no line ends, and one that is seen only there."""
@@ -211,13 +211,11 @@ def _is_counted(number: str) -> bool:
 
 
 def _decoded(data: bytes, codec: str) -> str:
-    """The characters; UTF-8 is it where a byte would be a character, as no such text looks like it."""
-    if codec in _OF_TWO_BYTES:
-        return data.decode(codec, "replace")
-    try:
-        return data.decode()
-    except UnicodeDecodeError:
-        return data.decode(codec, "replace")
+    """The characters. Bytes of Western Europe that are UTF-8 are that; words of other scripts may look like it, and are not."""
+    if codec == _LATIN:
+        with contextlib.suppress(UnicodeDecodeError):
+            return data.decode()
+    return data.decode(codec, "replace")
 
 
 def _codec(number: int | None) -> str:

@@ -53,6 +53,19 @@ def test_bytes_that_are_utf_8_are_read_as_that(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
+    ("charset", "codec", "text"),
+    [(204, "cp1251", "Ні"), (204, "cp1251", "Ці"), (222, "cp874", "แบบ"), (161, "cp1253", "Γ΅"), (238, "cp1250", "Ă±")],
+)
+def test_bytes_of_other_scripts_that_look_like_utf_8_are_characters_of_these(
+    tmp_path: Path, charset: int, codec: str, text: str
+) -> None:
+    assert text.encode(codec).decode() != text
+    fonts = rf"{{\fonttbl{{\f0\fcharset0 A;}}{{\f9\fcharset{charset} B;}}}}"
+    assert text_of(tmp_path, f"\\f9 {escaped(text, codec)}", rf"\ansi\ansicpg1252\deff0{fonts}") == text
+    assert text_of(tmp_path, escaped(text, codec), rf"\ansi\ansicpg{codec[2:]}") == text
+
+
+@pytest.mark.parametrize(
     ("written", "shown"),
     [
         (r"A\u8364?B", "A€B"),

@@ -22,7 +22,8 @@ _TOKEN = re.compile(
 _CODECS = {0: "cp1252", 77: "mac_roman", 128: "cp932", 129: "cp949", 130: "johab", 134: "gbk", 136: "cp950", 161: "cp1253",
            162: "cp1254", 163: "cp1258", 177: "cp1255", 178: "cp1256", 186: "cp1257", 204: "cp1251", 222: "cp874",
            238: "cp1250", 254: "cp437", 255: "cp850"}  # fmt: skip
-"""What `fcharset` says of a font's bytes; 1 is the document's own, 2 a font of pictures."""
+"""What `fcharset` says of a font's bytes."""
+_OF_DOCUMENT, _OF_PICTURES = 1, 2
 _DOCUMENT = {b"mac": "mac_roman", b"pc": "cp437", b"pca": "cp850"}
 _SIGNS = {b"~": b" ", b"_": b"-", b"-": b""}
 """A blank and a hyphen at which no line ends, and one that is seen only there."""
@@ -33,10 +34,12 @@ _DATA = frozenset({b"pict", b"objdata"})
 _NO_TEXT = _DATA | {b"fonttbl", b"colortbl", b"stylesheet", b"info", b"listtable", b"listoverridetable"}
 _NUMBERS = frozenset({b"listtext", b"pntext"})
 """What a program counted for a paragraph of a list, which the parser passes over."""
+_ENDS = frozenset({b"par", b"cell", b"nestcell", b"row", b"nestrow", b"sect"})
+"""Ends the paragraph, if it says nothing, too."""
 _LATIN = "cp1252"
 _BEYOND, _LAST = 0x10000, 0x10FFFF
 """Some programs write what is beyond as it is, others by two halves, and many what is in the upper half as negative."""
-_SURROGATES = range(0xDC00, 0xE000)
+_HALVES, _SURROGATES = range(0xD800, 0xE000), range(0xDC00, 0xE000)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,7 @@ class _Writer:
         self._know(word, number)
         if self.group.destination in _NUMBERS or (word in (b"ls", b"ilvl") and _is_counted(self.number)):
             return
-        if word == b"par":
+        if word in _ENDS:
             self.number = ""
         if word in (b"cell", b"nestcell"):
             self._put(b"\\u32?")  # where the parser sees no table, it puts nothing between cells
@@ -145,7 +148,10 @@ class _Writer:
 
     def _numbered(self, number: int) -> None:
         self._flush()
-        if self.group.is_deleted or self.group.destination in _NUMBERS:
+        if self.group.is_deleted:
+            return
+        if self.group.destination in _NUMBERS:
+            self._count("" if number in _HALVES else chr(number))
             return
         self._put_number()
         if number in _SURROGATES and self.high:
@@ -155,10 +161,18 @@ class _Writer:
         if not is_first_half and number not in _SURROGATES:
             self._put(b"\\u%d?" % number)
 
+    def _charset(self) -> int:
+        return self.fonts.get(self.group.font, _OF_DOCUMENT) if self.group.font is not None else _OF_DOCUMENT
+
+    def _count(self, text: str) -> None:
+        """It is of the paragraph's number, unless its letters are pictures."""
+        if self._charset() != _OF_PICTURES:
+            self.number += text
+
     def _put_number(self) -> None:
         """What was counted stands before the paragraph's text."""
         if _is_counted(self.number):
-            self._put(f"{self.number.strip()} ".encode("ascii", "ignore"))
+            self._put(_by_number(f"{self.number.strip()} "))
         self.number = ""
 
     def _control(self, token: bytes) -> None:
@@ -180,14 +194,14 @@ class _Writer:
         if self.group.destination and self.group.destination not in _NUMBERS:
             self._put(_NO_CHARACTER.sub(lambda found: b"\\'%02x" % found[0][0], data))
             return
-        charset = self.fonts.get(self.group.font, 1) if self.group.font is not None else 1
+        charset = self._charset()
         text = _decoded(data, _CODECS.get(charset, self.codec))
         if self.group.destination in _NUMBERS:
-            self.number += text
+            self._count(text)
         else:
             if text.strip():
                 self._put_number()
-            self._put(_SPECIAL.sub(lambda found: _written(found.group()), text).encode("ascii"))
+            self._put(_by_number(text))
 
 
 def with_characters_by_number(data: bytes) -> bytes:
@@ -226,6 +240,10 @@ def _codec(number: int | None) -> str:
     except LookupError:
         return _LATIN
     return name
+
+
+def _by_number(text: str) -> bytes:
+    return _SPECIAL.sub(lambda found: _written(found.group()), text).encode("ascii")
 
 
 def _written(character: str) -> str:

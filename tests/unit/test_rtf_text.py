@@ -105,6 +105,33 @@ def test_what_was_counted_for_a_paragraph_stands_before_it(tmp_path: Path, word:
     assert text_of(tmp_path, clauses + bullets).split("\n\n") == ["4.1 Fees", "(a) Дa", "None", "- Item"]
 
 
+@pytest.mark.parametrize(
+    ("label", "shown"),
+    [
+        (rf"\f1 {escaped('а)', 'cp1251')}", "а)"),
+        (r"\u945?)", "α)"),
+        (r"\{1\}", "{1}"),
+        (r"\f3 " + escaped("č.", "cp1250"), "č."),
+        (r"\u12354?\u-3913?.", "あ\uf0b7."),
+    ],
+)
+def test_numbers_of_any_script_keep_their_letters_and_braces(tmp_path: Path, label: str, shown: str) -> None:
+    said = rf"{{\b One {{\listtext {label}\tab}}\f0 two}} three\par After"
+    assert text_of(tmp_path, said).replace("*", "").split() == ["One", shown, "two", "three", "After"]
+
+
+@pytest.mark.parametrize("label", [r"\f6\'d8", r"\f6 n", r"\f6\u61656?"])
+def test_letters_of_a_font_of_pictures_are_no_numbers(tmp_path: Path, label: str) -> None:
+    fonts = r"{\fonttbl{\f6\fcharset2 Wingdings;}}"
+    assert text_of(tmp_path, rf"{{\listtext {label}\tab}}\f0\ls1 Item", rf"\ansi\deff0{fonts}").removeprefix("- ") == "Item"
+
+
+@pytest.mark.parametrize("end", [r"\cell ", r"\cell\row\pard ", r"\sect ", r"\nestcell ", r"\par "])
+def test_a_number_of_a_paragraph_that_says_nothing_is_of_no_other(tmp_path: Path, end: str) -> None:
+    cells = rf"\trowd\cellx900\cellx1800\pard\intbl {{\listtext 1.\tab}}\ls1{end}Other text\cell\row\pard x"
+    assert "1." not in text_of(tmp_path, cells)
+
+
 def test_binary_data_is_passed_over() -> None:
     assert with_characters_by_number(rb"{\rtf1 a{\pict\bin5 }}}}}}b}") == rb"{\rtf1 a{\pict}b}"
 

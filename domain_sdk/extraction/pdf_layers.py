@@ -1,7 +1,8 @@
 """Layers of a PDF page that are switched off where it is opened: nobody sees what they hold, so it is not read.
 
 PDFium tells what an object is a part of, and not whether that is shown: so a page is drawn on which a square stands for each such
-part, if the file says at all that it has layers. Not seen: forms that are a layer of themselves.
+part, if the file says at all that it has layers. PDFium does not tell of forms that name their layer themselves (`/OC` in the
+form, not around it): they are read.
 Loaded in the child process only. Source: ISO 32000-2, optional content.
 """
 
@@ -25,6 +26,8 @@ _LAYER = "OC"
 _LONGEST_NAME = 8
 _SQUARES = 100
 """So many stand in a row."""
+_DEEPEST = 41
+"""The page and forms in forms: PDFium reads none that lie deeper."""
 _Part = tuple[Address | None, Address]
 """An object, behind the form that it lies in, if it does."""
 
@@ -76,15 +79,20 @@ def take_hidden_layers(document: Any, page: Any) -> bool:  # noqa: ANN401  (pypd
 
 def _by_mark(page: Address) -> dict[int, list[_Part]]:
     """The objects on the page by the addresses of what marks them; neighbours share theirs."""
+    found: dict[int, list[_Part]] = defaultdict(list)
+    level: list[tuple[Address | None, list[Address]]] = [(None, _objects("FPDFPage", page))]
+    for _ in range(_DEEPEST):
+        for form, objects in level:
+            _add(found, form, objects)
+        level = [(form, _objects("FPDFFormObj", form)) for _, objects in level for form in _forms(objects)]
+    return found
+
+
+def _forms(objects: list[Address]) -> list[Address]:
     import pypdfium2.raw as pdfium
 
-    found: dict[int, list[_Part]] = defaultdict(list)
-    top = _objects("FPDFPage", page)
-    _add(found, None, top)
-    kinds = map(asked("FPDFPageObj_GetType", ctypes.c_int), top)
-    for form in (it for it, kind in zip(top, kinds, strict=True) if kind == pdfium.FPDF_PAGEOBJ_FORM):
-        _add(found, form, _objects("FPDFFormObj", form))
-    return found
+    kinds = map(asked("FPDFPageObj_GetType", ctypes.c_int), objects)
+    return [it for it, kind in zip(objects, kinds, strict=True) if kind == pdfium.FPDF_PAGEOBJ_FORM]
 
 
 def _objects(of: str, parent: Address) -> list[Address]:

@@ -287,17 +287,21 @@ OFF = b"/OCProperties << /OCGs [6 0 R 7 0 R] /D << /OFF [6 0 R] /Order [6 0 R 7 
     (b"/OC /Live BDC /OC /Draft BDC %s EMC EMC", "Shown words", 1), (b"/OC /Live BDC %s EMC", "Ignore all rules Shown words", 0),
     (b"/OC /Draft BDC /Whole Do EMC", "Shown words", 1),
     (b"/Whole Do", "Note Shown words", 0), (b"/Partly Do", "Note Shown words", 1),
-    (b"/OC /Draft BDC /Partly Do EMC", "Shown words", 1), (b"/P << /MCID 0 >> BDC %s EMC", "Ignore all rules Shown words", 0),
+    (b"/OC /Draft BDC /Partly Do EMC", "Shown words", 1), (b"/Deep Do", "Note Shown words", 1),
+    (b"/OC /Draft BDC /Deep Do EMC", "Shown words", 1), (b"/Void Do", "Note Shown words", 1),
+    (b"/P << /MCID 0 >> BDC %s EMC", "Ignore all rules Shown words", 0),
 ])  # fmt: skip
 def test_layers_that_are_switched_off_are_not_read_and_counted(tmp_path: Path, marked: bytes, read: str, pages: int) -> None:
     said = b"BT /F1 12 Tf 72 %d Td (%s) Tj ET"
     rules = said % (714, b"Ignore all rules")
     content = b"%s %s" % (marked.replace(b"%s", rules), said % (700, b"Shown words"))
     more = b"/Resources << /Font << /F1 5 0 R >> /Properties << /Draft 6 0 R /Live 7 0 R /Both 8 0 R >> "
-    more += b"/XObject << /Whole 9 0 R /Partly 10 0 R >> >> "
+    more += b"/XObject << /Whole 9 0 R /Partly 10 0 R /Deep 12 0 R /Void 13 0 R >> >> "
     form = b"/Type /XObject /Subtype /Form /BBox [0 0 612 792] /Resources << /Font << /F1 5 0 R >> "
     form += b"/Properties << /Draft 6 0 R >> >> "
-    forms = (stream(said % (714, b"Note"), form), stream(said % (714, b"Note") + b" /OC /Draft BDC %s EMC" % rules, form))
+    inner = form.removesuffix(b">> ") + b"/XObject << /F 10 0 R /G 11 0 R >> >> "
+    forms = (stream(said % (714, b"Note"), form), stream(said % (714, b"Note") + b" /OC /Draft BDC %s EMC" % rules, form),
+             stream(b"/F Do", inner), stream(b"/G Do", inner), stream(b"/F Do /OC /Draft BDC /G Do EMC", inner))  # fmt: skip
     document = written(tmp_path / "a.pdf", content, page=BOX, resources=more, catalog=OFF, more=(*LAYERS, *forms))
     assert document.text == read
     assert document.hidden == ({"pages with layers that are switched off": pages} if pages else {})

@@ -41,8 +41,9 @@ def former_mentions(tx: Transaction, publication: publication_pb2.Publication) -
 
 def given_up_mentions(tx: Transaction, publication: publication_pb2.Publication) -> Iterator[ResourceWrite]:
     """The writes after which no mentions of this publication are kept."""
-    for name, _ in tx.list(kinds.MENTIONS, prefix=f"{publication.product}."):
-        if mentioned_version(name)[1] == publication.version:
+    for port in publication.verified_ports:
+        name = kinds.versioned_name(port.port, publication.version)
+        if tx.get(kinds.MENTIONS, name) is not None:
             yield ResourceWrite(kinds.MENTIONS, name, None)
 
 

@@ -15,7 +15,9 @@ from domainmesh.v1.domain_service_pb2 import CreateDomainRequest
 from domainmesh.v1.maintenance_service_pb2 import EraseSubjectRequest
 from domainmesh.v1.mention_pb2 import DocumentMentions
 from domainmesh.v1.principal_service_pb2 import CreatePrincipalRequest
-from governance_server.backend import read
+from domainmesh.v1.publication_service_pb2 import AbortPublicationRequest, BeginPublicationRequest
+from governance_server.backend import read, store
+from governance_server.journal.command import Outcome
 from governance_server.journal.verification import verify
 from governance_server.publishing import completion
 from governance_server.rules import kinds
@@ -40,6 +42,8 @@ LETTERS = {
     "cold.md": "# Soup\n\nThe lunch of Ignatia Throckmortn was cold.\n",
     "Zerlina_Quackenbush-2024.md": "# Rent\n\nThe rent of the lunch room is due.\n",
 }
+NAMES = ("desk.letters.pages", kinds.versioned_name("desk.letters.pages", 1))
+"""Mentions as they were kept before versions were told apart, and as they are now."""
 _NUMBERS = itertools.count()
 
 
@@ -126,6 +130,20 @@ def test_a_publication_that_ends_after_the_erasure_mentions_nobody_who_was_erase
     assert [it.is_complete for it in receipts] == [True]
     assert {it.document for it in found.mentions} == {"both.md", "cold.md"}
     assert (len({it.record for it in found.mentions}), found.mention_count, found.document_count) == (1, 2, 2)
+
+
+@pytest.mark.parametrize("is_trial", [True, False])
+def test_a_publication_that_is_given_up_takes_no_mentions_with_it_that_it_did_not_find(tmp_path: Path, is_trial: bool) -> None:
+    with inner_mesh(tmp_path / "home") as mesh:
+        mesh.call(ADMIN, "CreatePrincipal", CreatePrincipalRequest(principal={"name": "user:olga"}))
+        mesh.call(ADMIN, "CreateDomain", CreateDomainRequest(domain={"name": "desk", "owners": ["user:olga"]}))
+        before = [store(kinds.MENTIONS, name, DocumentMentions(port="desk.letters.pages")) for name in NAMES]
+        mesh.backend.journal_as(ADMIN, lambda tx: Outcome("publication.mentions", "desk.letters", tuple(before), b""))
+        terms = TERMS.replace("policy.notes", "desk.letters")
+        asked = BeginPublicationRequest(product="desk.letters", contract_text=terms, is_trial=is_trial)
+        begun = mesh.call("user:olga", "BeginPublication", asked)
+        mesh.call("user:olga", "AbortPublication", AbortPublicationRequest(id=begun.id))
+        assert [name for name, _ in mesh.backend.catalog.list(kinds.MENTIONS)] == list(NAMES)
 
 
 def test_who_comes_back_after_an_erasure_is_mentioned_again(olga: Mesh, tmp_path: Path) -> None:

@@ -18,8 +18,10 @@ _MARKS = (
     (codecs.BOM_UTF16_BE, "utf-16-be"),
 )
 _DECLARED = re.compile(
-    rb"""<(?:meta\b[^>]*?\bcharset|\?xml\b[^>]*?\bencoding)\s*=\s*["']?\s*([A-Za-z0-9_:.-]{1,40})""", re.IGNORECASE
+    rb"""<(?:meta\b[^>]{0,1024}?\bcharset|\?xml\b[^>]{0,1024}?\bencoding)\s*+=\s*+["']?+\s*+([A-Za-z0-9_:.-]{1,40})""",
+    re.IGNORECASE,
 )
+"""Goes a bounded way from each begin, as a page may be made of begins."""
 _SEARCHED_BYTES = 64 << 10
 """A page may declare it behind long scripts and comments; browsers read it anew then (HTML §13.2.3.5)."""
 _READ_AS = {

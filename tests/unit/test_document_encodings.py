@@ -39,6 +39,7 @@ def test_a_byte_order_mark_says_which_unicode_it_is(mark: bytes, encoding: str) 
         ('<meta http-equiv="Content-Type" content="text/html; charset=ISO-8859-15">', "iso-8859-15"),
         ('<?xml version="1.0" encoding="iso-8859-2"?>', "iso-8859-2"),
         ('<meta name="a" content="b"><meta charset="koi8-r">', "koi8-r"),
+        ("<meta content='a < b; of many words " + "x" * 500 + "' charset = \n ' koi8-r'>", "koi8-r"),
         ('<meta charset="utf-16">', "utf-8"),
         ('<meta charset="utf-7">', "utf-8"),
         ('<meta charset="base64">', "utf-8"),
@@ -51,6 +52,15 @@ def test_a_byte_order_mark_says_which_unicode_it_is(mark: bytes, encoding: str) 
 def test_a_page_declares_its_encoding_as_browsers_read_it(head: str, encoding: str) -> None:
     page = f"{head}<p>{'Привет' if encoding == 'koi8-r' else 'zu groß'}</p>"
     assert characters(page.encode(encoding), is_html=True) == page
+
+
+@pytest.mark.parametrize(
+    "begin", ["<meta", "<meta ", "<meta charset", "<?xml ", "<meta charset=", " ", "<meta charset ", "<meta charset = ' "]
+)
+def test_a_page_of_begun_declarations_is_looked_through_at_once(begin: str) -> None:
+    for page in (begin * 14_000, begin + " " * 64_000, "<meta charset=" + begin * 14_000, "<meta charset" * 70 + " " * 64_000):
+        for _ in range(5):
+            assert characters(page.encode(), is_html=True) == page
 
 
 def test_what_is_not_in_its_encoding_is_told_with_the_byte() -> None:

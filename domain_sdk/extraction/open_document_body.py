@@ -139,7 +139,7 @@ def _list(element: _Element) -> _Element:
     made = _Element(_LIST, element.attrib)
     for item in element:
         if item.tag in _ITEMS:
-            made.extend(_parts_of(item))
+            made.extend(list(_parts_of(item)))  # it says of what fails in an iterator only that it is no sequence
     return made
 
 

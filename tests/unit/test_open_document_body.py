@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import zipfile
 from pathlib import Path
+from xml.etree import ElementTree
 
 import pytest
 
 from domain_sdk.documents import DocumentProblem, passages, read_documents
+from domain_sdk.extraction.open_document_body import lay_out
 from tests.unit.test_document_formats import only
 
 _NAMES = {"office": "office", "text": "text", "table": "table", "draw": "drawing"}
@@ -24,6 +26,12 @@ def write(folder: Path, body: str) -> None:
 def text_of(folder: Path, body: str) -> str:
     write(folder, body)
     return only(folder).text.strip()
+
+
+def problem_of(folder: Path) -> str:
+    problems: list[DocumentProblem] = []
+    assert not list(read_documents(folder, on_problem=problems.append))
+    return problems[0].reason
 
 
 def table(*rows: str) -> str:
@@ -110,9 +118,15 @@ def test_an_archive_whose_index_points_before_its_begin_is_damaged(tmp_path: Pat
     write(tmp_path, "<text:p>Text</text:p>")
     whole = (tmp_path / "a.odt").read_bytes()
     (tmp_path / "a.odt").write_bytes(whole[:100] + whole[101:])
-    problems: list[DocumentProblem] = []
-    assert not list(read_documents(tmp_path, on_problem=problems.append))
-    assert "damaged" in problems[0].reason
+    assert "damaged" in problem_of(tmp_path)
+
+
+def test_lists_within_each_other_more_deeply_than_is_read_are_told(tmp_path: Path) -> None:
+    lists = f"{'<text:list><text:list-item>' * 600}<text:p>a</text:p>{'</text:list-item></text:list>' * 600}"
+    with pytest.raises(RecursionError):
+        lay_out(ElementTree.fromstring(f"<office:body {_SPACES}><office:text>{lists}</office:text></office:body>"))
+    write(tmp_path, lists)
+    assert "more deeply than is read" in problem_of(tmp_path)
 
 
 def test_cells_that_are_written_once_for_very_many_are_not_multiplied(tmp_path: Path) -> None:

@@ -35,6 +35,8 @@ _APART = frozenset({f"{_OFFICE}annotation", f"{_TEXT}ruby-text", _NOTE})
 _WHITE = re.compile(r"[ \t\r\n]+")
 _MOST_REPEATED = 100
 """Cells of a row that are written once for many; a row that is, is read once."""
+_LONGEST_REPEATED = 200
+"""Characters that stand in each column of such a cell; more stand in the first, as tables within tables would multiply them."""
 _LONGEST_COUNT = 9
 _Element = ElementTree.Element
 
@@ -169,8 +171,9 @@ def _table(element: _Element) -> _Element:
             count = min(left, _repeated(cell))
             left -= count - 1
             text = _words(cell) if cell.tag == _CELL else ""
-            for _ in range(count):
-                ElementTree.SubElement(ElementTree.SubElement(line, _CELL), _P).text = text
+            for place in range(count):
+                said = text if place == 0 or len(text) <= _LONGEST_REPEATED else ""
+                ElementTree.SubElement(ElementTree.SubElement(line, _CELL), _P).text = said
     return made
 
 

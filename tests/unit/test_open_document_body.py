@@ -132,3 +132,20 @@ def test_lists_within_each_other_more_deeply_than_is_read_are_told(tmp_path: Pat
 def test_cells_that_are_written_once_for_very_many_are_not_multiplied(tmp_path: Path) -> None:
     cell = "<table:table-cell table:number-columns-repeated='99999999'><text:p>x</text:p></table:table-cell>"
     assert text_of(tmp_path, table(f"<table:table-row>{cell * 100}</table:table-row>")).splitlines()[0].count("x") <= 200
+
+
+def test_tables_within_cells_that_are_written_once_for_many_are_not_multiplied(tmp_path: Path) -> None:
+    said = "<text:p>word</text:p>"
+    for _ in range(4):
+        said = table(row(said, more=" table:number-columns-repeated='100'"))
+    assert 100 <= text_of(tmp_path, f"{said}<text:p>End</text:p>").count("word") <= 10_000
+
+
+def test_long_cells_that_are_written_once_for_many_leave_the_others_in_their_columns(tmp_path: Path) -> None:
+    long = f"<table:table-cell table:number-columns-repeated='3'><text:p>{'word ' * 100}</text:p></table:table-cell>"
+    last = "<table:table-cell><text:p>last</text:p></table:table-cell>"
+    shown = text_of(
+        tmp_path, table(row(*[f"<text:p>{it}</text:p>" for it in "abcd"]), f"<table:table-row>{long}{last}</table:table-row>")
+    )
+    cells = [it.strip() for it in shown.splitlines()[2].strip("|").split("|")]
+    assert cells == [("word " * 100).strip(), "", "", "last"]

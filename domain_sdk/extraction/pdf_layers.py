@@ -40,7 +40,8 @@ def _name(name: bytes) -> bytes:
 _SAID = re.compile(_name(b"OCProperties"))
 _PACKED = re.compile(_name(b"ObjStm"))
 _STREAM = re.compile(rb"stream\r?\n")
-_MOST_PACKED, _MOST_UNPACKED = 1 << 22, 1 << 24
+_LONGEST_SAID, _LONGEST_ENTRIES = 64, 1 << 12
+_STEP, _MOST_UNPACKED = 1 << 14, 1 << 28
 
 
 def may_have_layers(path: Path) -> bool:
@@ -48,16 +49,33 @@ def may_have_layers(path: Path) -> bool:
     with path.open("rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as content:
         if _SAID.search(content):
             return True
-        begins = [it.end() for found in _PACKED.finditer(content) if (it := _STREAM.search(content, found.end()))]
-        return any(_says_layers(content[begin : begin + _MOST_PACKED]) for begin in begins)
+        named = [found.end() for found in _PACKED.finditer(content)]
+        streams = [_STREAM.search(content, end, end + _LONGEST_ENTRIES) for end in named]
+        return None in streams or _says_layers(content, sorted({it.end() for it in streams if it}))
 
 
-def _says_layers(packed: bytes) -> bool:
-    """Encrypted ones cannot be told from those that do."""
+def _says_layers(content: mmap.mmap, streams: Iterable[int]) -> bool:
+    """True, too, if that cannot be told: of what is encrypted, and of more than is worth unpacking."""
+    left = _MOST_UNPACKED
     try:
-        return _SAID.search(zlib.decompressobj().decompress(packed, _MOST_UNPACKED)) is not None
+        for begin in streams:
+            last = b""
+            for unpacked in _unpacked(content, begin):
+                left -= len(unpacked)
+                last = last[-_LONGEST_SAID:] + unpacked
+                if left < 0 or _SAID.search(last):
+                    return True
     except zlib.error:
         return True
+    return False
+
+
+def _unpacked(content: mmap.mmap, begin: int) -> Iterator[bytes]:
+    unpacker = zlib.decompressobj()
+    for step in range(begin, len(content), _STEP):
+        yield unpacker.decompress(content[step : step + _STEP])
+        if unpacker.eof:
+            return
 
 
 def take_hidden_layers(document: Any, page: Any) -> bool:  # noqa: ANN401  (pypdfium2 ships no types)

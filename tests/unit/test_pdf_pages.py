@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import time
 import zlib
 from collections.abc import Sequence
 from pathlib import Path
@@ -325,3 +326,24 @@ def test_a_file_says_that_it_has_layers_wherever_its_catalog_is(tmp_path: Path, 
     packed = stream(zlib.compress(b"1 0 << %s >>" % said), b"/Type /ObjStm /N 1 /First 4 /Filter /FlateDecode ")
     (tmp_path / "packed.pdf").write_bytes(b"4 0 obj\n%s\nendobj" % packed)
     assert [may_have_layers(tmp_path / name) for name in ("open.pdf", "packed.pdf")] == [has_layers] * 2
+
+
+def packed(content: bytes, entries: bytes = b"") -> bytes:
+    return b"4 0 obj\n%s\nendobj\n" % stream(zlib.compress(content), b"/Type /ObjStm /Filter /FlateDecode " + entries)
+
+
+@pytest.mark.parametrize(("body", "has_layers"), [
+    (packed(bytes(20 << 20) + b"/OCProperties 9 0 R"), True), (packed(bytes(20 << 20)), False), (packed(b"", b" " * 5000), True),
+    (b"/ObjStm " * 500 + packed(bytes(1 << 20)), False),
+])  # fmt: skip
+def test_layers_are_told_of_however_long_the_packed_objects_are(tmp_path: Path, body: bytes, has_layers: bool) -> None:
+    (tmp_path / "a.pdf").write_bytes(body)
+    assert may_have_layers(tmp_path / "a.pdf") is has_layers
+
+
+@pytest.mark.parametrize("body", [packed(b"<< /A 1 >>" * 50) + b"U" * 8_000, b"/ObjStm " * 5 + b" " * 500], ids=["one", "none"])
+def test_many_packed_objects_are_looked_through_in_the_time_that_their_length_takes(tmp_path: Path, body: bytes) -> None:
+    (tmp_path / "a.pdf").write_bytes(body * 4_000)
+    began = time.process_time()
+    may_have_layers(tmp_path / "a.pdf")
+    assert time.process_time() - began < 4

@@ -59,7 +59,7 @@ def _block(element: _Element) -> Iterator[_Element]:
     elif element.tag == f"{_TABLE}table":
         yield _table(element)
     elif element.tag == _LIST:
-        yield from _headings(element) or [_list(element)]
+        yield from _parted(element)
     elif element.tag in _AROUND or (element.tag.startswith(_DRAW) and _says_something(element)):
         yield from _blocks(element)
     elif element.tag == f"{_TEXT}section":
@@ -131,10 +131,25 @@ def _paragraph(tag: str, like: _Element, pieces: list[str | _Element]) -> _Eleme
     return made
 
 
-def _headings(element: _Element) -> list[_Element]:
-    """The paragraphs of a list that holds headings alone, as where their numbers come from a list; none of others."""
-    inner = [it for it in element.iter() if it.tag in _PARAGRAPHS]
-    return [_paragraph(_H, it, list(_pieces(it))) for it in inner] if all(it.tag == _H for it in inner) else []
+def _parted(element: _Element) -> Iterator[_Element]:
+    """The list in parts, and between them the headings in it: their numbers may come from it."""
+    part = _Element(_LIST, element.attrib)
+    for item in (it for it in element if it.tag in _ITEMS):
+        if not _has_heading(item):
+            part.append(item)
+            continue
+        if len(part):
+            yield _list(part)
+            part = _Element(_LIST, element.attrib)
+        yield from _blocks(item)
+    if len(part):
+        yield _list(part)
+
+
+def _has_heading(item: _Element) -> bool:
+    """True if a heading stands in it or in its lists, not beside them or in a table."""
+    inner = (part for child in item if child.tag == _LIST for part in child)
+    return any(it.tag == _H for it in item) or any(_has_heading(it) for it in inner if it.tag in _ITEMS)
 
 
 def _list(element: _Element) -> _Element:

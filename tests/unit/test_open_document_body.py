@@ -107,6 +107,25 @@ def test_headings_that_take_their_numbers_from_a_list_are_headings(tmp_path: Pat
     assert [it.heading for it in passages(only(tmp_path))] == ["Termination"]
 
 
+_NOTE = "<text:note text:note-class='footnote'><text:note-body><text:p>See 4</text:p></text:note-body></text:note>"
+
+
+@pytest.mark.parametrize(
+    ("items", "shown"),
+    [
+        ([f"<text:h>Title{_NOTE}</text:h>"], ["# Title", "Footnote: See 4"]),
+        (["<text:h>Title</text:h>", "<text:p>one</text:p>", "<text:p>two</text:p>"], ["# Title", "- one\n- two"]),
+        (["<text:p>one</text:p>", "<text:h>Title</text:h><text:p>under</text:p>"], ["- one", "# Title", "under"]),
+        (["<text:p>one</text:p>", "<text:list><text:list-item><text:h>Title</text:h></text:list-item><text:list-item><text:p>two"
+          "</text:p></text:list-item></text:list>", "<text:p>three</text:p>"], ["- one", "# Title", "- two", "- three"]),
+        ([f"<text:p>one{_NOTE.replace('text:p>', 'text:h>')}</text:p>"], ["- one Footnote: See 4"]),
+    ],
+)  # fmt: skip
+def test_headings_among_the_items_of_a_list_keep_their_rank(tmp_path: Path, items: list[str], shown: list[str]) -> None:
+    listed = "".join(f"<text:list-item>{it}</text:list-item>" for it in items)
+    assert text_of(tmp_path, f"<text:list>{listed}</text:list>").split("\n\n") == shown
+
+
 def test_sources_and_numbered_paragraphs_are_read(tmp_path: Path) -> None:
     title = "<text:index-title><text:p>Sources</text:p></text:index-title>"
     body = f"<text:bibliography><text:index-body>{title}<text:p>Law of 2013</text:p></text:index-body></text:bibliography>"

@@ -97,8 +97,8 @@ def _pieces(element: _Element) -> Iterator[str | _Element]:
             yield from (_piece(it, child) if isinstance(it, str) else it for it in _pieces(child))
         elif child.tag == _LINK:
             within = list(_pieces(child))
-            yield _piece("".join(it if isinstance(it, str) else it.text or "" for it in within if _is_words(it)), child)
-            yield from (it for it in within if not isinstance(it, str) and not _is_words(it))
+            yield _piece("".join(map(_of_link, within)), child)
+            yield from (it for it in within if not isinstance(it, str) and it.tag.startswith(_DRAW))
         elif child.tag == _BREAK or (child.tag.startswith(_DRAW) and not _says_something(child)):
             yield _paragraph(child.tag, child, [child.text or "", *child])
         elif child.tag not in _APART and not child.tag.startswith(_DRAW):
@@ -106,8 +106,11 @@ def _pieces(element: _Element) -> Iterator[str | _Element]:
         yield _WHITE.sub(" ", child.tail or "")
 
 
-def _is_words(piece: str | _Element) -> bool:
-    return isinstance(piece, str) or piece.tag in (_SPAN, _LINK)
+def _of_link(piece: str | _Element) -> str:
+    """What a piece says in a link, which is of text alone."""
+    if isinstance(piece, str):
+        return piece
+    return " " if piece.tag == _BREAK else "" if piece.tag.startswith(_DRAW) else piece.text or ""
 
 
 def _piece(text: str, around: _Element) -> _Element | str:

@@ -78,6 +78,14 @@ def test_formats_within_formats_and_within_links_lose_no_word(tmp_path: Path) ->
     assert shown == "The Buyer shall pay [as agreed](https://example.org) now"
 
 
+def test_lines_of_a_link_are_apart(tmp_path: Path) -> None:
+    two = "foo<text:line-break/>bar <text:span>a<text:line-break/>b</text:span>"
+    assert (
+        text_of(tmp_path, f"<text:p>See <text:a {_LINK}>{two}</text:a> end</text:p>")
+        == "See [foo bar a b](https://example.org) end"
+    )
+
+
 def test_notes_stand_behind_their_paragraph_and_say_what_they_are(tmp_path: Path) -> None:
     body = "<text:note-body><text:p>See <text:span>clause 4</text:span></text:p></text:note-body>"
     said = f"<text:note-citation>1</text:note-citation>{body}"

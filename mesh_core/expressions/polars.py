@@ -36,6 +36,8 @@ from mesh_core.expressions.values import like_pattern
 __all__ = ["column_types", "to_polars"]
 
 _UNITS_A_SECOND: Mapping[str, int] = MappingProxyType({"ms": 1_000, "us": 1_000_000, "ns": 1_000_000_000})
+_MOST_TAKEN_APART = 64
+"""Filters that polars may make of one condition, in time that grows faster than their number; more of them stay one."""
 _OPERATORS: Mapping[str, Callable[[pl.Expr, pl.Expr], pl.Expr]] = MappingProxyType(
     {
         "=": pl.Expr.eq,
@@ -58,7 +60,22 @@ def to_polars(expression: Expression, schema: pl.Schema) -> pl.Expr:
     used = columns(check_composed(expression))
     for name in sorted(used - set(schema)):
         raise unknown_column(name, schema)
-    return _predicate(fit(expression, {name: _column_type(schema[name]) for name in used}), schema)
+    fitted = fit(expression, {name: _column_type(schema[name]) for name in used})
+    predicate = _predicate(fitted, schema)
+    if _part_count(fitted) <= _MOST_TAKEN_APART:
+        return predicate
+    return predicate.cast(pl.UInt8).eq(pl.lit(1, dtype=pl.UInt8))  # null stays null; polars looks into no conversion
+
+
+def _part_count(node: Expression, *, is_negated: bool = False) -> int:
+    """How many filters polars makes of the condition: of an AND one for each operand, of a negated OR as well."""
+    match node:
+        case Not(operand):
+            return _part_count(operand, is_negated=not is_negated)
+        case And(operands) | Or(operands) if isinstance(node, Or) is is_negated:
+            return sum(_part_count(operand, is_negated=is_negated) for operand in operands)
+        case _:
+            return 1
 
 
 def column_types(schema: pl.Schema) -> dict[str, ColumnType]:

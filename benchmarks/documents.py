@@ -47,7 +47,7 @@ def documents(bench: Bench) -> Iterator[Figure]:
 
     Pages of the handbook are Markdown: next to nothing to parse, so the ratio is what publishing itself adds. Filings are PDF,
     read by processes beside the embedder's: on few cores they share. To start these costs the same for a few pages as for
-    thousands: the folder is as large as a minute allows, in a single turn, as a longer one varies less.
+    thousands: the folder is as large as minutes allow, and in turns, as the machine's pace drifts meanwhile.
     """
     from mesh_core.embedding import MiniLm
 
@@ -61,15 +61,15 @@ def documents(bench: Bench) -> Iterator[Figure]:
     count, seconds = _whole(pages, embedder, DocumentCache(bench.folder / "kept" / "0"))
     yield Figure("documents.unchanged", count / seconds, "passages/s")
     filings = _smallest_filings(bench.scaled(_FILINGS, least=1))
-    ours, alone = _paces(filings, embedder, bench.folder / "kept-filings", turns=1)
+    ours, alone = _paces(filings, embedder, bench.folder / "kept-filings")
     yield Figure("documents.pdf_embedded", ours, "passages/s", peer, alone, Bar("≥", 0.9, of="ratio"))
     yield from _filings(bench)
 
 
-def _paces(paths: Path | list[Path], embedder: Embedder, caches: Path, *, turns: int = _TURNS) -> tuple[float, float]:
+def _paces(paths: Path | list[Path], embedder: Embedder, caches: Path) -> tuple[float, float]:
     """Passages a second through the pipeline and through the embedder alone: medians of turns."""
     ours, alone = [], []
-    for turn in range(turns):
+    for turn in range(_TURNS):
         recorder = _Recorder(embedder)
         count, seconds = _whole(paths, recorder, DocumentCache(caches / str(turn)))
         ours.append(count / seconds)

@@ -21,7 +21,7 @@ from governance_server.journal.command import Outcome
 from governance_server.journal.verification import verify
 from governance_server.publishing import completion
 from governance_server.rules import kinds
-from tests.integration.inner_mesh import ADMIN, inner_mesh
+from tests.integration.inner_mesh import ADMIN, InnerMesh, inner_mesh
 from tests.integration.mesh_setup import contract
 from tests.integration.test_retrieval_worlds import TERMS
 from tests.servers import RunningServer
@@ -69,6 +69,21 @@ def published(olga: Mesh, folder: Path) -> tuple[str, str]:
     return people, letters
 
 
+def letters_in(folder: Path) -> Path:
+    """A folder with the letters in it."""
+    target = folder / "letters"
+    target.mkdir()
+    for name, text in LETTERS.items():
+        (target / name).write_text(text)
+    return target
+
+
+def make_desk(mesh: InnerMesh) -> None:
+    """A domain that olga owns."""
+    mesh.call(ADMIN, "CreatePrincipal", CreatePrincipalRequest(principal={"name": "user:olga"}))
+    mesh.call(ADMIN, "CreateDomain", CreateDomainRequest(domain={"name": "desk", "owners": ["user:olga"]}))
+
+
 def publish_letters(olga: Mesh, letters: str, folder: Path) -> None:
     terms = TERMS.replace("policy.notes", letters)
     olga.domain("desk").product(letters.partition(".")[2], contract=terms).publish(pages=folder, progress=False)
@@ -108,13 +123,9 @@ def test_a_publication_that_ends_after_the_erasure_mentions_nobody_who_was_erase
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MESH_EMBEDDER", "hashing")
-    folder = tmp_path / "letters"
-    folder.mkdir()
-    for name, text in LETTERS.items():
-        (folder / name).write_text(text)
+    folder = letters_in(tmp_path)
     with inner_mesh(tmp_path / "home") as mesh:
-        mesh.call(ADMIN, "CreatePrincipal", CreatePrincipalRequest(principal={"name": "user:olga"}))
-        mesh.call(ADMIN, "CreateDomain", CreateDomainRequest(domain={"name": "desk", "owners": ["user:olga"]}))
+        make_desk(mesh)
         mesh.publish("user:olga", "desk.people", contract("desk.people", {"people": COLUMNS}), {"people": PEOPLE})
         asked = EraseSubjectRequest(tag="pii.email", value="zerlina@example.com", reason="asked", products=["desk.people"])
         receipts = []
@@ -135,8 +146,7 @@ def test_a_publication_that_ends_after_the_erasure_mentions_nobody_who_was_erase
 @pytest.mark.parametrize("is_trial", [True, False])
 def test_a_publication_that_is_given_up_takes_no_mentions_with_it_that_it_did_not_find(tmp_path: Path, is_trial: bool) -> None:
     with inner_mesh(tmp_path / "home") as mesh:
-        mesh.call(ADMIN, "CreatePrincipal", CreatePrincipalRequest(principal={"name": "user:olga"}))
-        mesh.call(ADMIN, "CreateDomain", CreateDomainRequest(domain={"name": "desk", "owners": ["user:olga"]}))
+        make_desk(mesh)
         before = [store(kinds.MENTIONS, name, DocumentMentions(port="desk.letters.pages")) for name in NAMES]
         mesh.backend.journal_as(ADMIN, lambda tx: Outcome("publication.mentions", "desk.letters", tuple(before), b""))
         terms = TERMS.replace("policy.notes", "desk.letters")
@@ -170,13 +180,9 @@ def test_the_journal_has_no_payload_of_a_publication_in_which_a_document_of_that
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("MESH_EMBEDDER", "hashing")
-    folder = tmp_path / "letters"
-    folder.mkdir()
-    for name, text in LETTERS.items():
-        (folder / name).write_text(text)
+    folder = letters_in(tmp_path)
     with inner_mesh(tmp_path / "home") as mesh:
-        mesh.call(ADMIN, "CreatePrincipal", CreatePrincipalRequest(principal={"name": "user:olga"}))
-        mesh.call(ADMIN, "CreateDomain", CreateDomainRequest(domain={"name": "desk", "owners": ["user:olga"]}))
+        make_desk(mesh)
         mesh.publish("user:olga", "desk.people", contract("desk.people", {"people": COLUMNS}), {"people": PEOPLE})
         terms = TERMS.replace("policy.notes", "desk.letters")
         mesh.publish("user:olga", "desk.letters", terms, {"pages": folder})  # type: ignore[dict-item] # a folder, as the SDK takes

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterator
+from contextlib import contextmanager
 
 import grpc
 
@@ -22,6 +23,8 @@ from mesh_core.names import parse_port
 
 __all__ = ["MentionService"]
 
+_DECIDING = kinds.POLICY_KINDS | {kinds.MENTIONS}
+
 
 class MentionService(mention_service_pb2_grpc.MentionServiceServicer):
     """Serves mentions."""
@@ -34,8 +37,7 @@ class MentionService(mention_service_pb2_grpc.MentionServiceServicer):
         parse_port(request.port)
         caller = current_caller()
         policy = self._backend.policy
-        kept = self._backend.catalog.list(kinds.MENTIONS, limit=None)  # before the rights that decide on them
-        with policy.pinned():
+        with self._kept() as kept:
             plan = policy.plan(caller, request.port, request.purpose)
             port = policy.find_port(request.port)
             key = {column.name for column in port.columns if column.primary_key_position} if port else set()
@@ -54,6 +56,18 @@ class MentionService(mention_service_pb2_grpc.MentionServiceServicer):
             readable = self._readable(kept, caller, request.purpose)
             found = [it for it in readable if _of_record(it, request.port, record, clear)]
         return pb.ListMentionsResponse(collections=found)
+
+    @contextmanager
+    def _kept(self) -> Iterator[ResourceList]:
+        """Within the block all mentions, with the rights pinned that decide on them: nothing was written between the two."""
+        backend = self._backend
+        while True:
+            seen = backend.database.head_of(_DECIDING)
+            kept = backend.catalog.list(kinds.MENTIONS)
+            with backend.policy.pinned():
+                if backend.database.head_of(_DECIDING) == seen:
+                    yield kept
+                    return
 
     def _readable(self, kept: ResourceList, caller: Caller, purpose: str) -> Iterator[mention_pb2.DocumentMentions]:
         """What the caller may know of each collection: of all documents or none, and nothing under a tag that binds it."""

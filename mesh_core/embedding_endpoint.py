@@ -20,7 +20,8 @@ from mesh_core.http_endpoint import EndpointFailed, endpoint_address, posted
 __all__ = ["EndpointEmbedder"]
 
 _BATCH = 128
-_MOST_BYTES = 256 << 20
+_BYTES_A_NUMBER, _BYTES_BESIDE = 64, 1 << 20
+"""As much as an answer needs: numbers with all their digits, one a line, and what stands around them."""
 _CHUNK = 64 << 10
 _ATTEMPTS = 5
 _FIRST_PAUSE_SECONDS = 0.5
@@ -51,7 +52,7 @@ class EndpointEmbedder:
         found = endpoint_address(url)
         options = found[2] if found else {}
         name, dimensions = options.get("model", ""), options.get("dimensions", "")
-        if found is None or not name or not dimensions.isdigit() or not int(dimensions):
+        if found is None or not name or not dimensions.isdecimal() or not int(dimensions):
             raise EmbedderUnavailable(
                 "an embedding endpoint is named like https://host/v1?model=NAME&dimensions=1536: "
                 "state address, model and dimension."
@@ -94,15 +95,17 @@ class EndpointEmbedder:
             self._address, body, api_key=self._api_key, key_setting="MESH_EMBEDDER_API_KEY", timeout_seconds=self._timeout
         ) as answer:
             try:
-                return json.loads(b"".join(self._chunks(answer)))
+                return json.loads(b"".join(self._chunks(answer, len(body["input"]))))
             except RecursionError as error:
                 raise EndpointFailed("answered with JSON that nests without end: check its address") from error
 
-    def _chunks(self, answer: HTTPResponse) -> Iterator[bytes]:
-        """What is sent in time: an endpoint may go on and on, a byte at a time. Raises: TimeoutError."""
-        left, deadline = _MOST_BYTES, time.monotonic() + self._timeout
-        while left > 0 and (chunk := answer.read1(min(left, _CHUNK))):
+    def _chunks(self, answer: HTTPResponse, count: int) -> Iterator[bytes]:
+        """What is sent in time: an endpoint may go on and on, a byte at a time. Raises: TimeoutError, EndpointFailed."""
+        left, deadline = count * self.dimensions * _BYTES_A_NUMBER + _BYTES_BESIDE, time.monotonic() + self._timeout
+        while chunk := answer.read1(_CHUNK):
             left -= len(chunk)
+            if left < 0:
+                raise EndpointFailed("answered with more than vectors need: check its address")
             if time.monotonic() > deadline:
                 raise TimeoutError
             yield chunk
@@ -112,8 +115,8 @@ class EndpointEmbedder:
             ordered = sorted(found["data"], key=lambda item: int(item["index"]))
             rows = [np.asarray(item["embedding"], dtype=np.float64) for item in ordered]
             places = [int(item["index"]) for item in ordered]
-        except (KeyError, TypeError, ValueError, ArithmeticError) as error:
-            raise self._failure("answered with no embeddings: check that it speaks OpenAI's API") from error
+        except (KeyError, TypeError, ValueError, ArithmeticError):
+            raise self._failure("answered with no embeddings: check that it speaks OpenAI's API") from None
         if places != list(range(count)):
             raise self._failure(f"answered {len(rows)} vectors for {count} texts: repeat, or use another endpoint")
         wrong = next((row.shape for row in rows if row.shape != (self.dimensions,)), None)

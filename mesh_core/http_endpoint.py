@@ -6,13 +6,15 @@ Shared by what speaks OpenAI's API: embeddings and chat. A redirect is a failure
 from __future__ import annotations
 
 import json
+import socket
+import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from email.message import Message
 from email.utils import parsedate_to_datetime
-from http.client import HTTPException, HTTPResponse
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
@@ -42,9 +44,61 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         """Nothing follows: the redirect is the failure."""
 
 
+class _TimelyResponse(HTTPResponse):
+    """Its head is there in time, or it is a TimeoutError: a socket's own limit begins anew with each byte that comes."""
+
+    def __init__(self, sock: socket.socket, *arguments: Any, **named: Any) -> None:  # noqa: ANN401
+        super().__init__(sock, *arguments, **named)
+        self._socket = sock
+
+    def begin(self) -> None:
+        """See HTTPResponse."""
+        is_late = threading.Event()
+
+        def hang_up() -> None:
+            is_late.set()
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # below TLS, which another thread is at work with
+
+        watch = threading.Timer(self._socket.gettimeout() or 0, hang_up)
+        watch.daemon = True
+        watch.start()
+        try:
+            super().begin()
+        except (OSError, ValueError, HTTPException):
+            if not is_late.is_set():
+                raise
+        finally:
+            watch.cancel()
+        if is_late.is_set():
+            raise TimeoutError
+
+
+class _Connection(HTTPConnection):
+    response_class = _TimelyResponse
+
+
+class _SecureConnection(HTTPSConnection):
+    response_class = _TimelyResponse
+
+
+class _Http(urllib.request.HTTPHandler):
+    def http_open(self, request: urllib.request.Request) -> HTTPResponse:
+        """See HTTPHandler."""
+        return self.do_open(_Connection, request)
+
+
+class _Https(urllib.request.HTTPSHandler):
+    def https_open(self, request: urllib.request.Request) -> HTTPResponse:
+        """See HTTPSHandler."""
+        return self.do_open(_SecureConnection, request)
+
+
 def endpoint_address(url: str) -> EndpointAddress | None:
     """The parts of `https://host/v1?model=NAME`; None if it is no HTTP URL."""
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return None
     if parts.scheme not in ("http", "https") or not parts.hostname:
         return None
     options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
@@ -55,30 +109,33 @@ def endpoint_address(url: str) -> EndpointAddress | None:
 def posted(
     address: str, body: Mapping[str, Any], *, api_key: str | None, key_setting: str, timeout_seconds: float
 ) -> Iterator[HTTPResponse]:
-    """The answer, to be read within the block. `timeout_seconds` bounds each wait, not their sum.
+    """The answer, to be read within the block. `timeout_seconds` bounds the wait for its head, and each one for more of it.
 
     Raises:
-        EndpointFailed: it cannot be reached, does not answer in time or refuses, or what is read in the block is no answer.
+        EndpointFailed: it cannot be reached, does not answer in time or refuses, or what is read in the block is no answer. What
+            the endpoint said is in no error, nor in its causes, which may be logged: it may repeat the key.
     """
     headers = {"Content-Type": "application/json"}
     if api_key:
+        if not (api_key.isascii() and api_key.isprintable()):
+            raise EndpointFailed(f"was not asked: {key_setting} holds a line break or a letter that no key has: set it anew")
         headers["Authorization"] = f"Bearer {api_key}"
     request = urllib.request.Request(address, data=json.dumps(body).encode(), headers=headers, method="POST")
-    opener = urllib.request.build_opener(_NoRedirects)
+    opener = urllib.request.build_opener(_NoRedirects, _Http, _Https)
     try:
         with opener.open(request, timeout=timeout_seconds) as answer:
             yield answer
     except urllib.error.HTTPError as error:
         error.close()
-        raise _refusal(error, key_setting) from error
-    except TimeoutError as error:
-        raise EndpointFailed(f"did not answer within {timeout_seconds:g} s: repeat when it is well") from error
+        raise _refusal(error, key_setting) from None
+    except TimeoutError:
+        raise EndpointFailed(f"did not answer within {timeout_seconds:g} s: repeat when it is well") from None
     except urllib.error.URLError as error:
         is_late = isinstance(error.reason, TimeoutError)
         what = f"did not answer within {timeout_seconds:g} s" if is_late else "cannot be reached"
         raise EndpointFailed(f"{what}: repeat when it is well") from error
-    except (ValueError, OSError, HTTPException) as error:
-        raise EndpointFailed("answered with no JSON: check its address") from error
+    except (ValueError, OSError, HTTPException):
+        raise EndpointFailed("answered with no JSON: check its address") from None
 
 
 def _refusal(error: urllib.error.HTTPError, key_setting: str) -> EndpointFailed:
@@ -101,5 +158,5 @@ def _retry_after(headers: Message) -> float | None:
         return float(said[:9])
     try:
         return max(0.0, (parsedate_to_datetime(said) - parsedate_to_datetime(headers.get("Date", ""))).total_seconds())
-    except (ValueError, TypeError):
+    except (ValueError, TypeError, OverflowError):
         return None

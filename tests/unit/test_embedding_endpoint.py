@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 import math
+import socket
 import threading
 import time
+import traceback
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
@@ -104,6 +107,7 @@ def test_many_texts_are_asked_in_parts(endpoint: Endpoint) -> None:
         ({"data": [{"index": 0, "embedding": [1e200, 1e200]}]}, "infinite"),
         (b"[" * 200_000, "nests without end"),
         (b"<html>", "no JSON"),
+        (b'{"data": [' + b"[]," * 1_000_000, "more than vectors need"),
     ],
 )
 def test_what_is_no_vector_of_the_model_is_an_error(endpoint: Endpoint, said: Any, words: str) -> None:
@@ -140,6 +144,7 @@ def test_an_endpoint_that_is_busy_is_asked_again_when_it_says(endpoint: Endpoint
         ([(503, {})] * 9, [0.5, 1, 2, 4], "status 503"),
         ([(429, {"Retry-After": "20"})] * 3, [20], "status 429"),
         ([(401, {"Retry-After": "1"})], [], "status 401"),
+        ([(503, {"Retry-After": f"Fri, 27 Nov {'9' * 30} 10:00:00 GMT"})] * 9, [0.5, 1, 2, 4], "status 503"),
     ],
 )
 def test_patience_with_an_endpoint_has_an_end(
@@ -169,12 +174,73 @@ def test_an_endpoint_that_never_comes_to_an_end_is_given_up(endpoint: Endpoint) 
         EndpointEmbedder(endpoint.url(), timeout_seconds=0.2).embed(["x"])
 
 
+@pytest.mark.parametrize("head", ["HTTP/1.1 200 OK\r\nX-Wait: ", "HTTP/1.1 100 Continue\r\n\r\n" * 3])
+def test_an_endpoint_whose_head_never_comes_to_an_end_is_given_up(head: str) -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(head.encode())
+        for _ in range(100):
+            time.sleep(0.05)
+            connection.sendall(b"a" if head.endswith(" ") else head.encode())
+
+    began = time.monotonic()
+    with talking(drip) as url, pytest.raises(EmbedderUnavailable, match=r"did not answer within 0\.2 s"):
+        EndpointEmbedder(url, timeout_seconds=0.2).embed(["x"])
+    assert time.monotonic() - began < 3
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        b"HTTP/1.1 401 no key k-secret\r\nContent-Length: 0\r\n\r\n",
+        b"no HTTP but k-secret\r\n\r\n",
+        b'HTTP/1.1 200 OK\r\n\r\n{"data": [{"index": "k-secret", "embedding": [1, 2]}]}',
+        b'HTTP/1.1 200 OK\r\n\r\n{"data": [{"index": 0, "embedding": ["k-secret", 2]}]}',
+    ],
+)
+def test_a_key_that_an_endpoint_repeats_is_in_no_error_that_may_be_logged(said: bytes) -> None:
+    with talking(lambda connection: connection.sendall(said)) as url, pytest.raises(EmbedderUnavailable) as told:
+        EndpointEmbedder(url, api_key="k-" + "secret").embed(["x"])
+    assert "k-secret" not in logged(told.value)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "…"])
+def test_a_key_that_cannot_be_sent_is_told_as_such_and_not_shown(endpoint: Endpoint, end: str) -> None:
+    with pytest.raises(EmbedderUnavailable, match="MESH_EMBEDDER_API_KEY holds a line break") as told:
+        open_embedder(endpoint.url(), api_key="k-" + "secret" + end).embed(["x"])
+    assert "k-secret" not in logged(told.value)
+    assert endpoint.asked == []
+
+
+def logged(error: BaseException) -> str:
+    """The error and its causes, as a log has them, without lines of code."""
+    lines = traceback.TracebackException.from_exception(error).format()
+    return "".join(line for line in lines if not line.startswith("  "))
+
+
+@contextmanager
+def talking(talk: Callable[[socket.socket], object]) -> Iterator[str]:
+    """The address of a server that says this to whoever has sent a request, whatever it is."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+
+        def serve() -> None:
+            with suppress(OSError), server.accept()[0] as connection:
+                while b'"float"' not in connection.recv(1 << 16):
+                    pass
+                talk(connection)
+
+        threading.Thread(target=serve, daemon=True).start()
+        yield f"http://127.0.0.1:{server.getsockname()[1]}/v1?model=small&dimensions=2"
+
+
 def test_an_endpoint_that_is_not_there_is_named() -> None:
     with pytest.raises(EmbedderUnavailable, match=r"127\.0\.0\.1 cannot be reached"):
         open_embedder("http://127.0.0.1:9/v1?model=m&dimensions=2").embed(["x"])
 
 
-@pytest.mark.parametrize("url", ["http://host/v1", "http://host/v1?model=m", "http://host/v1?model=m&dimensions=0"])
+@pytest.mark.parametrize(
+    "url",
+    ["http://host/v1", "http://host/v1?model=m", "http://host/v1?model=m&dimensions=0", "http://[host/v1?model=m&dimensions=2"],
+)
 def test_an_address_without_model_or_dimension_is_refused(url: str) -> None:
     with pytest.raises(EmbedderUnavailable, match="state address, model and dimension"):
         open_embedder(url)

@@ -25,6 +25,8 @@ Message = Mapping[str, Any]
 _MOST_BYTES = 4 << 20
 _MOST_CALLS = 16
 _CHUNK = 1 << 14
+_CUT = frozenset({"length", "content_filter"})
+"""Ends of replies that lack the rest."""
 
 
 class ChatUnavailable(Exception):
@@ -45,18 +47,19 @@ class _Reply:
     """What has come of a reply so far."""
 
     calls: dict[int, dict[str, str]] = field(default_factory=dict)
-    is_whole: bool = False
+    end: str = ""
+    """Why it ended; empty until it has."""
 
     def take(self, choice: Mapping[str, Any]) -> str:
         """The text of a part; calls and the end are kept."""
         said = choice.get("delta") or choice.get("message") or {}
         for place, call in enumerate(said.get("tool_calls") or ()):
             self._take_call(int(call.get("index", place)), call)
-        self.is_whole |= bool(choice.get("finish_reason"))
+        self.end = str(choice.get("finish_reason") or "") or self.end
         text = said.get("content") or ""
         if not isinstance(text, str):
             raise ValueError("the content is no text")
-        return text
+        return text.encode(errors="replace").decode()  # JSON may hold halves of letters, which are no text
 
     def _take_call(self, index: int, part: Mapping[str, Any]) -> None:
         if not 0 <= index < _MOST_CALLS:
@@ -123,9 +126,11 @@ class ChatEndpoint:
                         yield text
         except EndpointFailed as error:
             raise self._failure(str(error)) from error
-        except (KeyError, IndexError, TypeError, AttributeError, ArithmeticError, RecursionError) as error:
-            raise self._failure("answered with no reply: check that it speaks OpenAI's API") from error
-        if not reply.is_whole:
+        except (KeyError, IndexError, TypeError, AttributeError, ArithmeticError, RecursionError):
+            raise self._failure("answered with no reply: check that it speaks OpenAI's API") from None
+        if reply.end in _CUT:
+            raise self._failure(f"was cut off in its reply ({reply.end}): ask for less, or allow it longer replies")
+        if not reply.end:
             raise self._failure("broke off its reply: repeat when it is well")
         return reply.tool_calls()
 

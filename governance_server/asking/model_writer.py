@@ -7,6 +7,7 @@ JSON strings among sources; what it does because of them is bound to the asker's
 from __future__ import annotations
 
 import re
+import threading
 import time
 from collections.abc import Generator, Iterator, Sequence
 from typing import Any
@@ -14,6 +15,7 @@ from typing import Any
 from governance_server.asking.evidence import Evidence
 from governance_server.asking.tools import TOOLS, Toolbox, shown_source
 from governance_server.asking.writing import WriterFailed
+from governance_server.rules.errors import Unavailable
 from governance_server.search.index import SearchIndex
 from mesh_core.answers.answer import NOT_FOUND, Citation, Figure, Sentence
 from mesh_core.answers.sentences import said, sentences_of
@@ -55,12 +57,16 @@ class ModelWriter:
 
     def write(self, evidence: Evidence) -> Iterator[Sentence]:
         """See Writer."""
-        deadline = time.monotonic() + self._seconds
+        deadline, is_over = time.monotonic() + self._seconds, threading.Event()
+        evidence.asking.on_start(is_over.set)
         toolbox = Toolbox(evidence, self._catalog)
         messages = _opening(evidence)
-        calls_left = _MOST_CALLS
+        calls_left, written = _MOST_CALLS, ""
         for _ in range(_MOST_ROUNDS):
-            text, calls = yield from self._round(messages, deadline)
+            text, calls = yield from self._round(messages, deadline, is_over)
+            written += text
+            if not (calls or written.strip()):
+                raise WriterFailed(f"The model {self.name} said nothing.")
             if not calls:
                 return
             calls_left -= len(calls)
@@ -72,12 +78,21 @@ class ModelWriter:
             ]
         raise WriterFailed(f"The model {self.name} went on looking things up and never answered.")
 
-    def _round(self, messages: Sequence[Any], deadline: float) -> Generator[Sentence, None, tuple[str, Sequence[ToolCall]]]:
-        """Sentences as they are complete; returned are the whole text and the tools that the model wants."""
+    def _round(
+        self, messages: Sequence[Any], deadline: float, is_over: threading.Event
+    ) -> Generator[Sentence, None, tuple[str, Sequence[ToolCall]]]:
+        """Sentences as they are complete; returned are the whole text and the tools that the model wants.
+
+        Raises:
+            WriterFailed: the model failed.
+            Unavailable: nobody waits for the answer any more.
+        """
         text, given = "", 0
         parts = self._chat.reply(messages, TOOLS, deadline=deadline)
         try:
             while True:
+                if is_over.is_set():
+                    raise Unavailable("The question was taken back.")
                 try:
                     part = next(parts)
                 except StopIteration as end:

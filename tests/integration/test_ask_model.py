@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import json
+import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from domain_sdk import AccessDenied, Mesh
+from domainmesh.v1 import ask_service_pb2, ask_service_pb2_grpc
 from tests.integration.ask_mesh import HANDBOOK, ORDERS, SALARIES, SECRET, SECRETS, AskMesh, publish_pages
+from tests.integration.mesh_setup import raw_mesh, token_of
 from tests.integration.scripted_chat import Body, Raw, ScriptedChat, Tool, call
 
 QUESTION = "How long may a customer return an order?"
@@ -280,6 +284,27 @@ def test_what_is_asked_without_the_model_does_not_reach_it(nora: Mesh, chat: Scr
     assert chat.asked == []
 
 
+def test_a_question_that_is_taken_back_is_put_to_the_model_no_more(ask_mesh: AskMesh, chat: ScriptedChat) -> None:
+    token, is_asked, is_over = token_of(ask_mesh.server, "user:tess"), threading.Event(), threading.Event()
+    ask_mesh.paula.grant("user:tess", "policy.handbook")
+
+    def script(body: Body) -> list[Tool]:
+        is_asked.set()
+        is_over.wait(20)
+        return [call("retrieve", query="more")]
+
+    chat.script = script
+    with raw_mesh(ask_mesh.server, token) as raw:
+        stub = raw.gateway(ask_service_pb2_grpc.AskServiceStub)
+        answer = stub.Ask(ask_service_pb2.AskRequest(question=QUESTION), metadata=raw.metadata)
+        assert is_asked.wait(20)
+        answer.cancel()
+        time.sleep(0.5)  # until the server has heard of it
+        is_over.set()
+        time.sleep(2)
+    assert len(chat.asked) == 1
+
+
 def _delta(delta: object, **choice: object) -> str:
     return json.dumps({"choices": [{"index": 0, "delta": delta, **choice}]})
 
@@ -295,6 +320,10 @@ MISBEHAVIOUR = {
     "a number that is an event": ["7"],
     "an error in the middle": [_delta({"content": "An order"}), '{"error": {"message": "out of memory"}}'],
     "text without end": [_delta({"content": "An order may be returned. " * 4})] * 4_000,
+    "nothing at all": [_delta({}, finish_reason="stop")],
+    "white space": [_delta({"content": " \n"}, finish_reason="stop")],
+    "a refusal": [_delta({"refusal": "I cannot help with that."}, finish_reason="stop")],
+    "half a sentence": [_delta({"content": "A customer may return an order within 30 days of [1]"}, finish_reason="length")],
     "a word without end": [_delta({"content": "a" * 500})] * 4_000,
 }
 

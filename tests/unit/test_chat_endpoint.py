@@ -9,7 +9,7 @@ from collections.abc import Iterator
 import pytest
 
 from mesh_core.chat_endpoint import ChatEndpoint, ChatUnavailable, ToolCall
-from tests.integration.scripted_chat import ScriptedChat, Tool, scripted_chat
+from tests.integration.scripted_chat import Raw, ScriptedChat, Tool, scripted_chat
 
 MESSAGES = [{"role": "user", "content": "How long?"}]
 
@@ -78,6 +78,20 @@ def test_a_reply_that_breaks_off_is_an_error(chat: ScriptedChat) -> None:
     chat.script, chat.breaks_off = lambda body: "A long text that does not come to its end.", True
     with pytest.raises(ChatUnavailable, match="broke off"):
         asked(chat)
+
+
+@pytest.mark.parametrize("reason", ["length", "content_filter"])
+def test_a_reply_that_was_cut_off_is_an_error(chat: ScriptedChat, reason: str) -> None:
+    part = {"choices": [{"delta": {"content": "It may be returned, but"}, "finish_reason": reason}]}
+    chat.script = lambda body: Raw([json.dumps(part), "[DONE]"])
+    with pytest.raises(ChatUnavailable, match=rf"was cut off in its reply \({reason}\)"):
+        asked(chat)
+
+
+def test_halves_of_letters_are_no_text(chat: ScriptedChat) -> None:
+    part = {"choices": [{"delta": {"content": "Thirty \ud800 days 😀"}, "finish_reason": "stop"}]}
+    chat.script = lambda body: Raw([json.dumps(part), "[DONE]"])
+    assert asked(chat)[0] == "Thirty ? days 😀"
 
 
 def test_silence_and_endless_talk_are_errors_in_time(chat: ScriptedChat) -> None:

@@ -249,11 +249,9 @@ def passages_view(passages: list[Passage]) -> RenderableType:
         place = f"{it.document}{f', page {it.page}' if it.page else ''}, characters {it.start}–{it.end}, version {it.version}"
         blocks.append(
             Panel(
-                cell(_reflowed(it.text)),
+                Group(cell(_reflowed(it.text)), cell(place, "dim")),  # inside: a border would cut what is longer than a line
                 title=cell(f"{it.rank}. {where}", "bold"),
                 title_align="left",
-                subtitle=cell(place, "dim"),
-                subtitle_align="right",
                 border_style="cyan",
                 padding=(0, 1),
             )

@@ -196,6 +196,13 @@ def test_a_passage_is_one_paragraph_and_lists_stay_lists() -> None:
     assert "a.md, page 4, characters 0–9, version 1" in shown
 
 
+def test_the_place_of_a_passage_is_told_whole_however_long_its_documents_name_is() -> None:
+    name = "/".join(["quarterly reports of the group"] * 5) + ".pdf"
+    shown = printed(passages_view([Passage(1, "one", name, "T", "T", 0, 9, 4, (), "id", "a.b.c", 1)]), width=60)
+    told = " ".join(line.strip("│ ") for line in shown.splitlines())
+    assert f"{name}, page 4, characters 0–9, version 1" in told
+
+
 @pytest.mark.parametrize(
     ("sql", "kept"),
     [

@@ -48,6 +48,7 @@ from domain_sdk.cli import (
 )
 from domain_sdk.cli.command import Command
 from domain_sdk.cli.flags import FlagCommand, FlagGroup
+from domain_sdk.cli.output import open_streams
 from domain_sdk.cli.session import Session
 from domain_sdk.errors import MeshError
 
@@ -110,6 +111,7 @@ def build() -> typer.Typer:
 def run(arguments: Sequence[str]) -> int:
     """The exit status after the command ran; every failure has been told."""
     as_json = "--json" in arguments
+    open_streams()
     try:
         command = typer.main.get_command(build())
         status = command.main(list(arguments) or ["--help"], prog_name="mesh", standalone_mode=False)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
+
+from domain_sdk.cli.output import json_text
 
 if TYPE_CHECKING:
     from typer.exceptions import TyperException
@@ -71,8 +72,9 @@ def from_usage(error: TyperException) -> Failure:
     context: Any = getattr(error, "ctx", None)
     command = context.command_path if context is not None else "mesh"
     option = str(getattr(error, "option_name", ""))
-    is_global = option in _GLOBAL_OPTIONS and command != "mesh"
-    advice = f"global options come first, like `mesh {option} … {command.removeprefix('mesh ')}`; " if is_global else ""
+    advice = ""
+    if option in _GLOBAL_OPTIONS and command != "mesh":
+        advice = f"global options come first, like `mesh {option} … {command.removeprefix('mesh ')}`; "
     return Failure("Wrong usage", "USAGE", error.format_message(), WRONG_USAGE, next_step=f"{advice}see `{command} --help`.")
 
 
@@ -101,7 +103,7 @@ def from_interruption(next_step: str = "") -> Failure:
 def report(failure: Failure, *, as_json: bool) -> int:
     """The exit status, after the failure was told on standard error."""
     if as_json:
-        print(json.dumps({"error": _document(failure)}, ensure_ascii=False), file=sys.stderr, flush=True)
+        print(json_text({"error": _document(failure)}, sys.stderr), file=sys.stderr, flush=True)
     else:
         _print_block(failure)
     return failure.status

@@ -6,6 +6,7 @@ terminal.
 
 from __future__ import annotations
 
+import io
 import json
 import os
 import re
@@ -15,17 +16,27 @@ from dataclasses import fields, is_dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from enum import Enum
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console, RenderableType
     from rich.status import Status
     from rich.text import Text
 
-__all__ = ["answer", "cell", "details", "errors_console", "plain", "print_json", "table", "waiting"]
+__all__ = ["answer", "cell", "details", "errors_console", "json_text", "open_streams", "plain", "print_json", "table", "waiting"]
 
 _PLAIN_WIDTH = 100
 _CONTROL = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f\u202a-\u202e\u2066-\u2069]")
+
+
+def open_streams() -> None:
+    """Standard output and error take any text: what their encoding has not as an escape; nothing is kept where one is closed."""
+    for name in ("stdout", "stderr"):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: SIM115 # it lives as long as the process
+        elif isinstance(stream, io.TextIOWrapper) and stream.errors == "strict":
+            stream.reconfigure(errors="backslashreplace")
 
 
 def output_console() -> Console:
@@ -56,7 +67,13 @@ def answer(value: object, render: Callable[[], RenderableType], *, as_json: bool
 
 def print_json(value: object) -> None:
     """The value's plain form is on standard output, as one JSON document."""
-    print(json.dumps(plain(value), indent=2, ensure_ascii=False), flush=True)
+    print(json_text(plain(value), sys.stdout, indent=2), flush=True)
+
+
+def json_text(value: object, stream: TextIO, *, indent: int | None = None) -> str:
+    """The value as JSON that the stream's encoding can write: letters as they are in Unicode, else as JSON's own escapes."""
+    is_unicode = (getattr(stream, "encoding", None) or "utf-8").lower().startswith("utf")
+    return json.dumps(value, indent=indent, ensure_ascii=not is_unicode)
 
 
 def plain(value: Any) -> Any:  # noqa: ANN401 # any value of the SDK, to what JSON has

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import signal
 import subprocess
@@ -120,6 +121,29 @@ def test_wrong_usage_exits_with_2_and_says_what_is_wrong(
     assert told.out == ""
     assert said in " ".join(told.err.replace("│", " ").split())
     assert "--help" in told.err
+
+
+@pytest.mark.parametrize("as_json", [False, True])
+def test_text_that_the_terminals_encoding_lacks_is_escaped(as_json: bool, monkeypatch: pytest.MonkeyPatch) -> None:
+    streams = {name: io.TextIOWrapper(io.BytesIO(), encoding="latin-1") for name in ("stdout", "stderr")}
+    for name, stream in streams.items():
+        monkeypatch.setattr(sys, name, stream)
+    output.open_streams()
+    output.answer({"title": "Smile \N{GRINNING FACE} café"}, lambda: output.cell("Smile \N{GRINNING FACE} café"), as_json=as_json)
+    report(from_mesh_error(MeshError("no \N{GRINNING FACE}")), as_json=as_json)
+    out, err = (stream.buffer.getvalue().decode("latin-1") for stream in streams.values())  # type: ignore[attr-defined]
+    if as_json:
+        assert json.loads(out) == {"title": "Smile \N{GRINNING FACE} café"}
+        assert json.loads(err)["error"]["message"] == "no \N{GRINNING FACE}"
+    else:
+        assert out.rstrip() == r"Smile \U0001f600 café"
+        assert r"no \U0001f600" in err
+
+
+def test_a_closed_standard_output_is_no_defect(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    assert main(["--help"]) == 0
+    assert "defect" not in capsys.readouterr().err
 
 
 def test_wrong_usage_is_json_where_json_was_asked_for(capsys: pytest.CaptureFixture[str]) -> None:

@@ -75,6 +75,8 @@ def from_usage(error: TyperException) -> Failure:
     advice = ""
     if option in _GLOBAL_OPTIONS and command != "mesh":
         advice = f"global options come first, like `mesh {option} … {command.removeprefix('mesh ')}`; "
+    elif option == "--json" and command == "mesh":
+        advice = "--json comes behind the command, like `mesh status --json`; "
     return Failure("Wrong usage", "USAGE", error.format_message(), WRONG_USAGE, next_step=f"{advice}see `{command} --help`.")
 
 

@@ -123,6 +123,11 @@ def test_wrong_usage_exits_with_2_and_says_what_is_wrong(
     assert "--help" in told.err
 
 
+def test_json_among_the_global_options_is_told_its_place(capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["--json", "status"]) == 2
+    assert "comes behind the command" in json.loads(capsys.readouterr().err)["error"]["next_step"]
+
+
 @pytest.mark.parametrize("as_json", [False, True])
 def test_text_that_the_terminals_encoding_lacks_is_escaped(as_json: bool, monkeypatch: pytest.MonkeyPatch) -> None:
     streams = {name: io.TextIOWrapper(io.BytesIO(), encoding="latin-1") for name in ("stdout", "stderr")}

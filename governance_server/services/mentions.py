@@ -46,12 +46,7 @@ class MentionService(mention_service_pb2_grpc.MentionServiceServicer):
                 raise denied("look up mentions of every record of", request.port)
             keys = len(key)
             if not keys or len(request.key) != keys:
-                raise Invalid(
-                    f"Give the {keys} values of the record's primary key, in its order."
-                    if keys
-                    else "The table has no primary key.",
-                    resource=request.port,
-                )
+                raise Invalid(_key_wanted(request.port, keys), resource=request.port)
             record = record_digest(self._backend, request.port, list(request.key))
             readable = self._readable(kept, caller, request.purpose)
             found = [it for it in readable if _of_record(it, request.port, record, clear)]
@@ -82,6 +77,13 @@ class MentionService(mention_service_pb2_grpc.MentionServiceServicer):
             bound = policy.bound_tags(caller, name, {it.tag for it in found.mentions}, purpose).every
             allowed = [it for it in found.mentions if it.tag not in bound]
             yield mention_pb2.DocumentMentions(port=found.port, version=found.version, mentions=allowed)
+
+
+def _key_wanted(port: str, keys: int) -> str:
+    if not keys:
+        return f"{port} has no primary key, so its records cannot be told apart: name a table whose contract has one."
+    values = "the value" if keys == 1 else f"the {keys} values, in its order,"
+    return f"Give {values} of the primary key of {port}."
 
 
 def _served(policy: PolicyProjection, kept: ResourceList) -> dict[str, bytes]:

@@ -140,7 +140,7 @@ def nothing_tagged(backend: Backend, products: Sequence[str], tag: str) -> Inval
             known.update(dict.fromkeys((*port.tags, *port.passage_tags)))
             for column in port.columns:
                 known.update(dict.fromkeys((*column.tags, *derived.get(column_object(port.name, column.name), ()))))
-    few = f"Their tags are {', '.join(sorted(known)[:_MOST_TAGS])}." if known else "None of them has a tag."
+    few = f"their tags are {', '.join(sorted(known)[:_MOST_TAGS])}." if known else "none of them has a tag."
     where = products[0] if len(products) == 1 else "the products that you administer here"
     return Invalid(f"No column of {where} carries {tag!r}, so nothing was searched: {did_you_mean(tag, known, otherwise=few)}")
 

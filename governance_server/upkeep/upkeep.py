@@ -86,7 +86,8 @@ class Upkeep:
             if port.kind == product_pb2.PORT_KIND_COLLECTION and entry.version and request.port in ("", port.name)
         ]
         if request.port and not collections:
-            raise Invalid(f"{request.port} is no published collection of {request.product}.", resource=request.product)
+            hint = f"name one by its three parts, as `mesh show {request.product}` does"
+            raise Invalid(f"{request.port!r} is no published collection of {request.product}: {hint}.", resource=request.product)
         response = pb.ReindexProductResponse()
         lacks: list[str] = []
         with self.alone(request.product):

@@ -233,7 +233,7 @@ def test_a_tag_that_nothing_carries_is_an_error_that_names_own_tags_only(mesh, p
     with pytest.raises(Invalid, match=r"carries 'pii\.mail'.*did you mean pii\.email") as refused:
         erase(mesh, tag="pii.mail", validate_only=is_preview)
     assert OWNER not in str(refused.value)
-    with pytest.raises(Invalid, match="No column of "):
+    with pytest.raises(Invalid, match=r"No column of .*, so nothing was searched: their tags are pii"):
         erase(mesh, tag="zzz", products=[product], validate_only=is_preview)
     assert rows_of(mesh, f"{product}.people")[0] == (SUBJECT, "note 0")
     asked = pb.EraseSubjectRequest(

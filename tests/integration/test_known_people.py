@@ -80,8 +80,15 @@ def test_mentions_need_every_row_of_the_table_and_the_documents_as_they_are(serv
         assert rita.mentions(TABLE, "C-1") == []
         olga.grant("user:rita", "crm.letters")
         assert rita.mentions(TABLE, "C-1") == []  # a guardrail binds the tag of the passage
-    with pytest.raises(InvalidRequest, match="primary key"):
+    with pytest.raises(InvalidRequest, match=f"the value of the primary key of {TABLE}"):
         olga.mentions(TABLE, ["C-1", "x"])
+    with pytest.raises(InvalidRequest, match=rf"{PAGES} has no primary key.*name a table"):
+        olga.mentions(PAGES, "complaint.md")
+
+
+def test_a_collection_that_is_none_is_refused_with_where_their_names_are(olga: Mesh) -> None:
+    with pytest.raises(InvalidRequest, match=r"'pages' is no published collection of crm.letters: .*`mesh show crm.letters`"):
+        olga.domain("crm").product("letters").upkeep.reindex(port="pages")
 
 
 def test_mentions_tell_no_value_that_the_table_itself_would_not_show(server: RunningServer, olga: Mesh) -> None:

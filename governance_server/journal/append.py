@@ -25,6 +25,7 @@ __all__ = ["ERASURE", "Appender"]
 ERASURE = "erasure"
 """The kind of the resource that records the erasure of a payload; its name is the erased revision."""
 
+_LONGEST_REQUEST_ID = 500
 _REQUEST = "SELECT request_digest, reply, revision FROM request WHERE principal = ? AND request_id = ?"
 _INSERT_REQUEST = "INSERT INTO request (principal, request_id, request_digest, reply, revision) VALUES (?, ?, ?, ?, ?)"
 _INSERT_CHANGE = (
@@ -91,6 +92,7 @@ class Appender:
         self._connection.execute("RELEASE SAVEPOINT command")
 
     def _decide(self, command: Command) -> Receipt:
+        _check_request_id(command.request_id)
         _check_texts(command.principal, command.request_id)
         if command.request_id and (stored := self._stored_reply(command)) is not None:
             return stored
@@ -181,6 +183,11 @@ class Appender:
             )
         self._connection.execute("UPDATE payload SET body = NULL WHERE revision = ?", (revision,))
         self._connection.execute("UPDATE resource SET body = NULL WHERE from_revision = ?", (revision,))
+
+
+def _check_request_id(request_id: str) -> None:
+    if len(request_id) > _LONGEST_REQUEST_ID:  # it is kept for ever, in an index
+        raise InvalidText(f"The request id has {len(request_id):,} characters: send one of at most {_LONGEST_REQUEST_ID}")
 
 
 def _check_texts(*texts: str) -> None:

@@ -274,3 +274,12 @@ def test_an_unknown_method_is_unimplemented_and_a_large_message_refused(clients:
         olga.call("ProductService", "ValidateContract", text="x" * (100 << 20))
     assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     olga.call("ServerService", "GetServerInfo")
+
+
+def test_a_request_id_is_short_enough_for_every_database(clients: dict[str, ReflectedClient]) -> None:
+    grant = {"subject": "user:a", "resource": "ops", "actions": ["discover"], "effect": 1}
+    clients["olga"].call("GrantService", "CreateGrant", grant=grant, request_id="\N{GRINNING FACE}" * 500)
+    assert clients["olga"].fails("GrantService", "CreateGrant", grant=grant, request_id="x" * 501) == (
+        "INVALID_ARGUMENT",
+        "INVALID",
+    )

@@ -53,6 +53,17 @@ _Where: TypeAlias = "tuple[int, AllowedScope, Published | None]"
 """The version, what of it may be found, and what must be in it."""
 
 
+def _check_question(request: pb.RetrieveRequest) -> None:
+    if not request.query.strip():
+        raise Invalid("The query is empty: say in words what you look for.", resource=request.port)
+    if len(request.query) > _MAX_QUERY:
+        raise Invalid(f"The query has {len(request.query):,} characters: send at most {_MAX_QUERY:,}.", resource=request.port)
+    if request.limit > _MAX_LIMIT:
+        raise Invalid(
+            f"limit is {request.limit}: ask for at most {_MAX_LIMIT} passages, or 0 for {_DEFAULT_LIMIT}.", resource=request.port
+        )
+
+
 class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
     """Serves retrieval."""
 
@@ -71,10 +82,7 @@ class RetrievalService(retrieval_service_pb2_grpc.RetrievalServiceServicer):
         Raises: AccessDenied, PurposeNotHeld, Invalid, Precondition, NotFound, Unavailable.
         """
         parse_port(request.port)
-        if not request.query.strip() or len(request.query) > _MAX_QUERY or request.limit > _MAX_LIMIT:
-            raise Invalid(
-                f"Ask a question of 1 to {_MAX_QUERY} characters, for at most {_MAX_LIMIT} passages.", resource=request.port
-            )
+        _check_question(request)
         with self._backend.recording(DECISION_KIND_RETRIEVAL, resource=request.port, purpose=request.purpose) as recording:
             response = self._retrieve(request, recording, within)
             recording.served(len(response.passages), response.ByteSize())

@@ -283,3 +283,20 @@ def test_a_request_id_is_short_enough_for_every_database(clients: dict[str, Refl
         "INVALID_ARGUMENT",
         "INVALID",
     )
+
+
+@pytest.mark.parametrize(
+    ("fields", "said"),
+    [
+        ({"query": " "}, "The query is empty"),
+        ({"query": "x" * 4001}, "The query has 4,001 characters: send at most 4,000."),
+        ({"query": "x", "limit": 101}, "limit is 101: ask for at most 100 passages, or 0 for 5."),
+    ],
+)
+def test_a_wrong_retrieval_is_told_which_field_is_wrong(
+    clients: dict[str, ReflectedClient], fields: dict[str, Any], said: str
+) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        clients["gateway"].call("RetrievalService", "Retrieve", port="ops.events.events", **fields)
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert said in (caught.value.details() or "")

@@ -102,11 +102,11 @@ class AskResponse(_message.Message):
 
     @_builtins.property
     def citation(self) -> _answer_pb2.AnswerCitation:
-        """A passage that the next sentence rests on."""
+        """A passage that what follows rests on: the next sentences, or the recommendation of the whole answer."""
 
     @_builtins.property
     def figure(self) -> _answer_pb2.AnswerFigure:
-        """A figure that the next sentence rests on."""
+        """A figure that what follows rests on, in the same way."""
 
     @_builtins.property
     def sentence(self) -> _answer_pb2.AnswerSentence:

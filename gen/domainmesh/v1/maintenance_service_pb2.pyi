@@ -256,7 +256,7 @@ class ReindexProductRequest(_message.Message):
     product: _builtins.str
     """The product."""
     port: _builtins.str
-    """Only this collection, if set."""
+    """Only this collection, by its three-part name, if set."""
     def __init__(
         self,
         *,

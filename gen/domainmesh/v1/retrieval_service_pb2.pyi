@@ -32,7 +32,7 @@ class RetrieveRequest(_message.Message):
     port: _builtins.str
     """The collection."""
     query: _builtins.str
-    """The question."""
+    """The question, 1 to 4,000 characters."""
     limit: _builtins.int
     """At most this many; 0 means 5, at most 100."""
     purpose: _builtins.str

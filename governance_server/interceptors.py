@@ -60,6 +60,10 @@ _DECIDING = frozenset({"/domainmesh.v1.DecisionService/Check", "/domainmesh.v1.D
 _BUSY_DECIDING, _SPARE_DECIDING = 2, 8
 """Threads of these calls that compute, and those kept for checks that wait for a revision or read the past."""
 _MOST_LONG_CALLS = 16
+_ELSEWHERE = (
+    "No such call here: AskService, ConversationService, ReadService, RetrievalService and SqlService are served by the gateway, "
+    "whose address ServerService.GetServerInfo gives; all others by the control server. Calls are written as in docs/api.md."
+)
 _STATUS_BYTES = 400
 """Of the status text; the detail in the metadata beside it says more."""
 
@@ -103,7 +107,9 @@ class CallInterceptor(grpc.ServerInterceptor):
         if known is not None:
             return known
         handler: Any = continuation(handler_call_details)
-        if handler is None or method.startswith(_OPEN_SERVICES):
+        if handler is None:
+            return grpc.unary_unary_rpc_method_handler(_refuse_unknown)
+        if method.startswith(_OPEN_SERVICES):
             return cast(_Handler, handler)
         return self._handlers.setdefault(method, self._wrap(handler, method))
 
@@ -173,6 +179,10 @@ class CallInterceptor(grpc.ServerInterceptor):
     def head_revision(self) -> int:
         """The journal's newest revision."""
         return self._database.revision()
+
+
+def _refuse_unknown(request: object, context: grpc.ServicerContext) -> object:
+    context.abort(grpc.StatusCode.UNIMPLEMENTED, _ELSEWHERE)
 
 
 def _serialised(serializer: Callable[[Any], bytes]) -> Callable[[Any], bytes]:

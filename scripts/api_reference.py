@@ -21,8 +21,10 @@ HEAD = """# API reference
 
 Generated from `proto/domainmesh/v1` by `make gen`; do not edit. Every call needs `authorization: Bearer <token>`; every
 response carries the trailing metadata `mesh-revision`, the journal revision it reflects. A client may send `mesh-min-revision`
-to demand that revision or a later one. Errors carry an `ErrorDetail` in the trailing metadata `mesh-error-bin`. `ReadService` and
-`RetrievalService` are served by the gateway, whose address `ServerService.GetServerInfo` gives; all else by the control server.
+to demand that revision or a later one. Errors carry an `ErrorDetail` in the trailing metadata `mesh-error-bin`. `AskService`,
+`ConversationService`, `ReadService`, `RetrievalService` and `SqlService` are served by the gateway, whose address
+`ServerService.GetServerInfo` gives; all else by the control server. Both offer reflection to whoever has a token.
+Requests have at most 16 MiB (`MESH_MAX_MESSAGE_BYTES`), texts are UTF-8 (else INTERNAL), a `request_id` at most 500 characters.
 """
 
 

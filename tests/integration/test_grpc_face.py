@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import grpc
@@ -270,10 +272,27 @@ def test_an_unknown_method_is_unimplemented_and_a_large_message_refused(clients:
     with pytest.raises(grpc.RpcError) as caught:
         olga.channel.unary_unary(f"/{PACKAGE}ProductService/DropEverything")(b"", metadata=olga.metadata, timeout=10)
     assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+    assert "docs/api.md" in (caught.value.details() or "")
     with pytest.raises(grpc.RpcError) as caught:
         olga.call("ProductService", "ValidateContract", text="x" * (100 << 20))
     assert caught.value.code() == grpc.StatusCode.RESOURCE_EXHAUSTED
     olga.call("ServerService", "GetServerInfo")
+
+
+@pytest.mark.parametrize(("client", "call"), [("olga", "AskService/Ask"), ("gateway", "ProductService/GetProduct")])
+def test_a_call_to_the_other_port_is_told_which_services_are_where(
+    clients: dict[str, ReflectedClient], client: str, call: str
+) -> None:
+    channel, metadata = clients[client].channel, clients[client].metadata
+    with pytest.raises(grpc.RpcError) as caught:
+        list(channel.unary_stream(f"/{PACKAGE}{call}")(b"", metadata=metadata, timeout=10))
+    assert caught.value.code() == grpc.StatusCode.UNIMPLEMENTED
+    told = caught.value.details() or ""
+    named = {word.strip(",.:;") for word in told.split() if word.strip(",.:;").endswith("Service")}
+    assert named == GATEWAY
+    assert "GetServerInfo" in told
+    told_in_docs = (Path(__file__).parents[2] / "docs" / "api.md").read_text().partition("## Services")[0]
+    assert set(re.findall(r"`(\w+Service)`", told_in_docs)) == GATEWAY
 
 
 def test_a_request_id_is_short_enough_for_every_database(clients: dict[str, ReflectedClient]) -> None:

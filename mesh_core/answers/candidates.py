@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 from itertools import islice, takewhile
 
 from mesh_core.answers.answer import Citation, Span
-from mesh_core.answers.list_labels import ITEM
 from mesh_core.answers.rows import asked_cells, header_of, is_header, is_row_at, labelled
 from mesh_core.answers.sentences import said, sentences_of
+from mesh_core.answers.steps import code_behind, is_item_at, steps_at
 from mesh_core.answers.wording import Wording, wording_of
 
 __all__ = ["Candidate", "are_alike", "candidates_in", "in_context", "is_row", "items_behind", "nearest"]
@@ -56,6 +56,8 @@ class Candidate:
     """Words of these and of the whole passage."""
     words: float = 0.0
     """How much of the question's words it has, of 1."""
+    is_for_steps: bool = False
+    """Said to who asks how something is done: with all the steps that it is one of."""
 
 
 def candidates_in(citation: Citation, *, place: int) -> Iterator[Candidate]:
@@ -83,25 +85,29 @@ def items_behind(candidate: Candidate) -> list[Candidate]:
         return []
     text = candidate.citation.text
     behind = [span for span in sentences_of(text) if span.start >= candidate.span.end]
-    items = takewhile(lambda span: _is_item(text, span), behind)
+    items = takewhile(lambda span: is_item_at(text, span), behind)
     return [_at(candidate, span) for span in islice(items, _MOST_ITEMS)]
 
 
 def in_context(candidate: Candidate) -> list[Candidate]:
     """The sentence with what it cannot be understood without, in order.
 
-    That are the items that it leads to, what its list hangs on, with the other items if there are few, what it points back to
-    (`These are …`, `For example …`), or of a row the names of its columns.
+    That are the items or the code that it leads to, what its list hangs on, with the other items if there are few, what it points
+    back to (`These are …`, `For example …`), of a row the names of its columns, or of a step the others.
     """
-    if header := header_of(candidate.citation.text, candidate.span):
+    text, spans = candidate.citation.text, sentences_of(candidate.citation.text)
+    place = spans.index(candidate.span)
+    if candidate.is_for_steps and (steps := steps_at(text, spans, place)):
+        return [_at(candidate, it) for it in steps]
+    if header := header_of(text, candidate.span):
         return [_at(candidate, header), candidate]
     if items := items_behind(candidate):
         return [candidate, *items]
-    text, spans = candidate.citation.text, sentences_of(candidate.citation.text)
-    place = spans.index(candidate.span)
-    if _is_item(text, candidate.span):
+    if code := code_behind(text, spans, place):
+        return [candidate, *(_at(candidate, it) for it in code)]
+    if is_item_at(text, candidate.span):
         first = place
-        while first and _is_item(text, spans[first]):
+        while first and is_item_at(text, spans[first]):
             first -= 1
         lead = _at(candidate, spans[first])
         items = items_behind(lead)
@@ -121,10 +127,6 @@ def _before_what_points_back(text: str, spans: Sequence[Span], place: int) -> Sp
 def _at(candidate: Candidate, span: Span) -> Candidate:
     """Another sentence of its passage."""
     return replace(candidate, span=span, text=said(candidate.citation.text[span.start : span.end]))
-
-
-def _is_item(text: str, span: Span) -> bool:
-    return ITEM.match(text, text.rfind("\n", 0, span.start) + 1) is not None
 
 
 def nearest(question: str, candidates: Sequence[Candidate]) -> list[Candidate]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from mesh_core.answers.answer import Citation, Sentence, Span
@@ -18,6 +18,7 @@ from mesh_core.answers.candidates import Candidate, are_alike, candidates_in, in
 from mesh_core.answers.meant_words import Standing, standing_of, without_word
 from mesh_core.answers.scoring import LEAST, Scored, scored
 from mesh_core.answers.sentence_vectors import SentenceVectors
+from mesh_core.answers.steps import asks_for_steps
 from mesh_core.answers.wording import wording_of
 
 if TYPE_CHECKING:
@@ -76,7 +77,7 @@ def extract(question: str, citations: Sequence[Citation], vectors: SentenceVecto
         answered.update([part] if good else ())
         for it in good:
             if len(chosen) < _MOST_SENTENCES and not any(are_alike(it.wording, other.wording) for other in chosen):
-                chosen.append(it)
+                chosen.append(replace(it, is_for_steps=asks_for_steps(part)))
     chosen = _without_other_rows(question, chosen)
     told = {(it.citation.number, it.span): it for one in chosen for it in in_context(one)}
     asks = parts_by_ask(question).items()

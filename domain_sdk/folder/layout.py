@@ -5,12 +5,12 @@ A domain's folder has a `domain.yaml`; the centre's has one of its own files. Ei
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
 
 from domain_sdk.folder.tree import FolderProblem, Place
+from mesh_core.near_names import IN_TEXT, near_names
 
 __all__ = ["CENTRE_FILES", "CENTRE_FOLDER", "CONTRACT", "DOMAIN_FILES", "Folder", "folders_of", "is_known", "strange_files"]
 
@@ -26,7 +26,6 @@ _CENTRE_ONLY: Mapping[str, str] = MappingProxyType(
 CENTRE_FILES: Mapping[str, str] = MappingProxyType({**_CENTRE_ONLY, **_SHARED})
 """File → schema."""
 _KNOWN = frozenset({*DOMAIN_FILES, *CENTRE_FILES})
-_ALIKE = 0.8
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +100,6 @@ def strange_files(paths: Iterator[str] | list[str]) -> Iterator[FolderProblem]:
     for path in sorted(paths):
         name, depth = path.rpartition("/")[2], path.count("/")
         wanted = [*sorted(_KNOWN), CONTRACT] if 0 < depth < 2 else [CONTRACT] if depth else sorted(_KNOWN)
-        close = difflib.get_close_matches(name.lower(), wanted, n=1, cutoff=_ALIKE)
+        close = near_names(name, wanted, alike=IN_TEXT)
         if close:
             yield FolderProblem(Place(path), f"it is not read: did you mean {close[0]}?")

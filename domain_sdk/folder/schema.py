@@ -5,13 +5,14 @@ The schemas are shipped beside this module; editors can use them. Draft 2020-12.
 
 from __future__ import annotations
 
-import difflib
 import json
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cache
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any
+
+from mesh_core.near_names import did_you_mean
 
 if TYPE_CHECKING:
     from jsonschema import Draft202012Validator
@@ -112,8 +113,7 @@ def _message(error: ValidationError) -> str:
 
 
 def _nearest(key: str, known: list[str]) -> str:
-    close = difflib.get_close_matches(key, known, n=1)
-    return f"did you mean {close[0]}?" if close else f"use {', '.join(known)}."
+    return did_you_mean(key, known, otherwise=f"use {', '.join(known)}.")
 
 
 def _kind(value: object) -> str:

@@ -20,7 +20,6 @@ from governance_server.policy.projection import denied
 from governance_server.rules import kinds
 from governance_server.rules.collection_plans import gives_something
 from governance_server.rules.errors import AccessDenied, Invalid, InvalidContractText, PurposeNotHeld
-from governance_server.rules.near_names import did_you_mean
 from governance_server.rules.personalisation import permits_personalisation
 from governance_server.rules.policy_rows import ANY, domain_of
 from governance_server.rules.read_plans import ReadPlan
@@ -29,6 +28,7 @@ from mesh_core.answers.tables import TableModel
 from mesh_core.contract.relationships import with_references
 from mesh_core.expressions.tree import TRUE
 from mesh_core.names import column_object, parse_port
+from mesh_core.near_names import did_you_mean
 
 if TYPE_CHECKING:
     from mesh_core.contract import Contract, Port

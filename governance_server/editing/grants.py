@@ -20,7 +20,7 @@ from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, Invalid, Precondition
 from governance_server.rules.grants import check_grant, settle_resource
-from governance_server.rules.near_names import unknown_purpose
+from governance_server.rules.refusals import unknown_purpose
 from mesh_core.names import MESH, InvalidName, check_domain
 
 __all__ = ["GrantEditor", "check_rule_id", "located", "prepare_grant", "source_of_resource"]

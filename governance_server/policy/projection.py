@@ -29,12 +29,12 @@ from governance_server.rules import kinds
 from governance_server.rules.apply import ResourceWrite
 from governance_server.rules.errors import AccessDenied, Invalid, PurposeNotHeld
 from governance_server.rules.grants import column_types
-from governance_server.rules.near_names import did_you_mean
 from governance_server.rules.policy_rows import ANY, domain_of
 from governance_server.rules.read_plans import Denied, ReadPlan, fit_masks
 from governance_server.rules.refusals import denied, out_of_scope, unconfirmed
 from governance_server.storage.engine import Database
 from mesh_core.names import InvalidName, column_object, parse_port, tag_object
+from mesh_core.near_names import did_you_mean
 
 __all__ = ["NO_PURPOSE", "Facts", "PolicyProjection", "denied", "out_of_scope"]
 

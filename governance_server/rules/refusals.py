@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
-from governance_server.rules.errors import AccessDenied
+from governance_server.rules.errors import AccessDenied, Invalid
+from mesh_core.near_names import did_you_mean
 
-__all__ = ["denied", "out_of_scope", "unconfirmed"]
+__all__ = ["denied", "out_of_scope", "unconfirmed", "unknown_purpose"]
 
 _GIVEN_BY_GRANT = frozenset({"request", "write", "grant", "administer"})
 """Actions that no access request gives: a request is for reading."""
@@ -43,3 +44,9 @@ def unconfirmed(action: str, obj: str, *, token: str) -> AccessDenied:
         f"confirms it ({step}). Exchange a token first (`mesh token activate`), and tell the administrator its new id.",
         resource=obj.partition("#")[0],
     )
+
+
+def unknown_purpose(name: str, known: Iterable[str], *, resource: str = "") -> Invalid:
+    """The refusal of a purpose that does not exist; purposes are everybody's, so those that are alike are named."""
+    hint = did_you_mean(name, known, otherwise="list them with `mesh admin list purposes`, or let the governance team create it.")
+    return Invalid(f"There is no purpose {name!r}: {hint}", resource=resource)

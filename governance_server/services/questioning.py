@@ -15,9 +15,10 @@ from governance_server.policy.audience import Audience
 from governance_server.policy.paths import Paths
 from governance_server.policy.projection import PolicyProjection, denied
 from governance_server.rules.errors import NotFound
-from governance_server.rules.near_names import did_you_mean, unknown_purpose
 from governance_server.rules.policy_rows import ANY, Rule
+from governance_server.rules.refusals import unknown_purpose
 from mesh_core.names import MESH, check_column, check_principal, parse_port
+from mesh_core.near_names import did_you_mean
 
 __all__ = ["Questioning", "check_known", "port_and_column"]
 

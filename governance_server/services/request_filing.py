@@ -18,9 +18,9 @@ from governance_server.rules.access_requests import note
 from governance_server.rules.access_terms import asked_terms
 from governance_server.rules.errors import Invalid, Precondition
 from governance_server.rules.grants import check_resource
-from governance_server.rules.near_names import unknown_purpose
 from governance_server.rules.policy_facts import policy_time
 from governance_server.rules.policy_rows import FOREVER, domain_of
+from governance_server.rules.refusals import unknown_purpose
 from governance_server.services.request_approvals import trial_grant
 from governance_server.services.request_rules import approve_by_rules
 from governance_server.services.request_views import RequestView

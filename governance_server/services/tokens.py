@@ -15,7 +15,7 @@ from governance_server.editing.central import is_administrator, second_persons
 from governance_server.journal.command import Outcome, Transaction
 from governance_server.rules import kinds
 from governance_server.rules.errors import AccessDenied, GovernanceError, Invalid, NotFound, SecondPersonNeeded, Unauthenticated
-from governance_server.rules.near_names import unknown_purpose
+from governance_server.rules.refusals import unknown_purpose
 from governance_server.rules.token_chain import MOST_ANCESTORS, TokenChain, find_chain, owner_key
 from governance_server.rules.token_scopes import narrowed_scope
 from governance_server.services.token_exchange import confirm, exchange, own_token, signs_in_alone

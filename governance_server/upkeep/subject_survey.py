@@ -12,11 +12,11 @@ from governance_server.contracts import parse_contract
 from governance_server.publishing.entries import port_entry
 from governance_server.rules import kinds
 from governance_server.rules.errors import Invalid
-from governance_server.rules.near_names import did_you_mean
 from governance_server.upkeep.versions import kept_releases
 from governance_server.vector_access import VectorAccess
 from governance_server.warehouse.layout import Warehouse
 from mesh_core.names import column_object
+from mesh_core.near_names import did_you_mean
 
 __all__ = ["Subject", "Survey", "SurveyedPort", "nothing_tagged", "survey"]
 

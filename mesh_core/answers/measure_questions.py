@@ -20,8 +20,8 @@ from mesh_core.answers.keys import Given, listed_values
 from mesh_core.answers.measure_choice import ASKING, asks_clearly, asks_perhaps, chosen, measure_matches, opens_yes_no
 from mesh_core.answers.measure_filters import asked_columns, bounds_in, given_in, merged
 from mesh_core.answers.measure_groups import both, compared, compares_times, groups_of, take_compared, take_names
+from mesh_core.answers.measure_hints import Asked, measure_hints
 from mesh_core.answers.measure_sql import MeasureQuery
-from mesh_core.answers.near_names import Asked, measure_hints
 from mesh_core.answers.rankings import ranking_in
 from mesh_core.answers.row_conditions import Values
 from mesh_core.answers.table_hints import left_over, table_hints

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Mapping, Sequence
-from difflib import get_close_matches
 
 from mesh_core.answers.keys import listed_values, singular
+from mesh_core.answers.measure_hints import nearly_said
 from mesh_core.answers.measure_sql import GRAINS
-from mesh_core.answers.near_names import near_names
 from mesh_core.answers.terms import Word, best_matches, words_of
 from mesh_core.contract.model import Port
+from mesh_core.near_names import IN_TEXT, near_names
 
 __all__ = ["left_over", "table_hints"]
 
@@ -21,8 +21,6 @@ _ASKS_FIGURES = re.compile(
 )
 _EMPTY = frozenset({"no", "without", "missing", "empty", "null", "blank", "lack", "lacks", "lacking", "unknown"})
 _MOST_PORTS, _MOST_MEASURES = 3, 6
-_NEAR = 0.7
-"""How alike a word and a listed value must be, of 1, for the value to be suggested."""
 
 
 def table_hints(clauses: Sequence[str], ports: Mapping[str, Port]) -> list[str]:
@@ -60,11 +58,11 @@ def _meant(words: Sequence[Word], port: Port) -> str:
     """The columns, or the values that the contract lists, that words are nearly written like; empty for none."""
     named = [other for it in port.dimensions for other in (it.name, *it.synonyms)]
     named += [other for it in port.columns for other in (it.name, *it.synonyms)]
-    if meant := near_names(words, [*named, *GRAINS]):
+    if meant := nearly_said(words, [*named, *GRAINS]):
         return f" Did you mean {' or '.join(meant)}?"
     for column in port.columns:
-        values = {str(it).casefold(): str(it) for it in listed_values(column)}
-        if near := [values[it] for word in words for it in get_close_matches(word.folded, values, n=1, cutoff=_NEAR)]:
+        values = [str(it) for it in listed_values(column)]
+        if near := [it for word in words for it in near_names(word.folded, values, alike=IN_TEXT)[:1]]:
             return f" Did you mean {column.name} {' or '.join(dict.fromkeys(near))}?"
     return ""
 

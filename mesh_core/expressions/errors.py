@@ -7,8 +7,9 @@ ExpressionError
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
+
+from mesh_core.near_names import near_names
 
 __all__ = ["ExpressionError", "InvalidExpression", "Unsupported", "unknown_column"]
 
@@ -28,8 +29,7 @@ class Unsupported(ExpressionError):
 def unknown_column(name: str, known: Iterable[str]) -> InvalidExpression:
     """The error for a column that does not exist, naming the nearest ones that do."""
     names = sorted(known)
-    folded = {candidate.casefold(): candidate for candidate in names}
-    near = [folded[match] for match in difflib.get_close_matches(name.casefold(), folded, n=3, cutoff=0.5)]
+    near = near_names(name, names)
     shown = near or names[:10]
     hint = f"did you mean {', '.join(repr(n) for n in shown)}?" if near else f"the columns are {', '.join(map(repr, shown))}."
     return InvalidExpression(f"There is no column {name!r}: {hint if names else 'there are no columns.'}")

@@ -65,12 +65,12 @@ class DocumentCache:
             with pa.OSFile(str(path), "rb") as file, pa.ipc.open_file(file) as reader:
                 table = reader.read_all().combine_chunks()
                 record = json.loads((reader.schema.metadata or {})[_RECORD])
-                os.utime(path)
-        except FileNotFoundError:
-            return None
         except (OSError, ValueError, KeyError):
-            path.unlink(missing_ok=True)
+            with contextlib.suppress(OSError):
+                path.unlink(missing_ok=True)
             return None
+        with contextlib.suppress(OSError):  # a folder that may only be read is of use, too
+            os.utime(path)
         batches = table.to_batches()
         return (batches[0] if batches else pa.RecordBatch.from_pylist([], schema=table.schema)), record
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import errno
 import fcntl
 import json
+import os
 import threading
 from collections.abc import Generator, Sequence
 from pathlib import Path
@@ -270,6 +272,28 @@ class Engine:
     def transcribe(self, path: Path) -> Sequence[Cue]:
         self.heard.append(path.name)
         return [Cue(0, 1, f"This is heard by {self.name}.")]
+
+
+def test_a_cache_that_may_only_be_read_is_used_as_it_is(folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    run(folder, CountingEmbedder(), tmp_path)
+    kept = sorted((tmp_path / "cache").rglob("*.arrow"))
+
+    def refuse(*arguments: object, **more: object) -> None:
+        raise OSError(errno.EROFS, "Read-only file system")
+
+    for name in ("utime", "unlink", "mkdir", "chmod"):
+        monkeypatch.setattr(os, name, refuse)
+    again = CountingEmbedder()
+    table, _, _ = run(folder, again, tmp_path)
+    assert (table.num_rows > 0, again.texts) == (True, [])
+    monkeypatch.undo()
+    assert sorted((tmp_path / "cache").rglob("*.arrow")) == kept
+
+
+def test_a_cache_that_cannot_be_is_none(folder: Path, tmp_path: Path) -> None:
+    (tmp_path / "cache").write_text("a file where the folder should be")
+    table, _, _ = run(folder, CountingEmbedder(), tmp_path)
+    assert table.num_rows
 
 
 def test_a_recording_is_heard_again_by_another_engine_only(tmp_path: Path) -> None:

@@ -328,7 +328,23 @@ class Mesh(AccessCalls, LineageCalls, ExpectationCalls):
     def retrieve(
         self, port: str, query: str, *, limit: int = 5, purpose: str | None = None, version: int | None = None
     ) -> list[Passage]:
-        """The passages of a collection nearest to the question, best first, among those the caller may see."""
+        """The passages of a collection nearest to the question, best first, among those the caller may see.
+
+        Args:
+            port: The collection, by its three-part name.
+            query: The question, 1 to 4,000 characters.
+            limit: At most so many passages, 1 to 100. `pl.DataFrame(passages)` is a table of them, a column a field.
+            purpose: What they are read for; it must be held for the collection.
+            version: The product's version; the one now served when left out.
+
+        Raises:
+            AccessDenied: the collection may not be read, or does not exist, or all of its text is masked.
+            PurposeNotHeld: the purpose is unknown or not held.
+            InvalidRequest: the port is a table, or an argument is out of its bounds.
+            NotFound: there is no such version.
+            WrongState: the version was retired, or what is stored of it is not what was published.
+            StorageUnavailable: the vector store does not answer.
+        """
         from domain_sdk.collections import retrieve
 
         return retrieve(self._transport, port, query, limit=limit, purpose=purpose or "", version=version or 0)
@@ -352,23 +368,25 @@ class Mesh(AccessCalls, LineageCalls, ExpectationCalls):
         there is something that it may not read.
 
         Args:
-            question: In words; may be left out if `as_of` names an earlier answer.
+            question: In words, at most 4,000 characters; may be left out if `as_of` names an earlier answer.
             purpose: Why it is asked; counts for every port that the caller holds it for.
             collections: Only these; all that the caller may read if empty.
             as_of: Data of a journal revision or a point in time, or an earlier answer of the caller's by its id, given again
                 as far as the caller may still read what it rests on. Rights are always those of now.
             extractive: True for an answer without a model, though the server has one.
-            about: Whom or what it is about, in words with a key, like `customer C-0042`: what the caller may know of it for the
-                purpose is looked up, may be cited, and directs the search.
+            about: Whom or what it is about, in words with a key, like `customer C-0042`, at most 200 characters: what the caller
+                may know of it for the purpose is looked up, may be cited, and directs the search.
             record_in: A product of conversations (`mesh.conversations`) that may have the question, the answer and what the
                 caller thinks of it (`mesh.rate`); nothing is recorded without it.
-            conversation: Which conversation the turn belongs to, in the caller's words.
+            conversation: Which conversation the turn belongs to, in the caller's words, at most 200 characters.
             on_part: Is told of steps and sentences as they come.
 
         Raises:
             AccessDenied: a collection that is named may not be searched, or access changed meanwhile.
             PurposeNotHeld: the purpose is held for nothing that the caller may read.
             NotFound: there is no such answer of the caller's.
+            InvalidRequest: an argument is malformed or too long, or `as_of` has not come yet.
+            WrongState: `record_in` takes in no conversations.
         """
         from domain_sdk import asking
 
@@ -381,8 +399,16 @@ class Mesh(AccessCalls, LineageCalls, ExpectationCalls):
     def rate(self, answer_id: str, rating: Literal["", "up", "down"] = "", *, edit: str = "", comment: str = "") -> Feedback:
         """What the caller thinks of an answer that it had recorded: whether it helped, what it should have been, why.
 
+        What is left out stays as it was said before; returned is all that is kept.
+
+        Args:
+            answer_id: The answer, by its `id`.
+            rating: Whether it helped.
+            edit: What it should have been, at most 10,000 characters.
+            comment: Why, at most 2,000 characters.
+
         Raises:
-            InvalidRequest: nothing is said.
+            InvalidRequest: nothing is said, or too much.
             NotFound: no such answer of the caller's is being recorded.
         """
         from domain_sdk.conversations import rate
@@ -399,10 +425,16 @@ class Mesh(AccessCalls, LineageCalls, ExpectationCalls):
         """Where documents mention the record of a table with this primary key (one value, or several in the key's order).
 
         Found are exact matches of the table's columns that are tagged `pii`, in collections that the caller may read; collections
-        that were published before the table was are searched when they are published next.
+        that were published before the table was are searched when they are published next. They come by collection, then in
+        the order of its passages; there are none, too, if no record has the key.
+
+        Args:
+            port: The table, by its three-part name.
+            key: The value of its primary key, or a list of several.
+            purpose: What for; it must be held for the table, and gives the collections for which it is held, too.
 
         Raises:
-            AccessDenied: the table may not be read, or not every row of it.
+            AccessDenied: the table may not be read, or not every row of it, or its key is hidden or masked.
             InvalidRequest: the key has another number of values than the table's primary key.
         """
         from domain_sdk.mentions import list_mentions

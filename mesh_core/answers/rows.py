@@ -9,7 +9,7 @@ from mesh_core.answers.answer_kinds import answers_kind
 from mesh_core.answers.sentences import said
 from mesh_core.answers.wording import wording_of
 
-__all__ = ["asked_cells", "header_of", "is_header", "is_row_at", "labelled"]
+__all__ = ["asked_cells", "cells_at", "header_of", "is_header", "is_row_at", "labelled"]
 
 _RULE = re.compile(r"[ \t]*\|?(?:[ \t]*:?-+:?[ \t]*\|)+(?:[ \t]*:?-+:?)?[ \t]*(?:\n|\Z)")
 _CELL = re.compile(r"(?<!\\)\|")
@@ -39,6 +39,11 @@ def header_of(text: str, span: Span) -> Span | None:
             return Span(begin, end)
         end = begin - 1
     return None
+
+
+def cells_at(text: str, span: Span) -> list[str]:
+    """The cells of the row, as they are said; none if it is no row of a table."""
+    return _cells(text[span.start : span.end]) if is_row_at(text, span.start) else []
 
 
 def labelled(text: str, span: Span) -> str:

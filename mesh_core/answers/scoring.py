@@ -18,8 +18,10 @@ from mesh_core.answers.asked_parts import told_and_asked
 from mesh_core.answers.asked_things import answers_form, are_things_absent, case_stems, is_year_absent, strange_stems
 from mesh_core.answers.candidates import Candidate, is_row, items_behind
 from mesh_core.answers.contrasts import is_contrary
+from mesh_core.answers.entries import is_entry_of
 from mesh_core.answers.meant_words import Standing
 from mesh_core.answers.number_words import MONTHS, WEEKDAYS
+from mesh_core.answers.rows import cells_at
 from mesh_core.answers.wording import stem, wording_of
 
 __all__ = ["LEAST", "Scored", "scored"]
@@ -46,6 +48,8 @@ _DOUBT, _SHARED = 0.35, 0.3
 """If a smaller share of the question's words than the second is spoken of there, the first of what lacks is taken off."""
 _TRUST, _SEVERAL = 0.05, 3
 """What is added to the meaning of a sentence that has every word of a question with so many."""
+_ENTRY = 0.5
+"""What choosing adds for the entry of the very thing that is asked for, which is always good enough."""
 _CALENDAR = frozenset(map(stem, (*MONTHS, *WEEKDAYS)))
 
 
@@ -92,7 +96,10 @@ def scored(part: str, candidate: Candidate, near: float, standings: Mapping[str,
     left = math.prod(share for is_lacking, share in lacks if is_lacking) * _left_of_words(part, candidate, standings)
     fit = near + _WORDS * candidate.words + _AROUND * around + _KIND * is_kind + _FORM * answers_form(part, candidate.text)
     behind = _BEHIND * math.log(candidate.place)
-    return Scored(candidate, (near - doubt + trust) * left - behind, fit - behind, near)
+    meaning = (near - doubt + trust) * left - behind
+    if is_entry_of(asks, candidate.text, cells_at(candidate.citation.text, candidate.span), candidate.above):
+        return Scored(candidate, max(meaning, LEAST), fit + _ENTRY - behind, near)
+    return Scored(candidate, meaning, fit - behind, near)
 
 
 def _left_of_words(part: str, candidate: Candidate, standings: Mapping[str, Standing]) -> float:

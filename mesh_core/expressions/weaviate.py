@@ -1,9 +1,9 @@
 """Compiles an expression to a Weaviate filter of positive operators only.
 
 Weaviate's negative operators return objects that lack the property, so they are never emitted: NOT is pushed into the comparisons
-by De Morgan's laws, and what then still needs one is refused. An object without the property never passes. Text properties must
-be tokenised FIELD, or `equal` matches single words; FIELD trims blanks, so text that begins or ends with one is refused. Imports
-weaviate; import this module on first use.
+by De Morgan's laws, and what then still needs one is refused. An object without the property passes IS NULL alone, which asks the
+index of null states: a collection must have one, or Weaviate refuses. Text properties must be tokenised FIELD, or `equal` matches
+single words; FIELD trims blanks, so text that begins or ends with one is refused. Imports weaviate; import it on first use.
 """
 
 from __future__ import annotations
@@ -88,6 +88,8 @@ def _compile(node: Expression, *, negated: bool) -> _Compiled:
             return _comparison(FLIPPED[NEGATED[operator] if negated else operator], name, value)
         case In(Column(name), values):
             return _membership(name, [value.value for value in values if isinstance(value, Literal)], negated=negated)
+        case IsNull(Column(name)):
+            return _property(name).is_none(not negated)
         case Like(Column(name), pattern) if not negated:
             return _like(name, pattern)
     raise _unsupported(node)
@@ -154,7 +156,7 @@ def _membership(name: str, values: list[Scalar], *, negated: bool) -> _Compiled:
 def _self_comparison(operator: CompareOperator, name: str, *, negated: bool) -> _Compiled:
     if (operator in ("=", "<=", ">=")) is negated:
         return Nothing.NOTHING
-    raise Unsupported(f"{name!r} IS NOT NULL needs a null filter, which Weaviate answers only where nulls are indexed: drop it.")
+    return _property(name).is_none(False)
 
 
 def _like(name: str, pattern: str) -> _Compiled:
@@ -190,7 +192,7 @@ def _value(value: Scalar) -> int | float | str | datetime:
 def _unsupported(node: Expression) -> Unsupported:
     match node:
         case IsNull():
-            return Unsupported("IS NULL needs a null filter, which also finds objects without the property: use a tag.")
+            return Unsupported("Weaviate tells only of properties that they are null: ask IS NULL of a column.")
         case Like():
             return Unsupported("NOT LIKE needs a negative filter, which finds objects without the property: say what may pass.")
         case Compare(_, Column(left), Column(right)):

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from mesh_core.expressions.binding import is_true, simplify
-from mesh_core.expressions.tree import FALSE, And, Column, Compare, Expression, In, IsNull, Like, Literal, Not, Or
+from mesh_core.expressions.tree import FALSE, And, Column, Compare, Expression, In, Like, Literal, Not, Or
 
 __all__ = ["enumerated"]
 
@@ -37,8 +37,6 @@ def _positive(node: Expression, values: Callable[[str], Sequence[str] | None], *
             return _listed(node, left, values, negated=negated)
         case Compare(_, Column(name), Literal(str())) | In(Column(name)) | Like(Column(name)):
             return _listed(node, name, values, negated=negated)
-        case IsNull(Column(name)) if negated:
-            return _listed(node, name, values, negated=True)
     return Not(node) if negated else node
 
 
@@ -67,6 +65,4 @@ def _with(node: Expression, name: str, value: str) -> Expression:
             return In(put(operand), candidates)
         case Like(operand, pattern):
             return Like(put(operand), pattern)
-        case IsNull(operand):
-            return IsNull(put(operand))
     return node

@@ -1,7 +1,7 @@
 """The one pre-filter of both of Weaviate's searches: version, permitted rows, permitted tag sets.
 
-Owns what must be known of a version to say it in positive operators: its tag sets, and values of fields under a negation. Loaded
-only with the Weaviate store.
+Owns what must be known of a version to say it in positive operators: its tag sets, values of fields under a negation, and whether
+Weaviate knows of all its objects which fields they lack. Loaded only with the Weaviate store.
 """
 
 from __future__ import annotations
@@ -14,13 +14,15 @@ from weaviate.classes.query import Filter
 
 from mesh_core.expressions.binding import is_true, simplify
 from mesh_core.expressions.errors import Unsupported
-from mesh_core.expressions.tree import Expression
+from mesh_core.expressions.filters import as_filter
+from mesh_core.expressions.tree import And, Column, Expression, IsNull, Or
 from mesh_core.expressions.weaviate import Everything, Nothing, to_weaviate
 from mesh_core.vectors.enumeration import enumerated
 from mesh_core.vectors.identifiers import attribute_field
 from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, over_fields
-from mesh_core.vectors.store import FIRST_VERSION, AllowedScope, CollectionMismatch
+from mesh_core.vectors.store import FIRST_VERSION, AllowedScope, CollectionMismatch, CollectionOutdated
 from mesh_core.vectors.weaviate_collections import WeaviateCollections
+from mesh_core.vectors.weaviate_keywords import count_of
 from mesh_core.vectors.weaviate_negations import with_negations
 from mesh_core.vectors.weaviate_rows import TEXT_BEGINS, exact
 
@@ -47,12 +49,15 @@ class WeaviateFilters:
         self._collections = collections
         self._tag_sets = VersionMemory[Mapping[str, Sequence[str]]]()
         self._values = VersionMemory[Sequence[str]]()
+        self._unknown = VersionMemory[int]()
 
     def where(self, collection: str, *, version: int, scope: AllowedScope, attributes: Mapping[str, type]) -> Any:  # noqa: ANN401
         """The filter; None if nothing is permitted."""
         where = at_version(version)
         if not is_true(scope.filter):
             bound = over_fields(scope.filter, collection=collection, attributes=attributes, text=exact)
+            for field in dict.fromkeys(_lacked(as_filter(bound))):
+                self._check_lacked(collection, version, field)
             permitted = self._compiled(bound, collection=collection, version=version, attributes=attributes)
             if isinstance(permitted, Nothing):
                 return None
@@ -70,6 +75,7 @@ class WeaviateFilters:
         """Nothing of the collection is remembered."""
         self._tag_sets.forget(collection)
         self._values.forget(collection)
+        self._unknown.forget(collection)
 
     def _compiled(self, bound: Expression, *, collection: str, version: int, attributes: Mapping[str, type]) -> Any:  # noqa: ANN401
         """The filter; what only a negation could say is said by the version's allowed values, if they are not too many."""
@@ -92,6 +98,23 @@ class WeaviateFilters:
         except Unsupported as error:
             raise CollectionMismatch(f"Weaviate cannot evaluate the filter on {collection}: {error}") from error
 
+    def _check_lacked(self, collection: str, version: int, field: str) -> None:
+        """Returns if Weaviate knows of each object of the version whether it lacks the field.
+
+        In objects that are there when a property is added to a collection it is not looked for: IS NULL would leave them out.
+
+        Raises:
+            CollectionOutdated: it does not; once the collection was built anew, it does.
+        """
+        used, null = self._collections.use(collection), Filter.by_property(field)
+        known = at_version(version) & (null.is_none(True) | null.is_none(False))
+        unknown = self._unknown.known(
+            collection, version, field, lambda: count_of(used, at_version(version)) - count_of(used, known)
+        )
+        if unknown:
+            self._unknown.forget(collection)
+            raise CollectionOutdated(f"version {version} of {collection}: of {unknown} passages {field} is not known to be null.")
+
     def _read_values(self, collection: str, version: int, field: str) -> Sequence[str]:
         """Every value of a text field at the version. Raises: _TooManyValues, if they are too many to list."""
         aggregate = self._collections.use(collection).aggregate
@@ -106,3 +129,13 @@ class WeaviateFilters:
         found = self._collections.tag_sets(collection).query.fetch_objects(filters=wanted, limit=_MOST_TAG_SETS)
         rows: Iterator[dict[str, Any]] = (dict(item.properties) for item in found.objects)
         return {row["tag_set"]: row.get("tags") or () for row in rows}
+
+
+def _lacked(where: Expression) -> Iterator[str]:
+    """The fields that objects may pass for lacking."""
+    match where:
+        case And(operands) | Or(operands):
+            for operand in operands:
+                yield from _lacked(operand)
+        case IsNull(Column(name)):
+            yield name

@@ -12,7 +12,7 @@ from typing import Any
 
 from weaviate.classes.query import Filter
 
-from mesh_core.expressions.tree import And, Column, Compare, Expression, In, IsNull, Literal, Not, Or
+from mesh_core.expressions.tree import And, Column, Compare, Expression, In, Literal, Not, Or
 from mesh_core.expressions.weaviate import Everything, Nothing, all_of, any_of, to_weaviate
 
 __all__ = ["with_negations"]
@@ -27,7 +27,7 @@ def with_negations(expression: Expression, *, texts: Collection[str], prefix: st
         prefix: What every value of theirs begins with, and no other filter needs.
 
     Raises:
-        Unsupported: what a negation cannot say either: NOT LIKE, orders of texts, IS NULL.
+        Unsupported: what a negation cannot say either: NOT LIKE, orders of texts.
     """
     return _said(expression, frozenset(texts), prefix, negated=False)
 
@@ -39,8 +39,6 @@ def _said(node: Expression, texts: frozenset[str], prefix: str, *, negated: bool
         case And(operands) | Or(operands):
             parts = [_said(operand, texts, prefix, negated=negated) for operand in operands]
             return all_of(parts) if isinstance(node, And) is not negated else any_of(parts)
-        case IsNull(Column(name)) if negated and name in texts:
-            return _present(name, prefix)
         case Compare("!=", Column(name), Literal(str())) if not negated and name in texts:
             return _without(name, prefix, Compare("=", node.left, node.right))
         case Compare("=", Column(name), Literal(str())) if negated and name in texts:
@@ -50,14 +48,10 @@ def _said(node: Expression, texts: frozenset[str], prefix: str, *, negated: bool
     return to_weaviate(Not(node) if negated else node)
 
 
-def _present(name: str, prefix: str) -> Any:  # noqa: ANN401
-    return Filter.by_property(name).greater_or_equal(prefix)
-
-
 def _without(name: str, prefix: str, node: Expression) -> Any:  # noqa: ANN401
     """Objects that have a value of which the node is not true."""
     kept = to_weaviate(node)
     if isinstance(kept, Everything):
         return Nothing.NOTHING
-    present = _present(name, prefix)
+    present = Filter.by_property(name).greater_or_equal(prefix)
     return present if isinstance(kept, Nothing) else Filter.all_of([present, Filter.not_(kept)])

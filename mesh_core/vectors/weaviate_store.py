@@ -80,6 +80,9 @@ class WeaviateStore:
             lacking = missing_attributes(name, wanted=(dimensions, attributes), stored=stored)
             for attribute, kind in lacking.items():
                 self._collections.add_property(name, attribute_property(attribute, kind))
+            if lacking and count_of(self._collections.use(name)):
+                self._collections.rebuild(name)  # that the objects lack the property is known once they are written with it
+                self._forget(name)
         self._declared.pop(name, None)
 
     def drop_collection(self, name: str) -> None:

@@ -22,7 +22,15 @@ import pytest
 
 from mesh_core.expressions.tree import And, Column, Compare, Expression, In, IsNull, Like, Literal, Not, Or
 from mesh_core.vectors.identifiers import collection_identifier
-from mesh_core.vectors.store import AllowedScope, CollectionMismatch, Published, StoreUnavailable, open_store
+from mesh_core.vectors.store import (
+    AllowedScope,
+    CollectionMismatch,
+    CollectionOutdated,
+    Published,
+    StoreUnavailable,
+    open_store,
+)
+from mesh_core.vectors.weaviate_rows import attribute_property
 from tests.integration.test_vector_stores import EVERYTHING, passage, unit
 from tests.integration.weaviate_server import running_weaviate, weaviate_binary
 
@@ -315,6 +323,23 @@ def test_short_passages_come_before_long_ones_after_others_were_removed(store: A
     found = [hit.passage for hit in store.search(PAGES, version=2, **asked)]
     assert {it.text for it in found} == {short}
     assert store.count(PAGES, 2) == 60
+
+
+def test_a_collection_that_does_not_know_what_its_passages_lack_is_outdated_until_it_is_built_anew(store: Any) -> None:
+    store.stage(PAGES, 1, [passage("old")])
+    store._collections.add_property(PAGES, attribute_property("colour", str))  # as it was done before, and no more
+    colour = Column("colour")
+
+    def kept(expression: Expression) -> set[str]:
+        found = store.search(PAGES, text="", vector=unit(1), version=1, scope=AllowedScope(expression), limit=9)
+        return {it.passage.id for it in found}
+
+    assert kept(Not(IsNull(colour))) == set()
+    for _ in range(2):
+        with pytest.raises(CollectionOutdated, match="of 1 passages"):
+            kept(IsNull(colour))
+    store.rebuild(PAGES)
+    assert kept(IsNull(colour)) == {"old"}
 
 
 @pytest.mark.parametrize("is_cut", [False, True])

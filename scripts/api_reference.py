@@ -25,6 +25,8 @@ to demand that revision or a later one. Errors carry an `ErrorDetail` in the tra
 `ConversationService`, `ReadService`, `RetrievalService` and `SqlService` are served by the gateway, whose address
 `ServerService.GetServerInfo` gives; all else by the control server. Both offer reflection to whoever has a token.
 Requests have at most 16 MiB (`MESH_MAX_MESSAGE_BYTES`), texts are UTF-8 (else INTERNAL), a `request_id` at most 500 characters.
+Rows come in messages within gRPC's default of 4 MiB, unless a single row is larger. A page of 500 may be larger, too: ask for
+fewer, or let your client take more.
 
 The files name no package of a language. Where a generator wants one, give it an import path for each: for Go
 `--go_opt=Mdomainmesh/v1/answer.proto=example.com/meshv1` and so on, or `managed` mode of `buf generate`, which does it for all.

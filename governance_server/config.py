@@ -145,11 +145,11 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
         http_port=_integer(env, "MESH_HTTP_PORT", 50054 if env.get("MESH_PORT", "") != "0" else 0, maximum=65535),
         database_url=env.get("MESH_DATABASE", f"sqlite:///{home}/mesh.db"),
         vectors_url=env.get("MESH_VECTORS", f"lancedb://{home}/vectors"),
-        vectors_api_key=env.get("MESH_VECTORS_API_KEY") or None,
+        vectors_api_key=_key(env, "MESH_VECTORS_API_KEY"),
         embedder=env.get("MESH_EMBEDDER", "minilm"),
-        embedder_api_key=env.get("MESH_EMBEDDER_API_KEY") or None,
+        embedder_api_key=_key(env, "MESH_EMBEDDER_API_KEY"),
         chat=_chat(env),
-        chat_api_key=env.get("MESH_CHAT_API_KEY") or None,
+        chat_api_key=_key(env, "MESH_CHAT_API_KEY"),
         chat_seconds=_integer(env, "MESH_CHAT_SECONDS", 60, minimum=1, maximum=600),
         answer_days=_integer(env, "MESH_ANSWER_DAYS", 90, maximum=36_500),
         warehouse=_warehouse(env, home),
@@ -183,9 +183,20 @@ def load_settings(environ: Mapping[str, str] | None = None) -> Settings:
     return settings
 
 
+def _key(env: Mapping[str, str], name: str) -> str | None:
+    """A key that can be sent; others would be quoted by whoever fails to send them."""
+    text = env.get(name) or ""
+    if not (text.isascii() and text.isprintable()):
+        raise InvalidSettings(f"{name} holds a line break or a letter that no key has: set it anew.")
+    return text or None
+
+
 def _chat(env: Mapping[str, str]) -> str | None:
     text = env.get("MESH_CHAT") or ""
-    parts = urlsplit(text)
+    try:
+        parts = urlsplit(text)
+    except ValueError:
+        parts = urlsplit("")
     if text and (parts.scheme not in ("http", "https") or not parts.hostname or not parse_qs(parts.query).get("model")):
         raise InvalidSettings(f"MESH_CHAT={text!r} cannot be used: give address and model, like https://host/v1?model=NAME.")
     return text or None

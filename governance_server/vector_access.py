@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+import time
 from collections import OrderedDict
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
@@ -43,20 +44,29 @@ class VectorAccess:
         self._embedder_name = embedder
         self._api_key = api_key
         self._embedder_api_key = embedder_api_key
-        self._lock = threading.Lock()
+        self._lock, self._opening = threading.Lock(), threading.Lock()
         self._store: VectorStore | None = None
+        self._failed: tuple[float, str] = (-1.0, "")
         self._embedder: Embedder | None = None
         self._embedding = ThreadPoolExecutor(_EMBEDDING, thread_name_prefix="embedding")
         self._questions: OrderedDict[tuple[str, str], Future[Sequence[float]]] = OrderedDict()
 
     @property
     def store(self) -> VectorStore:
-        """The store. Raises: mesh_core.vectors.store.VectorStoreError."""
-        with self._lock:
+        """The store. Raises: mesh_core.vectors.store.VectorStoreError, to all who waited while it could not be opened."""
+        asked = time.monotonic()
+        with self._opening:
             if self._store is None:
-                from mesh_core.vectors.store import open_store
+                from mesh_core.vectors.store import StoreUnavailable, open_store
 
-                self._store = open_store(self._url, api_key=self._api_key)
+                failed, why = self._failed
+                if failed > asked:  # the next who waits would wait as long once more, behind all before it
+                    raise StoreUnavailable(why)
+                try:
+                    self._store = open_store(self._url, api_key=self._api_key)
+                except StoreUnavailable as error:
+                    self._failed = time.monotonic(), str(error)
+                    raise
             return self._store
 
     @property
@@ -100,7 +110,7 @@ class VectorAccess:
     def close(self) -> None:
         """Connections are released."""
         self._embedding.shutdown()
-        with self._lock:
+        with self._opening:
             if self._store is not None:
                 self._store.close()
                 self._store = None

@@ -250,10 +250,14 @@ def open_store(url: str, *, api_key: str | None = None) -> VectorStore:
         except ModuleNotFoundError as error:
             raise VectorStoreError(f"{url} needs {error.name}: install domain-mesh[weaviate].") from error
         options = {name: values[-1] for name, values in parse_qs(parts.query).items()}
+        try:
+            http_port, grpc_port = parts.port or 8080, int(options.get("grpc_port", "50051"))
+        except ValueError as error:
+            raise VectorStoreError(f"{url!r} has a port that is none: use weaviate://host:8080?grpc_port=50051.") from error
         return WeaviateStore(
             parts.hostname,
-            http_port=parts.port or 8080,
-            grpc_port=int(options.get("grpc_port", "50051")),
+            http_port=http_port,
+            grpc_port=grpc_port,
             secure=options.get("secure") == "true",
             api_key=api_key,
         )

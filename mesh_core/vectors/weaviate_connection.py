@@ -6,7 +6,8 @@ setting for that. Loaded only with the Weaviate store.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
@@ -29,6 +30,16 @@ _GRPC: Any = v4
 _CALL_FAILED: type[Exception] = _GRPC.RpcError
 
 
+@contextmanager
+def _understood() -> Iterator[None]:
+    """What the client stumbles over if something else than Weaviate answers, leaves the block as an error of Weaviate's."""
+    try:
+        yield
+    except (LookupError, TypeError, ValueError, AttributeError) as error:
+        raise WeaviateBaseError("what answers there is no Weaviate, or not on these ports") from error
+
+
+@_understood()
 def connected(*, host: str, http_port: int, grpc_port: int, secure: bool, api_key: str | None) -> Any:  # noqa: ANN401
     """A client. Raises: WeaviateBaseError."""
     pause = ("grpc.max_reconnect_backoff_ms", _LONGEST_PAUSE_MILLISECONDS)  # two minutes otherwise, after a long absence
@@ -52,8 +63,9 @@ def connected(*, host: str, http_port: int, grpc_port: int, secure: bool, api_ke
     return client
 
 
+@_understood()
 def unusable(client: Any) -> str:  # noqa: ANN401
-    """Why the server cannot be worked with, and what to do, in words; empty if it can."""
+    """Why the server cannot be worked with, and what to do, in words; empty if it can. Raises: WeaviateBaseError."""
     if not client.is_ready():
         return "does not answer as ready: start it, or correct MESH_VECTORS"
     if _indexes_later(client):
@@ -87,7 +99,7 @@ def has_no_answer(error: WeaviateBaseError) -> bool:
 
 def in_words(error: WeaviateBaseError, address: str) -> str:
     """What went wrong and what to do, in one sentence without line breaks."""
-    if isinstance(error, WeaviateConnectionError):
+    if isinstance(error, WeaviateConnectionError) or isinstance(error.__cause__, WeaviateConnectionError):
         return f"Weaviate at {address} cannot be reached: check that it runs, and MESH_VECTORS"
     if isinstance(error, WeaviateTimeoutError):
         return f"Weaviate at {address} is reached and does not answer: check that it is well, start it anew if it is not"

@@ -67,9 +67,14 @@ class WeaviateStore:
         self._collections = WeaviateCollections(self._client)
         self._filters = WeaviateFilters(self._collections)
         self._vectors = IndexedVectors(self._client)
-        if why := unusable(self._client):
-            self._client.close()
-            raise StoreUnavailable(f"Weaviate at {self._address} {why}.")
+        try:
+            with self._reported():
+                why = unusable(self._client)
+            if why:
+                raise StoreUnavailable(f"Weaviate at {self._address} {why}.")
+        except StoreUnavailable:
+            self.close()
+            raise
 
     def ensure_collection(self, name: str, *, dimensions: int, attributes: Mapping[str, type]) -> None:
         """See VectorStore."""

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import signal
 import subprocess
+import threading
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
 from functools import partial
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
@@ -94,6 +96,32 @@ def test_a_weaviate_that_does_not_answer_is_told_in_one_sentence_and_used_again_
             processes[0].send_signal(signal.SIGCONT)
         assert until(lambda: is_back(store), seconds=90)
         assert found(store) == ["p0", "p1"]
+
+
+@pytest.mark.parametrize("said", ["[]", '{"nodes": 3}', '{"version": "1.35.2", "nodes": [3]}', "<html>hello</html>"])
+def test_what_is_no_weaviate_is_told_in_one_sentence(said: str) -> None:
+    class Other(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said.encode())
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Other) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        for grpc_port in (10, server.server_port):
+            with pytest.raises(StoreUnavailable, match="check that it is well, MESH_VECTORS and the API key") as told:
+                open_store(f"weaviate://127.0.0.1:{server.server_port}?grpc_port={grpc_port}")
+            assert "\n" not in str(told.value)
+        server.shutdown()
+
+
+def test_a_weaviate_that_was_never_there_is_told_as_one_that_went_away() -> None:
+    with pytest.raises(StoreUnavailable, match="cannot be reached: check that it runs, and MESH_VECTORS"):
+        open_store("weaviate://127.0.0.1:9?grpc_port=10")
 
 
 def is_back(store: VectorStore, version: int = 1, count: int = 2) -> bool:

@@ -7,6 +7,7 @@ purpose, versions and identity are bound here, not stated by who asks.
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import chain, zip_longest
@@ -33,6 +34,7 @@ _LOG = logging.getLogger(__name__)
 _PASSAGES = 6
 """So many of each collection."""
 _QUERY_SECONDS = 20.0
+_PATIENCE_SECONDS = 10.0
 _MOST_AGAIN = 100
 
 
@@ -97,11 +99,16 @@ class Evidence:
             raise AccessDenied(f"You may not search {collection}, or it does not exist.", resource=collection)
         found: list[list[Citation]] = []
         failures: list[GovernanceError] = []
-        for shelf in shelves:
+        for place, shelf in enumerate(shelves, start=1):
+            begun = time.monotonic()
             try:
                 found.append(self.passages(shelf, query, limit=limit))
             except (Unavailable, Precondition) as error:
                 failures.append(error)
+                # all are in one store, and are asked with one model: what kept this one waiting would keep the others
+                if time.monotonic() - begun > _PATIENCE_SECONDS and (left := len(shelves) - place):
+                    failures.append(Unavailable(f"{left} more collections were not searched for the same reason: ask later."))
+                    break
         if failures and not found:
             raise failures[0]
         self.notices += [it.message for it in failures if it.message not in self.notices]

@@ -72,10 +72,10 @@ class ModelWriter:
             calls_left -= len(calls)
             if calls_left < 0:
                 break
-            messages += [
-                _calling(text, calls),
-                *({"role": "tool", "tool_call_id": it.id, "content": toolbox.run(it)} for it in calls),
-            ]
+            messages.append(_calling(text, calls))
+            for it in calls:
+                self._check(deadline, is_over)
+                messages.append({"role": "tool", "tool_call_id": it.id, "content": toolbox.run(it)})
         raise WriterFailed(f"The model {self.name} went on looking things up and never answered.")
 
     def _round(
@@ -91,8 +91,7 @@ class ModelWriter:
         parts = self._chat.reply(messages, TOOLS, deadline=deadline)
         try:
             while True:
-                if is_over.is_set():
-                    raise Unavailable("The question was taken back.")
+                self._check(deadline, is_over)
                 try:
                     part = next(parts)
                 except StopIteration as end:
@@ -101,8 +100,6 @@ class ModelWriter:
                 text += part
                 if len(text) > _LONGEST_TEXT:
                     raise WriterFailed(f"The model {self.name} wrote more than any answer needs.")
-                if time.monotonic() > deadline:
-                    raise WriterFailed(f"The model {self.name} did not come to an end in time.")
                 if _ENDS.search(part) is None:
                     continue
                 complete = marked_sentences(_OPEN_MARK.sub("", text))[:-1]  # marks may yet come behind the last one
@@ -114,6 +111,13 @@ class ModelWriter:
             parts.close()
         yield from marked_sentences(text)[given:]
         return text, calls
+
+    def _check(self, deadline: float, is_over: threading.Event) -> None:
+        """Returns if there is time left, and somebody who waits. Raises: WriterFailed, Unavailable."""
+        if is_over.is_set():
+            raise Unavailable("The question was taken back.")
+        if time.monotonic() > deadline:
+            raise WriterFailed(f"The model {self.name} did not come to an end in time.")
 
 
 def marked_sentences(text: str) -> list[Sentence]:

@@ -49,12 +49,12 @@ class WholeVersions:
             Precondition: the version was retired meanwhile.
             Unavailable: the vector store lost some of it.
         """
-        from mesh_core.vectors.store import CollectionOutdated
+        from mesh_core.vectors.store import CollectionMissing, CollectionOutdated
 
         catalog = self._backend.catalog
         try:
             return find(published)
-        except CollectionOutdated as error:
+        except (CollectionOutdated, CollectionMissing) as error:
             # What an erasure takes is gone before the journal has it.
             is_erased = is_being_erased(catalog, port)
             product = parse_port(port).product_name

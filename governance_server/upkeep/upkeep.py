@@ -77,7 +77,7 @@ class Upkeep:
             Invalid, Conflict, Unavailable: nothing, or not all, was indexed.
             Precondition: a version is still not as it was published.
         """
-        from mesh_core.vectors.store import VectorStoreError
+        from mesh_core.vectors.store import CollectionMissing, VectorStoreError
 
         entry = self.product(request.product)
         collections = [
@@ -96,6 +96,8 @@ class Upkeep:
                     response.reindexed.add(port=name, passages=self._vectors.store.rebuild(name))
                     self.erased.count(request.product)
                     lacks += lacking(self._backend.catalog, self._vectors, name)
+                except CollectionMissing:
+                    lacks.append(f"{name} is not there at all")
                 except VectorStoreError as error:
                     raise Unavailable(f"{name} could not be indexed anew: {error}", resource=name) from error
         if lacks:

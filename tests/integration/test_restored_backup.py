@@ -10,7 +10,7 @@ from pathlib import Path
 import polars as pl
 import pytest
 
-from domain_sdk import Conflict, Mesh
+from domain_sdk import Conflict, Mesh, StorageUnavailable, WrongState
 from tests.integration.mixed_documents import CONTRACT as FILES
 from tests.integration.mixed_documents import mixed_folder
 from tests.servers import RunningServer
@@ -103,3 +103,30 @@ def test_a_collection_is_published_on_after_the_database_alone_was_restored(
             hits = admin.retrieve("desk.files.pages", "the shelf", version=version, limit=10)
             assert len(hits) == 2
             assert all(f"zq{edition}" in hit.text for hit in hits)
+
+
+@pytest.mark.timeout(150, func_only=True)
+def test_a_collection_whose_store_lost_everything_is_told_as_such_and_published_again(
+    new_server: Callable[..., RunningServer], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Readers had been told to create a collection."""
+    monkeypatch.setenv("MESH_EMBEDDER", "hashing")
+    server = new_server(MESH_EMBEDDER="hashing")
+    folder = tmp_path / "files"
+    folder.mkdir()
+    (folder / "shelf.md").write_text("# The shelf\n\nThe shelf is full.\n")
+    with server.admin() as admin:
+        admin.admin.create_domain("desk", owners=["user:admin"])
+        files = admin.domain("desk").product("files", contract=FILES)
+        files.publish(pages=folder, progress=False)
+    server.stop()
+    shutil.rmtree(server.home / "vectors")
+    server.start()
+    with server.admin() as admin:
+        with pytest.raises(StorageUnavailable, match=r"lost passages of version 1, .* `mesh reindex desk\.files`"):
+            admin.retrieve("desk.files.pages", "the shelf")
+        files = admin.domain("desk").product("files", contract=FILES)
+        with pytest.raises(WrongState, match=r"desk\.files\.pages is not there at all: .* publish desk\.files again"):
+            files.upkeep.reindex()
+        assert files.publish(pages=folder, progress=False).version == 2
+        assert [it.document for it in admin.retrieve("desk.files.pages", "the shelf")] == ["shelf.md"]

@@ -17,7 +17,7 @@ def test_a_store_that_does_not_answer_is_waited_for_once(monkeypatch: pytest.Mon
     tried: list[str] = []
     everybody_waits = threading.Event()
 
-    def hangs(url: str, *, api_key: str | None) -> Any:  # noqa: ANN401
+    def hangs(url: str, *, api_key: str | None) -> Any:
         tried.append(url)
         everybody_waits.wait(10)
         raise StoreUnavailable("it does not answer.")

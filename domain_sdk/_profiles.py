@@ -85,7 +85,9 @@ def load_profiles(environ: Mapping[str, str] = os.environ) -> Profiles:
     except FileNotFoundError:
         return Profiles()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        raise NotConfigured(f"The profile file {path} cannot be used: {error}.") from error
+        raise NotConfigured(
+            f"The profile file {path} cannot be used: {error}: correct or delete it, and run `mesh login`."
+        ) from error
 
 
 def save_profile(profile: Profile, *, name: str = DEFAULT_NAME, environ: Mapping[str, str] = os.environ) -> Path:
@@ -205,7 +207,8 @@ def find_connection(
     for candidate in (saved.by_name.get(saved.current), *saved.by_name.values()):
         if candidate is not None and wanted_url in (None, candidate.url):
             return Profile(candidate.url, wanted_token) if wanted_token else candidate
-    raise NotConfigured(f"No token is known for {wanted_url}." if wanted_url else "No mesh server is known.")
+    unknown = f"No token is known for {wanted_url}" if wanted_url else "No mesh server is known"
+    raise NotConfigured(f"{unknown}: run `mesh login`, or set MESH_URL and MESH_TOKEN, or pass url and token to Mesh.connect.")
 
 
 def _named(name: str, *, url: str | None, token: str | None, environ: Mapping[str, str]) -> Profile:

@@ -113,10 +113,9 @@ def _rebuilt(kind: type[MeshError], message: str, resource: str, violations: tup
 
 
 class NotConfigured(MeshError):
-    """No server or no token is known."""
+    """Something that this side must be told or must have is missing: a server, a token, a package, a model that embeds."""
 
     reason = "NOT_CONFIGURED"
-    next_step = "run `mesh login`, or set MESH_URL and MESH_TOKEN, or pass url and token to Mesh.connect."
 
 
 class ServerUnreachable(MeshError):

@@ -19,6 +19,8 @@ __all__ = ["VectorAccess", "attribute_types", "modules_in_use"]
 
 
 _REMEMBERED = 32
+_QUESTION_SECONDS = 20
+"""A client of the mesh waits half a minute for a search."""
 _EMBEDDING = 8
 """Questions that are embedded at once; others wait."""
 
@@ -77,7 +79,9 @@ class VectorAccess:
                 from mesh_core.core_threads import core_count
                 from mesh_core.embedding import open_embedder
 
-                self._embedder = open_embedder(self._embedder_name, api_key=self._embedder_api_key, threads=core_count())
+                self._embedder = open_embedder(
+                    self._embedder_name, api_key=self._embedder_api_key, threads=core_count(), timeout_seconds=_QUESTION_SECONDS
+                )
             return self._embedder
 
     def question_vector(self, text: str, *, asker: str = "") -> Future[Sequence[float]]:

@@ -180,10 +180,13 @@ class MiniLm:
         return centred
 
 
-def open_embedder(name: str = "minilm", *, api_key: str | None = None, threads: int | None = None) -> Embedder:
+def open_embedder(
+    name: str = "minilm", *, api_key: str | None = None, threads: int | None = None, timeout_seconds: int = 30
+) -> Embedder:
     """The embedder of that name: `minilm` (default), the URL of an endpoint or of a Weaviate's module, or `hashing` (tests only).
 
-    `api_key` is the endpoint's or Weaviate's, `threads` the bundled model's: see MiniLm.
+    `api_key` is the endpoint's or Weaviate's, `timeout_seconds` how long an answer of theirs may take, `threads` the bundled
+    model's: see MiniLm.
 
     Raises:
         EmbedderUnavailable: the name is unknown, or the model's package is absent or altered.
@@ -195,14 +198,14 @@ def open_embedder(name: str = "minilm", *, api_key: str | None = None, threads: 
     if name.startswith(("http://", "https://")):
         from mesh_core.embedding_endpoint import EndpointEmbedder
 
-        return EndpointEmbedder(name, api_key=api_key)
+        return EndpointEmbedder(name, api_key=api_key, timeout_seconds=timeout_seconds)
     if name.startswith("weaviate://"):
         try:
             from mesh_core.vectors.weaviate_embedder import WeaviateEmbedder
         except ModuleNotFoundError as error:
             raise EmbedderUnavailable(f"{error.name} is not installed: install domain-mesh[weaviate].") from error
 
-        return WeaviateEmbedder(name, api_key=api_key)
+        return WeaviateEmbedder(name, api_key=api_key, timeout_seconds=timeout_seconds)
     raise EmbedderUnavailable(f"no embedder is called {name!r}: use 'minilm', the URL of an endpoint, or 'hashing' in tests.")
 
 

@@ -31,7 +31,7 @@ class _Embedder:
 
 def test_a_question_is_embedded_once_and_again_after_a_failure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     embedder = _Embedder()
-    monkeypatch.setattr("mesh_core.embedding.open_embedder", lambda name, *, api_key, threads: embedder)
+    monkeypatch.setattr("mesh_core.embedding.open_embedder", lambda name, **settings: embedder)
     with closing(VectorAccess(f"lancedb://{tmp_path}", "slow", api_key=None)) as vectors:
         promises = [vectors.question_vector("what?") for _ in range(3)]
         assert not any(it.done() for it in promises)
@@ -48,8 +48,16 @@ def test_a_question_is_embedded_once_and_again_after_a_failure(tmp_path: Path, m
 def test_nobody_is_answered_sooner_as_somebody_else_has_asked_the_same(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     embedder = _Embedder()
     embedder.may_go_on.set()
-    monkeypatch.setattr("mesh_core.embedding.open_embedder", lambda name, *, api_key, threads: embedder)
+    monkeypatch.setattr("mesh_core.embedding.open_embedder", lambda name, **settings: embedder)
     with closing(VectorAccess(f"lancedb://{tmp_path}", "slow", api_key=None)) as vectors:
         for asker in ("user:ana", "user:bob", "user:ana"):
             vectors.question_vector("what?", asker=asker).result()
     assert embedder.asked == ["what?", "what?"]
+
+
+def test_an_endpoint_that_stands_still_is_told_of_before_a_client_of_the_mesh_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder, given = _Embedder(), dict[str, object]()
+    monkeypatch.setattr("mesh_core.embedding.open_embedder", lambda name, **settings: given.update(settings) or embedder)
+    with closing(VectorAccess("lancedb:///none", "slow", api_key=None)) as vectors:
+        assert vectors.model == "slow"
+    assert given["timeout_seconds"] == 20

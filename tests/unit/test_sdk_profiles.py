@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from domain_sdk._profiles import Profile, find_connection, load_profiles, profile_path, remove_profile, save_profile
+from domain_sdk.collections import embedder_for_publishing
 from domain_sdk.errors import InvalidRequest, NotConfigured
 
 A, B = "https://a.example", "https://b.example"
@@ -110,3 +111,10 @@ def test_without_xdg_config_home_the_file_is_below_dot_config() -> None:
 
 def test_a_profile_does_not_show_its_token() -> None:
     assert "secret" not in repr(Profile(A, "secret"))
+
+
+def test_an_embedder_that_fails_sends_nobody_to_log_in(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("MESH_EMBEDDER", "http://host/v1")
+    with pytest.raises(NotConfigured) as told:
+        embedder_for_publishing()
+    assert str(told.value).endswith("state address, model and dimension.")

@@ -30,6 +30,8 @@ __all__ = [
 FAILED = 1
 WRONG_USAGE = 2
 INTERRUPTED = 130
+_MOST_VIOLATIONS = 100
+"""As many as somebody reads; a folder of thousands of files may have one each."""
 _GLOBAL_OPTIONS = ("--url", "--token", "--token-file", "--profile")
 
 
@@ -134,7 +136,9 @@ def _print_block(failure: Failure) -> None:
     parts: list[Any] = [cell(failure.message)]
     if failure.violations:
         parts.append(Text())
-        parts += [_violation(path, message) for path, message in failure.violations]
+        parts += [_violation(path, message) for path, message in failure.violations[:_MOST_VIOLATIONS]]
+        if len(failure.violations) > _MOST_VIOLATIONS:
+            parts.append(cell(f"and {len(failure.violations) - _MOST_VIOLATIONS:,} more: --json gives all of them"))
     resource = "" if failure.resource in failure.message else failure.resource
     facts = {"on": resource, "next": failure.next_step, "request id": failure.request_id}
     if any(facts.values()):

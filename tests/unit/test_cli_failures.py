@@ -74,6 +74,18 @@ def test_an_error_as_json_says_the_same(capsys: pytest.CaptureFixture[str]) -> N
     assert document["exit_status"] == 1
 
 
+def test_of_many_violations_the_first_hundred_are_shown_and_json_has_all(capsys: pytest.CaptureFixture[str]) -> None:
+    many = [Violation(f"scan{number:04}.bin", "it is not read.") for number in range(1, 2_001)]
+    error = from_mesh_error(ContractViolated("No document can be published.", violations=many))
+    report(error, as_json=False)
+    shown = capsys.readouterr().err
+    assert shown.count("it is not read.") == 100
+    assert "scan0100.bin" in shown
+    assert "and 1,900 more: --json gives all of them" in shown
+    report(error, as_json=True)
+    assert len(json.loads(capsys.readouterr().err)["error"]["violations"]) == 2_000
+
+
 def test_nobody_logged_in_is_told_what_to_do(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["status"]) == 1
     assert "mesh login" in capsys.readouterr().err

@@ -370,7 +370,7 @@ class Mesh(AccessCalls, LineageCalls, ExpectationCalls):
         Args:
             question: In words, at most 4,000 characters; may be left out if `as_of` names an earlier answer.
             purpose: Why it is asked; counts for every port that the caller holds it for.
-            collections: Only these; all that the caller may read if empty.
+            collections: Only these, at most 16; all that the caller may read if empty.
             as_of: Data of a journal revision or a point in time, or an earlier answer of the caller's by its id, given again
                 as far as the caller may still read what it rests on. Rights are always those of now.
             extractive: True for an answer without a model, though the server has one.

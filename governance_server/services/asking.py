@@ -100,8 +100,10 @@ class AskService(ask_service_pb2_grpc.AskServiceServicer):
 
 def _check(request: pb.AskRequest) -> None:
     """Raises: Invalid."""
-    if len(request.question) > _LONGEST_QUESTION or not (request.question.strip() or request.answer_id):
-        raise Invalid(f"Ask a question of 1 to {_LONGEST_QUESTION} characters.")
+    if not (request.question.strip() or request.answer_id):
+        raise Invalid("The question is empty: ask one, or name an earlier answer.")
+    if len(request.question) > _LONGEST_QUESTION:
+        raise Invalid(f"The question has {len(request.question):,} characters: ask one of at most {_LONGEST_QUESTION:,}.")
     if len(request.collections) > _MOST_COLLECTIONS:
         raise Invalid(f"{len(request.collections)} collections: name at most {_MOST_COLLECTIONS}, or none for all.")
     if len(request.conversation) > _LONGEST_CONVERSATION:

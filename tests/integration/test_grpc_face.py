@@ -319,3 +319,14 @@ def test_a_wrong_retrieval_is_told_which_field_is_wrong(
         clients["gateway"].call("RetrievalService", "Retrieve", port="ops.events.events", **fields)
     assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
     assert said in (caught.value.details() or "")
+
+
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [(" ", "The question is empty"), ("x" * 4001, "The question has 4,001 characters: ask one of at most 4,000.")],
+)
+def test_a_question_that_is_none_is_told_why(clients: dict[str, ReflectedClient], question: str, said: str) -> None:
+    with pytest.raises(grpc.RpcError) as caught:
+        clients["gateway"].call("AskService", "Ask", question=question)
+    assert caught.value.code() == grpc.StatusCode.INVALID_ARGUMENT
+    assert said in (caught.value.details() or "")

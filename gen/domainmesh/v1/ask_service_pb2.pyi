@@ -57,7 +57,7 @@ class AskRequest(_message.Message):
     """
     @_builtins.property
     def collections(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
-        """Only these collections; all that the asker may read if empty."""
+        """Only these collections, at most 16; all that the asker may read if empty."""
 
     @_builtins.property
     def as_of_time(self) -> _timestamp_pb2.Timestamp:

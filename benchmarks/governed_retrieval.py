@@ -39,7 +39,6 @@ if TYPE_CHECKING:
 __all__ = ["governed_retrieval"]
 
 _PASSAGES = 20_000
-_SECTIONS_A_FILE = 100
 _WORDS = 90
 _TURN = 0.35
 """How far a copy's vector is turned: the length of the noise beside the unit vector."""
@@ -88,13 +87,17 @@ class _Shelf:
     questions: Sequence[str]
 
     def write(self, folder: Path, headings: range) -> Path:
-        """Files with the passages under these headings."""
+        """A file for each of these headings, with its passages.
+
+        What is known of a document as a whole (title, whose it is) is part of each of its passages, and decides their order: so a
+        policy permits whole documents, and the oracle of a policy holds the very same.
+        """
         folder.mkdir(parents=True)
-        for first in range(0, len(self.texts), _SECTIONS_A_FILE):
-            rows = range(first, min(first + _SECTIONS_A_FILE, len(self.texts)))
-            sections = [f"## p{self.headings[row]:03}\n\n{self.texts[row]}\n" for row in rows if self.headings[row] in headings]
-            if sections:
-                (folder / f"file{first:06}.md").write_text("\n".join(sections), encoding="utf-8")
+        for heading in headings:
+            texts = [text for text, its in zip(self.texts, self.headings, strict=True) if its == heading]
+            if texts:
+                sections = "\n".join(f"## p{heading:03}\n\n{text}\n" for text in texts)
+                (folder / f"file{heading:03}.md").write_text(sections, encoding="utf-8")
         return folder
 
 

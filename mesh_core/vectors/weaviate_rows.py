@@ -107,7 +107,7 @@ def collection_settings(*, dimensions: int, attributes: Mapping[str, type]) -> d
         ],
         "vector_config": Configure.Vectors.self_provided(vector_index_config=index),
         "inverted_index_config": Configure.inverted_index(index_null_state=True),
-        "multi_tenancy_config": Configure.multi_tenancy(enabled=True),
+        "multi_tenancy_config": Configure.multi_tenancy(enabled=True, auto_tenant_activation=True),  # see `settle`
     }
 
 

@@ -14,6 +14,7 @@ from typing import Any
 
 from weaviate.classes.query import Filter
 
+from mesh_core.vectors.fusion import CANDIDATES
 from mesh_core.vectors.held_counts import HeldCounts
 from mesh_core.vectors.passages import Hit, InvalidPassage, Passage, check_vector
 from mesh_core.vectors.scopes import check_declaration, missing_attributes
@@ -108,7 +109,8 @@ class WeaviateStore:
 
         A server that dies loses the latest entries of its indexes and keeps the objects (seen with 1.35.2: filters and vector
         search miss them, without an error). So where a version was begun before, the server was started anew meanwhile, or the
-        version is not found whole, the collection is built anew.
+        version is not found whole, the collection is built anew; and where most of a version is new, as what is built anew is
+        found by its words at once (see `WeaviateCollections.settle`), what is added to a collection in use only later.
         """
         self._forget(collection)
         with self._reported():
@@ -116,9 +118,14 @@ class WeaviateStore:
             begun = self._collections.existing(collection).aggregate.over_all(filters=_from(version), total_count=True)
             start = self._vectors.start()
             result = stage(self._rows(collection), collection=collection, version=version, passages=passages)
-            write_down(self._collections.use(collection))
+            is_first = count_of(self._collections.use(collection)) == result.added
+            if is_first:
+                self._collections.settle(collection)
+            else:
+                write_down(self._collections.use(collection))
             is_disturbed = begun.total_count or self._vectors.start() != start
-            if is_disturbed or self.count(collection, version) != result.added + result.kept:
+            is_mostly_new = not is_first and result.added > max(CANDIDATES, result.kept)
+            if is_disturbed or is_mostly_new or self.count(collection, version) != result.added + result.kept:
                 self._collections.rebuild(collection)
                 if self.count(collection, version) != result.added + result.kept:
                     raise StoreUnavailable(f"version {version} of {collection} is not whole in Weaviate: repeat the call.")

@@ -134,11 +134,11 @@ def is_back(store: VectorStore, version: int = 1, count: int = 2) -> bool:
 def test_what_was_staged_or_rebuilt_is_found_by_its_vector_after_weaviate_was_killed(tmp_path: Path) -> None:
     """Weaviate 1.35 keeps the newest entries of its vector index in memory until it is given another batch."""
     ports = free_ports()
-    with killed_after(tmp_path, ports, lambda store: stage_scattered(store, 100, 300)) as store:
-        assert missed(store, 300) == []
-        assert store.rebuild(NAME) == 300
+    with killed_after(tmp_path, ports, lambda store: stage_scattered(store, 200, 400)) as store:
+        assert missed(store, 400) == []
+        assert store.rebuild(NAME) == 400
     with killed_after(tmp_path, ports, lambda store: store.rebuild(NAME)) as store:
-        assert missed(store, 300) == []
+        assert missed(store, 400) == []
 
 
 def test_a_vector_index_that_lost_its_newest_entries_is_refused_until_it_is_made_anew(
@@ -148,16 +148,16 @@ def test_a_vector_index_that_lost_its_newest_entries_is_refused_until_it_is_made
     ports = free_ports()
     with monkeypatch.context() as patch:
         patch.setattr("mesh_core.vectors.weaviate_store.write_down", lambda collection: None)
-        with killed_after(tmp_path, ports, lambda store: stage_scattered(store, 100, 300)) as store:
-            lost = missed(store, 300)
+        with killed_after(tmp_path, ports, lambda store: stage_scattered(store, 200, 400)) as store:
+            lost = missed(store, 400)
             assert lost
-            assert store.count(NAME, 2) == 300
-            for published in (Published(300), Published(300, 2, 200)):
-                with pytest.raises(CollectionOutdated, match=r"2\d\d of [23]00 passages are in the vector index"):
-                    missed(store, 300, published)
+            assert store.count(NAME, 2) == 400
+            for published in (Published(400), Published(400, 2, 200)):
+                with pytest.raises(CollectionOutdated, match=r"[23]\d\d of 400 passages are in the vector index"):
+                    missed(store, 400, published)
     with running_weaviate(weaviate_binary(), tmp_path, ports=ports) as url, closing(open_store(url)) as store:
-        assert store.rebuild(NAME) == 300
-        assert missed(store, 300, Published(300, 2, 200)) == []
+        assert store.rebuild(NAME) == 400
+        assert missed(store, 400, Published(400, 2, 200)) == []
 
 
 def test_a_vector_index_that_lost_entries_under_an_open_store_is_noticed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -168,13 +168,13 @@ def test_a_vector_index_that_lost_entries_under_an_open_store_is_noticed(tmp_pat
         with running_weaviate(weaviate_binary(), tmp_path, ports=ports, started=processes.append) as url:
             store = open_store(url)
             stack.callback(store.close)
-            stage_scattered(store, 100, 300)
-            assert missed(store, 300, Published(300, 2, 200)) == []
+            stage_scattered(store, 200, 400)
+            assert missed(store, 400, Published(400, 2, 200)) == []
             processes[0].kill()
         stack.enter_context(running_weaviate(weaviate_binary(), tmp_path, ports=ports))
-        assert until(lambda: is_back(store, 2, 300), seconds=30)
+        assert until(lambda: is_back(store, 2, 400), seconds=30)
         with pytest.raises(CollectionOutdated):
-            missed(store, 300, Published(300, 2, 200))
+            missed(store, 400, Published(400, 2, 200))
 
 
 def scattered(number: int) -> Passage:

@@ -137,7 +137,7 @@ def test_a_server_that_indexes_what_it_acknowledged_later_is_refused(tmp_path: P
 
 
 @pytest.mark.slow
-def test_a_key_without_the_right_to_statistics_is_told_of_once_with_the_right_to_grant(
+def test_a_key_without_the_rights_to_statistics_and_tenants_is_told_of_with_the_rights_to_grant(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     keys = {
@@ -157,6 +157,7 @@ def test_a_key_without_the_right_to_statistics_is_told_of_once_with_the_right_to
             ("tenants", {"tenants": {"collection": "*", "tenant": "*"}}),
             ("aliases", {"aliases": {"collection": "*", "alias": "*"}}),
         )
+        if (verb, kind) != ("update", "tenants")
     ]
     with running_weaviate(weaviate_binary(), tmp_path, keys) as url:
         _as_root(url, "/v1/authz/roles", {"name": "mesh", "permissions": rights})
@@ -172,6 +173,10 @@ def test_a_key_without_the_right_to_statistics_is_told_of_once_with_the_right_to
     assert [it.getMessage() for it in caplog.records if "read_cluster" in it.getMessage()] == [
         "weaviate.statistics_unknown error=InsufficientPermissionsError: grant the API key of the mesh the right read_cluster, "
         "or passages that Weaviate lost when it was started anew are noticed up to an hour later, where it would be a minute."
+    ]
+    assert [it.getMessage() for it in caplog.records if "update_tenants" in it.getMessage()] == [
+        "weaviate.tenant_not_settled collection=a.b.c: grant the API key of the mesh the right update_tenants, or new "
+        "passages are ranked wrongly by their words until Weaviate has written them, up to a minute later."
     ]
 
 
@@ -374,3 +379,37 @@ def test_negations_over_many_values_are_exact_and_leave_out_what_has_none(store:
         there.keys() - {"r0047", "star"}
     )
     assert kept(Or((Compare("!=", region, Literal("r0047")), Compare("=", Column("size"), Literal(47))))) == there.keys()
+
+
+def _said(number: int, *, most: int, word: str = "ferry") -> Any:
+    """A passage of sixteen words, of which it says one the more often the more its number is like `most`."""
+    often = 8 if number == most else 1
+    return passage(f"p{number}", text=" ".join([word] * often + ["harbour"] * (16 - often)), vector=unit(1, number))
+
+
+def test_what_was_just_published_is_found_by_its_words_whatever_weaviate_has_written(tmp_path: Path) -> None:
+    """Not after the first hundred that hold them, which is what Weaviate 1.35 finds until it has written its segments."""
+
+    def best(version: int, word: str) -> str:
+        (hit,) = store.search(PAGES, text=word, vector=unit(1), version=version, scope=EVERYTHING, limit=1, alpha=0)
+        return str(hit.passage.id)
+
+    never = {"PERSISTENCE_MEMTABLES_FLUSH_DIRTY_AFTER_SECONDS": "600"}
+    with running_weaviate(weaviate_binary(), tmp_path, never) as url, closing(open_store(url)) as store:
+        store.ensure_collection(PAGES, dimensions=8, attributes={})
+        store.stage(PAGES, 1, [_said(number, most=280) for number in range(300)])
+        assert best(1, "ferry") == "p280"
+        store.rebuild(PAGES)
+        assert best(1, "ferry") == "p280"
+        store.stage(PAGES, 2, [_said(number, most=270, word="tram") for number in range(300)])
+        assert (best(1, "ferry"), best(2, "tram")) == ("p280", "p270")
+
+
+def test_a_collection_whose_publication_was_killed_while_weaviate_wrote_is_published_again(store: Any) -> None:
+    passages = [passage(f"p{number}", vector=unit(1, number)) for number in range(5)]
+    store.stage(PAGES, 1, passages)
+    used = store._client.collections.use(f"{collection_identifier(PAGES)}__1")
+    used.tenants.deactivate("finance")  # and no more
+    assert store.stage(PAGES, 1, passages).added == 5
+    hits = store.search(PAGES, text="", vector=unit(1), version=1, scope=EVERYTHING, limit=1)
+    assert [hit.passage.id for hit in hits] == ["p0"]

@@ -15,6 +15,8 @@ _PLACES_OF_AGREEMENT = 20
 """How many places a full agreement of the period is worth."""
 _PLACES_OF_STATEMENT = 20
 """How many places a financial statement goes up that holds what is asked."""
+_OTHER_PERIOD = 0.5
+"""A document that agrees so much less than the best is of another period: its statements stay where they are."""
 _PLACES_OF_REPETITION = 10
 """How many places each further passage of a document without pages is put back."""
 _MOST_SILENT = 0.4
@@ -63,13 +65,14 @@ def _by_name(question: str, candidates: Sequence[Candidate], route: Route) -> li
     named = route.agreement
     if not named:
         return list(range(len(candidates)))
-    statements = statements_asked(question)
+    statements, best = statements_asked(question), max(named.values())
 
     def place(position: int) -> tuple[bool, float, int]:
         it = candidates[position]
-        ahead = _PLACES_OF_AGREEMENT * named.get(it.document, 0.0)
-        if statements and it.page is not None and statement_of(str(it.attributes.get("heading", ""))) in statements:
-            ahead += _PLACES_OF_STATEMENT
+        agreement = named.get(it.document, 0.0)
+        ahead = _PLACES_OF_AGREEMENT * agreement
+        if statements and it.page is not None and agreement > best - _OTHER_PERIOD:
+            ahead += _PLACES_OF_STATEMENT * (statement_of(str(it.attributes.get("heading", ""))) in statements)
         return (it.document not in named, position - ahead, position)
 
     return sorted(range(len(candidates)), key=place)

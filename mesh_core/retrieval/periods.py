@@ -36,6 +36,11 @@ class Periods:
     is_of_quarter: bool = False
     """It speaks of a quarter, though perhaps not of which."""
 
+    @property
+    def ends(self) -> frozenset[tuple[int, int]]:
+        """The months in which its quarters of its years end, where years are those of the calendar."""
+        return frozenset((year, 3 * quarter) for year in self.years for quarter in self.quarters)
+
 
 def periods_in(text: str) -> Periods:
     """The periods named in the text; two digits count only behind `FY`, `CY` or a quarter."""

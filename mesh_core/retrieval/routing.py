@@ -31,6 +31,8 @@ _AMENDED = re.compile(
     re.IGNORECASE,
 )
 _AMENDMENT = "/a"
+_QUARTERLY = "10q"
+"""The form that no fourth quarter has: its figures stand in the annual report and in a release."""
 _POSSESSIVE = re.compile(r"['’]s\b")
 _COMMON = frozenset({
     "a", "an", "and", "are", "as", "at", "be", "by", "can", "co", "company", "corp", "corporation", "did", "do", "does",
@@ -106,7 +108,9 @@ def _agreement(label: Label, asked: Periods, forms: set[str]) -> float:
     if asked.quarters & own.quarters:
         score += 0.5
     elif asked.is_of_quarter:
-        score += 0.25 * (label.is_of_quarter and not (asked.quarters and own.quarters))
+        is_possible = not (asked.quarters and own.quarters) and not (asked.quarters == {4} and _QUARTERLY in label.forms)
+        score += 0.25 * (label.is_of_quarter and is_possible)
+        score += 0.25 * bool(label.is_of_quarter and not own.quarters and asked.ends & label.months)
     elif label.is_of_quarter and 4 not in own.quarters:
         score -= 0.25  # a question that names no quarter is of a year
     if label.is_of_quarter >= asked.is_of_quarter:

@@ -46,6 +46,7 @@ class _Arranger:
         self._question = question.text
         self._has_labels = question.has_labels
         self.named: tuple[str, ...] = ()
+        self.unknown: frozenset[str] = frozenset()
         self.has_pages = False
 
     def __call__(self, candidates: Sequence[Candidate]) -> list[int]:
@@ -54,7 +55,7 @@ class _Arranger:
             return list(range(len(candidates)))
         named = named_documents(self._question, candidates)
         if len(named.agreement) <= _MOST_NAMED:
-            self.named = tuple(sorted(named.agreement))
+            self.named, self.unknown = tuple(sorted(named.agreement)), named.unknown
         return arranged(self._question, candidates, named=named)
 
 
@@ -94,5 +95,7 @@ def find_passages(
     named = In(Column("document"), tuple(Literal(name) for name in arranger.named))
     closer, _ = search(implied, replace(scope, filter=conjoin([scope.filter, named])))
     seen = {hit.passage.id for hit in closer}
-    both = [*closer, *(hit for hit in hits if hit.passage.id not in seen)][: question.limit]
-    return [replace(hit, rank=rank) for rank, hit in enumerate(both, start=1)]
+    first = [hit for hit in hits if hit.passage.document not in arranger.unknown]
+    both = iter([*closer, *(hit for hit in first if hit.passage.id not in seen)])
+    best = [hit if hit.passage.document in arranger.unknown else next(both) for hit in hits]
+    return [replace(hit, rank=rank) for rank, hit in enumerate([*best, *both][: question.limit], start=1)]

@@ -20,7 +20,7 @@ _OTHER_PERIOD = 0.5
 _PLACES_OF_REPETITION = 10
 """How many places each further passage of a document without pages is put back."""
 _MOST_SILENT = 0.4
-"""If more documents than this share of them say nothing of themselves, none is named: the silent ones would all stand behind."""
+"""If more documents than this share of them say nothing of themselves, their names and periods name none of them."""
 ABOUT = "about"
 """The attribute in which a publisher says what a document is: organisations, form, period."""
 
@@ -28,26 +28,39 @@ ABOUT = "about"
 def named_documents(question: str, candidates: Sequence[Candidate]) -> Route:
     """Which of the candidates' documents the question names."""
     documents = {it.document: it for it in candidates}
-    silent = sum(it.page is None and not it.attributes.get(ABOUT) for it in documents.values())
-    if silent > _MOST_SILENT * len(documents):
-        return Route({})
-    return route(question, {name: _label(it) for name, it in documents.items()})
+    silent = sum(map(_is_silent, documents.values()))
+    label = _label if silent <= _MOST_SILENT * len(documents) else _marks_alone
+    return route(question, {name: label(it) for name, it in documents.items()})
+
+
+def _is_silent(candidate: Candidate) -> bool:
+    """Whether its document cannot be named, as it says nothing of itself: a note or a mail, unlike a report."""
+    return candidate.page is None and not candidate.attributes.get(ABOUT)
 
 
 def _label(candidate: Candidate) -> Label:
-    """Reports have pages and are named by their files; titles of web pages and notes are topics, which every question shares."""
+    """Reports have pages and are named by their files; titles of web pages and notes are topics, which every question shares.
+
+    A day or a version is no topic.
+    """
     about = str(candidate.attributes.get(ABOUT, ""))
+    called = (candidate.document, candidate.title)
     if candidate.page is None:
-        return label_of("", title="", about=about)
-    return label_of(candidate.document, title=candidate.title, about=about)
+        return label_of("", title="", about=about, marked=called)
+    return label_of(candidate.document, title=candidate.title, about=about, marked=called)
+
+
+def _marks_alone(candidate: Candidate) -> Label:
+    return label_of("", title="", about="", marked=(candidate.document, candidate.title))
 
 
 def arranged(question: str, candidates: Sequence[Candidate], *, named: Route | None = None) -> list[int]:
     """The positions of all candidates, best first; `named` is what `named_documents` says of them, if it was asked.
 
-    Documents that the question names come before others; among them a passage goes up by how well its period agrees, and if it
-    is of a financial statement that holds what is asked. Of passages on one page of a document the best comes first, the others
-    behind the best of all other pages. Without pages, each further passage of a document goes ten places back.
+    Documents that the question names come before others, but those of which nobody knows whether they are meant stay where the
+    search has them. Among the named a passage goes up by how well its period agrees, and if it is of a financial statement that
+    holds what is asked. Of passages on one page of a document the best comes first, the others behind the best of all other
+    pages. Without pages, each further passage of a document goes ten places back.
     """
     order = _by_name(question, candidates, named or named_documents(question, candidates))
     times: Counter[tuple[str, int]] = Counter()
@@ -75,4 +88,6 @@ def _by_name(question: str, candidates: Sequence[Candidate], route: Route) -> li
             ahead += _PLACES_OF_STATEMENT * (statement_of(str(it.attributes.get("heading", ""))) in statements)
         return (it.document not in named, position - ahead, position)
 
-    return sorted(range(len(candidates)), key=place)
+    stay = [it.document in route.unknown for it in candidates]
+    others = iter(sorted((it for it in range(len(candidates)) if not stay[it]), key=place))
+    return [position if stay[position] else next(others) for position in range(len(candidates))]

@@ -1,15 +1,111 @@
-"""Documents of one company are told apart by their periods: quarters, and the statements in them."""
+"""Documents of one name are told apart by day, version and period, and never hide what has no name."""
 
 from __future__ import annotations
 
 import pytest
 
-from mesh_core.retrieval.arranging import arranged
+from mesh_core.retrieval.arranging import arranged, named_documents
+from mesh_core.retrieval.marks import marks_asked, marks_of
 from mesh_core.vectors.passages import Candidate
+
+
+def notes(*documents: str, title: str = "", about: str = "") -> list[Candidate]:
+    return [Candidate(it, title, None, {"about": about}) for it in documents]
 
 
 def report(document: str, about: str = "", *, page: int = 1, heading: str = "") -> Candidate:
     return Candidate(document, document.partition(".")[0].replace("_", " "), page, {"about": about, "heading": heading})
+
+
+@pytest.mark.parametrize(
+    ("text", "marks"),
+    [
+        ("minutes-2031-04-07.vtt", {"2031-04-07"}),
+        ("20310407_call.pdf", {"2031-04-07"}),
+        ("the meeting of 7 April 2031", {"2031-04-07"}),
+        ("am 7. April 2031", {"2031-04-07"}),
+        ("on the 7th of April, 2031", {"2031-04-07"}),
+        ("on Apr. 7, 2031", {"2031-04-07"}),
+        ("on 17/04/2031", {"2031-04-17"}),
+        ("on 04/17/2031", {"2031-04-17"}),
+        ("on 4/7/2031", {"2031-04-07", "2031-07-04"}),
+        ("am 7.4.2031", {"2031-04-07"}),
+        ("in April 2031", set()),
+        ("0001193125-31-203104", set()),
+        ("pump_v2_1.pdf", {"v2.1"}),
+        ("Pump Manual, Version 2.1", {"v2.1"}),
+        ("Pump V3.0", {"v3"}),
+        ("Pump rev. 3", {"v3"}),
+        ("Form 10-K, a margin of 2.1", set()),
+    ],
+)
+def test_names_state_days_and_versions(text: str, marks: set[str]) -> None:
+    assert marks_of(text) == marks
+
+
+@pytest.mark.parametrize(
+    ("question", "marks"),
+    [
+        ("Which fuse has the Pump 2.1?", {"v2.1"}),
+        ("Which fuse has pump v2.1.4?", {"v2.1.4"}),
+        ("Who paid $2.1 million, 2.1 billion or 2.1%?", set()),
+        ("Did sales reach 2.1 percent or 1,452.4?", set()),
+    ],
+)
+def test_a_number_with_a_point_may_be_a_version_in_a_question(question: str, marks: set[str]) -> None:
+    assert marks_asked(question) == marks
+
+
+MINUTES = notes(*(f"minutes-2031-{month:02}-07.vtt" for month in range(1, 8)))
+
+
+def test_the_minutes_of_the_day_that_is_asked_for_come_first() -> None:
+    found = [*MINUTES, *notes("holidays.md")]
+    assert found[arranged("What was agreed on 7 May 2031?", found)[0]].document == "minutes-2031-05-07.vtt"
+    assert arranged("What was agreed in May?", found) == list(range(8))
+
+
+def test_notes_of_no_day_stay_where_the_search_has_them() -> None:
+    found = [*notes("budget.md"), *MINUTES]
+    assert arranged("What was agreed on 7 May 2031?", found)[:2] == [0, 5]
+
+
+@pytest.mark.parametrize(
+    "question", ["Which fuse has the pump v2.2?", "Which fuse has version 2.2 of the pump?", "pump 2.2 fuse"]
+)
+def test_the_manual_of_the_version_that_is_asked_for_comes_first(question: str) -> None:
+    paged = [report(f"pump_v{it}.pdf") for it in ("2_1", "2_2", "3_0")]
+    for manuals in (notes("pump-v2.1.html", "pump-v2.2.html", "pump-v3.0.html"), paged):
+        assert arranged(question, manuals)[0] == 1
+
+
+def test_the_version_decides_among_documents_that_are_named() -> None:
+    pumps = [report(f"PUMP_v{it}.pdf") for it in ("2_1", "2_2", "3_0")]
+    printers = [report(f"PRINTER_v{it}.pdf") for it in ("2_1", "2_2", "3_0")]
+    found = [*pumps, *printers]
+    assert found[arranged("Which fuse has the Printer 3.0?", found)[0]].document == "PRINTER_v3_0.pdf"
+
+
+def test_a_named_company_is_not_left_for_another_of_the_same_day() -> None:
+    northwind = report("northwind-20310630.pdf", "Northwind AG; Form 10-K; fiscal year ended June 30, 2031")
+    contoso = [report(f"contoso-{year}0630.pdf", "Contoso AG; Form 10-K") for year in (2029, 2030, 2031)]
+    named = named_documents("What did Northwind own on June 30, 2031?", [*contoso, northwind, report("FABRIKAM.pdf")])
+    assert set(named.agreement) == {northwind.document}
+
+
+REPORTS = [
+    *(
+        report(f"{year}.pdf", f"Northwind Traders, Inc; NWT; Form 10-K; fiscal year ended June 30, {year}")
+        for year in (2030, 2031)
+    ),
+    *(report(f"c{year}.pdf", f"Contoso Foods AG; Form 10-K; fiscal year ended June 30, {year}") for year in (2030, 2031)),
+    *(report(f"g{year}.pdf", f"Fabrikam Net Lease AG; Form 10-K; fiscal year ended June 30, {year}") for year in (2030, 2031)),
+]
+
+
+def test_a_mail_about_a_report_is_not_behind_all_reports_of_the_company() -> None:
+    found = [*notes("mail-1.eml", title="Northwind annual report"), *REPORTS]
+    assert arranged("Why did Northwind move the provision in 2031?", found)[:3] == [0, 2, 1]
 
 
 QUARTERS = [

@@ -11,6 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
+from mesh_core.retrieval.expansion import implied
 from mesh_core.retrieval.marks import kind_of, marks_asked, marks_of
 from mesh_core.retrieval.periods import Periods, periods_in
 
@@ -21,7 +22,7 @@ _RARE = 0.5
 _CLOSE = 0.6
 _WORD = re.compile(r"[A-Za-z]&[A-Za-z]|\w+")
 _FORM = re.compile(r"\bForm ([A-Z\d]{1,4}-[A-Z\d]{1,4}(?:/A)?)(?![\w/])", re.IGNORECASE)
-_ASKED_FORM = re.compile(r"\b\w+(?:-\w+)?(?:/A\b)?")
+_ASKED_FORM = re.compile(r"\b\w+(?:-\w+)?(?:/A\b)?", re.IGNORECASE)
 _FORMS_IN_WORDS = {
     "10k": re.compile(r"\bannual reports?\b", re.IGNORECASE),
     "10q": re.compile(r"\bquarterly reports?\b", re.IGNORECASE),
@@ -51,6 +52,8 @@ class Label:
     names: frozenset[str]
     short: frozenset[str]
     """Short forms of names of two words (`J&J`, `JnJ`), were these joined by `and`: names of files leave it out."""
+    own: frozenset[str]
+    """What organisations that it names are called in short: the first word of each, the first two joined, ticker symbols."""
     forms: frozenset[str]
     periods: Periods
     near: frozenset[int]
@@ -90,9 +93,10 @@ def label_of(document: str, *, title: str, about: str, marked: tuple[str, ...] =
     called = (stem, title, *(part for part in about.split("; ") if not periods_in(part).years))
     names = {key for text in called for key in _keys(text)}
     short = {key for text in called for key in _short_forms(text)}
+    first = {key for text in called[2:] for key in _first_keys(text)}
     every = periods_in(f"{stem} {title} {about}")
     return Label(
-        names=frozenset(names - forms), short=frozenset(short), forms=forms,
+        names=frozenset(names - forms), short=frozenset(short), own=frozenset(first - forms), forms=forms,
         periods=own, near=every.years, months=every.months, is_of_quarter=every.is_of_quarter, marks=marks_of(*marked),
     )  # fmt: skip
 
@@ -114,13 +118,17 @@ def route(question: str, labels: Mapping[str, Label]) -> Route:
 
 
 def _called(question: str, labels: Mapping[str, Label]) -> list[list[str]]:
-    """The documents that are called by a word of the question, of every word by which any is."""
+    """The documents that are called by a word of the question, of every word by which any is.
+
+    Where nothing is called by a word that looks like a name, those count that organisations are called by.
+    """
 
     def found(words: Iterable[str]) -> list[list[str]]:
         called = ([document for document, label in labels.items() if _is_called(label, word)] for word in words)
         return [documents for documents in called if documents]
 
-    return found(_asked(question))
+    organisations = {word for label in labels.values() for word in label.own}
+    return found(_asked(question)) or found(_in_any_case(question) & organisations)
 
 
 def _named(called: Iterable[Sequence[str]], labels: Mapping[str, Label]) -> dict[str, float]:
@@ -175,6 +183,13 @@ def _asked(question: str) -> set[str]:
     return keys | joined
 
 
+def _in_any_case(question: str) -> set[str]:
+    """Keys of all words, alone and joined with their neighbour, but those that name no one: people write names small, too."""
+    words = [word.lower() for word in _WORD.findall(_POSSESSIVE.sub("", question))]
+    alone = {word for word in words if word not in _COMMON and not _is_period(word) and not word.isdigit() and not implied(word)}
+    return alone | {one + other for one, other in pairwise(words)}
+
+
 def _looks_like_name(word: str) -> bool:
     return word.lower() not in _COMMON and any(c.isupper() for c in word) and not word.isdigit() and not _is_period(word)
 
@@ -195,6 +210,12 @@ def _keys(text: str) -> set[str]:
     keys |= {one + other for one, other in pairwise(words)}
     joined = re.findall(r"(\w+) (?:&|and) (?=(\w+))", text, re.IGNORECASE)
     return keys | {key for one, other in joined for key in _short_form(one.lower(), other.lower())}
+
+
+def _first_keys(name: str) -> set[str]:
+    words = _words(name)
+    keys = {*words[:1], "".join(words[:2])}
+    return {key for key in keys if key not in _COMMON and len(key) > 1} | _short_forms(name)
 
 
 def _short_forms(text: str) -> set[str]:

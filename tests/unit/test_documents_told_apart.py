@@ -1,4 +1,4 @@
-"""Documents of one name are told apart by day, version and period, and never hide what has no name."""
+"""Documents are told apart by day, version and period, are named in small letters too, and never hide what has no name."""
 
 from __future__ import annotations
 
@@ -106,6 +106,29 @@ REPORTS = [
 def test_a_mail_about_a_report_is_not_behind_all_reports_of_the_company() -> None:
     found = [*notes("mail-1.eml", title="Northwind annual report"), *REPORTS]
     assert arranged("Why did Northwind move the provision in 2031?", found)[:3] == [0, 2, 1]
+
+
+@pytest.mark.parametrize(
+    "question", ["what did northwind earn in fy31?", "northwind capex 2031", "nwt eps 2031", "northwind traders 2031"]
+)
+def test_companies_are_named_in_small_letters_too(question: str) -> None:
+    assert [REPORTS[it].document for it in arranged(question, REPORTS)[:2]] == ["2031.pdf", "2030.pdf"]
+
+
+def test_words_in_small_letters_name_no_company_where_one_is_named_in_capitals() -> None:
+    named = named_documents("What was the fabrikam order of Contoso?", REPORTS)
+    assert set(named.agreement) == {"c2030.pdf", "c2031.pdf"}
+
+
+def test_topics_and_words_of_accounting_name_nothing_in_small_letters() -> None:
+    policies = [report(f"{topic}.pdf", "Northwind AG") for topic in ("travel", "leave", "purchasing")]
+    assert not named_documents("who books travel?", policies).agreement
+    assert not named_documents("what was the net revenue?", REPORTS).agreement
+
+
+def test_an_amendment_is_asked_for_in_small_letters_too() -> None:
+    amended = report("a.pdf", "Northwind Traders, Inc; Form 10-K/A; fiscal year ended June 30, 2031")
+    assert arranged("why was the 10-k/a of northwind for 2031 filed?", [*REPORTS, amended])[0] == len(REPORTS)
 
 
 QUARTERS = [

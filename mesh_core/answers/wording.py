@@ -109,8 +109,13 @@ def stem(word: str) -> str:
                 return f"{cut}i"
             if ending == "s" and bare.endswith("ss"):
                 return bare
-            return cut[:-1] if len(cut) > 3 and cut[-1] == cut[-2] and cut[-1] not in "ls" else cut.removesuffix("e")
-    return f"{bare[:-1]}i" if bare.endswith("y") and len(bare) > 3 else bare
+            return cut[:-1] if len(cut) > 3 and cut[-1] == cut[-2] and cut[-1] not in "ls" else _with_i(cut.removesuffix("e"))
+    return _with_i(bare)
+
+
+def _with_i(word: str) -> str:
+    """The word with `i` for a `y` at its end, if a consonant stands before it, as endings have it: `duties`, but `delays`."""
+    return f"{word[:-1]}i" if len(word) > 3 and word[-1] == "y" and word[-2] not in "aeiou" else word
 
 
 def _taken(text: str) -> tuple[set[str], str]:

@@ -8,7 +8,7 @@ from mesh_core.answers.entries import is_entry_of
 from mesh_core.answers.extractive import extracted
 from tests.unit.test_answer_extractive import Near, citation
 
-ABOVE = frozenset({"signal", "cod", "railwai"})
+ABOVE = frozenset({"signal", "cod", "railway"})
 
 
 @pytest.mark.parametrize(

@@ -122,3 +122,18 @@ def test_a_verb_behind_to_says_what_happens_and_not_which_case(question):
 
 def test_a_noun_behind_to_says_which_case():
     assert case_stems("What do we pay to widows?") == {stem("widows")}
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        ("delay", "delays"),
+        ("delay", "delayed"),
+        ("survey", "surveying"),
+        ("duty", "duties"),
+        ("carry", "carrying"),
+        ("key", "keys"),
+    ],
+)
+def test_forms_of_words_with_a_y_at_their_end_are_one(one: str, other: str) -> None:
+    assert stem(one) == stem(other)

@@ -33,9 +33,16 @@ _DAYS = rf"\b(?:(?:{MONTH})|(?:mon|tues|wednes|thurs|fri|satur|sun)day)\b"
 _MOMENTS = r"\b(?:before|after|until|once|when|soon|beginning|end|start|within|prior|during|upon|immediately)\b"
 _PREPOSITIONS = "in|at|on|to|from|via|into|beside|behind|near|under|inside|outside|opposite|between|next to"
 _CLOCK = r"\d{1,2}[:.]\d\d|\d\s?[ap]\.?m\b|\b(?:noon|midnight|o['’]clock)\b"
+_AGE_UNIT = r"(?:day|week|month|year)s?\b"
 _AMOUNTS = (
     (
-        rf"how (?:long|old|soon|quickly|late|early)\b|(?:how many|what number of) {_UNIT}|"
+        r"how old\b|what age\b",
+        rf"(?i){COUNT}[\s-]+(?:\w+\s)?{_AGE_UNIT}|\b(?:age|aged|over|under|above|below|from|until|between) {COUNT}|\bborn\b|"
+        rf"\b(?:age|{_AGE_UNIT})[^;:]{{0,20}}: {COUNT}|"
+        rf"\b(?:be|is|are|turns?) (?:at least |only )?{COUNT}(?:\W*\Z|[,;]| (?:or|and|to|when)\b)",
+    ),
+    (
+        rf"how (?:long|soon|quickly|late|early)\b|(?:how many|what number of) {_UNIT}|"
         r"(?:what|which)(?:['’]s)?(?: \w+){0,4}? (?:period|length|duration|age)\b",
         rf"(?i)(?:{COUNT}[\s-]+(?:\w+(?:['’]s)?[\s-]+){{0,2}}|\ban? )[(\[]?(?:{_UNIT}|{_MEASURE})|{_CLOCK}|"
         rf"\b{_UNIT}[^;:]{{0,20}}: {COUNT}|\b(?:until|till|as long as|immediately)\b",
@@ -83,6 +90,12 @@ _NO_COUNT = re.compile(
     rf"\b(?:in|of|since|until|by) (?:19|20)\d\d\b",
     re.IGNORECASE,
 )
+_FOR_A_TIME = re.compile(
+    rf"\b(?:for|after|before|within|in|at|every|until|since|during)\s+(?:(?:at|up|the|about|only)\s+(?:least|most|to|first|last)?\s*)?"
+    rf"{COUNT}[\s-]+(?:\w+\s)?{_UNIT}",
+    re.IGNORECASE,
+)
+"""A number that says how long or when something is, and counts nothing else (`for four weeks`)."""
 _ASKS_COST = re.compile(r"\bhow much (?:is|are|was|were)\b|\b(?:costs?|prices?|fees?|charged?)\b", re.IGNORECASE)
 _COSTS = frozenset(map(stem, ("cost", "price", "fee", "charge", "much", "pay")))
 _NAME = re.compile(r"[^\W\d_]+")
@@ -139,7 +152,9 @@ def lacks_count(question: str, sentence: str, around: str = "") -> bool:
     if asked is None or _LENGTH.match(asked["thing"]):
         return False
     things = _things(asked["thing"]) - _WHATEVER
-    words = _WORD.findall(_NO_COUNT.sub(" ; ", sentence))
+    is_of_time = any(_LENGTH.fullmatch(word) for word in asked["thing"].split())
+    told = _NO_COUNT.sub(" ; ", sentence if is_of_time else _FOR_A_TIME.sub(" ; ", sentence))
+    words = _WORD.findall(told)
     numbers = [place for place, word in enumerate(words) if _NUMBER.fullmatch(word)]
     if not things or not numbers:
         return not numbers

@@ -48,9 +48,9 @@ _LEADING = frozenset({"the", "a", "an", "any", "our", "my", "your", "their", "it
 _AMOUNTS = frozenset(
     stem(word)
     for word in _LISTED.findall(
-        """amount cap cost date day deadline fee hour length level limit maximum minimum month most number percentage period price
-        rate rule share size sum threshold time total value week year way kind sort type thing process procedure policy best right
-        difference reason purpose answer case event tool app application
+        """age amount cap cost date day deadline fee hour length level limit maximum minimum month most number percentage period
+        price rate rule share size sum threshold time total value week year way kind sort type thing process procedure policy best
+        right difference reason purpose answer case event tool app application
         software system platform website site steps next first last name paperwork document information details"""
     )
 )

@@ -186,3 +186,45 @@ def test_a_row_that_names_another_thing_tells_no_cost_of_the_one_that_is_asked()
     assert is_cost_of_another("What is the price of the press?", "Part: Bearings; Price: 15 euro")
     assert not is_cost_of_another("What does a check-up for a dog cost?", "Service: Check-up; Dog: 38")
     assert not is_cost_of_another("Who pays for the press?", "Part: Bearings; Who: Clerk")
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "Glider pilots are at least 14 years old.",
+        "A pilot must be at least 16.",
+        "Pilots must be 16 or older.",
+        "Nobody under 14 flies alone.",
+        "Pilot: licence; Age: 16",
+        "Chicks are ringed at eight days.",
+    ],
+)
+def test_how_old_is_answered_by_an_age(told):
+    assert not lacks_amount("How old must a pilot be?", told)
+    assert not lacks_amount("At what age may I fly?", told)
+
+
+@pytest.mark.parametrize(
+    "told", ["Pilots rest ten hours a day.", "A flight takes 40 minutes.", "Pilots are paid 16 euro an hour."]
+)
+def test_hours_and_sums_are_no_age(told):
+    assert lacks_amount("How old must a pilot be?", told)
+
+
+@pytest.mark.parametrize(
+    "told",
+    [
+        "Gliders are lent for three weeks.",
+        "Gliders are checked after 50 hours.",
+        "Gliders stay in the hangar for at least two full days.",
+        "A glider is back within two days.",
+    ],
+)
+def test_how_long_something_is_counts_nothing_else(told):
+    assert lacks_count("How many gliders does the club own?", told)
+
+
+def test_a_number_of_units_counts_what_is_counted_in_them():
+    assert not lacks_count("How many free flights do I get?", "Members get 12 free flights in two weeks.")
+    assert not lacks_count("How many flying days are there?", "In May there are flying days for 20 days.")
+    assert not lacks_count("How many holidays do I get?", "Instructors have 27 days of paid holiday.")

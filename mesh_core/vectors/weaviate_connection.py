@@ -16,7 +16,7 @@ from weaviate.classes.init import AdditionalConfig, Auth, GrpcConfig, Timeout
 from weaviate.connect import v4
 from weaviate.exceptions import WeaviateBaseError, WeaviateConnectionError, WeaviateTimeoutError
 
-__all__ = ["connected", "has_no_answer", "in_words", "unusable"]
+__all__ = ["BROKEN_OFF", "connected", "has_no_answer", "in_words", "unusable"]
 
 _QUERY_SECONDS, _INSERT_SECONDS = 20, 60
 """A client of the mesh waits half a minute for a search. A batch takes Weaviate seconds."""
@@ -26,8 +26,10 @@ _MOST_LETTERS = 500
 _LAST_KNOWN = (1, 35)
 """The last version of the server that is known to tell by its nodes whether vectors are indexed later."""
 _GRPC: Any = v4
-"""Through the client, as the core speaks no gRPC of its own."""
+"""Through the client, as the core speaks no gRPC of its own; what HTTP is spoken by is the client's, too."""
 _CALL_FAILED: type[Exception] = _GRPC.RpcError
+BROKEN_OFF: type[Exception] = _GRPC.HTTPError
+"""What a call over HTTP fails with whose server went away in the middle of it; the client lets most of that through."""
 
 
 @contextmanager

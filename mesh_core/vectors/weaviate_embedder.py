@@ -26,6 +26,7 @@ from weaviate.classes.query import Filter
 from weaviate.exceptions import WeaviateBaseError
 
 from mesh_core.embedding import EmbedderUnavailable, Vectors
+from mesh_core.vectors.weaviate_connection import BROKEN_OFF
 
 __all__ = ["WeaviateEmbedder"]
 
@@ -143,7 +144,7 @@ class WeaviateEmbedder:
     def _told(self) -> Iterator[None]:
         try:
             yield
-        except WeaviateBaseError as error:
+        except (WeaviateBaseError, BROKEN_OFF) as error:
             raise self._failure(str(error)) from error
 
     def _failure(self, what: str) -> EmbedderUnavailable:

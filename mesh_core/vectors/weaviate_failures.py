@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
-from weaviate.exceptions import WeaviateBaseError
+from weaviate.exceptions import WeaviateBaseError, WeaviateConnectionError
 
 from mesh_core.vectors.store import StoreUnavailable
 from mesh_core.vectors.weaviate_collections import missing
-from mesh_core.vectors.weaviate_connection import has_no_answer, in_words
+from mesh_core.vectors.weaviate_connection import BROKEN_OFF, has_no_answer, in_words
 
 __all__ = ["reported"]
 
@@ -24,6 +24,8 @@ def reported(address: str, collection: str | None = None, *, exists: Callable[[s
     """
     try:
         yield
+    except BROKEN_OFF as error:
+        raise StoreUnavailable(f"{in_words(WeaviateConnectionError(str(error)), address)}.") from error
     except WeaviateBaseError as error:
         if collection is not None and not has_no_answer(error) and _is_missing(collection, exists):
             raise missing(collection) from error
@@ -34,5 +36,5 @@ def reported(address: str, collection: str | None = None, *, exists: Callable[[s
 def _is_missing(collection: str, exists: Callable[[str], bool]) -> bool:
     try:
         return not exists(collection)
-    except WeaviateBaseError:
+    except (WeaviateBaseError, BROKEN_OFF):
         return False

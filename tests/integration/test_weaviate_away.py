@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import subprocess
 import threading
+import urllib.request
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, closing, contextmanager
 from dataclasses import replace
@@ -116,6 +117,38 @@ def test_what_is_no_weaviate_is_told_in_one_sentence(said: str) -> None:
             with pytest.raises(StoreUnavailable, match="check that it is well, MESH_VECTORS and the API key") as told:
                 open_store(f"weaviate://127.0.0.1:{server.server_port}?grpc_port={grpc_port}")
             assert "\n" not in str(told.value)
+        server.shutdown()
+
+
+def test_a_weaviate_that_hangs_up_in_the_middle_of_a_call_is_told_as_one_that_went_away(weaviate_url: str) -> None:
+    """Seen when it was killed: the client lets what its HTTP library fails with through."""
+    is_over = threading.Event()
+
+    class HangsUp(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            if is_over.is_set():
+                return
+            with urllib.request.urlopen(f"http://{weaviate_url.split('/')[2].split('?')[0]}{self.path}") as answer:
+                said = answer.read()
+            self.send_response(200)
+            self.send_header("Content-Length", str(len(said)))
+            self.end_headers()
+            self.wfile.write(said)
+
+        do_POST = do_DELETE = do_PUT = do_GET
+
+        def log_message(self, format: str, *arguments: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), HangsUp) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        port = weaviate_url.partition("grpc_port=")[2]
+        with closing(open_store(f"weaviate://127.0.0.1:{server.server_port}?grpc_port={port}")) as store:
+            is_over.set()
+            for name in ("search", "stage", "unstage", "erase", "prune", "ensure"):
+                with pytest.raises(StoreUnavailable, match="cannot be reached: check that it runs, and MESH_VECTORS") as told:
+                    CALLS[name](store)
+                assert "\n" not in str(told.value), name
         server.shutdown()
 
 

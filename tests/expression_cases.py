@@ -110,6 +110,12 @@ ENGINE_EXPRESSIONS = _expressions(column_pairs=False)
 """Without comparisons of two columns, which are not sent to an engine by text."""
 
 
+ALTERNATIVES = st.sampled_from(["id", "amount", "Last Name", "active", "seen"]).flatmap(
+    lambda name: st.one_of(_predicates(name, column_pairs=False)[:4])
+)
+"""Comparisons and lists of few columns, so that several are of one."""
+
+
 def evaluate(node: Expression, row: Mapping[str, Scalar]) -> bool | None:
     """SQL's truth tables, spelt out."""
     match node:

@@ -5,7 +5,7 @@ Knows the tree only; neither SQL text nor column types.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 
 from mesh_core.expressions.limits import children
 from mesh_core.expressions.tree import (
@@ -71,7 +71,10 @@ def is_false(expression: Expression) -> bool:
 
 
 def simplify(expression: Expression) -> Expression:
-    """An expression that is true, false and null on the same rows: constants folded, junctions flattened, repetitions dropped."""
+    """An expression that is true, false and null on the same rows: constants folded, junctions flattened, repetitions dropped.
+
+    What a column may equal, alternatively, is one list: engines look a value up in it, and would compare it with each otherwise.
+    """
     return _rebuild(expression, _fold)
 
 
@@ -106,10 +109,43 @@ def _junction(kind: type[And] | type[Or], operands: list[Expression]) -> Express
                 return absorbing
             if not (isinstance(part, Literal) and part.value is neutral.value):
                 flat.setdefault(repr(part), part)
-    parts = tuple(flat.values())
+    parts = tuple(flat.values() if kind is And else _listed(flat.values()))
     if len(parts) > 1:
         return kind(parts)
     return parts[0] if parts else neutral
+
+
+def _listed(alternatives: Iterable[Expression]) -> list[Expression]:
+    """The alternatives; those that say of one column which literals it equals are one list, where the first of them was."""
+    kept: list[list[Expression]] = []
+    of_column: dict[str, list[Expression]] = {}
+    for part in alternatives:
+        name = _listed_column(part)
+        group = [] if name is None else of_column.setdefault(name, [])
+        if not group:
+            kept.append(group)
+        group.append(part)
+    return [parts[0] if len(parts) == 1 else _as_list(parts) for parts in kept]
+
+
+def _listed_column(node: Expression) -> str | None:
+    """The column that the node only says of which literals it equals."""
+    match node:
+        case Compare("=", Column(name), Literal()) | Compare("=", Literal(), Column(name)):
+            return name
+        case In(Column(name), values) if all(isinstance(value, Literal) for value in values):
+            return name
+    return None
+
+
+def _as_list(parts: Sequence[Expression]) -> In:
+    """Such nodes of one column as one: null where one of them is null and none is true, as they are together."""
+    found: dict[str, Expression] = {}
+    for part in parts:
+        own = part.values if isinstance(part, In) else children(part)
+        found.update((repr(it), it) for it in own if isinstance(it, Literal))
+    column = next(it for part in parts for it in children(part) if isinstance(it, Column))
+    return In(column, tuple(found.values()))
 
 
 def _rebuild(node: Expression, change: Callable[[Expression], Expression]) -> Expression:

@@ -60,4 +60,5 @@ def _membership(operand: Expression, values: tuple[Expression, ...], *, negated:
 
 
 def _guarded(test: Expression) -> Expression:
-    return conjoin([test, *(Not(IsNull(Column(name))) for name in sorted(columns(test)))])
+    guards = tuple(Not(IsNull(Column(name))) for name in sorted(columns(test)))
+    return And((test, *guards)) if guards else test

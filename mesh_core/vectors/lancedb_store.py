@@ -10,6 +10,7 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from datetime import timedelta
 from functools import partial
+from hashlib import sha256
 from typing import Any
 
 import lancedb
@@ -18,6 +19,7 @@ from lancedb.index import FTS
 
 from mesh_core.expressions.binding import is_true
 from mesh_core.expressions.sql import to_sql
+from mesh_core.expressions.tree import Expression
 from mesh_core.vectors.held_counts import HeldCounts
 from mesh_core.vectors.identifiers import collection_identifier
 from mesh_core.vectors.lancedb_failures import Given, reported
@@ -55,6 +57,7 @@ class LanceDbStore:
         self._folder = folder
         self._database: Any = lancedb.connect(folder, read_consistency_interval=timedelta(0))
         self._tag_sets = VersionMemory[Mapping[str, Sequence[str]]]()
+        self._conditions = VersionMemory[str]()
         self._held = HeldCounts()
         self._search = LanceSearch()
 
@@ -76,7 +79,7 @@ class LanceDbStore:
         with reported(self._folder, name):
             for table in _tables(name):
                 self._database.drop_table(table, ignore_missing=True)
-            for memory in (self._tag_sets, self._search, self._held):
+            for memory in (self._tag_sets, self._conditions, self._search, self._held):
                 memory.forget(name)
 
     def rebuild(self, collection: str) -> int:
@@ -93,6 +96,7 @@ class LanceDbStore:
         given = Given(passages)
         with reported(self._folder, collection, given):
             self._tag_sets.forget(collection)
+            self._conditions.forget(collection)
             result = stage(self._rows(collection), collection=collection, version=version, passages=given)
             self._table(collection).optimize(cleanup_older_than=_KEEP_FILES)
             return result
@@ -194,6 +198,7 @@ class LanceDbStore:
         """See VectorStore. LanceDB holds no connection; its files are closed as they are collected."""
         self._search.close()
         self._tag_sets.clear()
+        self._conditions.clear()
 
     def _create(self, name: str, schema: pa.Schema) -> None:
         identifier, tag_sets = _tables(name)
@@ -224,8 +229,11 @@ class LanceDbStore:
         check_version(version)
         conditions: list[str] = []
         if not is_true(scope.filter):
-            bound = over_fields(scope.filter, collection=collection, attributes=LanceRows(table, None).attributes)
-            conditions.append(f"({to_sql(bound, dialect='datafusion')})")
+            attributes = LanceRows(table, None).attributes
+            written = repr((scope.filter, attributes))  # literals that are equal and of other types are written otherwise
+            make = partial(_condition, scope.filter, collection, attributes)
+            digest = sha256(written.encode(errors="surrogatepass")).hexdigest()
+            conditions.append(self._conditions.known(collection, version, digest, make))
         if scope.excluded_tags:
             known = self._tag_sets.known(collection, version, "tags", lambda: self._read_tag_sets(collection))
             allowed = allowed_tag_sets(known, scope.excluded_tags)
@@ -243,6 +251,12 @@ def _tables(name: str) -> tuple[str, str]:
     """The tables of a collection: its rows, and the tag sets that occur in them."""
     identifier = collection_identifier(name)
     return identifier, f"{identifier}.tags"
+
+
+def _condition(permitted: Expression, collection: str, attributes: Mapping[str, type]) -> str:
+    """The filter as LanceDB reads it. With values by the ten thousand it takes longer to write than to search by."""
+    bound = over_fields(permitted, collection=collection, attributes=attributes)
+    return f"({to_sql(bound, dialect='datafusion')})"
 
 
 def _count(table: Any, version: int, since: int) -> int:  # noqa: ANN401

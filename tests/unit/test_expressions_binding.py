@@ -5,6 +5,7 @@ from __future__ import annotations
 import polars as pl
 import pytest
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from mesh_core.expressions.binding import attributes, bind_subject, columns, conjoin, disjoin, is_true, simplify
 from mesh_core.expressions.errors import InvalidExpression
@@ -12,10 +13,10 @@ from mesh_core.expressions.filters import as_filter
 from mesh_core.expressions.fitting import fit
 from mesh_core.expressions.limits import MAX_COMPOSED_NODES, MAX_DEPTH, check_expression
 from mesh_core.expressions.sql import parse_filter, to_sql
-from mesh_core.expressions.tree import FALSE, TRUE, And, Column, Compare, Expression, In, Literal, Not, Subject
+from mesh_core.expressions.tree import FALSE, TRUE, And, Column, Compare, Expression, In, Literal, Not, Or, Subject
 from mesh_core.expressions.types import logical_type
 from mesh_core.expressions.weaviate import Nothing
-from tests.expression_cases import EXPRESSIONS, LOGICAL_TYPES, ROWS, evaluate
+from tests.expression_cases import ALTERNATIVES, EXPRESSIONS, LOGICAL_TYPES, ROWS, evaluate
 
 TYPES = {name: logical_type(kind) for name, kind in LOGICAL_TYPES.items()}
 REGION = Compare("=", Column("region"), Subject("region"))
@@ -57,7 +58,7 @@ def test_builders_flatten_and_drop_repetitions() -> None:
 def test_literals_equal_in_python_but_not_in_sql_stay_apart() -> None:
     one, true = Compare("=", Column("a"), Literal(1)), Compare("=", Column("a"), Literal(True))
     both = disjoin([one, true])
-    assert [type(part.right.value) for part in both.operands] == [int, bool]  # type: ignore[union-attr]
+    assert [type(it.value) for it in both.values] == [int, bool]  # type: ignore[union-attr]
     assert not is_true(Literal(1))
 
 
@@ -71,6 +72,26 @@ def test_a_null_is_not_folded_away() -> None:
 @settings(max_examples=120, deadline=None)
 def test_simplifying_keeps_the_answer_on_every_row(row: dict[str, object], expression: Expression) -> None:
     assert evaluate(simplify(expression), row) == evaluate(expression, row)
+
+
+def test_what_a_column_may_equal_is_one_list_where_the_first_of_it_was() -> None:
+    joined = disjoin(map(parse_filter, ("a = 1", "b = 2", "2 = a", "a IN (3, 1)", "a IN (4, subject.x)", "a > 4")))
+    assert joined == parse_filter("a IN (1, 2, 3) OR b = 2 OR a IN (4, subject.x) OR a > 4")
+    assert disjoin([parse_filter("a = 1"), parse_filter("a = NULL")]) == In(Column("a"), (Literal(1), Literal(None)))
+    many = disjoin(Compare("=", Column("a"), Literal(number)) for number in range(5_000))
+    assert many == In(Column("a"), tuple(map(Literal, range(5_000))))
+
+
+@given(ROWS, st.lists(ALTERNATIVES, min_size=2, max_size=8), st.booleans())
+@settings(max_examples=300, deadline=None)
+def test_joined_alternatives_are_true_false_and_null_as_they_are_apart(
+    row: dict[str, object], alternatives: list[Expression], is_negated: bool
+) -> None:
+    apart: Expression = Or(tuple(alternatives))
+    joined = disjoin(alternatives)
+    assert evaluate(joined, row) is evaluate(apart, row)
+    kept = as_filter(fit(Not(joined) if is_negated else joined, TYPES))
+    assert evaluate(kept, row) is (evaluate(Not(apart) if is_negated else apart, row) is True)
 
 
 @given(EXPRESSIONS)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from governance_server.rules import column_branches, read_plans
 from governance_server.rules.read_plans import Branch, ColumnRules, Denied, build_plan
 from governance_server.rules.row_conditions import write
-from mesh_core.expressions.tree import FALSE, TRUE, And, Column, Compare, IsNull, Literal, Or
+from mesh_core.expressions.tree import FALSE, TRUE, And, Column, Compare, In, IsNull, Literal, Or
 from mesh_core.masks import Mask
 from tests.unit.policy_samples import rule
 
@@ -122,6 +122,8 @@ def is_true(expression, row):
             return row[name] is None
         case Compare(operator="=", left=Column(name=name), right=Literal(value=value)):
             return row[name] is not None and row[name] == value
+        case In(operand=Column(name=name), values=values):
+            return row[name] is not None and row[name] in [it.value for it in values]
         case Compare(operator=">=", left=Column(name=name), right=Literal(value=value)):
             return row[name] is not None and row[name] >= value
     raise AssertionError(expression)

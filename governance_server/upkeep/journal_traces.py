@@ -7,7 +7,11 @@ tell nothing of the subject are written anew, so that the change they came with 
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
+from datetime import datetime
+from decimal import Decimal
 
 from google.protobuf.message import Message
 
@@ -16,6 +20,7 @@ from governance_server.journal.command import Transaction
 from governance_server.rules import kinds
 from governance_server.rules.apply import Change, ResourceWrite
 from governance_server.upkeep.subject_survey import Subject
+from mesh_core.expressions.values import as_utc
 
 __all__ = ["Teller", "traces", "without_traces"]
 
@@ -24,6 +29,9 @@ _TELLING = (kinds.PUBLICATION, kinds.MENTIONS, kinds.SUBJECT_ERASURE)
 """A change of one of these holds what was delivered, or what was found in it; an earlier erasure wrote such states anew."""
 _APART = "\0"
 """Between texts that are looked through together: part of no word, and no space."""
+_TIME_BEGINS = re.compile(r"(?<=\d-\d\d)T(?=\d\d:)")
+_NUMBER = re.compile(r"[+-]?\d{1,40}(?:\.\d{0,40})?(?:[eE][+-]?\d{1,3})?", re.ASCII)
+_MOMENT = re.compile(r"\d{4}-\d\d-\d\d[T ]?.*", re.ASCII)
 
 
 class Teller:
@@ -31,12 +39,13 @@ class Teller:
 
     def __init__(self, subject: Subject) -> None:
         self._subject = subject
+        self._meant = {it for it in map(_meant_by, subject.values) if it is not None}
         self._clean: set[str] = set()
 
     def tells(self, writes: Iterable[ResourceWrite]) -> bool:
         """True if one of the states has a text in which the subject is."""
         texts = {text for write in writes for text in _texts_of(write)} - self._clean
-        if self._subject.is_in(_APART.join(texts)):
+        if self._subject.is_in(_TIME_BEGINS.sub(" ", _APART.join(texts))) or any(_meant_by(it) in self._meant for it in texts):
             return True
         self._clean |= texts
         return False
@@ -91,6 +100,17 @@ def _made(change: Change, product: str, kept_releases: frozenset[str]) -> bool:
     return any(name in kept_releases or not name.startswith(f"{product}/") for name in names)
 
 
+def _meant_by(text: str) -> Decimal | datetime | None:
+    """The number or moment that the text is: statistics write those in another way than tables show them."""
+    found = text.strip()
+    if _NUMBER.fullmatch(found):
+        return Decimal(found)
+    if _MOMENT.fullmatch(found):
+        with suppress(ValueError):
+            return as_utc(datetime.fromisoformat(found))
+    return None
+
+
 def _texts_of(write: ResourceWrite) -> Iterator[str]:
     yield write.name
     message = kinds.MESSAGES.get(write.kind)
@@ -99,7 +119,7 @@ def _texts_of(write: ResourceWrite) -> Iterator[str]:
 
 
 def _texts_in(message: Message) -> Iterator[str]:
-    """Every text within the message; of one that is JSON, as statistics are, also those that it writes in its own way."""
+    """Every text within the message; of one that is JSON, as statistics are, also its numbers and what it writes its own way."""
     left: list[object] = [message]
     while left:
         match left.pop():
@@ -117,6 +137,6 @@ def _texts_in(message: Message) -> Iterator[str]:
 
 def _parsed(text: str) -> object:
     try:
-        return json.loads(text)
+        return json.loads(text, parse_float=str, parse_int=str)
     except (ValueError, RecursionError):  # a text that only begins like JSON
         return None

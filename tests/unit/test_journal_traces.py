@@ -47,6 +47,36 @@ def test_letters_that_json_writes_as_numbers_are_read() -> None:
     assert tells(kinds.PUBLICATION, with_statistics(number=4711), "4711")
 
 
+@pytest.mark.parametrize(
+    ("stored", "value"),
+    [
+        ("2024-01-02T00:00:00", "2024-01-02"),
+        ("2024-01-02T09:30:00.000Z", "2024-01-02"),
+        ("2024-01-02T09:30:00.000Z", "2024-01-02 09:30:00.000000"),
+        ("2024-01-02T09:30:00", "2024-01-02 09:30:00"),
+        (4711.5, "4711.50"),
+        (4711.5, "4711.5e0"),
+        (4711, "4711.00"),
+        ("4711.500", "4711.5"),
+        (1e20, "100000000000000000000"),
+        ([0.25], "0.250"),
+    ],
+)
+def test_statistics_tell_numbers_and_times_by_what_they_are(stored: object, value: str) -> None:
+    assert tells(kinds.PUBLICATION, with_statistics(amount=stored), value)
+
+
+@pytest.mark.parametrize(
+    ("stored", "value"),
+    [
+        ("2024-01-02T00:00:00", "2024-01-03"), ("2024-01-02T09:30:00", "2024-01-02 09:30:01"), ("2024-01-02TX", "2024-01-02"),
+        (4711.51, "4711.5"), (14711.5, "4711.50"), ("9" * 9000, "4711"), ("1e999999999999", "4711"), (float("nan"), "4711"),
+    ],
+)  # fmt: skip
+def test_other_numbers_and_times_tell_nothing(stored: object, value: str) -> None:
+    assert not tells(kinds.PUBLICATION, with_statistics(amount=stored), value)
+
+
 def test_values_of_partitions_and_samples_of_checks_tell() -> None:
     file = publication_pb2.VerifiedFile(name="a.parquet", partition_values={"name": NAME})
     assert tells(kinds.PUBLICATION, verified(files=[file]))

@@ -24,7 +24,7 @@ from governance_server.upkeep.erased_mentions import mentions_without, note_reco
 from governance_server.upkeep.erased_releases import released_without, retired_with
 from governance_server.upkeep.journal_traces import traces, without_traces
 from governance_server.upkeep.subject_storage import SubjectStorage
-from governance_server.upkeep.subject_survey import Subject, Survey, nothing_tagged, survey
+from governance_server.upkeep.subject_survey import Subject, Survey, is_carried, nothing_tagged, survey
 from governance_server.upkeep.upkeep import Upkeep
 from governance_server.upkeep.whole_collections import collections_of, corrected_counts, counts_after, uncounted
 from governance_server.vector_access import VectorAccess
@@ -59,6 +59,8 @@ class Eraser:
         """
         products = self._products(request, caller)
         subject = _checked(request)
+        if not is_carried(self._backend, products, subject):
+            raise nothing_tagged(self._backend, products, subject.tag)
         erasure_id = f"e-{self._backend.new_id()}"
         receipts: list[erasure_pb2.Erasure] = []
         searched: list[str] = []

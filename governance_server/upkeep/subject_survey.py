@@ -17,8 +17,9 @@ from governance_server.vector_access import VectorAccess
 from governance_server.warehouse.layout import Warehouse
 from mesh_core.names import column_object
 from mesh_core.near_names import did_you_mean
+from mesh_core.pii.findings import WORDS
 
-__all__ = ["Subject", "Survey", "SurveyedPort", "nothing_tagged", "survey"]
+__all__ = ["Subject", "Survey", "SurveyedPort", "is_carried", "nothing_tagged", "survey"]
 
 _MOST_TAGS = 10
 _PERSONAL, _TEXT = "pii", "pii.text"
@@ -129,6 +130,20 @@ def survey(backend: Backend, warehouse: Warehouse, vectors: VectorAccess, produc
         count = vectors.store.erase(name, subject.is_in, dry_run=True)
         found.append(SurveyedPort(name, product_pb2.PORT_KIND_COLLECTION, (), {0: count}, -1))
     return Survey(entry, tuple(releases), tuple(found))
+
+
+def is_carried(backend: Backend, products: Sequence[str], subject: Subject) -> bool:
+    """False if nothing there but running text would be searched for data of a kind that nobody knows: a slip of the pen."""
+    if any(subject.tag == kind or subject.tag.startswith(f"{kind}.") or subject.is_meant_by(kind) for kind in (*WORDS, _TEXT)):
+        return True
+    for product in products:
+        entry = read(backend.catalog, kinds.PRODUCT, product, product_pb2.Product)
+        if any(_is_collection_of(port, subject) for port in entry.ports):
+            return True
+        for release in kept_releases(backend.catalog, product):
+            if any(not all(columns.values()) for _, columns in _tagged(backend, entry, release, subject)):
+                return True
+    return False
 
 
 def nothing_tagged(backend: Backend, products: Sequence[str], tag: str) -> Invalid:

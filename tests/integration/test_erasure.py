@@ -257,3 +257,32 @@ def test_a_value_with_quotes_is_only_a_value(mesh, tmp_path):
     (receipt,) = erase(mesh, products=[name], value=odd)
     assert receipt.ports[0].count == 1
     assert rows_of(mesh, f"{name}.people") == [(OTHER, "note 1")]
+
+
+TURNS = """
+kind: DataContract
+apiVersion: v3.2.0
+id: ID
+name: Turns
+version: 1.0.0
+status: active
+schema:
+  - name: turns
+    physicalType: table
+    properties:
+      - {name: question, logicalType: string, tags: [pii.text]}
+      - {name: place, logicalType: string, tags: [pii.badge]}
+"""
+
+
+@pytest.mark.parametrize("is_preview", [True, False])
+def test_a_misspelt_tag_is_no_erasure_of_running_texts_alone(mesh: InnerMesh, is_preview: bool) -> None:
+    product = f"hr.t{next(_numbers)}"
+    mesh.publish(OWNER, product, TURNS.replace("ID", product), {"turns": pl.DataFrame({"question": [SUBJECT], "place": ["b"]})})
+    with pytest.raises(Invalid, match=r"carries 'pii\.bagde'.*did you mean pii\.badge"):
+        erase(mesh, tag="pii.bagde", products=[product], validate_only=is_preview)
+    assert rows_of(mesh, f"{product}.turns") == [(SUBJECT, "b")]
+    for tag in ("pii", "pii.text", "pii.email", "pii.email.private", "pii.badge"):
+        (found,) = erase(mesh, tag=tag, products=[product], validate_only=True)
+        assert found.ports[0].count == 1, tag
+    erase(mesh, products=[product])

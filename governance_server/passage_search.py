@@ -13,6 +13,7 @@ from mesh_core.expressions.binding import conjoin
 from mesh_core.expressions.tree import Column, In, Literal
 from mesh_core.retrieval.arranging import arranged, named_documents
 from mesh_core.retrieval.expansion import expanded
+from mesh_core.retrieval.pasted import as_typed
 
 if TYPE_CHECKING:
     from governance_server.vector_access import VectorAccess
@@ -76,9 +77,10 @@ def find_passages(
     Raises:
         VectorStoreError: as `VectorStore.search` does.
     """
+    asked = replace(question, text=as_typed(question.text))
 
     def search(text: str, within: AllowedScope) -> tuple[list[Hit], _Arranger]:
-        arranger = _Arranger(question)
+        arranger = _Arranger(asked)
         vector = vectors.question_vector(text, asker=question.asker)
         hits = vectors.store.search(
             port, text=text, vector=vector, version=version, scope=within, limit=question.limit,
@@ -86,12 +88,12 @@ def find_passages(
         )  # fmt: skip
         return hits, arranger
 
-    hits, arranger = search(question.text, scope)
+    hits, arranger = search(asked.text, scope)
     if not (arranger.named or arranger.has_pages):
         return hits
-    implied = expanded(question.text)
+    implied = expanded(asked.text)
     if not arranger.named:
-        return search(implied, scope)[0] if implied != question.text else hits
+        return search(implied, scope)[0] if implied != asked.text else hits
     named = In(Column("document"), tuple(Literal(name) for name in arranger.named))
     closer, _ = search(implied, replace(scope, filter=conjoin([scope.filter, named])))
     seen = {hit.passage.id for hit in closer}

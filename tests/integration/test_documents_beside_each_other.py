@@ -72,6 +72,7 @@ def desk(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Mesh]:
     ("question", "document"),
     [
         ("What were Northwind's net sales in fiscal 2030?", "northwind-2030.pdf"),
+        ("What were North\u200bwind\u2019s net sales in FY\u00a02030?", "northwind-2030.pdf"),
         ("castellan foods employees 2030", "castellan-2030.pdf"),
         ("how many people did fabrikam employ in fy31?", "fabrikam-2031.pdf"),
         ("Why did Castellan move the inventory provision when its warehouse was closed and sold?", "mail-17.eml"),

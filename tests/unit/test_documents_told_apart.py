@@ -6,6 +6,7 @@ import pytest
 
 from mesh_core.retrieval.arranging import arranged, named_documents
 from mesh_core.retrieval.marks import marks_asked, marks_of
+from mesh_core.retrieval.pasted import as_typed
 from mesh_core.vectors.passages import Candidate
 
 
@@ -129,6 +130,20 @@ def test_topics_and_words_of_accounting_name_nothing_in_small_letters() -> None:
 def test_an_amendment_is_asked_for_in_small_letters_too() -> None:
     amended = report("a.pdf", "Northwind Traders, Inc; Form 10-K/A; fiscal year ended June 30, 2031")
     assert arranged("why was the 10-k/a of northwind for 2031 filed?", [*REPORTS, amended])[0] == len(REPORTS)
+
+
+@pytest.mark.parametrize(
+    ("pasted", "typed"),
+    [
+        ("North\u200bwind\u2019s 10\u2011K of FY\u00a02031", "Northwind\u2019s 10-K of FY 2031"),
+        ("\ufeffNorth\u00adwind", "Northwind"),
+        ("\uff26\uff39\uff13\uff11\u3000\uff1f", "FY31 ?"),
+        ("می\u200cخواهم", "می\u200cخواهم"),
+        ("\u200b", "\u200b"),
+    ],
+)
+def test_a_pasted_question_is_as_if_it_had_been_typed(pasted: str, typed: str) -> None:
+    assert as_typed(pasted) == typed
 
 
 QUARTERS = [

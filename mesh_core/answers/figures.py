@@ -76,6 +76,8 @@ def _figure(asked: AskedMeasures, table: TableModel, joins: Sequence[Join]) -> F
     query = asked.query
     compared = {it.name for it in (*query.only, *([query.share] if query.share else []))} | set(query.by)
     used = used_joins(joins, compared)
+    if query.share and used_joins(used, {query.share.name}):
+        raise InvalidMeasure(f"{query.share.name} is of another table: shares in rows that may meet none of it are not computed.")
     hidden = {join.hidden[name] for join in used for name in compared & join.hidden.keys()}
     if masked := sorted((compared & table.masked) | hidden):
         raise InvalidMeasure(f"{asked.port} cannot be told apart by {', '.join(masked)}, which you see masked.")

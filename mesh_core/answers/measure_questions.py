@@ -206,6 +206,7 @@ def _part(clause: Clause, given: Sequence[Given]) -> Values | None:
     if len(parts) != 1:
         return None
     clause.take_text(*match.span())
+    clause.take(verb, verb + 1)
     return parts[0]
 
 

@@ -87,6 +87,7 @@ def sql(question):
         ("How many trips with a fare of no more than €2.5?", ['"fare" <= 2.5']),
         ("What share of trips was missed?", ["100.0 * COUNT(*) FILTER(WHERE", "LOWER('missed')", "NULLIF(COUNT(*), 0)"]),
         ("What percentage of Coast trips were missed in 2026?", ["LOWER('missed')", 'WHERE LOWER(CAST("line"', "2026-01-01"]),
+        ("What share of the takings comes from the Coast line?", ["state = 'ridden' AND LOWER(CAST(\"line\" AS TEXT))"]),
         ("What is the Coast line's share of the takings?", ["state = 'ridden' AND LOWER(CAST(\"line\" AS TEXT))"]),
         ("How many trips in March or April 2026?", None),
     ],
@@ -109,6 +110,8 @@ def test_figures_are_asked_for_in_many_words(question, parts):
         ("What were the takings over 500 euro?", "“500”"),
         ("What were the takings on the Valey line?", "Did you mean line Valley?"),
         ("What share of the miss rate is Coast?", "it has no shares"),
+        ("What share of distinct passengers comes from Coast?", "it has no shares"),
+        ("What share of the takings comes from Coast and from abroad?", "“abroad”"),
         ("What were the takings without delay?", "“without”"),
     ],
 )

@@ -22,6 +22,7 @@ from governance_server.rules.errors import AccessDenied, GovernanceError, Invali
 from governance_server.services.queries import QueriedRows, RowsAsked, SqlService
 from governance_server.services.retrieval import RetrievalService
 from mesh_core.answers.answer import Citation, Figure, Recommendation, Sentence, UsedPort
+from mesh_core.answers.comparisons import untold
 from mesh_core.answers.mismatches import LookedUp
 from mesh_core.answers.sources import Sources, source_of
 from mesh_core.answers.tables import FigureQuery, filled
@@ -156,6 +157,7 @@ class Evidence:
         sound = [it for it in sentences if it and wording_of(it).numbers <= values.numbers]
         kept = self.sources.add_figure(figure, "\n".join(sound))
         self.said[kept.number] = tuple(sound)
+        self.notices += untold(query.sides, kept) if query.sides else []
         if query.look_up is not None:
             self.looked_up.append((query, kept))
         return kept

@@ -13,8 +13,8 @@ from mesh_core.answers.terms import Match, Word
 from mesh_core.contract.model import Port
 
 if TYPE_CHECKING:
+    from mesh_core.answers.asked_figures import AskedMeasures
     from mesh_core.answers.joins import Join
-    from mesh_core.answers.measure_questions import AskedMeasures
 
 __all__ = ["FILLERS", "Clause", "clauses_of"]
 
@@ -42,6 +42,8 @@ class Clause:
     spans: tuple[TimeSpan, ...] | None
     """The times that it names; None if one of them is fiscal."""
     ports: Mapping[str, Port]
+    apart: tuple[TimeSpan, ...] | None = ()
+    """The times if they are compared: `from 2025 to 2026` is two of them."""
     joins: Mapping[str, Sequence[Join]] = field(default_factory=dict)
     """What the ports refer to, and have columns of."""
     used: set[int] = field(default_factory=set)
@@ -53,6 +55,8 @@ class Clause:
     unclear: list[str] = field(default_factory=list)
     unsaid: list[str] = field(default_factory=list)
     """Why nothing is computed of a clause that only perhaps asks for figures."""
+    is_change: bool = False
+    """The clause asks for what lies between two figures."""
     tables: set[int] = field(default_factory=set)
     """The words that name tables, of columns of which something is said."""
 

@@ -9,6 +9,7 @@ import re
 from collections.abc import Collection, Mapping
 from dataclasses import replace
 
+from mesh_core.answers.changes import says_change
 from mesh_core.answers.terms import names_of, term_words, words_of
 from mesh_core.contract.model import Port
 from mesh_core.contract.semantics import Measure
@@ -24,7 +25,8 @@ _ALL_ROWS = re.compile(r"count\(\s*(?:\*|1)?\s*\)", re.IGNORECASE)
 def with_counts(question: str, ports: Mapping[str, Port]) -> dict[str, Port]:
     """The ports, each with a measure of its rows that is called like the port itself, if the question asks how many there are."""
     words = {it.folded for it in words_of(question)}
-    return {name: _counted(port, words) for name, port in ports.items()} if _COUNTS.search(question) else dict(ports)
+    is_counting = _COUNTS.search(question) or says_change(question)
+    return {name: _counted(port, words) for name, port in ports.items()} if is_counting else dict(ports)
 
 
 def counts_rows(measure: Measure) -> bool:

@@ -11,11 +11,14 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 
+from mesh_core.answers.asked_figures import AskedMeasures
 from mesh_core.answers.column_measures import with_column_measures
+from mesh_core.answers.comparison_sql import comparison_sql
+from mesh_core.answers.comparisons import comparison_sentences
 from mesh_core.answers.counting import with_counts
 from mesh_core.answers.joins import Join, joins_of, used_joins, with_joined
 from mesh_core.answers.look_ups import look_ups
-from mesh_core.answers.measure_questions import AskedMeasures, asked_measures
+from mesh_core.answers.measure_questions import asked_measures
 from mesh_core.answers.measure_sql import measure_sql
 from mesh_core.answers.row_conditions import InvalidMeasure, Values
 from mesh_core.answers.tables import FigurePlan, FigureQuery, TableModel
@@ -51,6 +54,7 @@ def plan_figures(question: str, tables: Sequence[TableModel], *, today: date) ->
     problems = [*asked.unclear, *asked.undefined]
     figures = []
     for it in asked.found:
+        problems += it.sides.not_over(today) if it.sides else []
         try:
             figures.append(_figure(it, known[it.port], joins[it.port]))
         except (InvalidMeasure, SqlNotUnderstood) as error:
@@ -81,15 +85,22 @@ def _figure(asked: AskedMeasures, table: TableModel, joins: Sequence[Join]) -> F
     hidden = {join.hidden[name] for join in used for name in compared & join.hidden.keys()}
     if masked := sorted((compared & table.masked) | hidden):
         raise InvalidMeasure(f"{asked.port} cannot be told apart by {', '.join(masked)}, which you see masked.")
+    is_filtered = table.is_filtered or any(it.is_filtered for it in used)
+    basis = ", ".join([asked.words, *(it.words for it in used)])
+    whose = " ".join([asked.port, *(it.words for it in used)])
+    whose = f"the rows that you may read of {whose}" if is_filtered else whose
+    if (sides := asked.sides) is not None:
+        said = tuple(map(asked.limits_of, sides.both))
+        sentences = comparison_sentences(measures[0], whose, said, is_change=sides.is_change)
+        sql = comparison_sql(asked.port, port, sides.both, is_change=sides.is_change, joins=used)
+        return FigureQuery(sql, sentences, basis, sides=said)
     sql = measure_sql(asked.port, port, asked.query, is_said=True, joins=used)
     groups = [name for name in asked.query.by if name.isidentifier()]
     values = ", ".join(_said(it, query.share) for it in measures if it.name.isidentifier())
-    scope = ", ".join(filter(None, (" ".join([asked.port, *(it.words for it in used)]), asked.limits)))
-    is_filtered = table.is_filtered or any(it.is_filtered for it in used)
+    scope = ", ".join(filter(None, (whose, asked.limits)))
     which = "".join(f"{name.replace('_', ' ')} {{{name}|{_NO_VALUE}}}, " for name in groups)
-    text = f"{which}{values} of {f'the rows that you may read of {scope}' if is_filtered else scope}."
+    text = f"{which}{values} of {scope}."
     most = _MOST_GROUPS if groups else 1
-    basis = ", ".join([asked.words, *(it.words for it in used)])
     return FigureQuery(sql, (text[:1].upper() + text[1:],), basis, most_rows=most, top=query.top)
 
 

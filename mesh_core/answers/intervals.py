@@ -86,17 +86,18 @@ class TimeSpan:
     finish: int
 
 
-def intervals_in(text: str, today: date) -> tuple[TimeSpan, ...] | None:
+def intervals_in(text: str, today: date, *, are_compared: bool = False) -> tuple[TimeSpan, ...] | None:
     """The stretches that the text names, in order; None if it speaks of fiscal time, which nothing here defines.
 
     Args:
         text: A question.
         today: What `last month` is told from.
+        are_compared: `From 2025 to 2026` is two stretches, and not all that lies between them.
     """
     if _FISCAL.search(text):
         return None
-    found = _joined(text, sorted(_single(text, today), key=lambda it: it.begin))
-    return tuple(found)
+    found = sorted(_single(text, today), key=lambda it: it.begin)
+    return tuple(_joined(text, found, are_compared=are_compared))
 
 
 def unread_in(text: str, spans: Sequence[TimeSpan]) -> list[str]:
@@ -119,8 +120,8 @@ def _single(text: str, today: date) -> Iterator[TimeSpan]:
                 yield TimeSpan(interval, *match.span())
 
 
-def _joined(text: str, spans: list[TimeSpan]) -> Iterator[TimeSpan]:
-    """Two ends of one range become one stretch; a word before a stretch may open it at one side."""
+def _joined(text: str, spans: list[TimeSpan], *, are_compared: bool) -> Iterator[TimeSpan]:
+    """Two ends of one range become one stretch, or two if they are compared; a word before one may open it at one side."""
     place = 0
     while place < len(spans):
         span = spans[place]
@@ -128,7 +129,8 @@ def _joined(text: str, spans: list[TimeSpan]) -> Iterator[TimeSpan]:
         follows = spans[place + 1] if place + 1 < len(spans) else None
         opens = _FROM.search(before) or (None if _COMPARING.search(before) else _BETWEEN.search(before))
         if follows is not None and opens and _TO.fullmatch(text[span.finish : follows.begin]):
-            yield TimeSpan(Interval(span.interval.start, follows.interval.end), opens.start(), follows.finish)
+            range_ = TimeSpan(Interval(span.interval.start, follows.interval.end), opens.start(), follows.finish)
+            yield from (span, follows) if are_compared else (range_,)
             place += 2
             continue
         yield _opened(text, span)

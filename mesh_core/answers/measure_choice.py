@@ -31,6 +31,7 @@ ASKING = re.compile(
 )
 _COMPARING = frozenset({"difference", "comparison", "more", "less"})
 """Words that ask for figures where several times are named."""
+_SIZES = frozenset({"higher", "lower", "larger", "smaller", "greater", "bigger"})
 _YES_NO = frozenset({"may", "can", "must", "should", "is", "are", "do", "does", "did", "has", "have", "will", "would"})
 _OPENING = FILLERS | {"when"}
 
@@ -60,7 +61,8 @@ def _names(measure: Measure) -> list[str]:
 def asks_clearly(clause: Clause, matches: Sequence[Match]) -> bool:
     """True if a figure is asked for: right before a measure, or by what follows it."""
     first = matches[0]
-    compared = _COMPARING if len(clause.spans or ()) > 1 else frozenset()
+    compared = _COMPARING if clause.is_change or len(clause.spans or ()) > 1 else frozenset()
+    compared |= _SIZES if clause.is_change else frozenset()
     between = [it for it in _between(clause, first) if it not in _SHARES | compared and it not in REPEATED]
     place = clause.words[first.first].begin
     before = clause.text[:place]

@@ -118,7 +118,7 @@ def both(clause: Clause, given: Sequence[Given]) -> tuple[str, ...]:
 def compares_times(clause: Clause, measures: Sequence[Measure]) -> bool:
     """True if what the clause compares is one figure of several times: rows that are counted are not larger by their number."""
     is_size_of_rows = any(map(counts_rows, measures)) and _OF_SIZE.search(clause.text)
-    return len(clause.spans or ()) > 1 and len(measures) == 1 and not is_size_of_rows
+    return (clause.is_change or len(clause.spans or ()) > 1) and len(measures) == 1 and not is_size_of_rows
 
 
 def _is_grouping(clause: Clause, first: int, found: Mapping[str, None], port: Port) -> bool:

@@ -9,9 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import date
 
+from mesh_core.answers.asked_figures import AskedFigures, AskedMeasures
+from mesh_core.answers.changes import Sides, asks_change, sides_of
 from mesh_core.answers.clauses import Clause, clauses_of
 from mesh_core.answers.counting import counts_rows
 from mesh_core.answers.intervals import Interval, intervals_in
@@ -30,49 +32,10 @@ from mesh_core.answers.undefined_figures import undefined_figures
 from mesh_core.contract.model import Port
 from mesh_core.contract.semantics import Measure
 
-__all__ = ["AskedFigures", "AskedMeasures", "asked_measures"]
+__all__ = ["asked_measures"]
 
 _SHARE = re.compile(r"\b(?:share|percentage|proportion|fraction)\b", re.IGNORECASE)
 _STATES = frozenset({"is", "are", "was", "were", "been", "came", "comes", "come", "has", "have", "had"})
-
-
-@dataclass(frozen=True, slots=True)
-class AskedMeasures:
-    """Measures of one port that a question asks for."""
-
-    port: str
-    query: MeasureQuery
-
-    when: str = ""
-    """What the period is of, where the port has several dates."""
-
-    @property
-    def limits(self) -> str:
-        """The period and the values that count, in words; empty for all."""
-        parts = [f"{self.when} {self.query.period}".strip()] if self.query.period is not None else []
-        return ", ".join([*parts, *map(str, self.query.only)])
-
-    @property
-    def words(self) -> str:
-        """What is computed, in words."""
-        by = f"by {', '.join(self.query.by)}" if self.query.by else ""
-        share = f"{self.query.share} in percent of " if self.query.share else ""
-        return ", ".join(filter(None, (f"{share}{', '.join(self.query.measures)} of {self.port}", self.limits, by)))
-
-
-@dataclass(frozen=True, slots=True)
-class AskedFigures:
-    """The figures that a question asks for, and what of it is `unclear` or `undefined`, in sentences."""
-
-    found: tuple[AskedMeasures, ...]
-    unclear: tuple[str, ...]
-    undefined: tuple[str, ...] = ()
-    is_whole: bool = False
-    """The question asks for nothing else."""
-    hints: tuple[str, ...] = ()
-    """Why tables that the question may be about give no figure; for those who find nothing else."""
-    near: tuple[str, ...] = ()
-    """Why what is nearly a measure's name gives none; for those who find nothing else, whatever rows were looked up."""
 
 
 def asked_measures(
@@ -87,7 +50,10 @@ def asked_measures(
         joins: The tables that each of the ports refers to.
     """
     texts = [it for it in clauses_of(question) if it]
-    clauses = [Clause(text, words_of(text), intervals_in(text, today), ports, joins or {}) for text in texts]
+    clauses = [
+        Clause(text, words_of(text), intervals_in(text, today), ports, intervals_in(text, today, are_compared=True), joins or {})
+        for text in texts
+    ]
     sure = [_read(clause) for clause in clauses]
     found = tuple(it for clause in clauses for it in clause.found)
     unclear = tuple(it for clause in clauses for it in clause.unclear)
@@ -120,6 +86,9 @@ def _read(clause: Clause) -> bool:
         take_names(clause, join.names)
     clause.tables = clause.used - before - {place for it in free for place in range(it.first, it.last)}
     clause.used = before | clause.tables
+    if free and asks_change(clause, free):
+        is_backward = any(it.interval.is_backward for it in clause.spans or ())
+        clause.is_change, clause.spans = True, clause.spans if is_backward else clause.apart
     is_sure = bool(free) and asks_clearly(clause, free)
     if not is_sure and not (free and asks_perhaps(clause, free)):
         return False
@@ -129,9 +98,14 @@ def _read(clause: Clause) -> bool:
         clause.unclear.append(found)
     else:
         _figures(clause, *found)
-    if not is_sure:  # only the words of a figure, and nothing else, make it one
+    if not is_sure or _says_no_case(clause):  # only the words of a figure, and nothing else, make it one
         clause.unsaid, clause.unclear = ([] if opens_yes_no(clause) else clause.unclear), []
     return is_sure and bool(clause.found or clause.unclear)
+
+
+def _says_no_case(clause: Clause) -> bool:
+    """True if it asks what changed and names no time and no value: that may be told in words, like `how did the rules change`."""
+    return clause.is_change and clause.spans == () and not any(clause.given.values())
 
 
 def _figures(clause: Clause, name: str, measures: Sequence[Measure]) -> None:
@@ -166,9 +140,21 @@ def _figures(clause: Clause, name: str, measures: Sequence[Measure]) -> None:
         clause.unclear.append(why or left_over(left, name, port, [it.name for it in port.dimensions or port.columns]))
         return
     periods: list[Interval | None] = [it.interval for it in clause.spans]
+    if clause.is_change and not _compare(clause, name, query, _named_time(port, measures)):
+        return
     for period in periods or [None]:
         for by in (apart, ()) if apart else (query.by,):
             clause.found.append(AskedMeasures(name, replace(query, by=by, period=period), _named_time(port, measures)))
+
+
+def _compare(clause: Clause, name: str, query: MeasureQuery, when: str) -> bool:
+    """What lies between two figures is found, or unclear; true if groups are told instead, each with its figure."""
+    sides = sides_of(query, [it.interval for it in clause.spans or ()])
+    if isinstance(sides, Sides):
+        clause.found.append(AskedMeasures(name, sides.first, when, sides))
+    else:
+        clause.unclear.append(sides)
+    return isinstance(sides, str) and bool(query.by)
 
 
 def _known_elsewhere(clause: Clause, name: str, given: Sequence[Given]) -> list[Given]:
@@ -182,7 +168,7 @@ def _limited(clause: Clause, port: Port, measures: Sequence[Measure], given: Seq
     """The measures' query with its groups, its ranking and the rows that count, the words of each taken."""
     query = MeasureQuery(tuple(it.name for it in measures))
     bounds = bounds_in(clause, port, are_rows=all(map(counts_rows, measures)))
-    part = _part(clause, given) if len(measures) == 1 else None
+    part = _part(clause, given) if len(measures) == 1 and not clause.is_change else None
     rest = [it for it in given if part is None or it.column != part.name]
     ranking = ranking_in(clause.text)
     by = groups_of(clause, port, is_ranked=ranking is not None)

@@ -22,7 +22,7 @@ from mesh_core.sql_text import SqlNotUnderstood, parsed_expression
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["GRAINS", "MeasureQuery", "measure_sql", "table_of"]
+__all__ = ["GRAINS", "MeasureQuery", "measure_select", "measure_sql", "table_of"]
 
 GRAINS = ("day", "week", "month", "quarter", "year")
 """What a time dimension can be cut to, beside the dimensions that a port names."""
@@ -70,6 +70,13 @@ def measure_sql(name: str, port: Port, query: MeasureQuery, *, is_said: bool = F
     Raises:
         InvalidMeasure: the port has no such measure or dimension, or the condition cannot be understood.
     """
+    return measure_select(name, port, query, is_said=is_said, joins=joins).sql(dialect=DIALECT)
+
+
+def measure_select(
+    name: str, port: Port, query: MeasureQuery, *, is_said: bool = False, joins: Sequence[Join] = ()
+) -> exp.Select:
+    """The SELECT of `measure_sql` as a tree. Raises: InvalidMeasure, as it does."""
     from sqlglot import exp
 
     measures = [_measure(port, wanted) for wanted in query.measures]
@@ -95,7 +102,7 @@ def measure_sql(name: str, port: Port, query: MeasureQuery, *, is_said: bool = F
         places = [exp.Literal.number(place) for place in range(1, len(groups) + 1)]
         best = [_ordered(exp.Literal.number(len(groups) + 1), query)] if query.top else []
         built = built.group_by(*places).order_by(*best, *[it.copy() for it in places])
-    return (built.qualify(_ranked(values[0][1], query)) if query.top else built).sql(dialect=DIALECT)
+    return built.qualify(_ranked(values[0][1], query)) if query.top else built
 
 
 def _ordered(value: exp.Expr, query: MeasureQuery) -> exp.Ordered:

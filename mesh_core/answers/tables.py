@@ -71,6 +71,8 @@ class FigureQuery:
     """Of a query that gives rows as they are stored."""
     top: int = 0
     """How many rows a ranking asks for; there are more if the last place is shared. 0: it is none."""
+    sides: tuple[str, ...] = ()
+    """Of a figure that is compared with another: what is said of each, like its period."""
 
 
 @dataclass(frozen=True, slots=True)

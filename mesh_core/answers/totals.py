@@ -1,6 +1,7 @@
 """`How much did we order`, `total of orders`: the one sum that a port's contract defines, asked for by what the port is called.
 
-Only where the contract leaves no choice: of all its measures one is a sum. Pure words.
+Only where the contract leaves no choice: of all its measures one is a sum.
+What `how much did orders grow` asks for is their number. Pure words.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import replace
 
+from mesh_core.answers.changes import says_change
 from mesh_core.answers.keys import singular
 from mesh_core.contract.model import Port
 from mesh_core.contract.semantic_check import DIALECT
@@ -23,7 +25,7 @@ _TOTAL = re.compile(r"\b(?P<sum>total(?: (?:value|amount|sum))?|sum|value|worth)
 
 def with_totals(question: str, ports: Mapping[str, Port]) -> dict[str, Port]:
     """The ports, each with its sum known by the port's own names where the question asks how much, or for their total."""
-    forms = ["{}"] if _HOW_MUCH.search(question) else []
+    forms = ["{}"] if _HOW_MUCH.search(question) and not says_change(question) else []
     forms += [match[0].lower() + "{}" for match in _TOTAL.finditer(question)]
     return {name: _with_total(port, forms) for name, port in ports.items()} if forms else dict(ports)
 

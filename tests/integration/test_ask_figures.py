@@ -122,6 +122,56 @@ def test_values_joined_by_and_are_told_each_and_together(server):  # noqa: F811
     ]
 
 
+JANUARY, FEBRUARY = "2026-01-01 to 2026-01-31", "2026-02-01 to 2026-02-28"
+
+
+def test_a_change_has_both_figures_the_difference_and_the_percent_and_is_given_again(server):  # noqa: F811
+    olga = server.user("user:olga")
+    answer = olga.ask("How much did net revenue grow from January to February 2026?")
+    assert [it.text for it in answer.sentences] == [
+        f"Net revenue 10.00 EUR of shop.orders.orders, {JANUARY}.",
+        f"Net revenue 120.00 EUR of shop.orders.orders, {FEBRUARY}.",
+        f"Difference in Net revenue of shop.orders.orders, {FEBRUARY} compared with {JANUARY}: 110.00 EUR.",
+        f"Change in Net revenue of shop.orders.orders, {FEBRUARY} compared with {JANUARY}: 1100 percent.",
+    ]
+    (figure,) = answer.figures
+    assert all(it.sources == (figure.number,) for it in answer.sentences)
+    assert figure.rows == (("10.00", "120.00", "110.00", "1100"),)
+    assert [tuple(map(written, row)) for row in olga.sql(figure.sql).rows()] == list(figure.rows)
+    again = olga.ask("", as_of=answer.id)
+    assert (again.text, again.figures, again.notices) == (answer.text, answer.figures, answer.notices)
+
+
+def test_rows_that_a_filter_hides_are_in_neither_figure_of_a_difference(server, ana):  # noqa: F811
+    question = "By how many percent did the number of orders fall between January and February 2026?"
+    assert server.user("user:olga").ask(question).figures[0].rows == (("2", "2", "0", "0"),)
+    answer = ana.ask(question)
+    assert answer.figures[0].rows == (("2", "1", "-1", "-50"),)
+    assert all("of the rows that you may read of shop.orders.orders" in it.text for it in answer.sentences)
+    assert answer.notices == ()
+
+
+def test_a_difference_with_a_side_without_rows_is_told_in_words(server, ana):  # noqa: F811
+    question = "What is the difference in net revenue between region EU and US?"
+    answer = server.user("user:olga").ask(question)
+    assert answer.figures[0].rows == (("90.00", "40.00", "50.00"),)
+    assert answer.sentences[-1].text == (
+        "Difference in Net revenue of shop.orders.orders, region EU compared with region US: 50.00 EUR."
+    )
+    hidden = ana.ask(question)
+    assert [it.text for it in hidden.sentences] == [
+        "Net revenue 90.00 EUR of the rows that you may read of shop.orders.orders, region EU."
+    ]
+    assert hidden.notices == ("No difference is told: no row that you may read has a value of region US.",)
+    assert ana.ask("", as_of=hidden.id).text == hidden.text
+
+
+def test_a_change_to_a_period_without_rows_is_told_in_words(server):  # noqa: F811
+    answer = server.user("user:olga").ask("How much did orders change from February to March 2026?")
+    assert [it.text for it in answer.sentences] == [f"Order count 2 of shop.orders.orders, {FEBRUARY}."]
+    assert answer.notices == ("No difference is told: no row that you may read has a value of 2026-03-01 to 2026-03-31.",)
+
+
 @pytest.fixture(scope="module")
 def parcels(server) -> Mesh:  # noqa: F811
     """Whoever published parcels, of which some have no carrier."""

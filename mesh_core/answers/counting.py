@@ -1,4 +1,4 @@
-"""Rows as a measure: `how many orders` counts the rows of a port called so, though its contract defines no measure for it.
+"""Rows as a measure: `how many orders`, and `orders per status`, count the rows of a port called so, defined as a measure or not.
 
 Pure words. Which of them are counted is decided like any other filter of a measure.
 """
@@ -10,7 +10,10 @@ from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 from mesh_core.answers.changes import says_change
-from mesh_core.answers.terms import names_of, term_words, words_of
+from mesh_core.answers.clauses import clauses_of
+from mesh_core.answers.keys import nouns_of
+from mesh_core.answers.measure_sql import GRAINS
+from mesh_core.answers.terms import Word, best_matches, names_of, term_words, words_of
 from mesh_core.contract.model import Port
 from mesh_core.contract.semantics import Measure
 
@@ -21,17 +24,40 @@ _COUNTS = re.compile(
 )
 _ALL_ROWS = re.compile(r"count\(\s*(?:\*|1)?\s*\)", re.IGNORECASE)
 
+_OPENING = re.compile(r"\W*(?:(?:what (?:are|were)|show|give|compare|report|please|me|us|the|our|all)\s+)*", re.IGNORECASE)
+_GROUPING = frozenset({"by", "per", "each", "every"})
+
 
 def with_counts(question: str, ports: Mapping[str, Port]) -> dict[str, Port]:
-    """The ports, each with a measure of its rows that is called like the port itself, if the question asks how many there are."""
+    """The ports, each with a measure of its rows that is called like the port itself, if the question asks how many there are.
+
+    So does one that begins with what rows are called and groups them by something that the port knows.
+    """
     words = {it.folded for it in words_of(question)}
     is_counting = _COUNTS.search(question) or says_change(question)
-    return {name: _counted(port, words) for name, port in ports.items()} if is_counting else dict(ports)
+    clauses = [words_of(it[match.end() :]) for it in clauses_of(question) if (match := _OPENING.match(it))]
+    found: dict[str, Port] = {}
+    for name, port in ports.items():
+        is_counted = is_counting or any(_opens_groups(it, port) for it in clauses)
+        found[name] = _counted(port, words) if is_counted else port
+    return found
 
 
 def counts_rows(measure: Measure) -> bool:
     """True if the measure is how many rows there are."""
     return _ALL_ROWS.fullmatch(measure.expression) is not None
+
+
+def _opens_groups(words: list[Word], port: Port) -> bool:
+    """True if what the rows are called comes first, and then what they are grouped by: `orders per status`."""
+    last = max((it.last for it in best_matches(words, names_of(port.name, port.synonyms)) if not it.first), default=0)
+    begin = last + (last < len(words) and words[last].folded == "for")
+    if not last or begin == len(words) or words[begin].folded not in _GROUPING:
+        return False
+    groups = [noun for it in port.columns for noun in nouns_of(port, it)]
+    groups += [other for it in port.dimensions for other in (it.name, *it.synonyms)]
+    behind = [it for it in words[begin + 1 :] if it.folded != "the"]
+    return any(not it.first for it in best_matches(behind, [*groups, *GRAINS]))
 
 
 def _counted(port: Port, words: Collection[str]) -> Port:

@@ -172,6 +172,12 @@ def test_a_change_to_a_period_without_rows_is_told_in_words(server):  # noqa: F8
     assert answer.notices == ("No difference is told: no row that you may read has a value of 2026-03-01 to 2026-03-31.",)
 
 
+def test_rows_are_counted_by_what_they_are_called_and_grouped_by(server):  # noqa: F811
+    answer = server.user("user:olga").ask("Orders per status")
+    assert answer.figures[0].rows == (("placed", "3"), ("refunded", "1"))
+    assert answer.sentences[0].text == "Status placed, order count 3 of shop.orders.orders."
+
+
 @pytest.fixture(scope="module")
 def parcels(server) -> Mesh:  # noqa: F811
     """Whoever published parcels, of which some have no carrier."""

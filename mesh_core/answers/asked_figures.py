@@ -38,7 +38,8 @@ class AskedMeasures:
         by = f"by {', '.join(self.query.by)}" if self.query.by else ""
         share = f"{self.query.share} in percent of " if self.query.share else ""
         limits = self.limits if self.sides is None else " compared with ".join(map(self.limits_of, self.sides.both))
-        return ", ".join(filter(None, (f"{share}{', '.join(self.query.measures)} of {self.port}", limits, by)))
+        measures = (" per " if self.query.is_ratio else ", ").join(self.query.measures)
+        return ", ".join(filter(None, (f"{share}{measures} of {self.port}", limits, by)))
 
 
 @dataclass(frozen=True, slots=True)

@@ -57,6 +57,8 @@ class Clause:
     """Why nothing is computed of a clause that only perhaps asks for figures."""
     is_change: bool = False
     """The clause asks for what lies between two figures."""
+    is_ratio: bool = False
+    """The clause asks for one figure by another."""
     tables: set[int] = field(default_factory=set)
     """The words that name tables, of columns of which something is said."""
 

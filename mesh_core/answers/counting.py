@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from mesh_core.answers.changes import says_change
 from mesh_core.answers.clauses import clauses_of
-from mesh_core.answers.keys import nouns_of
+from mesh_core.answers.keys import nouns_of, singular
 from mesh_core.answers.measure_sql import GRAINS
 from mesh_core.answers.terms import Word, best_matches, names_of, term_words, words_of
 from mesh_core.contract.model import Port
@@ -31,14 +31,16 @@ _GROUPING = frozenset({"by", "per", "each", "every"})
 def with_counts(question: str, ports: Mapping[str, Port]) -> dict[str, Port]:
     """The ports, each with a measure of its rows that is called like the port itself, if the question asks how many there are.
 
-    So does one that begins with what rows are called and groups them by something that the port knows.
+    So does one that begins with what rows are called and groups them by something that the port knows, and one that asks for
+    something per row.
     """
     words = {it.folded for it in words_of(question)}
     is_counting = _COUNTS.search(question) or says_change(question)
     clauses = [words_of(it[match.end() :]) for it in clauses_of(question) if (match := _OPENING.match(it))]
     found: dict[str, Port] = {}
     for name, port in ports.items():
-        is_counted = is_counting or any(_opens_groups(it, port) for it in clauses)
+        each = any(f"per {it}".casefold() in question.casefold() for it in map(singular, names_of(port.name, port.synonyms)))
+        is_counted = is_counting or each or any(_opens_groups(it, port) for it in clauses)
         found[name] = _counted(port, words) if is_counted else port
     return found
 

@@ -20,6 +20,7 @@ from mesh_core.answers.joins import Join, joins_of, used_joins, with_joined
 from mesh_core.answers.look_ups import look_ups
 from mesh_core.answers.measure_questions import asked_measures
 from mesh_core.answers.measure_sql import measure_sql
+from mesh_core.answers.ratios import ratio_sentence
 from mesh_core.answers.row_conditions import InvalidMeasure, Values
 from mesh_core.answers.tables import FigurePlan, FigureQuery, TableModel
 from mesh_core.answers.totals import with_totals
@@ -70,7 +71,8 @@ def _is_plain(port: Port) -> bool:
 def _figure(asked: AskedMeasures, table: TableModel, joins: Sequence[Join]) -> FigureQuery:
     """Raises: InvalidMeasure: it is computed of what the asker sees masked, or not at all."""
     port = table.definition
-    measures = [it for it in port.measures if it.name in asked.query.measures]
+    known = {it.name: it for it in port.measures}
+    measures = [known[name] for name in asked.query.measures]
     for it in measures:
         needed = set(_columns_of(it, port))
         if needed - {column.name.casefold() for column in port.columns}:
@@ -100,8 +102,9 @@ def _figure(asked: AskedMeasures, table: TableModel, joins: Sequence[Join]) -> F
     scope = ", ".join(filter(None, (whose, asked.limits)))
     which = "".join(f"{name.replace('_', ' ')} {{{name}|{_NO_VALUE}}}, " for name in groups)
     text = f"{which}{values} of {scope}."
+    told = [text, ratio_sentence(measures, which, scope)] if query.is_ratio else [text]
     most = _MOST_GROUPS if groups else 1
-    return FigureQuery(sql, (text[:1].upper() + text[1:],), basis, most_rows=most, top=query.top)
+    return FigureQuery(sql, tuple(it[:1].upper() + it[1:] for it in told), basis, most_rows=most, top=query.top)
 
 
 def _said(measure: Measure, share: Values | None) -> str:

@@ -25,6 +25,7 @@ from mesh_core.answers.measure_groups import both, compared, compares_times, gro
 from mesh_core.answers.measure_hints import Asked, measure_hints
 from mesh_core.answers.measure_sql import MeasureQuery
 from mesh_core.answers.rankings import ranking_in
+from mesh_core.answers.ratios import asks_ratio, per_row, why_no_ratio
 from mesh_core.answers.row_conditions import Values
 from mesh_core.answers.table_hints import left_over, table_hints
 from mesh_core.answers.terms import term_words, words_of
@@ -89,6 +90,7 @@ def _read(clause: Clause) -> bool:
     if free and asks_change(clause, free):
         is_backward = any(it.interval.is_backward for it in clause.spans or ())
         clause.is_change, clause.spans = True, clause.spans if is_backward else clause.apart
+    clause.is_ratio = asks_ratio(clause, free)
     is_sure = bool(free) and asks_clearly(clause, free)
     if not is_sure and not (free and asks_perhaps(clause, free)):
         return False
@@ -127,7 +129,10 @@ def _figures(clause: Clause, name: str, measures: Sequence[Measure]) -> None:
     given = without_doubles(given, joins)
     for it in given:
         clause.take(it.first, it.last)
-    query = _limited(clause, port, measures, given)
+    query = per_row(clause, port, replace(_limited(clause, port, measures, given), is_ratio=clause.is_ratio))
+    if why := why_no_ratio(clause, port, query):
+        clause.unclear.append(why)
+        return
     apart = both(clause, given) if not query.by and query.share is None else ()
     take_names(clause, [*name.split("."), *port.synonyms])
     compared = {it.name for it in (*query.only, *([query.share] if query.share else []))} | set(query.by)

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 from mesh_core.answers.intervals import Interval
 from mesh_core.answers.joins import Join, joined_table
+from mesh_core.answers.ratio_sql import RATIO, divided
 from mesh_core.answers.row_conditions import Bound, InvalidMeasure, Values, among, beyond, day_literal, own, value_of
 from mesh_core.contract.model import Port
 from mesh_core.contract.semantic_check import DIALECT
@@ -43,6 +44,7 @@ class MeasureQuery:
             without a value to group by take no place. 0 for all, by group.
         is_lowest: The least values come first instead.
         share: The measure is told in percent: of the rows that this holds for, of what it is of all.
+        is_ratio: The first of two measures is told by the second as well, rounded to four places.
         version: Of the product; 0 for the one now served.
     """
 
@@ -54,6 +56,7 @@ class MeasureQuery:
     top: int = 0
     is_lowest: bool = False
     share: Values | None = None
+    is_ratio: bool = False
     version: int = 0
 
 
@@ -86,6 +89,7 @@ def measure_select(
     if is_said:
         groups = [(wanted, _as_said(made)) for wanted, made in groups]
     values = [(it.name, _computed(it, port, query.share)) for it in measures]
+    values += [(RATIO, divided(values[0][1], values[1][1]))] if query.is_ratio else []
     columns = [exp.alias_(made, alias, quoted=True) for alias, made in (*groups, *values)]
     conditions = [_condition(port, query.where)] if query.where.strip() else []
     conditions += [among(port, it) if isinstance(it, Values) else beyond(port, it) for it in query.only]

@@ -17,7 +17,7 @@ from mesh_core.contract.semantic_check import DIALECT
 from mesh_core.contract.semantics import Measure
 from mesh_core.sql_text import SqlNotUnderstood, parsed_expression
 
-__all__ = ["with_totals"]
+__all__ = ["is_sum", "with_totals"]
 
 _HOW_MUCH = re.compile(r"\bhow much\b", re.IGNORECASE)
 _TOTAL = re.compile(r"\b(?P<sum>total(?: (?:value|amount|sum))?|sum|value|worth) of (?:(?:all|the|our|their) )?", re.IGNORECASE)
@@ -31,7 +31,7 @@ def with_totals(question: str, ports: Mapping[str, Port]) -> dict[str, Port]:
 
 
 def _with_total(port: Port, forms: list[str]) -> Port:
-    sums = [it for it in port.measures if it.position >= 0 and _is_sum(it)]
+    sums = [it for it in port.measures if it.position >= 0 and is_sum(it)]
     if len(sums) != 1:
         return port
     nouns = dict.fromkeys(it for name in (port.name, *port.synonyms) for it in (name, singular(name)))
@@ -39,7 +39,8 @@ def _with_total(port: Port, forms: list[str]) -> Port:
     return replace(port, measures=tuple(called if it is sums[0] else it for it in port.measures))
 
 
-def _is_sum(measure: Measure) -> bool:
+def is_sum(measure: Measure) -> bool:
+    """True if the measure adds a column or an expression up, of all rows or of some."""
     from sqlglot import exp
 
     try:

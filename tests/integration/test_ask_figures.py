@@ -178,6 +178,17 @@ def test_rows_are_counted_by_what_they_are_called_and_grouped_by(server):  # noq
     assert answer.sentences[0].text == "Status placed, order count 3 of shop.orders.orders."
 
 
+def test_a_ratio_is_of_the_rows_that_the_asker_may_read_and_is_given_again(server, ana):  # noqa: F811
+    question = "What is the net revenue per order?"
+    assert server.user("user:olga").ask(question).figures[0].rows == (("130.00", "4", "32.5"),)
+    answer = ana.ask(question)
+    assert [it.text for it in answer.sentences] == [
+        "Net revenue 90.00 EUR, order count 3 of the rows that you may read of shop.orders.orders.",
+        "Ratio in EUR of Net revenue to order count of the rows that you may read of shop.orders.orders: 30.",
+    ]
+    assert ana.ask("", as_of=answer.id).text == answer.text
+
+
 @pytest.fixture(scope="module")
 def parcels(server) -> Mesh:  # noqa: F811
     """Whoever published parcels, of which some have no carrier."""

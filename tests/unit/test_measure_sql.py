@@ -102,3 +102,10 @@ def test_times_that_are_said_are_texts_of_their_grain_and_sort_as_before():
         found = run(measure_sql(NAME, PORT, query, is_said=True))
         assert found[0][0] == said
         assert [row[1] for row in found] == [row[1] for row in run(measure_sql(NAME, PORT, query))]
+
+
+def test_a_ratio_is_one_measure_by_the_other_and_of_nothing_there_is_none():
+    query = MeasureQuery(("net_revenue", "orders_placed"), by=("country",), is_ratio=True)
+    assert run(measure_sql(NAME, PORT, query)) == [("DE", 10, 2, 5.0), ("FR", 40, 1, 40.0), ("O'Neill", 80, 1, 80.0)]
+    later = Interval(date(2027, 1, 1), None)
+    assert run(measure_sql(NAME, PORT, MeasureQuery(query.measures, period=later, is_ratio=True))) == [(None, 0, None)]

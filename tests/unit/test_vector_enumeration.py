@@ -64,7 +64,7 @@ def test_the_same_rows_are_true_and_no_negation_is_left_but_that_of_null(tree: E
     for a, b in itertools.product([None, *VALUES["a"]], [None, *VALUES["b"]]):
         row = {"a": a, "b": b}
         assert (truth(listed, row) is True) is (truth(tree, row) is True)
-    assert "Not(" not in repr(listed)
+    assert "Not(" not in repr(listed).replace("Not(operand=IsNull(", "")
     assert "!=" not in repr(listed)
 
 

@@ -11,7 +11,7 @@ from enum import StrEnum
 
 from governance_server.rules.read_plans import ColumnPlan, Denied, ReadPlan
 from governance_server.rules.row_conditions import ALWAYS, Conjunction, Disjunction, absorb, all_of, canonical, covers
-from mesh_core.expressions.tree import FALSE, TRUE, And, Expression, Or
+from mesh_core.expressions.tree import FALSE, TRUE, And, Compare, Expression, In, Or
 from mesh_core.masks import Mask, is_stricter, join
 
 __all__ = ["NOTHING", "ColumnChange", "ColumnSight", "Difference", "Rows", "Shown", "Sight", "compare", "sight_of"]
@@ -166,6 +166,8 @@ def _spelt_out(condition: Expression) -> Disjunction:
         return ALWAYS
     if isinstance(condition, Or):
         return absorb(one for operand in condition.operands for one in _spelt_out(operand))
+    if isinstance(condition, In) and len(condition.values) <= _SPELT_OUT:  # what one column may equal is joined into a list
+        return frozenset(all_of([Compare("=", condition.operand, value)]) for value in condition.values)
     if isinstance(condition, And):
         total: Disjunction = ALWAYS
         for operand in condition.operands:

@@ -25,7 +25,8 @@ _VERB = (
 )
 _PERCENT = r"percent(?:age)?|per cent"
 _ASKED = rf"(?:\A\W*|\b(?:how(?: much| many (?:{_PERCENT}))?|what (?:{_PERCENT}))\s+)(?:did|do|does|has|have|had)\b[^,;?!]*"
-_NOUN = r"\b(?P<noun>difference|change|increase|decrease|rise|fall|drop)\s+(?:in|of|between)\b"
+_NOUNS = "difference|growth|change|increase|decrease|rise|fall|drop"
+_NOUN = rf"\b(?P<noun>{_NOUNS})\s+(?:in|of|between)\b"
 _SIZE = "higher|lower|larger|smaller|greater|bigger"
 _FORMS = tuple(
     (re.compile(before, re.IGNORECASE), re.compile(behind, re.IGNORECASE))
@@ -36,6 +37,8 @@ _FORMS = tuple(
     )
 )
 """What stands before the name of a figure, and what behind it."""
+_NOUN_BEHIND = re.compile(rf"\s+(?P<noun>{_NOUNS})\b", re.IGNORECASE)
+"""Directly behind the name of a figure: `revenue growth`."""
 _SAYS = re.compile(rf"{_ASKED}{_VERB}|{_NOUN}", re.IGNORECASE)
 _SAID_PERCENT = re.compile(rf"%|\b(?:{_PERCENT})\b", re.IGNORECASE)
 _LONGER = 1.2
@@ -67,6 +70,8 @@ def asks_change(clause: Clause, figures: Sequence[Match]) -> bool:
     begin, finish = clause.words[figures[0].first].begin, clause.words[figures[-1].last - 1].finish
     pairs = ((one.search(clause.text, 0, begin), two.search(clause.text, finish)) for one, two in _FORMS)
     found = next(((one, two) for one, two in pairs if one and two), None)
+    if found is None and (behind := _NOUN_BEHIND.match(clause.text, finish)):
+        found = behind, behind
     if found is None:
         return False
     for match in found:

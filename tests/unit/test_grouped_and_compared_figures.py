@@ -118,7 +118,7 @@ def test_values_that_no_contract_lists_are_compared_behind_their_column():
     [
         "revenue in 2026 vs budget",
         "revenue in 2026 versus plan 2026",
-        "revenue growth 2026 vs 2025",
+        "revenue volatility 2026 vs 2025",
         "How many sales have more revenue in 2026 than in 2025?",
         "How many sales were larger in 2026 than in 2025?",
     ],

@@ -76,7 +76,7 @@ def test_short_words_are_near_nothing():
     assert nearly_said(words_of("my tax"), ["day", "fax"]) == []
 
 
-@pytest.mark.parametrize("question", ["growth of revenue from 2025 to 2026", "ratio of revenue 2026 vs 2025"])
+@pytest.mark.parametrize("question", ["volatility of revenue from 2025 to 2026", "ratio of revenue 2026 vs 2025"])
 def test_a_measure_that_something_unknown_is_asked_of_is_told_and_not_computed(question):
     found = plan(question)
     assert not found.queries

@@ -63,19 +63,22 @@ def rate_turn(database: Database, answer_id: str, principal: str, said: Callable
 
 
 def waiting_turns(database: Database, product: str) -> Iterator[KeptTurn]:
-    """The product's turns that wait, oldest state first. Raises: StorageUnavailable."""
-    after = -1
+    """The product's turns that wait, oldest state first, each once: what is said of one meanwhile waits for the next time.
+
+    Raises:
+        StorageUnavailable: not all of them could be read.
+    """
+    after, newest = -1, -1
     while True:
         try:
-            rows = (
-                database.reader()
-                .execute(
-                    "SELECT answer_id, principal, conversation, feedback, position FROM turn "
-                    "WHERE product = ? AND is_waiting = 1 AND position > ? ORDER BY position LIMIT ?",
-                    (product, after, _PAGE),
-                )
-                .fetchall()
-            )
+            reader = database.reader()
+            if newest < 0:
+                newest = reader.execute("SELECT COALESCE(MAX(position), 0) FROM turn").fetchone()[0]
+            rows = reader.execute(
+                "SELECT answer_id, principal, conversation, feedback, position FROM turn "
+                "WHERE product = ? AND is_waiting = 1 AND position > ? AND position <= ? ORDER BY position LIMIT ?",
+                (product, after, newest, _PAGE),
+            ).fetchall()
         except database.driver.errors as error:
             raise database.unavailable(error) from error
         if not rows:

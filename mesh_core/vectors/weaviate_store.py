@@ -118,7 +118,7 @@ class WeaviateStore:
             begun = self._collections.existing(collection).aggregate.over_all(filters=_from(version), total_count=True)
             start = self._vectors.start()
             result = stage(self._rows(collection), collection=collection, version=version, passages=passages)
-            is_first = count_of(self._collections.use(collection)) == result.added
+            is_first = not begun.total_count and 0 < result.added == count_of(self._collections.use(collection))
             if is_first:
                 self._collections.settle(collection)
             else:

@@ -57,17 +57,24 @@ class WholeVersions:
         except (CollectionOutdated, CollectionMissing) as error:
             # What an erasure takes is gone before the journal has it.
             is_erased = is_being_erased(catalog, port)
-            product = parse_port(port).product_name
-            refuse_retired(find_release(catalog, product, version))
+            refuse_retired(find_release(catalog, parse_port(port).product_name, version))
             if not is_erased and published == published_as(catalog, port, version):
-                self._tell(port, version, error)
-                raise Unavailable(
-                    f"{port} cannot be searched: the vector store lost passages of version {version}, or is from an older "
-                    f"backup than the journal. Ask who runs the server to run `mesh reindex {product}`, which says what is "
-                    "left to do.",
-                    resource=port,
-                ) from error
-        return find(None)
+                raise self._refusal(port, version, error) from error
+        try:
+            return find(None)
+        except (CollectionOutdated, CollectionMissing) as error:
+            raise self._refusal(port, version, error) from error
+
+    def _refusal(self, port: str, version: int, error: Exception) -> Unavailable:
+        """What the asker is told, which is no number; the log has the rest."""
+        self._tell(port, version, error)
+        product = parse_port(port).product_name
+        return Unavailable(
+            f"{port} cannot be searched: the vector store lost passages of version {version}, or is from an older "
+            f"backup than the journal. Ask who runs the server to run `mesh reindex {product}`, which says what is "
+            "left to do.",
+            resource=port,
+        )
 
     def _tell(self, port: str, version: int, error: Exception) -> None:
         """It is in the log, at most once a minute: every question to the collection fails with it."""

@@ -77,6 +77,21 @@ def test_what_an_erasure_took_while_a_version_was_searched_is_not_lost(journal: 
     assert whole.search(PORT, 3, Published(9, 3, 9), erased) == []
 
 
+def test_what_cannot_be_searched_while_an_erasure_is_under_way_is_refused_without_a_count(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = WholeVersions(SimpleNamespace(catalog=journal))  # type: ignore[arg-type]
+
+    def erased(published: Published | None) -> list[Hit]:
+        journal.release.ports[0].row_count = 7
+        return lost(published)
+
+    with caplog.at_level(logging.WARNING), pytest.raises(Unavailable, match=r"run `mesh reindex crm\.letters`") as told:
+        whole.search(PORT, 3, Published(9, 3, 9), erased)
+    assert "7 passages" not in str(told.value)
+    assert ["7 passages" in it.getMessage() for it in caplog.records] == [True]
+
+
 @pytest.mark.parametrize(("newest_version", "is_served", "is_read"), [(3, True, False), (3, False, True), (0, True, True)])
 def test_what_must_be_in_the_version_served_is_read_only_if_its_entry_does_not_say_it(
     journal: Journal, newest_version: int, is_served: bool, is_read: bool

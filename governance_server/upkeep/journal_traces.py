@@ -45,7 +45,9 @@ class Teller:
     def tells(self, writes: Iterable[ResourceWrite]) -> bool:
         """True if one of the states has a text in which the subject is."""
         texts = {text for write in writes for text in _texts_of(write)} - self._clean
-        if self._subject.is_in(_TIME_BEGINS.sub(" ", _APART.join(texts))) or any(_meant_by(it) in self._meant for it in texts):
+        joined = _APART.join(texts)
+        said = {joined, _TIME_BEGINS.sub(" ", joined)}
+        if any(map(self._subject.is_in, said)) or any(_meant_by(it) in self._meant for it in texts):
             return True
         self._clean |= texts
         return False
@@ -106,7 +108,7 @@ def _meant_by(text: str) -> Decimal | datetime | None:
     if _NUMBER.fullmatch(found):
         return Decimal(found)
     if _MOMENT.fullmatch(found):
-        with suppress(ValueError):
+        with suppress(ValueError, OverflowError):  # in UTC it may lie before the first year, or behind the last
             return as_utc(datetime.fromisoformat(found))
     return None
 

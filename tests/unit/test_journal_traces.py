@@ -88,6 +88,12 @@ def test_other_words_and_broken_texts_tell_nothing(text: str) -> None:
     assert not tells(kinds.PUBLICATION, publication_pb2.Publication(abort_reason=text, contract_text="x" + text))
 
 
+@pytest.mark.parametrize("moment", ["0001-01-01T00:00:00+01:00", "9999-12-31T23:59:59-05:00"])
+def test_moments_outside_all_years_of_utc_are_texts_like_others(moment: str) -> None:
+    assert tells(kinds.PUBLICATION, publication_pb2.Publication(contract_text=f"born: {moment}"), moment)
+    assert not tells(kinds.PUBLICATION, publication_pb2.Publication(contract_text=moment), "2024-01-02")
+
+
 def test_two_texts_side_by_side_are_no_name() -> None:
     result = product_pb2.QualityResult(samples=["Zerlina", "Quackenbush"])
     assert not tells(kinds.RELEASE, product_pb2.Release(quality=[result]))

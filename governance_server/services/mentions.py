@@ -16,7 +16,7 @@ from governance_server.policy.readable import finds_every_passage
 from governance_server.publishing.kept_mentions import mentioned_version
 from governance_server.publishing.known_people import record_digest
 from governance_server.rules import kinds
-from governance_server.rules.errors import Invalid
+from governance_server.rules.errors import Invalid, Unavailable
 from governance_server.storage.resources import ResourceList
 from mesh_core.expressions.tree import TRUE
 from mesh_core.names import parse_port
@@ -24,6 +24,7 @@ from mesh_core.names import parse_port
 __all__ = ["MentionService"]
 
 _DECIDING = kinds.POLICY_KINDS | {kinds.MENTIONS}
+_TURNS = 20
 
 
 class MentionService(mention_service_pb2_grpc.MentionServiceServicer):
@@ -54,15 +55,19 @@ class MentionService(mention_service_pb2_grpc.MentionServiceServicer):
 
     @contextmanager
     def _kept(self) -> Iterator[ResourceList]:
-        """Within the block all mentions, with the rights pinned that decide on them: nothing was written between the two."""
+        """Within the block all mentions, with the rights pinned that decide on them: nothing was written between the two.
+
+        Raises: Unavailable, where each time something was.
+        """
         backend = self._backend
-        while True:
+        for _ in range(_TURNS):
             seen = backend.database.head_of(_DECIDING)
             kept = backend.catalog.list(kinds.MENTIONS)
             with backend.policy.pinned():
                 if backend.database.head_of(_DECIDING) == seen:
                     yield kept
                     return
+        raise Unavailable("What decides on mentions is being changed all the time: ask again in a moment.")
 
     def _readable(self, kept: ResourceList, caller: Caller, purpose: str) -> Iterator[mention_pb2.DocumentMentions]:
         """What the caller may know of each collection: of all documents or none, and nothing under a tag that binds it."""

@@ -153,11 +153,26 @@ def _rows(before: Sight, after: Sight) -> Rows:
         return Rows.SAME if not before.columns and not after.columns else Rows.WIDER if after.columns else Rows.NARROWER
     if canonical(before.row_filter) == canonical(after.row_filter):
         return Rows.SAME
-    old, new = _spelt_out(before.row_filter), _spelt_out(after.row_filter)
-    is_wider, is_narrower = covers(new, old), covers(old, new)
+    column, listed = _list_of(before.row_filter)
+    other, kept = _list_of(after.row_filter)
+    if listed and kept and column == other:  # of any length, where each value would be compared with each
+        is_wider, is_narrower = listed <= kept, kept <= listed
+    else:
+        old, new = _spelt_out(before.row_filter), _spelt_out(after.row_filter)
+        is_wider, is_narrower = covers(new, old), covers(old, new)
     if is_wider and is_narrower:
         return Rows.SAME
     return Rows.WIDER if is_wider else Rows.NARROWER if is_narrower else Rows.UNKNOWN
+
+
+def _list_of(condition: Expression) -> tuple[Expression, frozenset[Expression]]:
+    """What the condition says of which values it equals, and these; no values if it says anything else."""
+    match condition:
+        case In(operand, values):
+            return operand, frozenset(values)
+        case Compare("=", operand, value):
+            return operand, frozenset([value])
+    return condition, frozenset()
 
 
 def _spelt_out(condition: Expression) -> Disjunction:

@@ -8,6 +8,8 @@ from governance_server.rules.sights import ColumnSight, Rows, Shown, Sight, comp
 from mesh_core.expressions.binding import disjoin
 from mesh_core.expressions.sql import parse_filter
 
+_MANY = ", ".join(f"'r{number}'" for number in range(100))
+
 
 def sight(*filters: str) -> Sight:
     return Sight((ColumnSight("id", Shown.CLEAR, None),), disjoin(map(parse_filter, filters)))
@@ -20,6 +22,9 @@ def sight(*filters: str) -> Sight:
         (["region = 'EU'", "region = 'US'"], ["region = 'US'"], Rows.NARROWER),
         (["region IN ('EU', 'US')"], ["region = 'US'", "region = 'EU'"], Rows.SAME),
         (["region IN ('EU', 'US')"], ["region IN ('US', 'EU', 'UK') AND id > 3"], Rows.UNKNOWN),
+        ([f"region IN ({_MANY})"], [f"region IN ({_MANY}, 'EU')"], Rows.WIDER),
+        ([f"region IN ({_MANY})"], ["region = 'r7'"], Rows.NARROWER),
+        ([f"region IN ({_MANY})"], [f"id IN ({_MANY})".replace("'r", "'")], Rows.UNKNOWN),
     ],
 )
 def test_lists_and_alternatives_of_one_column_are_compared_value_by_value(

@@ -13,7 +13,7 @@ from dataclasses import replace
 from domainmesh.v1 import answer_pb2
 from governance_server.asking.answering import Begun, Part, Timing
 from governance_server.asking.evidence import Asking, Evidence, Readers
-from governance_server.asking.retold import Retold, retold
+from governance_server.asking.retold import Retold, is_of_figure, retold
 from governance_server.asking.scope import Looked, Scope, look
 from governance_server.rules.errors import GovernanceError, Overloaded, Unavailable
 from mesh_core.answers.answer import Answer, Recommendation, Sentence, Span
@@ -73,7 +73,7 @@ def answer_again(readers: Readers, asking: Asking, kept: answer_pb2.Answer) -> I
     closest = cited.beside([_looked_at(evidence, it, numbers[it.number]) for it in kept.closest if it.number in numbers])
     evidence.check()
     recommendation = _recommendation(kept, numbers, beside)
-    notices = tuple(filter(beside.tells, kept.notices))
+    notices = _notices(kept, numbers, beside)
     if recommendation is not None:
         fresh, recommendation = cited.recommended(recommendation)
         yield from fresh
@@ -136,6 +136,18 @@ def _figure(evidence: Evidence, figure: answer_pb2.AnswerFigure) -> int:
         _LOG.info("figure not given again reason=%s", type(error).__name__)
         return 0
     return found.number if found.digest == figure.digest else 0
+
+
+def _notices(kept: answer_pb2.Answer, numbers: Mapping[int, int], beside: Retold) -> tuple[str, ...]:
+    """The notices that may be told again; one that tells of a figure only with that figure."""
+    given = {it.basis for it in kept.figures if it.number in numbers} - {
+        it.basis for it in kept.figures if it.number not in numbers
+    }
+    return tuple(
+        it
+        for it in kept.notices
+        if beside.tells(it) and (not is_of_figure(it) or it.endswith(tuple(f" ({basis})." for basis in given)))
+    )
 
 
 def _recommendation(kept: answer_pb2.Answer, numbers: Mapping[int, int], beside: Retold) -> Recommendation | None:

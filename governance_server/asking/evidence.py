@@ -138,7 +138,7 @@ class Evidence:
             return already[0]
         sql, rows = self.rows(query.sql, most_rows=query.most_rows)
         if query.top and len(rows.rows) > query.top:
-            self.notices.append(shared_place(query.top, len(rows.rows), is_cut=rows.is_cut))
+            self.notices.append(shared_place(query.top, len(rows.rows), query.basis, is_cut=rows.is_cut))
         if rows.is_cut:
             self.crowded.add(query.sql)
             self.notices += [] if query.look_up or query.top else [_too_many(query)]

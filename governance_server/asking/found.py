@@ -37,9 +37,9 @@ def used_of(port: QueriedPort) -> UsedPort:
     return UsedPort(port.plan.port, port.version, tuple(port.columns), tuple(it for it in port.columns if masks.get(it)))
 
 
-def shared_place(top: int, rows: int, *, is_cut: bool) -> str:
-    """That more rows share the last place of a ranking than were asked for, in a sentence."""
+def shared_place(top: int, rows: int, basis: str, *, is_cut: bool) -> str:
+    """That more rows share the last place of a ranking than were asked for, in a sentence with what the ranking is of."""
     which = "first place" if top == 1 else f"last of the {top} places"
     if is_cut:
-        return f"The {which} is shared by more than can be told: ask for figures by fewer groups, or of some of them."
-    return f"The {which} is shared: {rows} are told, as the last of them are equal."
+        return f"The {which} is shared by more than can be told: {basis}. Ask for figures by fewer groups, or of some of them."
+    return f"The {which} is shared: {rows} are told, as the last of them are equal ({basis})."

@@ -15,9 +15,10 @@ from governance_server.backend import Backend
 from governance_server.caller import Caller
 from mesh_core.names import InvalidName, parse_port
 
-__all__ = ["Retold", "retold"]
+__all__ = ["Retold", "is_of_figure", "retold"]
 
 _NAME = re.compile(r"[a-z][a-z0-9_-]*\.[a-z][a-z0-9_-]*\.[A-Za-z_][A-Za-z0-9_-]*")
+_OF_FIGURE = re.compile(rf" \(.*{_NAME.pattern}.*\)\.\Z", re.DOTALL)
 
 
 class Retold:
@@ -33,6 +34,11 @@ class Retold:
         return all(self._may_know(name) for name in set(_NAME.findall(text)))
 
 
+def is_of_figure(notice: str) -> bool:
+    """True if the notice tells of a figure, whose basis, which names a port, ends it in parentheses."""
+    return _OF_FIGURE.search(notice) is not None
+
+
 def retold(backend: Backend, caller: Caller, kept: answer_pb2.Answer) -> Retold:
     """What of the answer may be told again to the caller, for the purpose it was asked for."""
     visible = backend.policy.visibility(caller)
@@ -42,7 +48,8 @@ def retold(backend: Backend, caller: Caller, kept: answer_pb2.Answer) -> Retold:
             parse_port(name)
         except InvalidName:
             return True  # no name, so it tells of no port
-        return visible.allows(name) or look(backend, caller, name, kept.purpose) is not None
+        can_read = look(backend, caller, name, kept.purpose) is not None
+        return can_read or (name not in tables and visible.allows(name))  # of a table that was read its rows are told of
 
     tables = [it.port for it in kept.ports if it.columns]
     return Retold(may_read_tables=all(look(backend, caller, name, kept.purpose) for name in tables), may_know=may_know)

@@ -40,17 +40,20 @@ def comparison_sentences(measure: Measure, scope: str, sides: Sequence[str], *, 
 
 
 def untold(sides: Sequence[str], figure: Figure) -> list[str]:
-    """Why the difference or the percent of the figure is not told, in sentences; none if both are, or neither side is."""
+    """Why the difference or the percent of the figure is not told, in sentences; none if both are, or neither side is.
+
+    Each ends with the figure's basis in parentheses: it tells of the figure, and may be told as long as that.
+    """
     (row,) = figure.rows
     cells = dict(zip(figure.columns, row, strict=True))
     empty = [side for value, side in zip(row, sides, strict=False) if not value]
     if len(empty) == len(sides):
         return []
     if empty:
-        return [f"No difference is told: no row that you may read has a value of {empty[0]}."]
+        return [f"No difference is told: no row that you may read has a value of {empty[0]} ({figure.basis})."]
     if not cells[DIFFERENCE]:
-        return ["No difference is told: the numbers are too large to be subtracted exactly."]
+        return [f"No difference is told: the numbers are too large to be subtracted exactly ({figure.basis})."]
     if CHANGE in cells and not cells[CHANGE]:
         which = "zero" if Decimal(row[0]) == 0 else "below zero"
-        return [f"No percentage is told: the figure of {sides[0]} is {which}."]
+        return [f"No percentage is told: the figure of {sides[0]} is {which} ({figure.basis})."]
     return []

@@ -107,7 +107,9 @@ def test_a_ranking_whose_last_place_is_shared_tells_all_who_share_it(server):  #
     olga = server.user("user:olga")
     shared = olga.ask("Top 2 days by order count")
     assert [row[1] for row in shared.figures[0].rows] == ["1"] * 4
-    assert "The last of the 2 places is shared: 4 are told, as the last of them are equal." in shared.notices
+    assert any(
+        it.startswith("The last of the 2 places is shared: 4 are told, as the last of them are equal (") for it in shared.notices
+    )
     assert olga.ask("", as_of=shared.id).figures == shared.figures
     first = olga.ask("Which region has the most orders?")
     assert first.figures[0].rows == (("EU", "3"),)
@@ -162,14 +164,19 @@ def test_a_difference_with_a_side_without_rows_is_told_in_words(server, ana):  #
     assert [it.text for it in hidden.sentences] == [
         "Net revenue 90.00 EUR of the rows that you may read of shop.orders.orders, region EU."
     ]
-    assert hidden.notices == ("No difference is told: no row that you may read has a value of region US.",)
-    assert ana.ask("", as_of=hidden.id).text == hidden.text
+    (notice,) = hidden.notices
+    assert notice.startswith("No difference is told: no row that you may read has a value of region US (")
+    again = ana.ask("", as_of=hidden.id)
+    assert (again.text, again.notices) == (hidden.text, hidden.notices)
 
 
 def test_a_change_to_a_period_without_rows_is_told_in_words(server):  # noqa: F811
     answer = server.user("user:olga").ask("How much did orders change from February to March 2026?")
     assert [it.text for it in answer.sentences] == [f"Order count 2 of shop.orders.orders, {FEBRUARY}."]
-    assert answer.notices == ("No difference is told: no row that you may read has a value of 2026-03-01 to 2026-03-31.",)
+    assert len(answer.notices) == 1
+    assert answer.notices[0].startswith(
+        "No difference is told: no row that you may read has a value of 2026-03-01 to 2026-03-31 ("
+    )
 
 
 def test_rows_are_counted_by_what_they_are_called_and_grouped_by(server):  # noqa: F811

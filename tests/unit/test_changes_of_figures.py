@@ -168,13 +168,13 @@ def test_nothing_is_compared_by_what_the_asker_sees_masked_and_rows_that_may_be_
     ("row", "said"),
     [
         (("10", "20", "10", "100"), []),
-        (("0.00", "20", "20", ""), ["No percentage is told: the figure of then is zero."]),
-        (("-3", "20", "23", ""), ["No percentage is told: the figure of then is below zero."]),
-        (("", "20", "", ""), ["No difference is told: no row that you may read has a value of then."]),
-        (("10", "", "", ""), ["No difference is told: no row that you may read has a value of now."]),
+        (("0.00", "20", "20", ""), ["No percentage is told: the figure of then is zero (it)."]),
+        (("-3", "20", "23", ""), ["No percentage is told: the figure of then is below zero (it)."]),
+        (("", "20", "", ""), ["No difference is told: no row that you may read has a value of then (it)."]),
+        (("10", "", "", ""), ["No difference is told: no row that you may read has a value of now (it)."]),
         (("", "", "", ""), []),
     ],
 )
 def test_why_a_number_is_not_told_is_said(row, said):
     columns = ("first_revenue", "second_revenue", "difference", "change_in_percent")
-    assert untold(("then", "now"), Figure(1, "", "", columns, (row,), ())) == said
+    assert untold(("then", "now"), Figure(1, "", "it", columns, (row,), ())) == said

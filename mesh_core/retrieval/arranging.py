@@ -6,6 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 from mesh_core.retrieval.routing import Label, Route, label_of, route
+from mesh_core.retrieval.siblings import marked_first
 from mesh_core.retrieval.statements import statement_of, statements_asked
 from mesh_core.vectors.passages import Candidate
 
@@ -29,8 +30,9 @@ def named_documents(question: str, candidates: Sequence[Candidate]) -> Route:
     """Which of the candidates' documents the question names."""
     documents = {it.document: it for it in candidates}
     silent = sum(map(_is_silent, documents.values()))
-    label = _label if silent <= _MOST_SILENT * len(documents) else _marks_alone
-    return route(question, {name: label(it) for name, it in documents.items()})
+    if silent > _MOST_SILENT * len(documents):
+        return Route({})
+    return route(question, {name: _label(it) for name, it in documents.items()})
 
 
 def _is_silent(candidate: Candidate) -> bool:
@@ -39,19 +41,11 @@ def _is_silent(candidate: Candidate) -> bool:
 
 
 def _label(candidate: Candidate) -> Label:
-    """Reports have pages and are named by their files; titles of web pages and notes are topics, which every question shares.
-
-    A day or a version is no topic.
-    """
+    """Reports have pages and are named by their files; titles of web pages and notes are topics, which every question shares."""
     about = str(candidate.attributes.get(ABOUT, ""))
-    called = (candidate.document, candidate.title)
     if candidate.page is None:
-        return label_of("", title="", about=about, marked=called)
-    return label_of(candidate.document, title=candidate.title, about=about, marked=called)
-
-
-def _marks_alone(candidate: Candidate) -> Label:
-    return label_of("", title="", about="", marked=(candidate.document, candidate.title))
+        return label_of("", title="", about=about)
+    return label_of(candidate.document, title=candidate.title, about=about)
 
 
 def arranged(question: str, candidates: Sequence[Candidate], *, named: Route | None = None) -> list[int]:
@@ -59,10 +53,15 @@ def arranged(question: str, candidates: Sequence[Candidate], *, named: Route | N
 
     Documents that the question names come before others, but those of which nobody knows whether they are meant stay where the
     search has them. Among the named a passage goes up by how well its period agrees, and if it is of a financial statement that
-    holds what is asked. Of passages on one page of a document the best comes first, the others behind the best of all other
-    pages. Without pages, each further passage of a document goes ten places back.
+    holds what is asked. Of documents with the same name those come first whose day or version the question names; where a word of
+    it names them, they go up twenty places, for their periods count, too. Of passages on one page of a document the best comes
+    first, the others behind the best of all other pages. Without pages, each further passage of a document goes ten places back.
     """
-    order = _by_name(question, candidates, named or named_documents(question, candidates))
+    known = named or named_documents(question, candidates)
+    order = marked_first(
+        question, _by_name(question, candidates, known), [(it.document, it.title) for it in candidates],
+        places=_PLACES_OF_AGREEMENT if known.is_by_name else len(candidates),
+    )  # fmt: skip
     times: Counter[tuple[str, int]] = Counter()
     keys: dict[int, tuple[bool, int]] = {}
     for rank, position in enumerate(order):

@@ -6,9 +6,9 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 
-__all__ = ["kind_of", "marks_asked", "marks_of"]
+__all__ = ["marks_asked", "marks_of", "without_marks"]
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NAME = rf"(?P<name>{'|'.join(_MONTHS)})[^\W\d_]{{0,6}}\.?"
@@ -30,6 +30,8 @@ _VERSION = re.compile(
 _BARE_VERSION = re.compile(
     r"(?<![\w.,$€£¥+-])(\d{1,3}(?:\.\d{1,4})+)(?![\w%]|[.,]\d| ?%| (?:percent|thousand|million|billion|bn|mn)\b)", re.IGNORECASE
 )
+_WORD = re.compile(r"[^\W_]+")
+_LAST_WORD = re.compile(r"[^\W_]{3,}\Z")
 _NOTHING_MORE = re.compile(r"(?:\.0+)+$")
 
 
@@ -38,14 +40,21 @@ def marks_of(*names: str) -> frozenset[str]:
     return frozenset(mark for name in names for mark in (*_days(name), *map(_version, _VERSION.findall(name))))
 
 
-def marks_asked(question: str) -> frozenset[str]:
-    """The days and versions that a question names; a number with a point may be a version, too: `Pump 2.1`."""
-    return marks_of(question) | frozenset(map(_version, _BARE_VERSION.findall(question)))
+def without_marks(name: str) -> tuple[str, ...]:
+    """The words of a name, in small letters, without the days and versions that it states."""
+    for pattern in (*_DAYS, _VERSION):
+        name = pattern.sub(" ", name)
+    return tuple(_WORD.findall(name.lower()))
 
 
-def kind_of(mark: str) -> str:
-    """Whether a mark is a day or a version, in a word."""
-    return "version" if mark.startswith("v") else "day"
+def marks_asked(question: str, *, behind: Collection[str] = ()) -> frozenset[str]:
+    """The days and versions that a question names; behind such a word a number with a point is a version, too: `Pump 2.1`."""
+    bare = {_version(found[1]) for found in _BARE_VERSION.finditer(question) if _word_before(question, found.start()) in behind}
+    return marks_of(question) | bare
+
+
+def _word_before(text: str, position: int) -> str:
+    return found[0].lower() if (found := _LAST_WORD.search(text, 0, max(position - 1, 0))) and text[position - 1] in " -_" else ""
 
 
 def _days(text: str) -> Iterator[str]:

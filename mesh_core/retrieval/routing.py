@@ -12,7 +12,6 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from mesh_core.retrieval.expansion import implied
-from mesh_core.retrieval.marks import kind_of, marks_asked, marks_of
 from mesh_core.retrieval.periods import Periods, periods_in
 
 __all__ = ["Label", "Route", "label_of", "route"]
@@ -61,32 +60,24 @@ class Label:
     months: frozenset[tuple[int, int]]
     """Every month that its label speaks of."""
     is_of_quarter: bool
-    marks: frozenset[str]
-    """Days and versions in the names of its file and title."""
-
-    def is_marked_like(self, marks: frozenset[str]) -> bool:
-        """Whether it states a mark of the kind of one of these."""
-        return not {kind_of(mark) for mark in marks}.isdisjoint(map(kind_of, self.marks))
 
 
 @dataclass(frozen=True, slots=True)
 class Route:
-    """Documents that the question names, with how well their period, form and marks agree.
+    """Documents that the question names, with how well their period and form agree.
 
-    If it names none, those whose day or version it names, if that tells them apart; else all of them, if only their periods
-    tell them apart; none, if nothing does.
+    All of them, if it names none and only their periods tell them apart; none, if nothing does.
     """
 
     agreement: Mapping[str, float]
     unknown: frozenset[str] = frozenset()
     """Documents that say nothing by which they could have been named: whether they are meant, nobody knows."""
+    is_by_name: bool = False
+    """Whether a word of the question names them, and not their periods alone."""
 
 
-def label_of(document: str, *, title: str, about: str, marked: tuple[str, ...] = ()) -> Label:
-    """The label of a document: of its file's name first, then its title, then what it says of itself.
-
-    `marked` are the names that may state its day or version.
-    """
+def label_of(document: str, *, title: str, about: str) -> Label:
+    """The label of a document: of its file's name first, then its title, then what it says of itself."""
     stem = re.sub(r"[_\-]+", " ", document.rpartition("/")[2].rpartition(".")[0] or document)
     own = next((found for text in (stem, title, about) if (found := periods_in(text)).years), Periods())
     forms = frozenset(_key(found) for found in _FORM.findall(f"{title}\n{about}"))
@@ -97,24 +88,21 @@ def label_of(document: str, *, title: str, about: str, marked: tuple[str, ...] =
     every = periods_in(f"{stem} {title} {about}")
     return Label(
         names=frozenset(names - forms), short=frozenset(short), own=frozenset(first - forms), forms=forms,
-        periods=own, near=every.years, months=every.months, is_of_quarter=every.is_of_quarter, marks=marks_of(*marked),
+        periods=own, near=every.years, months=every.months, is_of_quarter=every.is_of_quarter,
     )  # fmt: skip
 
 
 def route(question: str, labels: Mapping[str, Label]) -> Route:
     """The documents, of those labelled, that the question names by what tells them apart from the others."""
-    called = _called(question, labels)
-    names = _named(called, labels)
+    names = _named(_called(question, labels), labels)
     best = max(names.values(), default=0.0)
-    periods, forms, marks = periods_in(question), _forms_in(question), marks_asked(question)
-    marked = {document for document, label in labels.items() if marks & label.marks}
-    by_marks = not called and 0 < len(marked) <= _RARE * len(labels)
-    named = marked if by_marks else {document for document, weight in names.items() if weight >= _CLOSE * best}
-    agreement = {it: _agreement(labels[it], periods, forms) + (it in marked) for it in named}
-    if not (best or by_marks or len(set(agreement.values())) > 1):
+    named = {document for document, weight in names.items() if weight >= _CLOSE * best}
+    periods, forms = periods_in(question), _forms_in(question)
+    agreement = {document: _agreement(labels[document], periods, forms) for document in named}
+    if not (best or len(set(agreement.values())) > 1):
         return Route({})
-    unknown = {it for it, label in labels.items() if not (label.is_marked_like(marks) if by_marks else label.names)}
-    return Route(agreement, frozenset(unknown - named))
+    unknown = frozenset(document for document, label in labels.items() if not label.names)
+    return Route(agreement, unknown - named, is_by_name=best > 0)
 
 
 def _called(question: str, labels: Mapping[str, Label]) -> list[list[str]]:

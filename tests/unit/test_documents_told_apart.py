@@ -48,13 +48,15 @@ def test_names_state_days_and_versions(text: str, marks: set[str]) -> None:
     ("question", "marks"),
     [
         ("Which fuse has the Pump 2.1?", {"v2.1"}),
+        ("Which fuse has a hole of 2.1 mm?", set()),
+        ("What does section 2.1 say?", set()),
         ("Which fuse has pump v2.1.4?", {"v2.1.4"}),
         ("Who paid $2.1 million, 2.1 billion or 2.1%?", set()),
         ("Did sales reach 2.1 percent or 1,452.4?", set()),
     ],
 )
-def test_a_number_with_a_point_may_be_a_version_in_a_question(question: str, marks: set[str]) -> None:
-    assert marks_asked(question) == marks
+def test_a_number_with_a_point_is_a_version_behind_the_name_in_a_question(question: str, marks: set[str]) -> None:
+    assert marks_asked(question, behind={"pump"}) == marks
 
 
 MINUTES = notes(*(f"minutes-2031-{month:02}-07.vtt" for month in range(1, 8)))
@@ -78,6 +80,28 @@ def test_the_manual_of_the_version_that_is_asked_for_comes_first(question: str) 
     paged = [report(f"pump_v{it}.pdf") for it in ("2_1", "2_2", "3_0")]
     for manuals in (notes("pump-v2.1.html", "pump-v2.2.html", "pump-v3.0.html"), paged):
         assert arranged(question, manuals)[0] == 1
+
+
+POLICIES = notes("leave-policy-v1.2.html", "travel-policy-v2.5.html", "it-policy-v3.0.html", "leave-policy-v1.1.html")
+LETTERS = notes("leave.md", "newsletter-2031-03-31.md", "newsletter-2031-02-28.md", "travel-2031-03-31.md")
+
+
+@pytest.mark.parametrize(
+    ("question", "found"),
+    [
+        ("May I carry over 2.5 days of leave?", POLICIES),
+        ("Which travel policy is version 2.5?", POLICIES),
+        ("What does section 1.1 say of leave?", POLICIES),
+        ("Is leave lost after 31 March 2031?", LETTERS),
+    ],
+)
+def test_a_day_or_a_number_takes_no_place_from_documents_of_another_name(question: str, found: list[Candidate]) -> None:
+    assert arranged(question, found) == [0, 1, 2, 3]
+
+
+def test_documents_of_the_same_name_change_places_among_each_other_alone() -> None:
+    assert arranged("Is leave lost after 28 February 2031?", LETTERS) == [0, 2, 1, 3]
+    assert arranged("What says leave policy 1.1 of 2.5 days?", POLICIES) == [3, 1, 2, 0]
 
 
 def test_the_version_decides_among_documents_that_are_named() -> None:

@@ -24,6 +24,7 @@ from mesh_core.answers.measure_filters import asked_columns, bounds_in, given_in
 from mesh_core.answers.measure_groups import both, compared, compares_times, groups_of, take_compared, take_names
 from mesh_core.answers.measure_hints import Asked, measure_hints
 from mesh_core.answers.measure_sql import MeasureQuery
+from mesh_core.answers.measure_types import is_number
 from mesh_core.answers.rankings import ranking_in
 from mesh_core.answers.ratios import asks_ratio, per_row, why_no_ratio
 from mesh_core.answers.row_conditions import Values
@@ -130,6 +131,9 @@ def _figures(clause: Clause, name: str, measures: Sequence[Measure]) -> None:
     for it in given:
         clause.take(it.first, it.last)
     query = per_row(clause, port, replace(_limited(clause, port, measures, given), is_ratio=clause.is_ratio))
+    if query.is_ratio and (why := _why_no_numbers(port, query)):
+        clause.unclear.append(why)
+        query = replace(query, is_ratio=False)
     if why := why_no_ratio(clause, port, query):
         clause.unclear.append(why)
         return
@@ -145,21 +149,30 @@ def _figures(clause: Clause, name: str, measures: Sequence[Measure]) -> None:
         clause.unclear.append(why or left_over(left, name, port, [it.name for it in port.dimensions or port.columns]))
         return
     periods: list[Interval | None] = [it.interval for it in clause.spans]
-    if clause.is_change and not _compare(clause, name, query, _named_time(port, measures)):
+    if clause.is_change and not _compare(clause, port, AskedMeasures(name, query, _named_time(port, measures))):
         return
     for period in periods or [None]:
         for by in (apart, ()) if apart else (query.by,):
             clause.found.append(AskedMeasures(name, replace(query, by=by, period=period), _named_time(port, measures)))
 
 
-def _compare(clause: Clause, name: str, query: MeasureQuery, when: str) -> bool:
-    """What lies between two figures is found, or unclear; true if groups are told instead, each with its figure."""
-    sides = sides_of(query, [it.interval for it in clause.spans or ()])
+def _why_no_numbers(port: Port, query: MeasureQuery) -> str:
+    """Why nothing is subtracted or divided: a measure is a day or a text; empty if all are numbers."""
+    texts = [it.name for it in port.measures if it.name in query.measures and not is_number(it, port)]
+    return f"{' and '.join(texts)} is no number: figures are told one by one." if texts else ""
+
+
+def _compare(clause: Clause, port: Port, asked: AskedMeasures) -> bool:
+    """What lies between two figures is found, or unclear; true if each figure is told instead."""
+    if why := _why_no_numbers(port, asked.query):
+        clause.unclear.append(why)
+        return True
+    sides = sides_of(asked.query, [it.interval for it in clause.spans or ()])
     if isinstance(sides, Sides):
-        clause.found.append(AskedMeasures(name, sides.first, when, sides))
+        clause.found.append(replace(asked, query=sides.first, sides=sides))
     else:
         clause.unclear.append(sides)
-    return isinstance(sides, str) and bool(query.by)
+    return isinstance(sides, str) and bool(asked.query.by)
 
 
 def _known_elsewhere(clause: Clause, name: str, given: Sequence[Given]) -> list[Given]:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from mesh_core.answers.answer import Figure
 from mesh_core.answers.comparisons import untold
 from mesh_core.answers.figures import plan_figures
+from mesh_core.answers.measure_types import is_number
 from mesh_core.answers.tables import FigurePlan, TableModel
+from mesh_core.contract.semantics import Measure
 from tests.unit.test_figure_planning import TODAY, measure, port
 from tests.unit.test_grouped_and_compared_figures import OF, SALES
 
@@ -162,6 +166,44 @@ def test_nothing_is_compared_by_what_the_asker_sees_masked_and_rows_that_may_be_
     filtered = TableModel(SALES.port, 1, SALES.definition, is_filtered=True)
     (query,) = plan("How much did revenue grow from 2024 to 2025?", filtered).queries
     assert all("of the rows that you may read of kiosk.sales.sales, " in it for it in query.sentences)
+
+
+LAST = TableModel(
+    SALES.port,
+    1,
+    replace(
+        SALES.definition, measures=(*SALES.definition.measures, Measure("final_sale", "MAX(sold_on)", time_dimension="sold_on"))
+    ),
+)
+
+
+@pytest.mark.parametrize(
+    ("question", "figures"),
+    [
+        ("difference in final sale between 2024 and 2025", 2),
+        ("How did the final sale change from 2024 to 2025?", 2),
+        ("difference in final sale between north and south", 1),
+        ("ratio of final sale to revenue", 1),
+        ("revenue divided by final sale by country", 1),
+    ],
+)
+def test_days_are_told_one_by_one_and_neither_subtracted_nor_divided(question, figures):
+    found = plan(question, LAST)
+    assert len(found.queries) == figures
+    assert "final_sale is no number" in found.unclear[0]
+    assert not any(it.sides or "ratio" in it.sql for it in found.queries)
+
+
+@pytest.mark.parametrize(
+    ("expression", "is_one"),
+    [
+        ("SUM(price)", True), ("COUNT(DISTINCT status)", True), ("MAX(sold_on) - MIN(sold_on)", True), ("MEDIAN(price)", True),
+        ("MAX(sold_on) FILTER (WHERE price > 1)", False), ("MIN(status)", False), ("BOOL_AND(price > 1)", False),
+        ("MAX(CAST(status AS date))", False), ("(MAX(sales.sold_on))", False),
+    ],
+)  # fmt: skip
+def test_what_is_a_number_is_told_by_the_columns(expression, is_one):
+    assert is_number(Measure("it", expression), SALES.definition) is is_one
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,7 @@ from functools import lru_cache
 from itertools import islice
 from typing import Any
 
+from weaviate.classes.config import Reconfigure
 from weaviate.classes.query import Filter
 from weaviate.classes.tenants import Tenant
 from weaviate.exceptions import InsufficientPermissionsError
@@ -138,18 +139,20 @@ class WeaviateCollections:
 
         Weaviate 1.35.2 ranks wrongly by words, without an error, what is not in a segment yet: it stops after the first hundred
         passages that hold a word, whichever they are. Its own writing comes seconds to a minute later. A tenant that many search
-        just then may hang, and who searches it fails.
+        just then may hang, and who searches it fails. Whoever is killed in between leaves it out of use, until it is used.
         """
-        tenants = self._client.collections.use(identifier).tenants
+        used = self._client.collections.use(identifier)
         try:
-            tenants.deactivate(tenant_of(name))
-            tenants.activate(tenant_of(name))
+            if not used.config.get().multi_tenancy_config.auto_tenant_activation:  # an earlier release made the collection
+                used.config.update(multi_tenancy_config=Reconfigure.multi_tenancy(auto_tenant_activation=True))
+            used.tenants.deactivate(tenant_of(name))
+            used.tenants.activate(tenant_of(name))
         except InsufficientPermissionsError:
             _LOG.warning(
                 "weaviate.tenant_not_settled collection=%s: grant the API key of the mesh the right update_tenants, or new "
                 "passages are ranked wrongly by their words until Weaviate has written them, up to a minute later.", name,
             )  # fmt: skip
-            write_down(self._client.collections.use(identifier).with_tenant(tenant_of(name)))
+            write_down(used.with_tenant(tenant_of(name)))
 
     def _target(self, name: str) -> str | None:
         found = self._client.alias.get(alias_name=collection_identifier(name))

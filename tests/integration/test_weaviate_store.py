@@ -413,3 +413,25 @@ def test_a_collection_whose_publication_was_killed_while_weaviate_wrote_is_publi
     assert store.stage(PAGES, 1, passages).added == 5
     hits = store.search(PAGES, text="", vector=unit(1), version=1, scope=EVERYTHING, limit=1)
     assert [hit.passage.id for hit in hits] == ["p0"]
+
+
+def test_an_older_collection_whose_first_publication_was_killed_while_weaviate_wrote_is_published_again(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from weaviate.classes.config import Reconfigure
+    from weaviate.classes.tenants import TenantActivityStatus
+
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    passages = [passage(f"p{number}", vector=unit(1, number)) for number in range(5)]
+    used = store._client.collections.use(f"{collection_identifier(PAGES)}__1")
+    used.config.update(multi_tenancy_config=Reconfigure.multi_tenancy(auto_tenant_activation=False))
+    with monkeypatch.context() as patched:
+        patched.setattr(type(used.tenants), "activate", killed)
+        with pytest.raises(KeyboardInterrupt):
+            store.stage(PAGES, 1, passages)
+    assert used.tenants.get_by_name("finance").activity_status is not TenantActivityStatus.ACTIVE
+    store.ensure_collection(PAGES, dimensions=8, attributes={"colour": str})
+    assert store.stage(PAGES, 1, passages).added == 5
+    assert store.count(PAGES, 1) == 5

@@ -119,7 +119,7 @@ class ChatEndpoint:
         try:
             with posted(
                 f"{self._address}/chat/completions", body, api_key=self._api_key, key_setting="MESH_CHAT_API_KEY",
-                timeout_seconds=seconds,
+                timeout_seconds=seconds, is_stream=True,
             ) as answer:  # fmt: skip
                 for part in self._parts(answer, deadline):
                     if text := reply.take(part):

@@ -33,8 +33,8 @@ class EndpointEmbedder:
     Args:
         url: Like `https://host/v1?model=NAME&dimensions=1536`.
         api_key: Sent as a bearer token, if there is one.
-        timeout_seconds: How long each answer may take, and how long is waited in all, for one part of the texts, while the
-            endpoint is too busy or not well (429, 5xx): as it asks (Retry-After), else twice as long each time.
+        timeout_seconds: How long each answer may take, to its last byte, and how long is waited in all, for one part of the
+            texts, while the endpoint is too busy or not well (429, 5xx): as it asks (Retry-After), else twice as long each time.
         pause: Waits so many seconds.
 
     Raises:
@@ -100,14 +100,12 @@ class EndpointEmbedder:
                 raise EndpointFailed("answered with JSON that nests without end: check its address") from error
 
     def _chunks(self, answer: HTTPResponse, count: int) -> Iterator[bytes]:
-        """What is sent in time: an endpoint may go on and on, a byte at a time. Raises: TimeoutError, EndpointFailed."""
-        left, deadline = count * self.dimensions * _BYTES_A_NUMBER + _BYTES_BESIDE, time.monotonic() + self._timeout
+        """What is sent. Raises: EndpointFailed, if it is too much."""
+        left = count * self.dimensions * _BYTES_A_NUMBER + _BYTES_BESIDE
         while chunk := answer.read1(_CHUNK):
             left -= len(chunk)
             if left < 0:
                 raise EndpointFailed("answered with more than vectors need: check its address")
-            if time.monotonic() > deadline:
-                raise TimeoutError
             yield chunk
 
     def _checked(self, found: Any, count: int) -> Vectors:  # noqa: ANN401  (what an endpoint says)

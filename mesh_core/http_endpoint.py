@@ -11,9 +11,10 @@ import threading
 import urllib.error
 import urllib.request
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from email.message import Message
 from email.utils import parsedate_to_datetime
+from functools import partial
 from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -44,53 +45,81 @@ class _NoRedirects(urllib.request.HTTPRedirectHandler):
         """Nothing follows: the redirect is the failure."""
 
 
-class _TimelyResponse(HTTPResponse):
-    """Its head is there in time, or it is a TimeoutError: a socket's own limit begins anew with each byte that comes."""
+class _Watch:
+    """Hangs up on a connection that is late: a socket's own limit begins anew with each byte that comes."""
 
-    def __init__(self, sock: socket.socket, *arguments: Any, **named: Any) -> None:  # noqa: ANN401
-        super().__init__(sock, *arguments, **named)
-        self._socket = sock
+    def __init__(self, seconds: float) -> None:
+        self.is_late = False
+        self._lock = threading.Lock()
+        self._socket: socket.socket | None = None
+        self._timer = threading.Timer(seconds, self._hang_up)
+        self._timer.daemon = True
+        self._timer.start()
 
-    def begin(self) -> None:
-        """See HTTPResponse."""
-        is_late = threading.Event()
+    def take(self, connection: socket.socket) -> None:
+        """This is what it hangs up on, at once if it is late already."""
+        with self._lock:
+            self._socket = connection
+            if self.is_late:
+                self._shut_down()
 
-        def hang_up() -> None:
-            is_late.set()
-            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # below TLS, which another thread is at work with
+    def end(self) -> None:
+        """It does not hang up any more."""
+        self._timer.cancel()
+        with self._lock:
+            self._socket = None
 
-        watch = threading.Timer(self._socket.gettimeout() or 0, hang_up)
-        watch.daemon = True
-        watch.start()
-        try:
-            super().begin()
-        except (OSError, ValueError, HTTPException):
-            if not is_late.is_set():
-                raise
-        finally:
-            watch.cancel()
-        if is_late.is_set():
-            raise TimeoutError
+    def _hang_up(self) -> None:
+        with self._lock:
+            self.is_late = True
+            self._shut_down()
+
+    def _shut_down(self) -> None:
+        if self._socket is not None:
+            with suppress(OSError):  # the other side was sooner
+                socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # below TLS, which another thread is at work with
 
 
 class _Connection(HTTPConnection):
-    response_class = _TimelyResponse
+    def __init__(self, host: str, *, watch: _Watch, **named: Any) -> None:  # noqa: ANN401
+        super().__init__(host, **named)
+        self._watch = watch
+
+    def connect(self) -> None:
+        """See HTTPConnection."""
+        super().connect()
+        self._watch.take(self.sock)
 
 
 class _SecureConnection(HTTPSConnection):
-    response_class = _TimelyResponse
+    def __init__(self, host: str, *, watch: _Watch, **named: Any) -> None:  # noqa: ANN401
+        super().__init__(host, **named)
+        self._watch = watch
+
+    def connect(self) -> None:
+        """See HTTPSConnection."""
+        super().connect()
+        self._watch.take(self.sock)
 
 
 class _Http(urllib.request.HTTPHandler):
+    def __init__(self, watch: _Watch) -> None:
+        super().__init__()
+        self._watch = watch
+
     def http_open(self, request: urllib.request.Request) -> HTTPResponse:
         """See HTTPHandler."""
-        return self.do_open(_Connection, request)
+        return self.do_open(partial(_Connection, watch=self._watch), request)
 
 
 class _Https(urllib.request.HTTPSHandler):
+    def __init__(self, watch: _Watch) -> None:
+        super().__init__()
+        self._watch = watch
+
     def https_open(self, request: urllib.request.Request) -> HTTPResponse:
         """See HTTPSHandler."""
-        return self.do_open(_SecureConnection, request)
+        return self.do_open(partial(_SecureConnection, watch=self._watch), request)
 
 
 def endpoint_address(url: str) -> EndpointAddress | None:
@@ -107,9 +136,17 @@ def endpoint_address(url: str) -> EndpointAddress | None:
 
 @contextmanager
 def posted(
-    address: str, body: Mapping[str, Any], *, api_key: str | None, key_setting: str, timeout_seconds: float
+    address: str,
+    body: Mapping[str, Any],
+    *,
+    api_key: str | None,
+    key_setting: str,
+    timeout_seconds: float,
+    is_stream: bool = False,
 ) -> Iterator[HTTPResponse]:
-    """The answer, to be read within the block. `timeout_seconds` bounds the wait for its head, and each one for more of it.
+    """The answer, to be read within the block, where the connection ends after `timeout_seconds` in all.
+
+    Of a stream they bound the wait for its head, and each one for more of it.
 
     Raises:
         EndpointFailed: it cannot be reached, does not answer in time or refuses, or what is read in the block is no answer. What
@@ -121,21 +158,37 @@ def posted(
             raise EndpointFailed(f"was not asked: {key_setting} holds a line break or a letter that no key has: set it anew")
         headers["Authorization"] = f"Bearer {api_key}"
     request = urllib.request.Request(address, data=json.dumps(body).encode(), headers=headers, method="POST")
-    opener = urllib.request.build_opener(_NoRedirects, _Http, _Https)
+    late = EndpointFailed(f"did not answer within {round(timeout_seconds, 2):g} s: repeat when it is well")
+    watch = _Watch(timeout_seconds)
+    opener = urllib.request.build_opener(_NoRedirects, _Http(watch), _Https(watch))
     try:
         with opener.open(request, timeout=timeout_seconds) as answer:
-            yield answer
-    except urllib.error.HTTPError as error:
-        error.close()
-        raise _refusal(error, key_setting) from None
-    except TimeoutError:
-        raise EndpointFailed(f"did not answer within {timeout_seconds:g} s: repeat when it is well") from None
-    except urllib.error.URLError as error:
-        is_late = isinstance(error.reason, TimeoutError)
-        what = f"did not answer within {timeout_seconds:g} s" if is_late else "cannot be reached"
-        raise EndpointFailed(f"{what}: repeat when it is well") from error
-    except (ValueError, OSError, HTTPException):
+            if is_stream:
+                watch.end()
+            if watch.is_late:
+                raise TimeoutError
+            try:
+                yield answer
+            finally:
+                watch.end()  # before the socket is closed, whose number may be another's then
+    except (ValueError, OSError, HTTPException) as error:
+        if isinstance(error, urllib.error.HTTPError):
+            error.close()
+        if watch.is_late or _is_late(error):
+            raise late from None
+        if isinstance(error, urllib.error.HTTPError):
+            raise _refusal(error, key_setting) from None
+        if isinstance(error, urllib.error.URLError):
+            raise EndpointFailed("cannot be reached: repeat when it is well") from error
         raise EndpointFailed("answered with no JSON: check its address") from None
+    finally:
+        watch.end()
+
+
+def _is_late(error: Exception) -> bool:
+    return isinstance(error, TimeoutError) or (
+        isinstance(error, urllib.error.URLError) and isinstance(error.reason, TimeoutError)
+    )
 
 
 def _refusal(error: urllib.error.HTTPError, key_setting: str) -> EndpointFailed:

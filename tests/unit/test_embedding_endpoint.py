@@ -188,6 +188,29 @@ def test_an_endpoint_whose_head_never_comes_to_an_end_is_given_up(head: str) -> 
     assert time.monotonic() - began < 3
 
 
+def test_an_endpoint_whose_chunk_never_begins_is_given_up() -> None:
+    def drip(connection: socket.socket) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n")
+        for _ in range(80):
+            connection.sendall(b"0")
+            time.sleep(0.05)
+
+    began = time.monotonic()
+    with talking(drip) as url, pytest.raises(EmbedderUnavailable, match=r"did not answer within 0\.2 s"):
+        EndpointEmbedder(url, timeout_seconds=0.2).embed(["x"])
+    assert time.monotonic() - began < 3
+
+
+def test_head_and_body_of_an_answer_share_one_limit(endpoint: Endpoint) -> None:
+    def slow(texts: list[str]) -> Any:
+        time.sleep(0.7)
+        return {"data": [{"index": 0, "embedding": [3, 4]}]}
+
+    endpoint.answer, endpoint.piece, endpoint.pause = slow, 20, 0.35
+    with pytest.raises(EmbedderUnavailable, match="did not answer within 1 s"):
+        EndpointEmbedder(endpoint.url(), timeout_seconds=1).embed(["x"])
+
+
 @pytest.mark.parametrize(
     "said",
     [

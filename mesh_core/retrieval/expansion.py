@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 
-__all__ = ["expanded", "implied"]
+__all__ = ["expanded", "implied", "is_term"]
 
 _STATEMENTS = {
     "balance": "consolidated balance sheets total assets liabilities equity",
@@ -95,6 +95,7 @@ _PATTERNS = tuple(
     (re.compile(rf"(?<![\w&])(?:{terms.replace(' ', '[ -]?')})(?:s|es)?(?![\w&])", re.IGNORECASE), added)
     for terms, added in _TERMS
 )
+_VOCABULARY = frozenset(re.findall(r"[a-z]+", " ".join(f"{terms} {added}" for terms, added in _TERMS).lower()))
 
 
 def implied(question: str) -> list[str]:
@@ -107,3 +108,8 @@ def expanded(question: str) -> str:
     """The question, followed by the words of every concept that it names; itself if it names none."""
     words = implied(question)
     return " ".join([question, *dict.fromkeys(" ".join(words).split())]) if words else question
+
+
+def is_term(word: str) -> bool:
+    """Whether a word is one of accounting: it stands in this vocabulary or implies what does."""
+    return word in _VOCABULARY or bool(implied(word))

@@ -11,7 +11,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
-from mesh_core.retrieval.expansion import implied
+from mesh_core.retrieval.expansion import is_term
 from mesh_core.retrieval.periods import Periods, periods_in
 
 __all__ = ["Label", "Route", "label_of", "route"]
@@ -42,6 +42,8 @@ _COMMON = frozenset({
     "who", "why", "will", "with",
 })  # fmt: skip
 """Words that name nothing, though they stand in names."""
+_LEADING = frozenset({"about", "at", "by", "did", "does", "for", "from", "has", "is", "of", "was", "were"})
+"""Words behind which a name stands without an article."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +54,7 @@ class Label:
     short: frozenset[str]
     """Short forms of names of two words (`J&J`, `JnJ`), were these joined by `and`: names of files leave it out."""
     own: frozenset[str]
-    """What organisations that it names are called in short: the first word of each, the first two joined, ticker symbols."""
+    """What organisations that it names are called in short: the first word of each, and the first two joined."""
     forms: frozenset[str]
     periods: Periods
     near: frozenset[int]
@@ -84,7 +86,7 @@ def label_of(document: str, *, title: str, about: str) -> Label:
     called = (stem, title, *(part for part in about.split("; ") if not periods_in(part).years))
     names = {key for text in called for key in _keys(text)}
     short = {key for text in called for key in _short_forms(text)}
-    first = {key for text in called[2:] for key in _first_keys(text)}
+    first = {key for text in called[2:] if not _is_symbol(text) for key in _first_keys(text)}
     every = periods_in(f"{stem} {title} {about}")
     return Label(
         names=frozenset(names - forms), short=frozenset(short), own=frozenset(first - forms), forms=forms,
@@ -108,15 +110,15 @@ def route(question: str, labels: Mapping[str, Label]) -> Route:
 def _called(question: str, labels: Mapping[str, Label]) -> list[list[str]]:
     """The documents that are called by a word of the question, of every word by which any is.
 
-    Where nothing is called by a word that looks like a name, those count that organisations are called by.
+    In a question without any capital those words count that organisations are called by and that stand where a name does.
     """
-
-    def found(words: Iterable[str]) -> list[list[str]]:
-        called = ([document for document, label in labels.items() if _is_called(label, word)] for word in words)
-        return [documents for documents in called if documents]
-
-    organisations = {word for label in labels.values() for word in label.own}
-    return found(_asked(question)) or found(_in_any_case(question) & organisations)
+    if question == question.lower():
+        is_of_document = bool(periods_in(question).years or any(_forms_in(question) & label.forms for label in labels.values()))
+        small = _in_small_letters(question, is_of_document=is_of_document)
+        called = [[document for document, label in labels.items() if word in label.own] for word in small]
+    else:
+        called = [[document for document, label in labels.items() if _is_called(label, word)] for word in _asked(question)]
+    return [documents for documents in called if documents]
 
 
 def _named(called: Iterable[Sequence[str]], labels: Mapping[str, Label]) -> dict[str, float]:
@@ -171,11 +173,20 @@ def _asked(question: str) -> set[str]:
     return keys | joined
 
 
-def _in_any_case(question: str) -> set[str]:
-    """Keys of all words, alone and joined with their neighbour, but those that name no one: people write names small, too."""
-    words = [word.lower() for word in _WORD.findall(_POSSESSIVE.sub("", question))]
-    alone = {word for word in words if word not in _COMMON and not _is_period(word) and not word.isdigit() and not implied(word)}
-    return alone | {one + other for one, other in pairwise(words)}
+def _in_small_letters(question: str, *, is_of_document: bool) -> set[str]:
+    """Keys of the words, alone and joined with the next, that may be names though they are written small.
+
+    That is in doubt of each, and who is taken for named hides all others: a name begins the question or stands behind a word that
+    leads to one, never behind an article, and it has a possessive or stands where a period or form is asked for.
+    """
+    words = list(_WORD.finditer(question))
+    first = [it for it, word in enumerate(words) if it == 0 or words[it - 1][0] in _LEADING]
+    spans = [words[it : it + size] for it in first for size in (1, 2) if it + size <= len(words)]
+    return {
+        "".join(word[0] for word in span) for span in spans
+        if (is_of_document or _POSSESSIVE.match(question, span[-1].end()))
+        and _COMMON.isdisjoint(word[0] for word in span) and not (len(span) == 1 and is_term(span[0][0]))
+    }  # fmt: skip
 
 
 def _looks_like_name(word: str) -> bool:
@@ -202,8 +213,12 @@ def _keys(text: str) -> set[str]:
 
 def _first_keys(name: str) -> set[str]:
     words = _words(name)
-    keys = {*words[:1], "".join(words[:2])}
-    return {key for key in keys if key not in _COMMON and len(key) > 1} | _short_forms(name)
+    return {key for key in (*words[:1], "".join(words[:2])) if key not in _COMMON and len(key) > 1}
+
+
+def _is_symbol(name: str) -> bool:
+    """Whether it may be a ticker symbol: many are words (`ALL`, `NOW`)."""
+    return name.isupper() and " " not in name
 
 
 def _short_forms(text: str) -> set[str]:

@@ -19,9 +19,10 @@ from mesh_core.answers.counting import with_counts
 from mesh_core.answers.joins import Join, joins_of, used_joins, with_joined
 from mesh_core.answers.look_ups import look_ups
 from mesh_core.answers.measure_questions import asked_measures
-from mesh_core.answers.measure_sql import measure_sql
+from mesh_core.answers.measure_sql import GRAINS, measure_sql
+from mesh_core.answers.ratio_sql import ratio_column
 from mesh_core.answers.ratios import ratio_sentence
-from mesh_core.answers.row_conditions import InvalidMeasure, Values
+from mesh_core.answers.row_conditions import InvalidMeasure, Values, names_in
 from mesh_core.answers.tables import FigurePlan, FigureQuery, TableModel
 from mesh_core.answers.totals import with_totals
 from mesh_core.contract.model import Port, PortKind
@@ -102,7 +103,7 @@ def _figure(asked: AskedMeasures, table: TableModel, joins: Sequence[Join]) -> F
     scope = ", ".join(filter(None, (whose, asked.limits)))
     which = "".join(f"{name.replace('_', ' ')} {{{name}|{_NO_VALUE}}}, " for name in groups)
     text = f"{which}{values} of {scope}."
-    told = [text, ratio_sentence(measures, which, scope)] if query.is_ratio else [text]
+    told = [text, ratio_sentence(measures, which, scope, ratio_column(names_in(port)))] if query.is_ratio else [text]
     most = _MOST_GROUPS if groups else 1
     return FigureQuery(sql, tuple(it[:1].upper() + it[1:] for it in told), basis, most_rows=most, top=query.top)
 

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 
 from mesh_core.answers.intervals import Interval
 from mesh_core.answers.joins import Join, joined_table
-from mesh_core.answers.ratio_sql import RATIO, divided
-from mesh_core.answers.row_conditions import Bound, InvalidMeasure, Values, among, beyond, day_literal, own, value_of
+from mesh_core.answers.ratio_sql import divided, ratio_column
+from mesh_core.answers.row_conditions import Bound, InvalidMeasure, Values, among, beyond, day_literal, names_in, own, value_of
 from mesh_core.contract.model import Port
 from mesh_core.contract.semantic_check import DIALECT
 from mesh_core.contract.semantics import Measure
@@ -44,7 +44,7 @@ class MeasureQuery:
             without a value to group by take no place. 0 for all, by group.
         is_lowest: The least values come first instead.
         share: The measure is told in percent: of the rows that this holds for, of what it is of all.
-        is_ratio: The first of two measures is told by the second as well, rounded to four places.
+        is_ratio: The first of two measures is told by the second as well, as `ratio_sql.divided` rounds it.
         version: Of the product; 0 for the one now served.
     """
 
@@ -89,7 +89,7 @@ def measure_select(
     if is_said:
         groups = [(wanted, _as_said(made)) for wanted, made in groups]
     values = [(it.name, _computed(it, port, query.share)) for it in measures]
-    values += [(RATIO, divided(values[0][1], values[1][1]))] if query.is_ratio else []
+    values += [(ratio_column(names_in(port)), divided(values[0][1], values[1][1]))] if query.is_ratio else []
     columns = [exp.alias_(made, alias, quoted=True) for alias, made in (*groups, *values)]
     conditions = [_condition(port, query.where)] if query.where.strip() else []
     conditions += [among(port, it) if isinstance(it, Values) else beyond(port, it) for it in query.only]

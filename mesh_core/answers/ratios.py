@@ -9,7 +9,6 @@ from mesh_core.answers.clauses import Clause
 from mesh_core.answers.counting import counts_rows
 from mesh_core.answers.keys import nouns_of
 from mesh_core.answers.measure_sql import MeasureQuery
-from mesh_core.answers.ratio_sql import RATIO
 from mesh_core.answers.terms import Match, best_matches
 from mesh_core.answers.totals import is_sum
 from mesh_core.contract.model import Port
@@ -37,11 +36,13 @@ def asks_ratio(clause: Clause, figures: Sequence[Match]) -> bool:
 
 
 def per_row(clause: Clause, port: Port, query: MeasureQuery) -> MeasureQuery:
-    """The query by the number of rows instead of by each row, if it is of a sum per what a row is called: `revenue per order`."""
+    """The query by the number of rows, not by each row, if it sums all rows by what a row is called: `revenue per order`."""
     keys = [it for it in port.primary_key if it.name in query.by]
     known = {it.name: it for it in port.measures}
     count = next((it for it in port.measures if counts_rows(it)), None)
-    is_sum_of_rows = len(query.measures) == 1 and is_sum(known[query.measures[0]]) and not query.top and query.share is None
+    is_sum_of_rows = (
+        len(query.measures) == 1 and is_sum(known[query.measures[0]], of_all_rows=True) and not query.top and query.share is None
+    )
     if len(port.primary_key) != 1 or not keys or count is None or not is_sum_of_rows:
         return query
     own = best_matches(clause.words, [keys[0].name, *keys[0].synonyms])
@@ -64,16 +65,17 @@ def why_no_ratio(clause: Clause, port: Port, query: MeasureQuery) -> str:
     return f"{names} are of different times: ask for them one by one." if clause.spans and len(times) > 1 else ""
 
 
-def ratio_sentence(measures: Sequence[Measure], which: str, scope: str) -> str:
-    """How the ratio is said, which is in the column `RATIO`.
+def ratio_sentence(measures: Sequence[Measure], which: str, scope: str, column: str) -> str:
+    """How the ratio is said.
 
     Args:
         measures: Both.
         which: What is said of the group, if there are groups.
         scope: The rows that it is of.
+        column: What it is in (`ratio_column`).
     """
     one, two = measures
     names = " to ".join(it.title or it.name.replace("_", " ") for it in measures)
     unit = one.unit if not two.unit else "" if one.unit == two.unit else f"{one.unit or 'one'} per {two.unit}"
-    told = f"{{{RATIO}|none, as the latter is zero or has no value}}"
+    told = f"{{{column}|none, as the latter is zero or has no value}}"
     return f"{which}ratio{f' in {unit}' if unit else ''} of {names} of {scope}: {told}."

@@ -16,7 +16,7 @@ from mesh_core.sql_text import parsed_expression
 if TYPE_CHECKING:
     from sqlglot import exp
 
-__all__ = ["Bound", "InvalidMeasure", "Values", "among", "beyond", "day_literal", "own", "value_of"]
+__all__ = ["Bound", "InvalidMeasure", "Values", "among", "beyond", "day_literal", "names_in", "own", "value_of"]
 
 _NUMBERS = ("integer", "number")
 
@@ -65,6 +65,11 @@ def value_of(port: Port, name: str) -> exp.Expr | None:
         return exp.paren(own(parsed_expression(made.expression, DIALECT), port))
     column = next((it for it in port.columns if it.name.casefold() == wanted), None)
     return exp.column(exp.to_identifier(column.name, quoted=True)) if column is not None else None
+
+
+def names_in(port: Port) -> set[str]:
+    """What columns of a result may be called, beside grains."""
+    return {it.name for it in (*port.columns, *port.dimensions, *port.measures)}
 
 
 def own(expression: exp.Expr, port: Port) -> exp.Expr:

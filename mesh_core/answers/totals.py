@@ -39,13 +39,15 @@ def _with_total(port: Port, forms: list[str]) -> Port:
     return replace(port, measures=tuple(called if it is sums[0] else it for it in port.measures))
 
 
-def is_sum(measure: Measure) -> bool:
-    """True if the measure adds a column or an expression up, of all rows or of some."""
+def is_sum(measure: Measure, *, of_all_rows: bool = False) -> bool:
+    """True if the measure adds a column or an expression up, of all rows or of some; surely of all, if that is asked."""
     from sqlglot import exp
 
     try:
         whole = parsed_expression(measure.expression, DIALECT)
     except SqlNotUnderstood:
+        return False
+    if of_all_rows and whole.find(exp.Filter, exp.Case, exp.If):
         return False
     counted = whole.this if isinstance(whole, exp.Filter) else whole
     return isinstance(counted, exp.Sum) and not isinstance(counted.this, exp.Distinct)

@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import duckdb
 import pytest
+from sqlglot import parse_one
 
+from governance_server.gateway.sql_query import parse_query
 from mesh_core.answers.figures import plan_figures
+from mesh_core.answers.ratio_sql import divided
 from mesh_core.answers.tables import FigurePlan, TableModel, filled
-from tests.unit.test_figure_planning import TODAY
+from mesh_core.answers.totals import is_sum
+from mesh_core.contract.semantics import Measure
+from tests.unit.test_figure_planning import TODAY, measure, port
 from tests.unit.test_figure_wordings import PASSENGERS, TRIPS
 from tests.unit.test_grouped_and_compared_figures import SALES
 
@@ -38,7 +44,7 @@ def test_the_ratio_of_two_measures_is_told_with_both(question, limits):
 
 
 def test_a_ratio_has_the_unit_of_what_is_divided_and_is_told_as_none_without_a_value():
-    (query,) = plan("takings per trip", TRIPS, PASSENGERS).queries
+    (query,) = plan("takings divided by number of trips", TRIPS, PASSENGERS).queries
     of = "Ratio in EUR of takings to number of trips of rail.trips.trips: "
     assert filled(query.sentences[1], {"ratio": "2.5"}) == f"{of}2.5."
     assert filled(query.sentences[1], {"ratio": ""}) == f"{of}none, as the latter is zero or has no value."
@@ -76,3 +82,32 @@ def test_a_column_that_is_named_and_figures_that_do_not_add_up_are_grouped_as_be
     (query,) = plan(question).queries
     assert query.basis.endswith(f" of kiosk.sales.sales, by {by}")
     assert "ratio" not in query.sql
+
+
+def test_a_sum_of_some_rows_is_not_divided_by_all_rows():
+    (query,) = plan("takings per trip", TRIPS, PASSENGERS).queries
+    assert query.basis == "takings of rail.trips.trips, by trip_id"
+
+
+@pytest.mark.parametrize("expression", ["SUM(price) FILTER (WHERE price > 1)", "SUM(CASE WHEN price > 1 THEN price END)"])
+def test_a_sum_is_of_some_rows_however_that_is_written(expression):
+    assert is_sum(Measure("it", expression))
+    assert not is_sum(Measure("it", expression), of_all_rows=True)
+
+
+def test_the_ratio_is_in_a_column_that_the_port_has_not():
+    columns = [{"name": name, "logicalType": "number"} for name in ("ratio", "price")]
+    table = TableModel("a.b.lots", 1, port("lots", [*columns, measure("worth", "SUM(price)"), measure("lot_count", "COUNT(*)")]))
+    (query,) = plan("worth divided by lot count by ratio", table).queries
+    assert 'AS "ratio_"' in parse_query(query.sql, prefix="p_").sql
+    assert "{ratio_|none" in query.sentences[1]
+
+
+@pytest.mark.parametrize(
+    ("one", "two", "ratio"),
+    [(3, 4_000_000, 7.5e-7), (1, 3, 0.3333), (2, 3_000, 0.0006667), (-1, 30_000, -3.333e-5), (0, 5, 0.0),
+     (1_234_567, 9, 137174.1111), (5, 0, None)],
+)  # fmt: skip
+def test_small_ratios_keep_four_digits(one, two, ratio):
+    made = divided(parse_one(str(one)), parse_one(str(two)))
+    assert duckdb.sql("SELECT " + made.sql(dialect="duckdb")).fetchall() == [(ratio,)]

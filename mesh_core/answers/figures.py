@@ -85,8 +85,10 @@ def _figure(asked: AskedMeasures, table: TableModel, joins: Sequence[Join]) -> F
     used = used_joins(joins, compared)
     if query.share and used_joins(used, {query.share.name}):
         raise InvalidMeasure(f"{query.share.name} is of another table: shares in rows that may meet none of it are not computed.")
+    told_by = compared | (_times(measures, port) if _needs_times(asked) else set())
+    behind = {column for name in told_by for column in _columns_behind(name, port)}
     hidden = {join.hidden[name] for join in used for name in compared & join.hidden.keys()}
-    if masked := sorted((compared & table.masked) | hidden):
+    if masked := sorted((behind & table.masked) | hidden):
         raise InvalidMeasure(f"{asked.port} cannot be told apart by {', '.join(masked)}, which you see masked.")
     is_filtered = table.is_filtered or any(it.is_filtered for it in used)
     basis = ", ".join([asked.words, *(it.words for it in used)])
@@ -106,6 +108,27 @@ def _figure(asked: AskedMeasures, table: TableModel, joins: Sequence[Join]) -> F
     told = [text, ratio_sentence(measures, which, scope, ratio_column(names_in(port)))] if query.is_ratio else [text]
     most = _MOST_GROUPS if groups else 1
     return FigureQuery(sql, tuple(it[:1].upper() + it[1:] for it in told), basis, most_rows=most, top=query.top)
+
+
+def _needs_times(asked: AskedMeasures) -> bool:
+    """True if rows are told apart by the time of the measures: by a period, or a grain of it."""
+    queries = asked.sides.both if asked.sides else (asked.query,)
+    return any(it.period is not None or not set(GRAINS).isdisjoint(it.by) for it in queries)
+
+
+def _times(measures: Sequence[Measure], port: Port) -> set[str]:
+    return {it for it in map(port.time_dimension, measures) if it}
+
+
+def _columns_behind(name: str, port: Port) -> Iterator[str]:
+    """The columns that a dimension or column of that name is made of, called as the port calls them."""
+    made = next((it.expression for it in port.dimensions if it.name.casefold() == name.casefold() and it.expression), "")
+    try:
+        whole = parsed_expression(made, DIALECT) if made else None
+    except SqlNotUnderstood as error:
+        raise InvalidMeasure(str(error)) from None
+    needed = {name.casefold()} if whole is None else {it.parts[0].name.casefold() for it in columns_in(whole, port.name)}
+    yield from (it.name for it in port.columns if it.name.casefold() in needed)
 
 
 def _said(measure: Measure, share: Values | None) -> str:

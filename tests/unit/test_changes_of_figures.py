@@ -143,6 +143,32 @@ def test_differences_by_groups_are_not_computed_and_the_figures_of_the_groups_ar
     assert found.unclear == ("Differences are not computed by groups: ask for one of the groups at a time.",)
 
 
+@pytest.mark.parametrize(
+    ("question", "said"),
+    [
+        ("How much did revenue grow between 1 January 2025 and 31 December 2025?", "are single days"),
+        ("difference in revenue between all sales and north and south", "between two"),
+        ("difference in revenue between all sales, north and south", "between two"),
+    ],
+)
+def test_days_that_lie_apart_and_three_things_are_not_compared(question, said):
+    found = plan(question)
+    assert not any(it.sides for it in found.queries)
+    assert said in found.unclear[0]
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "How much did revenue grow between 1 January 2025 and 2 January 2025?",
+        "difference in all revenue between north and south",
+    ],
+)
+def test_days_one_after_the_other_and_two_values_are_compared(question):
+    found = plan(question)
+    assert [bool(it.sides) for it in found.queries] == [True], found.unclear
+
+
 def test_a_period_that_is_not_over_is_told_as_such():
     found = plan("How much did revenue grow from 2025 to 2026?")
     assert len(found.queries) == 1
@@ -163,6 +189,11 @@ def test_nothing_is_compared_by_what_the_asker_sees_masked_and_rows_that_may_be_
     found = plan("What is the difference in revenue between north and south?", masked)
     assert not found.queries
     assert "country, which you see masked" in found.unclear[0]
+    for question in ("How much did revenue grow from 2024 to 2025?", "revenue by month", "revenue in 2025"):
+        found = plan(question, TableModel(SALES.port, 1, SALES.definition, masked=frozenset({"sold_on"})))
+        assert not found.queries
+        assert "sold_on, which you see masked" in found.unclear[0]
+    assert plan("revenue by country", TableModel(SALES.port, 1, SALES.definition, masked=frozenset({"sold_on"}))).queries
     filtered = TableModel(SALES.port, 1, SALES.definition, is_filtered=True)
     (query,) = plan("How much did revenue grow from 2024 to 2025?", filtered).queries
     assert all("of the rows that you may read of kiosk.sales.sales, " in it for it in query.sentences)

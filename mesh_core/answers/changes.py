@@ -9,15 +9,16 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from datetime import date
+from datetime import date, timedelta
 
 from mesh_core.answers.clauses import Clause
 from mesh_core.answers.intervals import Interval
+from mesh_core.answers.keys import Given
 from mesh_core.answers.measure_sql import MeasureQuery
 from mesh_core.answers.row_conditions import Values
 from mesh_core.answers.terms import Match
 
-__all__ = ["Sides", "asks_change", "says_change", "sides_of"]
+__all__ = ["NO_TWO", "Sides", "asks_change", "names_three", "says_change", "sides_of"]
 
 _VERB = (
     r"\b(?:grow[ns]?|grew|ris(?:e|es|en)|rose|fall(?:s|en)?|fell|increase[sd]?|decrease[sd]?|change[sd]?|drop(?:s|ped)?|"
@@ -40,7 +41,10 @@ _FORMS = tuple(
 _NOUN_BEHIND = re.compile(rf"\s+(?P<noun>{_NOUNS})\b", re.IGNORECASE)
 """Directly behind the name of a figure: `revenue growth`."""
 _SAYS = re.compile(rf"{_ASKED}{_VERB}|{_NOUN}", re.IGNORECASE)
+_JOINED = re.compile(r",\s+(?:and\b)?|\band\b", re.IGNORECASE)
 _SAID_PERCENT = re.compile(rf"%|\b(?:{_PERCENT})\b", re.IGNORECASE)
+NO_TWO = "A difference is between two: name two periods, like “from 2025 to 2026”, or two values of one column."
+_DAY = timedelta(days=1)
 _LONGER = 1.2
 """How much longer the one of two periods may be: months, quarters and years are not all of one length."""
 
@@ -104,13 +108,26 @@ def sides_of(query: MeasureQuery, periods: Sequence[Interval]) -> Sides | str:
     if len(periods) < 2 and len(several) == 1 and len(several[0].values) == 2:
         one, two = (_with_value(query, several[0], value, periods) for value in several[0].values)
         return Sides(one, two, is_change=False)
-    return "A difference is between two: name two periods, like “from 2025 to 2026”, or two values of one column."
+    return NO_TWO
+
+
+def names_three(clause: Clause, given: Sequence[Given]) -> bool:
+    """True if more than two things stand behind `between`, up to the last of the values: `between all and EMEA and APAC`."""
+    begin = next((at for at, it in enumerate(clause.words) if it.folded == "between"), None)
+    listed = [it for it in given if begin is not None and it.first > begin]
+    if begin is None or not listed:
+        return False
+    said = clause.text[clause.words[begin].finish : clause.words[max(it.last for it in listed) - 1].finish]
+    within = {value.casefold() for it in listed for value in it.values}
+    return len(_JOINED.findall(said)) - sum(len(_JOINED.findall(it)) for it in within) > 1
 
 
 def _of_times(query: MeasureQuery, periods: Sequence[Interval]) -> Sides | str:
     one, two = periods
     if one.start is None or two.start is None or one.end is None or two.end is None:
         return f"What lies between {one} and {two} is not computed: both need a beginning and an end."
+    if one.end - one.start == two.end - two.start == _DAY and abs(one.start - two.start) > _DAY:
+        return f"{one.start} and {two.start} are single days and lie apart: name two periods, like “from 2025 to 2026”."
     first, second = (one, two) if one.start < two.start else (two, one)
     lengths = sorted((one.end - one.start, two.end - two.start))
     if max(one.start, two.start) < min(one.end, two.end) or lengths[0] * _LONGER < lengths[1]:

@@ -13,7 +13,7 @@ from dataclasses import replace
 from datetime import date
 
 from mesh_core.answers.asked_figures import AskedFigures, AskedMeasures
-from mesh_core.answers.changes import Sides, asks_change, sides_of
+from mesh_core.answers.changes import NO_TWO, Sides, asks_change, names_three, sides_of
 from mesh_core.answers.clauses import Clause, clauses_of
 from mesh_core.answers.counting import counts_rows
 from mesh_core.answers.intervals import Interval, intervals_in
@@ -148,12 +148,13 @@ def _figures(clause: Clause, name: str, measures: Sequence[Measure]) -> None:
         why = why_not_joined(left, name, clause.ports, joins)
         clause.unclear.append(why or left_over(left, name, port, [it.name for it in port.dimensions or port.columns]))
         return
+    when = _named_time(port, measures)
     periods: list[Interval | None] = [it.interval for it in clause.spans]
-    if clause.is_change and not _compare(clause, port, AskedMeasures(name, query, _named_time(port, measures))):
+    if clause.is_change and not _compare(clause, port, given, AskedMeasures(name, query, when)):
         return
     for period in periods or [None]:
         for by in (apart, ()) if apart else (query.by,):
-            clause.found.append(AskedMeasures(name, replace(query, by=by, period=period), _named_time(port, measures)))
+            clause.found.append(AskedMeasures(name, replace(query, by=by, period=period), when))
 
 
 def _why_no_numbers(port: Port, query: MeasureQuery) -> str:
@@ -162,12 +163,13 @@ def _why_no_numbers(port: Port, query: MeasureQuery) -> str:
     return f"{' and '.join(texts)} is no number: figures are told one by one." if texts else ""
 
 
-def _compare(clause: Clause, port: Port, asked: AskedMeasures) -> bool:
+def _compare(clause: Clause, port: Port, given: Sequence[Given], asked: AskedMeasures) -> bool:
     """What lies between two figures is found, or unclear; true if each figure is told instead."""
     if why := _why_no_numbers(port, asked.query):
         clause.unclear.append(why)
         return True
-    sides = sides_of(asked.query, [it.interval for it in clause.spans or ()])
+    periods = [it.interval for it in clause.spans or ()]
+    sides = NO_TWO if names_three(clause, given) else sides_of(asked.query, periods)
     if isinstance(sides, Sides):
         clause.found.append(replace(asked, query=sides.first, sides=sides))
     else:

@@ -69,7 +69,7 @@ def value_of(port: Port, name: str) -> exp.Expr | None:
 
 def names_in(port: Port) -> set[str]:
     """What columns of a result may be called, beside grains."""
-    return {it.name for it in (*port.columns, *port.dimensions, *port.measures)}
+    return {it.name for it in port.columns} | {it.name for it in port.dimensions} | {it.name for it in port.measures}
 
 
 def own(expression: exp.Expr, port: Port) -> exp.Expr:

@@ -47,14 +47,14 @@ class WholeVersions:
 
         Raises:
             Precondition: the version was retired meanwhile.
-            Unavailable: the vector store lost some of it.
+            Unavailable: the vector store lost some of it, or has to build it anew.
         """
-        from mesh_core.vectors.store import CollectionMissing, CollectionOutdated
+        from mesh_core.vectors.store import CollectionMissing, CollectionOutdated, CollectionUnfinished
 
         catalog = self._backend.catalog
         try:
             return find(published)
-        except (CollectionOutdated, CollectionMissing) as error:
+        except (CollectionOutdated, CollectionMissing, CollectionUnfinished) as error:
             # What an erasure takes is gone before the journal has it.
             is_erased = is_being_erased(catalog, port)
             refuse_retired(find_release(catalog, parse_port(port).product_name, version))
@@ -62,23 +62,26 @@ class WholeVersions:
                 raise self._refusal(port, version, error) from error
         try:
             return find(None)
-        except (CollectionOutdated, CollectionMissing) as error:
+        except (CollectionOutdated, CollectionMissing, CollectionUnfinished) as error:
             raise self._refusal(port, version, error) from error
 
     def _refusal(self, port: str, version: int, error: Exception) -> Unavailable:
         """What the asker is told, which is no number; the log has the rest."""
+        from mesh_core.vectors.store import CollectionUnfinished
+
         self._tell(port, version, error)
         product = parse_port(port).product_name
-        return Unavailable(
-            f"{port} cannot be searched: the vector store lost passages of version {version}, or is from an older "
-            f"backup than the journal. Ask who runs the server to run `mesh reindex {product}`, which says what is "
-            "left to do.",
-            resource=port,
-        )
+        if isinstance(error, CollectionUnfinished):
+            why = "its index was not built anew since it got another attribute"
+            then = f"to run `mesh reindex {product}`, or publish it again."
+        else:
+            why = f"the vector store lost passages of version {version}, or is from an older backup than the journal"
+            then = f"to run `mesh reindex {product}`, which says what is left to do."
+        return Unavailable(f"{port} cannot be searched: {why}. Ask who runs the server {then}", resource=port)
 
     def _tell(self, port: str, version: int, error: Exception) -> None:
         """It is in the log, at most once a minute: every question to the collection fails with it."""
         now = time.monotonic()
         if now - self._said.get((port, version), -_SAID_SECONDS) >= _SAID_SECONDS:
             self._said[port, version] = now
-            _LOG.warning("collection is not as published port=%s version=%d: %s", port, version, error)
+            _LOG.warning("collection cannot be searched port=%s version=%d: %s", port, version, error)

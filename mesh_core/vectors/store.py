@@ -26,6 +26,7 @@ __all__ = [
     "CollectionMismatch",
     "CollectionMissing",
     "CollectionOutdated",
+    "CollectionUnfinished",
     "Published",
     "StageResult",
     "StagingConflict",
@@ -66,6 +67,10 @@ class CollectionMismatch(VectorStoreError):
 
 class CollectionOutdated(VectorStoreError):
     """A version does not hold what was published as it: the store lost some of that, or is from an older backup."""
+
+
+class CollectionUnfinished(VectorStoreError):
+    """An attribute was added, and the store does not know which passages lack it: `rebuild` has it know."""
 
 
 class StagingConflict(VectorStoreError):
@@ -213,6 +218,7 @@ class VectorStore(Protocol):
 
         Raises:
             CollectionOutdated: the version does not hold what was published.
+            CollectionUnfinished: the filter asks what passages lack, and the store does not know that of all.
             InvalidPassage: the vector has other dimensions or is not finite.
             CollectionMismatch: the filter names an undeclared attribute, or the store cannot evaluate it.
             CollectionMissing: there is no such collection.

@@ -6,7 +6,7 @@ Weaviate knows of all its objects which fields they lack. Loaded only with the W
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from weaviate.classes.aggregate import GroupByAggregate
@@ -20,7 +20,7 @@ from mesh_core.expressions.weaviate import Everything, Nothing, to_weaviate
 from mesh_core.vectors.enumeration import enumerated
 from mesh_core.vectors.identifiers import attribute_field
 from mesh_core.vectors.scopes import VersionMemory, allowed_tag_sets, over_fields
-from mesh_core.vectors.store import FIRST_VERSION, AllowedScope, CollectionMismatch, CollectionOutdated
+from mesh_core.vectors.store import FIRST_VERSION, AllowedScope, CollectionMismatch, CollectionUnfinished
 from mesh_core.vectors.weaviate_collections import WeaviateCollections
 from mesh_core.vectors.weaviate_keywords import count_of
 from mesh_core.vectors.weaviate_negations import with_negations
@@ -71,6 +71,12 @@ class WeaviateFilters:
             where = where & Filter.by_property("tag_set").contains_any(allowed)
         return where
 
+    def is_unfinished(self, collection: str, fields: Iterable[str]) -> bool:
+        """Whether Weaviate does not know of some object, of whichever version, which of the fields it lacks."""
+        used, there = self._collections.use(collection), Filter.by_property("valid_from").greater_or_equal(0)
+        known = Filter.all_of([there, *map(_is_known, fields)])
+        return count_of(used, known) < count_of(used, there)
+
     def forget(self, collection: str) -> None:
         """Nothing of the collection is remembered."""
         self._tag_sets.forget(collection)
@@ -104,16 +110,17 @@ class WeaviateFilters:
         In objects that are there when a property is added to a collection it is not looked for: IS NULL would leave them out.
 
         Raises:
-            CollectionOutdated: it does not; once the collection was built anew, it does.
+            CollectionUnfinished: it does not; once the collection was built anew, it does.
         """
-        used, null = self._collections.use(collection), Filter.by_property(field)
-        known = at_version(version) & (null.is_none(True) | null.is_none(False))
+        used, known = self._collections.use(collection), at_version(version) & _is_known(field)
         unknown = self._unknown.known(
             collection, version, field, lambda: count_of(used, at_version(version)) - count_of(used, known)
         )
         if unknown:
             self._unknown.forget(collection)
-            raise CollectionOutdated(f"version {version} of {collection}: of {unknown} passages {field} is not known to be null.")
+            raise CollectionUnfinished(
+                f"version {version} of {collection}: of {unknown} passages {field} is not known to be null."
+            )
 
     def _read_values(self, collection: str, version: int, field: str) -> Sequence[str]:
         """Every value of a text field at the version. Raises: _TooManyValues, if they are too many to list."""
@@ -129,6 +136,11 @@ class WeaviateFilters:
         found = self._collections.tag_sets(collection).query.fetch_objects(filters=wanted, limit=_MOST_TAG_SETS)
         rows: Iterator[dict[str, Any]] = (dict(item.properties) for item in found.objects)
         return {row["tag_set"]: row.get("tags") or () for row in rows}
+
+
+def _is_known(field: str) -> Any:  # noqa: ANN401
+    """The filter that keeps the objects of which Weaviate knows whether they lack the field."""
+    return Filter.by_property(field).is_none(True) | Filter.by_property(field).is_none(False)
 
 
 def _lacked(where: Expression) -> Iterator[str]:

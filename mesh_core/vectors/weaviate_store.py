@@ -16,6 +16,7 @@ from weaviate.classes.query import Filter
 
 from mesh_core.vectors.fusion import CANDIDATES
 from mesh_core.vectors.held_counts import HeldCounts
+from mesh_core.vectors.identifiers import attribute_field
 from mesh_core.vectors.passages import Hit, InvalidPassage, Passage, check_vector
 from mesh_core.vectors.scopes import check_declaration, missing_attributes
 from mesh_core.vectors.staging import check_version, ids_about, keys_about, reopen, stage, unseen
@@ -86,7 +87,7 @@ class WeaviateStore:
             lacking = missing_attributes(name, wanted=(dimensions, attributes), stored=stored)
             for attribute, kind in lacking.items():
                 self._collections.add_property(name, attribute_property(attribute, kind))
-            if lacking and count_of(self._collections.use(name)):
+            if self._filters.is_unfinished(name, map(attribute_field, {**stored[1], **lacking})):
                 self._collections.rebuild(name)  # that the objects lack the property is known once they are written with it
                 self._forget(name)
         self._declared.pop(name, None)

@@ -25,7 +25,7 @@ from mesh_core.vectors.identifiers import collection_identifier
 from mesh_core.vectors.store import (
     AllowedScope,
     CollectionMismatch,
-    CollectionOutdated,
+    CollectionUnfinished,
     Published,
     StoreUnavailable,
     open_store,
@@ -330,7 +330,7 @@ def test_short_passages_come_before_long_ones_after_others_were_removed(store: A
     assert store.count(PAGES, 2) == 60
 
 
-def test_a_collection_that_does_not_know_what_its_passages_lack_is_outdated_until_it_is_built_anew(store: Any) -> None:
+def test_a_collection_that_does_not_know_what_its_passages_lack_is_unfinished_until_it_is_built_anew(store: Any) -> None:
     store.stage(PAGES, 1, [passage("old")])
     store._collections.add_property(PAGES, attribute_property("colour", str))  # as it was done before, and no more
     colour = Column("colour")
@@ -341,10 +341,35 @@ def test_a_collection_that_does_not_know_what_its_passages_lack_is_outdated_unti
 
     assert kept(Not(IsNull(colour))) == set()
     for _ in range(2):
-        with pytest.raises(CollectionOutdated, match="of 1 passages"):
+        with pytest.raises(CollectionUnfinished, match="of 1 passages"):
             kept(IsNull(colour))
     store.rebuild(PAGES)
     assert kept(IsNull(colour)) == {"old"}
+
+
+def test_what_a_new_attribute_needed_and_broke_off_is_made_up_for_at_the_next_publication(
+    store: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def killed(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    def publish(version: int, *ids: str) -> Any:
+        store.ensure_collection(PAGES, dimensions=8, attributes={"colour": str})
+        store.stage(PAGES, version, [passage(name) for name in ids])
+        return store._collections._target(PAGES)
+
+    store.stage(PAGES, 1, [passage("old"), passage("past")])
+    with monkeypatch.context() as patched:
+        patched.setattr(store._collections, "rebuild", killed)
+        with pytest.raises(KeyboardInterrupt):
+            publish(2, "old", "new")
+    built_anew = publish(2, "old", "new")
+    scope = AllowedScope(IsNull(Column("colour")))
+    for version, ids in ((1, {"old", "past"}), (2, {"old", "new"})):
+        hits = store.search(PAGES, text="", vector=unit(1), version=version, scope=scope, limit=9)
+        assert {it.passage.id for it in hits} == ids
+    assert publish(3, "old") == built_anew != f"{collection_identifier(PAGES)}__1"
+    assert publish(4, "old") == built_anew
 
 
 @pytest.mark.parametrize("is_cut", [False, True])

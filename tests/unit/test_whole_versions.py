@@ -13,7 +13,7 @@ from governance_server.rules import kinds
 from governance_server.rules.errors import Precondition, Unavailable
 from governance_server.services.whole_versions import WholeVersions
 from mesh_core.vectors.passages import Hit
-from mesh_core.vectors.store import CollectionOutdated, Published
+from mesh_core.vectors.store import CollectionOutdated, CollectionUnfinished, Published
 
 PORT = "crm.letters.pages"
 
@@ -90,6 +90,20 @@ def test_what_cannot_be_searched_while_an_erasure_is_under_way_is_refused_withou
         whole.search(PORT, 3, Published(9, 3, 9), erased)
     assert "7 passages" not in str(told.value)
     assert ["7 passages" in it.getMessage() for it in caplog.records] == [True]
+
+
+def test_what_was_not_built_anew_for_a_new_attribute_is_not_told_as_lost(
+    journal: Journal, caplog: pytest.LogCaptureFixture
+) -> None:
+    whole = WholeVersions(SimpleNamespace(catalog=journal))  # type: ignore[arg-type]
+
+    def unfinished(published: Published | None) -> list[Hit]:
+        raise CollectionUnfinished("of 7 passages attr_team is not known to be null")
+
+    with caplog.at_level(logging.WARNING), pytest.raises(Unavailable, match=r"run `mesh reindex crm\.letters`") as told:
+        whole.search(PORT, 3, Published(9, 3, 9), unfinished)
+    assert not any(word in str(told.value) for word in ("lost", "7", "team"))
+    assert ["of 7 passages attr_team" in it.getMessage() for it in caplog.records] == [True]
 
 
 @pytest.mark.parametrize(("newest_version", "is_served", "is_read"), [(3, True, False), (3, False, True), (0, True, True)])

@@ -33,6 +33,10 @@ _FORMS = (
 _LABEL = re.compile(r"(?P<label>[^:;.?!]{1,80}?)(?::| [–—-]) +(?P<rest>\S.*)")
 _ALIASES = re.compile(r"\s*(?:[,/()]|\bor\b)\s*")
 _SUM, _SOMEBODY = re.compile(SUM, re.IGNORECASE), re.compile(SOMEBODY)
+_OF_FORM = frozenset(
+    map(stem, ("attention", "caution", "danger", "error", "hint", "important", "note", "tip", "warning", "example", "remark"))
+)
+"""What stands before a colon and says what kind of sentence follows. Source: reStructuredText admonitions."""
 _WIDE = 3
 """A row with so many cells says much about a thing, but not what it is."""
 
@@ -49,7 +53,7 @@ def is_entry_of(asks: str, line: str, cells: Sequence[str], above: frozenset[str
     form, unnaming = next((it for it in _FORMS if it[0].match(asks)), (None, frozenset[str]()))
     wanted = _stems(asks) - unnaming
     return form is not None and any(
-        bool(label) and label <= wanted and wanted - label <= above and _holds(form, rest, cells)
+        bool(label - _OF_FORM) and label <= wanted and wanted - label <= above and _holds(form, rest, cells)
         for names, rest in (_entries_of_row(form, cells) if cells else _entries_of_line(line))
         for label in map(_stems, (names, *_ALIASES.split(names)))
     )

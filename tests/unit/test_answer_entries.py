@@ -46,6 +46,8 @@ def test_a_line_is_of_the_thing_that_stands_before_its_colon_or_dash(question: s
         ("How much is a day ticket?", "Day ticket: 40 minutes of free parking"),
         ("Who pays for a day ticket?", "Day ticket: Edda Falk knows the price"),
         ("What is open?", "The bridge is open"),
+        ("What is a warning?", "Warning: hot surface"),
+        ("What is the example?", "Example: 5"),
     ],
 )
 def test_a_line_is_not_of_what_it_does_not_name_or_does_not_tell(question: str, line: str) -> None:

@@ -38,6 +38,7 @@ _AMOUNTS = (
     (
         r"how old\b|what age\b",
         rf"(?i){COUNT}[\s-]+(?:\w+\s)?{_AGE_UNIT}|\b(?:age|aged|over|under|above|below|from|until|between) {COUNT}|\bborn\b|"
+        rf"\b(?:older|younger|newer) than (?:{COUNT}|an?)[\s-]+(?:\w+\s)?{_UNIT}|{COUNT}[\s-]+(?:\w+\s)?{_UNIT}[\s-]+old\b|"
         rf"\b(?:age|{_AGE_UNIT})[^;:]{{0,20}}: {COUNT}|"
         rf"\b(?:be|is|are|turns?) (?:at least |only )?{COUNT}(?:\W*\Z|[,;]| (?:or|and|to|when)\b)",
     ),

@@ -228,3 +228,11 @@ def test_a_number_of_units_counts_what_is_counted_in_them():
     assert not lacks_count("How many free flights do I get?", "Members get 12 free flights in two weeks.")
     assert not lacks_count("How many flying days are there?", "In May there are flying days for 20 days.")
     assert not lacks_count("How many holidays do I get?", "Instructors have 27 days of paid holiday.")
+
+
+@pytest.mark.parametrize(
+    "told", ["A backup is no older than 24 hours.", "It may be 90 minutes old.", "A 24-hour-old backup will do."]
+)
+def test_hours_are_an_age_where_something_is_said_to_be_so_old(told: str) -> None:
+    assert not lacks_amount("How old may a backup be?", told)
+    assert lacks_amount("How old may a backup be?", "A backup takes 24 hours; the old one is deleted.")

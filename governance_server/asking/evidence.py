@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from itertools import chain, zip_longest
 
 from domainmesh.v1 import retrieval_service_pb2
-from governance_server.asking.found import citation_of, figure_of, shared_place, used_of
+from governance_server.asking.found import citation_of, figure_of, shared_place, unsearched, used_of
 from governance_server.asking.scope import Looked, Scope
 from governance_server.backend import Backend
 from governance_server.caller import Caller
@@ -107,8 +107,9 @@ class Evidence:
             except (Unavailable, Precondition) as error:
                 failures.append(error)
                 # all are in one store, and are asked with one model: what kept this one waiting would keep the others
-                if time.monotonic() - begun > _PATIENCE_SECONDS and (left := len(shelves) - place):
-                    failures.append(Unavailable(f"{left} more collections were not searched for the same reason: ask later."))
+                is_late = isinstance(error, Unavailable) and time.monotonic() - begun > _PATIENCE_SECONDS
+                if is_late and (left := len(shelves) - place):
+                    failures.append(Unavailable(unsearched(left)))
                     break
         if failures and not found:
             raise failures[0]

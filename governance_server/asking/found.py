@@ -13,7 +13,7 @@ from mesh_core.answers.values import written
 if TYPE_CHECKING:
     from domainmesh.v1.sql_service_pb2 import QueriedPort
 
-__all__ = ["citation_of", "figure_of", "shared_place", "used_of"]
+__all__ = ["citation_of", "figure_of", "shared_place", "unsearched", "used_of"]
 
 
 def citation_of(port: str, version: int, passage: retrieval_service_pb2.Passage) -> Citation:
@@ -43,3 +43,9 @@ def shared_place(top: int, rows: int, basis: str, *, is_cut: bool) -> str:
     if is_cut:
         return f"The {which} is shared by more than can be told: {basis}. Ask for figures by fewer groups, or of some of them."
     return f"The {which} is shared: {rows} are told, as the last of them are equal ({basis})."
+
+
+def unsearched(left: int) -> str:
+    """That so many collections were not looked at, as the store keeps everybody waiting, in a sentence."""
+    which = "One more collection was" if left == 1 else f"{left} more collections were"
+    return f"{which} not searched for the same reason: ask later."

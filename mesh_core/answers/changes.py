@@ -74,10 +74,12 @@ def asks_change(clause: Clause, figures: Sequence[Match]) -> bool:
     begin, finish = clause.words[figures[0].first].begin, clause.words[figures[-1].last - 1].finish
     pairs = ((one.search(clause.text, 0, begin), two.search(clause.text, finish)) for one, two in _FORMS)
     found = next(((one, two) for one, two in pairs if one and two), None)
+    is_noun = found is None or "noun" in found[0].groupdict()
     if found is None and (behind := _NOUN_BEHIND.match(clause.text, finish)):
         found = behind, behind
     if found is None:
         return False
+    clause.is_loose = clause.is_loose or is_noun
     for match in found:
         for name in match.groupdict():
             clause.take_text(*match.span(name))

@@ -55,6 +55,8 @@ class Clause:
     unclear: list[str] = field(default_factory=list)
     unsaid: list[str] = field(default_factory=list)
     """Why nothing is computed of a clause that only perhaps asks for figures."""
+    is_loose: bool = False
+    """Its form alone asks for figures: if words are left over, it asks for something else."""
     is_change: bool = False
     """The clause asks for what lies between two figures."""
     is_ratio: bool = False

@@ -13,11 +13,11 @@ from mesh_core.answers.changes import says_change
 from mesh_core.answers.clauses import clauses_of
 from mesh_core.answers.keys import nouns_of, singular
 from mesh_core.answers.measure_sql import GRAINS
-from mesh_core.answers.terms import Word, best_matches, names_of, term_words, words_of
+from mesh_core.answers.terms import best_matches, names_of, term_words, words_of
 from mesh_core.contract.model import Port
 from mesh_core.contract.semantics import Measure
 
-__all__ = ["counts_rows", "with_counts"]
+__all__ = ["counts_rows", "opens_groups", "with_counts"]
 
 _COUNTS = re.compile(
     r"\b(?:how many|number of|count(?: of| the)?|most|fewest|(?:share|percentage|proportion|fraction) of)\b", re.IGNORECASE
@@ -36,11 +36,11 @@ def with_counts(question: str, ports: Mapping[str, Port]) -> dict[str, Port]:
     """
     words = {it.folded for it in words_of(question)}
     is_counting = _COUNTS.search(question) or says_change(question)
-    clauses = [words_of(it[match.end() :]) for it in clauses_of(question) if (match := _OPENING.match(it))]
+    clauses = list(clauses_of(question))
     found: dict[str, Port] = {}
     for name, port in ports.items():
         each = any(f"per {it}".casefold() in question.casefold() for it in map(singular, names_of(port.name, port.synonyms)))
-        is_counted = is_counting or each or any(_opens_groups(it, port) for it in clauses)
+        is_counted = is_counting or each or any(opens_groups(it, port) for it in clauses)
         found[name] = _counted(port, words) if is_counted else port
     return found
 
@@ -50,8 +50,10 @@ def counts_rows(measure: Measure) -> bool:
     return _ALL_ROWS.fullmatch(measure.expression) is not None
 
 
-def _opens_groups(words: list[Word], port: Port) -> bool:
+def opens_groups(clause: str, port: Port) -> bool:
     """True if what the rows are called comes first, and then what they are grouped by: `orders per status`."""
+    opening = _OPENING.match(clause)
+    words = words_of(clause[opening.end() :] if opening else clause)
     last = max((it.last for it in best_matches(words, names_of(port.name, port.synonyms)) if not it.first), default=0)
     begin = last + (last < len(words) and words[last].folded == "for")
     if not last or begin == len(words) or words[begin].folded not in _GROUPING:

@@ -15,7 +15,7 @@ from datetime import date
 from mesh_core.answers.asked_figures import AskedFigures, AskedMeasures
 from mesh_core.answers.changes import NO_TWO, Sides, asks_change, names_three, sides_of
 from mesh_core.answers.clauses import Clause, clauses_of
-from mesh_core.answers.counting import counts_rows
+from mesh_core.answers.counting import counts_rows, opens_groups
 from mesh_core.answers.intervals import Interval, intervals_in
 from mesh_core.answers.joins import Join, used_joins, why_not_joined, without_doubles
 from mesh_core.answers.keys import Given, listed_values
@@ -102,7 +102,7 @@ def _read(clause: Clause) -> bool:
     else:
         _figures(clause, *found)
     if not is_sure or _says_no_case(clause):  # only the words of a figure, and nothing else, make it one
-        clause.unsaid, clause.unclear = ([] if opens_yes_no(clause) else clause.unclear), []
+        clause.unsaid, clause.unclear = ([] if opens_yes_no(clause) else [*clause.unsaid, *clause.unclear]), []
     return is_sure and bool(clause.found or clause.unclear)
 
 
@@ -146,7 +146,8 @@ def _figures(clause: Clause, name: str, measures: Sequence[Measure]) -> None:
         take_compared(clause)
     if left := clause.left():
         why = why_not_joined(left, name, clause.ports, joins)
-        clause.unclear.append(why or left_over(left, name, port, [it.name for it in port.dimensions or port.columns]))
+        unclear = clause.unsaid if clause.is_loose or opens_groups(clause.text, port) else clause.unclear
+        unclear.append(why or left_over(left, name, port, [it.name for it in port.dimensions or port.columns]))
         return
     when = _named_time(port, measures)
     periods: list[Interval | None] = [it.interval for it in clause.spans]

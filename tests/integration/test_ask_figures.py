@@ -186,7 +186,7 @@ def test_rows_are_counted_by_what_they_are_called_and_grouped_by(server):  # noq
 
 
 def test_a_ratio_is_of_the_rows_that_the_asker_may_read_and_is_given_again(server, ana):  # noqa: F811
-    question = "What is the net revenue per order?"
+    question = "What is the ratio of net revenue to order count?"
     assert server.user("user:olga").ask(question).figures[0].rows == (("130.00", "4", "32.5"),)
     answer = ana.ask(question)
     assert [it.text for it in answer.sentences] == [

@@ -73,15 +73,13 @@ class VectorAccess:
 
     @property
     def embedder(self) -> Embedder:
-        """The embedder that questions are asked with."""
+        """The embedder of passages and questions."""
         with self._lock:
             if self._embedder is None:
                 from mesh_core.core_threads import core_count
                 from mesh_core.embedding import open_embedder
 
-                self._embedder = open_embedder(
-                    self._embedder_name, api_key=self._embedder_api_key, threads=core_count(), timeout_seconds=_QUESTION_SECONDS
-                )
+                self._embedder = open_embedder(self._embedder_name, api_key=self._embedder_api_key, threads=core_count())
             return self._embedder
 
     def question_vector(self, text: str, *, asker: str = "") -> Future[Sequence[float]]:
@@ -93,13 +91,20 @@ class VectorAccess:
         with self._lock:
             known = self._questions.get(key)
             if known is None or (known.done() and known.exception() is not None):
-                known = self._questions[key] = self._embedding.submit(self._embedded, text)
+                known = self._questions[key] = self._embedding.submit(self._embedded, text, time.monotonic() + _QUESTION_SECONDS)
                 while len(self._questions) > _REMEMBERED:
                     self._questions.popitem(last=False)
             return known
 
-    def _embedded(self, text: str) -> Sequence[float]:
-        return [float(number) for number in self.embedder.embed([text])[0]]
+    def _embedded(self, text: str, deadline: float) -> Sequence[float]:
+        from mesh_core.embedding import TimelyEmbedder
+
+        embedder = self.embedder
+        if isinstance(embedder, TimelyEmbedder):
+            vectors = embedder.embed_within([text], deadline - time.monotonic())
+        else:
+            vectors = embedder.embed([text])
+        return [float(number) for number in vectors[0]]
 
     @property
     def model(self) -> str:

@@ -12,7 +12,7 @@ import json
 import zlib
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
@@ -20,7 +20,7 @@ import numpy.typing as npt
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-__all__ = ["Embedder", "EmbedderUnavailable", "HashingEmbedder", "MiniLm", "Vectors", "open_embedder"]
+__all__ = ["Embedder", "EmbedderUnavailable", "HashingEmbedder", "MiniLm", "TimelyEmbedder", "Vectors", "open_embedder"]
 
 Vectors = npt.NDArray[np.float32]
 """Shape (n, dimensions), one L2-normalised row per text."""
@@ -66,6 +66,14 @@ class Embedder(Protocol):
 
     def embed(self, texts: Sequence[str]) -> Vectors:
         """One L2-normalised float32 row per text, in the order given; shape (0, dimensions) for no texts."""
+
+
+@runtime_checkable
+class TimelyEmbedder(Embedder, Protocol):
+    """One that waits for others, and can be told until when its answer is of use."""
+
+    def embed_within(self, texts: Sequence[str], seconds: float) -> Vectors:
+        """As `embed`, or it fails with EmbedderUnavailable after so many seconds in all."""
 
 
 class HashingEmbedder:
@@ -180,13 +188,10 @@ class MiniLm:
         return centred
 
 
-def open_embedder(
-    name: str = "minilm", *, api_key: str | None = None, threads: int | None = None, timeout_seconds: int = 30
-) -> Embedder:
+def open_embedder(name: str = "minilm", *, api_key: str | None = None, threads: int | None = None) -> Embedder:
     """The embedder of that name: `minilm` (default), the URL of an endpoint or of a Weaviate's module, or `hashing` (tests only).
 
-    `api_key` is the endpoint's or Weaviate's, `timeout_seconds` how long an answer of theirs may take, `threads` the bundled
-    model's: see MiniLm.
+    `api_key` is the endpoint's or Weaviate's, `threads` the bundled model's: see MiniLm.
 
     Raises:
         EmbedderUnavailable: the name is unknown, or the model's package is absent or altered.
@@ -198,14 +203,14 @@ def open_embedder(
     if name.startswith(("http://", "https://")):
         from mesh_core.embedding_endpoint import EndpointEmbedder
 
-        return EndpointEmbedder(name, api_key=api_key, timeout_seconds=timeout_seconds)
+        return EndpointEmbedder(name, api_key=api_key)
     if name.startswith("weaviate://"):
         try:
             from mesh_core.vectors.weaviate_embedder import WeaviateEmbedder
         except ModuleNotFoundError as error:
             raise EmbedderUnavailable(f"{error.name} is not installed: install domain-mesh[weaviate].") from error
 
-        return WeaviateEmbedder(name, api_key=api_key, timeout_seconds=timeout_seconds)
+        return WeaviateEmbedder(name, api_key=api_key)
     raise EmbedderUnavailable(f"no embedder is called {name!r}: use 'minilm', the URL of an endpoint, or 'hashing' in tests.")
 
 

@@ -7,6 +7,7 @@ Named by a URL with model and dimension, which both are part of what a collectio
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from http.client import HTTPResponse
@@ -72,27 +73,40 @@ class EndpointEmbedder:
         Raises:
             EmbedderUnavailable: the endpoint does not answer in time, refuses, or answers with other vectors than it should.
         """
-        rows = [self._asked(texts[start : start + _BATCH]) for start in range(0, len(texts), _BATCH)]
+        return self._embedded(texts, math.inf)
+
+    def embed_within(self, texts: Sequence[str], seconds: float) -> Vectors:
+        """See TimelyEmbedder.
+
+        Raises:
+            EmbedderUnavailable: as `embed`; also if all attempts, and the pauses between them, take longer.
+        """
+        return self._embedded(texts, time.monotonic() + seconds)
+
+    def _embedded(self, texts: Sequence[str], deadline: float) -> Vectors:
+        rows = [self._asked(texts[start : start + _BATCH], deadline) for start in range(0, len(texts), _BATCH)]
         return np.concatenate(rows) if rows else np.empty((0, self.dimensions), dtype=np.float32)
 
-    def _asked(self, texts: Sequence[str]) -> Vectors:
+    def _asked(self, texts: Sequence[str], deadline: float) -> Vectors:
         body = {"model": self._name, "input": list(texts), "encoding_format": "float"}
         patience, wait = self._timeout, _FIRST_PAUSE_SECONDS
         for attempt in range(1, _ATTEMPTS + 1):
             try:
-                return self._checked(self._posted(body), len(texts))
+                seconds = max(0.001, min(self._timeout, deadline - time.monotonic()))
+                return self._checked(self._posted(body, seconds), len(texts))
             except EndpointFailed as error:
                 asked = wait if error.wait_seconds is None else error.wait_seconds
-                if not error.is_passing or attempt == _ATTEMPTS or asked > patience:
+                is_too_long = asked > min(patience, deadline - time.monotonic())
+                if not error.is_passing or attempt == _ATTEMPTS or is_too_long:
                     raise self._failure(str(error)) from error
             self._pause(asked)
             patience, wait = patience - asked, 2 * wait
         raise AssertionError("the last attempt returns or raises")
 
-    def _posted(self, body: Mapping[str, Any]) -> Any:  # noqa: ANN401  (what an endpoint says)
+    def _posted(self, body: Mapping[str, Any], seconds: float) -> Any:  # noqa: ANN401  (what an endpoint says)
         """What the endpoint says. Raises: EndpointFailed."""
         with posted(
-            self._address, body, api_key=self._api_key, key_setting="MESH_EMBEDDER_API_KEY", timeout_seconds=self._timeout
+            self._address, body, api_key=self._api_key, key_setting="MESH_EMBEDDER_API_KEY", timeout_seconds=seconds
         ) as answer:
             try:
                 return json.loads(b"".join(self._chunks(answer, len(body["input"]))))

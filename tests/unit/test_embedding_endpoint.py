@@ -157,6 +157,27 @@ def test_patience_with_an_endpoint_has_an_end(
     assert waited == waits
 
 
+def test_attempts_and_pauses_end_within_what_a_call_is_given(endpoint: Endpoint) -> None:
+    def slow(texts: list[str]) -> Any:
+        time.sleep(0.7)
+        return {"data": [{"index": 0, "embedding": [3, 4]}]}
+
+    endpoint.answer, endpoint.refusals = slow, [(503, {"Retry-After": "0"})] * 3
+    embedder = EndpointEmbedder(endpoint.url(), timeout_seconds=1)
+    began = time.monotonic()
+    with pytest.raises(EmbedderUnavailable, match="did not answer within"):
+        embedder.embed_within(["x"], 1)
+    assert time.monotonic() - began < 1.4
+    endpoint.refusals = [(503, {"Retry-After": "0"})] * 3
+    assert embedder.embed(["x"]).shape == (1, 2)
+
+
+def test_a_pause_that_leaves_no_time_is_not_made(endpoint: Endpoint) -> None:
+    endpoint.refusals = [(429, {"Retry-After": "3"})]
+    with pytest.raises(EmbedderUnavailable, match="asks to wait 3 s"):
+        EndpointEmbedder(endpoint.url(), pause=lambda seconds: pytest.fail("waited")).embed_within(["x"], 2)
+
+
 def test_an_endpoint_that_stands_still_is_given_up(endpoint: Endpoint) -> None:
     def slow(texts: list[str]) -> Any:
         time.sleep(1)

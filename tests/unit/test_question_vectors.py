@@ -55,9 +55,23 @@ def test_nobody_is_answered_sooner_as_somebody_else_has_asked_the_same(tmp_path:
     assert embedder.asked == ["what?", "what?"]
 
 
-def test_an_endpoint_that_stands_still_is_told_of_before_a_client_of_the_mesh_gives_up(monkeypatch: pytest.MonkeyPatch) -> None:
-    embedder, given = _Embedder(), dict[str, object]()
+class _Timely(_Embedder):
+    def __init__(self) -> None:
+        super().__init__()
+        self.given: list[float] = []
+        self.may_go_on.set()
+
+    def embed_within(self, texts: Sequence[str], seconds: float) -> Vectors:
+        self.given.append(seconds)
+        return self.embed(texts)
+
+
+def test_a_question_is_given_less_time_than_a_client_waits_and_passages_all_they_need(monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder, given = _Timely(), dict[str, object]()
     monkeypatch.setattr("mesh_core.embedding.open_embedder", lambda name, **settings: given.update(settings) or embedder)
     with closing(VectorAccess("lancedb:///none", "slow", api_key=None)) as vectors:
-        assert vectors.model == "slow"
-    assert given["timeout_seconds"] == 20
+        vectors.embedder.embed(["a passage"])
+        assert (embedder.given, given.get("timeout_seconds")) == ([], None)
+        vectors.question_vector("what?").result()
+    assert len(embedder.given) == 1
+    assert 19 < embedder.given[0] <= 20

@@ -6,7 +6,8 @@ import threading
 import time
 from collections import OrderedDict
 from collections.abc import Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import CancelledError, Future, InvalidStateError, ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import unquote, urlsplit
@@ -21,6 +22,8 @@ __all__ = ["VectorAccess", "attribute_types", "modules_in_use"]
 _REMEMBERED = 32
 _QUESTION_SECONDS = 20
 """A client of the mesh waits half a minute for a search."""
+_PROMISE_SECONDS = 22.0
+"""Whatever holds up an embedder elsewhere: an endpoint's own limit, which says more, comes first."""
 _EMBEDDING = 8
 """Questions that are embedded at once; others wait."""
 
@@ -91,10 +94,38 @@ class VectorAccess:
         with self._lock:
             known = self._questions.get(key)
             if known is None or (known.done() and known.exception() is not None):
-                known = self._questions[key] = self._embedding.submit(self._embedded, text, time.monotonic() + _QUESTION_SECONDS)
+                known = self._questions[key] = self._promised(text)
                 while len(self._questions) > _REMEMBERED:
                     self._questions.popitem(last=False)
             return known
+
+    def _promised(self, text: str) -> Future[Sequence[float]]:
+        made = self._embedding.submit(self._embedded, text, time.monotonic() + _QUESTION_SECONDS)
+        if "://" not in self._embedder_name:
+            return made
+        promise: Future[Sequence[float]] = Future()
+
+        def give_up() -> None:
+            from mesh_core.embedding import EmbedderUnavailable
+
+            with suppress(InvalidStateError):  # it was made just now
+                promise.set_exception(EmbedderUnavailable(f"no vector was made within {_PROMISE_SECONDS:g} s: repeat later."))
+            made.cancel()
+
+        watch = threading.Timer(_PROMISE_SECONDS, give_up)
+        watch.daemon = True
+        watch.start()
+
+        def settle(_: object) -> None:
+            watch.cancel()
+            with suppress(InvalidStateError, CancelledError):  # it was given up
+                if (error := made.exception()) is not None:
+                    promise.set_exception(error)
+                else:
+                    promise.set_result(made.result())
+
+        made.add_done_callback(settle)
+        return promise
 
     def _embedded(self, text: str, deadline: float) -> Sequence[float]:
         from mesh_core.embedding import TimelyEmbedder

@@ -75,3 +75,17 @@ def test_a_question_is_given_less_time_than_a_client_waits_and_passages_all_they
         vectors.question_vector("what?").result()
     assert len(embedder.given) == 1
     assert 19 < embedder.given[0] <= 20
+
+
+def test_a_question_whose_vector_does_not_come_fails_in_time_also_behind_others(monkeypatch: pytest.MonkeyPatch) -> None:
+    embedder = _Embedder()
+    monkeypatch.setattr("mesh_core.embedding.open_embedder", lambda name, **settings: embedder)
+    monkeypatch.setattr("governance_server.vector_access._PROMISE_SECONDS", 0.3, raising=False)
+    with closing(VectorAccess("lancedb:///none", "weaviate://host", api_key=None)) as vectors:
+        promises = [vectors.question_vector(f"what of {number}?") for number in range(12)]
+        for promise in promises:
+            with pytest.raises(EmbedderUnavailable, match=r"no vector was made within 0\.3 s"):
+                promise.result(2)
+        embedder.may_go_on.set()
+        assert vectors.question_vector("what of 0?").result(2) == [3.0, 4.0]
+    assert len(embedder.asked) == 9

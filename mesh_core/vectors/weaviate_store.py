@@ -110,8 +110,9 @@ class WeaviateStore:
 
         A server that dies loses the latest entries of its indexes and keeps the objects (seen with 1.35.2: filters and vector
         search miss them, without an error). So where a version was begun before, the server was started anew meanwhile, or the
-        version is not found whole, the collection is built anew; and where most of a version is new, as what is built anew is
-        found by its words at once (see `WeaviateCollections.settle`), what is added to a collection in use only later.
+        version is not found whole, the collection is built anew. So it is where most of a version is new, or most of the one
+        before ended: what is built anew is found by its words at once (`WeaviateCollections.settle`), and what is added to one
+        in use is later; and until segments are merged, words of passages that ended count twice.
         """
         self._forget(collection)
         with self._reported():
@@ -125,8 +126,8 @@ class WeaviateStore:
             else:
                 write_down(self._collections.use(collection))
             is_disturbed = begun.total_count or self._vectors.start() != start
-            is_mostly_new = not is_first and result.added > max(CANDIDATES, result.kept)
-            if is_disturbed or is_mostly_new or self.count(collection, version) != result.added + result.kept:
+            is_another = not is_first and result.added + result.closed > max(CANDIDATES, result.kept)
+            if is_disturbed or is_another or self.count(collection, version) != result.added + result.kept:
                 self._collections.rebuild(collection)
                 if self.count(collection, version) != result.added + result.kept:
                     raise StoreUnavailable(f"version {version} of {collection} is not whole in Weaviate: repeat the call.")

@@ -47,10 +47,10 @@ def test_what_only_begins_alike_counts_nothing(question):
 
 
 @pytest.mark.parametrize("question", ["sales by country and weather", "sales per status of Anna"])
-def test_a_word_that_is_not_understood_is_told(question):
+def test_a_word_that_is_not_understood_is_told_and_left_to_texts(question):
     found = plan(question)
-    assert not found.queries
-    assert "not known" in found.unclear[0] or "understood" in found.unclear[0]
+    assert (found.queries, found.unclear, found.is_whole) == ((), (), False)
+    assert "not known" in found.hints[0]
 
 
 def test_a_measure_that_is_named_goes_before_what_rows_are_called():

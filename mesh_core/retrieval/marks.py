@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from collections.abc import Collection, Iterator
 
-__all__ = ["marks_asked", "marks_of", "without_marks"]
+__all__ = ["marks_asked", "marks_of", "may_ask_marks", "without_marks"]
 
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _NAME = rf"(?P<name>{'|'.join(_MONTHS)})[^\W\d_]{{0,6}}\.?"
@@ -51,6 +51,11 @@ def marks_asked(question: str, *, behind: Collection[str] = ()) -> frozenset[str
     """The days and versions that a question names; behind such a word a number with a point is a version, too: `Pump 2.1`."""
     bare = {_version(found[1]) for found in _BARE_VERSION.finditer(question) if _word_before(question, found.start()) in behind}
     return marks_of(question) | bare
+
+
+def may_ask_marks(question: str) -> bool:
+    """False if `marks_asked` finds none in the question, whatever names there are: they need not be looked at then."""
+    return bool(marks_of(question) or _BARE_VERSION.search(question))
 
 
 def _word_before(text: str, position: int) -> str:

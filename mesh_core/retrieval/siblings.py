@@ -9,7 +9,7 @@ import re
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 
-from mesh_core.retrieval.marks import marks_asked, marks_of, without_marks
+from mesh_core.retrieval.marks import marks_asked, marks_of, may_ask_marks, without_marks
 
 __all__ = ["marked_first", "siblings"]
 
@@ -30,8 +30,10 @@ def marked_first(question: str, order: Sequence[int], names: Sequence[Sequence[s
 
     `names` says for every position what its document is called, the document itself first.
     """
-    called = {it[0]: it for it in names}
     arranged = list(order)
+    if not may_ask_marks(question):
+        return arranged
+    called = {it[0]: it for it in names}
     for words, documents in siblings(called):
         asked = marks_asked(question, behind=words)
         marked = {it for it in documents if asked & marks_of(*called[it])}

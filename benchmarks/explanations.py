@@ -251,10 +251,6 @@ WHY_MISSED: Mapping[str, str] = {
         "Weaviate's own query, order, record and answer take 2, and a hundred candidates for ten 1. Passages that are given for "
         "the first time are read once more. Where other processes have the cores, each hand-over takes longer."
     ),
-    "governed_retrieval.weaviate_recall_at_1": (
-        "Weaviate weighs a word by how rare it is among all passages, permitted or not; an index of the permitted weighs it "
-        "otherwise, which most likely moves the few places that differ. Their number changes with the sample of passages."
-    ),
     "retrieval.weaviate_p50": (
         "As `governed_retrieval.weaviate_p50_at_100`: the fewer processor time the machine has, the more the hand-overs weigh."
     ),

@@ -91,15 +91,8 @@ class _Connection(HTTPConnection):
         self._watch.take(self.sock)
 
 
-class _SecureConnection(HTTPSConnection):
-    def __init__(self, host: str, *, watch: _Watch, **named: Any) -> None:  # noqa: ANN401
-        super().__init__(host, **named)
-        self._watch = watch
-
-    def connect(self) -> None:
-        """See HTTPSConnection."""
-        super().connect()
-        self._watch.take(self.sock)
+class _SecureConnection(_Connection, HTTPSConnection):
+    """The same over TLS."""
 
 
 class _Http(urllib.request.HTTPHandler):

@@ -41,7 +41,9 @@ class RunningServer:
             self.process = subprocess.Popen(command, env=environment, stdout=subprocess.PIPE, stderr=log, text=True)
         assert self.process.stdout is not None
         line = self.process.stdout.readline()
-        assert line, f"the server did not start: {self.log.read_text()[-2000:]}"
+        if not line:
+            self.wait()
+            raise AssertionError(f"the server did not start: {self.log.read_text()[-2000:]}")
         self.ready = json.loads(line)
 
     @property

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import io
 import os
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -65,17 +66,22 @@ class Bucket:
             "s3", region_name=region, endpoint_url=_endpoint() or None, config=config
         )
 
-    def check_conditional_put(self, key: str) -> None:
-        """Returns if the store refuses to write anew what is there already; commits rest on it. Raises: StorageUnavailable."""
-        place = ObjectFolder(self, key.rpartition("/")[0])
+    def check_conditional_put(self, prefix: str) -> None:
+        """Returns if the store refuses to write anew what is there already; commits rest on it. Raises: StorageUnavailable.
+
+        Tried below `prefix` with an object of a name of its own: a server and its gateway try it in the same moment.
+        """
+        place = ObjectFolder(self, prefix)
+        key = place._key(uuid.uuid4().hex)
         try:
             with _told(place):
                 obstore.put(self.store, key, b"")
                 try:
                     obstore.put(self.store, key, b"", mode="create")
                 except AlreadyExistsError:
-                    obstore.delete(self.store, key)
                     return
+                finally:
+                    obstore.delete(self.store, key)
         except FileNotFoundError:
             raise StorageUnavailable(place.uri, "there is no such bucket") from None
         raise StorageUnavailable(

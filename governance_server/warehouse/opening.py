@@ -43,5 +43,5 @@ def _in_bucket(url: str, scratch: Path | None) -> Warehouse:
     parts = urlsplit(url)
     bucket = Bucket(parts.netloc)
     root = ObjectFolder(bucket, parts.path.strip("/"))
-    bucket.check_conditional_put(f"{root.prefix}/{_PROBE}".lstrip("/"))
+    bucket.check_conditional_put(root.inside(_PROBE).prefix)
     return Warehouse(root, root.inside(_DROP), scratch)

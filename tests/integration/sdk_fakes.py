@@ -23,7 +23,7 @@ Context = grpc.ServicerContext
 @contextmanager
 def serving(register: Callable[[grpc.Server], None]) -> Iterator[str]:
     """A server on a free loopback port; its address."""
-    server = grpc.server(ThreadPoolExecutor(max_workers=8))
+    server = grpc.server(ThreadPoolExecutor(max_workers=8, thread_name_prefix="fake-server"))
     register(server)
     port = server.add_insecure_port("127.0.0.1:0")
     server.start()

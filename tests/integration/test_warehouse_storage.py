@@ -284,6 +284,22 @@ def test_a_store_that_overwrites_what_must_be_new_is_refused(new_warehouse, tmp_
         open_warehouse(url, tmp_path)
 
 
+def test_two_that_try_a_store_in_the_same_moment_do_not_mislead_each_other(new_warehouse, tmp_path, monkeypatch):
+    """A server and its gateway do: what one removes, the other would write anew."""
+    url = new_warehouse()
+    whole_put = obstore.put
+
+    def put(store, path, file, *, mode=None):
+        if mode == "create":
+            monkeypatch.setattr(obstore, "put", whole_put)
+            open_warehouse(url, tmp_path)
+        return whole_put(store, path, file, mode=mode)
+
+    monkeypatch.setattr(obstore, "put", put)
+    warehouse = open_warehouse(url, tmp_path)
+    assert not list(warehouse.root.inside(".probe").files())
+
+
 def test_a_bucket_that_is_not_there_is_one_clear_error(new_warehouse, tmp_path):
     with pytest.raises(StorageUnavailable, match="s3://nowhere-to-be-found"):
         open_warehouse("s3://nowhere-to-be-found/lake", tmp_path)

@@ -135,7 +135,8 @@ class VectorAccess:
             vectors = embedder.embed_within([text], deadline - time.monotonic())
         else:
             vectors = embedder.embed([text])
-        return [float(number) for number in vectors[0]]
+        asked: list[float] = vectors[0].tolist()
+        return asked
 
     @property
     def model(self) -> str:

@@ -9,7 +9,7 @@ from mesh_core.vectors.passages import Candidate
 __all__ = ["MOST_CHARACTERS", "MOST_LABELS", "Label"]
 
 MOST_LABELS = 20_000
-MOST_CHARACTERS = 8 * 2**20
+MOST_CHARACTERS = 16 * 2**20
 """Of the texts of passages given."""
 
 

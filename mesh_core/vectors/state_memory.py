@@ -49,12 +49,16 @@ class StateMemory(Generic[_Thing]):
                 self._drop(collection)
             self._states[collection] = state
             found = {it: thing for it in ids if (thing := self._known.get((collection, it))) is not None}
-        new = read([it for it in ids if it not in found]) if len(found) < len(ids) else {}
-        things = {it: found[it] if it in found else new[it] for it in ids if it in found or it in new}
+            for it in found:
+                self._known.move_to_end((collection, it))
+        if len(found) == len(ids):
+            return list(found.values())
+        read_now = read([it for it in ids if it not in found])
+        new = {it: read_now[it] for it in ids if it in read_now}
         with self._lock:
             if self._states.get(collection) == state:
-                self._remember(collection, {it: thing for it, thing in things.items() if is_settled(thing)})
-        return list(things.values())
+                self._remember(collection, {it: thing for it, thing in new.items() if is_settled(thing)})
+        return [found[it] if it in found else new[it] for it in dict.fromkeys(ids) if it in found or it in new]
 
     def add(self, things: Mapping[str, _Thing], *, at: tuple[str, Hashable]) -> bool:
         """True if these are remembered; False if there is no room, or the collection is not in this state any more.

@@ -5,20 +5,16 @@ Knows nothing of scopes: the filter is made elsewhere. Loaded only with the Weav
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, NamedTuple
 
 from weaviate.classes.query import HybridFusion
 
 from mesh_core.vectors.fusion import CANDIDATES
-from mesh_core.vectors.labels import MOST_CHARACTERS
 from mesh_core.vectors.passages import StoredPassage
-from mesh_core.vectors.state_memory import StateMemory
 from mesh_core.vectors.store import Arrange
-from mesh_core.vectors.weaviate_labels import WeaviateLabels, read_objects
-from mesh_core.vectors.weaviate_rows import READ, stored_passage
+from mesh_core.vectors.weaviate_memory import Given, WeaviateMemory
 
 __all__ = ["HybridQuery", "WeaviateSearch"]
 
@@ -47,15 +43,8 @@ class HybridQuery:
     limit: int
 
 
-class _Given(NamedTuple):
-    passage: StoredPassage
-    valid_from: int
-    valid_to: int
-    """As seen by readers of the version that was read: a later one may have closed it since."""
-
-
 class _Found(NamedTuple):
-    best: list[_Given]
+    best: list[Given]
     is_of_version: bool
     """False if others than the version's were found."""
     is_whole: bool
@@ -63,11 +52,10 @@ class _Found(NamedTuple):
 
 
 class WeaviateSearch:
-    """Searches, and what is remembered from one to the next: labels, and passages given."""
+    """Searches, and what is remembered from one to the next."""
 
     def __init__(self) -> None:
-        self._labels = WeaviateLabels()
-        self._given = StateMemory[_Given](MOST_CHARACTERS, size=lambda given: len(given.passage.text))
+        self._memory = WeaviateMemory()
 
     def best(self, query: HybridQuery, arrange: Arrange | None, *, allows_all: bool) -> list[StoredPassage]:
         """The best, best first, in the order that `arrange` puts candidates into, if it is given.
@@ -87,12 +75,11 @@ class WeaviateSearch:
 
     def forget(self, collection: str) -> None:
         """Nothing of the collection is remembered."""
-        self._labels.forget(collection)
-        self._given.forget(collection)
+        self._memory.forget(collection)
 
     def close(self) -> None:
         """Nothing is read ahead any more."""
-        self._labels.close()
+        self._memory.close()
 
     def _found(self, query: HybridQuery, arrange: Arrange | None, *, is_filtered: bool) -> _Found:
         """The search gives keys alone: Weaviate takes longer to read objects than to find them."""
@@ -100,14 +87,13 @@ class WeaviateSearch:
         if is_filtered:
             asked["filters"] = query.where
         keys = [str(item.uuid) for item in _asked(query, asked).objects]
-        at = query.collection, query.total
-        candidates = self._labels.of(keys, used=query.used, at=at, version=query.version)
+        read: dict[str, Any] = {"used": query.used, "at": (query.collection, query.total), "version": query.version}
+        candidates = self._memory.labels(keys, **read)
         if not is_filtered and any(it.valid_from > query.version for it in candidates):
             return _Found([], is_of_version=False, is_whole=True)  # a later version is being staged since all were counted
         order = arrange([it.candidate for it in candidates]) if arrange else range(len(candidates))
         chosen = [candidates[place].key for place in order[: query.limit]]
-        state = query.total, query.version  # readers of one version see no later one close a passage
-        best = self._given.of(chosen, at=(query.collection, state), read=partial(_passages, query.used))
+        best = self._memory.given(chosen, **read)
         is_of_version = is_filtered or all(it.valid_from <= query.version < it.valid_to for it in best)
         return _Found(best, is_of_version, is_whole=(len(candidates), len(best)) == (len(keys), len(chosen)))
 
@@ -117,7 +103,3 @@ def _asked(query: HybridQuery, asked: Mapping[str, Any]) -> Any:  # noqa: ANN401
         query=query.words, vector=query.vector(), alpha=query.alpha, query_properties=["indexed_text"],
         fusion_type=HybridFusion.RELATIVE_SCORE, **asked,
     )  # fmt: skip
-
-
-def _passages(used: Any, keys: Sequence[str]) -> Mapping[str, _Given]:  # noqa: ANN401
-    return {key: _Given(stored_passage(it), it["valid_from"], it["valid_to"]) for key, it in read_objects(used, keys, READ)}

@@ -251,7 +251,8 @@ class WeaviateStore:
             words, is_all = (repeated(counts, weights), False) if weights else (words, total > _COMPARED_AT_ONCE)
 
         def ready() -> list[float]:
-            return list(map(float, check_vector(awaited(vector), dimensions=dimensions, what="the question")))
+            asked: list[float] = check_vector(awaited(vector), dimensions=dimensions, what="the question").tolist()
+            return asked
 
         return HybridQuery(collection, used, words, ready, alpha if words.strip() else 1, where, is_all, version, total, limit)
 

@@ -248,8 +248,8 @@ WHY_MISSED: Mapping[str, str] = {
     ),
     "governed_retrieval.weaviate_p50_at_100": (
         "Both sides embed the question, some 18 ms on one core. The call, identity and decision take 2 ms before that; after "
-        "Weaviate's own query, order, record and answer take 2, and a hundred candidates for ten 1. Passages that the gateway has "
-        "no room to remember are read once more. Where other processes have the cores, each hand-over takes longer."
+        "Weaviate's own query, order, record and answer take 2, and a hundred candidates for ten 1. Passages that the gateway "
+        "has no room to remember are read once more. Where other processes have the cores, each hand-over takes longer."
     ),
     "retrieval.weaviate_p50": (
         "As `governed_retrieval.weaviate_p50_at_100`: the fewer processor time the machine has, the more the hand-overs weigh."

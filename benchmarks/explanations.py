@@ -257,7 +257,8 @@ WHY_MISSED: Mapping[str, str] = {
     ),
     "documents.pdf_embedded": (
         "Reading the layout of PDF in a process beside the embedder takes of the same two cores: some 8 ms of one for a page, "
-        "half of it in the PDF library; a child that reads takes .1 s to start, and as much for each picture with text."
+        "half of it in the PDF library; a child that reads takes .1 s to start, and as much for each picture with text. Runs "
+        "fall on either side of the bar."
     ),
     "reads.selective": (
         "Bare polars needs some 0.06 s for these 0.86 million rows and three columns. Ours adds a round trip for the plan, "

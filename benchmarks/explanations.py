@@ -255,6 +255,10 @@ WHY_MISSED: Mapping[str, str] = {
     "retrieval.weaviate_p50": (
         "As `governed_retrieval.weaviate_p50_at_100`: the fewer processor time the machine has, the more the hand-overs weigh."
     ),
+    "vectors.weaviate_few_in": (
+        "A version is staged once Weaviate has written it to its files, and so ranks it by its words: about a second however few "
+        "the passages are. The bare client does not wait for that."
+    ),
     "documents.pdf_embedded": (
         "Reading the layout of PDF in a process beside the embedder takes of the same two cores: some 8 ms of one for a page, "
         "half of it in the PDF library; a child that reads takes .1 s to start, and as much for each picture with text. Runs "

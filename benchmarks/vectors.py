@@ -35,9 +35,9 @@ def vectors(bench: Bench) -> Iterator[Figure]:
     """Objects per second of one version of a collection, made of words and vectors at random."""
     few, many = (list(random_passages(bench.scaled(count, least=200))) for count in (_FEW, _MANY))
     yield _into_lancedb(bench, few)
-    for name, passages, bar in (("weaviate_few_in", few, None), ("weaviate_in", many, Bar("≥", 0.9, of="ratio"))):
+    for name, passages in (("weaviate_few_in", few), ("weaviate_in", many)):
         with weaviate_server(bench.folder / name) as address:
-            yield _into_weaviate(f"vectors.{name}", address, passages, bar)
+            yield _into_weaviate(f"vectors.{name}", address, passages)
 
 
 def _into_lancedb(bench: Bench, passages: Sequence[Passage]) -> Figure:
@@ -53,7 +53,7 @@ def _into_lancedb(bench: Bench, passages: Sequence[Passage]) -> Figure:
     return Figure("vectors.lancedb_in", len(passages) / ours, "objects/s", words, len(passages) / peer)
 
 
-def _into_weaviate(name: str, address: WeaviateAddress, passages: Sequence[Passage], bar: Bar | None) -> Figure:
+def _into_weaviate(name: str, address: WeaviateAddress, passages: Sequence[Passage]) -> Figure:
     """Into new collections in turns, so that neither always comes first."""
     from mesh_core.vectors.store import open_store
     from mesh_core.vectors.weaviate_rows import WeaviateRows
@@ -70,7 +70,7 @@ def _into_weaviate(name: str, address: WeaviateAddress, passages: Sequence[Passa
             if not number % 2:
                 peers.append(_copied(client, number))
     words = "the bare client: the same properties, vectors and settings, in batches as large and as many at once"
-    count = len(passages)
+    count, bar = len(passages), Bar("≥", 0.9, of="ratio")
     return Figure(name, count / statistics.median(ours), "objects/s", words, count / statistics.median(peers), bar)
 
 

@@ -22,7 +22,7 @@ from mesh_core.vectors.passages import Candidate, StoredPassage
 from mesh_core.vectors.state_memory import StateMemory
 from mesh_core.vectors.weaviate_rows import LABEL, READ, candidate, stored_passage
 
-__all__ = ["Given", "WeaviateMemory", "read_objects"]
+__all__ = ["Given", "WeaviateMemory"]
 
 _LOG = logging.getLogger(__name__)
 _PAGE = 250

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from mesh_core.vectors.identifiers import attribute_field
 from mesh_core.vectors.kept_vectors import Vectors
-from mesh_core.vectors.passages import StoredPassage, keyword_text, tag_set
+from mesh_core.vectors.passages import StoredPassage, tag_set
 from mesh_core.vectors.staging import NewRow, Row
 from mesh_core.vectors.store import OPEN
 
@@ -171,7 +171,7 @@ def _record(row: NewRow) -> dict[str, Any]:
     return {
         **{name: getattr(passage, name) for name in copied},
         "key": row.key,
-        "indexed_text": keyword_text(passage),
+        "indexed_text": row.keywords,
         "tags": sorted(set(passage.tags)),
         "tag_set": tag_set(passage.tags),
         "attributes": json.dumps(dict(passage.attributes)),

@@ -158,10 +158,10 @@ def check_passage(passage: Passage, *, dimensions: int, attributes: Mapping[str,
             raise InvalidPassage(f"{what}: attribute {name!r} is {value}, beyond ±2^53: declare it as a string.")
 
 
-def content_digest(passage: Passage) -> str:
+def content_digest(passage: Passage, keywords: str) -> str:
     """A digest of all that a store holds of a passage but its vector: 32 hexadecimal digits, equal only for equal contents.
 
-    What the keyword index is given is part of it: under another rule for that (`keyword_text`) a passage is another one.
+    `keywords` is its `keyword_text`, which is part of it: under another rule for that a passage is another one.
     """
     content = [
         passage.id,
@@ -169,7 +169,7 @@ def content_digest(passage: Passage) -> str:
         passage.title,
         passage.heading,
         passage.text,
-        keyword_text(passage),
+        keywords,
         passage.start,
         passage.end,
         passage.page,

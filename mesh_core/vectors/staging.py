@@ -17,13 +17,13 @@ from typing import Protocol
 import numpy as np
 import numpy.typing as npt
 
-from mesh_core.vectors.passages import Passage, check_passage, content_digest
+from mesh_core.vectors.passages import Passage, check_passage, content_digest, keyword_text
 from mesh_core.vectors.store import FIRST_VERSION, OPEN, StageResult, StagingConflict
 from mesh_core.vectors.writers import Writers
 
 __all__ = ["NewRow", "Row", "Rows", "check_version", "keys_about", "reopen", "stage", "unseen"]
 
-_BATCH = 1000
+_FIRST_BATCH, _BATCH = 125, 1000
 _SAME_VECTOR = 1 - 1e-4
 _NAMESPACE = uuid.UUID("6f0b9a52-7a55-5d3c-9a25-4b0d1c7d7d10")
 
@@ -41,11 +41,15 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class NewRow:
-    """A passage to insert; `key` is a UUID made of the passage's id and the version, so that a repetition meets the same row."""
+    """A passage to insert; `key` is a UUID made of the passage's id and the version, so that a repetition meets the same row.
+
+    `keywords` is what the keyword index is given for it.
+    """
 
     key: str
     digest: str
     valid_from: int
+    keywords: str
     passage: Passage
 
 
@@ -99,13 +103,14 @@ def stage(rows: Rows, *, collection: str, version: int, passages: Iterable[Passa
     with Writers(rows.writers) as writers:  # the next batch is read and compared while the last ones are written
         for batch in _batches(passages):
             _check_batch(batch, rows, seen)
-            stored = _unchanged(rows, batch, before)
-            mine_stored = _unchanged(rows, batch, mine)
+            made = [_new_row(it, version) for it in batch]
+            stored = _unchanged(rows, made, before)
+            mine_stored = _unchanged(rows, made, mine)
             kept |= stored.keys()
             reopened += [row.key for row in stored.values() if row.valid_to == version]
-            new = [p for p in batch if p.id not in stored and p.id not in mine_stored]
-            replaced = [mine[p.id].key for p in new if p.id in mine]
-            writers.run(partial(_insert, rows, new, version=version, replaced=replaced))
+            new = [it for it in made if it.passage.id not in stored and it.passage.id not in mine_stored]
+            replaced = [mine[it.passage.id].key for it in new if it.passage.id in mine]
+            writers.run(partial(_insert, rows, new, replaced=replaced))
     rows.set_valid_to(reopened, OPEN)
     rows.delete([row.key for row in mine.values() if row.id not in seen or row.id in kept])
     closed = [row for row in before.values() if row.id not in kept]
@@ -166,11 +171,18 @@ def _check_batch(batch: Sequence[Passage], rows: Rows, seen: set[str]) -> None:
         seen.add(passage.id)
 
 
-def _unchanged(rows: Rows, batch: Sequence[Passage], stored: Mapping[str, Row]) -> dict[str, Row]:
+def _new_row(passage: Passage, version: int) -> NewRow:
+    keywords = keyword_text(passage)
+    key = str(uuid.uuid5(_NAMESPACE, f"{version}/{passage.id}"))
+    return NewRow(key, content_digest(passage, keywords), version, keywords, passage)
+
+
+def _unchanged(rows: Rows, batch: Sequence[NewRow], stored: Mapping[str, Row]) -> dict[str, Row]:
     """The stored rows, by passage id, whose content equals the batch's and whose vector differs by rounding at most."""
-    same = {p.id: (stored[p.id], p) for p in batch if p.id in stored and stored[p.id].digest == content_digest(p)}
+    known = [(stored[it.passage.id], it) for it in batch if it.passage.id in stored]
+    same = {it.passage.id: (row, it.passage.vector) for row, it in known if row.digest == it.digest}
     vectors = rows.vectors([row.key for row, _ in same.values()])
-    return {i: row for i, (row, p) in same.items() if row.key in vectors and _is_same_direction(vectors[row.key], p.vector)}
+    return {i: row for i, (row, it) in same.items() if row.key in vectors and _is_same_direction(vectors[row.key], it)}
 
 
 def _is_same_direction(left: npt.NDArray[np.float32], right: Sequence[float] | npt.NDArray[np.float32]) -> bool:
@@ -178,13 +190,15 @@ def _is_same_direction(left: npt.NDArray[np.float32], right: Sequence[float] | n
     return bool(one @ other >= _SAME_VECTOR * np.linalg.norm(one) * np.linalg.norm(other))
 
 
-def _insert(rows: Rows, passages: Sequence[Passage], *, version: int, replaced: Sequence[str]) -> None:
+def _insert(rows: Rows, new: Sequence[NewRow], *, replaced: Sequence[str]) -> None:
     rows.delete(replaced)
-    if passages:
-        rows.insert([NewRow(str(uuid.uuid5(_NAMESPACE, f"{version}/{p.id}")), content_digest(p), version, p) for p in passages])
+    if new:
+        rows.insert(new)
 
 
 def _batches(passages: Iterable[Passage]) -> Iterator[list[Passage]]:
-    iterator = iter(passages)
-    while batch := list(islice(iterator, _BATCH)):
+    """Small ones first, so that the store has something to write while more are prepared."""
+    iterator, size = iter(passages), _FIRST_BATCH
+    while batch := list(islice(iterator, size)):
         yield batch
+        size = min(2 * size, _BATCH)

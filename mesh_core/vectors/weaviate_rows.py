@@ -20,7 +20,7 @@ from weaviate.classes.query import Filter
 
 from mesh_core.vectors.fusion import CANDIDATES
 from mesh_core.vectors.identifiers import attribute_field
-from mesh_core.vectors.passages import Candidate, StoredPassage, keyword_text, tag_set
+from mesh_core.vectors.passages import Candidate, StoredPassage, tag_set
 from mesh_core.vectors.staging import NewRow, Row
 from mesh_core.vectors.store import OPEN, StoreUnavailable
 from mesh_core.vectors.weaviate_objects import insert_all
@@ -231,7 +231,7 @@ class WeaviateRows:
             "tags": sorted(set(passage.tags)),
             "tag_set": tag_set(passage.tags),
             "attributes": json.dumps(dict(passage.attributes)),
-            "indexed_text": keyword_text(passage),
+            "indexed_text": row.keywords,
             "digest": row.digest,
             "valid_from": row.valid_from,
             "valid_to": OPEN,

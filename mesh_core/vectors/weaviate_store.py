@@ -117,15 +117,15 @@ class WeaviateStore:
         self._forget(collection)
         with self._reported():
             self._collections.clear(collection)
-            begun = self._collections.existing(collection).aggregate.over_all(filters=_from(version), total_count=True)
-            start = self._vectors.start()
+            used = self._collections.existing(collection)
+            held, begun, start = count_of(used), count_of(used, _from(version)), self._vectors.start()
             result = stage(self._rows(collection), collection=collection, version=version, passages=passages)
-            is_first = not begun.total_count and 0 < result.added == count_of(self._collections.use(collection))
+            is_first = not held and result.added > 0
             if is_first:
                 self._collections.settle(collection)
             else:
-                write_down(self._collections.use(collection))
-            is_disturbed = begun.total_count or self._vectors.start() != start
+                write_down(used)
+            is_disturbed = begun or self._vectors.start() != start
             is_another = not is_first and result.added + result.closed > max(CANDIDATES, result.kept)
             if is_disturbed or is_another or self.count(collection, version) != result.added + result.kept:
                 self._collections.rebuild(collection)

@@ -17,6 +17,7 @@ _TATWEEL = "\u0640"
 """Makes an Arabic word longer to the eye."""
 _FIRST_MARK = 10
 """Combining classes from here on are accents and points; those below belong to the letter in Indic and Japanese writing."""
+_FIRST_COMBINING = "\u0300"
 _UNSPACED = re.compile(
     "[\u0e01-\u0eff\u1000-\u109f\u1780-\u17ff\u3005-\u3007\u3041-\u30ff\u31f0-\u31ff\u3400-\u4dbf\u4e00-\u9fff\uac00-\ud7a3"
     "\uf900-\ufaff\U00020000-\U0003ffff]+"
@@ -37,8 +38,10 @@ def other_forms(text: str) -> list[str]:
     if text.isascii():
         return []
     plain = _without_marks(text)
-    written = set(_WORD.findall(text))
-    forms = [word for word in _WORD.findall(plain) if word not in written]
+    forms: list[str] = []
+    if plain != text:
+        written = set(_WORD.findall(text))
+        forms += [word for word in _WORD.findall(plain) if word not in written]
     for run in _UNSPACED.findall(plain):
         letters = [it for it in run if it.isalnum()]
         forms += [one + other for one, other in pairwise(letters)]
@@ -47,5 +50,5 @@ def other_forms(text: str) -> list[str]:
 
 def _without_marks(text: str) -> str:
     decomposed = unicodedata.normalize("NFKD", text)
-    kept = (it for it in decomposed if unicodedata.combining(it) < _FIRST_MARK and it != _TATWEEL)
+    kept = [it for it in decomposed if it < _FIRST_COMBINING or (unicodedata.combining(it) < _FIRST_MARK and it != _TATWEEL)]
     return unicodedata.normalize("NFC", "".join(kept)).casefold()

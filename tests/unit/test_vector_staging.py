@@ -99,28 +99,40 @@ def test_every_version_stays_what_was_staged_whatever_crashed_in_between(
 
 
 def _texts(rows: MemoryRows, version: int) -> dict[str, str]:
-    from mesh_core.vectors.passages import content_digest
-
     seen = rows.seen_at(version)
-    return {name: text for name in seen for text in "xy" if content_digest(passage(name, text)) == seen[name]}
+    return {name: text for name in seen for text in "xy" if _digest(passage(name, text)) == seen[name]}
+
+
+def _digest(of: Passage) -> str:
+    from mesh_core.vectors.passages import content_digest, keyword_text
+
+    return content_digest(of, keyword_text(of))
 
 
 class SlowRows(MemoryRows):
-    """Each insertion waits until the batch after it was asked for, or fails."""
+    """Each insertion waits until a passage behind its last was asked for, or fails."""
 
     writers = 2
 
     def __init__(self, *, fails: bool = False) -> None:
         super().__init__()
-        self.asked = threading.Semaphore(0)
+        self.asked = 0
+        self.more = threading.Condition()
         self.begun = 0
         self.fails = fails
+
+    def ask(self) -> None:
+        with self.more:
+            self.asked += 1
+            self.more.notify_all()
 
     def insert(self, rows: Sequence[NewRow]) -> None:
         self.begun += 1
         if self.fails:
             raise ConnectionError
-        assert self.asked.acquire(timeout=30), "the next batch is prepared while this one is written"
+        last = max(int(row.passage.id[1:]) for row in rows)
+        with self.more:
+            assert self.more.wait_for(lambda: self.asked > last + 1, timeout=30), "the next batch is prepared meanwhile"
         super().insert(rows)
 
 
@@ -130,16 +142,15 @@ def test_batches_are_prepared_while_others_are_written_and_never_many() -> None:
 
     def passages() -> Iterator[Passage]:
         for number in range(6_000):
-            if number % 1000 == 0:
-                ahead.append(number // 1000 - len(rows.rows) // 1000)
-                rows.asked.release()
+            rows.ask()
+            ahead.append(number - len(rows.rows))
             yield passage(f"p{number}", "x")
-        rows.asked.release()
+        rows.ask()
 
     assert stage(rows, collection="c", version=1, passages=passages()) == StageResult(added=6_000, kept=0, closed=0)
     assert len(rows.rows) == 6_000
-    assert max(ahead) > 0, "at least one batch was on its way"
-    assert max(ahead) <= rows.writers + 2
+    assert max(ahead) >= 1_000, "at least one batch was on its way"
+    assert max(ahead) <= 1_000 * (rows.writers + 2)
 
 
 def test_a_write_that_fails_ends_the_staging_with_its_error() -> None:

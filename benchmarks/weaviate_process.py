@@ -18,6 +18,7 @@ from benchmarks.bench import NotRun
 __all__ = ["WeaviateAddress", "weaviate_server"]
 
 _READY_SECONDS = 60
+_REST_SECONDS, _QUIET_SECONDS, _IDLE = 120, 3, 0.05
 _PORTS = ("http", "grpc", "gossip", "data", "raft", "raft_rpc")
 
 
@@ -33,6 +34,21 @@ class WeaviateAddress:
     def url(self) -> str:
         """As `MESH_VECTORS` wants it."""
         return f"weaviate://127.0.0.1:{self.http_port}?grpc_port={self.grpc_port}"
+
+    def rest(self) -> None:
+        """Returns when the server has done what it put off (writing, merging), so that what is measured next does not pay."""
+        quiet = 0
+        for _ in range(_REST_SECONDS):
+            before = self._processor_seconds()
+            time.sleep(1)
+            quiet = quiet + 1 if self._processor_seconds() - before < _IDLE else 0
+            if quiet == _QUIET_SECONDS:
+                return
+        raise RuntimeError(f"Weaviate was still busy after {_REST_SECONDS} s.")
+
+    def _processor_seconds(self) -> float:
+        fields = Path(f"/proc/{self.pid}/stat").read_text().rpartition(")")[2].split()
+        return sum(map(int, fields[11:13])) / os.sysconf("SC_CLK_TCK")
 
 
 @contextmanager

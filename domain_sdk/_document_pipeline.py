@@ -104,17 +104,17 @@ class DocumentPipeline:
         self.cache.prune()
 
     def _made(self, files: Sequence[tuple[Path, str]]) -> Generator[Prepared | DocumentProblem, None, None]:
-        """What became of each file, in order; further ones are read while one is made ready."""
+        """What became of each file, in order; further ones are read and made ready while one is waited for."""
         with contextlib.ExitStack() as stack:
             shares = [self._read_all(files[first::_READERS]) for first in range(_READERS)]
-            readers = [stack.enter_context(made_ahead(it, queue.Queue(1), name="read-documents")) for it in shares]
+            readers = [stack.enter_context(made_ahead(it, _Ready(_AHEAD_PASSAGES), name="read-documents")) for it in shares]
             for place in range(len(files)):
-                yield _prepared(next(readers[place % _READERS]))
+                yield next(readers[place % _READERS])
 
-    def _read_all(self, files: Sequence[tuple[Path, str]]) -> Generator[_Read, None, None]:
+    def _read_all(self, files: Sequence[tuple[Path, str]]) -> Generator[Prepared | DocumentProblem, None, None]:
         with Extractor() as extractor:
             for path, name in files:
-                yield self._read(path, name, extractor)
+                yield _prepared(self._read(path, name, extractor))
 
     def _key(self, path: Path, name: str) -> str:
         sidecar = sidecar_of(path)

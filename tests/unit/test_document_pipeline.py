@@ -250,6 +250,27 @@ def test_a_file_is_read_while_the_one_before_it_is(tmp_path: Path) -> None:
     assert [name for batch in batches for name in batch.column("document").to_pylist()] == ["a.md", "b.md", "c.md"]
 
 
+def test_many_files_are_read_while_the_one_before_them_is(tmp_path: Path) -> None:
+    folder = tmp_path / "notes"
+    folder.mkdir()
+    for n in range(9):
+        (folder / f"note{n}.txt").write_text(f"Die Frist für Antrag Nummer {n} beträgt vierzehn Tage nach Eingang im Amt.")
+    read: set[str] = set()
+    are_read = threading.Event()
+
+    class Noting(DocumentCache):
+        def key(self, name: str, *files: Path, model: str, engine: str = "") -> str:
+            read.add(name)
+            if len(read) >= 5:
+                are_read.set()
+            assert name != "note0.txt" or are_read.wait(timeout=30), f"only {read} are read beside the first"
+            return super().key(name, *files, model=model, engine=engine)
+
+    embedder = CountingEmbedder()
+    assert sum(batch.num_rows for batch in DocumentPipeline(folder, embedder, cache=Noting(None)).batches()) == 9
+    assert embedder.texts == sorted(embedder.texts)
+
+
 def test_another_model_or_name_is_embedded_anew_and_a_damaged_entry_is_made_again(folder: Path, tmp_path: Path) -> None:
     first, _, _ = run(folder, CountingEmbedder(), tmp_path)
     other = CountingEmbedder()

@@ -7,7 +7,6 @@ was published before and did not change is neither read nor embedded again.
 from __future__ import annotations
 
 import contextlib
-import queue
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -29,6 +28,7 @@ from domain_sdk._document_files import (
 from domain_sdk._document_prepared import Prepared, prepared_document
 from domain_sdk._document_record import DocumentRecord, facets_of
 from domain_sdk._made_ahead import made_ahead
+from domain_sdk._made_early import Weighed, made_early
 from domain_sdk.catalog import CollectionFacets
 from domain_sdk.extraction.extracted import Unreadable
 from domain_sdk.extraction.worker import Extractor
@@ -47,16 +47,13 @@ _AHEAD_PASSAGES = 256
 """So many are ready while others are embedded: as many as the embedder takes at once, so that it never waits for short files."""
 _READERS = 2
 """So many files are read at once: nothing is embedded until the first is read, and recognition takes longer than embedding."""
+_EARLY_PASSAGES = 2048
+"""So many are embedded before their turn, while a long file before them is read."""
 DocumentHook = Callable[[int, int], None]
 """Called with the documents done (read and embedded, or reported) and all there are."""
 _Read = tuple[Document, str] | Prepared | DocumentProblem
-
-
-class _Ready(queue.Queue[Any]):
-    """What was made of files, full when it holds so many passages; whatever has none counts as one."""
-
-    def _qsize(self) -> int:
-        return sum(max(1, it.passages) if isinstance(it, Prepared) else 1 for it in self.queue)
+_Made = tuple[int, Prepared | DocumentProblem]
+"""What became of a file, after its place among them."""
 
 
 @dataclass
@@ -72,6 +69,7 @@ class DocumentPipeline:
     transcriber: Transcriber | None = None
     reused: int = 0
     """Documents that did not change since they were published before."""
+    _turn: int = field(default=0, init=False, repr=False)
     _hearing: threading.Lock = field(default_factory=threading.Lock, init=False, repr=False)
 
     @property
@@ -82,34 +80,51 @@ class DocumentPipeline:
     def batches(self) -> Iterator[pa.RecordBatch]:
         """The passages with their vectors in the passage schema, in the order of their documents.
 
-        Embedded together is what is ready: little at first, so that the embedder begins while files are read, then ever more.
+        Embedded together is what is ready: little at first, so that the embedder begins while files are read, then ever more;
+        while a long file is read, those behind it before their turn.
         """
-        waiting: list[Prepared] = []
+        waiting: list[tuple[int, Prepared]] = []
+        embedded: dict[int, tuple[Prepared, pa.RecordBatch] | DocumentProblem] = {}
         files = named_files(self.paths)
-        ready = _Ready(_AHEAD_PASSAGES)
+        ready = Weighed(_AHEAD_PASSAGES, lambda it: _passages(it[1]) if isinstance(it, tuple) else 1)
+
+        def in_turn() -> Iterator[pa.RecordBatch]:
+            while self._turn in embedded:
+                yield from self._counted(embedded.pop(self._turn))
+
         with made_ahead(self._made(files), ready, name="prepare-documents") as made:
-            for looked_at, prepared in enumerate(made, start=1):
+            for looked_at, (place, prepared) in enumerate(made, start=1):
                 if isinstance(prepared, DocumentProblem):
-                    self.problems.append(prepared)
+                    embedded[place] = prepared
                 else:
-                    self.records.append(prepared.record)
-                    self.reused += prepared.kept is not None
-                    waiting.append(prepared)
-                if waiting and (ready.empty() or _is_enough(waiting)):
-                    yield from self._embedded(waiting)
+                    waiting.append((place, prepared))
+                if waiting and (ready.empty() or _is_enough([it for _, it in waiting])):
+                    embedded.update(self._embedded(waiting))
                     waiting = []
+                yield from in_turn()
                 self.hook(looked_at - len(waiting), len(files))
-        yield from self._embedded(waiting)
+        embedded.update(self._embedded(waiting))
+        yield from in_turn()
         self.hook(len(files), len(files))
         self.cache.prune()
 
-    def _made(self, files: Sequence[tuple[Path, str]]) -> Generator[Prepared | DocumentProblem, None, None]:
-        """What became of each file, in order; further ones are read and made ready while one is waited for."""
-        with contextlib.ExitStack() as stack:
-            shares = [self._read_all(files[first::_READERS]) for first in range(_READERS)]
-            readers = [stack.enter_context(made_ahead(it, _Ready(_AHEAD_PASSAGES), name="read-documents")) for it in shares]
-            for place in range(len(files)):
-                yield next(readers[place % _READERS])
+    def _counted(self, done: tuple[Prepared, pa.RecordBatch] | DocumentProblem) -> Iterator[pa.RecordBatch]:
+        """The passages of a document whose turn it is, now that it is counted up."""
+        self._turn += 1
+        if isinstance(done, DocumentProblem):
+            self.problems.append(done)
+            return
+        prepared, batch = done
+        self.records.append(prepared.record)
+        self.reused += prepared.kept is not None
+        yield batch
+
+    def _made(self, files: Sequence[tuple[Path, str]]) -> Generator[_Made, None, None]:
+        """What became of each file: in order, but while one is still read some of those behind it come first."""
+        readers = [self._read_all(files[first::_READERS]) for first in range(_READERS)]
+        return made_early(
+            readers, len(files), weigh=_passages, ahead=_AHEAD_PASSAGES, early=_EARLY_PASSAGES, name="read-documents"
+        )
 
     def _read_all(self, files: Sequence[tuple[Path, str]]) -> Generator[Prepared | DocumentProblem, None, None]:
         with Extractor() as extractor:
@@ -148,21 +163,25 @@ class DocumentPipeline:
             return DocumentProblem(path, "it changed while it was read: publish it again when nobody writes to it.")
         return document, key
 
-    def _embedded(self, prepared: Sequence[Prepared]) -> Iterator[pa.RecordBatch]:
-        """The passages of these documents; every document that was embedded is kept."""
-        embedded = [text for document in prepared for text in document.embedded]
+    def _embedded(self, waiting: Sequence[tuple[int, Prepared]]) -> Iterator[tuple[int, tuple[Prepared, pa.RecordBatch]]]:
+        """The documents by their places, with their passages; every one that was embedded is kept."""
+        texts = [text for _, document in waiting for text in document.embedded]
         vectors: list[Any] = []
-        for start in range(0, len(embedded), _EMBED_PASSAGES):
-            vectors.extend(self.embedder.embed(embedded[start : start + _EMBED_PASSAGES]))
-        place = 0
-        for document in prepared:
-            if document.kept is not None:
-                yield document.kept
-                continue
-            batch = _batch(document, vectors[place : place + len(document.texts)], self.embedder.model)
-            place += len(document.texts)
-            self.cache.keep(document.key, batch, document.record.to_json())
-            yield batch
+        for start in range(0, len(texts), _EMBED_PASSAGES):
+            vectors.extend(self.embedder.embed(texts[start : start + _EMBED_PASSAGES]))
+        first = 0
+        for place, document in waiting:
+            batch = document.kept
+            if batch is None:
+                batch = _batch(document, vectors[first : first + len(document.texts)], self.embedder.model)
+                first += len(document.texts)
+                self.cache.keep(document.key, batch, document.record.to_json())
+            yield place, (document, batch)
+
+
+def _passages(made: Any) -> int:  # noqa: ANN401  (the end of all is weighed, too)
+    """How many it has; 1 for what has none."""
+    return max(1, made.passages) if isinstance(made, Prepared) else 1
 
 
 def _prepared(read: _Read) -> Prepared | DocumentProblem:

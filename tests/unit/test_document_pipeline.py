@@ -164,9 +164,9 @@ def test_the_first_passages_are_embedded_before_all_files_are_read(tmp_path: Pat
             is_begun.set()
             return super().embed(texts)
 
-    embedder = Beginning()
-    assert sum(batch.num_rows for batch in DocumentPipeline(folder, embedder, cache=Noting(None)).batches()) == 120
-    assert embedder.texts == sorted(embedder.texts, key=lambda text: text.partition("\n")[0])
+    assert _documents(DocumentPipeline(folder, Beginning(), cache=Noting(None))) == [
+        f"paper{n:02}.md" for n in range(12) for _ in range(10)
+    ]
 
 
 def test_all_that_was_made_ready_meanwhile_is_embedded_at_once(tmp_path: Path) -> None:
@@ -203,7 +203,7 @@ def test_all_that_was_made_ready_meanwhile_is_embedded_at_once(tmp_path: Path) -
 
     pipeline._made = noted  # type: ignore[assignment,method-assign]
     assert sum(batch.num_rows for batch in pipeline.batches()) == 90
-    assert asked == [10, 80]
+    assert (len(asked), sum(asked)) == (2, 90)
 
 
 def test_many_short_files_are_ready_while_others_are_embedded(tmp_path: Path) -> None:
@@ -246,8 +246,7 @@ def test_a_file_is_read_while_the_one_before_it_is(tmp_path: Path) -> None:
                 assert is_begun.wait(timeout=30), "b.md is not read before a.md is"
             return super().key(name, *files, model=model, engine=engine)
 
-    batches = DocumentPipeline(folder, CountingEmbedder(), cache=Noting(None)).batches()
-    assert [name for batch in batches for name in batch.column("document").to_pylist()] == ["a.md", "b.md", "c.md"]
+    assert _documents(DocumentPipeline(folder, CountingEmbedder(), cache=Noting(None))) == ["a.md", "b.md", "c.md"]
 
 
 def test_many_files_are_read_while_the_one_before_them_is(tmp_path: Path) -> None:
@@ -266,9 +265,41 @@ def test_many_files_are_read_while_the_one_before_them_is(tmp_path: Path) -> Non
             assert name != "note0.txt" or are_read.wait(timeout=30), f"only {read} are read beside the first"
             return super().key(name, *files, model=model, engine=engine)
 
-    embedder = CountingEmbedder()
-    assert sum(batch.num_rows for batch in DocumentPipeline(folder, embedder, cache=Noting(None)).batches()) == 9
-    assert embedder.texts == sorted(embedder.texts)
+    assert _documents(DocumentPipeline(folder, CountingEmbedder(), cache=Noting(None))) == [f"note{n}.txt" for n in range(9)]
+
+
+def test_short_files_are_embedded_while_a_long_one_before_them_is_read(tmp_path: Path) -> None:
+    """And come after it all the same, with what is told of them."""
+    folder = tmp_path / "papers"
+    folder.mkdir()
+    for name in ("a.md", "b.md", "c.md", "d.md"):
+        (folder / name).write_text(f"# Rule {name}\n\nIt is settled within fourteen days.\n")
+    (folder / "d.md").write_text("")
+    is_embedded = threading.Event()
+
+    class Noting(DocumentCache):
+        def key(self, name: str, *files: Path, model: str, engine: str = "") -> str:
+            assert name != "a.md" or is_embedded.wait(timeout=30), "b.md waits for a.md"
+            return super().key(name, *files, model=model, engine=engine)
+
+    class Telling(CountingEmbedder):
+        def embed(self, texts: Sequence[str]) -> Vectors:
+            vectors = super().embed(texts)
+            is_embedded.set()
+            return vectors
+
+    told: list[int] = []
+    pipeline = DocumentPipeline(folder, Telling(), hook=lambda done, total: told.append(done), cache=Noting(None))
+    assert _documents(pipeline) == ["a.md", "b.md", "c.md"]
+    assert [problem.path.name for problem in pipeline.problems] == ["d.md"]
+    assert len(pipeline.records) == 3
+    assert told == sorted(told)
+    assert told[-1] == 4
+
+
+def _documents(pipeline: DocumentPipeline) -> list[str]:
+    """The document of each passage, as they come."""
+    return [str(name) for batch in pipeline.batches() for name in batch.column("document").to_pylist()]
 
 
 def test_another_model_or_name_is_embedded_anew_and_a_damaged_entry_is_made_again(folder: Path, tmp_path: Path) -> None:

@@ -7,15 +7,19 @@ processor time from others on a busy machine. Knows nothing of what is computed.
 from __future__ import annotations
 
 import os
+import sys
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from typing import TypeVar
 
 from threadpoolctl import ThreadpoolController
 
 __all__ = ["CoreThreads", "core_count"]
 
+_TURN_SECONDS = 0.0005
+"""So long a thread keeps the interpreter while others wait for it; ten times as long by default, for each operation on arrays."""
 _Piece = TypeVar("_Piece")
 
 
@@ -39,6 +43,17 @@ class CoreThreads:
             for piece in pieces:
                 work(piece)
             return
-        with self._one_at_a_time, self._blas.limit(limits=1), ThreadPoolExecutor(self.count, "core") as threads:
+        with self._one_at_a_time, self._blas.limit(limits=1), _short_turns(), ThreadPoolExecutor(self.count, "core") as threads:
             for _ in threads.map(work, pieces):
                 pass
+
+
+@contextmanager
+def _short_turns() -> Iterator[None]:
+    """Threads that only compute with Python, beside these, let them have the interpreter soon."""
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(min(before, _TURN_SECONDS))
+    try:
+        yield
+    finally:
+        sys.setswitchinterval(before)

@@ -5,6 +5,7 @@ import subprocess
 import sys
 import threading
 
+import numpy  # noqa: F401  (BLAS comes with it)
 import pytest
 from threadpoolctl import ThreadpoolController
 
@@ -33,6 +34,13 @@ def test_blas_has_one_thread_meanwhile_and_its_own_afterwards() -> None:
     CoreThreads(2).each(lambda _: seen.extend(_blas_threads()), [1, 2, 3])
     assert set(seen) == {1}
     assert _blas_threads() == before
+
+
+def test_threads_beside_them_give_way_soon_meanwhile_and_as_they_did_afterwards() -> None:
+    before, meanwhile = sys.getswitchinterval(), []
+    CoreThreads(2).each(lambda piece: meanwhile.append(sys.getswitchinterval()), [1, 2, 3])
+    assert max(meanwhile) < before
+    assert sys.getswitchinterval() == before
 
 
 def test_a_failure_of_one_piece_is_raised_and_blas_is_as_it_was() -> None:

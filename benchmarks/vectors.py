@@ -3,7 +3,7 @@
 Weaviate's peer stores the same objects: the collection is a copy of ours by its settings, the properties and vectors are those
 that ours gave back, in batches as large and as many at once. What it does not do is what is measured: reading passages, comparing
 them with earlier versions, digests, pairs of words, tag sets, counting what is there at the end, and waiting until Weaviate has
-written it and so finds it by its words: about a second, which weighs more the fewer the objects are.
+written it and so finds it by its words: tenths of a second, which weigh more the fewer the objects are.
 """
 
 from __future__ import annotations

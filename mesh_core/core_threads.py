@@ -20,6 +20,8 @@ __all__ = ["CoreThreads", "core_count"]
 
 _TURN_SECONDS = 0.0001
 """So long a thread keeps the interpreter while others wait for it; fifty times as long by default, for each operation on arrays."""
+_ONE_AT_A_TIME = threading.Lock()
+"""Limits of BLAS and of turns are the process's: two at once would be restored in the wrong order, whoever they are for."""
 _Piece = TypeVar("_Piece")
 
 
@@ -35,7 +37,6 @@ class CoreThreads:
         """By default as many as BLAS would use: the cores, or what OPENBLAS_NUM_THREADS says."""
         self._blas = ThreadpoolController().select(user_api="blas")
         self.count = count or max((it["num_threads"] for it in self._blas.info()), default=1)
-        self._one_at_a_time = threading.Lock()  # two limits at once would be restored in the wrong order
 
     def each(self, work: Callable[[_Piece], object], pieces: Sequence[_Piece]) -> None:
         """`work` was called with each piece; a single piece is left to BLAS's own threads. Raises: what it raised first."""
@@ -43,7 +44,7 @@ class CoreThreads:
             for piece in pieces:
                 work(piece)
             return
-        with self._one_at_a_time, self._blas.limit(limits=1), _short_turns(), ThreadPoolExecutor(self.count, "core") as threads:
+        with _ONE_AT_A_TIME, self._blas.limit(limits=1), _short_turns(), ThreadPoolExecutor(self.count, "core") as threads:
             for _ in threads.map(work, pieces):
                 pass
 

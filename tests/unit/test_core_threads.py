@@ -64,3 +64,23 @@ def test_cores_are_counted_where_the_system_does_not_say_which_a_process_may_use
     assert core_count() == 6
     monkeypatch.setattr(os, "cpu_count", lambda: None)
     assert core_count() == 1
+
+
+def test_two_at_once_leave_everything_as_they_found_it() -> None:
+    """They have threads of their own, and the settings are the process's."""
+    before = _blas_threads(), sys.getswitchinterval()
+    is_first_in, is_second_begun = threading.Event(), threading.Event()
+
+    def first_work(_: int) -> None:
+        is_first_in.set()
+        assert is_second_begun.wait(timeout=30)
+
+    first = threading.Thread(target=CoreThreads(2).each, args=(first_work, [1, 2]))
+    first.start()
+    assert is_first_in.wait(timeout=30)
+    second = threading.Thread(target=CoreThreads(2).each, args=(lambda _: first.join(timeout=0.5), [1, 2]))
+    second.start()
+    is_second_begun.set()
+    first.join(timeout=30)
+    second.join(timeout=30)
+    assert (_blas_threads(), sys.getswitchinterval()) == before

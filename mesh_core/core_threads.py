@@ -19,7 +19,7 @@ from threadpoolctl import ThreadpoolController
 __all__ = ["CoreThreads", "core_count"]
 
 _TURN_SECONDS = 0.0001
-"""So long a thread keeps the interpreter while others wait for it; fifty times as long by default, for each operation on arrays."""
+"""So long a thread keeps the interpreter while others wait for it, for each operation on arrays; fifty times that by default."""
 _ONE_AT_A_TIME = threading.Lock()
 """Limits of BLAS and of turns are the process's: two at once would be restored in the wrong order, whoever they are for."""
 _Piece = TypeVar("_Piece")

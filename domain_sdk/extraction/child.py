@@ -1,4 +1,4 @@
-"""The process in which files are parsed: one JSON request a line in, progress and one JSON answer a line out.
+"""The process in which files are parsed: one JSON request a line in, signs of life and one JSON answer a line out.
 
 Started by `worker`, with a ceiling on its memory. What a hostile file does here, it does to this process alone; nothing but JSON
 leaves it. Never imported by the publisher.
@@ -22,6 +22,7 @@ from domain_sdk.extraction.file_kinds import KINDS, check_content
 __all__ = ["main"]
 
 _LOOK_SECONDS = 1.0
+_BEAT_SECONDS = 0.2
 _LONGEST_SECONDS = 3600
 """Longer than any publisher waits for a page or a file; a parser that never lets go of the interpreter ends by this alone."""
 _TELLING = threading.Lock()
@@ -54,7 +55,7 @@ def _end_with(publisher: int, folder: str) -> None:
 
 def _answer(path: Path, answers: IO[str]) -> dict[str, Any]:
     try:
-        return {"document": _checked(path, answers).to_json()}
+        return {"document": _checked(path, _Beats(answers)).to_json()}
     except Unreadable as error:
         return {"problem": str(error)}
     except ModuleNotFoundError as error:
@@ -69,25 +70,39 @@ def _answer(path: Path, answers: IO[str]) -> dict[str, Any]:
         return {"problem": "it breaks the rules of its kind, so that no parser can read it: get it anew or convert it."}
 
 
-def _checked(path: Path, answers: IO[str]) -> Extracted:
+class _Beats:
+    """Tells, when called, that a page or a part of a file is done; not more often than matters to who waits for it."""
+
+    def __init__(self, answers: IO[str]) -> None:
+        self._answers = answers
+        self._last = time.monotonic()
+
+    def __call__(self, *_: int) -> None:
+        now = time.monotonic()
+        if now - self._last >= _BEAT_SECONDS:
+            self._last = now
+            _tell(self._answers, {"is_alive": True})
+
+
+def _checked(path: Path, beat: _Beats) -> Extracted:
     media_type = KINDS[path.suffix.lower()]
     check_content(path, media_type)
-    return _extracted(path, media_type, answers)
+    return _extracted(path, media_type, beat)
 
 
-def _extracted(path: Path, media_type: str, answers: IO[str]) -> Extracted:
+def _extracted(path: Path, media_type: str, beat: _Beats) -> Extracted:
     if media_type == "application/pdf":
         from domain_sdk.extraction.pdf import read_pdf
 
-        return read_pdf(path, lambda done, total: _tell(answers, {"page": done, "pages": total}))
+        return read_pdf(path, beat)
     if media_type.startswith("image/"):
         from domain_sdk.extraction.ocr import read_image
 
-        return read_image(path, lambda done, total: _tell(answers, {"page": done, "pages": total}))
+        return read_image(path, beat)
     if media_type == "message/rfc822":
         from domain_sdk.extraction.mail import read_mail
 
-        return read_mail(path, lambda it: _checked(it, answers), lambda: _tell(answers, {"page": 0, "pages": 0}))
+        return read_mail(path, lambda it: _checked(it, beat), beat)
     if media_type in ("text/vtt", "application/x-subrip", "application/json"):
         from domain_sdk.extraction.transcripts import read_transcript
 
@@ -99,10 +114,10 @@ def _extracted(path: Path, media_type: str, answers: IO[str]) -> Extracted:
     if media_type == KINDS[".xlsx"]:
         from domain_sdk.extraction.workbook import read_workbook
 
-        return read_workbook(path, lambda: _tell(answers, {"page": 0, "pages": 0}))
+        return read_workbook(path, beat)
     from domain_sdk.extraction.office import read_office
 
-    return read_office(path, media_type, lambda: _tell(answers, {"page": 0, "pages": 0}))
+    return read_office(path, media_type, beat)
 
 
 def _tell(answers: IO[str], value: dict[str, Any]) -> None:

@@ -1,11 +1,10 @@
-"""Recognition of text in pictures, by Tesseract (extra `ocr`, and the program `tesseract`): words, and how sure they are."""
+"""Recognition of text in pictures, by Tesseract (extra `ocr`, and `tesseract` installed): words, and how sure they are."""
 
 from __future__ import annotations
 
 import importlib.util
 import os
 import re
-import shutil
 import subprocess
 import time
 from collections.abc import Callable
@@ -16,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from domain_sdk.extraction.extracted import Extracted, Page, Unreadable, Unrecognised
+from domain_sdk.extraction.tesseract import NoLanguage, Tesseract, library_of
 
 __all__ = ["MOST_PIXELS", "Recognition", "is_available", "on_paper", "read_image", "recognise"]
 
@@ -27,8 +27,6 @@ _TURNING_SECONDS = 30
 """A picture is turned no more when it took this long: all of it must end before its reader is taken to stand still."""
 MOST_PIXELS = 120_000_000
 """Larger pictures are not opened."""
-_HEAD = b"P5 %d %d 255\n"
-"""What stands before the greys of a picture (PGM): the one form that costs nothing to write."""
 _LANGUAGE = re.compile("[a-z_]+")
 _TIP = "install the extra `ocr` (domain-mesh[ocr]) and the program tesseract to have its text recognised"
 
@@ -44,7 +42,7 @@ class Recognition:
 @cache
 def is_available() -> bool:
     """True if pictures can be read here."""
-    return importlib.util.find_spec("PIL") is not None and shutil.which("tesseract") is not None
+    return importlib.util.find_spec("PIL") is not None and library_of() is not None
 
 
 def recognise(
@@ -76,22 +74,18 @@ def recognise(
 def _read(picture: Any) -> Recognition | None:  # noqa: ANN401
     """What is read in the picture as it is; nothing of one that takes too long."""
     grey = picture.convert("L")
-    said = _tesseract("stdin", "stdout", "-l", _languages(), "--psm", "3", "tsv", shown=_HEAD % grey.size + grey.tobytes())
-    if said is None:
-        return None
-    if said.returncode and b"language" in said.stderr:
+    try:
+        table = _tesseract().table(grey.width, grey.height, grey.tobytes())
+    except NoLanguage as error:
         raise Unrecognised(
             f"its text cannot be recognised: install tesseract's data for {_languages()}, or change MESH_OCR_LANGUAGES."
-        )
-    return None if said.returncode else _recognition(said.stdout.decode("utf-8", "replace"))
+        ) from error
+    return None if table is None else _recognition(table)
 
 
-def _tesseract(*arguments: str, shown: bytes = b"") -> subprocess.CompletedProcess[bytes] | None:
-    """What the program said, given this on its input; None if it took too long and was ended."""
-    try:
-        return subprocess.run(["tesseract", *arguments], input=shown, capture_output=True, timeout=_PAGE_SECONDS, check=False)
-    except subprocess.TimeoutExpired:
-        return None
+@cache
+def _tesseract() -> Tesseract:
+    return Tesseract(library_of() or "", _languages(), picture_seconds=_PAGE_SECONDS)
 
 
 def _recognition(table: str) -> Recognition | None:
@@ -168,7 +162,10 @@ def _languages() -> str:
     asked = os.environ.get("MESH_OCR_LANGUAGES")
     if asked:
         return asked
-    said = _tesseract("--list-langs")
-    lines = said.stdout.decode("utf-8", "replace").split("\n") if said else ()
+    try:
+        said = subprocess.run(["tesseract", "--list-langs"], capture_output=True, timeout=_PAGE_SECONDS, check=False).stdout
+    except subprocess.TimeoutExpired:
+        said = b""
+    lines = said.decode("utf-8", "replace").split("\n")
     installed = [line.strip() for line in lines if _LANGUAGE.fullmatch(line.strip()) and line.strip() != "osd"]
     return "+".join(sorted(installed, key=lambda it: (it != "eng", it))[:4]) or "eng"

@@ -11,7 +11,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -24,6 +23,8 @@ MEMORY_BYTES = 2 << 30
 """Address space of the child: a file that needs more is refused."""
 STILL_SECONDS = 120.0
 """How long the child may work without finishing a page or a file."""
+_ENDING_SECONDS = 0.5
+"""How long it may take to end by itself."""
 _PROGRAM = """
 import sys, types
 package = types.ModuleType("domain_sdk")
@@ -55,8 +56,8 @@ class Extractor:
         """The process has ended."""
         self._end()
 
-    def read(self, path: Path, on_page: Callable[[int, int], None] = lambda done, total: None) -> Extracted:
-        """The file as text. `on_page` is told of pages done and in all, where the format has pages.
+    def read(self, path: Path) -> Extracted:
+        """The file as text.
 
         Raises:
             Unreadable: it gives no document, or no parser gets through it within the limits of memory and time.
@@ -66,12 +67,8 @@ class Extractor:
         try:
             process.stdin.write(json.dumps({"path": str(path.absolute())}).encode() + b"\n")
             process.stdin.flush()
-            while True:
-                answer = self._answer(process)
-                if "page" in answer:
-                    on_page(answer["page"], answer["pages"])
-                    continue
-                break
+            while "is_alive" in (answer := self._answer(process)):
+                pass
         except (OSError, EOFError) as error:
             self._end()
             raise Unreadable(
@@ -129,19 +126,18 @@ class Extractor:
 
     @staticmethod
     def _close(process: subprocess.Popen[bytes]) -> None:
-        process.kill()
+        """The process has ended: by itself, and what it began with it, unless it is busy."""
         for pipe in (process.stdin, process.stdout):
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
+        with contextlib.suppress(subprocess.TimeoutExpired):
+            process.wait(_ENDING_SECONDS)
+        process.kill()
         process.wait()
 
 
 def _environment() -> dict[str, str]:
     """What a parser needs: this very package, and none of the publisher's tokens."""
     found = {name: os.environ[name] for name in _ENV if name in os.environ}
-    return {
-        **found,
-        "PYTHONPATH": os.pathsep.join(filter(None, (str(_SOURCE), found.get("PYTHONPATH")))),
-        "OMP_THREAD_LIMIT": "1",
-    }
+    return {**found, "PYTHONPATH": os.pathsep.join(filter(None, (str(_SOURCE), found.get("PYTHONPATH"))))}

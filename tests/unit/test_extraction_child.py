@@ -8,11 +8,9 @@ import sys
 from pathlib import Path
 
 import pytest
-from PIL import Image
 
 import domain_sdk
 from domain_sdk.extraction import child, ocr, worker
-from domain_sdk.extraction.extracted import Unrecognised
 
 
 def test_the_child_loads_parsers_and_nothing_of_the_sdk_around_them() -> None:
@@ -41,29 +39,6 @@ def test_the_words_of_a_picture_are_those_that_tesseract_is_sure_of_by_paragraph
              '5 1 1 1 2 1 0 0 9 9 80.5 "due', "5 1 1 2 1 1 0 0 9 9 30 2024", "")  # fmt: skip
     table = "\n".join(line.replace(" ", "\t") for line in (names, *words))
     assert ocr._recognition(table) == ocr.Recognition('Total "due\n\n2024', (90.5 + 80.5 + 30) / 3)
-
-
-def test_a_picture_that_takes_too_long_or_breaks_tesseract_gives_no_words(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ocr, "is_available", lambda: True)
-    monkeypatch.setattr(ocr, "_languages", lambda: "eng")
-
-    def late(*command: object, **given: object) -> None:
-        raise subprocess.TimeoutExpired("tesseract", 60)
-
-    monkeypatch.setattr(ocr.subprocess, "run", late)
-    assert ocr.recognise(Image.new("L", (2, 2)), turns=False) is None
-    broken = subprocess.CompletedProcess([], -11, b"", b"Segmentation fault")
-    monkeypatch.setattr(ocr.subprocess, "run", lambda *command, **given: broken)
-    assert ocr.recognise(Image.new("L", (2, 2)), turns=False) is None
-
-
-def test_languages_that_are_not_installed_are_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    absent = subprocess.CompletedProcess([], 1, b"", b"Failed loading language 'xyz'\nTesseract couldn't load any languages!")
-    monkeypatch.setattr(ocr, "is_available", lambda: True)
-    monkeypatch.setattr(ocr, "_languages", lambda: "xyz")
-    monkeypatch.setattr(ocr.subprocess, "run", lambda *command, **given: absent)
-    with pytest.raises(Unrecognised, match="xyz"):
-        ocr.recognise(Image.new("L", (2, 2)))
 
 
 @pytest.mark.parametrize(("error", "said"), [(RecursionError, "deeply"), (TypeError, "no parser"), (ValueError, "no parser")])

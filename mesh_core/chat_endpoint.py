@@ -27,6 +27,7 @@ _MOST_CALLS = 16
 _CHUNK = 1 << 14
 _CUT = frozenset({"length", "content_filter"})
 """Ends of replies that lack the rest."""
+_LATE = "did not come to an end in time: ask again, or allow it more (MESH_CHAT_SECONDS)"
 
 
 class ChatUnavailable(Exception):
@@ -115,23 +116,23 @@ class ChatEndpoint:
         if tools:
             body["tools"] = list(tools)
         reply = _Reply()
-        seconds = max(0.001, min(self._timeout, deadline - self._clock()))
+        left = max(0.001, deadline - self._clock())
         try:
             with posted(
                 f"{self._address}/chat/completions", body, api_key=self._api_key, key_setting="MESH_CHAT_API_KEY",
-                timeout_seconds=seconds, is_stream=True,
+                timeout_seconds=min(self._timeout, left), stream_seconds=left,
             ) as answer:  # fmt: skip
                 for part in self._parts(answer, deadline):
                     if text := reply.take(part):
                         yield text
         except EndpointFailed as error:
-            raise self._failure(str(error)) from error
+            raise self._failure(_LATE if self._clock() >= deadline else str(error)) from error
         except (KeyError, IndexError, TypeError, AttributeError, ArithmeticError, RecursionError):
             raise self._failure("answered with no reply: check that it speaks OpenAI's API") from None
         if reply.end in _CUT:
             raise self._failure(f"was cut off in its reply ({reply.end}): ask for less, or allow it longer replies")
         if not reply.end:
-            raise self._failure("broke off its reply: repeat when it is well")
+            raise self._failure(_LATE if self._clock() >= deadline else "broke off its reply: repeat when it is well")
         return reply.tool_calls()
 
     def _parts(self, answer: HTTPResponse, deadline: float) -> Iterator[Mapping[str, Any]]:
@@ -158,7 +159,7 @@ class ChatEndpoint:
             if count > _MOST_BYTES:
                 raise EndpointFailed("said more than any answer needs: use another model")
             if self._clock() > deadline:
-                raise EndpointFailed("did not come to an end in time: ask again, or allow it more (MESH_CHAT_SECONDS)")
+                raise EndpointFailed(_LATE)
             yield chunk
 
     def _failure(self, what: str) -> ChatUnavailable:

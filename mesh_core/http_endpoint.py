@@ -52,9 +52,7 @@ class _Watch:
         self.is_late = False
         self._lock = threading.Lock()
         self._socket: socket.socket | None = None
-        self._timer = threading.Timer(seconds, self._hang_up)
-        self._timer.daemon = True
-        self._timer.start()
+        self._timer = self._begun(seconds)
 
     def take(self, connection: socket.socket) -> None:
         """This is what it hangs up on, at once if it is late already."""
@@ -63,11 +61,22 @@ class _Watch:
             if self.is_late:
                 self._shut_down()
 
+    def wait_anew(self, seconds: float) -> None:
+        """It is late after so many seconds from now, and was not before."""
+        self._timer.cancel()
+        self._timer = self._begun(seconds)
+
     def end(self) -> None:
         """It does not hang up any more."""
         self._timer.cancel()
         with self._lock:
             self._socket = None
+
+    def _begun(self, seconds: float) -> threading.Timer:
+        timer = threading.Timer(seconds, self._hang_up)
+        timer.daemon = True
+        timer.start()
+        return timer
 
     def _hang_up(self) -> None:
         with self._lock:
@@ -135,11 +144,11 @@ def posted(
     api_key: str | None,
     key_setting: str,
     timeout_seconds: float,
-    is_stream: bool = False,
+    stream_seconds: float | None = None,
 ) -> Iterator[HTTPResponse]:
     """The answer, to be read within the block, where the connection ends after `timeout_seconds` in all.
 
-    Of a stream they bound the wait for its head, and each one for more of it.
+    With `stream_seconds` they bound the wait for its head, and each one for more of it; so many may it take from its head on.
 
     Raises:
         EndpointFailed: it cannot be reached, does not answer in time or refuses, or what is read in the block is no answer. What
@@ -156,8 +165,8 @@ def posted(
     opener = urllib.request.build_opener(_NoRedirects, _Http(watch), _Https(watch))
     try:
         with opener.open(request, timeout=timeout_seconds) as answer:
-            if is_stream:
-                watch.end()
+            if stream_seconds is not None:
+                watch.wait_anew(stream_seconds)
             if watch.is_late:
                 raise TimeoutError
             try:

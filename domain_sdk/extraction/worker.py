@@ -131,10 +131,13 @@ class Extractor:
             if pipe is not None:
                 with contextlib.suppress(OSError):
                     pipe.close()
-        with contextlib.suppress(subprocess.TimeoutExpired):
+        try:
             process.wait(_ENDING_SECONDS)
-        process.kill()
-        process.wait()
+        except subprocess.TimeoutExpired:
+            pass
+        finally:
+            process.kill()
+            process.wait()
 
 
 def _environment() -> dict[str, str]:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import socket
+import threading
 import time
 from collections.abc import Iterator
 
@@ -101,6 +103,31 @@ def test_silence_and_endless_talk_are_errors_in_time(chat: ScriptedChat) -> None
     chat.pause_seconds = 2
     with pytest.raises(ChatUnavailable, match="did not answer within"):
         asked(chat, silence=0.2)
+
+
+@pytest.mark.parametrize("head", [b"Content-Type: text/event-stream\r\nTransfer-Encoding: chunked\r\n\r\n", b"X: "])
+def test_a_reply_that_drips_without_an_event_is_hung_up_on(head: bytes) -> None:
+    """Each byte is in time for the socket, and none of them is a part of the reply: sizes of chunks, heads."""
+    listening = socket.create_server(("127.0.0.1", 0))
+    was_hung_up_on = threading.Event()
+
+    def drip() -> None:
+        connection, _ = listening.accept()
+        with connection:
+            connection.recv(1 << 16)
+            connection.sendall(b"HTTP/1.1 200 OK\r\n" + head)
+            try:
+                for _ in range(600):
+                    connection.sendall(b"0")
+                    time.sleep(0.05)
+            except OSError:
+                was_hung_up_on.set()
+
+    threading.Thread(target=drip, daemon=True).start()
+    endpoint = ChatEndpoint(f"http://127.0.0.1:{listening.getsockname()[1]}/v1?model=m", timeout_seconds=10)
+    with listening, pytest.raises(ChatUnavailable, match="did not come to an end in time"):
+        list(endpoint.reply(MESSAGES, [], deadline=time.monotonic() + 0.5))
+    assert was_hung_up_on.wait(timeout=10)
 
 
 def test_a_server_that_is_not_there_is_an_error() -> None:

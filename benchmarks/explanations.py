@@ -261,8 +261,8 @@ WHY_MISSED: Mapping[str, str] = {
     ),
     "documents.pdf_embedded": (
         "Reading the layout of PDF in a process beside the embedder takes of the same two cores: some 8 ms of one for a page, "
-        "half of it in the PDF library; a child that reads takes .1 s to start, Tesseract .1 s more, each picture with text .01 to "
-        ".2 s, making the passages of a page ready 3 ms. Single turns fall on either side of the bar."
+        "half of it in the PDF library; a child that reads takes .1 s to start, Tesseract .1 s more, each picture .01 to .2 s, "
+        "making the passages of a page ready 3 ms. Single turns fall on either side of the bar."
     ),
     **dict.fromkeys(
         ("serve_ready.first_start", "serve_ready.second_start"),

@@ -1,4 +1,4 @@
-"""The process in which files are parsed: one JSON request a line in, signs of life and one JSON answer a line out.
+"""The process in which files are parsed: one JSON request a line in, progress and one JSON answer a line out.
 
 Started by `worker`, with a ceiling on its memory. What a hostile file does here, it does to this process alone; nothing but JSON
 leaves it. Never imported by the publisher.
@@ -71,17 +71,17 @@ def _answer(path: Path, answers: IO[str]) -> dict[str, Any]:
 
 
 class _Beats:
-    """Tells, when called, that a page or a part of a file is done; not more often than matters to who waits for it."""
+    """Tells, when called, that a page or another part of a file is done; not more often than matters to who waits for it."""
 
     def __init__(self, answers: IO[str]) -> None:
         self._answers = answers
         self._last = time.monotonic()
 
-    def __call__(self, *_: int) -> None:
+    def __call__(self, done: int = 0, total: int = 0) -> None:
         now = time.monotonic()
-        if now - self._last >= _BEAT_SECONDS:
+        if now - self._last >= _BEAT_SECONDS or 0 < done == total:
             self._last = now
-            _tell(self._answers, {"is_alive": True})
+            _tell(self._answers, {"page": done, "pages": total})
 
 
 def _checked(path: Path, beat: _Beats) -> Extracted:

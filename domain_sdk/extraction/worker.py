@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -56,8 +57,8 @@ class Extractor:
         """The process has ended."""
         self._end()
 
-    def read(self, path: Path) -> Extracted:
-        """The file as text.
+    def read(self, path: Path, on_page: Callable[[int, int], None] = lambda done, total: None) -> Extracted:
+        """The file as text. `on_page` is told now and then of pages done and in all, where the format has pages.
 
         Raises:
             Unreadable: it gives no document, or no parser gets through it within the limits of memory and time.
@@ -67,8 +68,8 @@ class Extractor:
         try:
             process.stdin.write(json.dumps({"path": str(path.absolute())}).encode() + b"\n")
             process.stdin.flush()
-            while "is_alive" in (answer := self._answer(process)):
-                pass
+            while "page" in (answer := self._answer(process)):
+                on_page(answer["page"], answer["pages"])
         except (OSError, EOFError) as error:
             self._end()
             raise Unreadable(

@@ -33,9 +33,9 @@ class NoLanguage(Exception):
     """The languages that are asked for are not installed."""
 
 
-def library_of(program: str = "tesseract") -> str | None:
+def library_of() -> str | None:
     """The path of the library that came with the installed program; None if either is not there."""
-    found = shutil.which(program)
+    found = shutil.which("tesseract")
     if found is None:
         return None
     prefix = Path(found).resolve().parent.parent

@@ -21,9 +21,8 @@ if TYPE_CHECKING:
 __all__ = ["documents"]
 
 _PAGES = 120
-_FILINGS = 6
+_FILINGS = 8
 _TURNS = 3
-_AT_ONCE = 256
 
 
 class _Recorder:
@@ -43,7 +42,7 @@ class _Recorder:
 def documents(bench: Bench) -> Iterator[Figure]:
     """Documents through the whole pipeline, and the same passages through the embedder alone, in turns.
 
-    Alone it is given as many at once as the pipeline ever gives it, whatever the size of the pipeline's groups.
+    Alone it is given as many at once as the pipeline ever gave it, whatever the size of the pipeline's groups.
 
     Pages of the handbook are Markdown: next to nothing to parse, so the ratio is what publishing itself adds. Filings are PDF,
     read by processes beside the embedder's: on few cores they share. To start these costs the same for a few pages as for
@@ -74,9 +73,10 @@ def _paces(paths: Path | list[Path], embedder: Embedder, caches: Path) -> tuple[
         count, seconds = _whole(paths, recorder, DocumentCache(caches / str(turn)))
         ours.append(count / seconds)
         texts = [text for asked in recorder.asked for text in asked]
+        at_once = max(map(len, recorder.asked))
         begin = time.perf_counter()
-        for start in range(0, len(texts), _AT_ONCE):
-            embedder.embed(texts[start : start + _AT_ONCE])
+        for start in range(0, len(texts), at_once):
+            embedder.embed(texts[start : start + at_once])
         alone.append(count / (time.perf_counter() - begin))
     return statistics.median(ours), statistics.median(alone)
 

@@ -132,7 +132,7 @@ MEANINGS: Mapping[str, str] = {
     "vectors.weaviate_few_in": "the same with 5,000: Weaviate writes them at the end, for which the bare client does not wait",
     "documents.embedded": "pages of the handbook read, cut, searched for personal data, embedded and kept",
     "documents.unchanged": "the same once more: nothing changed, so nothing is read or embedded",
-    "documents.pdf_embedded": "the same for the six smallest filings (PDF): reading their layout takes of the same cores",
+    "documents.pdf_embedded": "the same for the eight smallest filings (PDF): reading their layout takes of the same cores",
     "documents.pdf_pages": "filings as PDF read with their layout, in the child process",
     "documents.pdf_memory": "peak resident memory of the child meanwhile",
     **{

@@ -18,7 +18,7 @@ from benchmarks.bench import NotRun
 __all__ = ["WeaviateAddress", "weaviate_server"]
 
 _READY_SECONDS = 60
-_REST_SECONDS, _QUIET_SECONDS, _IDLE = 120, 3, 0.05
+_REST_SECONDS, _QUIET_SECONDS, _IDLE = 120, 3, 0.1
 _PORTS = ("http", "grpc", "gossip", "data", "raft", "raft_rpc")
 
 

@@ -9,6 +9,7 @@ import re
 from collections import Counter
 from datetime import date, datetime
 from functools import cache
+from itertools import islice
 from typing import Any
 
 from domain_sdk._place_names import place_names
@@ -127,9 +128,9 @@ def language_of(text: str) -> str:
 
 def _common_words(text: str) -> str:
     """The first words that are written like no name; empty if there are too few to tell a language by."""
-    words = _LETTERS.findall(text)
-    common = [word for word in words if word[0].islower() or not word[0].isupper()]
-    sample = " ".join(common)[:_LANGUAGE_TEXT]
+    words = (match.group() for match in _LETTERS.finditer(text))
+    common = (word for word in words if word[0].islower() or not word[0].isupper())
+    sample = " ".join(islice(common, _LANGUAGE_TEXT // 2))[:_LANGUAGE_TEXT]
     weight = sum(4 if _is_caseless(char) else 1 for char in sample if char.isalpha())
     return sample if weight >= _FEWEST_LETTERS else ""
 

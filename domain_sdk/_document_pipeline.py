@@ -10,6 +10,7 @@ import contextlib
 import threading
 from collections.abc import Callable, Generator, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -41,6 +42,7 @@ if TYPE_CHECKING:
 __all__ = ["DocumentPipeline"]
 
 _EMBED_PASSAGES = 256
+"""About so many are embedded at once."""
 _EMBED_DOCUMENTS = 32
 """At most so many short documents are embedded at once, lest a crash cost many of them."""
 _AHEAD_PASSAGES = 256
@@ -167,8 +169,8 @@ class DocumentPipeline:
         """The documents by their places, with their passages; every one that was embedded is kept."""
         texts = [text for _, document in waiting for text in document.embedded]
         vectors: list[Any] = []
-        for start in range(0, len(texts), _EMBED_PASSAGES):
-            vectors.extend(self.embedder.embed(texts[start : start + _EMBED_PASSAGES]))
+        for some in _even_groups(texts):
+            vectors.extend(self.embedder.embed(some))
         first = 0
         for place, document in waiting:
             batch = document.kept
@@ -198,6 +200,13 @@ def _is_enough(waiting: Sequence[Prepared]) -> bool:
     """True if no more are embedded with these; those that were kept wait for none after them."""
     is_full = len(waiting) >= _EMBED_DOCUMENTS or sum(len(it.texts) for it in waiting) >= _EMBED_PASSAGES
     return is_full or waiting[-1].kept is not None
+
+
+def _even_groups(texts: Sequence[str]) -> Iterator[Sequence[str]]:
+    """About `_EMBED_PASSAGES` each: a few that are left over would be slower alone."""
+    count = max(1, round(len(texts) / _EMBED_PASSAGES))
+    ends = [len(texts) * number // count for number in range(count + 1)]
+    return (texts[start:end] for start, end in pairwise(ends) if end > start)
 
 
 def _batch(document: Prepared, vectors: Sequence[Any], model: str) -> pa.RecordBatch:

@@ -129,6 +129,25 @@ def test_after_a_crash_the_documents_that_were_done_are_done(
     assert len(resumed.texts) + len(broken.texts) == table.num_rows
 
 
+@pytest.mark.parametrize(("notes", "groups"), [(1, [1]), (7, [7]), (12, [6, 6])])
+def test_a_few_passages_left_over_are_embedded_with_the_others(
+    notes: int, groups: list[int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Alone they would take the embedder's cores one after the other."""
+    monkeypatch.setattr("domain_sdk._document_pipeline._EMBED_PASSAGES", 5)
+    sections = (f"# Part {part}\n\nClaim {part} is settled within fourteen days." for part in range(notes))
+    (tmp_path / "claims.md").write_text("\n\n".join(sections))
+    asked: list[int] = []
+
+    class Counting(CountingEmbedder):
+        def embed(self, texts: Sequence[str]) -> Vectors:
+            asked.append(len(texts))
+            return super().embed(texts)
+
+    table = pa.Table.from_batches(DocumentPipeline(tmp_path, Counting(), cache=DocumentCache(None)).batches())
+    assert (asked, table.num_rows) == (groups, notes)
+
+
 def test_short_documents_are_kept_in_small_groups_and_count_once_they_are_embedded(tmp_path: Path) -> None:
     folder = tmp_path / "notes"
     folder.mkdir()

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 __all__ = ["DocumentCache"]
 
-_RULES = "40"
+_RULES = "41"
 """Raised when this package reads, cuts, tags or indexes documents in another way."""
 _READERS = ("kreuzberg", "pypdfium2", "lingua-language-detector", "phonenumbers")
 _RECORD = b"domain_mesh.document_record"

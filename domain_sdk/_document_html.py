@@ -32,6 +32,8 @@ _NUMERALS: Mapping[str, Callable[[int], str]] = {
 }
 """How a list's `type` has its numbers written; in digits if it is another."""
 _SOFT_HYPHEN = "\u00ad"
+_PERMALINK = frozenset("¶#§\u21a9\u2693\U0001f517\ufe0e\ufe0f\u200b")
+"""The signs (an arrow back, an anchor, a chain, what selects their form) with which a heading or a note links to itself."""
 _Attributes = list[tuple[str, str | None]]
 
 
@@ -52,6 +54,10 @@ def _is_unseen(attrs: _Attributes) -> bool:
     return any(name == "hidden" or (name == "style" and _UNSEEN.search(value or "")) for name, value in attrs)
 
 
+def _is_permalink(said: str) -> bool:
+    return bool(said.strip()) and _PERMALINK.issuperset(said.strip())
+
+
 class _TextParser(HTMLParser):
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -66,6 +72,7 @@ class _TextParser(HTMLParser):
         self._raised: str | None = None
         self._lists: list[tuple[int, str] | None] = []
         self._as_written = False
+        self._is_to_itself = False
 
     def handle_starttag(self, tag: str, attrs: _Attributes) -> None:
         if tag == "title":
@@ -78,6 +85,8 @@ class _TextParser(HTMLParser):
             self._dropped.append(tag)
         if self._dropped:
             return
+        if tag == "a":
+            self._is_to_itself = (dict(attrs).get("href") or "").startswith("#")
         if tag == "sup":
             self._end_raised()
             self._raised = ""
@@ -131,6 +140,8 @@ class _TextParser(HTMLParser):
                 pass
         if self._dropped:
             return
+        if tag == "a":
+            self._is_to_itself = False
         if tag == "sup":
             self._end_raised()
         if self._rows is not None:
@@ -147,7 +158,7 @@ class _TextParser(HTMLParser):
         said = data.replace(_SOFT_HYPHEN, "")
         if self._in_title and not self.title:
             self.title = _SPACE.sub(" ", said).strip()
-        elif self._dropped or self._in_title:
+        elif self._dropped or self._in_title or (self._is_to_itself and _is_permalink(said)):
             return
         elif self._raised is not None:
             self._raised += said

@@ -100,3 +100,21 @@ def test_items_have_the_letters_and_digits_that_their_list_is_numbered_with() ->
 
 def test_a_word_is_whole_where_it_may_be_parted() -> None:
     assert html_text("<title>Rech&shy;nung</title><h1>Zahlungs&shy;ziel</h1>") == ("Rechnung", "# Zahlungsziel\n")
+
+
+@pytest.mark.parametrize(
+    ("body", "text"),
+    [
+        ('<h2>Notice<a class="headerlink" href="#notice" title="Permalink">¶</a></h2>', "## Notice\n"),
+        ('<h2><a class="anchor" href="#notice">#</a> Notice</h2>', "## Notice\n"),
+        (
+            '<table><tr><th>Term<a href="#t">¶</a><th>Days<tr><td>Notice<td>14</table>',
+            "| Term | Days |\n| --- | --- |\n| Notice | 14 |\n",
+        ),
+        ('<p>It ends <a href="#back">\u21a9\ufe0e</a></p>', "It ends\n"),
+        ('<p>See <a href="#s4">§ 4</a>, <a href="#n">*</a> and <a href="law.html">§</a></p>', "See § 4, * and §\n"),
+        ('<p>See <a href="#s4"><b>part</b> <i>four</i></a>, ¶ 2</p>', "See part four, ¶ 2\n"),
+    ],
+)
+def test_the_sign_by_which_a_heading_links_to_itself_is_no_part_of_it(body: str, text: str) -> None:
+    assert html_text(body)[1] == text
